@@ -1,0 +1,60 @@
+"""The client, wherever it comes from: one frozen record that every rule reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from auth_service.errors import InvalidClient
+
+
+class ClientKind(StrEnum):
+    """Where the record comes from, and so how far it can be trusted."""
+
+    REGISTERED = "registered"
+    """Dynamic registration (RFC 7591): anyone can claim any name."""
+    PRE_REGISTERED = "pre_registered"
+    """Added by the operator."""
+    METADATA_DOCUMENT = "metadata_document"
+    """A client ID metadata document: its https host is proven, save for loopback redirects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What is known of one client. Times in seconds since 1970."""
+
+    client_id: str
+    kind: ClientKind
+    redirect_uris: tuple[str, ...]
+    client_name: str | None = None
+    client_uri: str | None = None
+    logo_uri: str | None = None
+    grant_types: frozenset[str] = frozenset({"authorization_code", "refresh_token"})
+    authentication_methods: frozenset[str] = frozenset({"none"})
+    """Every method that this client may use; a presented credential is always verified, whatever is listed."""
+    secret_hash: str | None = None
+    """SHA-256 of a generated 256-bit secret, hexadecimal (invariant 4)."""
+    secret_expires_at: int | None = None
+    jwks: dict[str, Any] | None = None
+    jwks_uri: str | None = None
+    scope: str | None = None
+    """The scope that the client registered for; None means whatever the resource offers."""
+    introspects: frozenset[str] = frozenset()
+    """Resources whose tokens this client (a resource server) may introspect, besides its own tokens."""
+    created_at: int = 0
+
+
+class UnknownClient(InvalidClient):
+    """No client has this id. `tombstone` tells that there was one whose registration ended."""
+
+    def __init__(self, reason: str, *, tombstone: bool = False) -> None:
+        super().__init__(reason, check="client_known")
+        self.tombstone = tombstone
+
+
+class ClientDirectory(Protocol):
+    """Finds a client by its id, from whichever source holds it."""
+
+    async def find(self, client_id: str) -> Client:
+        """Return the client. Raises UnknownClient; StoreUnavailable (or another Fault) when a source is away."""

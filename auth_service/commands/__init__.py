@@ -1,0 +1,1 @@
+"""The command line of the operator, python -m auth_service."""

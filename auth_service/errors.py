@@ -1,0 +1,97 @@
+"""The refusals of an authorization server, one class per OAuth error code.
+
+Three ways to be told: as JSON (endpoints for clients), as a page (the person, while client and redirect URI are
+not known good) and as a redirect (afterwards). `responses.py` is the one translator.
+"""
+
+from __future__ import annotations
+
+from shared.errors import Refusal
+
+
+class InvalidRequest(Refusal):
+    """RFC 6749 section 5.2: a parameter is missing, repeated or malformed."""
+
+    code = "invalid_request"
+    public = "The request is missing a parameter, repeats one, or has one that is malformed."
+
+
+class InvalidClient(Refusal):
+    """RFC 6749 section 5.2, clients.md A12: 401, so that a client knows to register anew."""
+
+    status = 401
+    code = "invalid_client"
+    public = "Client authentication failed, or the client is not known here."
+
+
+class InvalidGrant(Refusal):
+    """RFC 6749 section 5.2, clients.md A12: always 400, always the same public words."""
+
+    code = "invalid_grant"
+    public = "The grant is invalid, expired, already used, or was issued to another client."
+
+
+class UnauthorizedClient(Refusal):
+    """RFC 6749 section 5.2: this client may not use this grant type."""
+
+    code = "unauthorized_client"
+    public = "This client may not use this grant type."
+
+
+class UnsupportedGrantType(Refusal):
+    """RFC 6749 section 5.2."""
+
+    code = "unsupported_grant_type"
+    public = "This grant type is not supported."
+
+
+class InvalidScope(Refusal):
+    """RFC 6749 section 5.2."""
+
+    code = "invalid_scope"
+    public = "The requested scope is malformed or exceeds what was granted."
+
+
+class InvalidTarget(Refusal):
+    """RFC 8707 section 2: the resource is not known here."""
+
+    code = "invalid_target"
+    public = "The requested resource is not known here."
+
+
+class InvalidClientMetadata(Refusal):
+    """RFC 7591 section 3.2.2."""
+
+    code = "invalid_client_metadata"
+    public = "A member of the client metadata is not acceptable."
+
+
+class InvalidRedirectUri(Refusal):
+    """RFC 7591 section 3.2.2."""
+
+    code = "invalid_redirect_uri"
+    public = "A redirect URI is not acceptable."
+
+
+class PageRefusal(Refusal):
+    """Shown to the person as a page, never redirected: client or redirect URI are not known good."""
+
+    code = "invalid_request"
+
+    def __init__(self, reason: str, *, check: str, title: str, public: str, hint: str = "", status: int = 400) -> None:
+        super().__init__(reason, check=check, public=public, status=status)
+        self.title = title
+        self.hint = hint
+
+
+class RedirectRefusal(Refusal):
+    """Sent to the client's redirect URI with `error`, `state` and `iss` (RFC 6749 section 4.1.2.1, RFC 9207)."""
+
+    status = 303
+
+    def __init__(
+        self, reason: str, *, check: str, code: str, redirect_uri: str, state: str | None, public: str
+    ) -> None:
+        super().__init__(reason, check=check, public=public, code=code)
+        self.redirect_uri = redirect_uri
+        self.state = state

@@ -1,0 +1,1 @@
+"""Templates and style sheet for people: sign in, consent, continue, errors, account."""

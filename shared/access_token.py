@@ -1,0 +1,137 @@
+"""The access-token profile: what auth_service writes and mcp_service insists on (RFC 9068, invariant 2).
+
+Pure: claims and a clock reading in, verified claims or a reason out. No keys and no signatures here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shared.scopes import parse_scope
+
+TYPE: Final = "at+jwt"
+"""The `typ` header that is minted (RFC 9068 section 2.1); verifiers accept the long form too."""
+
+ACCEPTED_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
+
+SUPPORTED_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
+"""The asymmetric algorithms that a configuration may choose from. Never `none`, never symmetric."""
+
+MAX_TOKEN_BYTES: Final = 8192
+"""A longer string is refused before it is looked at."""
+
+
+class InvalidToken(Exception):  # noqa: N818 - named as in RFC 6750 section 3.1
+    """The token is refused. `check` names the rule; the text is the private reason and never holds the token."""
+
+    def __init__(self, check: str, reason: str) -> None:
+        super().__init__(reason)
+        self.check = check
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedClaims:
+    """The claims of a token that passed every check. Times in seconds since 1970."""
+
+    issuer: str
+    subject: str
+    audience: tuple[str, ...]
+    client_id: str
+    scopes: tuple[str, ...]
+    issued_at: int
+    expires_at: int
+    token_id: str
+    grant_id: str | None
+
+
+def check_header(unverified_header: Mapping[str, Any], *, allowed_algorithms: frozenset[str]) -> str:
+    """Check `typ`, `alg` and `kid` before any key is looked at; return the unverified kid. Raises InvalidToken."""
+    typ = unverified_header.get("typ")
+    if not isinstance(typ, str) or typ.lower() not in ACCEPTED_TYPES:
+        raise InvalidToken("typ", f"typ is {typ!r:.40}, not {TYPE}")
+    alg = unverified_header.get("alg")
+    if not isinstance(alg, str) or alg not in allowed_algorithms:
+        raise InvalidToken("alg", f"alg {alg!r:.40} is not in the configured list")
+    if "crit" in unverified_header:
+        raise InvalidToken("crit", "the header has critical extensions, none of which is understood")
+    if unverified_header.get("b64") is not None:
+        raise InvalidToken("b64", "the payload is declared unencoded")
+    kid = unverified_header.get("kid")
+    if not isinstance(kid, str) or not 0 < len(kid) <= 200:
+        raise InvalidToken("kid", "kid is missing or not a short string")
+    return kid
+
+
+def check_claims(
+    unverified_claims: Mapping[str, Any],
+    *,
+    issuer: str,
+    audiences: frozenset[str],
+    now: float,
+    leeway_seconds: int = 5,
+    max_lifetime_seconds: int = 86_400,
+) -> VerifiedClaims:
+    """Check every claim of RFC 9068 section 2.2 against what is configured. Raises InvalidToken.
+
+    `audiences` are the resource and its explicit aliases; one of them must be in `aud`.
+    """
+    if unverified_claims.get("iss") != issuer:
+        raise InvalidToken("iss", f"iss is {unverified_claims.get('iss')!r:.200}, not the configured issuer")
+    audience = _audience(unverified_claims.get("aud"))
+    if audiences.isdisjoint(audience):
+        raise InvalidToken("aud", f"aud {audience!r:.200} does not name this resource")
+    expires_at = _time(unverified_claims, "exp")
+    issued_at = _time(unverified_claims, "iat")
+    if now >= expires_at + leeway_seconds:
+        raise InvalidToken("exp", f"expired {int(now) - expires_at} s ago")
+    if issued_at > now + leeway_seconds:
+        raise InvalidToken("iat", f"issued {issued_at - int(now)} s in the future")
+    if expires_at - issued_at > max_lifetime_seconds:
+        raise InvalidToken("exp", f"a lifetime of {expires_at - issued_at} s is longer than any that is issued")
+    if "nbf" in unverified_claims and _time(unverified_claims, "nbf") > now + leeway_seconds:
+        raise InvalidToken("nbf", "not valid yet")
+    scope = unverified_claims.get("scope", "")
+    if not isinstance(scope, str):
+        raise InvalidToken("scope", "scope is not a string")
+    try:
+        scopes = parse_scope(scope)
+    except ValueError as exc:
+        raise InvalidToken("scope", str(exc)) from exc
+    grant_id = unverified_claims.get("gid")
+    return VerifiedClaims(
+        issuer=issuer,
+        subject=_text(unverified_claims, "sub"),
+        audience=audience,
+        client_id=_text(unverified_claims, "client_id"),
+        scopes=scopes,
+        issued_at=issued_at,
+        expires_at=expires_at,
+        token_id=_text(unverified_claims, "jti"),
+        grant_id=grant_id if isinstance(grant_id, str) else None,
+    )
+
+
+def _audience(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) and value:
+        return (value,)
+    if isinstance(value, list) and value and all(isinstance(v, str) and v for v in value):
+        return tuple(value)
+    raise InvalidToken("aud", "aud is missing or not a string or list of strings")
+
+
+def _time(claims: Mapping[str, Any], name: str) -> int:
+    # A bool is an int to Python, and NaN passes every comparison: only a plain int is a time.
+    value = claims.get(name)
+    if type(value) is not int or not 0 < value < 1 << 53:
+        raise InvalidToken(name, f"{name} is missing or not a finite whole number")
+    return value
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str) or not value:
+        raise InvalidToken(name, f"{name} is missing or not a string")
+    return value

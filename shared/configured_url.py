@@ -1,0 +1,79 @@
+"""Rules for the two identifiers on which everything hangs: issuer and resource.
+
+Invariant 1: each is one configured string, checked once at start and never rebuilt. These functions return
+exactly what they were given, or raise: no URL class gets a chance to add a slash or change case.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a host name or address literal (no brackets) means this machine: localhost, 127.0.0.0/8, ::1."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_issuer(value: str) -> str:
+    """Return the issuer unchanged, or raise ValueError saying what is wrong with it (RFC 8414 section 2)."""
+    _check(value, "issuer")
+    return value
+
+
+def check_resource(value: str) -> str:
+    """Return the resource identifier unchanged, or raise ValueError (RFC 8707 section 2, clients.md R3).
+
+    A path is required: URL classes of some clients add a slash to a bare host, and equality is then lost.
+    """
+    _check(value, "resource")
+    if not urlsplit(value).path:
+        raise ValueError(f"the resource {value!r} needs a path, such as /mcp")
+    return value
+
+
+def origin_of(url: str) -> str:
+    """The scheme, host and port of a configured URL, as written."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def path_of(url: str) -> str:
+    """The path of a configured URL: empty, or beginning with a slash and not ending with one."""
+    return urlsplit(url).path
+
+
+def _check(value: str, kind: str) -> None:
+    if not value.isascii() or any(c.isspace() for c in value):
+        raise ValueError(f"the {kind} {value!r} has characters that a URL cannot have")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as exc:
+        raise ValueError(f"the {kind} {value!r} is not a URL: {exc}") from exc
+    host = parts.hostname
+    if not host:
+        raise ValueError(f"the {kind} {value!r} is not an absolute URL")
+    problems = [
+        (parts.username is not None or parts.password is not None, "has user information"),
+        ("?" in value, "has a query"),
+        ("#" in value, "has a fragment"),
+        (value.endswith("/"), "ends with a slash; clients compare byte by byte"),
+        (parts.netloc != parts.netloc.lower(), "has an upper-case host"),
+        (not value.startswith(f"{parts.scheme}://"), "has an upper-case scheme"),
+        (
+            (parts.scheme == "https" and port == 443) or (parts.scheme == "http" and port == 80),
+            "names the default port",
+        ),
+        ("//" in parts.path or "/." in parts.path or "%" in parts.path, "has a path that is not plain"),
+        (parts.scheme not in {"https", "http"}, "is neither https nor http"),
+        (parts.scheme == "http" and not is_loopback_host(host), "is http on a host that is not loopback"),
+    ]
+    for wrong, complaint in problems:
+        if wrong:
+            raise ValueError(f"the {kind} {value!r} {complaint}")

@@ -1,0 +1,68 @@
+"""The one family of errors: raised inside, translated at the edge.
+
+Invariant 8: a fault of ours is a `Fault` (503), never a refusal of the caller.
+Invariant 9: every refusal has a public text that gives nothing away, a private reason for the log,
+and the name of the check that failed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a malfunction
+    """The request is answered with an error.
+
+    `code` and `public` may be shown to anybody; `reason` goes to the log only;
+    `check` names the rule that refused (a stable, greppable identifier).
+    """
+
+    status: int = 400
+    code: str = "invalid_request"
+    public: str = "The request is malformed."
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        check: str,
+        public: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.check = check
+        self.headers: dict[str, str] = dict(headers or {})
+        if public is not None:
+            self.public = public
+        if status is not None:
+            self.status = status
+        if code is not None:
+            self.code = code
+
+
+class Fault(Refusal):
+    """Something of ours is away. The caller did nothing wrong and may try again (invariant 8)."""
+
+    status = 503
+    code = "temporarily_unavailable"
+    public = "The service is temporarily unavailable. Nothing was lost; please try again."
+
+    def __init__(self, reason: str, *, check: str, retry_after_seconds: int = 2) -> None:
+        super().__init__(reason, check=check, headers={"Retry-After": str(retry_after_seconds)})
+
+
+class StoreUnavailable(Fault):
+    """The store did not answer in time, or answered with an error. Whether a write took effect is unknown."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, check="store")
+
+
+class Misconfigured(Exception):  # noqa: N818 - reads as a sentence where it is raised
+    """The settings are unsafe or contradictory: the service refuses to start. The text is for the operator."""

@@ -1,0 +1,68 @@
+"""Cross-origin access for browser clients (clients.md R9): preflights answered without authentication.
+
+No credentials are ever allowed, so `*` is safe: a page gains nothing that it could not fetch from its own server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+REQUEST_HEADERS: Final = (
+    "authorization, content-type, accept, mcp-protocol-version, mcp-method, mcp-name, "
+    "mcp-session-id, last-event-id, traceparent, tracestate"
+)
+EXPOSED_HEADERS: Final = "WWW-Authenticate, Mcp-Session-Id, Retry-After, Sallyport-Reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """What one endpoint allows to pages of other origins."""
+
+    methods: str
+    allowed_headers: str = REQUEST_HEADERS
+    max_age_seconds: int = 600
+
+    def apply(self, response: web.StreamResponse) -> None:
+        """Add the headers of an actual (not preflight) answer."""
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+
+    def preflight(self, request: web.Request) -> web.Response:
+        """Answer an OPTIONS request. `mcp-param-*` headers are echoed: their names cannot be listed beforehand."""
+        asked = request.headers.get("Access-Control-Request-Headers", "")
+        extra = [h.strip() for h in asked.lower().split(",") if h.strip().startswith("mcp-param-")][:32]
+        return web.Response(
+            status=204,
+            headers={
+                "Access-Control-Allow-Origin": "*",
+                "Access-Control-Allow-Methods": self.methods,
+                "Access-Control-Allow-Headers": ", ".join([self.allowed_headers, *extra]),
+                "Access-Control-Max-Age": str(self.max_age_seconds),
+            },
+        )
+
+
+def cors_middleware(policies: dict[str, Cors]) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """Apply a policy by exact path. It stands inside the envelope's caller, so that refusals carry the headers too."""
+
+    @web.middleware
+    async def apply(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        policy = policies.get(request.path)
+        if policy is None:
+            return await handler(request)
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return policy.preflight(request)
+        response = await handler(request)
+        if not response.prepared:
+            policy.apply(response)
+        return response
+
+    return apply

@@ -1,0 +1,137 @@
+"""What surrounds every request: a reference, the translation of refusals, one log line, one metric.
+
+The single place where an exception becomes a response (invariants 8 and 9). Each service says how a refusal
+looks on its wire by passing a `render` function; nothing else builds an error response.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from shared.errors import Fault, Refusal
+
+if TYPE_CHECKING:
+    import structlog
+    from aiohttp.typedefs import Middleware
+
+    from shared.http.metrics import RequestMetrics
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Render = Callable[[web.Request, Refusal, str], web.StreamResponse]
+OnRefusal = Callable[[web.Request, Refusal, str], None]
+
+REFERENCE: Final = web.RequestKey("reference", str)
+"""The reference of this request: shown to the caller with a refusal, written in the log line."""
+
+LOG_FIELDS: Final = web.RequestKey("log_fields", dict[str, Any])
+"""Handlers add what is worth knowing (never a secret); it is logged once, with the request."""
+
+REFERENCE_HEADER: Final = "Sallyport-Reference"
+
+_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+def new_reference() -> str:
+    """Ten characters that a person can read out: about 49 bits, unique enough to find one log line."""
+    value = secrets.randbits(50)
+    letters = []
+    for _ in range(10):
+        value, index = divmod(value, len(_ALPHABET))
+        letters.append(_ALPHABET[index])
+    return "".join(letters)
+
+
+def envelope(
+    *,
+    render: Render,
+    log: structlog.typing.FilteringBoundLogger,
+    metrics: RequestMetrics,
+    on_refusal: OnRefusal | None = None,
+) -> Middleware:
+    """Make the outermost middleware. `on_refusal` is told of each refusal after it is rendered."""
+
+    @web.middleware
+    async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = time.perf_counter()
+        reference = new_reference()
+        fields: dict[str, Any] = {}
+        request[REFERENCE] = reference
+        request[LOG_FIELDS] = fields
+        refusal: Refusal | None = None
+        status = 0
+        try:
+            try:
+                response = await handler(request)
+            except web.HTTPException as exc:
+                if exc.status < 400:
+                    raise
+                refusal = _from_http_exception(exc)
+                response = render(request, refusal, reference)
+            except Refusal as exc:
+                refusal = exc
+                response = render(request, exc, reference)
+            except asyncio.CancelledError:
+                fields["disconnected"] = True
+                raise
+            except ConnectionResetError:
+                fields["disconnected"] = True
+                raise
+            except Exception as exc:
+                log.exception("unexpected", reference=reference, path=request.path)
+                refusal = Fault(f"unexpected {type(exc).__name__}", check="unexpected")
+                response = render(request, refusal, reference)
+            status = response.status
+            if not response.prepared:
+                response.headers[REFERENCE_HEADER] = reference
+            return response
+        except web.HTTPException as exc:
+            status = exc.status
+            exc.headers[REFERENCE_HEADER] = reference
+            raise
+        finally:
+            elapsed = time.perf_counter() - started
+            route = _route_of(request)
+            metrics.observe(method=request.method, route=route, status=status, seconds=elapsed)
+            if refusal is not None:
+                fields["check"] = refusal.check
+                fields["reason"] = refusal.reason
+                fields["error"] = refusal.code
+                if on_refusal is not None:
+                    on_refusal(request, refusal, reference)
+            write = log.error if isinstance(refusal, Fault) else log.info
+            write(
+                "request",
+                reference=reference,
+                method=request.method,
+                route=route,
+                status=status,
+                ms=round(elapsed * 1000, 2),
+                **fields,
+            )
+
+    return surround
+
+
+def _route_of(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unmatched"
+
+
+_HTTP_CODES: Final = {
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not answer that method."),
+    413: ("invalid_request", "The request body is too large."),
+    415: ("invalid_request", "The content type is not supported."),
+}
+
+
+def _from_http_exception(exc: web.HTTPException) -> Refusal:
+    code, public = _HTTP_CODES.get(exc.status, ("invalid_request", "The request is malformed."))
+    kept = {name: exc.headers[name] for name in ("Allow", "Retry-After") if name in exc.headers}
+    return Refusal(exc.reason, check=f"http_{exc.status}", public=public, status=exc.status, code=code, headers=kept)

@@ -1,0 +1,91 @@
+"""Settings from the environment: frozen, strict, with secrets from files.
+
+Every setting `X` may be given as `X_FILE` naming a file that holds the value. An unknown name with the
+service's prefix refuses to start: a typing error must not become a default.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self, get_origin
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from shared.errors import Misconfigured
+
+
+class ServiceSettings(BaseSettings):
+    """Base of both services' settings. A subclass sets `model_config["env_prefix"]`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_ignore_empty=True, validate_default=True)
+
+    not_settings: ClassVar[frozenset[str]] = frozenset()
+    """Names with the prefix that belong to others (the launcher's ports, say) and are passed over."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read and check the settings. Raises Misconfigured with a text for the operator, secrets left out."""
+        env = dict(os.environ if environment is None else environment)
+        prefix = cls.model_config.get("env_prefix", "")
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for name in sorted(env):
+            if not name.startswith(prefix) or name in cls.not_settings or not env[name]:
+                continue
+            field = name.removeprefix(prefix).lower()
+            text = env[name]
+            if field not in cls.model_fields and field.endswith("_file"):
+                field = field.removesuffix("_file")
+                try:
+                    text = Path(text).read_text(encoding="utf-8").strip()
+                except OSError as exc:
+                    problems.append(f"{name}: cannot be read: {exc.strerror}")
+                    continue
+            if field not in cls.model_fields:
+                problems.append(f"{name}: there is no such setting")
+            elif field in values:
+                problems.append(f"{name}: given twice, directly and as a file")
+            else:
+                values[field] = _structured(text) if cls._is_list(field) else text
+        if not problems:
+            try:
+                return cls._build(values)
+            except ValidationError as exc:
+                for error in exc.errors(include_input=False, include_url=False):
+                    where = prefix + "_".join(str(part) for part in error["loc"]).upper()
+                    problems.append(f"{where}: {error['msg'].removeprefix('Value error, ')}")
+        raise Misconfigured("\n".join(problems))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what from_environment gathered counts: the process environment is not consulted behind its back."""
+        return (init_settings,)
+
+    @classmethod
+    def _is_list(cls, field: str) -> bool:
+        return get_origin(cls.model_fields[field].annotation) in {tuple, frozenset, list}
+
+    @classmethod
+    def _build(cls, values: Mapping[str, Any]) -> Self:
+        return cls(**values)
+
+
+def _structured(text: str) -> Any:
+    """A list is written as JSON, or simply with commas."""
+    if text.startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,136 @@
+"""The connection to Redis or Valkey: bounded, impatient, and never re-running a write by itself.
+
+redis-py's defaults repeat a command whose answer was lost; an authorization code is then consumed twice and the
+honest client gets nothing. Here there are no retries: an unclear outcome is `StoreUnavailable` (503), and every
+step that matters is a script whose repetition by the caller is safe (invariants 3, 6 and 8).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from shared.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from redis.asyncio.client import PubSub
+
+Argument = str | bytes | int | float
+
+DEFAULT_TIMEOUT_SECONDS: Final = 2.0
+
+
+class Script:
+    """One Lua script: an atomic step. The text's first comment lines state its invariant."""
+
+    __slots__ = ("digest", "name", "text")
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Store(Protocol):
+    """What the rooms of storage need of a store. Every method raises StoreUnavailable, and only that."""
+
+    async def command(self, *args: Argument) -> Any:
+        """Run one command."""
+
+    async def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
+        """Run one script atomically. All keys must hash to one slot."""
+
+    async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Any]:
+        """Send several commands in one round trip; not atomic. One error fails the whole."""
+
+    def subscribe(self, *channels: str) -> Any:
+        """An async context manager yielding an async iterator of (channel, message) pairs."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+
+class SingleStore:
+    """A store of one address. Values are text: everything stored is UTF-8 or ASCII armour."""
+
+    def __init__(self, url: str, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, connections: int = 64) -> None:
+        """`url` is redis://, rediss:// or unix://. Timeouts in seconds, for connecting and for each answer."""
+        no_retry = Retry(NoBackoff(), 0)
+        self._pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=connections,
+            timeout=timeout_seconds,
+            socket_timeout=timeout_seconds,
+            socket_connect_timeout=timeout_seconds,
+            retry=no_retry,
+            decode_responses=True,
+            health_check_interval=0,
+        )
+        self._redis: Redis = Redis(connection_pool=self._pool, retry=no_retry)
+        # Waiting for messages may take for ever: its own connections, without an answer timeout.
+        self._listener: Redis = Redis.from_url(
+            url,
+            socket_timeout=None,
+            socket_connect_timeout=timeout_seconds,
+            retry=no_retry,
+            decode_responses=True,
+        )
+
+    async def command(self, *args: Argument) -> Any:
+        try:
+            return await self._redis.execute_command(*args)
+        except (RedisError, OSError, TimeoutError) as exc:
+            raise _unavailable(exc) from exc
+
+    async def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
+        try:
+            try:
+                return await self._redis.execute_command("EVALSHA", script.digest, len(keys), *keys, *args)
+            except NoScriptError:
+                # Nothing has run: the server did not know the script. Safe to send it whole.
+                return await self._redis.execute_command("EVAL", script.text, len(keys), *keys, *args)
+        except (RedisError, OSError, TimeoutError) as exc:
+            raise _unavailable(exc, script.name) from exc
+
+    async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Any]:
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for command in commands:
+                    pipe.execute_command(*command)
+                return await pipe.execute()
+        except (RedisError, OSError, TimeoutError) as exc:
+            raise _unavailable(exc) from exc
+
+    @asynccontextmanager
+    async def subscribe(self, *channels: str) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
+        pubsub: PubSub = self._listener.pubsub(ignore_subscribe_messages=True)
+        try:
+            await pubsub.subscribe(*channels)
+            yield _messages(pubsub)
+        except (RedisError, OSError, TimeoutError) as exc:
+            raise _unavailable(exc) from exc
+        finally:
+            with suppress(RedisError, OSError):
+                await pubsub.aclose()
+
+    async def close(self) -> None:
+        for client in (self._redis, self._listener):
+            with suppress(RedisError, OSError):
+                await client.aclose(close_connection_pool=True)
+
+
+async def _messages(pubsub: PubSub) -> AsyncIterator[tuple[str, str]]:
+    async for message in pubsub.listen():
+        if message["type"] == "message":
+            yield str(message["channel"]), str(message["data"])
+
+
+def _unavailable(exc: BaseException, step: str = "command") -> StoreUnavailable:
+    return StoreUnavailable(f"{step}: {type(exc).__name__}: {exc}"[:300])
