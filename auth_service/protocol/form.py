@@ -1,0 +1,63 @@
+"""The parameters of a request, parsed once: repeated parameters are refused here, not forgotten in a handler.
+
+Pure. RFC 6749 section 3.1 and 3.2: a parameter MUST NOT be sent more than once, and one without a value counts
+as absent. `resource` may be repeated (RFC 8707 section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import parse_qsl
+
+from auth_service.errors import InvalidRequest
+
+REPEATABLE: Final = frozenset({"resource"})
+MAX_PARAMETERS: Final = 64
+
+
+class Form:
+    """Decoded parameters by name."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, pairs: Iterable[tuple[str, str]], *, repeatable: frozenset[str] = REPEATABLE) -> None:
+        """Raises InvalidRequest when a parameter that may stand once is repeated."""
+        values: dict[str, tuple[str, ...]] = {}
+        for name, value in pairs:
+            if not value:
+                continue
+            seen = values.get(name, ())
+            if seen and name not in repeatable:
+                raise InvalidRequest(f"the parameter {name!r:.60} is repeated", check="repeated_parameter")
+            if value not in seen:
+                values[name] = (*seen, value)
+        self._values = values
+
+    def get(self, name: str) -> str | None:
+        """The value of a parameter, or None when it is absent or empty."""
+        values = self._values.get(name)
+        return values[0] if values else None
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every distinct value of a repeatable parameter, in order."""
+        return self._values.get(name, ())
+
+    def require(self, name: str) -> str:
+        """The value of a parameter. Raises InvalidRequest when it is absent."""
+        value = self.get(name)
+        if value is None:
+            raise InvalidRequest(f"the parameter {name} is missing", check=f"{name}_present")
+        return value
+
+
+def parse_urlencoded(text: str | bytes) -> Form:
+    """Parse application/x-www-form-urlencoded. Raises InvalidRequest for bad UTF-8 or too many parameters."""
+    try:
+        raw = text.decode("utf-8") if isinstance(text, bytes) else text
+        pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+    except ValueError as exc:
+        raise InvalidRequest(f"the parameters cannot be decoded: {exc}", check="parameters_decodable") from exc
+    if any("\x00" in name or "\x00" in value for name, value in pairs):
+        raise InvalidRequest("a parameter holds a NUL", check="parameters_decodable")
+    return Form(pairs)
