@@ -1,0 +1,61 @@
+"""Contrast after WCAG 2.2, and shades of an accent that keep to it. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+READABLE: Final = 4.5
+"""Smallest contrast of text and its background (WCAG 2.2, 1.4.3)."""
+
+Colour = tuple[int, int, int]
+
+WHITE: Final[Colour] = (255, 255, 255)
+BLACK: Final[Colour] = (0, 0, 0)
+
+
+def parse_colour(text: str) -> Colour:
+    """Read `#rrggbb`. Raises ValueError."""
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", text) is None:
+        raise ValueError(f"{text!r:.20} is not a colour such as #17615b")
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+def format_colour(colour: Colour) -> str:
+    """Write `#rrggbb`."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def contrast(one: Colour, other: Colour) -> float:
+    """From 1 (none) to 21 (black on white)."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def readable_shade(accent: Colour, background: Colour, *, at_least: float = READABLE) -> Colour:
+    """The accent itself, or the nearest mix towards black or white with the contrast asked for."""
+    towards = WHITE if _luminance(background) < 0.18 else BLACK
+    for step in range(101):
+        shade = _mix(accent, towards, step / 100)
+        if contrast(shade, background) >= at_least:
+            return shade
+    return towards
+
+
+def ink_on(background: Colour) -> Colour:
+    """Black or white, whichever reads better on the background."""
+    return max(WHITE, BLACK, key=lambda ink: contrast(ink, background))
+
+
+def _luminance(colour: Colour) -> float:
+    red, green, blue = (_linear(channel / 255) for channel in colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(channel: float) -> float:
+    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
+
+
+def _mix(one: Colour, other: Colour, share: float) -> Colour:
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
+    return red, green, blue

@@ -1,0 +1,81 @@
+"""Turns a view into a response: the template, the security headers, nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from auth_service.pages.appearance import Appearance
+from auth_service.pages.headers import FormTarget, security_headers
+from auth_service.pages.location import Destination, destination_of
+from auth_service.pages.text import plain_host, short_name, visible
+from shared.errors import Fault
+
+if TYPE_CHECKING:
+    from auth_service.pages.views import ConsentView, ContinueView, ErrorView, SignInView
+
+
+class Pages:
+    """Renders every page. Holds templates and style sheet, which never change while it lives."""
+
+    def __init__(self, appearance: Appearance = Appearance()) -> None:  # noqa: B008 - frozen
+        """Raises ValueError if the accent of the appearance is not a colour."""
+        # Our own file, and its hash is of these very characters.
+        self._style: Final = Markup(appearance.style_sheet())  # noqa: S704
+        self._templates: Final = Environment(
+            loader=PackageLoader("auth_service", "pages/templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            # Whatever a template shows has passed here: no view can forget it.
+            finalize=lambda value: visible(value) if type(value) is str else value,
+        )
+        self._templates.filters |= {"short_name": short_name, "plain_host": plain_host}
+        self._templates.globals |= {"product_name": appearance.product_name, "accent": appearance.accent}
+
+    def sign_in(self, view: SignInView, status: int = 200) -> web.Response:
+        """The sign-in form. `status` tells programs why it is shown again; people read `view.problem`."""
+        return self._render("sign_in.html", {"view": view}, status=status, form_target="'self'")
+
+    def consent(self, view: ConsentView) -> web.Response:
+        """The decision (invariant 7: the redirect's host is on it, whatever the client)."""
+        return self._render("consent.html", {"view": view}, form_target="'self'")
+
+    def continue_to(self, view: ContinueView) -> web.Response:
+        """A page that goes on to the client by itself, without a redirect that a browser could block.
+
+        Raises Fault if the address is one that no check should have let through.
+        """
+        try:
+            destination = destination_of(view.location)
+        except ValueError as exc:
+            raise Fault(str(exc), check="continue_location") from exc
+        context = {"view": view, "stays_open": destination is Destination.APP, "destination": destination.value}
+        return self._render("continue.html", context)
+
+    def error(self, view: ErrorView) -> web.Response:
+        """A refusal, with its reference."""
+        return self._render("error.html", {"view": view}, status=view.status)
+
+    def _render(
+        self,
+        template: str,
+        context: dict[str, Any],
+        *,
+        status: int = 200,
+        form_target: FormTarget = "'none'",
+        keep_opener: bool = True,
+    ) -> web.Response:
+        style = self._style
+        return web.Response(
+            text=self._templates.get_template(template).render(context, style=style),
+            status=status,
+            content_type="text/html",
+            charset="utf-8",
+            headers=security_headers(style=style, form_target=form_target, keep_opener=keep_opener),
+        )

@@ -1,0 +1,245 @@
+import base64
+import hashlib
+import re
+from dataclasses import fields, replace
+
+import pytest
+from markupsafe import escape
+
+from auth_service.pages.renderer import Pages
+from auth_service.pages.views import ConsentView, ContinueView, ErrorView, ScopeView, SignInView
+from shared.errors import Fault
+
+SIGN_IN = SignInView(
+    action="/sign-in", transaction="tx", csrf="cs", client_name="Claude", resource_name="Notes", username=""
+)
+CONSENT = ConsentView(
+    action="/consent",
+    transaction="tx",
+    csrf="cs",
+    client_name="Claude",
+    client_host="claude.ai",
+    redirect_host="claude.com",
+    redirect_is_local=False,
+    redirect_is_app_scheme=False,
+    resource_name="Notes",
+    resource="https://notes.example.com/mcp",
+    username="ada",
+    scopes=(ScopeView("notes:read", "Read your notes"),),
+)
+CONTINUE = ContinueView("https://claude.ai/api/mcp/auth_callback?code=abc&state=x", "Claude", approved=True)
+ERROR = ErrorView("Not known here", "The program is not known.", "Connect it anew.", "abcde23456", 400)
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202e\u2066\u200b\x00{{ 7*7 }}{% raw %}"
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return Pages()
+
+
+def every_page(pages):
+    return {
+        "sign_in": pages.sign_in(SIGN_IN),
+        "consent": pages.consent(CONSENT),
+        "continue": pages.continue_to(CONTINUE),
+        "error": pages.error(ERROR),
+    }
+
+
+def hostile(view):
+    """The view with every text in it replaced by the worst one."""
+    changed = {f.name: HOSTILE for f in fields(view) if isinstance(getattr(view, f.name), str)}
+    if isinstance(view, ConsentView):
+        changed |= {"scopes": (ScopeView(HOSTILE, HOSTILE),), "already_granted": (ScopeView(HOSTILE, HOSTILE),)}
+    if isinstance(view, ContinueView):
+        changed.pop("location")
+    return replace(view, **changed)
+
+
+@pytest.mark.parametrize("name", ["sign_in", "consent", "continue", "error"])
+class TestEveryPage:
+    def test_is_html_in_utf8_and_never_stored(self, pages, name):
+        response = every_page(pages)[name]
+        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert response.headers["Cache-Control"] == "no-store"
+
+    def test_may_load_nothing_run_nothing_and_be_framed_by_nobody(self, pages, name):
+        policy = every_page(pages)[name].headers["Content-Security-Policy"].split("; ")
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "base-uri 'none'" in policy
+        assert not any("unsafe" in p or "script-src" in p or "http" in p for p in policy)
+        assert every_page(pages)[name].headers["X-Frame-Options"] == "DENY"
+
+    def test_has_exactly_the_style_that_its_policy_names(self, pages, name):
+        response = every_page(pages)[name]
+        (style,) = re.findall(r"<style>(.*?)</style>", response.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert f"style-src 'sha256-{digest}'" in response.headers["Content-Security-Policy"]
+        assert "style=" not in response.text
+
+    def test_names_no_foreign_address_to_load(self, pages, name):
+        loaded = re.findall(r"<(?:link|img|script|iframe|object)[^>]*>", every_page(pages)[name].text)
+        assert len(loaded) == 1
+        assert 'rel="icon" href="data:' in loaded[0]
+
+    def test_tells_nobody_where_it_was_seen(self, pages, name):
+        headers = every_page(pages)[name].headers
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+    def test_keeps_the_window_that_opened_it(self, pages, name):
+        assert "Cross-Origin-Opener-Policy" not in every_page(pages)[name].headers
+
+    def test_says_its_language_and_its_purpose(self, pages, name):
+        text = every_page(pages)[name].text
+        assert '<html lang="en">' in text
+        assert re.search(r"<title>[^<]+ · Sallyport</title>", text)
+        assert len(re.findall(r"<h1[ >]", text)) == 1
+        assert text.count("<main") == 1
+
+
+@pytest.mark.parametrize(
+    "render",
+    [
+        lambda p: p.sign_in(hostile(SIGN_IN)),
+        lambda p: p.consent(hostile(CONSENT)),
+        lambda p: p.consent(replace(hostile(CONSENT), client_host=None, redirect_is_local=True)),
+        lambda p: p.continue_to(hostile(CONTINUE)),
+        lambda p: p.error(hostile(ERROR)),
+    ],
+)
+def test_no_text_of_a_view_becomes_markup_or_hides_itself(pages, render):
+    text = render(pages).text
+    assert "<script" not in text
+    assert "<img" not in text
+    assert "&lt;script&gt;" in text
+    assert "{{ 7*7 }}" in text or "{{7*7}}" in text or "…" in text
+    assert "49" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+    assert not set("\u202e\u2066\u200b\x00") & set(text)
+
+
+def test_the_sign_in_form_has_the_inputs_that_others_rely_on(pages):
+    text = pages.sign_in(SIGN_IN).text
+    assert re.search(r'<form method="post" action="/sign-in">', text)
+    for name, kind, autocomplete in [
+        ("username", "text", "username"),
+        ("password", "password", "current-password"),
+    ]:
+        (field,) = re.findall(rf'<input [^>]*name="{name}"[^>]*>', text)
+        assert f'type="{kind}"' in field
+        assert f'autocomplete="{autocomplete}"' in field
+        assert f'<label for="{name}">' in text
+    assert '<input type="hidden" name="transaction" value="tx">' in text
+    assert '<input type="hidden" name="csrf" value="cs">' in text
+
+
+def test_a_refused_sign_in_says_so_beside_the_fields_and_keeps_the_name_alone(pages):
+    response = pages.sign_in(replace(SIGN_IN, username="ada", problem="Wrong name or password."), status=401)
+    assert response.status == 401
+    assert "Wrong name or password." in response.text
+    assert response.text.count('aria-describedby="problem"') == 2
+    assert 'value="ada"' in response.text
+    assert re.search(r'name="password"[^>]*value=', response.text) is None
+    assert re.search(r'name="password"[^>]*autofocus', response.text)
+    assert "<title>Not signed in" in response.text
+
+
+def test_the_consent_form_can_be_answered_in_two_ways(pages):
+    text = pages.consent(CONSENT).text
+    assert re.findall(r'<button [^>]*type="submit" name="decision" value="(\w+)"', text) == ["deny", "approve"]
+
+
+def test_the_consent_page_always_shows_where_the_answer_goes(pages):
+    """Invariant 7."""
+    for change in [{}, {"verified": True}, {"client_host": None}, {"redirect_is_local": True}]:
+        assert '<code class="host">claude.com</code>' in pages.consent(replace(CONSENT, **change)).text
+
+
+def test_a_name_that_nobody_vouches_for_comes_with_a_warning(pages):
+    assert "Nobody vouches" not in pages.consent(CONSENT).text
+    assert "Nobody vouches" not in pages.consent(replace(CONSENT, client_host=None, verified=True)).text
+    assert "Nobody vouches" in pages.consent(replace(CONSENT, client_host=None)).text
+
+
+def test_an_answer_that_stays_on_the_device_comes_with_a_warning_even_for_a_vouched_name(pages):
+    assert "a program on this device" not in pages.consent(CONSENT).text
+    assert "a program on this device" in pages.consent(replace(CONSENT, redirect_is_local=True)).text
+    assert "an app on this device" in pages.consent(replace(CONSENT, redirect_is_app_scheme=True)).text
+
+
+def test_scopes_already_granted_stand_apart(pages):
+    text = pages.consent(replace(CONSENT, already_granted=(ScopeView("notes:write", "Change your notes"),))).text
+    new, old = text.split("What you already allow it")
+    assert "Read your notes" in new
+    assert "Change your notes" in old
+
+
+def test_a_long_name_is_cut_and_a_long_host_is_not(pages):
+    host = "accounts.bank.example." + "a" * 60 + ".evil.example"
+    text = pages.consent(replace(CONSENT, client_name="W" * 4000, redirect_host=host)).text
+    assert "W" * 61 not in text
+    assert host in text
+
+
+def test_a_client_without_a_visible_name_is_called_one_without_a_name(pages):
+    assert "A program without a name" in pages.consent(replace(CONSENT, client_name="\u202e\u200b")).text
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://claude.ai/api/mcp/auth_callback?code=a&state=b%20c",
+        "http://127.0.0.1:33418/?code=a",
+        "http://[::1]:5000/callback?code=a",
+        "https://x.example/?a=b'c",
+        "cursor://anysphere.cursor-mcp/oauth/callback?code=a;b&iss=https%3A%2F%2Fx",
+    ],
+)
+def test_a_decision_goes_on_by_itself_and_by_a_link(pages, location):
+    response = pages.continue_to(replace(CONTINUE, location=location))
+    escaped = str(escape(location))
+    assert response.status == 200
+    assert f'<meta http-equiv="refresh" content="0; url={escaped}">' in response.text
+    assert f'href="{escaped}"' in response.text
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "javascript:alert(1)",
+        "JavaScript:alert(1)",
+        "data:text/html,x",
+        "//evil.example",
+        "/relative",
+        "",
+        "https://x.example/ y",
+        'https://x.example/"',
+        "https://x.example/\r\nSet-Cookie:a=b",
+        "https:///x",
+        "cursor://münchen",
+    ],
+)
+def test_an_address_that_no_check_lets_through_is_a_fault(pages, location):
+    with pytest.raises(Fault):
+        pages.continue_to(replace(CONTINUE, location=location))
+
+
+def test_a_denial_says_that_nothing_was_given(pages):
+    text = pages.continue_to(replace(CONTINUE, approved=False)).text
+    assert "Access denied" in text
+    assert "Access allowed" not in text
+
+
+def test_an_app_or_a_program_on_the_device_leaves_a_window_that_can_be_closed(pages):
+    title = re.compile(r"<title>(.*?)</title>")
+    assert "close this window" not in title.search(pages.continue_to(CONTINUE).text)[1]
+    for location in ["cursor://x/y?code=a", "http://localhost:1234/cb?code=a"]:
+        assert "close this window" in title.search(pages.continue_to(replace(CONTINUE, location=location)).text)[1]
+
+
+def test_an_error_shows_its_reference_and_carries_its_status(pages):
+    response = pages.error(replace(ERROR, status=503))
+    assert response.status == 503
+    assert "abcde23456" in response.text
