@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import hashlib
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _PR_SET_PDEATHSIG = 1
+_LONGEST_SOCKET_PATH = 100
+"""Bytes; Linux allows 107, macOS 103."""
 
 
 class EmbeddedStoreError(Exception):
@@ -34,13 +39,11 @@ class EmbeddedStore:
     """A context manager. Inside it, `url` reaches the server; the owner stops it on leaving, others only detach."""
 
     def __init__(self, directory: Path, *, start_timeout_seconds: float = 10.0) -> None:
-        """`directory` holds data and socket; made with mode 0700. Its path must be short (unix sockets: 107 bytes)."""
+        """`directory` holds data and socket; made with mode 0700."""
         self._directory = directory.resolve()
-        self._socket = self._directory / "valkey.sock"
+        self._socket = _short_enough(self._directory / "valkey.sock")
         self._timeout = start_timeout_seconds
         self._process: subprocess.Popen[bytes] | None = None
-        if len(os.fsencode(self._socket)) > 100:
-            raise EmbeddedStoreError(f"the path {self._directory} is too long for a unix socket")
 
     @property
     def url(self) -> str:
@@ -53,8 +56,8 @@ class EmbeddedStore:
         return self._process.pid if self._process else None
 
     def __enter__(self) -> Self:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._directory.chmod(0o700)
+        _make_private(self._directory)
+        _make_private(self._socket.parent)
         with (self._directory / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not self._answers():
@@ -134,6 +137,23 @@ class EmbeddedStore:
             connection.sendall(b"PING\r\n")
             return connection.recv(16).startswith(b"+PONG")
         return False
+
+
+def _short_enough(path: Path) -> Path:
+    """The path, or, when it is too long for a unix socket, one in a private directory of its own."""
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+        return path
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"sallyport-{os.getuid()}-{name}" / path.name
+
+
+def _make_private(directory: Path) -> None:
+    """Make the directory for this user alone. Raises EmbeddedStoreError when it is somebody else's."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise EmbeddedStoreError(f"{directory} belongs to somebody else")
+    directory.chmod(0o700)
 
 
 def _die_with_parent() -> None:

@@ -1,0 +1,96 @@
+# Everything works on a bare machine with Python 3.11+, pip, make and git; the rest is installed into .venv.
+# `make help` lists the targets.
+
+VENV   ?= .venv
+PY     := $(VENV)/bin/python
+COMPOSE ?= docker compose
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ On your machine
+
+run: $(VENV)/.local-installed ## Start the store, auth_service and mcp_service on localhost; Ctrl-C stops all
+	@$(PY) -m devstack.run --end-with-parent
+
+auth: $(VENV)/.local-installed ## A command of auth_service against `make run`: make auth ARGS="users list"
+	@$(PY) -m devstack.command $(ARGS)
+
+doctor: $(VENV)/.local-installed ## What real clients would trip over: make doctor URL=https://host/mcp
+	@test -n "$(URL)" || { echo "name the address: make doctor URL=https://host/mcp"; exit 2; }
+	@$(PY) -m shared.doctor $(URL)
+
+##@ Work on the code
+
+test: $(VENV)/.dev-installed ## Run the test suite against a real Valkey: make test ARGS="-k words"
+	@$(PY) -m pytest -m "not long" $(ARGS)
+
+test-long: $(VENV)/.dev-installed ## The longer suites: hostile input, replicas killed under load, rotation under load
+	@$(PY) -m pytest -m long --timeout 1800 $(ARGS)
+
+test-clients: $(VENV)/.dev-installed ## Tests with clients of others (needs npm, installs its packages)
+	@$(PY) -m pytest -m npm --timeout 600 $(ARGS)
+
+fuzz: $(VENV)/.dev-installed ## Search for bad input that is answered wrongly, for SECONDS (60) seconds
+	@HYPOTHESIS_SECONDS=$(or $(SECONDS),60) $(PY) -m pytest tests/fuzz --timeout 0 $(ARGS)
+
+lint: $(VENV)/.dev-installed ## Check format, style and types
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+
+format: $(VENV)/.dev-installed ## Format the code
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix --select I .
+
+bench: $(VENV)/.dev-installed ## Measure, and print one table of ratios
+	@$(PY) -m tests.benchmarks $(ARGS)
+
+requirements: $(VENV)/.dev-installed ## Pin the dependencies of pyproject.toml anew: make requirements ARGS=--upgrade
+	@$(PY) -m pip install --quiet uv
+	@$(PY) -m devstack.pin_requirements $(ARGS)
+
+##@ With docker compose
+
+up: ## Build and start the pair behind its gateway
+	@$(COMPOSE) up --build --detach --wait
+
+scale: ## Change the number of replicas while calls run: make scale AUTH=2 MCP=3
+	@$(COMPOSE) up --detach --wait --no-recreate $(if $(AUTH),--scale auth=$(AUTH)) $(if $(MCP),--scale mcp=$(MCP))
+
+down: ## Stop; the data stays in its volumes
+	@$(COMPOSE) down
+
+rotate-keys: ## Replace the signing key of the running deployment without one failed call
+	@if [ -n "$$($(COMPOSE) ps --quiet auth 2>/dev/null)" ]; then \
+		$(COMPOSE) exec --no-TTY auth python -m auth_service keys rotate; \
+	else \
+		$(MAKE) --no-print-directory auth ARGS="keys rotate"; \
+	fi
+
+# Installation: once, and again when a requirements file changes. The second set holds all of the first.
+
+$(VENV)/.local-installed: requirements-local.txt
+	@$(MAKE) --no-print-directory $(VENV)/bin/python
+	@test -e $(VENV)/.dev-installed -a ! requirements-local.txt -nt $(VENV)/.dev-installed \
+		|| { echo "installing …"; $(PY) -m pip install --quiet --require-hashes -r requirements-local.txt; }
+	@touch $@
+
+$(VENV)/.dev-installed: requirements-dev.txt
+	@$(MAKE) --no-print-directory $(VENV)/bin/python
+	@echo "installing …"
+	@$(PY) -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/bin/python:
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			exec $$python -m venv $(VENV); \
+		fi; \
+	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
+
+.PHONY: help run auth doctor test test-long test-clients fuzz lint format bench requirements up scale down rotate-keys

@@ -1,0 +1,40 @@
+"""The loopback addresses of this machine, and whether a port on them is free."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+
+
+def loopback_addresses() -> tuple[str, ...]:
+    """127.0.0.1, and ::1 where the machine has it. `localhost` may mean either to a client."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return ("127.0.0.1",)
+    return ("127.0.0.1", "::1")
+
+
+def is_free(hosts: Sequence[str], port: int) -> bool:
+    """Whether every address can be listened on at this port right now."""
+    for host in hosts:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                probe.listen(1)
+            except OSError:
+                return False
+    return True
+
+
+def free_port(hosts: Sequence[str]) -> int:
+    """A port that is free on every one of the addresses; another process may still take it first."""
+    for _ in range(50):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if is_free(hosts, port):
+            return port
+    raise OSError("no port is free on all loopback addresses")

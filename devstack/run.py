@@ -1,0 +1,211 @@
+"""`make run`: an embedded store, auth_service and mcp_service on the loopback addresses of one machine.
+
+Ctrl-C or SIGTERM stops all three, services first. Data and secrets live under DATA_DIR and survive a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from devstack.demo_user import DemoUser, ensure_demo_user
+from devstack.embedded_store import EmbeddedStore, EmbeddedStoreError
+from devstack.local_settings import LocalSettings
+from devstack.loopback import is_free, loopback_addresses
+from devstack.private_file import new_key_encryption_key, read_or_make, write
+from devstack.service_process import ServiceError, ServiceProcess, die_with_parent
+
+ENVIRONMENT_FILE = "auth-environment.json"
+"""auth_service's settings as of the last start, for `python -m devstack.command`."""
+
+
+def main() -> int:
+    """Run until told to stop. Returns the exit code."""
+    if "--end-with-parent" in sys.argv[1:]:
+        die_with_parent()
+    own = dict(os.environ)
+    try:
+        data_dir = _data_dir(own)
+        with only_here(data_dir):
+            return asyncio.run(_run(own, data_dir))
+    except (ServiceError, EmbeddedStoreError) as exc:
+        print(f"make run: {exc}", file=sys.stderr)
+        return 1
+
+
+async def _run(own: Mapping[str, str], data_dir: Path) -> int:
+    started = time.monotonic()
+    stop = _stop_event()
+    auth_port = _port(own, "AUTH_PORT", 9000)
+    mcp_port = _port(own, "MCP_PORT", 9001)
+    hosts = loopback_addresses()
+    for name, port in (("AUTH_PORT", auth_port), ("MCP_PORT", mcp_port)):
+        if not is_free(hosts, port):
+            raise ServiceError(f"port {port} is busy: end what listens there, or choose another with {name}=…")
+    key_file = data_dir / "key-encryption-key"
+    read_or_make(key_file, new_key_encryption_key)
+    with ExitStack() as stack:
+        auth_store, notes_store = _stores(own, data_dir, stack)
+        settings = LocalSettings(
+            issuer=own.get("AUTH_ISSUER") or f"http://localhost:{auth_port}",
+            resource=own.get("MCP_RESOURCE") or f"http://localhost:{mcp_port}/mcp",
+            hosts=hosts,
+            auth_store_url=auth_store,
+            notes_store_url=notes_store,
+            key_encryption_key_file=key_file,
+        )
+        auth_environment = settings.for_auth(auth_port, own)
+        _remember(data_dir, auth_environment)
+        auth = ServiceProcess(
+            "auth_service", ["-m", "auth_service", "serve"], auth_environment, host=hosts[0], port=auth_port
+        )
+        mcp = ServiceProcess(
+            "mcp_service", ["-m", "mcp_service", "serve"], settings.for_mcp(mcp_port, own), host=hosts[0], port=mcp_port
+        )
+        try:
+            user = await _unless_stopped(stop, _start(auth, mcp, own, data_dir, auth_environment))
+            if user is None:
+                return 0
+            _announce(settings, user, data_dir, seconds=time.monotonic() - started)
+            return await _watch(stop, auth, mcp)
+        finally:
+            # A second Ctrl-C ends the patience.
+            stop.clear()
+            await _stop(stop, mcp, auth)
+
+
+async def _start(
+    auth: ServiceProcess, mcp: ServiceProcess, own: Mapping[str, str], data_dir: Path, environment: Mapping[str, str]
+) -> DemoUser:
+    auth.spawn()
+    user, _ = await asyncio.gather(
+        ensure_demo_user(data_dir, own.get("DEMO_USERNAME") or "demo", own.get("DEMO_PASSWORD", ""), environment),
+        auth.wait_until_ready(),
+    )
+    await mcp.start()
+    return user
+
+
+async def _unless_stopped(stop: asyncio.Event, work: Coroutine[None, None, DemoUser]) -> DemoUser | None:
+    """What the work returns; None when a signal came first."""
+    task = asyncio.ensure_future(work)
+    stopped = asyncio.ensure_future(stop.wait())
+    await _first_of(task, stopped)
+    stopped.cancel()
+    if not task.done():
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        return None
+    return task.result()
+
+
+async def _watch(stop: asyncio.Event, *services: ServiceProcess) -> int:
+    """Wait for a signal, or for a service that ends by itself."""
+    ends = {asyncio.ensure_future(service.ended()): service for service in services}
+    stopped = asyncio.ensure_future(stop.wait())
+    done, pending = await asyncio.wait({stopped, *ends}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    if stopped in done:
+        print("\nstopping …", flush=True)
+        return 0
+    for task, service in ends.items():
+        if task in done:
+            print(f"make run: {service.name} ended by itself (exit code {task.result()})", file=sys.stderr)
+    return 1
+
+
+async def _stop(impatient: asyncio.Event, *services: ServiceProcess) -> None:
+    stops = asyncio.gather(*(service.stop() for service in services))
+    hurry = asyncio.ensure_future(impatient.wait())
+    await _first_of(stops, hurry)
+    if hurry.done():
+        await asyncio.gather(*(service.kill() for service in services))
+    hurry.cancel()
+    await stops
+
+
+async def _first_of(*futures: asyncio.Future[Any]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _stop_event() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _stores(own: Mapping[str, str], data_dir: Path, stack: ExitStack) -> tuple[str, str]:
+    """The addresses of both stores: the embedded server's two databases, unless others are named."""
+    auth_store = own.get("AUTH_REDIS_URL", "")
+    notes_store = own.get("MCP_NOTES_REDIS_URL", "")
+    if auth_store and notes_store:
+        return auth_store, notes_store
+    embedded = stack.enter_context(EmbeddedStore(data_dir / "valkey"))
+    return auth_store or f"{embedded.url}?db=0", notes_store or f"{embedded.url}?db=1"
+
+
+def _data_dir(own: Mapping[str, str]) -> Path:
+    data_dir = Path(own.get("DATA_DIR") or ".data").resolve()
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return data_dir
+
+
+@contextmanager
+def only_here(data_dir: Path) -> Iterator[None]:
+    """Hold DATA_DIR for this launcher alone. Raises ServiceError when another one runs on it."""
+    with (data_dir / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServiceError(
+                f"another `make run` uses {data_dir}: end it, or choose another with DATA_DIR=…"
+            ) from None
+        yield
+
+
+def _port(own: Mapping[str, str], name: str, default: int) -> int:
+    text = own.get(name) or str(default)
+    if not text.isdecimal() or not 0 < int(text) <= 65_535:
+        raise ServiceError(f"{name}={text} is not a port")
+    return int(text)
+
+
+def _remember(data_dir: Path, environment: Mapping[str, str]) -> None:
+    write(data_dir / ENVIRONMENT_FILE, json.dumps({k: v for k, v in environment.items() if k.startswith("AUTH_")}))
+
+
+def _announce(settings: LocalSettings, user: DemoUser, data_dir: Path, *, seconds: float) -> None:
+    password = user.password or (
+        f"(the one you gave it; a new one: make auth ARGS='users set-password {user.username}')"
+    )
+    print(
+        f"""
+  Point an MCP client at   {settings.resource}
+  Sign in as               {user.username}
+  with the password        {password}
+
+  Claude Code:             claude mcp add --transport http notes {settings.resource}
+  Issuer:                  {settings.issuer}
+  Data and secrets:        {data_dir}
+
+ready after {seconds:.1f} s. Ctrl-C stops everything.
+""",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""One of the two services as a child process that cannot outlive its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+_PROBE_SECONDS: Final = 0.05
+
+REPOSITORY: Final = Path(__file__).resolve().parent.parent
+
+
+class ServiceError(Exception):
+    """The service did not start; the text says why, for a person."""
+
+
+class ServiceProcess:
+    """Start, stop, kill and start again; the port and the settings stay the same."""
+
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        host: str,
+        port: int,
+        log: Path | None = None,
+    ) -> None:
+        """`arguments` follow the interpreter. Output goes to `log`, or to where the parent's goes."""
+        self.name = name
+        self.port = port
+        self.log = log
+        self._host = host
+        self._arguments = tuple(arguments)
+        self._environment = dict(environment)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def spawn(self) -> None:
+        """Start without waiting. Call it from the main thread: the child dies with the thread that made it."""
+        output = self.log.open("ab") if self.log is not None else None
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, *self._arguments],
+                env=with_repository(self._environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # Its own session: a Ctrl-C is for the launcher, which stops its children in order.
+                start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads take locks here
+            )
+        finally:
+            if output is not None:
+                output.close()
+
+    async def start(self, *, timeout_seconds: float = 30.0) -> None:
+        """Start and wait until `/readyz` says yes. Raises ServiceError when it ends or stays silent."""
+        self.spawn()
+        await self.wait_until_ready(timeout_seconds=timeout_seconds)
+
+    async def wait_until_ready(self, *, timeout_seconds: float = 30.0) -> None:
+        """Wait until `/readyz` says yes. Raises ServiceError when the process ends or stays silent."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while not await asyncio.to_thread(self.is_ready):
+                    if self.pid is None:
+                        raise ServiceError(f"{self.name} ended before it was ready{self._last_words()}")
+                    await asyncio.sleep(_PROBE_SECONDS)
+        except TimeoutError:
+            raise ServiceError(f"{self.name} is not ready after {timeout_seconds:g} s{self._last_words()}") from None
+
+    def is_ready(self) -> bool:
+        """Whether `/readyz` answers 200 right now."""
+        connection = http.client.HTTPConnection(self._host, self.port, timeout=2)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    async def ended(self) -> int:
+        """Wait for the end of the process; its exit code (negative: the signal)."""
+        process = self._process
+        if process is None:
+            return 0
+        while (code := process.poll()) is None:  # noqa: ASYNC110 - a thread blocked in waitpid cannot be cancelled
+            await asyncio.sleep(_PROBE_SECONDS)
+        return code
+
+    async def stop(self, *, timeout_seconds: float = 15.0) -> int:
+        """SIGTERM and wait; SIGKILL when it takes too long. Returns the exit code (negative: the signal)."""
+        self.send(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await self.ended()
+        except TimeoutError:
+            return await self.kill()
+
+    async def kill(self) -> int:
+        """SIGKILL and wait. Returns the exit code."""
+        self.send(signal.SIGKILL)
+        return await self.ended()
+
+    async def restart(self) -> None:
+        """Stop gracefully, start again on the same port."""
+        await self.stop()
+        await self.start()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, if the process still runs."""
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    def _last_words(self) -> str:
+        if self.log is None or not self.log.exists():
+            return " (its messages are above)"
+        return ":\n" + self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+
+
+def with_repository(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment with this repository on the module path, so that the services are found from any directory."""
+    paths = [str(REPOSITORY), *filter(None, [environment.get("PYTHONPATH")])]
+    return {**environment, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def die_with_parent() -> None:
+    """Ask Linux for SIGTERM when the parent dies, however it dies. Elsewhere only an orderly stop cleans up."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
