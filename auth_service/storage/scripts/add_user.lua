@@ -1,0 +1,8 @@
+-- Adds a user. Invariant: a name belongs to one user; of any number of writers with one name, exactly one wins.
+-- KEYS: names (hash: name -> subject), record (hash). ARGV: name, subject, then field, value, ...
+-- Answers 1 when added, 0 when the name is taken.
+if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then
+  return 0
+end
+redis.call('HSET', KEYS[2], unpack(ARGV, 3))
+return 1

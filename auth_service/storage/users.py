@@ -1,0 +1,111 @@
+"""Where users are kept.
+
+Keys, all on one slot so that a name and its record change in one step (sign-in is bound by argon2id, not by a slot):
+  sp:{users}:names            hash   lookup name -> subject
+  sp:{users}:user:<subject>   hash   username, name, email, email_verified, created_at, password_hash
+
+Neither expires. Invariant 4: of the password, only the argon2id hash is here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from auth_service.storage.scripts import load
+from auth_service.users.user import User, lookup_name
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from shared.store import Store
+
+_NAMES: Final = "sp:{users}:names"
+_ADD: Final = load("add_user")
+_REMOVE: Final = load("remove_user")
+_SET_PASSWORD_HASH: Final = load("set_password_hash")
+_PAGE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUser:
+    """A user with the hash that verifies the password."""
+
+    user: User
+    password_hash: str
+
+
+class UserStorage:
+    """Every method raises StoreUnavailable when the store is away."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def add(self, user: User, password_hash: str) -> bool:
+        """Add the user; False when somebody has the name already. Atomic: one winner per name."""
+        fields = (
+            ("username", user.username),
+            ("name", user.name or ""),
+            ("email", user.email or ""),
+            ("email_verified", int(user.email_verified)),
+            ("created_at", user.created_at),
+            ("password_hash", password_hash),
+        )
+        flat = [part for field in fields for part in field]
+        added = await self._store.run(
+            _ADD, [_NAMES, _record(user.subject)], [lookup_name(user.username), user.subject, *flat]
+        )
+        return bool(added)
+
+    async def find(self, subject: str) -> StoredUser | None:
+        """The user with this subject."""
+        return _stored(subject, await self._store.command("HGETALL", _record(subject)))
+
+    async def find_by_name(self, username: str) -> StoredUser | None:
+        """The user with this name, in any spelling that means the same."""
+        subject = await self._store.command("HGET", _NAMES, lookup_name(username))
+        return await self.find(subject) if subject else None
+
+    async def all(self) -> AsyncIterator[User]:
+        """Every user, in no order, a page at a time."""
+        cursor, seen = "0", set[str]()
+        while True:
+            cursor, page = await self._store.command("HSCAN", _NAMES, cursor, "COUNT", _PAGE)
+            # A scan may show an entry twice while the hash grows.
+            subjects = [s for s in dict(page).values() if s not in seen]
+            seen.update(subjects)
+            for subject, record in zip(
+                subjects, await self._store.pipeline([("HGETALL", _record(s)) for s in subjects]), strict=True
+            ):
+                stored = _stored(subject, record)
+                if stored is not None:
+                    yield stored.user
+            if str(cursor) == "0":
+                return
+
+    async def set_password_hash(self, subject: str, new_hash: str, *, replacing: str | None = None) -> bool:
+        """Replace the hash; False when there is no such user, or when `replacing` is no longer the hash. Atomic."""
+        return bool(await self._store.run(_SET_PASSWORD_HASH, [_record(subject)], [new_hash, replacing or ""]))
+
+    async def remove(self, user: User) -> bool:
+        """Remove the user; False when there is none any more. Atomic."""
+        keys = [_NAMES, _record(user.subject)]
+        return bool(await self._store.run(_REMOVE, keys, [lookup_name(user.username), user.subject]))
+
+
+def _record(subject: str) -> str:
+    return f"sp:{{users}}:user:{subject}"
+
+
+def _stored(subject: str, record: Mapping[str, str]) -> StoredUser | None:
+    if not record:
+        return None
+    user = User(
+        subject=subject,
+        username=record["username"],
+        name=record["name"] or None,
+        email=record["email"] or None,
+        email_verified=record["email_verified"] == "1",
+        created_at=int(record["created_at"]),
+    )
+    return StoredUser(user, record["password_hash"])

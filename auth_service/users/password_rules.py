@@ -1,0 +1,84 @@
+"""Which new passwords are refused (NIST SP 800-63B section 5.1.1.2: length, and no common or guessable ones).
+
+Pure. No rule asks for digits, capitals or symbols, and no password expires: both make passwords worse.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from auth_service.users.passwords import MAX_PASSWORD_LENGTH
+from auth_service.users.user import lookup_name
+
+MIN_PASSWORD_LENGTH: Final = 10
+_MIN_DIFFERENT: Final = 5
+_MIN_NAME: Final = 4
+
+_KEYBOARD: Final = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "01234567890123456789",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "qwertzuiopasdfghjklyxcvbnm",
+    "azertyuiopqsdfghjklmwxcvbn",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
+    "1q2w3e4r5t6y7u8i9o0p",
+)
+_LOOK_ALIKES: Final = str.maketrans("@430!1$5+7", "aaeoiisstt")
+
+
+class WeakPassword(ValueError):  # noqa: N818 - reads as a sentence where it is raised
+    """The password is refused; the text says why and what would do, and never repeats the password."""
+
+
+def check_new_password(password: str, *, username: str, service_words: tuple[str, ...] = ("sallyport",)) -> None:
+    """Raise WeakPassword unless the password may be set."""
+    folded = unicodedata.normalize("NFKC", password).casefold()
+    if len(password) > MAX_PASSWORD_LENGTH:
+        raise WeakPassword(f"longer than {MAX_PASSWORD_LENGTH} characters")
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise WeakPassword(f"shorter than {MIN_PASSWORD_LENGTH} characters; four unrelated words make a good one")
+    if len(set(folded)) < _MIN_DIFFERENT or _is_repetition(folded):
+        raise WeakPassword("the same few characters over and over")
+    if _is_walk(folded):
+        raise WeakPassword("a walk along the alphabet, the digits or the keyboard")
+    for word in (lookup_name(username), *service_words):
+        if len(word) >= _MIN_NAME and word in folded and len(folded) - len(word) < MIN_PASSWORD_LENGTH:
+            raise WeakPassword("mostly the username or the name of this service")
+    if lookup_name(username) == folded or _bases(folded) & _common():
+        raise WeakPassword("among the passwords that attackers try first")
+
+
+def _is_repetition(text: str) -> bool:
+    """Whether a unit of at most a third of the text makes up the whole of it."""
+    return any(
+        len(text) >= 3 * size and (text[:size] * (len(text) // size + 1)).startswith(text)
+        for size in range(1, len(text) // 3 + 1)
+    )
+
+
+def _is_walk(text: str) -> bool:
+    plain = re.sub(r"[\W_]", "", text)
+    return len(plain) > 0 and any(plain in row * 2 or plain in row[::-1] * 2 for row in _KEYBOARD)
+
+
+def _bases(folded: str) -> set[str]:
+    """The text itself and what is left of it when decoration is taken off: `P@ssw0rd2024!` is `password`."""
+    bases: set[str] = set()
+    for text in (folded, folded.translate(_LOOK_ALIKES)):
+        bare = re.sub(r"[\W_]", "", text)
+        bases |= {text, bare, bare.strip("0123456789"), re.sub(r"[\d\W_]+$", "", text)}
+        # Decoration goes first, then the look-alikes inside the word are read: `Passw0rd123!!`.
+        stripped = re.sub(r"^[\d\W_]+|[\d\W_]+$", "", folded).translate(_LOOK_ALIKES)
+        bases |= {stripped, re.sub(r"[\W_]", "", stripped)}
+    doubled = {b[: len(b) // 2] for b in bases if len(b) % 2 == 0 and b[: len(b) // 2] * 2 == b}
+    return bases | doubled
+
+
+@cache
+def _common() -> frozenset[str]:
+    text = (resources.files("auth_service.users") / "common_passwords.txt").read_text("utf-8")
+    return frozenset(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))

@@ -1,0 +1,109 @@
+"""Password hashing: argon2id, in a few threads of its own, behind a bounded queue.
+
+Invariant 4: only the hash leaves. A flood of sign-ins can occupy `workers` cores and `workers` x 64 MiB, never more;
+whoever does not fit in the queue gets 503 at once (invariant 8), so that tokens are still issued meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import argon2
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from shared.errors import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+PARAMETERS: Final = argon2.Parameters(
+    type=argon2.Type.ID,
+    version=19,
+    salt_len=16,
+    hash_len=32,
+    time_cost=3,
+    memory_cost=64 * 1024,
+    parallelism=1,
+)
+"""RFC 9106 section 4, second recommended option (3 passes over 64 MiB), with one lane instead of four.
+
+The work is the same; with one lane a hash takes one core, so the number of workers bounds the cores as well.
+"""
+
+MAX_PASSWORD_LENGTH: Final = 256
+"""In characters. A longer one is refused when set, and counts as wrong when presented."""
+
+QUEUE_PER_WORKER: Final = 16
+
+
+class PasswordHasher:
+    """Hashes and verifies off the event loop."""
+
+    def __init__(self, *, parameters: argon2.Parameters = PARAMETERS, workers: int | None = None) -> None:
+        """`workers` threads do all the work; by default half the cores, at least one, at most four."""
+        self._workers = workers or min(4, max(1, (os.cpu_count() or 2) // 2))
+        self._hasher = argon2.PasswordHasher.from_parameters(parameters)
+        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="argon2")
+        self._waiting = 0
+        # A hash of nothing that anybody knows: verified in place of an account that does not exist.
+        self._decoy = self._hasher.hash(os.urandom(32))
+
+    async def hash(self, password: str) -> str:
+        """The encoded argon2id hash. Raises ValueError for one too long, Fault when too many are waiting."""
+        if len(password) > MAX_PASSWORD_LENGTH:
+            raise ValueError(f"a password has at most {MAX_PASSWORD_LENGTH} characters")
+        return await self._run(lambda: self._hasher.hash(_bytes(password)))
+
+    async def verify(self, password: str, stored_hash: str | None) -> bool:
+        """Whether the password is right. None stands for an unknown account and takes the same time.
+
+        Raises Fault when too many are waiting.
+        """
+        if len(password) > MAX_PASSWORD_LENGTH:
+            password, stored_hash = "", None
+
+        def work() -> bool:
+            try:
+                self._hasher.verify(stored_hash or self._decoy, _bytes(password))
+            except (VerificationError, InvalidHashError):
+                return False
+            return stored_hash is not None
+
+        return await self._run(work)
+
+    def is_outdated(self, stored_hash: str) -> bool:
+        """Whether the hash was made with other parameters than today's and is worth renewing."""
+        return self._hasher.check_needs_rehash(stored_hash)
+
+    def close(self) -> None:
+        """Give up what still waits and let the threads end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._waiting >= self._workers * (QUEUE_PER_WORKER + 1):
+            raise Fault("the queue for password hashing is full", check="password_queue")
+        self._waiting += 1
+        future = self._pool.submit(work)
+        loop = asyncio.get_running_loop()
+        # Counted until the thread is done: a caller who goes away does not make room for another meanwhile.
+        future.add_done_callback(lambda _: _call_in(loop, self._release))
+        return await asyncio.wrap_future(future)
+
+    def _release(self) -> None:
+        self._waiting -= 1
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, release: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(release)
+
+
+def _bytes(password: str) -> bytes:
+    """NIST SP 800-63B: normalised, so that the same keys give the same bytes on every device."""
+    return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")

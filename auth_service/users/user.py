@@ -1,0 +1,47 @@
+"""The user: one frozen record, without the password's hash."""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+MAX_USERNAME_LENGTH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who may sign in. Times in seconds since 1970."""
+
+    subject: str
+    """Random and never reused: the `sub` of every token, so that a changed or re-used name inherits nothing."""
+    username: str
+    """As the person writes it; compared by `lookup_name`."""
+    name: str | None
+    email: str | None
+    email_verified: bool
+    created_at: int
+
+
+def new_subject() -> str:
+    """A fresh subject: 128 random bits, base64url."""
+    return secrets.token_urlsafe(16)
+
+
+def lookup_name(username: str) -> str:
+    """The form in which names are compared: NFKC and casefolded, so that look-alike spellings are one name."""
+    folded = unicodedata.normalize("NFKC", username.strip()).casefold()
+    return unicodedata.normalize("NFKC", folded)
+
+
+def check_username(username: str) -> str:
+    """The name as it will be stored. Raises ValueError with words for whoever chose it."""
+    name = unicodedata.normalize("NFKC", username.strip())
+    if not name:
+        raise ValueError("a username cannot be empty")
+    if len(name) > MAX_USERNAME_LENGTH:
+        raise ValueError(f"a username has at most {MAX_USERNAME_LENGTH} characters")
+    if any(unicodedata.category(c)[0] in "CZ" for c in name):
+        raise ValueError("a username cannot hold spaces or invisible characters")
+    return name
