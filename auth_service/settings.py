@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, NEVER_SCHEMES
 from auth_service.protocol.resources import ProtectedResource
 from shared.configured_url import check_issuer, is_loopback_host, path_of
 from shared.settings import ServiceSettings
@@ -61,6 +63,17 @@ class AuthSettings(ServiceSettings):
         description="Grants of one person, client and resource; the least recently used ends first.",
     )
 
+    app_schemes: frozenset[str] = Field(
+        KNOWN_APP_SCHEMES,
+        description="Private-use URI schemes to which apps may be redirected; those of known clients when unset.",
+    )
+    registration_ttl: int = Field(
+        90 * DAY, ge=DAY, description="A client's registration unused this long ends; longer than any of its grants."
+    )
+    registration_unused_ttl: int = Field(
+        DAY, ge=600, le=30 * DAY, description="How long a registration may wait for its first grant."
+    )
+
     signing_algorithm: Literal["RS256", "ES256", "EdDSA"] = Field(
         "RS256", description="Algorithm of the next signing key; changed through an ordinary rotation."
     )
@@ -88,12 +101,24 @@ class AuthSettings(ServiceSettings):
                 raise ValueError(f"not JSON: {exc}") from exc
         return value
 
+    @field_validator("app_schemes")
+    @classmethod
+    def _harmless_schemes(cls, value: frozenset[str]) -> frozenset[str]:
+        for scheme in value:
+            if scheme in NEVER_SCHEMES | {"http", "https"} or re.fullmatch(r"[a-z][a-z0-9+.\-]*", scheme) is None:
+                raise ValueError(f"{scheme!r} is not a lower-case scheme of an app")
+        return value
+
     @model_validator(mode="after")
     def _safe_together(self) -> Self:
         if self.refresh_token_absolute_ttl < self.refresh_token_ttl:
             raise ValueError("REFRESH_TOKEN_ABSOLUTE_TTL is shorter than REFRESH_TOKEN_TTL")
         if self.refresh_token_ttl < self.access_token_ttl:
             raise ValueError("REFRESH_TOKEN_TTL is shorter than ACCESS_TOKEN_TTL")
+        if self.registration_ttl < self.refresh_token_ttl + DAY:
+            raise ValueError(
+                "REGISTRATION_TTL must be a day longer than REFRESH_TOKEN_TTL: clients outlive their grants"
+            )
         return self
 
     @property

@@ -1,0 +1,119 @@
+"""How a client proves itself: which credential was presented, and whether a secret is the right one.
+
+Pure. RFC 6749 section 2.3: one mechanism per request; section 2.3.1: Basic credentials are form-urlencoded;
+RFC 7521 section 4.2 for assertions. Verifying an assertion is `assertion.py`'s work, finding the client the
+directory's.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_plus
+
+from auth_service.errors import InvalidClient, InvalidRequest
+from auth_service.protocol.client_metadata import SECRET_METHODS
+
+if TYPE_CHECKING:
+    from auth_service.clients.client import Client
+    from auth_service.protocol.form import Form
+
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+MAX_CREDENTIAL: Final = 4096
+BASIC_CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="token endpoint", charset="UTF-8"'}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UnverifiedCredential:
+    """What a request presented. Nothing of it is proven."""
+
+    method: str
+    client_id: str | None
+    """None only with an assertion, which then names the client itself."""
+    secret: str | None = None
+    assertion: str | None = None
+
+
+def read_credential(*, authorization: str | None, form: Form) -> UnverifiedCredential:
+    """Find the one credential of a request. Raises InvalidClient, or InvalidRequest for several mechanisms at once."""
+    body_id, body_secret = form.get("client_id"), form.get("client_secret")
+    assertion, assertion_type = form.get("client_assertion"), form.get("client_assertion_type")
+    presented = [authorization is not None, body_secret is not None, assertion is not None]
+    if sum(presented) > 1:
+        raise InvalidRequest("several authentication mechanisms at once", check="one_authentication_mechanism")
+    if authorization is not None:
+        return _basic(authorization, body_id)
+    if assertion is not None:
+        if assertion_type != ASSERTION_TYPE:
+            raise InvalidClient(f"client_assertion_type {assertion_type!r:.100}", check="assertion_type")
+        return UnverifiedCredential("private_key_jwt", body_id, assertion=assertion)
+    if assertion_type is not None:
+        raise InvalidRequest("client_assertion_type without client_assertion", check="assertion_present")
+    if body_id is None:
+        raise InvalidClient("no client_id and no credential", check="client_id_present")
+    if body_secret is not None:
+        return UnverifiedCredential("client_secret_post", body_id, secret=body_secret)
+    return UnverifiedCredential("none", body_id)
+
+
+def check_method(client: Client, credential: UnverifiedCredential) -> None:
+    """Check that the client may come this way. Raises InvalidClient.
+
+    A client that has a secret never comes as `none`, whatever its record lists: else the secret protects nothing.
+    """
+    if credential.method == "none":
+        if client.secret_hash is not None or "none" not in client.authentication_methods:
+            raise InvalidClient("a client with credentials came without any", check="authentication_method")
+    elif credential.method in SECRET_METHODS:
+        # One secret proves the same by either way, and some clients register one way and use the other.
+        if client.secret_hash is None or SECRET_METHODS.isdisjoint(client.authentication_methods):
+            raise InvalidClient("a secret from a client that has none", check="authentication_method")
+    elif credential.method not in client.authentication_methods:
+        raise InvalidClient(f"{credential.method} is not this client's way", check="authentication_method")
+
+
+def check_secret(client: Client, unverified_secret: str, *, now: float) -> None:
+    """Compare a secret with the stored hash in constant time. Raises InvalidClient."""
+    expected = client.secret_hash
+    if expected is None or not hmac.compare_digest(hash_secret(unverified_secret), expected):
+        raise InvalidClient("the client secret is wrong", check="client_secret")
+    if client.secret_expires_at and now >= client.secret_expires_at:
+        raise InvalidClient("the client secret has expired", check="client_secret_expiry")
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256, hexadecimal: enough for secrets of 256 random bits, which nobody can try out (invariant 4)."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _basic(authorization: str, body_id: str | None) -> UnverifiedCredential:
+    scheme, _, encoded = authorization.strip().partition(" ")
+    if scheme.lower() != "basic":
+        raise InvalidClient(f"the scheme {scheme!r:.20} is not Basic", check="authorization_scheme")
+    try:
+        client_id, secret = _decode_basic(encoded.strip())
+    except ValueError as exc:
+        raise InvalidClient(
+            f"Basic credentials cannot be read: {exc}", check="basic_readable", headers=BASIC_CHALLENGE
+        ) from exc
+    if not client_id:
+        raise InvalidClient("Basic credentials without an id", check="client_id_present", headers=BASIC_CHALLENGE)
+    if body_id is not None and body_id != client_id:
+        raise InvalidRequest("client_id differs between header and body", check="one_client_id")
+    if not secret:
+        # RFC 6749 section 2.3.1: an empty secret may be left out, and so is none.
+        return UnverifiedCredential("none", client_id)
+    return UnverifiedCredential("client_secret_basic", client_id, secret=secret)
+
+
+def _decode_basic(encoded: str) -> tuple[str, str]:
+    if len(encoded) > MAX_CREDENTIAL:
+        raise ValueError("too long")
+    text = base64.b64decode(encoded, validate=True).decode("utf-8")
+    client_id, colon, secret = text.partition(":")
+    if not colon:
+        raise ValueError("no colon")
+    return unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")

@@ -1,0 +1,203 @@
+"""Client metadata: from what a stranger asks (RFC 7591 section 2) to what is really granted.
+
+Pure. Unknown members are ignored, unsupported grant types dropped, and the answer tells the effective set
+(clients.md A7). Kept small on purpose: only what a later rule reads, each member bounded.
+
+Which of several redirect URIs may fail (clients.md A6): one that is hostile or malformed refuses the whole
+request, because no honest client sends it; one that is merely not offered here (an app scheme that is not listed,
+http to another machine) is left out as long as another remains, because Cursor and VS Code send mixed lists.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from auth_service.errors import InvalidClientMetadata, InvalidRedirectUri
+from auth_service.protocol.redirect_uri import UnsupportedRedirectUri, check_redirect_uri
+
+SUPPORTED_GRANT_TYPES: Final = ("authorization_code", "refresh_token")
+SECRET_METHODS: Final = frozenset({"client_secret_basic", "client_secret_post"})
+SUPPORTED_METHODS: Final = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
+"""In the order of the server's metadata: `none` first (clients.md A2)."""
+
+DEFAULT_METHOD: Final = "client_secret_basic"
+"""RFC 7591 section 2: what a request without token_endpoint_auth_method means."""
+
+MAX_REDIRECT_URIS: Final = 16
+MAX_REDIRECT_CHARACTERS: Final = 4096
+"""Of all redirect URIs together: a registration stays small."""
+
+MAX_NAME: Final = 80
+MAX_URL: Final = 512
+MAX_KEYS: Final = 10
+_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+
+@dataclass(frozen=True, slots=True)
+class ClientMetadata:
+    """What is granted: every member is checked and bounded."""
+
+    redirect_uris: tuple[str, ...]
+    grant_types: tuple[str, ...]
+    authentication_method: str
+    client_name: str | None = None
+    client_uri: str | None = None
+    logo_uri: str | None = None
+    scope: str | None = None
+    """Echoed, and no fence: clients register the scopes of their first request and step up later (clients.md F13)."""
+    jwks: dict[str, Any] | None = None
+    jwks_uri: str | None = None
+
+    def as_members(self) -> dict[str, Any]:
+        """The members of an RFC 7591 answer; absent ones are left out."""
+        members: dict[str, Any] = {
+            "redirect_uris": list(self.redirect_uris),
+            "grant_types": list(self.grant_types),
+            "response_types": ["code"],
+            "token_endpoint_auth_method": self.authentication_method,
+            "client_name": self.client_name,
+            "client_uri": self.client_uri,
+            "logo_uri": self.logo_uri,
+            "scope": self.scope,
+            "jwks": self.jwks,
+            "jwks_uri": self.jwks_uri,
+        }
+        return {name: value for name, value in members.items() if value is not None}
+
+
+def effective_metadata(unverified: Mapping[str, Any], *, app_schemes: frozenset[str]) -> ClientMetadata:
+    """What a registration gets. Raises InvalidRedirectUri or InvalidClientMetadata (RFC 7591 section 3.2.2)."""
+    method = _method(unverified.get("token_endpoint_auth_method"))
+    jwks, jwks_uri = key_members(unverified)
+    if method == "private_key_jwt" and jwks is None and jwks_uri is None:
+        raise InvalidClientMetadata("private_key_jwt without jwks or jwks_uri", check="client_keys")
+    _check_response_types(unverified.get("response_types"))
+    return ClientMetadata(
+        redirect_uris=redirect_uris(unverified.get("redirect_uris"), app_schemes=app_schemes),
+        grant_types=granted_types(unverified.get("grant_types")),
+        authentication_method=method,
+        client_name=display_name(unverified.get("client_name")),
+        client_uri=_web_address(unverified.get("client_uri")),
+        logo_uri=_web_address(unverified.get("logo_uri")),
+        scope=_scope(unverified.get("scope")),
+        jwks=jwks if method == "private_key_jwt" else None,
+        jwks_uri=jwks_uri if method == "private_key_jwt" else None,
+    )
+
+
+def redirect_uris(unverified: object, *, app_schemes: frozenset[str]) -> tuple[str, ...]:
+    """The acceptable redirect URIs of a list, in order. Raises InvalidRedirectUri; see the module's text for when."""
+    uris = _strings(unverified)
+    if not uris:
+        raise InvalidRedirectUri("redirect_uris is not a list of strings with at least one", check="redirect_uris")
+    if len(uris) > MAX_REDIRECT_URIS or sum(map(len, uris)) > MAX_REDIRECT_CHARACTERS:
+        raise InvalidRedirectUri(f"{len(uris)} redirect URIs, or too long ones", check="redirect_uris_number")
+    accepted: dict[str, None] = {}
+    last: UnsupportedRedirectUri | None = None
+    for uri in uris:
+        try:
+            check_redirect_uri(uri, app_schemes=app_schemes)
+        except UnsupportedRedirectUri as exc:
+            last = exc
+        else:
+            accepted[uri] = None
+    if not accepted and last is not None:
+        raise last
+    return tuple(accepted)
+
+
+def granted_types(unverified: object) -> tuple[str, ...]:
+    """The grant types out of those asked for; both when none are named, so that nobody has to sign in hourly.
+
+    VS Code's device_code is dropped (clients.md A7). Raises InvalidClientMetadata when nothing usable remains.
+    """
+    if unverified is None:
+        return SUPPORTED_GRANT_TYPES
+    asked = _strings(unverified)
+    if asked is None:
+        raise InvalidClientMetadata("grant_types is not a list of strings", check="grant_types")
+    if not asked:
+        return SUPPORTED_GRANT_TYPES
+    if "authorization_code" not in asked:
+        raise InvalidClientMetadata("grant_types without authorization_code", check="grant_types")
+    return tuple(grant for grant in SUPPORTED_GRANT_TYPES if grant in asked)
+
+
+def display_name(unverified: object) -> str | None:
+    """A client's name as it may be shown: one line, no control or direction characters, bounded; or None."""
+    if not isinstance(unverified, str):
+        return None
+    # Category C holds controls, direction overrides, surrogates and private use: all of them can disguise a name.
+    visible = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in unverified[: 4 * MAX_NAME])
+    name = " ".join(visible.split())
+    return name[:MAX_NAME].rstrip() or None
+
+
+def key_members(unverified: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
+    """The client's public keys: `jwks` or `jwks_uri`, never both. Raises InvalidClientMetadata."""
+    jwks = unverified.get("jwks")
+    jwks_uri = unverified.get("jwks_uri")
+    if jwks is not None and jwks_uri is not None:
+        raise InvalidClientMetadata("both jwks and jwks_uri", check="client_keys")
+    if jwks is not None:
+        check_key_set(jwks)
+        return {"keys": list(jwks["keys"])}, None
+    if jwks_uri is None:
+        return None, None
+    if not isinstance(jwks_uri, str) or _web_address(jwks_uri) is None:
+        raise InvalidClientMetadata("jwks_uri is not a plain https URL", check="client_keys")
+    return None, jwks_uri
+
+
+def check_key_set(unverified: object) -> None:
+    """Check the shape of a client's key set: a few public keys. Raises InvalidClientMetadata."""
+    keys = unverified.get("keys") if isinstance(unverified, dict) else None
+    if not isinstance(keys, list) or not 0 < len(keys) <= MAX_KEYS or not all(isinstance(k, dict) for k in keys):
+        raise InvalidClientMetadata("jwks is not a set of a few keys", check="client_keys")
+    if any(not _PRIVATE_MEMBERS.isdisjoint(key) or key.get("kty") == "oct" for key in keys):
+        raise InvalidClientMetadata("jwks holds a private or a symmetric key", check="client_keys_public")
+
+
+def _method(unverified: object) -> str:
+    if unverified is None:
+        return DEFAULT_METHOD
+    if not isinstance(unverified, str) or unverified not in SUPPORTED_METHODS:
+        raise InvalidClientMetadata(
+            f"the authentication method {unverified!r:.60} is not offered", check="token_endpoint_auth_method"
+        )
+    return unverified
+
+
+def _check_response_types(unverified: object) -> None:
+    asked = None if unverified is None else _strings(unverified)
+    if unverified is not None and (asked is None or (asked and "code" not in asked)):
+        raise InvalidClientMetadata("response_types without code", check="response_types")
+
+
+def _scope(unverified: object) -> str | None:
+    if not isinstance(unverified, str) or len(unverified) > MAX_URL or not unverified.isascii():
+        return None
+    return unverified if unverified.isprintable() and unverified.strip() else None
+
+
+def _web_address(unverified: object) -> str | None:
+    """An https URL for people or keys; anything else counts as absent."""
+    if not isinstance(unverified, str) or len(unverified) > MAX_URL or not unverified.isascii():
+        return None
+    if not unverified.startswith("https://") or not unverified.isprintable() or " " in unverified or "\\" in unverified:
+        return None
+    try:
+        parts = urlsplit(unverified)
+    except ValueError:
+        return None
+    return unverified if parts.hostname and "@" not in parts.netloc and not parts.fragment else None
+
+
+def _strings(unverified: object) -> list[str] | None:
+    if isinstance(unverified, list) and all(isinstance(item, str) for item in unverified):
+        return list(unverified)
+    return None

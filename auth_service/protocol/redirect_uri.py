@@ -1,0 +1,153 @@
+"""Redirect URIs: which may be registered, when a presented one matches, what the person is told of it.
+
+Pure. The same check stands at registration and at authorization (clients.md F5), and matching is by equality of
+strings, save the port of a loopback address (RFC 8252 section 7.3, RFC 9700 section 4.1.3). Invariant 7.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from auth_service.errors import InvalidRedirectUri
+
+MAX_LENGTH: Final = 1024
+
+KNOWN_APP_SCHEMES: Final = frozenset({"claude", "cursor", "vscode", "vscode-insiders", "warp", "warppreview"})
+"""Private-use schemes that the clients of clients.md section 1 register; the setting may name others."""
+
+NEVER_SCHEMES: Final = frozenset(
+    {
+        "about",
+        "blob",
+        "chrome",
+        "data",
+        "file",
+        "filesystem",
+        "ftp",
+        "intent",
+        "javascript",
+        "jar",
+        "mailto",
+        "vbscript",
+    }
+    | {"view-source", "ws", "wss"}
+)
+"""Schemes that run code, read files or mean something else in a browser: no setting allows them (clients.md A6)."""
+
+LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+_URI_CHARACTERS: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=%]+")
+"""RFC 3986 without `#` and `*`: no space, control character, quote, backslash or wildcard gets through."""
+
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.\-]*):")
+_HOST_LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?")
+_LOOPBACK: Final = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(?::([0-9]{1,5}))?((?:[/?].*)?)")
+
+
+class UnsupportedRedirectUri(InvalidRedirectUri):
+    """Well formed and not hostile, only not offered here: an app scheme that is not listed, http to another machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectTarget:
+    """Where an answer would go, in words for the consent page."""
+
+    host: str
+    """The host, with its port unless that is the default; `scheme://` for an app."""
+    is_local: bool
+    is_app_scheme: bool
+
+
+def check_redirect_uri(uri: str, *, app_schemes: frozenset[str]) -> None:
+    """Check one redirect URI. Raises UnsupportedRedirectUri when it is merely not offered, else InvalidRedirectUri."""
+    if not 0 < len(uri) <= MAX_LENGTH:
+        raise InvalidRedirectUri(f"a redirect URI of {len(uri)} characters", check="redirect_uri_length")
+    scheme_match = _SCHEME.match(uri.lower())
+    scheme = scheme_match[1] if scheme_match else ""
+    if scheme in NEVER_SCHEMES:
+        raise InvalidRedirectUri(f"the scheme {scheme} is never a redirect", check="redirect_uri_scheme")
+    if _URI_CHARACTERS.fullmatch(uri) is None:
+        raise InvalidRedirectUri(
+            f"{uri!r:.200} has a fragment, a wildcard or a character that no URI has", check="redirect_uri_characters"
+        )
+    if not scheme or not uri.startswith(scheme):
+        raise InvalidRedirectUri(f"{uri!r:.200} has no lower-case scheme", check="redirect_uri_absolute")
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError as exc:
+        raise InvalidRedirectUri(f"{uri!r:.200} is not a URI: {exc}", check="redirect_uri_parses") from exc
+    if "@" in parts.netloc:
+        raise InvalidRedirectUri(f"{uri!r:.200} has user information", check="redirect_uri_userinfo")
+    if port == 0:
+        raise InvalidRedirectUri(f"{uri!r:.200} names port 0", check="redirect_uri_port")
+    if scheme in {"https", "http"}:
+        host = _host_of(uri, parts.netloc)
+        if scheme == "http" and host not in LOOPBACK_HOSTS:
+            raise UnsupportedRedirectUri(f"{uri!r:.200} is http to another machine", check="redirect_uri_https")
+    elif scheme not in app_schemes:
+        raise UnsupportedRedirectUri(f"the scheme {scheme} is not on the list", check="redirect_uri_app_scheme")
+    elif not uri.removeprefix(f"{scheme}:").strip("/"):
+        raise InvalidRedirectUri(f"{uri!r:.200} is a bare scheme", check="redirect_uri_absolute")
+
+
+def find_matching(registered: Iterable[str], presented: str) -> bool:
+    """Whether a presented redirect URI is one of the registered ones.
+
+    Equal as strings, or both http on the same loopback host with the same path and query: the port is then free,
+    whether the registered one names a port or not (clients.md A5). `localhost` and `127.0.0.1` are two hosts.
+    """
+    registered = tuple(registered)
+    if presented in registered:
+        return True
+    wanted = _without_port(presented)
+    return wanted is not None and any(_without_port(uri) == wanted for uri in registered)
+
+
+def describe(uri: str) -> RedirectTarget:
+    """What to tell the person of a redirect URI that passed `check_redirect_uri`."""
+    parts = urlsplit(uri)
+    if parts.scheme not in {"https", "http"}:
+        # What stands after an app's scheme looks like a host and proves nothing: it is not shown as one.
+        return RedirectTarget(host=f"{parts.scheme}://", is_local=True, is_app_scheme=True)
+    host = re.sub(r":[0-9]*$", "", parts.netloc.lower())
+    is_local = host in LOOPBACK_HOSTS
+    shown = host if is_local or parts.port in {None, 443} else f"{host}:{parts.port}"
+    return RedirectTarget(host=shown, is_local=is_local, is_app_scheme=False)
+
+
+def _without_port(uri: str) -> tuple[str, str] | None:
+    match = _LOOPBACK.fullmatch(uri)
+    if match is None or (match[2] is not None and not 0 < int(match[2]) <= 65_535):
+        return None
+    return match[1], match[3]
+
+
+def _host_of(uri: str, netloc: str) -> str:
+    """The host as a browser would read it, brackets kept. Raises InvalidRedirectUri when browsers may read another."""
+    host = netloc.lower()
+    if host.startswith("["):
+        literal, bracket, rest = host[1:].partition("]")
+        try:
+            address = ipaddress.IPv6Address(literal)
+        except ValueError:
+            address = None
+        if not bracket or address is None or address.scope_id is not None or (rest and not rest.startswith(":")):
+            raise InvalidRedirectUri(f"{uri!r:.200} has a bad IPv6 address", check="redirect_uri_host")
+        return f"[{literal}]"
+    host = host.partition(":")[0]
+    labels = host.split(".")
+    if not host or len(host) > 253 or not all(_HOST_LABEL.fullmatch(label) for label in labels):
+        raise InvalidRedirectUri(f"{uri!r:.200} has no plain host name", check="redirect_uri_host")
+    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):
+        # A last label that is a number makes browsers read an IPv4 address: only the usual notation is clear.
+        try:
+            ipaddress.IPv4Address(host)
+        except ValueError as exc:
+            raise InvalidRedirectUri(f"{uri!r:.200} has an odd IPv4 address", check="redirect_uri_host") from exc
+    return host
