@@ -1,0 +1,50 @@
+"""Authentication of clients at the token, introspection and revocation endpoints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from auth_service.errors import InvalidClient
+from auth_service.protocol.client_authentication import (
+    BASIC_CHALLENGE,
+    UnverifiedCredential,
+    check_method,
+    check_secret,
+    read_credential,
+)
+
+if TYPE_CHECKING:
+    from auth_service.clients.client import Client, ClientDirectory
+    from auth_service.protocol.form import Form
+
+
+class ClientAuthenticator:
+    """Reads the one credential of a request, finds the client, verifies what it presented."""
+
+    def __init__(self, directory: ClientDirectory, *, now: Callable[[], float] = time.time) -> None:
+        self._directory = directory
+        self._now = now
+
+    async def authenticate(self, *, authorization: str | None, form: Form) -> Client:
+        """Return the client that proved itself. Raises InvalidClient (401), InvalidRequest, or a Fault of a source.
+
+        Public answers are the same for an unknown client and a wrong credential (invariant 9).
+        """
+        try:
+            return await self._verify(read_credential(authorization=authorization, form=form))
+        except InvalidClient as exc:
+            if authorization is not None:
+                # RFC 6749 section 5.2: answer with the scheme that the client tried.
+                exc.headers.update(BASIC_CHALLENGE)
+            raise
+
+    async def _verify(self, credential: UnverifiedCredential) -> Client:
+        if credential.client_id is None or credential.assertion is not None:
+            raise InvalidClient("assertions are not offered", check="authentication_method")
+        client = await self._directory.find(credential.client_id)
+        check_method(client, credential)
+        if credential.secret is not None:
+            check_secret(client, credential.secret, now=self._now())
+        return client

@@ -1,0 +1,176 @@
+"""Registration of clients by themselves (RFC 7591) and its management (RFC 7592).
+
+Two kinds of registration, so that neither an attacker nor a busy vendor fills the store (clients.md F12):
+
+- A *shared* one: a public client whose every redirect URI leads to a server. Claude registers anew for each
+  connection; all those bodies are equal, so the id is derived from the body and there is one record. RFC 7591
+  section 3.2.1 allows it, and nothing is lost: such an id is public and proves nothing. Nobody may manage what
+  strangers share, so it carries no registration access token: with one, a stranger who sent the same body could
+  move the redirect URIs of everybody's client.
+- An *own* one, for all others (anything with a secret or with keys, programs on a device): a random id, and a
+  registration access token for its holder.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auth_service.clients.client import ClientKind, UnknownClient
+from auth_service.errors import InvalidClient, InvalidClientMetadata
+from auth_service.protocol.client_authentication import hash_secret
+from auth_service.protocol.client_metadata import SECRET_METHODS, ClientMetadata, effective_metadata
+from auth_service.protocol.redirect_uri import describe
+from auth_service.storage.clients import ClientStore, StoredClient
+
+if TYPE_CHECKING:
+    from auth_service.clients.directory import Directory
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Registration:
+    """A registration as its holder gets to see it. The secrets in it are stored nowhere."""
+
+    record: StoredClient
+    client_secret: str | None = None
+    access_token: str | None = None
+
+
+class Registrar:
+    """Creates, shows, changes and ends registrations."""
+
+    def __init__(
+        self,
+        *,
+        clients: ClientStore,
+        directory: Directory,
+        app_schemes: frozenset[str],
+        unused_ttl_seconds: int,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`unused_ttl_seconds` is how long a registration waits for its first grant."""
+        self._clients = clients
+        self._directory = directory
+        self._app_schemes = app_schemes
+        self._unused_ttl = unused_ttl_seconds
+        self._now = now
+
+    async def register(self, unverified: Mapping[str, Any]) -> Registration:
+        """Store a new client. Raises InvalidRedirectUri, InvalidClientMetadata or StoreUnavailable."""
+        metadata = effective_metadata(unverified, app_schemes=self._app_schemes)
+        now = int(self._now())
+        if is_shared(metadata):
+            record = self._record(shared_id(metadata), metadata, now=now)
+            if not await self._clients.add(record, now=now):
+                kept = await self._clients.find(record.client_id, now=now)
+                record = kept if isinstance(kept, StoredClient) else record
+            return Registration(record)
+        access_token = secrets.token_urlsafe(32)
+        secret = secrets.token_urlsafe(32) if metadata.authentication_method in SECRET_METHODS else None
+        record = dataclasses.replace(
+            self._record(f"own-{secrets.token_urlsafe(18)}", metadata, now=now),
+            secret_hash=hash_secret(secret) if secret else None,
+            management_hash=hash_secret(access_token),
+        )
+        await self._clients.add(record, now=now)
+        return Registration(record, client_secret=secret, access_token=access_token)
+
+    async def read(self, client_id: str, unverified_access_token: str) -> Registration:
+        """Show a registration to its holder (RFC 7592 section 2.1). Raises InvalidClient or StoreUnavailable."""
+        return Registration(await self._held(client_id, unverified_access_token), access_token=unverified_access_token)
+
+    async def update(self, client_id: str, unverified_access_token: str, unverified: Mapping[str, Any]) -> Registration:
+        """Replace the metadata (RFC 7592 section 2.2); the id and an existing secret stay.
+
+        Raises InvalidClient, InvalidClientMetadata, InvalidRedirectUri or StoreUnavailable.
+        """
+        record = await self._held(client_id, unverified_access_token)
+        metadata = _checked_update(record, unverified, app_schemes=self._app_schemes)
+        secret: str | None = None
+        secret_hash = record.secret_hash
+        if metadata.authentication_method not in SECRET_METHODS:
+            secret_hash = None
+        elif secret_hash is None:
+            secret = secrets.token_urlsafe(32)
+            secret_hash = hash_secret(secret)
+        changed = dataclasses.replace(record, metadata=metadata, secret_hash=secret_hash)
+        if not await self._clients.replace(changed, management_hash=record.management_hash or ""):
+            raise _not_the_holder("the registration changed or ended meanwhile")
+        self._directory.forget(client_id)
+        return Registration(changed, client_secret=secret, access_token=unverified_access_token)
+
+    async def delete(self, client_id: str, unverified_access_token: str) -> None:
+        """End the registration (RFC 7592 section 2.3): its grants can no longer be refreshed by anybody.
+
+        Raises InvalidClient or StoreUnavailable.
+        """
+        record = await self._held(client_id, unverified_access_token)
+        await self._clients.end(client_id, now=int(self._now()), management_hash=record.management_hash or "")
+        self._directory.forget(client_id)
+
+    def _record(self, client_id: str, metadata: ClientMetadata, *, now: int) -> StoredClient:
+        return StoredClient(
+            client_id=client_id,
+            kind=ClientKind.REGISTERED,
+            metadata=metadata,
+            created_at=now,
+            expires_at=now + self._unused_ttl,
+        )
+
+    async def _held(self, client_id: str, unverified_access_token: str) -> StoredClient:
+        # A stranger must not learn which ids exist: no client, no token and a wrong token are one answer.
+        try:
+            self._directory.check_form(client_id)
+        except UnknownClient as exc:
+            raise _not_the_holder(exc.reason) from exc
+        record = await self._clients.find(client_id, now=self._now())
+        if not isinstance(record, StoredClient) or record.management_hash is None:
+            raise _not_the_holder("no such registration, or one that nobody manages")
+        if not hmac.compare_digest(record.management_hash, hash_secret(unverified_access_token)):
+            raise _not_the_holder("the registration access token is wrong")
+        return record
+
+
+def is_shared(metadata: ClientMetadata) -> bool:
+    """Whether equal registrations of this kind are one client: public, and every redirect leads to a server."""
+    return metadata.authentication_method == "none" and not any(
+        describe(uri).is_local for uri in metadata.redirect_uris
+    )
+
+
+def shared_id(metadata: ClientMetadata) -> str:
+    """The id of a shared registration: 192 bits of SHA-256 over everything that was granted."""
+    text = json.dumps(metadata.as_members(), sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).digest()[:24]
+    return f"shared-{base64.urlsafe_b64encode(digest).decode()}"
+
+
+def _checked_update(
+    record: StoredClient, unverified: Mapping[str, Any], *, app_schemes: frozenset[str]
+) -> ClientMetadata:
+    if unverified.get("client_id") != record.client_id:
+        raise InvalidClientMetadata("client_id is missing or another", check="update_client_id")
+    given = unverified.get("client_secret")
+    if given is not None and not (
+        isinstance(given, str) and record.secret_hash and hmac.compare_digest(hash_secret(given), record.secret_hash)
+    ):
+        raise InvalidClientMetadata("client_secret is not the current one", check="update_client_secret")
+    return effective_metadata(unverified, app_schemes=app_schemes)
+
+
+def _not_the_holder(reason: str) -> InvalidClient:
+    return InvalidClient(
+        reason,
+        check="registration_access_token",
+        code="invalid_token",
+        public="The registration access token is not valid for this client.",
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+    )

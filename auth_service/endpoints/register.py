@@ -1,0 +1,115 @@
+"""POST /register (RFC 7591) and GET, PUT, DELETE /register/{client_id} (RFC 7592)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from auth_service.errors import InvalidClientMetadata, InvalidRequest
+from shared.errors import Refusal
+from shared.http.cors import Cors
+from shared.http.envelope import LOG_FIELDS
+
+if TYPE_CHECKING:
+    from auth_service.clients.registrar import Registrar, Registration
+
+PATH: Final = "/register"
+MAX_BODY_BYTES: Final = 8192
+"""Registrations of known clients stay below one kilobyte, or below five with a key set."""
+
+CORS: Final = Cors("POST, GET, PUT, DELETE, OPTIONS")
+_NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+class RegisterEndpoint:
+    """JSON in, JSON out; the registrar decides."""
+
+    def __init__(self, *, registrar: Registrar, issuer: str) -> None:
+        self._registrar = registrar
+        self._base = f"{issuer}{PATH}"
+
+    def routes(self, base_path: str) -> list[web.RouteDef]:
+        """The routes under the issuer's path."""
+        one = f"{base_path}{PATH}/{{client_id}}"
+        return [
+            web.post(f"{base_path}{PATH}", self.register),
+            web.get(one, self.read, allow_head=False),
+            web.put(one, self.update),
+            web.delete(one, self.delete),
+        ]
+
+    async def register(self, request: web.Request) -> web.Response:
+        """Register a client: 201 with what was really granted."""
+        registration = await self._registrar.register(await _read_json(request))
+        request[LOG_FIELDS]["client_id"] = registration.record.client_id
+        return self._answer(registration, status=201)
+
+    async def read(self, request: web.Request) -> web.Response:
+        """Show a registration to its holder."""
+        return self._answer(await self._registrar.read(request.match_info["client_id"], _bearer(request)))
+
+    async def update(self, request: web.Request) -> web.Response:
+        """Replace a registration's metadata."""
+        token = _bearer(request)
+        unverified = await _read_json(request)
+        return self._answer(await self._registrar.update(request.match_info["client_id"], token, unverified))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """End a registration."""
+        await self._registrar.delete(request.match_info["client_id"], _bearer(request))
+        return web.Response(status=204, headers=_NO_STORE)
+
+    def _answer(self, registration: Registration, *, status: int = 200) -> web.Response:
+        record = registration.record
+        body: dict[str, Any] = {
+            "client_id": record.client_id,
+            "client_id_issued_at": record.created_at,
+            **record.metadata.as_members(),
+        }
+        if registration.client_secret is not None:
+            body |= {"client_secret": registration.client_secret, "client_secret_expires_at": 0}
+        if registration.access_token is not None:
+            body |= {
+                "registration_access_token": registration.access_token,
+                "registration_client_uri": f"{self._base}/{record.client_id}",
+            }
+        return web.json_response(body, status=status, headers=_NO_STORE)
+
+
+async def _read_json(request: web.Request) -> dict[str, Any]:
+    """Read a bounded JSON object. Raises InvalidRequest or InvalidClientMetadata."""
+    if request.content_type != "application/json":
+        raise InvalidRequest(
+            f"the content type is {request.content_type!r:.60}",
+            check="content_type",
+            status=415,
+            public="The body must be application/json.",
+        )
+    body = bytearray()
+    async for chunk in request.content.iter_chunked(MAX_BODY_BYTES):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise Refusal("the body is too large", check="body_size", status=413, public="The body is too large.")
+    try:
+        unverified = json.loads(bytes(body).decode("utf-8"))
+    except (ValueError, RecursionError) as exc:
+        raise InvalidClientMetadata(f"the body is not JSON: {exc}"[:200], check="body_json") from exc
+    if not isinstance(unverified, dict):
+        raise InvalidClientMetadata("the body is not a JSON object", check="body_json")
+    return unverified
+
+
+def _bearer(request: web.Request) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise InvalidRequest(
+            "no registration access token",
+            check="registration_access_token",
+            status=401,
+            code="invalid_token",
+            public="The registration access token is missing.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return token.strip()

@@ -1,0 +1,21 @@
+-- Records that a grant of this client was made or refreshed: its expiry slides, and never backwards (clients.md A18).
+-- An expired or ended registration is not revived.
+-- KEYS[1] client  ARGV[1] now  ARGV[2] expires_at  ARGV[3] key's time of death; all in seconds
+-- Returns 1 when the client lives on, else 0.
+local current = redis.call('HMGET', KEYS[1], 'members', 'expires_at')
+if not current[1] then
+  return 0
+end
+local expires_at = tonumber(current[2])
+if expires_at == 0 then
+  return 1
+end
+if expires_at <= tonumber(ARGV[1]) then
+  return 0
+end
+redis.call('HSET', KEYS[1], 'used', '1')
+if tonumber(ARGV[2]) > expires_at then
+  redis.call('HSET', KEYS[1], 'expires_at', ARGV[2])
+  redis.call('EXPIREAT', KEYS[1], ARGV[3])
+end
+return 1
