@@ -1,0 +1,43 @@
+"""`pair`: both services as processes, shared by a whole test session. `make_pair`: one of a test's own."""
+
+import asyncio
+
+import pytest
+
+from tests.e2e.pair import Pair
+from tests.e2e.person import Person
+
+
+@pytest.fixture(scope="session")
+def pair():
+    """One of each service, running. A test that stops or restarts one leaves it running again."""
+    pair = Pair()
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        try:
+            runner.run(pair.start())
+            yield pair
+        finally:
+            runner.run(pair.close())
+
+
+@pytest.fixture
+async def make_pair():
+    """Start a pair with settings or replicas of the test's own: `await make_pair(auth=2, mcp=3, own={…})`."""
+    pairs = []
+
+    async def make(**options):
+        pair = Pair(**options)
+        pairs.append(pair)
+        await pair.start()
+        return pair
+
+    yield make
+    for pair in pairs:
+        await pair.close()
+
+
+@pytest.fixture
+async def person(pair):
+    """Somebody who can sign in at the shared pair, with a fresh browser."""
+    async with Person(pair.username, pair.password) as somebody:
+        yield somebody

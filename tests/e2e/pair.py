@@ -1,0 +1,115 @@
+"""Both services as real processes on free ports, with a store of their own: what end-to-end tests stand on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from devstack.demo_user import auth_command
+from devstack.embedded_store import EmbeddedStore
+from devstack.local_settings import LocalSettings
+from devstack.loopback import free_port
+from devstack.private_file import new_key_encryption_key, write
+from devstack.service_process import ServiceProcess, with_repository
+
+LOOPBACK = ("127.0.0.1",)
+
+
+class Pair:
+    """Replicas of both services that share one issuer, one resource and one store.
+
+    `auth[0]` answers at the issuer and `mcp[0]` at the resource, unless other addresses (a gateway's) are given.
+    Every replica keeps its port and settings when it is stopped and started again. Logs are JSON, one file each.
+    """
+
+    username = "alice"
+    password = "correct horse battery"
+
+    def __init__(
+        self,
+        *,
+        auth: int = 1,
+        mcp: int = 1,
+        issuer: str | None = None,
+        resource: str | None = None,
+        own: Mapping[str, str] | None = None,
+    ) -> None:
+        """`own` holds further `AUTH_*` and `MCP_*` settings, which win over the usual ones."""
+        self._directory = Path(tempfile.mkdtemp(prefix="sp-"))
+        self.store = EmbeddedStore(self._directory)
+        auth_ports = [free_port(LOOPBACK) for _ in range(auth)]
+        mcp_ports = [free_port(LOOPBACK) for _ in range(mcp)]
+        self.issuer = issuer or f"http://localhost:{auth_ports[0]}"
+        self.resource = resource or f"http://localhost:{mcp_ports[0]}/mcp"
+        key_file = self._directory / "key-encryption-key"
+        write(key_file, new_key_encryption_key())
+        settings = LocalSettings(
+            issuer=self.issuer,
+            resource=self.resource,
+            hosts=LOOPBACK,
+            auth_store_url=f"{self.store.url}?db=0",
+            notes_store_url=f"{self.store.url}?db=1",
+            key_encryption_key_file=key_file,
+            log_format="json",
+        )
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AUTH_", "MCP_"))}
+        environment = with_repository({**inherited, **(own or {})})
+        self.auth_environment = settings.for_auth(auth_ports[0], environment)
+        self.auth = [
+            self._process("auth_service", number, settings.for_auth(port, environment), port)
+            for number, port in enumerate(auth_ports)
+        ]
+        self.mcp = [
+            self._process("mcp_service", number, settings.for_mcp(port, environment), port)
+            for number, port in enumerate(mcp_ports)
+        ]
+
+    def _process(self, module: str, number: int, environment: Mapping[str, str], port: int) -> ServiceProcess:
+        return ServiceProcess(
+            f"{module} {number}",
+            ["-m", module, "serve"],
+            environment,
+            host=LOOPBACK[0],
+            port=port,
+            log=self._directory / f"{module}.{number}.log",
+        )
+
+    async def start(self) -> None:
+        """Start the store, then all replicas, and add the user."""
+        self.store.__enter__()
+        for service in self.auth:
+            service.spawn()
+        for service in self.auth:
+            await service.wait_until_ready()
+        for service in self.mcp:
+            service.spawn()
+        await self.add_user(self.username, self.password)
+        for service in self.mcp:
+            await service.wait_until_ready()
+
+    async def close(self) -> None:
+        """Stop everything and leave nothing behind."""
+        for service in [*self.mcp, *self.auth]:
+            await service.stop()
+        self.store.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    async def command(self, *arguments: str, stdin: str = "") -> str:
+        """Run `python -m auth_service …` against this pair's store; what it said. Fails when it fails."""
+        succeeded, said = await auth_command(self.auth_environment, *arguments, stdin=stdin)
+        assert succeeded, said
+        return said
+
+    async def add_user(self, username: str, password: str) -> None:
+        """Add a person who can sign in."""
+        await self.command("users", "add", username, "--password-stdin", stdin=password)
+
+    def log(self, service: ServiceProcess) -> list[dict[str, object]]:
+        """Every structured line that the service has logged so far."""
+        assert service.log is not None
+        lines = service.log.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
