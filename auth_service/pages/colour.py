@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import re
 from typing import Final
 
@@ -33,13 +34,15 @@ def contrast(one: Colour, other: Colour) -> float:
 
 
 def readable_shade(accent: Colour, background: Colour, *, at_least: float = READABLE) -> Colour:
-    """The accent itself, or the nearest mix towards black or white with the contrast asked for."""
-    towards = WHITE if _luminance(background) < 0.18 else BLACK
+    """The accent itself, or its nearest lighter or darker shade with the contrast asked for."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(channel / 255 for channel in accent))
+    end = 1.0 if ink_on(background) == WHITE else 0.0
     for step in range(101):
-        shade = _mix(accent, towards, step / 100)
+        red, green, blue = colorsys.hls_to_rgb(hue, lightness + (end - lightness) * step / 100, saturation)
+        shade = round(red * 255), round(green * 255), round(blue * 255)
         if contrast(shade, background) >= at_least:
             return shade
-    return towards
+    return ink_on(background)
 
 
 def ink_on(background: Colour) -> Colour:
@@ -54,8 +57,3 @@ def _luminance(colour: Colour) -> float:
 
 def _linear(channel: float) -> float:
     return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
-
-
-def _mix(one: Colour, other: Colour, share: float) -> Colour:
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
-    return red, green, blue

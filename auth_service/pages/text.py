@@ -38,7 +38,8 @@ def visible(text: str) -> str:
         marks = marks + 1 if category in {"Mn", "Me"} else 0
         if marks <= _MAX_MARKS:
             kept.append(character)
-    return "".join(kept).strip(" ")
+    # Once more: letters and marks may have come together that a hidden character held apart.
+    return unicodedata.normalize("NFC", "".join(kept)).strip(" ")
 
 
 def short_name(text: str | None, *, limit: int = MAX_NAME) -> str:
