@@ -10,6 +10,8 @@ import pytest
 from devstack.embedded_store import EmbeddedStore
 from shared.store import SingleStore
 
+pytest_plugins = ["tests.browser"]
+
 _databases = itertools.cycle(range(16))
 
 

@@ -1,0 +1,115 @@
+"""The pages behind a server of a few lines, on one origin, and a client's callback on another."""
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+from aiohttp import web
+
+from auth_service.pages.renderer import Pages
+from auth_service.pages.views import ConsentView, ContinueView, ErrorView, ScopeView, SignInView
+
+SIGN_IN = SignInView(
+    action="/sign-in", transaction="tx", csrf="cs", client_name="Claude Code", resource_name="Notes", username=""
+)
+CONSENT = ConsentView(
+    action="/consent",
+    transaction="tx",
+    csrf="cs",
+    client_name="Claude Code",
+    client_host=None,
+    redirect_host="127.0.0.1",
+    redirect_is_local=True,
+    redirect_is_app_scheme=False,
+    resource_name="Notes",
+    resource="https://notes.example.com/mcp",
+    username="ada",
+    scopes=(ScopeView("notes:write", "Add, change and delete your notes"),),
+    already_granted=(ScopeView("notes:read", "Read your notes"),),
+)
+ERROR = ErrorView("Not known here", "This program is not known here.", "Connect it anew.", "abcde23456", 400)
+ICON = "<link rel=icon href=data:,>"
+"""Keeps the browser from asking a client's server for one."""
+PROBLEM = "The user name or the password is wrong."
+
+
+@dataclass
+class Door:
+    """Where the pages are served, and what was posted to them."""
+
+    origin: str = ""
+    goes_on_to: str = ""
+    redirects: bool = False
+    """Answer a decision with a redirect, as we do not."""
+    posted: list[dict[str, str]] = field(default_factory=list)
+
+
+@pytest.fixture
+async def door(aiohttp_server):
+    pages, door = Pages(), Door()
+
+    async def sign_in(request: web.Request) -> web.Response:
+        if request.method == "GET":
+            return pages.sign_in(SIGN_IN)
+        form = dict(await request.post())
+        door.posted.append(form)
+        if form["password"] != "right":
+            return pages.sign_in(replace(SIGN_IN, username=form["username"], problem=PROBLEM))
+        raise web.HTTPSeeOther("/consent")
+
+    async def consent(request: web.Request) -> web.Response:
+        if request.method == "GET":
+            return pages.consent(CONSENT)
+        form = dict(await request.post())
+        door.posted.append(form)
+        if door.redirects:
+            raise web.HTTPSeeOther(door.goes_on_to)
+        return pages.continue_to(ContinueView(door.goes_on_to, "Claude Code", form["decision"] == "approve"))
+
+    async def error(_request: web.Request) -> web.Response:
+        return pages.error(ERROR)
+
+    async def going_on(_request: web.Request) -> web.Response:
+        return pages.continue_to(ContinueView("cursor://anysphere.cursor-mcp/oauth/callback?code=a", "Cursor", True))
+
+    app = web.Application()
+    app.router.add_route("*", "/sign-in", sign_in)
+    app.router.add_route("*", "/consent", consent)
+    app.router.add_get("/error", error)
+    app.router.add_get("/going-on", going_on)
+    server = await aiohttp_server(app)
+    door.origin = f"http://localhost:{server.port}"
+    return door
+
+
+@pytest.fixture
+async def client_origin(aiohttp_server):
+    """A client's web server: a page that opens the flow in a popup, and the callback that reports back to it."""
+
+    async def callback(request: web.Request) -> web.Response:
+        return web.Response(
+            text=f"{ICON}<title>arrived</title><p id=q>{request.query_string}</p>"
+            "<script>if (window.opener) window.opener.postMessage(location.search, '*')</script>",
+            content_type="text/html",
+        )
+
+    async def opener(_request: web.Request) -> web.Response:
+        return web.Response(
+            text=f"{ICON}<title>waiting</title>"
+            "<script>addEventListener('message', e => document.title = e.data)</script>"
+            "<button onclick=\"window.open(location.hash.slice(1), 'flow')\">Connect</button>",
+            content_type="text/html",
+        )
+
+    async def frame(request: web.Request) -> web.Response:
+        return web.Response(text=f"{ICON}<iframe src={request.query_string}></iframe>", content_type="text/html")
+
+    async def hop(request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"http://localhost:{request.url.port}/callback?{request.query_string}")
+
+    app = web.Application()
+    app.router.add_get("/hop", hop)
+    app.router.add_get("/frame", frame)
+    app.router.add_get("/callback", callback)
+    app.router.add_get("/", opener)
+    server = await aiohttp_server(app)
+    return f"http://127.0.0.1:{server.port}"
