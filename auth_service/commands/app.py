@@ -1,0 +1,48 @@
+"""The table of commands. Each lives in a module of its own, loaded when it is called or listed in the help."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+if TYPE_CHECKING:
+    from typer._click.core import Command, Context
+
+COMMANDS: Final = ("serve", "check-config", "users", "clients", "grants", "keys", "audit", "explain")
+"""Each is the attribute `app`, a typer.Typer, of the module of that name here."""
+
+
+class _Commands(TyperGroup):
+    """Imports a command's module only when it is needed: `users list` does not load the web server."""
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - the signature is typer's
+        return [name for name in COMMANDS if find_spec(_module(name)) is not None]
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = get_command(import_module(_module(cmd_name)).app)
+        command.name = cmd_name
+        return command
+
+
+def new_app(**options: Any) -> typer.Typer:
+    """A typer application in the manner of this command line; used by every command module."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, **options)
+
+
+app = new_app(cls=_Commands, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@app.callback(epilog="Exit status: 0 done, 1 refused or not found, 2 wrong usage, 3 store away, 4 wrong settings.")
+def _describe() -> None:
+    """Serve and administer the authorization server. Every command reads the AUTH_* settings of the service."""
+
+
+def _module(name: str) -> str:
+    return f"auth_service.commands.{name.replace('-', '_')}"

@@ -1,0 +1,63 @@
+"""`check-config`: what is wrong, and how to mend it."""
+
+import base64
+import json
+
+
+def test_good_settings_and_a_good_store_pass(commands):
+    result = commands.run("check-config")
+    assert result.exit_code == 0
+    assert "http://localhost:9000" in result.stdout
+    assert "warning" not in result.stdout
+
+
+def test_no_secret_is_shown(commands):
+    output = commands.run("check-config").output + commands.run("check-config", "--json").output
+    assert "MDEyMzQ1" not in output
+
+
+def test_every_problem_is_named_with_what_the_setting_is_for(commands):
+    result = commands.run("check-config", env={"AUTH_ISSUER": "http://example.org", "AUTH_PORT": "many"})
+    assert result.exit_code == 4
+    assert "AUTH_ISSUER" in result.stderr
+    assert "Port to listen on." in result.stderr
+
+
+def test_problems_are_told_to_programs_too(commands):
+    result = commands.run("check-config", "--json", env={"AUTH_TYPO": "1"})
+    assert result.exit_code == 4
+    assert json.loads(result.stdout)["ok"] is False
+    assert "AUTH_TYPO" in result.stdout
+
+
+def test_a_store_that_is_away_is_a_status_of_its_own_and_can_be_left_out(commands):
+    env = {"AUTH_REDIS_URL": "unix:///nonexistent/socket"}
+    assert commands.run("check-config", env=env).exit_code == 3
+    assert commands.run("check-config", "--offline", env=env).exit_code == 0
+
+
+def test_a_new_key_is_32_bytes_needs_no_settings_and_differs_each_time(commands):
+    commands.environment.clear()
+    keys = {commands.run("check-config", "--new-key").stdout.strip() for _ in range(3)}
+    assert len(keys) == 3
+    assert {len(base64.urlsafe_b64decode(key + "=")) for key in keys} == {32}
+
+
+def test_a_store_that_forgets_is_warned_about(commands, embedded_store):
+    import asyncio
+
+    from shared.store import SingleStore
+
+    async def configure(policy, append_only):
+        store = SingleStore(embedded_store.url)
+        await store.command("CONFIG", "SET", "maxmemory-policy", policy)
+        await store.command("CONFIG", "SET", "appendonly", append_only)
+        await store.close()
+
+    asyncio.run(configure("allkeys-lru", "no"))
+    try:
+        output = commands.run("check-config").stdout
+    finally:
+        asyncio.run(configure("noeviction", "yes"))
+    assert "noeviction" in output
+    assert "appendonly" in output

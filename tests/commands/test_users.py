@@ -1,0 +1,86 @@
+"""`users` from the operator's seat."""
+
+import pytest
+
+GOOD = "violet kettle marches north"
+
+
+def test_a_user_is_added_listed_and_removed(commands):
+    added = commands.json("users", "add", "margaret", "--password-stdin", "--email", "m@example.org", stdin=GOOD)
+    assert added["result"] == "added"
+    assert "password" not in added
+    (listed,) = commands.json("users", "list")
+    assert (listed["username"], listed["email"], listed["subject"]) == ("margaret", "m@example.org", added["subject"])
+    assert commands.json("users", "remove", "MARGARET", "--yes")["result"] == "removed"
+    assert commands.json("users", "list") == []
+
+
+def test_the_table_is_complete_when_piped(commands):
+    commands.json("users", "add", "margaret", "--generate")
+    output = commands.run("users", "list").stdout
+    assert "margaret" in output
+    assert "…" not in output
+
+
+def test_a_taken_name_is_said_with_status_one(commands):
+    commands.json("users", "add", "margaret", "--generate")
+    result = commands.run("users", "add", "Margaret", "--generate")
+    assert result.exit_code == 1
+    assert "already" in result.stderr
+    assert "set-password" in result.stderr
+
+
+def test_a_weak_password_is_refused_and_not_shown(commands):
+    result = commands.run("users", "add", "margaret", "--password-stdin", stdin="Password2024!")
+    assert result.exit_code == 1
+    assert "attackers" in result.stderr
+    assert "2024" not in result.output
+    assert commands.json("users", "list") == []
+    assert (
+        commands.run("users", "add", "demo", "--password-stdin", "--allow-weak-password", stdin="demo").exit_code == 0
+    )
+
+
+def test_a_generated_password_is_strong_and_shown_once(commands):
+    added = commands.json("users", "add", "margaret", "--generate")
+    assert len(added["password"]) == 23
+    assert added["password"] not in str(commands.json("users", "list"))
+
+
+def test_a_password_is_never_taken_from_nowhere(commands):
+    result = commands.run("users", "add", "margaret")
+    assert result.exit_code == 2
+    assert "--password-stdin" in result.output
+
+
+def test_an_unknown_user_is_said_with_status_one(commands):
+    for arguments in (("remove", "nobody", "--yes"), ("set-password", "nobody", "--generate")):
+        result = commands.run("users", *arguments)
+        assert result.exit_code == 1
+        assert "no user nobody" in result.stderr
+
+
+def test_removing_asks_first(commands):
+    commands.json("users", "add", "margaret", "--generate")
+    result = commands.run("users", "remove", "margaret")
+    assert result.exit_code == 1
+    assert "--yes" in result.stderr
+    assert len(commands.json("users", "list")) == 1
+
+
+def test_control_characters_in_a_name_do_not_reach_the_terminal(commands):
+    commands.json("users", "add", "margaret", "--generate", "--name", "\x1b[31mred")
+    assert "\x1b" not in commands.run("users", "list").stdout
+
+
+def test_wrong_settings_are_said_with_status_four(commands):
+    result = commands.run("users", "list", env={"AUTH_ISSUER": "https://example.org/", "AUTH_NONSENSE": "1"})
+    assert result.exit_code == 4
+    assert "AUTH_NONSENSE" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [("users", "list"), ("users", "remove", "x", "--yes")])
+def test_a_store_that_is_away_is_said_with_status_three(commands, arguments):
+    result = commands.run(*arguments, env={"AUTH_REDIS_URL": "unix:///nonexistent/socket"})
+    assert result.exit_code == 3
+    assert "AUTH_REDIS_URL" in result.stderr
