@@ -95,9 +95,7 @@ async def test_of_concurrent_adds_under_one_id_one_wins(clients, store_url, now)
     """Invariant 3: exactly one winner, on separate connections."""
     others = [SingleStore(store_url) for _ in range(8)]
     candidates = [record(now, secret_hash=f"{n:064d}") for n in range(8)]
-    won = await asyncio.gather(
-        *(ClientStore(s).add(c, now=now) for s, c in zip(others, candidates, strict=True))
-    )
+    won = await asyncio.gather(*(ClientStore(s).add(c, now=now) for s, c in zip(others, candidates, strict=True)))
     for other in others:
         await other.close()
     assert won.count(True) == 1

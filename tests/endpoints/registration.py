@@ -1,0 +1,54 @@
+"""The registration endpoint alone, over HTTP, on a real store: for the tests of this directory."""
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
+from structlog.testing import CapturingLogger
+
+from auth_service.clients.directory import Directory
+from auth_service.clients.registrar import Registrar
+from auth_service.endpoints.register import CORS, RegisterEndpoint
+from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
+from auth_service.storage.clients import ClientStore
+from shared.http.cors import cors_middleware
+from shared.http.envelope import envelope
+from shared.http.metrics import RequestMetrics
+
+ISSUER = "https://auth.example"
+DAY = 86_400
+
+
+class RegistrationService:
+    """What a test needs of the service: the HTTP client and the rooms behind it."""
+
+    def __init__(self, store):
+        self.log = CapturingLogger()
+        self.clients = ClientStore(store)
+        self.directory = Directory(self.clients, registration_ttl_seconds=90 * DAY)
+        registrar = Registrar(
+            clients=self.clients,
+            directory=self.directory,
+            app_schemes=KNOWN_APP_SCHEMES,
+            unused_ttl_seconds=DAY,
+        )
+        surround = envelope(render=_as_json, log=self.log, metrics=RequestMetrics(CollectorRegistry()))
+        app = web.Application(middlewares=[cors_middleware({"/register": CORS}), surround])
+        app.add_routes(RegisterEndpoint(registrar=registrar, issuer=ISSUER).routes(""))
+        self.http = TestClient(TestServer(app))
+
+    async def __aenter__(self):
+        await self.http.start_server()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.http.close()
+
+    async def register(self, body, *, status=201):
+        async with self.http.post("/register", json=body) as response:
+            assert response.status == status, await response.text()
+            return await response.json()
+
+
+def _as_json(_request, refusal, reference):
+    body = {"error": refusal.code, "error_description": refusal.public, "reference": reference}
+    return web.json_response(body, status=refusal.status, headers=refusal.headers)

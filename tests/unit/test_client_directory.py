@@ -1,0 +1,169 @@
+"""The directory: one read of the store serves a burst, and use keeps a client alive (clients.md A18)."""
+
+import pytest
+
+from auth_service.clients.client import ClientKind, UnknownClient
+from auth_service.clients.directory import MEMORY_SECONDS, MEMORY_SIZE, USE_INTERVAL_SECONDS, Directory
+from auth_service.protocol.client_metadata import ClientMetadata
+from auth_service.storage.clients import ClientStore, StoredClient
+from shared.errors import StoreUnavailable
+
+DAY = 86_400
+
+
+class CountingStore:
+    """A real store whose round trips are counted, and which can be cut off."""
+
+    def __init__(self, store):
+        self._store = store
+        self.trips = 0
+        self.away = False
+
+    async def command(self, *args):
+        self._count()
+        return await self._store.command(*args)
+
+    async def run(self, script, keys, args):
+        self._count()
+        return await self._store.run(script, keys, args)
+
+    async def pipeline(self, commands):
+        self._count()
+        return await self._store.pipeline(commands)
+
+    def _count(self):
+        if self.away:
+            raise StoreUnavailable("away")
+        self.trips += 1
+
+
+class Clock:
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+async def clock(store):
+    return Clock(int((await store.command("TIME"))[0]))
+
+
+@pytest.fixture
+def counting(store):
+    return CountingStore(store)
+
+
+@pytest.fixture
+def directory(counting, clock):
+    return Directory(ClientStore(counting), registration_ttl_seconds=90 * DAY, now=clock)
+
+
+def record(clock, client_id="own-a", kind=ClientKind.REGISTERED):
+    metadata = ClientMetadata(("https://c.example/cb",), ("authorization_code",), "none")
+    return StoredClient(client_id, kind, metadata, created_at=int(clock()), expires_at=int(clock()) + DAY)
+
+
+async def test_a_client_that_was_just_read_costs_no_round_trip(directory, counting, store, clock):
+    """A refresh then costs one round trip in all: the grant's own."""
+    await ClientStore(store).add(record(clock), now=clock())
+    first = await directory.find("own-a")
+    assert await directory.find("own-a") == first
+    assert counting.trips == 1
+
+
+async def test_a_change_made_elsewhere_is_seen_after_the_memory_ends(directory, store, clock):
+    await ClientStore(store).add(record(clock), now=clock())
+    await directory.find("own-a")
+    await ClientStore(store).end("own-a", now=clock())
+    clock.now += MEMORY_SECONDS
+    with pytest.raises(UnknownClient):
+        await directory.find("own-a")
+
+
+async def test_an_unknown_client_is_looked_up_each_time(directory, store, clock):
+    with pytest.raises(UnknownClient):
+        await directory.find("own-a")
+    await ClientStore(store).add(record(clock), now=clock())
+    assert (await directory.find("own-a")).client_id == "own-a"
+
+
+@pytest.mark.parametrize("client_id", ["", " ", "a b", "a\nb", "a}b", "{a", "*", "ä", "a" * 129, "a\x00", "a/b"])
+async def test_an_id_of_a_form_that_is_never_issued_does_not_reach_the_store(directory, counting, client_id):
+    with pytest.raises(UnknownClient) as refused:
+        await directory.find(client_id)
+    assert not refused.value.tombstone
+    assert counting.trips == 0
+
+
+async def test_an_ended_client_is_told_apart_by_its_tombstone(directory, store, clock):
+    clients = ClientStore(store)
+    await clients.add(record(clock), now=clock())
+    await clients.record_use("own-a", now=int(clock()), expires_at=int(clock()) + DAY)
+    await clients.end("own-a", now=clock())
+    with pytest.raises(UnknownClient) as refused:
+        await directory.find("own-a")
+    assert refused.value.tombstone
+
+
+async def test_the_memory_is_bounded(directory, store, clock):
+    clients = ClientStore(store)
+    await clients.add(record(clock), now=clock())
+    client = await directory.find("own-a")
+    for n in range(MEMORY_SIZE + 10):
+        directory._memory[f"own-{n}"] = (clock() + MEMORY_SECONDS, client)
+    await clients.add(record(clock, "own-last"), now=clock())
+    await directory.find("own-last")
+    assert len(directory._memory) == MEMORY_SIZE
+
+
+async def test_use_slides_a_registration_and_is_written_rarely(directory, counting, store, clock):
+    await ClientStore(store).add(record(clock), now=clock())
+    client = await directory.find("own-a")
+    counting.trips = 0
+    await directory.record_use(client)
+    written = counting.trips
+    for _ in range(10):
+        await directory.record_use(client)
+    assert counting.trips == written > 0
+    found = await ClientStore(store).find("own-a", now=clock())
+    assert (found.used, found.expires_at) == (True, clock() + 90 * DAY)
+
+
+async def test_a_client_in_steady_use_lives_on_for_ever(directory, store, clock):
+    """Clients.md A18: nothing with a live grant is purged; a refresh an hour keeps the client."""
+    clients = ClientStore(store)
+    await clients.add(record(clock), now=clock())
+    client = await directory.find("own-a")
+    for _ in range(8):
+        await directory.record_use(client)
+        clock.now += 30 * DAY
+        assert (await directory.find("own-a")).client_id == "own-a"
+
+
+async def test_a_use_that_could_not_be_written_is_caught_up_and_fails_nobody(directory, counting, store, clock):
+    await ClientStore(store).add(record(clock), now=clock())
+    client = await directory.find("own-a")
+    counting.away = True
+    await directory.record_use(client)
+    counting.away = False
+    clock.now += 1
+    await directory.record_use(client)
+    assert (await ClientStore(store).find("own-a", now=clock())).used
+
+
+async def test_after_the_interval_use_is_written_again(directory, store, clock):
+    await ClientStore(store).add(record(clock), now=clock())
+    client = await directory.find("own-a")
+    await directory.record_use(client)
+    clock.now += USE_INTERVAL_SECONDS
+    await directory.record_use(client)
+    assert (await ClientStore(store).find("own-a", now=clock())).expires_at == clock() + 90 * DAY
+
+
+async def test_a_store_that_is_away_is_a_fault(directory, counting):
+    """Invariant 8: never an unknown client."""
+    counting.away = True
+    with pytest.raises(StoreUnavailable):
+        await directory.find("own-a")
