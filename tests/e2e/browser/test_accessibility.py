@@ -1,0 +1,195 @@
+"""Pages for people, measured in a real Chromium: WCAG 2.2 AA as far as a program can judge it."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from auth_service.pages.colour import contrast
+
+pytestmark = pytest.mark.browser
+
+PAGES = ["/sign-in", "/consent", "/going-on", "/error"]
+
+TEXT_COLOURS = """() => {
+  const opaque = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = getComputedStyle(e).backgroundColor;
+      if (colour !== 'rgba(0, 0, 0, 0)') return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim();
+    const element = walker.currentNode.parentElement;
+    if (text && element.checkVisibility()) found.push([text, getComputedStyle(element).color, opaque(element)]);
+  }
+  return found;
+}"""
+
+EDGE_COLOURS = """() => [...document.querySelectorAll('input:not([type=hidden]), .button')].map((element) => {
+  element.focus();
+  const style = getComputedStyle(element);
+  const around = getComputedStyle(document.querySelector('main')).backgroundColor;
+  return [element.name || element.textContent, style.borderTopColor, style.outlineColor, style.outlineStyle, around];
+})"""
+
+
+def rgb(colour):
+    channels = re.fullmatch(r"rgb\((\d+), (\d+), (\d+)\)", colour)
+    assert channels, f"{colour} is not opaque: its contrast cannot be told"
+    return tuple(int(c) for c in channels.groups())
+
+
+@pytest.fixture(params=["light", "dark"])
+async def page(browser, request):
+    context = await browser.new_context(
+        java_script_enabled=False, color_scheme=request.param, viewport={"width": 320, "height": 600}
+    )
+    return await context.new_page()
+
+
+async def test_every_text_stands_out_from_its_ground(page, door):
+    for address in PAGES:
+        await page.goto(door.origin + address)
+        texts = await page.evaluate(TEXT_COLOURS)
+        assert len(texts) >= 4
+        weak = [(text, a, b) for text, a, b in texts if contrast(rgb(a), rgb(b)) < 4.5]
+        assert weak == [], address
+
+
+async def test_every_control_has_an_edge_and_a_focus_that_can_be_seen(page, door):
+    for address in ("/sign-in", "/consent"):
+        await page.goto(door.origin + address)
+        controls = await page.evaluate(EDGE_COLOURS)
+        assert controls
+        for name, edge, outline, style, around in controls:
+            assert contrast(rgb(edge), rgb(around)) >= 3, name
+            assert style == "solid", name
+            assert contrast(rgb(outline), rgb(around)) >= 3, name
+
+
+async def test_a_phone_of_320_pixels_never_scrolls_sideways_even_with_text_twice_as_large(page, door):
+    for address in PAGES:
+        await page.goto(door.origin + address)
+        for size in ("100%", "200%"):
+            await page.evaluate("size => { document.documentElement.style.fontSize = size }", size)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 320, (address, size)
+
+
+async def test_what_is_pressed_is_large_enough_for_a_finger(page, door):
+    for address in ("/sign-in", "/consent", "/going-on"):
+        await page.goto(door.origin + address)
+        for control in await page.locator("input:not([type=hidden]), .button").all():
+            box = await control.bounding_box()
+            assert box["height"] >= 44, address
+            assert box["width"] >= 44, address
+
+
+async def test_sign_in_and_consent_need_no_more_than_a_keyboard(browser_page, door, client_origin):
+    door.goes_on_to = f"{client_origin}/callback"
+    await browser_page.goto(f"{door.origin}/sign-in")
+    keys = browser_page.keyboard
+    await keys.type("ada")
+    await keys.press("Tab")
+    await keys.type("wrong")
+    await keys.press("Enter")
+    await browser_page.get_by_role("alert").wait_for()
+    await keys.type("right")  # the name is kept, the focus is where it is needed
+    await keys.press("Enter")
+    await browser_page.wait_for_url(f"{door.origin}/consent")
+    await keys.press("Tab")
+    assert await browser_page.locator(":focus").inner_text() == "Deny"
+    await keys.press("Tab")
+    assert await browser_page.locator(":focus").inner_text() == "Allow"
+    await keys.press("Enter")
+    await browser_page.wait_for_url(door.goes_on_to)
+    assert [(p.get("username"), p.get("decision")) for p in door.posted] == [
+        ("ada", None),
+        ("ada", None),
+        (None, "approve"),
+    ]
+
+
+async def test_nothing_is_decided_by_a_key_before_a_button_is_chosen(browser_page, door):
+    await browser_page.goto(f"{door.origin}/consent")
+    await browser_page.keyboard.press("Enter")
+    await browser_page.keyboard.press("Space")
+    await browser_page.keyboard.press("Tab")
+    assert door.posted == []
+
+
+async def test_a_reader_hears_the_sign_in_form_with_its_labels_and_its_problem(browser_page, door):
+    await browser_page.goto(f"{door.origin}/sign-in")
+    await browser_page.get_by_label("User name").fill("ada")
+    await browser_page.get_by_label("Password").fill("wrong")
+    await browser_page.get_by_role("button", name="Sign in").click()
+    await browser_page.get_by_role("alert").wait_for()
+    session = await browser_page.context.new_cdp_session(browser_page)
+    tree = (await session.send("Accessibility.getFullAXTree"))["nodes"]
+    described = {
+        node["name"]["value"]: node["description"]["value"]
+        for node in tree
+        if node.get("role", {}).get("value") == "textbox" and "description" in node
+    }
+    assert set(described) == {"User name", "Password"}
+    assert all("The user name or the password is wrong." in text for text in described.values())
+
+
+async def test_a_reader_hears_the_consent_page_in_the_order_that_matters(browser_page, door):
+    await browser_page.goto(f"{door.origin}/consent")
+    snapshot = await browser_page.locator("body").aria_snapshot()
+    order = [
+        "- banner",
+        "- main",
+        'heading "Let Claude Code use Notes?" [level=1]',
+        'region "Who asks"',
+        'heading "Who asks" [level=2]',
+        "127.0.0.1",
+        "Nobody vouches for this name.",
+        'region "What it could then do"',
+        "Add, change and delete your notes",
+        'heading "What you already allow it" [level=3]',
+        'button "Deny"',
+        'button "Allow"',
+    ]  # fmt: skip
+    at = [snapshot.find(text) for text in order]
+    assert -1 not in at, snapshot
+    assert at == sorted(at), snapshot
+
+
+async def test_nothing_is_printed(browser_page, door):
+    await browser_page.goto(f"{door.origin}/consent")
+    await browser_page.emulate_media(media="print")
+    assert not await browser_page.locator("main").is_visible()
+
+
+AXE = "axe-core@4.14.1"
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory):
+    """The source of axe-core, from the npm registry."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("no npm on the path")
+    folder = tmp_path_factory.mktemp("axe")
+    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), AXE]
+    installed = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    if installed.returncode:
+        pytest.skip(f"npm could not install {AXE}")
+    return (folder / "node_modules/axe-core/axe.min.js").read_text()
+
+
+@pytest.mark.npm
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing(browser, door, axe, scheme):
+    page = await (await browser.new_context(color_scheme=scheme)).new_page()
+    for address in PAGES:
+        await page.goto(door.origin + address)
+        await page.evaluate(axe)
+        found = await page.evaluate("async () => (await axe.run()).violations")
+        assert [(address, v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
