@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from auth_service.keys.sealing import parse_encryption_keys
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, NEVER_SCHEMES
 from auth_service.protocol.resources import ProtectedResource
 from shared.configured_url import check_issuer, is_loopback_host, path_of
+from shared.errors import Misconfigured
 from shared.settings import ServiceSettings
 
 DAY = 86_400
@@ -90,6 +92,15 @@ class AuthSettings(ServiceSettings):
     @classmethod
     def _plain_issuer(cls, value: str) -> str:
         return check_issuer(value)
+
+    @field_validator("key_encryption_key")
+    @classmethod
+    def _strong_encryption_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        try:
+            parse_encryption_keys([secret.get_secret_value() for secret in value])
+        except Misconfigured as exc:
+            raise ValueError(str(exc)) from None
+        return value
 
     @field_validator("resources", mode="before")
     @classmethod

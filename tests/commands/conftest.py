@@ -53,7 +53,7 @@ def environment(embedded_store):
             ]
         ),
         "AUTH_REDIS_URL": url,
-        "AUTH_KEY_ENCRYPTION_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE",
+        "AUTH_KEY_ENCRYPTION_KEY": "aW5zZWN1cmUA_xORgu9cKJ53AfhC0bF2dkE5l6yqHvw",
     }
 
 

@@ -1,0 +1,77 @@
+"""GET /.well-known/jwks.json: the published key set, and the wait for its next version.
+
+A plain request is answered from memory. With `If-None-Match` and `Prefer: wait=N` (RFC 7240) the answer is held
+until the set changes or N seconds have passed: that is how a withdrawn key leaves every verifier at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from auth_service.protocol.prefer import wait_preference
+from shared.http.cors import Cors
+
+if TYPE_CHECKING:
+    from auth_service.keys.key_ring import KeyRing
+
+PATH: Final = "/.well-known/jwks.json"
+
+LONGEST_WAIT_SECONDS: Final = 60
+MOST_WAITERS: Final = 2048
+"""Each holds a connection and some 20 kB. Whoever comes on top is answered at once, and may come again."""
+
+CORS: Final = Cors(
+    methods="GET, HEAD, OPTIONS",
+    allowed_headers="accept, content-type, if-none-match, prefer, traceparent, tracestate",
+)
+
+
+class KeySetEndpoint:
+    """Serves the key set of one process."""
+
+    def __init__(self, *, key_ring: KeyRing, max_age_seconds: int) -> None:
+        self._key_ring = key_ring
+        self._cache_control = f"public, max-age={max_age_seconds}"
+        self._waiters = 0
+        self._is_stopping = False
+
+    def routes(self, base_path: str) -> list[web.RouteDef]:
+        """The route, under the issuer's path."""
+        return [web.get(base_path + PATH, self.show)]
+
+    def end_waiting(self) -> None:
+        """Answer all who wait: the server is about to stop, and they should turn to another replica."""
+        self._is_stopping = True
+        self._key_ring.wake()
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Answer 200, or 304 if the caller holds the set. Raises Fault while no key ring is loaded."""
+        changed = self._key_ring.changed
+        key_set = self._key_ring.public_key_set
+        if_none_match = request.headers.get("If-None-Match")
+        headers = {"Cache-Control": self._cache_control}
+        if if_none_match is not None and key_set.is_held_by(if_none_match):
+            wait = wait_preference(request.headers.getall("Prefer", ()))
+            if wait and self._waiters < MOST_WAITERS and not self._is_stopping:
+                wait = min(wait, LONGEST_WAIT_SECONDS)
+                headers["Preference-Applied"] = f"wait={wait}"
+                await self._wait(changed, wait)
+                key_set = self._key_ring.public_key_set
+            if key_set.is_held_by(if_none_match):
+                return web.Response(status=304, headers=headers | {"ETag": key_set.etag})
+        return web.Response(
+            body=key_set.body, content_type="application/json", headers=headers | {"ETag": key_set.etag}
+        )
+
+    async def _wait(self, changed: asyncio.Event, seconds: int) -> None:
+        self._waiters += 1
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await changed.wait()
+        finally:
+            self._waiters -= 1

@@ -1,0 +1,11 @@
+-- Invariant 3: the key ring changes only from the version that its writer has read, so that of several replicas
+-- taking a step at once exactly one succeeds. Invariant 5 hangs on it: two steps can never be mixed into one ring.
+-- KEYS[1] the ring. ARGV: version read ("0" for no ring), new version, new body, channel to announce it on.
+-- Returns 1 if written, 0 if another writer was first. Repeating it after a lost answer is harmless: it returns 0.
+local stored = redis.call('HGET', KEYS[1], 'version') or '0'
+if stored ~= ARGV[1] then
+  return 0
+end
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'body', ARGV[3])
+redis.call('PUBLISH', ARGV[4], ARGV[2])
+return 1

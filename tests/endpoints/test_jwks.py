@@ -1,0 +1,164 @@
+"""GET /.well-known/jwks.json: the published key set, and the wait for its next version."""
+
+import asyncio
+import json
+import secrets
+
+import pytest
+import structlog
+from aiohttp import web
+
+from auth_service.endpoints import jwks
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.lifecycle import promote
+from auth_service.keys.material import new_key
+from auth_service.keys.sealing import EncryptionKeys
+from auth_service.storage.key_ring import KeyRingStorage
+
+KEYS = EncryptionKeys([secrets.token_bytes(32)])
+
+
+class Served:
+    def __init__(self, store, client, key_ring, endpoint):
+        self.client, self.key_ring, self.endpoint = client, key_ring, endpoint
+        self._storage = KeyRingStorage(store)
+
+    def get(self, **headers):
+        return self.client.get(jwks.PATH, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    async def rotate(self):
+        key = new_key("ES256", KEYS)
+        await self._storage.change(lambda ring: promote(ring, key, now_ms=1, token_lifetime_ms=1))
+
+    async def waiting(self, number):
+        while self.endpoint._waiters < number:  # noqa: ASYNC110 - the endpoint has no reason to announce it
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def served(store, aiohttp_client):
+    key_ring = KeyRing(
+        storage=KeyRingStorage(store),
+        encryption_keys=KEYS,
+        algorithm="RS256",
+        token_lifetime_seconds=3600,
+        log=structlog.get_logger(),
+    )
+    await key_ring.start()
+    endpoint = jwks.KeySetEndpoint(key_ring=key_ring, max_age_seconds=300)
+    app = web.Application()
+    app.add_routes(endpoint.routes(""))
+    yield Served(store, await aiohttp_client(app), key_ring, endpoint)
+    await key_ring.stop()
+
+
+async def test_the_set_has_the_public_members_of_every_key_and_no_other(served):
+    answer = await served.get()
+    assert answer.status == 200
+    assert answer.content_type == "application/json"
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
+    keys = (await answer.json())["keys"]
+    assert [key["kid"] for key in keys] == [key.kid for key in served.key_ring.ring.keys]
+    assert [set(key) for key in keys] == [{"kty", "use", "alg", "kid", "n", "e"}] * 2
+    assert {(key["kty"], key["use"], key["alg"]) for key in keys} == {("RSA", "sig", "RS256")}
+
+
+async def test_a_pending_key_of_another_algorithm_is_published_in_its_own_form(served):
+    await served.rotate()
+    await served.key_ring.refresh()
+    keys = (await (await served.get()).json())["keys"]
+    forms = [set(key) - {"use", "alg", "kid"} for key in keys]
+    assert forms == [
+        {"kty", "n", "e"},
+        {"kty", "crv", "x", "y"},
+        {"kty", "n", "e"},
+    ]
+
+
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}'])
+async def test_a_holder_of_the_set_gets_304_without_a_body(served, form):
+    etag = (await served.get()).headers["ETag"]
+    assert not etag.startswith("W/")
+    answer = await served.get(If_None_Match=form.format(etag))
+    assert answer.status == 304
+    assert answer.headers["ETag"] == etag
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
+    assert "Preference-Applied" not in answer.headers
+    assert await answer.read() == b""
+
+
+async def test_a_change_changes_the_etag(served):
+    etag = (await served.get()).headers["ETag"]
+    await served.rotate()
+    await served.key_ring.refresh()
+    answer = await served.get(If_None_Match=etag)
+    assert answer.status == 200
+    assert answer.headers["ETag"] != etag
+
+
+async def test_a_waiting_holder_gets_the_new_set_when_it_changes(served):
+    etag = (await served.get()).headers["ETag"]
+    waiting = asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=50"))
+    await served.waiting(1)
+    await served.rotate()
+    answer = await asyncio.wait_for(waiting, 10)
+    assert answer.status == 200
+    assert answer.headers["Preference-Applied"] == "wait=50"
+    assert len((await answer.json())["keys"]) == 3
+
+
+async def test_a_waiting_holder_gets_304_when_the_time_is_over(served):
+    etag = (await served.get()).headers["ETag"]
+    answer = await served.get(If_None_Match=etag, Prefer="respond-async, wait=1")
+    assert answer.status == 304
+    assert answer.headers["Preference-Applied"] == "wait=1"
+
+
+async def test_a_wait_is_cut_to_what_is_offered_and_the_answer_says_so(served):
+    etag = (await served.get()).headers["ETag"]
+    waiting = asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=86400"))
+    await served.waiting(1)
+    await served.rotate()
+    assert (await waiting).headers["Preference-Applied"] == f"wait={jwks.LONGEST_WAIT_SECONDS}"
+
+
+async def test_who_holds_another_set_or_none_does_not_wait(served):
+    for headers in ({"Prefer": "wait=50"}, {"Prefer": "wait=50", "If_None_Match": '"1-0000000000000000"'}):
+        answer = await asyncio.wait_for(served.get(**headers), 5)
+        assert answer.status == 200
+        assert "Preference-Applied" not in answer.headers
+
+
+async def test_a_stopping_server_answers_all_who_wait(served):
+    etag = (await served.get()).headers["ETag"]
+    waiting = [asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=50")) for _ in range(5)]
+    await served.waiting(5)
+    served.endpoint.end_waiting()
+    answers = await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    assert {answer.status for answer in answers} == {304}
+    later = await asyncio.wait_for(served.get(If_None_Match=etag, Prefer="wait=50"), 5)
+    assert later.status == 304
+
+
+async def test_beyond_the_most_waiters_the_answer_comes_at_once(served, monkeypatch):
+    monkeypatch.setattr(jwks, "MOST_WAITERS", 1)
+    etag = (await served.get()).headers["ETag"]
+    first = asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=50"))
+    await served.waiting(1)
+    answer = await asyncio.wait_for(served.get(If_None_Match=etag, Prefer="wait=50"), 5)
+    assert answer.status == 304
+    assert "Preference-Applied" not in answer.headers
+    served.endpoint.end_waiting()
+    await first
+
+
+async def test_head_is_answered_like_get_without_a_body(served):
+    answer = await served.client.head(jwks.PATH)
+    assert answer.status == 200
+    assert "ETag" in answer.headers
+
+
+async def test_the_document_is_the_same_byte_for_byte_until_it_changes(served):
+    first, second = [await (await served.get()).read() for _ in range(2)]
+    assert first == second
+    assert json.loads(first).keys() == {"keys"}
