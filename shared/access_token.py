@@ -23,7 +23,7 @@ MAX_TOKEN_BYTES: Final = 8192
 """A longer string is refused before it is looked at."""
 
 
-class InvalidToken(Exception):  # noqa: N818 - named as in RFC 6750 section 3.1
+class InvalidToken(Exception):
     """The token is refused. `check` names the rule; the text is the private reason and never holds the token."""
 
     def __init__(self, check: str, reason: str) -> None:

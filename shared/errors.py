@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a malfunction
+class Refusal(Exception):
     """The request is answered with an error.
 
     `code` and `public` may be shown to anybody; `reason` goes to the log only;
@@ -64,5 +64,5 @@ class StoreUnavailable(Fault):
         super().__init__(reason, check="store")
 
 
-class Misconfigured(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class Misconfigured(Exception):
     """The settings are unsafe or contradictory: the service refuses to start. The text is for the operator."""

@@ -1,0 +1,158 @@
+"""GET /authorize: check the request in one visible order, keep it, and send the person to sign in or decide.
+
+Until client and redirect URI are known good an error is a page for the person; afterwards it is a redirect with
+`error`, `state` and `iss` (RFC 6749 section 4.1.2.1, RFC 9207).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from auth_service.clients.client import Client, UnknownClient
+from auth_service.errors import PageRefusal, RedirectRefusal
+from auth_service.protocol.authorization_checks import CHECKS, AuthorizationError, Candidate
+from auth_service.protocol.authorization_request import AuthorizationRequest
+from auth_service.protocol.form import Form, parse_urlencoded
+from auth_service.protocol.redirect_uri import find_matching
+from auth_service.protocol.resources import grantable_scopes
+from auth_service.responses import NO_STORE
+from auth_service.sessions.interaction import Interaction
+from auth_service.tokens.opaque import new_identifier
+from shared.http.envelope import LOG_FIELDS
+from shared.scopes import parse_scope
+
+if TYPE_CHECKING:
+    from auth_service.clients.client import ClientDirectory
+    from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.sessions.browser import BrowserCookies
+    from auth_service.sessions.sessions import Sessions
+    from auth_service.storage.interactions import InteractionStore
+
+
+class AuthorizeEndpoint:
+    """The beginning of the code flow."""
+
+    def __init__(
+        self,
+        *,
+        base_path: str,
+        directory: ClientDirectory,
+        resources: ResourceCatalogue,
+        interactions: InteractionStore,
+        sessions: Sessions,
+        cookies: BrowserCookies,
+        now: Callable[[], float],
+    ) -> None:
+        self._base_path = base_path
+        self._directory = directory
+        self._resources = resources
+        self._interactions = interactions
+        self._sessions = sessions
+        self._cookies = cookies
+        self._now = now
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Answer the person's browser. Raises PageRefusal, RedirectRefusal, StoreUnavailable."""
+        form = parse_urlencoded(request.query_string)
+        client = await self._known_client(form)
+        request[LOG_FIELDS]["client_id"] = client.client_id
+        redirect_uri = _registered_redirect_uri(client, form)
+        # From here on the client may be told what is wrong.
+        candidate = Candidate(form, client, self._resources)
+        try:
+            for check in CHECKS:
+                check(candidate)
+        except AuthorizationError as exc:
+            raise RedirectRefusal(
+                exc.reason,
+                check=exc.check,
+                code=exc.code,
+                redirect_uri=redirect_uri,
+                state=(form.get("state") or "")[:4096] or None,
+                public=exc.public,
+            ) from exc
+        return await self._begin_interaction(request, self._accepted(form, client, redirect_uri))
+
+    async def _known_client(self, form: Form) -> Client:
+        client_id = form.get("client_id")
+        if client_id is None:
+            raise PageRefusal(
+                "client_id is missing",
+                check="client_id_present",
+                title="This link is incomplete",
+                public="The application did not say who it is.",
+                hint="Start again from the application that sent you here.",
+            )
+        try:
+            return await self._directory.find(client_id)
+        except UnknownClient as exc:
+            raise PageRefusal(
+                exc.reason,
+                check="client_known",
+                title="This application is not known here",
+                public="The application’s registration has ended."
+                if exc.tombstone
+                else "The application uses a registration that this server does not have.",
+                hint="Remove the connection in the application and add it again; it will then register anew.",
+            ) from exc
+
+    def _accepted(self, form: Form, client: Client, redirect_uri: str) -> AuthorizationRequest:
+        asked_resource = form.get("resource")
+        resource = self._resources.find(asked_resource) if asked_resource else None
+        resource = resource or self._resources.default
+        asked = parse_scope(form.get("scope") or "")
+        if client.scope is not None:
+            registered = frozenset(parse_scope(client.scope))
+            asked = tuple(s for s in asked or resource.default_scopes if s in registered)
+        return AuthorizationRequest(
+            client_id=client.client_id,
+            redirect_uri=redirect_uri,
+            redirect_uri_sent=form.get("redirect_uri") is not None,
+            code_challenge=form.require("code_challenge"),
+            resource=resource.identifier,
+            scopes=grantable_scopes(asked, resource),
+            state=form.get("state"),
+            nonce=form.get("nonce"),
+            login_hint=(form.get("login_hint") or "")[:200] or None,
+            force_sign_in="login" in (form.get("prompt") or "").split(),
+        )
+
+    async def _begin_interaction(self, request: web.Request, accepted: AuthorizationRequest) -> web.Response:
+        browser = self._cookies.browser(request)
+        interaction = Interaction(
+            identifier=new_identifier(),
+            browser_hash=browser.secret_hash,
+            nonce=new_identifier(),
+            started_at=int(self._now()),
+            request=accepted,
+        )
+        await self._interactions.begin(interaction)
+        signed_in = not accepted.force_sign_in and await self._sessions.current(request) is not None
+        step = "consent" if signed_in else "sign-in"
+        query = urlencode({"transaction": interaction.identifier})
+        response = web.Response(
+            status=303, headers={"Location": f"{self._base_path}/{step}?{query}", "Referrer-Policy": "no-referrer"}
+        )
+        response.headers.update(NO_STORE)
+        self._cookies.remember_browser(response, browser)
+        return response
+
+
+def _registered_redirect_uri(client: Client, form: Form) -> str:
+    presented = form.get("redirect_uri")
+    if presented is None and len(client.redirect_uris) == 1:
+        return client.redirect_uris[0]
+    if presented is None or not find_matching(client.redirect_uris, presented):
+        raise PageRefusal(
+            f"redirect_uri {presented!r:.200} is not registered for this client",
+            check="redirect_uri_registered",
+            title="This application cannot be answered",
+            public="The address to which the answer should go is not one that the application registered.",
+            hint="This may be an attempt to trick you. If you started it yourself, remove the connection in the "
+            "application and add it again.",
+        )
+    return presented

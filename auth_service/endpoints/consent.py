@@ -1,0 +1,206 @@
+"""GET and POST /consent: the person decides; the decision is one atomic step (invariants 3 and 7).
+
+The answer to the decision is a 200 page that navigates on, because a redirect would be stopped by the form's own
+content security policy in Chromium (clients.md F6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from aiohttp import web
+
+from auth_service.audit.events import AuditEvent
+from auth_service.clients.client import Client, ClientKind
+from auth_service.endpoints.bodies import read_form
+from auth_service.endpoints.interaction_steps import find_interaction
+from auth_service.errors import PageRefusal
+from auth_service.pages.views import ConsentView, ContinueView, ScopeView
+from auth_service.protocol.redirect_uri import describe
+from auth_service.protocol.scope_words import words_for
+from auth_service.responses import NO_STORE, authorization_redirect
+from auth_service.sessions.interaction import Decision, Interaction
+from auth_service.tokens.authorization_code import derive_code
+from auth_service.tokens.opaque import digest
+
+if TYPE_CHECKING:
+    from auth_service.audit.log import AuditLog
+    from auth_service.clients.client import ClientDirectory
+    from auth_service.pages.renderer import Pages
+    from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.sessions.browser import Browser, BrowserCookies
+    from auth_service.sessions.session import Session
+    from auth_service.sessions.sessions import Sessions
+    from auth_service.storage.grants import GrantStore
+    from auth_service.storage.interactions import InteractionStore
+
+_REPLAY_WINDOW_SECONDS = 600
+"""How long a code is remembered after it expired, so that a late replay is still recognised."""
+
+
+class ConsentEndpoint:
+    """The decision of the person."""
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        base_path: str,
+        code_lifetime_seconds: int,
+        pages: Pages,
+        cookies: BrowserCookies,
+        sessions: Sessions,
+        interactions: InteractionStore,
+        grants: GrantStore,
+        directory: ClientDirectory,
+        resources: ResourceCatalogue,
+        audit: AuditLog,
+        now: Callable[[], float],
+    ) -> None:
+        self._issuer = issuer
+        self._base_path = base_path
+        self._code_lifetime = code_lifetime_seconds
+        self._pages = pages
+        self._cookies = cookies
+        self._sessions = sessions
+        self._interactions = interactions
+        self._grants = grants
+        self._directory = directory
+        self._resources = resources
+        self._audit = audit
+        self._now = now
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """GET: what is asked for, and by whom."""
+        browser = self._cookies.browser(request)
+        interaction = await find_interaction(self._interactions, browser, request.query.get("transaction", ""))
+        session = await self._session_for(request, interaction)
+        if session is None:
+            return self._to_sign_in(interaction)
+        client = await self._directory.find(interaction.request.client_id)
+        return self._pages.consent(await self._view(interaction, client, session, browser))
+
+    async def submit(self, request: web.Request) -> web.StreamResponse:
+        """POST: record the decision once, then lead back to the client."""
+        form = await read_form(request)
+        browser = self._cookies.browser(request)
+        transaction = form.get("transaction") or ""
+        browser.check_csrf(transaction, form.get("csrf"))
+        interaction = await find_interaction(self._interactions, browser, transaction)
+        session = await self._session_for(request, interaction)
+        if session is None:
+            return self._to_sign_in(interaction)
+        try:
+            wanted = Decision(form.get("decision") or "")
+        except ValueError as exc:
+            raise PageRefusal(
+                "the form has no decision",
+                check="decision_present",
+                title="Please decide",
+                public="The form arrived without a decision.",
+                hint="Go back and choose one of the two buttons.",
+            ) from exc
+        client = await self._directory.find(interaction.request.client_id)
+        made = await self._decide(interaction, wanted, client, session, browser)
+        return self._pages.continue_to(
+            ContinueView(
+                location=self._location(interaction, made, browser),
+                client_name=client.client_name or client.client_id,
+                approved=made is Decision.APPROVE,
+            )
+        )
+
+    async def _session_for(self, request: web.Request, interaction: Interaction) -> Session | None:
+        session = await self._sessions.current(request)
+        asked = interaction.request
+        if session is not None and asked.force_sign_in and session.authenticated_at < interaction.started_at:
+            return None
+        return session
+
+    def _to_sign_in(self, interaction: Interaction) -> web.Response:
+        query = urlencode({"transaction": interaction.identifier})
+        return web.Response(status=303, headers={"Location": f"{self._base_path}/sign-in?{query}", **NO_STORE})
+
+    async def _decide(
+        self, interaction: Interaction, wanted: Decision, client: Client, session: Session, browser: Browser
+    ) -> Decision:
+        asked, now = interaction.request, self._now()
+        code = derive_code(browser.secret, interaction.identifier, interaction.nonce)
+        code_expires_at = now + self._code_lifetime
+        made = await self._interactions.decide(
+            interaction.identifier,
+            wanted,
+            grant_expires_at=code_expires_at + _REPLAY_WINDOW_SECONDS,
+            grant={
+                "status": "code",
+                "subject": session.subject,
+                "username": session.username,
+                "client_id": client.client_id,
+                "client_name": (client.client_name or "")[:100],
+                "resource": asked.resource,
+                "scope": " ".join(asked.scopes),
+                "redirect_uri": asked.redirect_uri,
+                "redirect_uri_sent": "1" if asked.redirect_uri_sent else "0",
+                "code_hash": digest(code),
+                "code_challenge": asked.code_challenge,
+                "code_expires_at": int(code_expires_at * 1000),
+                "authenticated_at": int(session.authenticated_at),
+                "nonce": asked.nonce or "",
+            },
+        )
+        if made is None:
+            raise PageRefusal(
+                "the interaction expired while the person decided",
+                check="interaction_known",
+                title="This page is no longer current",
+                public="The request took too long.",
+                hint="Go back to your application and connect again.",
+            )
+        event = AuditEvent.CONSENT_GIVEN if made is Decision.APPROVE else AuditEvent.CONSENT_DENIED
+        self._audit.record(
+            event,
+            subject=session.subject,
+            client_id=client.client_id,
+            resource=asked.resource,
+            grant_id=interaction.identifier,
+            scope=" ".join(asked.scopes),
+        )
+        return made
+
+    def _location(self, interaction: Interaction, made: Decision, browser: Browser) -> str:
+        asked = interaction.request
+        if made is Decision.APPROVE:
+            parameters = {"code": derive_code(browser.secret, interaction.identifier, interaction.nonce)}
+        else:
+            parameters = {"error": "access_denied", "error_description": "The person declined."}
+        return authorization_redirect(asked.redirect_uri, issuer=self._issuer, state=asked.state, parameters=parameters)
+
+    async def _view(self, interaction: Interaction, client: Client, session: Session, browser: Browser) -> ConsentView:
+        asked = interaction.request
+        resource = self._resources.find(asked.resource) or self._resources.default
+        target = describe(asked.redirect_uri)
+        held = {
+            scope
+            for grant in await self._grants.find_by_subject(session.subject, now=self._now())
+            if grant.client_id == client.client_id and grant.resource == asked.resource
+            for scope in grant.scopes
+        }
+        words = words_for(asked.scopes, resource)
+        return ConsentView(
+            action=f"{self._base_path}/consent",
+            transaction=interaction.identifier,
+            csrf=browser.csrf(interaction.identifier),
+            client_name=client.client_name or client.client_id,
+            client_host=urlsplit(client.client_id).hostname if client.kind is ClientKind.METADATA_DOCUMENT else None,
+            redirect_host=target.host,
+            redirect_is_local=target.is_local,
+            redirect_is_app_scheme=target.is_app_scheme,
+            resource_name=resource.name,
+            resource=resource.identifier,
+            username=session.username,
+            scopes=tuple(ScopeView(name, text) for name, text in words if name not in held),
+            already_granted=tuple(ScopeView(name, text) for name, text in words if name in held),
+            verified=client.kind is ClientKind.PRE_REGISTERED,
+        )

@@ -1,0 +1,39 @@
+"""What every step of an interaction checks first: that it exists, and that it belongs to this browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auth_service.errors import PageRefusal
+from auth_service.tokens.opaque import decode
+
+if TYPE_CHECKING:
+    from auth_service.sessions.browser import Browser
+    from auth_service.sessions.interaction import Interaction
+    from auth_service.storage.interactions import InteractionStore
+
+
+async def find_interaction(
+    interactions: InteractionStore, browser: Browser, unverified_transaction: str
+) -> Interaction:
+    """The interaction that a form or address names. Raises PageRefusal, StoreUnavailable.
+
+    An interaction of another browser is answered like one that never was (RFC 9700 section 4.7).
+    """
+    try:
+        known_form = len(decode(unverified_transaction)) == 16
+    except ValueError:
+        known_form = False
+    interaction = await interactions.find(unverified_transaction) if known_form else None
+    if interaction is None:
+        raise PageRefusal("no such interaction, or it expired", check="interaction_known", **_GONE)
+    if interaction.browser_hash != browser.secret_hash:
+        raise PageRefusal("the interaction belongs to another browser", check="interaction_browser", **_GONE)
+    return interaction
+
+
+_GONE = {
+    "title": "This page is no longer current",
+    "public": "The request took too long, or was opened in another browser.",
+    "hint": "Go back to your application and connect again.",
+}

@@ -1,0 +1,70 @@
+"""POST /token/introspect (RFC 7662): an authenticated caller learns whether a token is active.
+
+A token that is not active, or that the caller has nothing to do with, says only `{"active": false}`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from auth_service.endpoints.bodies import read_form
+from auth_service.errors import InvalidClient
+from auth_service.responses import NO_STORE
+from auth_service.tokens.inspection import LiveAccessToken, LiveRefreshToken, TokenInspector
+from shared.scopes import format_scope
+
+if TYPE_CHECKING:
+    from auth_service.clients.authenticator import ClientAuthenticator
+    from auth_service.clients.client import Client
+
+
+class IntrospectEndpoint:
+    """Answers about access tokens and refresh tokens."""
+
+    def __init__(self, *, issuer: str, authenticator: ClientAuthenticator, inspector: TokenInspector) -> None:
+        self._issuer = issuer
+        self._authenticator = authenticator
+        self._inspector = inspector
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Raises InvalidClient for a caller without a credential (RFC 7662 section 2.1), InvalidRequest, Faults."""
+        form = await read_form(request)
+        caller = await self._authenticator.authenticate(authorization=request.headers.get("Authorization"), form=form)
+        if caller.authentication_methods == {"none"}:
+            # Anyone can name a public client: an unauthenticated caller could test stolen tokens.
+            raise InvalidClient("a public client cannot introspect", check="introspection_caller")
+        live = await self._inspector.inspect(form.require("token"))
+        body = {"active": False} if live is None else self._describe(live, caller)
+        return web.json_response(body, headers=NO_STORE)
+
+    def _describe(self, live: LiveAccessToken | LiveRefreshToken, caller: Client) -> dict[str, Any]:
+        if isinstance(live, LiveRefreshToken):
+            grant = live.grant
+            if grant.client_id != caller.client_id:
+                return {"active": False}
+            return {
+                "active": True,
+                "iss": self._issuer,
+                "client_id": grant.client_id,
+                "sub": grant.subject,
+                "aud": grant.resource,
+                "scope": format_scope(grant.scopes),
+                "exp": int(grant.expires_at),
+            }
+        claims = live.claims
+        if claims.client_id != caller.client_id and caller.introspects.isdisjoint(claims.audience):
+            return {"active": False}
+        return {
+            "active": True,
+            "token_type": "Bearer",
+            "iss": claims.issuer,
+            "sub": claims.subject,
+            "aud": claims.audience[0] if len(claims.audience) == 1 else list(claims.audience),
+            "client_id": claims.client_id,
+            "scope": format_scope(claims.scopes),
+            "iat": claims.issued_at,
+            "exp": claims.expires_at,
+            "jti": claims.token_id,
+        }

@@ -1,0 +1,97 @@
+"""The authorization server's metadata: one document at every address where a client may look (clients.md A1, A2).
+
+Built once from settings, never from a request (invariant 1).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from auth_service.protocol.resources import IDENTITY_SCOPES, OFFLINE_ACCESS
+from shared.access_token import SUPPORTED_ALGORITHMS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auth_service.protocol.resources import ResourceCatalogue
+
+
+def server_metadata(
+    *, issuer: str, resources: ResourceCatalogue, signing_algorithm: str, accepts_documents: bool
+) -> dict[str, Any]:
+    """RFC 8414 section 2 and OpenID Connect Discovery section 3 in one. What is named here is really done."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "registration_endpoint": f"{issuer}/register",
+        "revocation_endpoint": f"{issuer}/token/revoke",
+        "introspection_endpoint": f"{issuer}/token/introspect",
+        "userinfo_endpoint": f"{issuer}/userinfo",
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "scopes_supported": [*resources.scopes(), *IDENTITY_SCOPES, OFFLINE_ACCESS],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": [
+            "none",
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+        ],
+        "token_endpoint_auth_signing_alg_values_supported": list(SUPPORTED_ALGORITHMS),
+        "introspection_endpoint_auth_methods_supported": [
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+        ],
+        "introspection_endpoint_auth_signing_alg_values_supported": list(SUPPORTED_ALGORITHMS),
+        "revocation_endpoint_auth_methods_supported": [
+            "none",
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+        ],
+        "revocation_endpoint_auth_signing_alg_values_supported": list(SUPPORTED_ALGORITHMS),
+        "client_id_metadata_document_supported": accepts_documents,
+        "authorization_response_iss_parameter_supported": True,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [signing_algorithm],
+        "claims_supported": ["iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "name", "email"],
+        "prompt_values_supported": ["login", "consent"],
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "protected_resources": [r.identifier for r in resources.all],
+    }
+
+
+def metadata_paths(base_path: str, resource_paths: Sequence[str]) -> tuple[str, ...]:
+    """Every address of the document (clients.md A1).
+
+    Inserted and appended forms for an issuer with a path, and the forms that some clients probe with the path of
+    a resource on the same host.
+    """
+    names = ("oauth-authorization-server", "openid-configuration")
+    paths = [f"/.well-known/{name}{base_path}" for name in names]
+    if base_path:
+        paths += [f"{base_path}/.well-known/{name}" for name in names]
+    else:
+        paths += [f"/.well-known/oauth-authorization-server{path}" for path in resource_paths]
+    return tuple(dict.fromkeys(paths))
+
+
+class MetadataEndpoint:
+    """Serves the document; it changes only with a deployment."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._body = json.dumps(document, indent=2).encode()
+
+    async def __call__(self, _request: web.Request) -> web.StreamResponse:
+        """200 with the document."""
+        return web.Response(
+            body=self._body, content_type="application/json", headers={"Cache-Control": "public, max-age=300"}
+        )

@@ -1,0 +1,68 @@
+"""POST /token/revoke (RFC 7009): a client gives back a token. The answer to an unknown token is 200 as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from auth_service.audit.events import AuditEvent
+from auth_service.endpoints.bodies import read_form
+from auth_service.responses import NO_STORE
+from auth_service.tokens.inspection import LiveAccessToken, TokenInspector
+
+if TYPE_CHECKING:
+    from auth_service.audit.log import AuditLog
+    from auth_service.clients.authenticator import ClientAuthenticator
+    from auth_service.storage.grants import GrantStore
+    from auth_service.storage.revoked_tokens import RevokedTokenStore
+
+
+class RevokeEndpoint:
+    """A refresh token ends its whole grant; an access token is remembered as revoked until it expires."""
+
+    def __init__(
+        self,
+        *,
+        authenticator: ClientAuthenticator,
+        inspector: TokenInspector,
+        grants: GrantStore,
+        revoked: RevokedTokenStore,
+        audit: AuditLog,
+        now: Callable[[], float],
+    ) -> None:
+        self._authenticator = authenticator
+        self._inspector = inspector
+        self._grants = grants
+        self._revoked = revoked
+        self._audit = audit
+        self._now = now
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Raises InvalidClient, InvalidRequest, Faults; another client's token is left alone, silently."""
+        form = await read_form(request)
+        client = await self._authenticator.authenticate(authorization=request.headers.get("Authorization"), form=form)
+        live = await self._inspector.inspect(form.require("token"))
+        if isinstance(live, LiveAccessToken):
+            if live.claims.client_id == client.client_id:
+                await self._revoked.add(live.claims.token_id, expires_at=live.claims.expires_at)
+                self._audit.record(
+                    AuditEvent.ACCESS_TOKEN_REVOKED,
+                    client_id=client.client_id,
+                    subject=live.claims.subject,
+                    token_id=live.claims.token_id,
+                )
+        elif (
+            live is not None
+            and live.grant.client_id == client.client_id
+            and await self._grants.end(live.grant.grant_id, reason="revoked_by_client", now=self._now())
+        ):
+            self._audit.record(
+                AuditEvent.GRANT_ENDED,
+                client_id=client.client_id,
+                subject=live.grant.subject,
+                grant_id=live.grant.grant_id,
+                reason="revoked_by_client",
+            )
+        return web.Response(status=200, headers=NO_STORE)

@@ -1,0 +1,115 @@
+"""GET and POST /sign-in: who is the person? The answer to a wrong name and to a wrong password is the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from auth_service.audit.events import AuditEvent
+from auth_service.clients.client import UnknownClient
+from auth_service.endpoints.bodies import read_form
+from auth_service.endpoints.interaction_steps import find_interaction
+from auth_service.pages.views import SignInView
+from auth_service.responses import NO_STORE
+from shared.http.envelope import LOG_FIELDS
+
+if TYPE_CHECKING:
+    from auth_service.audit.log import AuditLog
+    from auth_service.clients.client import ClientDirectory
+    from auth_service.pages.renderer import Pages
+    from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.sessions.browser import Browser, BrowserCookies
+    from auth_service.sessions.sessions import Sessions
+    from auth_service.storage.interactions import InteractionStore
+    from auth_service.users.directory import UserDirectory
+
+MAX_PASSWORD: int = 1024
+
+
+class SignInEndpoint:
+    """The sign-in form. Without a transaction it leads to the person's own page."""
+
+    def __init__(
+        self,
+        *,
+        base_path: str,
+        pages: Pages,
+        cookies: BrowserCookies,
+        sessions: Sessions,
+        interactions: InteractionStore,
+        users: UserDirectory,
+        directory: ClientDirectory,
+        resources: ResourceCatalogue,
+        audit: AuditLog,
+    ) -> None:
+        self._base_path = base_path
+        self._pages = pages
+        self._cookies = cookies
+        self._sessions = sessions
+        self._interactions = interactions
+        self._users = users
+        self._directory = directory
+        self._resources = resources
+        self._audit = audit
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """GET: the form."""
+        browser = self._cookies.browser(request)
+        transaction = request.query.get("transaction", "")
+        response = await self._form(browser, transaction)
+        self._cookies.remember_browser(response, browser)
+        return response
+
+    async def submit(self, request: web.Request) -> web.StreamResponse:
+        """POST: check name and password, begin a session, go on."""
+        form = await read_form(request)
+        browser = self._cookies.browser(request)
+        transaction = form.get("transaction") or ""
+        browser.check_csrf(transaction, form.get("csrf"))
+        username = (form.get("username") or "").strip()[:200]
+        password = form.get("password") or ""
+        if not username or not password:
+            return await self._form(browser, transaction, username, "Please enter your name and your password.")
+        user = await self._users.authenticate(username, password) if len(password) <= MAX_PASSWORD else None
+        if user is None:
+            self._audit.record(AuditEvent.SIGN_IN_REFUSED, username=username, address=request.remote or "")
+            request[LOG_FIELDS]["check"] = "password"
+            problem = "The name or the password is not right. Please try again."
+            return await self._form(browser, transaction, username, problem, status=403)
+        if transaction:
+            await find_interaction(self._interactions, browser, transaction)
+            location = f"{self._base_path}/consent?{urlencode({'transaction': transaction})}"
+        else:
+            location = f"{self._base_path}/account"
+        response = web.Response(status=303, headers={"Location": location, **NO_STORE})
+        await self._sessions.sign_in(response, subject=user.subject, username=user.username)
+        self._audit.record(AuditEvent.SIGNED_IN, subject=user.subject, address=request.remote or "")
+        return response
+
+    async def _form(
+        self, browser: Browser, transaction: str, username: str = "", problem: str = "", *, status: int = 200
+    ) -> web.Response:
+        client_name = resource_name = None
+        if transaction:
+            asked = (await find_interaction(self._interactions, browser, transaction)).request
+            resource = self._resources.find(asked.resource)
+            resource_name = resource.name if resource else None
+            username = username or asked.login_hint or ""
+            try:
+                client_name = (await self._directory.find(asked.client_id)).client_name
+            except UnknownClient:
+                client_name = None
+        return self._pages.sign_in(
+            SignInView(
+                action=f"{self._base_path}/sign-in",
+                transaction=transaction,
+                csrf=browser.csrf(transaction),
+                client_name=client_name,
+                resource_name=resource_name,
+                username=username,
+                problem=problem,
+            ),
+            status=status,
+        )

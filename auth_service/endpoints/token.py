@@ -1,0 +1,54 @@
+"""POST /token: authenticate the client, then let the grant validate, consume and mint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from auth_service.endpoints.bodies import read_form
+from auth_service.errors import UnauthorizedClient, UnsupportedGrantType
+from auth_service.grants.exchange import Exchange, TokenRequest
+from auth_service.responses import NO_STORE
+from shared.http.envelope import LOG_FIELDS
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter
+
+    from auth_service.clients.authenticator import ClientAuthenticator
+
+
+class TokenEndpoint:
+    """The pipeline that no grant can forget: form, client, grant type, permission, exchange."""
+
+    def __init__(
+        self,
+        *,
+        authenticator: ClientAuthenticator,
+        grants: Sequence[Exchange],
+        issued: Counter,
+        now: Callable[[], float],
+    ) -> None:
+        self._authenticator = authenticator
+        self._grants = {grant.grant_type: grant for grant in grants}
+        self._issued = issued
+        self._now = now
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Answer RFC 6749 section 5.1. Raises the Refusals of section 5.2, and Faults."""
+        form = await read_form(request)
+        client = await self._authenticator.authenticate(authorization=request.headers.get("Authorization"), form=form)
+        grant_type = form.require("grant_type")
+        grant = self._grants.get(grant_type)
+        if grant is None:
+            raise UnsupportedGrantType(f"grant_type {grant_type!r:.80}", check="grant_type_known")
+        if grant_type not in client.grant_types:
+            raise UnauthorizedClient(f"{client.client_id} may not use {grant_type}", check="client_grant_type")
+        fields = request[LOG_FIELDS]
+        fields["client_id"] = client.client_id
+        fields["grant_type"] = grant_type
+        issued = await grant.exchange(TokenRequest(form, client, self._now(), request.remote or ""))
+        fields["grant_id"] = issued.grant_id
+        self._issued.labels(grant_type).inc()
+        return web.json_response(issued.as_json(), headers=NO_STORE)

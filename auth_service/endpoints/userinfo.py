@@ -1,0 +1,83 @@
+"""GET and POST /userinfo (OpenID Connect Core section 5.3): the claims that the token's scopes allow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from auth_service.responses import NO_STORE
+from auth_service.tokens.inspection import LiveAccessToken, TokenInspector
+from shared.errors import Refusal
+
+if TYPE_CHECKING:
+    from auth_service.users.directory import UserDirectory
+
+
+class BearerRefusal(Refusal):
+    """RFC 6750 section 3.1, with the challenge that goes with it."""
+
+    def __init__(self, reason: str, *, check: str, status: int, code: str, public: str) -> None:
+        challenge = f'Bearer error="{code}"' if code else "Bearer"
+        super().__init__(
+            reason,
+            check=check,
+            status=status,
+            code=code or "invalid_token",
+            public=public,
+            headers={"WWW-Authenticate": challenge},
+        )
+
+
+class UserInfoEndpoint:
+    """Who the token is about."""
+
+    def __init__(self, *, inspector: TokenInspector, users: UserDirectory) -> None:
+        self._inspector = inspector
+        self._users = users
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Raises BearerRefusal (401, 403) and Faults."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise BearerRefusal(
+                "no bearer token", check="bearer_present", status=401, code="", public="An access token is needed."
+            )
+        live = await self._inspector.inspect(token.strip())
+        if not isinstance(live, LiveAccessToken):
+            raise BearerRefusal(
+                "not a live access token",
+                check="bearer_live",
+                status=401,
+                code="invalid_token",
+                public="The access token is not valid.",
+            )
+        if "openid" not in live.claims.scopes:
+            raise BearerRefusal(
+                "the token lacks openid",
+                check="openid_scope",
+                status=403,
+                code="insufficient_scope",
+                public="The access token does not have the scope openid.",
+            )
+        return web.json_response(await self._claims(live), headers=NO_STORE)
+
+    async def _claims(self, live: LiveAccessToken) -> dict[str, Any]:
+        claims: dict[str, Any] = {"sub": live.claims.subject}
+        user = await self._users.find(live.claims.subject)
+        if user is None:
+            raise BearerRefusal(
+                "the person was removed",
+                check="bearer_subject",
+                status=401,
+                code="invalid_token",
+                public="The access token is not valid.",
+            )
+        if "profile" in live.claims.scopes:
+            claims["preferred_username"] = user.username
+            if user.name:
+                claims["name"] = user.name
+        if "email" in live.claims.scopes and user.email:
+            claims["email"] = user.email
+            claims["email_verified"] = user.email_verified
+        return claims

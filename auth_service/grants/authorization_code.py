@@ -1,0 +1,171 @@
+"""The authorization code grant: validate everything, consume the code, mint (RFC 6749 section 4.1.3)."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Final
+
+from auth_service.audit.events import AuditEvent
+from auth_service.errors import InvalidGrant, InvalidRequest, InvalidTarget
+from auth_service.grants.exchange import IssuedTokens, TokenRequest
+from auth_service.grants.grant import Grant, GrantStatus
+from auth_service.protocol.pkce import is_verifier, verifier_matches
+from auth_service.tokens.authorization_code import NotACode, grant_of_code
+from auth_service.tokens.opaque import digest, new_secret
+
+if TYPE_CHECKING:
+    from auth_service.audit.log import AuditLog
+    from auth_service.grants.housekeeping import GrantHousekeeping
+    from auth_service.protocol.form import Form
+    from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.storage.grants import GrantStore
+    from auth_service.tokens.access_token import AccessTokenMinter
+    from auth_service.tokens.id_token import IdTokenMinter
+    from auth_service.tokens.refresh_token import RefreshTokenFormat
+
+CODE_REUSED: Final = "code_reused"
+
+
+class AuthorizationCodeGrant:
+    """Turns a code into tokens, once."""
+
+    grant_type = "authorization_code"
+
+    def __init__(
+        self,
+        *,
+        grants: GrantStore,
+        housekeeping: GrantHousekeeping,
+        resources: ResourceCatalogue,
+        minter: AccessTokenMinter,
+        id_tokens: IdTokenMinter,
+        refresh_tokens: RefreshTokenFormat,
+        lifetime_seconds: int,
+        absolute_lifetime_seconds: int,
+        audit: AuditLog,
+    ) -> None:
+        self._grants = grants
+        self._housekeeping = housekeeping
+        self._resources = resources
+        self._minter = minter
+        self._id_tokens = id_tokens
+        self._refresh_tokens = refresh_tokens
+        self._lifetime = lifetime_seconds
+        self._absolute_lifetime = absolute_lifetime_seconds
+        self._audit = audit
+
+    async def exchange(self, request: TokenRequest) -> IssuedTokens:
+        """Raises InvalidRequest, InvalidGrant, InvalidTarget, StoreUnavailable, Fault."""
+        grant, code_hash = await self._validated(request)
+        self._minter.ready()
+        with_refresh = "refresh_token" in request.client.grant_types
+        secret = new_secret() if with_refresh else ""
+        absolute = request.now + self._absolute_lifetime
+        await self._housekeeping.before_opening(grant, absolute_expires_at=absolute, now=request.now)
+        outcome = await self._grants.redeem_code(
+            grant.grant_id,
+            code_hash=code_hash,
+            refresh_hash=digest(secret) if with_refresh else "",
+            now=request.now,
+            expires_at=min(request.now + self._lifetime, absolute),
+            absolute_expires_at=absolute,
+            address=request.address,
+        )
+        if outcome != "redeemed":
+            if outcome == "reused":
+                self._record_reuse(grant)
+            raise InvalidGrant(f"the code is {outcome}", check="code_unused")
+        self._audit.record(
+            AuditEvent.GRANT_OPENED,
+            subject=grant.subject,
+            client_id=grant.client_id,
+            resource=grant.resource,
+            grant_id=grant.grant_id,
+            address=request.address,
+        )
+        return self._issue(grant, request, secret)
+
+    async def _validated(self, request: TokenRequest) -> tuple[Grant, str]:
+        """Everything that can be checked before anything is consumed, in this order."""
+        form = request.form
+        code = form.require("code")
+        verifier = form.require("code_verifier")
+        if not is_verifier(verifier):
+            raise InvalidRequest("code_verifier is malformed", check="code_verifier_form")
+        try:
+            grant_id = grant_of_code(code)
+        except NotACode as exc:
+            raise InvalidGrant(str(exc), check="code_form") from exc
+        grant, code_hash = await self._grants.find(grant_id), digest(code)
+        if grant is None or not hmac.compare_digest(grant.code_hash, code_hash):
+            raise InvalidGrant("no such code", check="code_known")
+        if grant.status is GrantStatus.LIVE:
+            await self._end_after_reuse(grant, request.now)
+        if grant.status is not GrantStatus.CODE:
+            raise InvalidGrant(f"the grant is {grant.status}: {grant.ended_reason}", check="code_unused")
+        if grant.client_id != request.client.client_id:
+            raise InvalidGrant("the code was issued to another client", check="code_client")
+        if request.now >= grant.code_expires_at:
+            raise InvalidGrant("the code has expired", check="code_fresh")
+        _check_redirect_uri(grant, form)
+        if not verifier_matches(verifier, grant.code_challenge):
+            raise InvalidGrant("code_verifier does not match the challenge", check="pkce")
+        check_resources(form, grant.resource, self._resources)
+        return grant, code_hash
+
+    async def _end_after_reuse(self, grant: Grant, now: float) -> None:
+        """A code used twice ends what it had issued (invariant 6, RFC 6749 section 4.1.2)."""
+        if await self._grants.end(grant.grant_id, reason=CODE_REUSED, now=now):
+            self._record_reuse(grant)
+        raise InvalidGrant("the code was used before; its grant is ended", check="code_unused")
+
+    def _record_reuse(self, grant: Grant) -> None:
+        self._audit.record(
+            AuditEvent.CODE_REUSED, subject=grant.subject, client_id=grant.client_id, grant_id=grant.grant_id
+        )
+
+    def _issue(self, grant: Grant, request: TokenRequest, secret: str) -> IssuedTokens:
+        access = self._minter.mint(
+            subject=grant.subject,
+            client_id=grant.client_id,
+            resource=grant.resource,
+            scopes=grant.scopes,
+            grant_id=grant.grant_id,
+            now=request.now,
+        )
+        id_token = None
+        if "openid" in grant.scopes:
+            id_token = self._id_tokens.mint(
+                subject=grant.subject,
+                client_id=grant.client_id,
+                nonce=grant.nonce,
+                authenticated_at=grant.authenticated_at,
+                now=request.now,
+            )
+        return IssuedTokens(
+            access_token=access.value,
+            expires_in=access.expires_in,
+            scopes=grant.scopes,
+            subject=grant.subject,
+            grant_id=grant.grant_id,
+            refresh_token=self._refresh_tokens.write(grant.grant_id, 0, secret) if secret else None,
+            id_token=id_token,
+        )
+
+
+def _check_redirect_uri(grant: Grant, form: Form) -> None:
+    """The same redirect URI as in the authorization request, if that named one (RFC 6749 section 4.1.3).
+
+    OAuth 2.1 drops the parameter; it is compared when it comes, and PKCE binds the request when it does not.
+    """
+    presented = form.get("redirect_uri")
+    if presented is not None and presented != grant.redirect_uri:
+        raise InvalidGrant("redirect_uri differs from the authorization request", check="code_redirect_uri")
+
+
+def check_resources(form: Form, granted: str, resources: ResourceCatalogue) -> None:
+    """Every `resource` sent must mean the one that was granted (RFC 8707 section 2.2). Raises InvalidTarget."""
+    for value in form.all("resource"):
+        found = resources.find(value)
+        if found is None or found.identifier != granted:
+            raise InvalidTarget(f"resource {value!r:.200} is not the one granted", check="resource_granted")

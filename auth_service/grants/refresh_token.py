@@ -1,0 +1,141 @@
+"""The refresh token grant: one atomic step decides; races and lost answers get the same successor (invariant 6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from auth_service.audit.events import AuditEvent
+from auth_service.errors import InvalidGrant, InvalidScope, InvalidTarget
+from auth_service.grants.exchange import IssuedTokens, TokenRequest
+from auth_service.tokens.opaque import digest
+from auth_service.tokens.refresh_token import NotARefreshToken, RefreshToken, new_successor, unseal_successor
+from shared.scopes import parse_scope
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter
+
+    from auth_service.audit.log import AuditLog
+    from auth_service.protocol.form import Form
+    from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.storage.grants import GrantStore, Rotation
+    from auth_service.tokens.access_token import AccessTokenMinter
+    from auth_service.tokens.refresh_token import RefreshTokenFormat
+
+_ISSUES: Final = frozenset({"rotated", "repeated", "recovered"})
+
+
+class RefreshTokenGrant:
+    """Turns a refresh token into its successor and an access token."""
+
+    grant_type = "refresh_token"
+
+    def __init__(
+        self,
+        *,
+        grants: GrantStore,
+        resources: ResourceCatalogue,
+        minter: AccessTokenMinter,
+        refresh_tokens: RefreshTokenFormat,
+        lifetime_seconds: int,
+        grace_seconds: int,
+        audit: AuditLog,
+        outcomes: Counter,
+    ) -> None:
+        """`outcomes` counts by outcome: a benign repetition and a theft look different to the operator."""
+        self._grants = grants
+        self._resources = resources
+        self._minter = minter
+        self._refresh_tokens = refresh_tokens
+        self._lifetime = lifetime_seconds
+        self._grace = grace_seconds
+        self._audit = audit
+        self._outcomes = outcomes
+
+    async def exchange(self, request: TokenRequest) -> IssuedTokens:
+        """Raises InvalidRequest, InvalidScope, InvalidTarget, InvalidGrant, StoreUnavailable, Fault."""
+        presented, resource, asked = self._validated(request.form)
+        self._minter.ready()
+        successor, sealed = new_successor(presented.secret)
+        rotation = await self._grants.rotate(
+            presented,
+            client_id=request.client.client_id,
+            resource=resource,
+            successor_hash=digest(successor),
+            successor_sealed=sealed,
+            now=request.now,
+            lifetime_seconds=self._lifetime,
+            grace_seconds=self._grace,
+            address=request.address,
+        )
+        self._outcomes.labels(rotation.outcome).inc()
+        if rotation.outcome not in _ISSUES:
+            self._refuse(rotation, presented, request)
+        if rotation.outcome == "repeated":
+            successor = _follow(rotation, presented)
+        return self._issue(rotation, presented.grant_id, successor, request, asked)
+
+    def _validated(self, form: Form) -> tuple[RefreshToken, str | None, tuple[str, ...]]:
+        """What can be checked without the store; the script checks the rest and consumes in the same step."""
+        try:
+            presented = self._refresh_tokens.read(form.require("refresh_token"))
+        except NotARefreshToken as exc:
+            raise InvalidGrant(str(exc), check="refresh_token_form") from exc
+        found = {self._resources.find(value) for value in form.all("resource")}
+        if None in found or len(found) > 1:
+            raise InvalidTarget("resource is unknown or not one", check="resource_known")
+        resource = next((r.identifier for r in found if r is not None), None)
+        try:
+            asked = parse_scope(form.get("scope") or "")
+        except ValueError as exc:
+            raise InvalidScope(str(exc), check="scope_grammar") from exc
+        return presented, resource, asked
+
+    def _refuse(self, rotation: Rotation, presented: RefreshToken, request: TokenRequest) -> None:
+        if rotation.outcome == "reused":
+            self._audit.record(
+                AuditEvent.REFRESH_TOKEN_REUSED,
+                grant_id=presented.grant_id,
+                client_id=request.client.client_id,
+                address=request.address,
+            )
+        if rotation.outcome == "wrong_resource":
+            raise InvalidTarget(rotation.reason, check="resource_granted")
+        raise InvalidGrant(f"{rotation.outcome}: {rotation.reason}", check=f"refresh_{rotation.outcome}")
+
+    def _issue(
+        self, rotation: Rotation, grant_id: str, successor: str, request: TokenRequest, asked: tuple[str, ...]
+    ) -> IssuedTokens:
+        scopes = self._narrowed(rotation, asked)
+        access = self._minter.mint(
+            subject=rotation.subject,
+            client_id=request.client.client_id,
+            resource=rotation.resource,
+            scopes=scopes,
+            grant_id=grant_id,
+            now=request.now,
+        )
+        return IssuedTokens(
+            access_token=access.value,
+            expires_in=access.expires_in,
+            scopes=scopes,
+            subject=rotation.subject,
+            grant_id=grant_id,
+            refresh_token=self._refresh_tokens.write(grant_id, rotation.generation, successor),
+        )
+
+    def _narrowed(self, rotation: Rotation, asked: tuple[str, ...]) -> tuple[str, ...]:
+        """Fewer scopes if fewer were asked for; what was never granted is dropped, not refused (clients.md A9)."""
+        resource = self._resources.find(rotation.resource)
+        if not asked or resource is None:
+            return rotation.scopes
+        allowed = resource.hierarchy().effective(rotation.scopes)
+        kept = tuple(s for s in asked if s in allowed)
+        return kept or rotation.scopes
+
+
+def _follow(rotation: Rotation, presented: RefreshToken) -> str:
+    """Unseal from the presented token's secret up to the current one."""
+    secret = presented.secret
+    for sealed, successor_hash in rotation.chain:
+        secret = unseal_successor(secret, sealed, successor_hash)
+    return secret

@@ -1,0 +1,130 @@
+"""What an authorization request must satisfy once client and redirect URI are known good, as one ordered list.
+
+Pure. A check that fails raises AuthorizationError; the endpoint sends it to the client as a redirect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from auth_service.protocol.pkce import is_s256_challenge
+from shared.scopes import parse_scope
+
+if TYPE_CHECKING:
+    from auth_service.clients.client import Client
+    from auth_service.protocol.form import Form
+    from auth_service.protocol.resources import ResourceCatalogue
+
+MAX_STATE: Final = 4096
+
+
+class AuthorizationError(Exception):
+    """An error of RFC 6749 section 4.1.2.1 or RFC 8707 section 2, for the redirect."""
+
+    def __init__(self, code: str, *, check: str, public: str, reason: str = "") -> None:
+        super().__init__(reason or public)
+        self.code = code
+        self.check = check
+        self.public = public
+        self.reason = reason or public
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A request whose client and redirect URI are known good; nothing else is."""
+
+    form: Form
+    client: Client
+    resources: ResourceCatalogue
+
+
+def check_not_a_request_object(candidate: Candidate) -> None:
+    """Request objects are not supported, and ignoring one would ignore what it says (RFC 9101 section 5)."""
+    for name, code in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")):
+        if candidate.form.get(name) is not None:
+            raise AuthorizationError(code, check="no_request_object", public="Request objects are not supported.")
+
+
+def check_response_type_is_code(candidate: Candidate) -> None:
+    """Only the code flow (invariant 7, RFC 9700 section 2.1.2)."""
+    value = candidate.form.get("response_type")
+    if value is None:
+        raise AuthorizationError("invalid_request", check="response_type", public="response_type is missing.")
+    if value != "code":
+        raise AuthorizationError(
+            "unsupported_response_type", check="response_type", public="Only response_type=code is supported."
+        )
+
+
+def check_response_mode_is_query(candidate: Candidate) -> None:
+    """The answer travels in the query only."""
+    if candidate.form.get("response_mode") not in {None, "query"}:
+        raise AuthorizationError(
+            "invalid_request", check="response_mode", public="Only response_mode=query is supported."
+        )
+
+
+def check_client_may_use_codes(candidate: Candidate) -> None:
+    """The client registered for the authorization code grant."""
+    if "authorization_code" not in candidate.client.grant_types:
+        raise AuthorizationError(
+            "unauthorized_client", check="client_grant_type", public="This client may not use this flow."
+        )
+
+
+def check_challenge_is_s256(candidate: Candidate) -> None:
+    """PKCE with S256 for every client, without exception (invariant 7; RFC 9700 section 2.1.1)."""
+    challenge = candidate.form.get("code_challenge")
+    if challenge is None:
+        raise AuthorizationError("invalid_request", check="pkce", public="code_challenge is missing (PKCE, RFC 7636).")
+    if candidate.form.get("code_challenge_method") != "S256":
+        raise AuthorizationError("invalid_request", check="pkce", public="code_challenge_method must be S256.")
+    if not is_s256_challenge(challenge):
+        raise AuthorizationError("invalid_request", check="pkce", public="code_challenge is not a SHA-256 value.")
+
+
+def check_resource_is_known(candidate: Candidate) -> None:
+    """At most one resource, and a known one; absent means the default (RFC 8707 section 2, clients.md A8)."""
+    found = {candidate.resources.find(r) for r in candidate.form.all("resource")}
+    if None in found or len(found) > 1:
+        raise AuthorizationError(
+            "invalid_target", check="resource_known", public="The requested resource is not known here."
+        )
+
+
+def check_scope_is_well_formed(candidate: Candidate) -> None:
+    """The grammar only: unknown names are dropped later, not refused (clients.md A9)."""
+    try:
+        parse_scope(candidate.form.get("scope") or "")
+    except ValueError as exc:
+        raise AuthorizationError("invalid_scope", check="scope_grammar", public="scope is malformed.") from exc
+
+
+def check_state_is_bounded(candidate: Candidate) -> None:
+    """State is stored and sent back; it has a size."""
+    if len(candidate.form.get("state") or "") > MAX_STATE:
+        raise AuthorizationError("invalid_request", check="state_size", public="state is too long.")
+
+
+def check_interaction_is_allowed(candidate: Candidate) -> None:
+    """The person is always asked, so prompt=none cannot succeed (OpenID Connect Core section 3.1.2.6)."""
+    if (candidate.form.get("prompt") or "").split() == ["none"]:
+        raise AuthorizationError(
+            "interaction_required", check="prompt_none", public="The person must be asked; prompt=none cannot succeed."
+        )
+
+
+CHECKS: Final[tuple[Callable[[Candidate], None], ...]] = (
+    check_state_is_bounded,
+    check_not_a_request_object,
+    check_response_type_is_code,
+    check_response_mode_is_query,
+    check_client_may_use_codes,
+    check_challenge_is_s256,
+    check_resource_is_known,
+    check_scope_is_well_formed,
+    check_interaction_is_allowed,
+)
+"""The order in which they run."""

@@ -1,0 +1,29 @@
+"""PKCE, S256 only (RFC 7636, invariant 7). Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from typing import Final
+
+from auth_service.tokens.opaque import encode
+
+_CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+
+
+def is_s256_challenge(value: str) -> bool:
+    """Whether the text can be a SHA-256 in base64url (RFC 7636 section 4.2)."""
+    return _CHALLENGE.fullmatch(value) is not None
+
+
+def is_verifier(value: str) -> bool:
+    """Whether the text has the form of RFC 7636 section 4.1."""
+    return _VERIFIER.fullmatch(value) is not None
+
+
+def verifier_matches(verifier: str, challenge: str) -> bool:
+    """Whether the challenge was made from the verifier (RFC 7636 section 4.6), compared in constant time."""
+    made = encode(hashlib.sha256(verifier.encode("ascii")).digest())
+    return hmac.compare_digest(made, challenge)

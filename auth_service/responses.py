@@ -1,0 +1,76 @@
+"""The one translator: how a refusal looks to a client, to a person, and through a redirect (invariant 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from auth_service.errors import PageRefusal, RedirectRefusal
+from auth_service.pages.views import ErrorView
+
+if TYPE_CHECKING:
+    from auth_service.pages.renderer import Pages
+    from shared.errors import Refusal
+
+NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+def authorization_redirect(redirect_uri: str, *, issuer: str, state: str | None, parameters: Mapping[str, str]) -> str:
+    """The address that carries an authorization response, with `iss` always (RFC 9207, clients.md A3).
+
+    A query that the redirect URI already has is kept (RFC 6749 section 3.1.2).
+    """
+    values = dict(parameters)
+    if state is not None:
+        values["state"] = state
+    values["iss"] = issuer
+    separator = "&" if "?" in redirect_uri else "?"
+    return f"{redirect_uri}{separator}{urlencode(values)}"
+
+
+class RefusalRenderer:
+    """Renders every refusal of auth_service."""
+
+    def __init__(self, *, issuer: str, pages: Pages, page_paths: frozenset[str]) -> None:
+        """`page_paths` are the addresses that people visit: there, any refusal is a page."""
+        self._issuer = issuer
+        self._pages = pages
+        self._page_paths = page_paths
+
+    def __call__(self, request: web.Request, refusal: Refusal, reference: str) -> web.StreamResponse:
+        """The response to a refusal."""
+        if isinstance(refusal, RedirectRefusal):
+            return self._redirect(refusal, reference)
+        if isinstance(refusal, PageRefusal):
+            return self._page(refusal.title, refusal, refusal.hint, reference)
+        if request.path in self._page_paths:
+            title = "Please try again in a moment" if refusal.status == 503 else "That did not work"
+            return self._page(title, refusal, "", reference)
+        return self._json(refusal, reference)
+
+    def _redirect(self, refusal: RedirectRefusal, reference: str) -> web.Response:
+        location = authorization_redirect(
+            refusal.redirect_uri,
+            issuer=self._issuer,
+            state=refusal.state,
+            parameters={"error": refusal.code, "error_description": f"{refusal.public} (reference {reference})"},
+        )
+        return web.Response(status=303, headers={"Location": location, **NO_STORE, "Referrer-Policy": "no-referrer"})
+
+    def _page(self, title: str, refusal: Refusal, hint: str, reference: str) -> web.Response:
+        response = self._pages.error(
+            ErrorView(title=title, message=refusal.public, hint=hint, reference=reference, status=refusal.status)
+        )
+        response.headers.update(refusal.headers)
+        return response
+
+    def _json(self, refusal: Refusal, reference: str) -> web.Response:
+        body: dict[str, Any] = {
+            "error": refusal.code,
+            "error_description": refusal.public,
+            "reference": reference,
+        }
+        return web.json_response(body, status=refusal.status, headers={**NO_STORE, **refusal.headers})

@@ -1,0 +1,94 @@
+"""The browser: known by one random cookie, from which CSRF values are derived and to which interactions are bound.
+
+Nothing of the cookie's value is stored but its hash (invariant 4).
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import TYPE_CHECKING, Final
+
+from auth_service.errors import PageRefusal
+from auth_service.tokens.opaque import SECRET_BYTES, decode, digest, encode, keyed, new_secret
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_BROWSER_DAYS: Final = 180
+_SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Browser:
+    """One browser, as its cookie names it."""
+
+    def __init__(self, secret: str, *, is_new: bool) -> None:
+        self.secret = secret
+        self.is_new = is_new
+
+    @property
+    def secret_hash(self) -> str:
+        """What records are bound to."""
+        return digest(self.secret)
+
+    def csrf(self, purpose: str) -> str:
+        """The value that a form of this browser must carry for this purpose (a transaction, or a page's name)."""
+        return encode(keyed(self.secret.encode(), "csrf", purpose))
+
+    def check_csrf(self, purpose: str, unverified_value: str | None) -> None:
+        """Raise PageRefusal unless the value was made for this browser and purpose (RFC 9700 section 4.7)."""
+        if unverified_value is None or not hmac.compare_digest(
+            self.csrf(purpose).encode(), unverified_value.encode("utf-8", "replace")
+        ):
+            raise PageRefusal(
+                "the form's CSRF value is not of this browser and purpose",
+                check="csrf",
+                title="This form can no longer be used",
+                public="The page was open for too long, or was opened in another browser.",
+                hint="Go back to your application and connect again.",
+            )
+
+
+class BrowserCookies:
+    """Reads and writes the cookies. Over https they carry the __Host- prefix, so no sibling host can set them."""
+
+    def __init__(self, *, secure: bool) -> None:
+        prefix = "__Host-" if secure else ""
+        self._secure = secure
+        self._browser_name = f"{prefix}sallyport-browser"
+        self._session_name = f"{prefix}sallyport-session"
+
+    def browser(self, request: web.Request) -> Browser:
+        """The browser that sent the request: by its cookie, or a new one that is to be remembered."""
+        value = _well_formed(request.cookies.get(self._browser_name))
+        return Browser(value, is_new=False) if value else Browser(new_secret(), is_new=True)
+
+    def remember_browser(self, response: web.StreamResponse, browser: Browser) -> None:
+        """Set the cookie if the browser does not have it yet."""
+        if browser.is_new:
+            self._set(response, self._browser_name, browser.secret, max_age=_BROWSER_DAYS * 86_400)
+
+    def session(self, request: web.Request) -> tuple[str, str] | None:
+        """The subject and token that the session cookie claims, both unverified."""
+        subject, _, token = request.cookies.get(self._session_name, "").rpartition(".")
+        if not _SUBJECT.fullmatch(subject) or not _well_formed(token):
+            return None
+        return subject, token
+
+    def set_session(self, response: web.StreamResponse, subject: str, token: str, *, seconds: int) -> None:
+        """Sign the browser in. A new token at each sign-in, so none can be planted beforehand."""
+        self._set(response, self._session_name, f"{subject}.{token}", max_age=seconds)
+
+    def clear_session(self, response: web.StreamResponse) -> None:
+        """Sign the browser out."""
+        self._set(response, self._session_name, "", max_age=0)
+
+    def _set(self, response: web.StreamResponse, name: str, value: str, *, max_age: int) -> None:
+        response.set_cookie(name, value, max_age=max_age, path="/", httponly=True, secure=self._secure, samesite="Lax")
+
+
+def _well_formed(value: str | None) -> str | None:
+    try:
+        return value if value and len(decode(value)) == SECRET_BYTES else None
+    except ValueError:
+        return None

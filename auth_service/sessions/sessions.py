@@ -1,0 +1,53 @@
+"""Signing in, staying signed in, signing out: cookies and store together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from auth_service.sessions.session import Session
+from auth_service.tokens.opaque import digest, new_secret
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from auth_service.sessions.browser import BrowserCookies
+    from auth_service.storage.sessions import SessionStore
+
+
+class Sessions:
+    """Who is signed in at the browser that sent a request."""
+
+    def __init__(
+        self, *, cookies: BrowserCookies, store: SessionStore, lifetime_seconds: int, now: Callable[[], float]
+    ) -> None:
+        self._cookies = cookies
+        self._store = store
+        self._lifetime = lifetime_seconds
+        self._now = now
+
+    async def current(self, request: web.Request) -> Session | None:
+        """The session of this browser, if it is signed in. Raises StoreUnavailable."""
+        claimed = self._cookies.session(request)
+        if claimed is None:
+            return None
+        subject, token = claimed
+        return await self._store.find(subject, digest(token))
+
+    async def sign_in(self, response: web.StreamResponse, *, subject: str, username: str) -> Session:
+        """Begin a session with a token of its own and set its cookie. Raises StoreUnavailable."""
+        token = new_secret()
+        session = Session(digest(token), subject, username, self._now())
+        await self._store.begin(session)
+        self._cookies.set_session(response, subject, token, seconds=self._lifetime)
+        return session
+
+    async def sign_out(self, response: web.StreamResponse, session: Session) -> None:
+        """End this browser's session. Raises StoreUnavailable."""
+        await self._store.end(session)
+        self._cookies.clear_session(response)
+
+    async def sign_out_everywhere(self, response: web.StreamResponse, session: Session) -> None:
+        """End all sessions of the person. Raises StoreUnavailable."""
+        await self._store.end_all(session.subject, now=self._now())
+        self._cookies.clear_session(response)

@@ -1,0 +1,219 @@
+"""Grants in the store.
+
+`sp:{<grant id>}:grant` is a hash with everything of one grant (see scripts/rotate_refresh_token.lua for the tokens'
+fields). `sp:{<subject>}:grants` is a sorted set of a person's grant ids by absolute expiry, an index only: an entry
+whose grant is gone is dropped when it is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from auth_service.grants.grant import Grant, GrantStatus
+from auth_service.storage.grant_keys import grant_key
+from auth_service.storage.scripts import load
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from auth_service.tokens.refresh_token import RefreshToken
+    from shared.store import Store
+
+_REDEEM: Final = load("redeem_code")
+_ROTATE: Final = load("rotate_refresh_token")
+_END: Final = load("end_grant")
+
+REMEMBER_ENDED_SECONDS: Final = 7 * 86_400
+LATE_REPETITIONS: Final = 2
+"""How often in a row a predecessor may come back after the grace, its successor unused (SECURITY.md, invariant 6)."""
+GENERATIONS_KEPT: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What came of presenting a refresh token.
+
+    `outcome`: rotated, repeated, recovered (after a failover), or a refusal: unknown, wrong_client, wrong_resource,
+    ended, expired, forked, reused. `chain` holds, for `repeated`, the sealed successors and their hashes in order.
+    """
+
+    outcome: str
+    reason: str = ""
+    generation: int = 0
+    subject: str = ""
+    username: str = ""
+    scopes: tuple[str, ...] = ()
+    resource: str = ""
+    authenticated_at: int = 0
+    chain: tuple[tuple[str, str], ...] = ()
+
+
+class GrantStore:
+    """Reads grants, and changes them in atomic steps. Every method raises StoreUnavailable, and only that."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def find(self, grant_id: str) -> Grant | None:
+        """Read one grant."""
+        fields = await self._store.command("HGETALL", grant_key(grant_id))
+        return _grant(grant_id, fields) if fields.get("status") else None
+
+    async def redeem_code(
+        self,
+        grant_id: str,
+        *,
+        code_hash: str,
+        refresh_hash: str,
+        now: float,
+        expires_at: float,
+        absolute_expires_at: float,
+        address: str,
+    ) -> str:
+        """Redeem a code (atomic): unknown, expired, ended, reused or redeemed. Times in seconds."""
+        outcome: str = await self._store.run(
+            _REDEEM,
+            [grant_key(grant_id)],
+            [
+                int(now * 1000),
+                code_hash,
+                refresh_hash,
+                int(expires_at * 1000),
+                int(absolute_expires_at * 1000),
+                REMEMBER_ENDED_SECONDS * 1000,
+                address,
+            ],
+        )
+        return outcome
+
+    async def rotate(
+        self,
+        presented: RefreshToken,
+        *,
+        client_id: str,
+        resource: str | None,
+        successor_hash: str,
+        successor_sealed: str,
+        now: float,
+        lifetime_seconds: int,
+        grace_seconds: int,
+        address: str,
+    ) -> Rotation:
+        """Present a refresh token (atomic): validated and rotated in one step, with one winner."""
+        reply = await self._store.run(
+            _ROTATE,
+            [grant_key(presented.grant_id)],
+            [
+                int(now * 1000),
+                presented.secret_hash,
+                presented.generation,
+                "1" if presented.authentic else "0",
+                client_id,
+                resource or "",
+                successor_hash,
+                successor_sealed,
+                lifetime_seconds * 1000,
+                grace_seconds * 1000,
+                LATE_REPETITIONS,
+                GENERATIONS_KEPT,
+                REMEMBER_ENDED_SECONDS * 1000,
+                address,
+            ],
+        )
+        if len(reply) == 2:
+            return Rotation(outcome=reply[0], reason=reply[1])
+        chain = reply[8:]
+        return Rotation(
+            outcome=reply[0],
+            generation=int(reply[2]),
+            subject=reply[3],
+            scopes=tuple(reply[4].split()),
+            resource=reply[5],
+            authenticated_at=int(reply[6] or 0),
+            username=reply[7],
+            chain=tuple(zip(chain[::2], chain[1::2], strict=True)),
+        )
+
+    async def end(self, grant_id: str, *, reason: str, now: float) -> bool:
+        """End a grant (atomic); True if this call ended it. `reason` is a short identifier kept with it."""
+        ended = await self._store.run(
+            _END, [grant_key(grant_id)], [int(now * 1000), reason, REMEMBER_ENDED_SECONDS * 1000]
+        )
+        return bool(ended)
+
+    async def index(self, grant_id: str, *, subject: str, absolute_expires_at: float) -> None:
+        """Enter a grant in its person's index; done before the grant goes live, so that none is missed."""
+        key = _index_key(subject)
+        await self._store.pipeline(
+            [
+                ("ZADD", key, int(absolute_expires_at), grant_id),
+                ("EXPIREAT", key, int(absolute_expires_at) + 86_400, "GT"),
+                ("EXPIREAT", key, int(absolute_expires_at) + 86_400, "NX"),
+            ]
+        )
+
+    async def find_by_subject(self, subject: str, *, now: float) -> list[Grant]:
+        """A person's live grants, the most recently used first."""
+        key = _index_key(subject)
+        _, identifiers = await self._store.pipeline(
+            [("ZREMRANGEBYSCORE", key, "-inf", int(now)), ("ZRANGE", key, 0, -1)]
+        )
+        records = await self._store.pipeline([("HGETALL", grant_key(i)) for i in identifiers])
+        grants = [_grant(i, fields) for i, fields in zip(identifiers, records, strict=True) if fields.get("status")]
+        gone = {i for i, fields in zip(identifiers, records, strict=True) if not fields.get("status")}
+        gone |= {g.grant_id for g in grants if g.status is GrantStatus.ENDED}
+        if gone:
+            await self._store.command("ZREM", key, *gone)
+        live = [g for g in grants if g.status is GrantStatus.LIVE and g.expires_at > now]
+        return sorted(live, key=lambda g: g.last_used_at, reverse=True)
+
+    async def scan(self) -> AsyncIterator[Grant]:
+        """Every grant, a page at a time: for the operator's commands, never for a request."""
+        cursor = "0"
+        while True:
+            cursor, keys = await self._store.command("SCAN", cursor, "MATCH", "sp:{*}:grant", "COUNT", 500)
+            records = await self._store.pipeline([("HGETALL", key) for key in keys]) if keys else []
+            for key, fields in zip(keys, records, strict=True):
+                if fields.get("status"):
+                    yield _grant(key.removeprefix("sp:{").removesuffix("}:grant"), fields)
+            if str(cursor) == "0":
+                return
+
+
+def _index_key(subject: str) -> str:
+    return f"sp:{{{subject}}}:grants"
+
+
+def _seconds(fields: Mapping[str, str], name: str) -> float:
+    return int(fields.get(name) or 0) / 1000
+
+
+def _grant(grant_id: str, fields: Mapping[str, str]) -> Grant:
+    generation = int(fields.get("generation") or 0)
+    return Grant(
+        grant_id=grant_id,
+        status=GrantStatus(fields["status"]),
+        subject=fields["subject"],
+        username=fields.get("username", ""),
+        client_id=fields["client_id"],
+        client_name=fields.get("client_name", ""),
+        resource=fields["resource"],
+        scopes=tuple(fields["scope"].split()),
+        redirect_uri=fields["redirect_uri"],
+        redirect_uri_sent=fields.get("redirect_uri_sent") == "1",
+        code_hash=fields["code_hash"],
+        code_challenge=fields["code_challenge"],
+        code_expires_at=_seconds(fields, "code_expires_at"),
+        authenticated_at=int(fields.get("authenticated_at") or 0),
+        nonce=fields.get("nonce") or None,
+        created_at=_seconds(fields, "created_at"),
+        last_used_at=_seconds(fields, "last_used_at"),
+        expires_at=_seconds(fields, "expires_at"),
+        absolute_expires_at=_seconds(fields, "absolute_expires_at"),
+        generation=generation,
+        current_hash=fields.get(f"hash:{generation}", ""),
+        address=fields.get("address", ""),
+        ended_reason=fields.get("ended_reason"),
+        ended_at=_seconds(fields, "ended_at") or None,
+    )

@@ -1,0 +1,27 @@
+"""Access tokens that were revoked one by one: `sp:{<jti>}:revoked`, until the token would have expired anyway."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.store import Store
+
+
+class RevokedTokenStore:
+    """Remembers revoked token ids. Every method raises StoreUnavailable, and only that."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def add(self, token_id: str, *, expires_at: int) -> None:
+        """Remember until the token expires (seconds since 1970)."""
+        await self._store.command("SET", _key(token_id), "1", "EXAT", expires_at + 60)
+
+    async def contains(self, token_id: str) -> bool:
+        """Whether this token was revoked."""
+        return bool(await self._store.command("EXISTS", _key(token_id)))
+
+
+def _key(token_id: str) -> str:
+    return f"sp:{{{token_id}}}:revoked"

@@ -1,0 +1,18 @@
+-- Invariant 3: one interaction gets one decision, and an approval makes exactly one grant.
+-- A repeated call answers with the decision that was made, so a double click is harmless (invariant 6).
+-- KEYS: interaction, decision, grant. All share the interaction's hash tag.
+-- ARGV: decision, seconds to remember it, expiry of the grant (ms since 1970), then field/value pairs of the grant.
+-- Answers 'gone', or the decision in force.
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return 'gone'
+end
+local made = redis.call('GET', KEYS[2])
+if made then
+  return made
+end
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+if ARGV[1] == 'approve' then
+  redis.call('HSET', KEYS[3], unpack(ARGV, 4))
+  redis.call('PEXPIREAT', KEYS[3], ARGV[3])
+end
+return ARGV[1]

@@ -1,0 +1,10 @@
+-- Ends a grant once; remembers why. Ending an ended grant changes nothing (safe to repeat).
+-- KEYS: grant. ARGV: now (ms), reason, ms for which it is remembered.
+-- Answers 1 if this call ended it, else 0.
+local status = redis.call('HGET', KEYS[1], 'status')
+if not status or status == 'ended' then
+  return 0
+end
+redis.call('HSET', KEYS[1], 'status', 'ended', 'ended_reason', ARGV[2], 'ended_at', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1

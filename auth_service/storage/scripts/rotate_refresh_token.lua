@@ -1,0 +1,95 @@
+-- Invariant 3: validated here in full, then rotated, in one step with one winner.
+-- Invariant 6: a retry, a race or a lost answer gets the same successor; a replay beyond that ends the grant.
+--
+-- A grant holds per generation n: hash:n (of its token), sealed:n (its successor, sealed under its secret) and
+-- replaced:n (when it was first exchanged, ms). Kept: the current generation, its predecessor, and those that were
+-- replaced within the grace.
+--
+-- KEYS: grant.
+-- ARGV: 1 now (ms), 2 hash presented, 3 generation presented, 4 '1' if the token bears our mark, 5 client id,
+--       6 resource asked for or '', 7 hash of the proposed successor, 8 the proposed successor sealed,
+--       9 sliding life (ms), 10 grace (ms), 11 late repetitions in a row that are believed,
+--       12 generations kept at most, 13 ms for which an ended grant is remembered, 14 address of the client.
+-- Answers {outcome, reason} or {outcome, '', generation, subject, scope, resource, authenticated_at, username, …};
+-- for 'repeated' there follow the pairs sealed:n, hash:n+1 up to the current generation.
+local key, now, n = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[3])
+local g = redis.call('HMGET', key, 'status', 'client_id', 'resource', 'generation', 'expires_at',
+  'absolute_expires_at', 'subject', 'scope', 'authenticated_at', 'ended_reason', 'oldest', 'late', 'late_generation',
+  'username')
+local status, generation = g[1], tonumber(g[4])
+
+if not status or not generation then return {'unknown', 'no such grant'} end
+if g[2] ~= ARGV[5] then return {'wrong_client', 'issued to another client'} end
+if ARGV[6] ~= '' and ARGV[6] ~= g[3] then return {'wrong_resource', 'issued for another resource'} end
+if status ~= 'live' then return {'ended', g[10] or 'ended'} end
+if now >= tonumber(g[5]) then return {'expired', 'the grant expired'} end
+
+local function finish(reason)
+  redis.call('HSET', key, 'status', 'ended', 'ended_reason', reason, 'ended_at', ARGV[1])
+  redis.call('PEXPIRE', key, ARGV[13])
+end
+
+local function answer(outcome, current)
+  return {outcome, '', tostring(current), g[7], g[8], g[3], g[9] or '', g[14] or ''}
+end
+
+local authentic = ARGV[4] == '1'
+local known = redis.call('HGET', key, 'hash:' .. n)
+local matches = known == ARGV[2]
+
+if n < generation then
+  if not matches then
+    if not authentic then return {'unknown', 'not a token of this grant'} end
+    if known then return {'forked', 'a token of a branch that a failover cut off'} end
+    finish('refresh_token_reused')
+    return {'reused', 'generation ' .. n .. ' presented, ' .. generation .. ' is current'}
+  end
+  local replaced = tonumber(redis.call('HGET', key, 'replaced:' .. n) or '0')
+  local late = now - replaced > tonumber(ARGV[10])
+  if late then
+    -- The predecessor whose successor was never used: its answer was lost. Believed a few times in a row only,
+    -- because two holders who take turns look the same.
+    local times = tonumber(g[12] or '0') + 1
+    if n ~= generation - 1 or times > tonumber(ARGV[11]) then
+      finish('refresh_token_reused')
+      return {'reused', 'generation ' .. n .. ' presented late, ' .. generation .. ' is current'}
+    end
+    redis.call('HSET', key, 'late', times, 'late_generation', generation)
+  end
+  local reply = answer('repeated', generation)
+  for i = n, generation - 1 do
+    local pair = redis.call('HMGET', key, 'sealed:' .. i, 'hash:' .. (i + 1))
+    if not pair[1] or not pair[2] then return {'forked', 'the successor was lost in a failover'} end
+    reply[#reply + 1] = pair[1]
+    reply[#reply + 1] = pair[2]
+  end
+  redis.call('HSET', key, 'last_used_at', ARGV[1])
+  return reply
+end
+
+if not matches then
+  -- Ours by its mark, and one step ahead of the store (or beside it): a failover lost the write that knew it.
+  if not authentic then return {'unknown', 'not a token of this grant'} end
+  if n > generation + 1 then return {'unknown', 'more than one step newer than the store'} end
+end
+
+local successor = n + 1
+local expires = math.min(now + tonumber(ARGV[9]), tonumber(g[6]))
+local expires_text = string.format('%.0f', expires)
+redis.call('HSET', key, 'generation', successor, 'hash:' .. n, ARGV[2], 'sealed:' .. n, ARGV[8],
+  'replaced:' .. n, ARGV[1], 'hash:' .. successor, ARGV[7], 'last_used_at', ARGV[1],
+  'expires_at', expires_text, 'address', ARGV[14])
+if g[12] and tonumber(g[13] or '-1') ~= n then
+  redis.call('HDEL', key, 'late', 'late_generation')
+end
+
+local oldest = tonumber(g[11] or '0')
+while oldest < n do
+  local replaced = tonumber(redis.call('HGET', key, 'replaced:' .. oldest) or '0')
+  if now - replaced <= tonumber(ARGV[10]) and successor - oldest < tonumber(ARGV[12]) then break end
+  redis.call('HDEL', key, 'hash:' .. oldest, 'sealed:' .. oldest, 'replaced:' .. oldest)
+  oldest = oldest + 1
+end
+redis.call('HSET', key, 'oldest', oldest)
+redis.call('PEXPIREAT', key, expires_text)
+return answer(matches and 'rotated' or 'recovered', successor)

@@ -1,0 +1,48 @@
+"""Opaque secrets: made from 256 random bits, stored as SHA-256 only (invariant 4).
+
+A hash without salt or stretching is right here and only here: the input cannot be guessed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from typing import Final
+
+SECRET_BYTES: Final = 32
+
+
+def encode(data: bytes) -> str:
+    """Base64url without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def decode(text: str) -> bytes:
+    """The inverse of `encode`. Raises ValueError for anything that `encode` cannot have made."""
+    data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if encode(data) != text:
+        raise ValueError("not canonical base64url")
+    return data
+
+
+def new_secret() -> str:
+    """43 characters of base64url."""
+    return encode(secrets.token_bytes(SECRET_BYTES))
+
+
+def new_identifier() -> str:
+    """22 characters of base64url: unguessable, though nothing is granted for knowing it."""
+    return encode(secrets.token_bytes(16))
+
+
+def digest(secret: str) -> str:
+    """What is stored of a secret: SHA-256, hexadecimal."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def keyed(key: bytes, *parts: str) -> bytes:
+    """HMAC-SHA256 over parts that cannot run into each other."""
+    message = b"".join(len(p).to_bytes(4, "big") + p for p in (part.encode() for part in parts))
+    return hmac.digest(key, message, "sha256")

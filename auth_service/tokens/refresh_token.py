@@ -1,0 +1,99 @@
+"""The form of a refresh token, and the sealing of its successor.
+
+`<grant id>.<generation>.<secret>.<mark>`: the mark is a MAC under a key that is not in the store, so that a token
+is recognised as ours even when a failover lost the write that knew it (DESIGN section 7, SECURITY.md).
+
+The successor is sealed under a key derived from the predecessor's secret: who repeats a refresh gets the same
+successor again, and a copy of the store, which knows no secret, unseals nothing (invariants 4 and 6).
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Final
+
+from auth_service.tokens.opaque import SECRET_BYTES, decode, digest, encode, keyed, new_secret
+
+_MARK_BYTES: Final = 16
+_MAX_LENGTH: Final = 200
+
+
+class NotARefreshToken(ValueError):
+    """The text does not have the form of a refresh token."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """A token taken apart. `authentic`: the mark is ours, whatever the store knows."""
+
+    grant_id: str
+    generation: int
+    secret: str
+    authentic: bool
+
+    @property
+    def secret_hash(self) -> str:
+        """What the store knows of it."""
+        return digest(self.secret)
+
+
+class RefreshTokenFormat:
+    """Writes and reads refresh tokens."""
+
+    def __init__(self, mark_keys: tuple[bytes, ...]) -> None:
+        """The first key marks; all are recognised, so that the keys can be changed."""
+        self._keys = mark_keys
+
+    def write(self, grant_id: str, generation: int, secret: str) -> str:
+        """The token as the client gets it."""
+        return f"{grant_id}.{generation}.{secret}.{encode(self._mark(self._keys[0], grant_id, generation, secret))}"
+
+    def read(self, unverified_token: str) -> RefreshToken:
+        """Take a presented token apart. Raises NotARefreshToken."""
+        parts = unverified_token.split(".")
+        if len(parts) != 4 or len(unverified_token) > _MAX_LENGTH or not unverified_token.isascii():
+            raise NotARefreshToken("a refresh token has four parts")
+        grant_id, number, secret, mark = parts
+        try:
+            if len(decode(grant_id)) != 16 or len(decode(secret)) != SECRET_BYTES:
+                raise NotARefreshToken("a part has the wrong length")
+            presented_mark = decode(mark)
+        except ValueError as exc:
+            raise NotARefreshToken("a part is not base64url") from exc
+        if not number.isdigit() or len(number) > 9 or str(int(number)) != number:
+            raise NotARefreshToken("the generation is not a number")
+        generation = int(number)
+        authentic = any(
+            hmac.compare_digest(presented_mark, self._mark(key, grant_id, generation, secret)) for key in self._keys
+        )
+        return RefreshToken(grant_id, generation, secret, authentic)
+
+    @staticmethod
+    def _mark(key: bytes, grant_id: str, generation: int, secret: str) -> bytes:
+        return keyed(key, "refresh-token", grant_id, str(generation), secret)[:_MARK_BYTES]
+
+
+def seal_successor(predecessor_secret: str, successor_secret: str) -> str:
+    """Seal the successor so that only a holder of the predecessor can read it.
+
+    One-time pad from a PRF: each predecessor seals one successor, and the key is 256 random bits. Integrity is
+    the store's own: the unsealed secret is compared with the hash stored beside it.
+    """
+    pad = keyed(predecessor_secret.encode(), "successor", digest(successor_secret))
+    return encode(bytes(a ^ b for a, b in zip(pad, decode(successor_secret), strict=True)))
+
+
+def unseal_successor(predecessor_secret: str, sealed: str, successor_hash: str) -> str:
+    """The successor that was sealed for this predecessor. Raises ValueError if it is not the one expected."""
+    pad = keyed(predecessor_secret.encode(), "successor", successor_hash)
+    secret = encode(bytes(a ^ b for a, b in zip(pad, decode(sealed), strict=True)))
+    if not hmac.compare_digest(digest(secret), successor_hash):
+        raise ValueError("the sealed successor is not the one on record")
+    return secret
+
+
+def new_successor(predecessor_secret: str) -> tuple[str, str]:
+    """A fresh secret and its sealed form."""
+    secret = new_secret()
+    return secret, seal_successor(predecessor_secret, secret)
