@@ -158,13 +158,13 @@ class ConsentEndpoint:
                 public="The request took too long.",
                 hint="Go back to your application and connect again.",
             )
-        event = AuditEvent.CONSENT_GIVEN if made is Decision.APPROVE else AuditEvent.CONSENT_DENIED
+        event = AuditEvent.CONSENT_APPROVED if made is Decision.APPROVE else AuditEvent.CONSENT_DENIED
         self._audit.record(
             event,
-            subject=session.subject,
-            client_id=client.client_id,
+            user=session.subject,
+            client=client.client_id,
             resource=asked.resource,
-            grant_id=interaction.identifier,
+            grant=interaction.identifier,
             scope=" ".join(asked.scopes),
         )
         return made

@@ -48,10 +48,9 @@ class RevokeEndpoint:
             if live.claims.client_id == client.client_id:
                 await self._revoked.add(live.claims.token_id, expires_at=live.claims.expires_at)
                 self._audit.record(
-                    AuditEvent.ACCESS_TOKEN_REVOKED,
-                    client_id=client.client_id,
-                    subject=live.claims.subject,
-                    token_id=live.claims.token_id,
+                    AuditEvent.TOKEN_REVOKED,
+                    client=client.client_id,
+                    user=live.claims.subject,
                 )
         elif (
             live is not None
@@ -59,10 +58,10 @@ class RevokeEndpoint:
             and await self._grants.end(live.grant.grant_id, reason="revoked_by_client", now=self._now())
         ):
             self._audit.record(
-                AuditEvent.GRANT_ENDED,
-                client_id=client.client_id,
-                subject=live.grant.subject,
-                grant_id=live.grant.grant_id,
+                AuditEvent.GRANT_REVOKED,
+                client=client.client_id,
+                user=live.grant.subject,
+                grant=live.grant.grant_id,
                 reason="revoked_by_client",
             )
         return web.Response(status=200, headers=NO_STORE)

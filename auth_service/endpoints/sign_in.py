@@ -74,7 +74,7 @@ class SignInEndpoint:
             return await self._form(browser, transaction, username, "Please enter your name and your password.")
         user = await self._users.authenticate(username, password) if len(password) <= MAX_PASSWORD else None
         if user is None:
-            self._audit.record(AuditEvent.SIGN_IN_REFUSED, username=username, address=request.remote or "")
+            self._audit.record(AuditEvent.USER_SIGN_IN_FAILED, address=request.remote or "")
             request[LOG_FIELDS]["check"] = "password"
             problem = "The name or the password is not right. Please try again."
             return await self._form(browser, transaction, username, problem, status=403)
@@ -84,8 +84,8 @@ class SignInEndpoint:
         else:
             location = f"{self._base_path}/account"
         response = web.Response(status=303, headers={"Location": location, **NO_STORE})
-        await self._sessions.sign_in(response, subject=user.subject, username=user.username)
-        self._audit.record(AuditEvent.SIGNED_IN, subject=user.subject, address=request.remote or "")
+        await self._sessions.sign_in(response, user=user.subject, username=user.username)
+        self._audit.record(AuditEvent.USER_SIGNED_IN, user=user.subject, address=request.remote or "")
         return response
 
     async def _form(

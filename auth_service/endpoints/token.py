@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from prometheus_client import Counter
 
     from auth_service.clients.authenticator import ClientAuthenticator
+    from auth_service.clients.client import Client
+
+
+class RegistrationUse(Protocol):
+    """Slides the life of a registration that is in use (clients.md A18)."""
+
+    async def record_use(self, client: Client) -> None:
+        """Note the use. Never fails a request."""
 
 
 class TokenEndpoint:
@@ -26,11 +34,13 @@ class TokenEndpoint:
         self,
         *,
         authenticator: ClientAuthenticator,
+        registrations: RegistrationUse,
         grants: Sequence[Exchange],
         issued: Counter,
         now: Callable[[], float],
     ) -> None:
         self._authenticator = authenticator
+        self._registrations = registrations
         self._grants = {grant.grant_type: grant for grant in grants}
         self._issued = issued
         self._now = now
@@ -50,5 +60,6 @@ class TokenEndpoint:
         fields["grant_type"] = grant_type
         issued = await grant.exchange(TokenRequest(form, client, self._now(), request.remote or ""))
         fields["grant_id"] = issued.grant_id
+        await self._registrations.record_use(client)
         self._issued.labels(grant_type).inc()
         return web.json_response(issued.as_json(), headers=NO_STORE)

@@ -76,11 +76,11 @@ class AuthorizationCodeGrant:
                 self._record_reuse(grant)
             raise InvalidGrant(f"the code is {outcome}", check="code_unused")
         self._audit.record(
-            AuditEvent.GRANT_OPENED,
-            subject=grant.subject,
-            client_id=grant.client_id,
+            AuditEvent.GRANT_CREATED,
+            user=grant.subject,
+            client=grant.client_id,
             resource=grant.resource,
-            grant_id=grant.grant_id,
+            grant=grant.grant_id,
             address=request.address,
         )
         return self._issue(grant, request, secret)
@@ -120,9 +120,7 @@ class AuthorizationCodeGrant:
         raise InvalidGrant("the code was used before; its grant is ended", check="code_unused")
 
     def _record_reuse(self, grant: Grant) -> None:
-        self._audit.record(
-            AuditEvent.CODE_REUSED, subject=grant.subject, client_id=grant.client_id, grant_id=grant.grant_id
-        )
+        self._audit.record(AuditEvent.CODE_REPLAYED, user=grant.subject, client=grant.client_id, grant=grant.grant_id)
 
     def _issue(self, grant: Grant, request: TokenRequest, secret: str) -> IssuedTokens:
         access = self._minter.mint(

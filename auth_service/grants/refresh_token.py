@@ -93,9 +93,9 @@ class RefreshTokenGrant:
     def _refuse(self, rotation: Rotation, presented: RefreshToken, request: TokenRequest) -> None:
         if rotation.outcome == "reused":
             self._audit.record(
-                AuditEvent.REFRESH_TOKEN_REUSED,
-                grant_id=presented.grant_id,
-                client_id=request.client.client_id,
+                AuditEvent.TOKEN_REFRESH_REUSED,
+                grant=presented.grant_id,
+                client=request.client.client_id,
                 address=request.address,
             )
         if rotation.outcome == "wrong_resource":
@@ -107,11 +107,11 @@ class RefreshTokenGrant:
     ) -> IssuedTokens:
         scopes = self._narrowed(rotation, asked)
         access = self._minter.mint(
-            subject=rotation.subject,
-            client_id=request.client.client_id,
+            user=rotation.subject,
+            client=request.client.client_id,
             resource=rotation.resource,
             scopes=scopes,
-            grant_id=grant_id,
+            grant=grant_id,
             now=request.now,
         )
         return IssuedTokens(

@@ -1,0 +1,281 @@
+"""The composition root: the only place that builds objects and mounts routes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter
+
+from auth_service.audit.log import AuditLog
+from auth_service.clients.authenticator import ClientAuthenticator
+from auth_service.clients.directory import Directory
+from auth_service.clients.registrar import Registrar
+from auth_service.endpoints.authorize import AuthorizeEndpoint
+from auth_service.endpoints.consent import ConsentEndpoint
+from auth_service.endpoints.introspect import IntrospectEndpoint
+from auth_service.endpoints.jwks import KeySetEndpoint
+from auth_service.endpoints.metadata import MetadataEndpoint, metadata_paths, server_metadata
+from auth_service.endpoints.register import RegisterEndpoint
+from auth_service.endpoints.revoke import RevokeEndpoint
+from auth_service.endpoints.sign_in import SignInEndpoint
+from auth_service.endpoints.token import TokenEndpoint
+from auth_service.endpoints.userinfo import UserInfoEndpoint
+from auth_service.grants.authorization_code import AuthorizationCodeGrant
+from auth_service.grants.housekeeping import GrantHousekeeping
+from auth_service.grants.refresh_token import RefreshTokenGrant
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.sealing import parse_encryption_keys
+from auth_service.pages.renderer import Pages
+from auth_service.protocol.resources import ResourceCatalogue
+from auth_service.responses import RefusalRenderer
+from auth_service.sessions.browser import BrowserCookies
+from auth_service.sessions.sessions import Sessions
+from auth_service.storage.audit import AuditStorage
+from auth_service.storage.clients import ClientStore
+from auth_service.storage.grants import GrantStore
+from auth_service.storage.interactions import InteractionStore
+from auth_service.storage.key_ring import KeyRingStorage
+from auth_service.storage.revoked_tokens import RevokedTokenStore
+from auth_service.storage.sessions import SessionStore
+from auth_service.storage.users import UserStorage
+from auth_service.tokens.access_token import AccessTokenMinter
+from auth_service.tokens.id_token import IdTokenMinter
+from auth_service.tokens.inspection import TokenInspector
+from auth_service.tokens.refresh_token import RefreshTokenFormat
+from auth_service.users.directory import UserDirectory
+from auth_service.users.passwords import PasswordHasher
+from shared.configured_url import origin_of, path_of
+from shared.errors import Fault
+from shared.http.cors import Cors, cors_middleware
+from shared.http.envelope import envelope
+from shared.http.health import Readiness, health_routes
+from shared.http.metrics import RequestMetrics, metrics_handler
+from shared.store import SingleStore, Store
+
+if TYPE_CHECKING:
+    from auth_service.settings import AuthSettings
+
+MAX_BODY_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AuthService:
+    """The application, and what its server must call when it stops."""
+
+    app: web.Application
+    on_stopping: Callable[[], None]
+
+
+def build_service(
+    settings: AuthSettings, *, store: Store | None = None, now: Callable[[], float] = time.time
+) -> AuthService:
+    """Build the whole service. Raises Misconfigured. `store` and `now` are given by tests only."""
+    log = structlog.get_logger("auth_service")
+    registry = CollectorRegistry()
+    opened = store or SingleStore(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)
+    base = settings.base_path
+
+    # Rooms that others stand on.
+    resources = ResourceCatalogue(settings.resources)
+    encryption_keys = parse_encryption_keys([key.get_secret_value() for key in settings.key_encryption_key])
+    audit = AuditLog(AuditStorage(opened), registry)
+    key_ring = KeyRing(
+        storage=KeyRingStorage(opened),
+        encryption_keys=encryption_keys,
+        algorithm=settings.signing_algorithm,
+        token_lifetime_seconds=settings.access_token_ttl,
+        log=log,
+        clock=now,
+    )
+    grants = GrantStore(opened)
+    revoked = RevokedTokenStore(opened)
+    interactions = InteractionStore(opened, lifetime_seconds=settings.interaction_ttl)
+    passwords = PasswordHasher()
+    users = UserDirectory(UserStorage(opened), passwords)
+    client_store = ClientStore(opened)
+    directory = Directory(client_store, registration_ttl_seconds=settings.registration_ttl, now=now)
+    authenticator = ClientAuthenticator(directory, now=now)
+    pages = Pages()
+    cookies = BrowserCookies(secure=not settings.is_local)
+    sessions = Sessions(
+        cookies=cookies,
+        store=SessionStore(opened, lifetime_seconds=settings.session_ttl),
+        lifetime_seconds=settings.session_ttl,
+        now=now,
+    )
+    refresh_tokens = RefreshTokenFormat(encryption_keys.derive(b"sallyport refresh token mark v1"))
+    minter = AccessTokenMinter(issuer=settings.issuer, lifetime_seconds=settings.access_token_ttl, signer=key_ring)
+    inspector = TokenInspector(
+        issuer=settings.issuer,
+        resources=resources,
+        signer=key_ring,
+        grants=grants,
+        revoked=revoked,
+        refresh_tokens=refresh_tokens,
+        now=now,
+    )
+
+    # Grants.
+    code_grant = AuthorizationCodeGrant(
+        grants=grants,
+        housekeeping=GrantHousekeeping(grants=grants, max_grants_per_client=settings.max_grants_per_client),
+        resources=resources,
+        minter=minter,
+        id_tokens=IdTokenMinter(issuer=settings.issuer, signer=key_ring),
+        refresh_tokens=refresh_tokens,
+        lifetime_seconds=settings.refresh_token_ttl,
+        absolute_lifetime_seconds=settings.refresh_token_absolute_ttl,
+        audit=audit,
+    )
+    refresh_grant = RefreshTokenGrant(
+        grants=grants,
+        resources=resources,
+        minter=minter,
+        refresh_tokens=refresh_tokens,
+        lifetime_seconds=settings.refresh_token_ttl,
+        grace_seconds=settings.refresh_grace,
+        audit=audit,
+        outcomes=Counter("sallyport_refreshes", "Refresh tokens presented.", ("outcome",), registry=registry),
+    )
+
+    # Endpoints.
+    authorize = AuthorizeEndpoint(
+        base_path=base,
+        directory=directory,
+        resources=resources,
+        interactions=interactions,
+        sessions=sessions,
+        cookies=cookies,
+        now=now,
+    )
+    sign_in = SignInEndpoint(
+        base_path=base,
+        pages=pages,
+        cookies=cookies,
+        sessions=sessions,
+        interactions=interactions,
+        users=users,
+        directory=directory,
+        resources=resources,
+        audit=audit,
+    )
+    consent = ConsentEndpoint(
+        issuer=settings.issuer,
+        base_path=base,
+        code_lifetime_seconds=settings.authorization_code_ttl,
+        pages=pages,
+        cookies=cookies,
+        sessions=sessions,
+        interactions=interactions,
+        grants=grants,
+        directory=directory,
+        resources=resources,
+        audit=audit,
+        now=now,
+    )
+    token = TokenEndpoint(
+        authenticator=authenticator,
+        registrations=directory,
+        grants=(code_grant, refresh_grant),
+        issued=Counter("sallyport_tokens_issued", "Access tokens issued.", ("grant_type",), registry=registry),
+        now=now,
+    )
+    introspect = IntrospectEndpoint(issuer=settings.issuer, authenticator=authenticator, inspector=inspector)
+    revoke = RevokeEndpoint(
+        authenticator=authenticator, inspector=inspector, grants=grants, revoked=revoked, audit=audit, now=now
+    )
+    register = RegisterEndpoint(
+        registrar=Registrar(client_store, directory=directory, settings=settings, now=now), issuer=settings.issuer
+    )
+    key_set = KeySetEndpoint(key_ring=key_ring, max_age_seconds=settings.key_set_max_age)
+    userinfo = UserInfoEndpoint(inspector=inspector, users=users)
+    metadata = MetadataEndpoint(
+        server_metadata(
+            issuer=settings.issuer,
+            resources=resources,
+            signing_algorithm=settings.signing_algorithm,
+            accepts_documents=False,
+        )
+    )
+    well_known = metadata_paths(
+        base,
+        [path_of(r.identifier) for r in resources.all if origin_of(r.identifier) == origin_of(settings.issuer)],
+    )
+
+    render = RefusalRenderer(
+        issuer=settings.issuer,
+        pages=pages,
+        page_paths=frozenset(base + path for path in ("/authorize", "/sign-in", "/consent", "/account")),
+    )
+    reading = Cors(methods="GET, HEAD, OPTIONS")
+    posting = Cors(methods="POST, OPTIONS")
+    app = web.Application(
+        client_max_size=MAX_BODY_BYTES,
+        middlewares=[
+            cors_middleware(
+                dict.fromkeys(well_known, reading)
+                | {f"{base}/.well-known/jwks.json": reading, f"{base}/userinfo": Cors(methods="GET, POST, OPTIONS")}
+                | {f"{base}{path}": posting for path in ("/token", "/token/introspect", "/token/revoke", "/register")}
+            ),
+            envelope(render=render, log=log, metrics=RequestMetrics(registry)),
+        ],
+    )
+    app.add_routes(
+        [
+            *(web.get(path, metadata) for path in well_known),
+            *key_set.routes(base),
+            *register.routes(base),
+            web.get(f"{base}/authorize", authorize, allow_head=False),
+            web.get(f"{base}/sign-in", sign_in.show, allow_head=False),
+            web.post(f"{base}/sign-in", sign_in.submit),
+            web.get(f"{base}/consent", consent.show, allow_head=False),
+            web.post(f"{base}/consent", consent.submit),
+            web.post(f"{base}/token", token),
+            web.post(f"{base}/token/introspect", introspect),
+            web.post(f"{base}/token/revoke", revoke),
+            web.get(f"{base}/userinfo", userinfo, allow_head=False),
+            web.post(f"{base}/userinfo", userinfo),
+            *health_routes({"store": _store_check(opened), "keys": _keys_check(key_ring)}),
+            metrics_handler(registry),
+        ]
+    )
+
+    async def lifetimes(_app: web.Application) -> AsyncIterator[None]:
+        await audit.start()
+        await key_ring.start()
+        yield
+        await key_ring.stop()
+        await audit.stop()
+        passwords.close()
+        if store is None:
+            await opened.close()
+
+    app.cleanup_ctx.append(lifetimes)
+    return AuthService(app=app, on_stopping=key_set.end_waiting)
+
+
+def _store_check(store: Store) -> Callable[[], Awaitable[Readiness]]:
+    async def check() -> Readiness:
+        try:
+            await store.command("PING")
+        except Fault as exc:
+            return Readiness(ready=False, note=exc.check)
+        return Readiness(ready=True)
+
+    return check
+
+
+def _keys_check(key_ring: KeyRing) -> Callable[[], Awaitable[Readiness]]:
+    async def check() -> Readiness:
+        try:
+            key_ring.ready()
+        except Fault as exc:
+            return Readiness(ready=False, note=exc.check)
+        return Readiness(ready=True)
+
+    return check
