@@ -190,7 +190,14 @@ def build_service(
         authenticator=authenticator, inspector=inspector, grants=grants, revoked=revoked, audit=audit, now=now
     )
     register = RegisterEndpoint(
-        registrar=Registrar(client_store, directory=directory, settings=settings, now=now), issuer=settings.issuer
+        registrar=Registrar(
+            clients=client_store,
+            directory=directory,
+            app_schemes=settings.app_schemes,
+            unused_ttl_seconds=settings.registration_unused_ttl,
+            now=now,
+        ),
+        issuer=settings.issuer,
     )
     key_set = KeySetEndpoint(key_ring=key_ring, max_age_seconds=settings.key_set_max_age)
     userinfo = UserInfoEndpoint(inspector=inspector, users=users)

@@ -26,14 +26,17 @@ async def find_interaction(
         known_form = False
     interaction = await interactions.find(unverified_transaction) if known_form else None
     if interaction is None:
-        raise PageRefusal("no such interaction, or it expired", check="interaction_known", **_GONE)
+        raise _gone("no such interaction, or it expired", check="interaction_known")
     if interaction.browser_hash != browser.secret_hash:
-        raise PageRefusal("the interaction belongs to another browser", check="interaction_browser", **_GONE)
+        raise _gone("the interaction belongs to another browser", check="interaction_browser")
     return interaction
 
 
-_GONE = {
-    "title": "This page is no longer current",
-    "public": "The request took too long, or was opened in another browser.",
-    "hint": "Go back to your application and connect again.",
-}
+def _gone(reason: str, *, check: str) -> PageRefusal:
+    return PageRefusal(
+        reason,
+        check=check,
+        title="This page is no longer current",
+        public="The request took too long, or was opened in another browser.",
+        hint="Go back to your application and connect again.",
+    )

@@ -84,7 +84,7 @@ class SignInEndpoint:
         else:
             location = f"{self._base_path}/account"
         response = web.Response(status=303, headers={"Location": location, **NO_STORE})
-        await self._sessions.sign_in(response, user=user.subject, username=user.username)
+        await self._sessions.sign_in(response, subject=user.subject, username=user.username)
         self._audit.record(AuditEvent.USER_SIGNED_IN, user=user.subject, address=request.remote or "")
         return response
 

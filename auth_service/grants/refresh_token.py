@@ -107,11 +107,11 @@ class RefreshTokenGrant:
     ) -> IssuedTokens:
         scopes = self._narrowed(rotation, asked)
         access = self._minter.mint(
-            user=rotation.subject,
-            client=request.client.client_id,
+            subject=rotation.subject,
+            client_id=request.client.client_id,
             resource=rotation.resource,
             scopes=scopes,
-            grant=grant_id,
+            grant_id=grant_id,
             now=request.now,
         )
         return IssuedTokens(

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from auth_service.users.passwords import PasswordHasher
 
 
-class UsernameTaken(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class UsernameTaken(Exception):
     """Somebody has this name already."""
 
 
-class UnknownUser(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class UnknownUser(Exception):
     """There is no such user (any more)."""
 
 

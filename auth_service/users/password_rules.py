@@ -30,7 +30,7 @@ _KEYBOARD: Final = (
 _LOOK_ALIKES: Final = str.maketrans("@430!1$5+7", "aaeoiisstt")
 
 
-class WeakPassword(ValueError):  # noqa: N818 - reads as a sentence where it is raised
+class WeakPassword(ValueError):
     """The password is refused; the text says why and what would do, and never repeats the password."""
 
 
