@@ -1,0 +1,13 @@
+"""Several connections to one real store, as several replicas would have."""
+
+import pytest
+
+from shared.store import SingleStore
+
+
+@pytest.fixture
+async def stores(store_url, store):
+    opened = [SingleStore(store_url, connections=4) for _ in range(8)]
+    yield opened
+    for one in opened:
+        await one.close()

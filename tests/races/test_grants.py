@@ -1,0 +1,100 @@
+"""Races over one grant through several connections: exactly one winner, and the state after it."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from auth_service.grants.grant import GrantStatus
+from auth_service.sessions.interaction import Decision
+from auth_service.storage.grants import GrantStore
+from auth_service.storage.interactions import InteractionStore
+from auth_service.tokens.opaque import digest, new_secret
+from tests.storage.grant_material import DAY, NOW, interaction, open_grant, present
+
+
+@pytest.fixture
+async def asked(store):
+    """An interaction that waits for its decision."""
+    waiting = interaction()
+    await InteractionStore(store, lifetime_seconds=600).begin(waiting)
+    return waiting
+
+
+def decide(store, asked, decision):
+    return InteractionStore(store, lifetime_seconds=600).decide(
+        asked.identifier,
+        decision,
+        grant={
+            "status": "code",
+            "subject": "person",
+            "client_id": "client",
+            "resource": "https://mcp.example/mcp",
+            "scope": "",
+            "redirect_uri": "x",
+            "code_hash": digest("code"),
+            "code_challenge": "c",
+            "code_expires_at": (NOW + 60) * 1000,
+        },
+        grant_expires_at=NOW + 600,
+    )
+
+
+async def test_two_hundred_refreshes_at_once_give_one_successor(store, stores):
+    """Invariants 3 and 6: one rotation, and everybody who raced holds the token that won."""
+    token = await open_grant(store)
+    connections = itertools.cycle(stores)
+
+    answers = await asyncio.gather(*(present(GrantStore(next(connections)), token) for _ in range(200)))
+
+    assert [a.outcome for a in answers].count("rotated") == 1
+    assert {a.outcome for a in answers} == {"rotated", "repeated"}
+    assert len({a.token.secret for a in answers}) == 1
+    assert (await GrantStore(store).find(token.grant_id)).generation == 1
+
+
+async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(stores, asked):
+    """Invariants 3 and 6: a code is redeemed once, and the second attempt ends what the first one issued."""
+    await decide(stores[0], asked, Decision.APPROVE)
+
+    outcomes = await asyncio.gather(
+        *(
+            GrantStore(one).redeem_code(
+                asked.identifier,
+                code_hash=digest("code"),
+                refresh_hash=digest(new_secret()),
+                now=NOW,
+                expires_at=NOW + DAY,
+                absolute_expires_at=NOW + DAY,
+                address="",
+            )
+            for one in stores
+            for _ in range(5)
+        )
+    )
+
+    assert outcomes.count("redeemed") == 1
+    assert outcomes.count("reused") == 1
+    assert set(outcomes) == {"redeemed", "reused", "ended"}
+    assert (await GrantStore(stores[0]).find(asked.identifier)).status is GrantStatus.ENDED
+
+
+async def test_approve_and_deny_at_once_leave_one_decision(stores, asked):
+    """Invariant 3: whichever came first stands, and everybody is told the same."""
+    wanted = itertools.cycle([Decision.APPROVE, Decision.DENY])
+
+    made = await asyncio.gather(*(decide(one, asked, next(wanted)) for one in stores for _ in range(10)))
+
+    assert len(set(made)) == 1
+
+
+async def test_a_grant_ended_while_it_is_refreshed_stays_ended(store, stores):
+    """Invariant 3: nothing revives an ended grant."""
+    token = await open_grant(store)
+    work = [present(GrantStore(one), token) for one in stores for _ in range(5)]
+    work.insert(len(work) // 2, GrantStore(store).end(token.grant_id, reason="by_hand", now=NOW))
+
+    await asyncio.gather(*work)
+
+    assert (await GrantStore(store).find(token.grant_id)).status is GrantStatus.ENDED
+    assert (await present(GrantStore(store), token)).outcome == "ended"

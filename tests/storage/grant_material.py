@@ -1,0 +1,105 @@
+"""Grants and presentations of tokens, for tests of storage and races."""
+
+from dataclasses import dataclass
+
+from auth_service.protocol.authorization_request import AuthorizationRequest
+from auth_service.sessions.interaction import Decision, Interaction
+from auth_service.storage.grants import GrantStore, Rotation
+from auth_service.storage.interactions import InteractionStore
+from auth_service.tokens.opaque import digest, new_identifier, new_secret
+from auth_service.tokens.refresh_token import RefreshToken, new_successor, unseal_successor
+
+DAY = 86_400
+GRACE = 60
+# In the future of any clock, because the store expires records by its own.
+NOW = 4_000_000_000
+CLIENT = "client"
+RESOURCE = "https://mcp.example/mcp"
+
+
+def interaction():
+    """A request of one browser, waiting for the person."""
+    request = AuthorizationRequest(
+        client_id=CLIENT,
+        redirect_uri="http://127.0.0.1/callback",
+        redirect_uri_sent=True,
+        code_challenge="c" * 43,
+        resource=RESOURCE,
+        scopes=("notes:read",),
+        state=None,
+        nonce=None,
+        login_hint=None,
+        force_sign_in=False,
+    )
+    return Interaction(new_identifier(), digest("browser"), new_identifier(), NOW, request)
+
+
+async def open_grant(store, *, code="a-code", now=NOW, index=False):
+    """Approve and redeem; answers the first refresh token."""
+    interactions, grants = InteractionStore(store, lifetime_seconds=600), GrantStore(store)
+    asked, secret = interaction(), new_secret()
+    await interactions.begin(asked)
+    await interactions.decide(
+        asked.identifier,
+        Decision.APPROVE,
+        grant={
+            "status": "code",
+            "subject": "person",
+            "client_id": CLIENT,
+            "resource": RESOURCE,
+            "scope": "notes:read",
+            "redirect_uri": asked.request.redirect_uri,
+            "code_hash": digest(code),
+            "code_challenge": asked.request.code_challenge,
+            "code_expires_at": (now + 60) * 1000,
+        },
+        grant_expires_at=now + 660,
+    )
+    if index:
+        await grants.index(asked.identifier, subject="person", absolute_expires_at=now + 180 * DAY)
+    outcome = await grants.redeem_code(
+        asked.identifier,
+        code_hash=digest(code),
+        refresh_hash=digest(secret),
+        now=now,
+        expires_at=now + 30 * DAY,
+        absolute_expires_at=now + 180 * DAY,
+        address="192.0.2.1",
+    )
+    assert outcome == "redeemed"
+    return RefreshToken(asked.identifier, 0, secret, authentic=True)
+
+
+@dataclass(frozen=True)
+class Presented:
+    """What came of it, and the token that the client now holds."""
+
+    rotation: Rotation
+    token: RefreshToken | None
+
+    @property
+    def outcome(self):
+        return self.rotation.outcome
+
+
+async def present(grants, token, *, now=NOW, client_id=CLIENT, resource=None):
+    """Present a refresh token as the grant does."""
+    successor, sealed = new_successor(token.secret)
+    rotation = await grants.rotate(
+        token,
+        client_id=client_id,
+        resource=resource,
+        successor_hash=digest(successor),
+        successor_sealed=sealed,
+        now=now,
+        lifetime_seconds=30 * DAY,
+        grace_seconds=GRACE,
+        address="192.0.2.1",
+    )
+    if rotation.outcome == "repeated":
+        successor = token.secret
+        for seal, successor_hash in rotation.chain:
+            successor = unseal_successor(successor, seal, successor_hash)
+    elif rotation.outcome not in {"rotated", "recovered"}:
+        return Presented(rotation, None)
+    return Presented(rotation, RefreshToken(token.grant_id, rotation.generation, successor, authentic=True))
