@@ -40,7 +40,7 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130
 
 
-class CommandFailed(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class CommandFailed(Exception):
     """The command cannot be done. The text is for the operator; `hint` says how to go on."""
 
     def __init__(self, message: str, *, hint: str = "", status: ExitStatus = ExitStatus.REFUSED) -> None:

@@ -29,11 +29,11 @@ class KeyState(StrEnum):
     RETIRING = "retiring"
 
 
-class BrokenRing(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class BrokenRing(Exception):
     """A ring without exactly one active and one pending key: nothing that a step here can make."""
 
 
-class UnknownKey(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class UnknownKey(Exception):
     """The ring has no key of this id."""
 
 

@@ -27,7 +27,7 @@ _ENCRYPTION: Final = "A256GCM"
 _ADVICE: Final = "make one with: python -m auth_service check-config --new-key"
 
 
-class CannotUnseal(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class CannotUnseal(Exception):
     """None of the configured secrets opens this, or what is inside does not belong here."""
 
 
