@@ -1,0 +1,167 @@
+"""The composition root of mcp_service: the only place that builds objects and mounts routes."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from aiohttp import web
+from mcp.server.transport_security import TransportSecuritySettings
+from prometheus_client import CollectorRegistry
+
+from mcp_service.bearer import Guard
+from mcp_service.challenge import Challenger
+from mcp_service.jwks_cache import JwksCache
+from mcp_service.key_cache_state import CachePolicy
+from mcp_service.key_set_fetcher import KeySetFetcher
+from mcp_service.key_set_location import KeySetLocation
+from mcp_service.metadata import ProtectedResourceMetadata, metadata_routes
+from mcp_service.metrics import GuardMetrics, KeyMetrics
+from mcp_service.notes.note_store import NotesInMemory
+from mcp_service.notes.redis_notes import NotesInStore
+from mcp_service.notes.scopes import NOTES_SCOPES
+from mcp_service.notes.server import build_notes_server
+from mcp_service.origins import AllowedOrigins
+from mcp_service.refusals import render
+from mcp_service.server_loading import load_scope_map, load_server
+from mcp_service.token_verifier import TokenVerifier
+from mcp_service.tool_scopes import TOKEN_ONLY, ScopeMap, ScopeRules
+from mcp_service.transport import McpEndpoint, running
+from shared.errors import Misconfigured
+from shared.http.cors import Cors, cors_middleware
+from shared.http.envelope import envelope
+from shared.http.health import health_routes
+from shared.http.metrics import RequestMetrics, metrics_handler
+from shared.store import SingleStore
+
+if TYPE_CHECKING:
+    from mcp_service.settings import McpSettings
+
+KEYS: Final = web.AppKey("keys", JwksCache)
+
+
+def declared_scopes(settings: McpSettings) -> ScopeMap:
+    """The scope map in force. Raises Misconfigured if it and the settings contradict each other."""
+    if settings.scopes is not None:
+        declared = load_scope_map(settings.scopes)
+    else:
+        declared = NOTES_SCOPES if settings.server is None else TOKEN_ONLY
+    if declared.has_public and not settings.mixed_access:
+        raise Misconfigured(
+            "MCP_SCOPES calls something public, but MCP_MIXED_ACCESS is off: switch it on, or name scopes"
+        )
+    return declared
+
+
+def build_app(
+    settings: McpSettings,
+    *,
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> web.Application:
+    """Everything wired together. `clock` is seconds since 1970, `monotonic` never goes back. Raises Misconfigured."""
+    log = structlog.get_logger("mcp_service")
+    registry = CollectorRegistry()
+    declared = declared_scopes(settings)
+    rules = ScopeRules(declared, mixed_access=settings.mixed_access)
+    algorithms = frozenset(settings.algorithms)
+    metadata = ProtectedResourceMetadata(
+        resource=settings.resource, issuer=settings.issuer, name=settings.resource_name, scopes=declared.default
+    )
+
+    fetcher = KeySetFetcher(
+        KeySetLocation(issuer=settings.issuer, configured=settings.jwks_url), replica=_replica_name()
+    )
+    key_metrics = KeyMetrics(registry)
+    keys = JwksCache(
+        fetcher=fetcher,
+        policy=CachePolicy(max_stale=settings.jwks_max_stale, cooldown=settings.jwks_cooldown),
+        algorithms=algorithms,
+        metrics=key_metrics,
+        log=log,
+        clock=monotonic,
+    )
+    key_metrics.watch(keys)
+    guard = Guard(
+        verifier=TokenVerifier(
+            keys=keys,
+            issuer=settings.issuer,
+            audiences=frozenset({settings.resource, *settings.resource_aliases}),
+            algorithms=algorithms,
+            clock=clock,
+        ),
+        rules=rules,
+        challenger=Challenger(metadata.url),
+        origins=AllowedOrigins(settings.resource, settings.allowed_origins),
+        metrics=GuardMetrics(registry),
+        mixed_access=settings.mixed_access,
+        in_band_clients=settings.in_band_clients,
+    )
+    notes_store = None
+    if settings.server is not None:
+        server = load_server(settings.server)
+    else:
+        if settings.notes_redis_url is not None:
+            notes_store = SingleStore(settings.notes_redis_url.get_secret_value())
+        else:
+            log.warning("notes_in_memory", why="MCP_NOTES_REDIS_URL is unset: notes end with this process")
+        server = build_notes_server(NotesInMemory() if notes_store is None else NotesInStore(notes_store))
+    server.streamable_http_app(
+        stateless_http=True,
+        json_response=settings.json_response,
+        max_request_body_size=settings.max_body_bytes,
+        # Origin is the guard's, and Host decides nothing here (invariant 1).
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    endpoint = McpEndpoint(guard=guard, rules=rules, app=server.session_manager.handle_request)
+
+    cors = {path: Cors("POST, GET, DELETE, OPTIONS") for path in (settings.path, f"{settings.path}/")}
+    cors |= {path: Cors("GET, OPTIONS") for path in metadata.paths}
+    app = web.Application(
+        client_max_size=settings.max_body_bytes,
+        middlewares=[
+            cors_middleware(cors),
+            envelope(render=render, log=log, metrics=RequestMetrics(registry)),
+        ],
+    )
+    app[KEYS] = keys
+    app.add_routes(
+        [
+            web.route("*", settings.path, endpoint.handle),
+            web.route("*", f"{settings.path}/", endpoint.handle),
+            *metadata_routes(metadata),
+            *health_routes({"keys": keys.readiness}),
+            metrics_handler(registry),
+        ]
+    )
+
+    async def with_cors(request: web.Request, response: web.StreamResponse) -> None:
+        # Streams are prepared before any middleware sees them again.
+        policy = cors.get(request.path)
+        if policy is not None:
+            policy.apply(response)
+
+    async def keys_fetched(_app: web.Application) -> AsyncIterator[None]:
+        await keys.start()
+        yield
+        await keys.stop()
+        await fetcher.close()
+
+    async def server_running(_app: web.Application) -> AsyncIterator[None]:
+        async with running(server.session_manager):
+            yield
+        if notes_store is not None:
+            await notes_store.close()
+
+    app.on_response_prepare.append(with_cors)
+    app.cleanup_ctx.extend([keys_fetched, server_running])
+    return app
+
+
+def _replica_name() -> str:
+    """What `keys rotate` shows of this process: the host (a container's or pod's name) and a mark of this start."""
+    return f"{socket.gethostname()[:40]}-{secrets.token_hex(3)}"

@@ -1,0 +1,194 @@
+"""The guard in front of /mcp: origin, credential, token, operation, scopes, in this order.
+
+Owns: the order of the checks and the challenges. Does not own: any of the rules, which have files of their own.
+Invariants 1, 2, 8 and 9. A fault of ours passes through as the Fault that it is: 503, never 401.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mcp_service.operation import BadOperation, Operation, read_operation
+from mcp_service.refusals import (
+    AskInBand,
+    BadMessage,
+    BadToken,
+    ForbiddenOrigin,
+    InsufficientScope,
+    McpRefusal,
+    Unauthenticated,
+)
+from shared.access_token import InvalidToken
+from shared.http.envelope import LOG_FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aiohttp import web
+
+    from mcp_service.challenge import Challenger
+    from mcp_service.metrics import GuardMetrics
+    from mcp_service.origins import AllowedOrigins
+    from mcp_service.token_verifier import TokenVerifier, VerifiedToken
+    from mcp_service.tool_scopes import ScopeRules
+
+BODY_SECONDS: Final = 30.0
+"""How long a body may take to arrive."""
+
+_B64TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A request that may pass. `token` is None only for what is public; `body` was read within its bounds."""
+
+    token: VerifiedToken | None
+    operation: Operation | None
+    body: bytes
+
+
+class Guard:
+    """Admits a request or raises a refusal."""
+
+    def __init__(
+        self,
+        *,
+        verifier: TokenVerifier,
+        rules: ScopeRules,
+        challenger: Challenger,
+        origins: AllowedOrigins,
+        metrics: GuardMetrics,
+        mixed_access: bool = False,
+        in_band_clients: Iterable[str] = (),
+    ) -> None:
+        self._verifier = verifier
+        self._rules = rules
+        self._challenger = challenger
+        self._origins = origins
+        self._metrics = metrics
+        self._mixed = mixed_access
+        self._in_band_clients = frozenset(c.lower() for c in in_band_clients)
+
+    async def admit(self, request: web.Request) -> Admission:
+        """The ordered list of checks. Raises McpRefusal, or Fault while keys cannot be had."""
+        try:
+            admission = await self._admit(request)
+        except McpRefusal as refusal:
+            self._metrics.decided(refusal.check)
+            raise
+        self._metrics.decided("public" if admission.token is None else "passed")
+        return admission
+
+    async def _admit(self, request: web.Request) -> Admission:
+        self._check_origin(request)
+        credential = self._credential(request)
+        token = None if credential is None else await self._verify(request, credential)
+        if request.method != "POST":
+            if token is None:
+                raise self._unauthenticated(None)
+            return Admission(token, None, b"")
+        if token is None and not self._mixed:
+            raise self._unauthenticated(None)
+        body = await self._read(request)
+        operation = self._operation(request, body)
+        try:
+            self._check_scopes(token, operation)
+        except McpRefusal as refusal:
+            if self._asks_in_band(request, operation):
+                raise AskInBand(refusal) from refusal
+            raise
+        return Admission(token, operation, body)
+
+    def _check_origin(self, request: web.Request) -> None:
+        for origin in request.headers.getall("Origin", ()):
+            if not self._origins.allows(origin):
+                raise ForbiddenOrigin(f"the origin {origin!r:.100} is not allowed", check="origin")
+
+    def _credential(self, request: web.Request) -> str | None:
+        """The bearer token as it came, or None if there is none. Raises BadMessage for one in the wrong place."""
+        if "access_token" in request.query:
+            raise self._malformed("the token is in the query string, where it gets logged", "token_in_query")
+        values = request.headers.getall("Authorization", ())
+        if len(values) > 1:
+            raise self._malformed("several Authorization headers", "authorization_single")
+        scheme, _, unverified_token = (values[0] if values else "").strip().partition(" ")
+        unverified_token = unverified_token.strip()
+        # Another scheme is no credential here, and neither is a bare "Bearer": the client must learn where to sign in.
+        if scheme.lower() != "bearer" or not unverified_token:
+            return None
+        if _B64TOKEN.fullmatch(unverified_token) is None:
+            raise self._malformed("the credential is not a b64token (RFC 6750 section 2.1)", "authorization_form")
+        return unverified_token
+
+    async def _verify(self, request: web.Request, unverified_token: str) -> VerifiedToken:
+        try:
+            token = await self._verifier.verify(unverified_token)
+        except InvalidToken as exc:
+            challenge = self._challenger.challenge(
+                scopes=self._rules.default, error=BadToken.code, description=BadToken.public
+            )
+            raise BadToken(exc.reason, check=f"token_{exc.check}", headers={"WWW-Authenticate": challenge}) from exc
+        request[LOG_FIELDS].update(client=token.claims.client_id, subject=token.claims.subject)
+        return token
+
+    async def _read(self, request: web.Request) -> bytes:
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await request.read()
+        except TimeoutError as exc:
+            raise BadMessage("the body did not arrive in time", check="body_time", status=408) from exc
+
+    def _operation(self, request: web.Request, body: bytes) -> Operation:
+        try:
+            operation = read_operation(body, {k.lower(): v for k, v in request.headers.items()})
+        except BadOperation as exc:
+            refusal = BadMessage(exc.reason, check=exc.check)
+            refusal.rpc_code, refusal.request_id = exc.rpc_code, exc.request_id
+            raise refusal from exc
+        fields = request[LOG_FIELDS]
+        fields["operation"] = operation.method[:60]
+        if operation.tools:
+            fields["tool"] = operation.tools[0][:60]
+        return operation
+
+    def _check_scopes(self, token: VerifiedToken | None, operation: Operation) -> None:
+        if self._rules.is_public(operation):
+            return
+        if token is None:
+            raise self._unauthenticated(operation)
+        required = self._rules.required(operation)
+        granted = token.claims.scopes
+        if self._rules.covers(granted, required):
+            return
+        # All scopes of the operation and all already granted: clients do not unite them by themselves.
+        challenge = self._challenger.challenge(
+            scopes=(*granted, *required), error=InsufficientScope.code, description=InsufficientScope.public
+        )
+        refusal = InsufficientScope(
+            f"needs {' '.join(required)}, has {' '.join(granted) or 'none'}",
+            check="scope",
+            headers={"WWW-Authenticate": challenge},
+        )
+        refusal.request_id = operation.request_id
+        raise refusal
+
+    def _unauthenticated(self, operation: Operation | None) -> Unauthenticated:
+        needed = () if operation is None else self._rules.required(operation)
+        challenge = self._challenger.challenge(scopes=(*self._rules.default, *needed))
+        refusal = Unauthenticated("no credential", check="credential", headers={"WWW-Authenticate": challenge})
+        refusal.request_id = None if operation is None else operation.request_id
+        return refusal
+
+    def _malformed(self, reason: str, check: str) -> BadMessage:
+        challenge = self._challenger.challenge(scopes=self._rules.default, error="invalid_request")
+        return BadMessage(reason, check=check, headers={"WWW-Authenticate": challenge})
+
+    def _asks_in_band(self, request: web.Request, operation: Operation) -> bool:
+        """Whether this client shows its sign-in only for a tool result (mixed access only)."""
+        if not self._mixed or operation.method != "tools/call" or operation.request_id is None:
+            return False
+        agent = request.headers.get("User-Agent", "").partition("/")[0]
+        return bool({"*", agent.lower(), (operation.client_name or "").lower()} & self._in_band_clients)

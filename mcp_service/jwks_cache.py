@@ -1,0 +1,255 @@
+"""The issuer's keys, kept fresh: the I/O shell around key_cache_state.py (DESIGN section 6).
+
+One task does all the fetching, so there is never more than one request under way. Against an issuer that honours
+`Prefer: wait` it long-polls and learns of a change within a round trip; against any other it refreshes by time.
+Verification itself never waits for the network: `held` only looks, `find` waits at most for one shared refresh.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from mcp_service.key_cache_state import (
+    TRUSTED,
+    CachePolicy,
+    CacheState,
+    Phase,
+    UnknownKid,
+    asked_for_unknown,
+    confirmed,
+    failed,
+    next_attempt_at,
+    on_unknown_kid,
+    phase_of,
+    trusted_until,
+)
+from mcp_service.key_set_document import BadKeySet, VerificationKey, parse_key_set
+from mcp_service.key_set_fetcher import FetchFailed
+from shared.access_token import InvalidToken
+from shared.errors import Fault
+from shared.http.health import Readiness
+
+if TYPE_CHECKING:
+    import structlog
+
+    from mcp_service.key_set_fetcher import Answer, KeySetFetcher
+    from mcp_service.metrics import KeyMetrics
+
+WAIT_SECONDS: Final = 25
+"""How long a long-poll may be held: shorter than the idle limit of common proxies."""
+
+LEAST_SPACING: Final = 0.2
+"""Between the starts of two long-polls, should an issuer claim to wait and then not do so."""
+
+UNKNOWN_KIDS: Final = 1024
+
+
+class JwksCache:
+    """A KeySource for the token verifier."""
+
+    def __init__(
+        self,
+        *,
+        fetcher: KeySetFetcher,
+        policy: CachePolicy,
+        algorithms: frozenset[str],
+        metrics: KeyMetrics,
+        log: structlog.typing.FilteringBoundLogger,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` is monotonic, in seconds."""
+        self._fetcher = fetcher
+        self._policy = policy
+        self._algorithms = algorithms
+        self._metrics = metrics
+        self._log = log
+        self._clock = clock
+        self._state = CacheState()
+        self._keys: dict[str, VerificationKey] = {}
+        self._trusted_until = float("-inf")
+        self._etag: str | None = None
+        self._issuer_waits = False
+        self._unknown: dict[str, float] = {}
+        self._wanted: asyncio.Future[None] | None = None
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    # -- looking
+
+    def held(self, kid: str) -> VerificationKey | None:
+        """The key if it is in the set and the set is trusted now."""
+        return self._keys.get(kid) if self._clock() < self._trusted_until else None
+
+    async def find(self, unverified_kid: str) -> VerificationKey:
+        """The key, perhaps after one refresh that all who ask share. Raises InvalidToken or Fault."""
+        now = self._clock()
+        decision = on_unknown_kid(self._state, self._policy, now, self._unknown.get(unverified_kid))
+        if decision is UnknownKid.REFRESH:
+            await self._refresh()
+            key = self.held(unverified_kid)
+            if key is not None:
+                self._metrics.unknown_kid("found")
+                return key
+            decision = UnknownKid.CANNOT_KNOW if self._state.failures else UnknownKid.REFUSE
+            if decision is UnknownKid.REFUSE:
+                self._remember_unknown(unverified_kid)
+        self._metrics.unknown_kid(decision.value)
+        if decision is UnknownKid.CANNOT_KNOW:
+            raise Fault(self._trouble(), check="keys_loaded", retry_after_seconds=self._retry_after())
+        raise InvalidToken("kid", f"kid {unverified_kid!r:.60} is not in the issuer's key set")
+
+    @property
+    def phase(self) -> Phase:
+        """The phase now."""
+        return phase_of(self._state, self._policy, self._clock())
+
+    @property
+    def age_seconds(self) -> float:
+        """Since the issuer last confirmed the set; infinite before it ever did."""
+        return float("inf") if self._state.confirmed_at is None else self._clock() - self._state.confirmed_at
+
+    async def readiness(self) -> Readiness:
+        """Ready while the keys are trusted; the note tells the operator when they are only trusted for a while."""
+        phase = self.phase
+        note = f"{phase}: {len(self._keys)} keys" if phase is Phase.FRESH else self._trouble()
+        return Readiness(phase in TRUSTED, note)
+
+    # -- fetching
+
+    async def start(self) -> None:
+        """Begin fetching in the background; returns at once, whether the issuer is there or not."""
+        self._task = asyncio.create_task(self._keep(), name="key set")
+
+    async def stop(self) -> None:
+        """End the background task and whoever waits for it."""
+        self._stopping = True
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._settle()
+
+    async def _refresh(self) -> None:
+        """Have the background task ask at once, and wait for the end of it; one request however many wait."""
+        if self._stopping:
+            return
+        if self._wanted is None:
+            self._wanted = asyncio.get_running_loop().create_future()
+            self._wake.set()
+        await asyncio.shield(self._wanted)
+
+    async def _keep(self) -> None:
+        while True:
+            if self._wanted is None:
+                await self._until_due()
+            wanted = self._wanted is not None
+            wait_seconds = WAIT_SECONDS if self._issuer_waits and not wanted and not self._state.failures else 0
+            started = self._clock()
+            attempt = asyncio.create_task(self._attempt(wait_seconds))
+            try:
+                # A long-poll gives way to somebody who needs an answer now.
+                await self._unless_woken(attempt, interruptible=not wanted and wait_seconds > 0)
+            finally:
+                if not attempt.done():
+                    attempt.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await attempt
+            if wanted:
+                self._state = asked_for_unknown(self._state, self._clock())
+                self._settle()
+            elif wait_seconds and not self._wake.is_set():
+                await asyncio.sleep(max(0.0, LEAST_SPACING - (self._clock() - started)))
+
+    async def _unless_woken(self, attempt: asyncio.Task[None], *, interruptible: bool) -> None:
+        if not interruptible:
+            await attempt
+            return
+        woken = asyncio.create_task(self._wake.wait())
+        try:
+            await asyncio.wait({attempt, woken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+
+    async def _until_due(self) -> None:
+        if self._issuer_waits and not self._state.failures:
+            return
+        delay = next_attempt_at(self._state) - self._clock()
+        if self._state.failures:
+            # Replicas that lost the same issuer must not come back in step.
+            delay *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), max(0.0, delay))
+
+    def _settle(self) -> None:
+        self._wake.clear()
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None and not wanted.done():
+            wanted.set_result(None)
+
+    async def _attempt(self, wait_seconds: int) -> None:
+        try:
+            answer = await self._fetcher.fetch(etag=self._etag, wait_seconds=wait_seconds)
+            outcome = self._accept(answer)
+        except FetchFailed as exc:
+            self._failed("unreachable", str(exc))
+        except BadKeySet as exc:
+            self._failed("bad_document", f"{exc.check}: {exc.reason}")
+        except Exception as exc:  # noqa: BLE001 - logged whole, and counted as a failure
+            # The task that keeps the keys must outlive every surprise, or nothing would ever recover.
+            self._log.exception("key_set_refresh_surprise")
+            self._failed("unreachable", f"unexpected {type(exc).__name__}")
+        else:
+            if self._state.failures:
+                self._log.info("key_set_back", failures=self._state.failures)
+            self._issuer_waits = answer.held_back or (self._issuer_waits and not wait_seconds)
+            self._state = confirmed(self._state, self._clock(), answer.max_age)
+            self._trusted_until = trusted_until(self._state, self._policy)
+            self._metrics.refresh(outcome)
+
+    def _accept(self, answer: Answer) -> str:
+        """Replace the set by a good document. Raises BadKeySet, and then nothing has changed.
+
+        Not even the ETag: an issuer that waits for proof that we hold the new set must not be told that we do.
+        """
+        if answer.body is None:
+            return "unchanged"
+        fresh = parse_key_set(answer.body, algorithms=self._algorithms)
+        # The same key keeps its identity, which is what remembered tokens hang on: a key that is gone,
+        # or that came back as another, takes its tokens with it at this very moment.
+        kept = {
+            kid: old if (old := self._keys.get(kid)) is not None and old.same_as(key) else key
+            for kid, key in fresh.items()
+        }
+        changed = kept.keys() != self._keys.keys() or any(kept[kid] is not self._keys[kid] for kid in kept)
+        if changed:
+            self._log.info("key_set_changed", kids=sorted(kept), gone=sorted(self._keys.keys() - kept.keys()))
+        self._keys = kept
+        self._etag = answer.etag
+        return "changed" if changed else "unchanged"
+
+    def _failed(self, outcome: str, reason: str) -> None:
+        self._state = failed(self._state, self._clock())
+        self._metrics.refresh(outcome)
+        self._log.warning(
+            "key_set_refresh_failed", outcome=outcome, reason=reason, failures=self._state.failures, phase=self.phase
+        )
+
+    def _remember_unknown(self, unverified_kid: str) -> None:
+        while len(self._unknown) >= UNKNOWN_KIDS:
+            del self._unknown[next(iter(self._unknown))]
+        self._unknown[unverified_kid] = self._clock()
+
+    def _trouble(self) -> str:
+        phase = self.phase
+        if phase is Phase.EMPTY:
+            return f"{phase}: no keys yet, {self._state.failures} failed attempts"
+        return f"{phase}: confirmed {self.age_seconds:.0f} s ago, {self._state.failures} failed attempts"
+
+    def _retry_after(self) -> int:
+        return 2 if self.phase not in TRUSTED else max(1, min(10, round(self._policy.cooldown)))

@@ -1,0 +1,121 @@
+"""One request for the issuer's key set: bounded in time and size, no redirects, nothing decompressed.
+
+Owns: the HTTP of it, long-polling included (RFC 7240 `Prefer: wait`). Does not own: when to ask, or what to believe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from mcp_service.key_set_location import KeySetLocation
+
+MAX_DOCUMENT_BYTES: Final = 256 * 1024
+CONNECT_SECONDS: Final = 3.0
+ANSWER_SECONDS: Final = 5.0
+
+_JSON_TYPES: Final = frozenset({"application/json", "application/jwk-set+json"})
+
+
+class FetchFailed(Exception):  # noqa: N818 - reads as a sentence where it is raised
+    """No usable answer. The text is for the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the issuer said. `body` is None when our copy is still right (304)."""
+
+    body: bytes | None
+    etag: str | None
+    max_age: float | None
+    held_back: bool
+    """Whether the issuer honoured the wish to wait: asking again at once is then what it wants."""
+
+
+class KeySetFetcher:
+    """Asks one issuer for its keys."""
+
+    def __init__(self, location: KeySetLocation, *, replica: str) -> None:
+        """`replica` is the name under which the issuer sees this process in its proof of propagation."""
+        self._location = location
+        self._replica = replica
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def fetch(self, *, etag: str | None, wait_seconds: int) -> Answer:
+        """Ask once. With `wait_seconds` the issuer may hold the answer until the set changes. Raises FetchFailed."""
+        headers = {
+            "Accept": "application/jwk-set+json, application/json",
+            "Accept-Encoding": "identity",
+            "Sallyport-Replica": self._replica,
+        }
+        if etag is not None:
+            headers["If-None-Match"] = etag
+        if wait_seconds:
+            headers["Prefer"] = f"wait={wait_seconds}"
+        try:
+            session = self._open()
+            url = await self._location.find(session)
+            async with asyncio.timeout(wait_seconds + ANSWER_SECONDS):
+                response = await session.get(url, headers=headers, allow_redirects=False)
+            async with response:
+                return await _read(response, etag)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
+            raise FetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # No cookies, no proxies from the environment, nothing decompressed, no connection kept for ever.
+            self._session = aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._session
+
+
+async def _read(response: aiohttp.ClientResponse, etag: str | None) -> Answer:
+    held_back = "wait" in response.headers.get("Preference-Applied", "").lower()
+    max_age = _max_age(response.headers.get("Cache-Control", ""))
+    if response.status == 304 and etag is not None:
+        return Answer(None, etag, max_age, held_back)
+    if response.status != 200:
+        raise FetchFailed(f"status {response.status}")
+    if response.content_type not in _JSON_TYPES:
+        raise FetchFailed(f"content type {response.content_type!r:.60}")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise FetchFailed("a compressed answer, which was not asked for")
+    # A drip of single bytes must not hold a slot for ever: the whole body has its own time.
+    async with asyncio.timeout(ANSWER_SECONDS):
+        return Answer(await read_bounded(response, MAX_DOCUMENT_BYTES), _etag(response), max_age, held_back)
+
+
+async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The body, if it is no longer than `limit` bytes. Raises FetchFailed."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise FetchFailed(f"longer than {limit} bytes")
+    return bytes(body)
+
+
+def _etag(response: aiohttp.ClientResponse) -> str | None:
+    etag = response.headers.get("ETag")
+    return etag if etag is not None and len(etag) <= 256 else None
+
+
+def _max_age(cache_control: str) -> float | None:
+    found = re.search(r"(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])", cache_control.lower())
+    return float(found[1]) if found else None

@@ -1,0 +1,62 @@
+"""Where notes are kept: the interface, and the one in memory."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+MAX_NOTES_PER_PERSON: Final = 200
+
+
+class TooManyNotes(Exception):  # noqa: N818 - reads as a sentence where it is raised
+    """The person has as many notes as one may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One note of one person."""
+
+    note_id: str
+    text: str
+
+
+class NoteStore(Protocol):
+    """Notes by the subject of the token: nobody sees another's."""
+
+    async def list(self, subject: str) -> list[Note]:
+        """The person's notes, oldest first."""
+
+    async def add(self, subject: str, text: str) -> Note:
+        """Keep a note. Raises TooManyNotes."""
+
+    async def delete(self, subject: str, note_id: str) -> bool:
+        """Whether there was such a note of this person, which is then gone."""
+
+
+def new_note_id() -> str:
+    """The time in milliseconds, so that ids sort by age, and a little chance."""
+    return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(2)}"
+
+
+class NotesInMemory:
+    """Lost at a restart and not shared between replicas: for trying things out."""
+
+    def __init__(self) -> None:
+        self._notes: defaultdict[str, dict[str, str]] = defaultdict(dict)
+
+    async def list(self, subject: str) -> list[Note]:
+        return [Note(note_id, text) for note_id, text in self._notes[subject].items()]
+
+    async def add(self, subject: str, text: str) -> Note:
+        mine = self._notes[subject]
+        if len(mine) >= MAX_NOTES_PER_PERSON:
+            raise TooManyNotes
+        note = Note(new_note_id(), text)
+        mine[note.note_id] = note.text
+        return note
+
+    async def delete(self, subject: str, note_id: str) -> bool:
+        return self._notes[subject].pop(note_id, None) is not None

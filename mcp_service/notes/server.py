@@ -1,0 +1,84 @@
+"""The example tools. They read the verified principal from the request and look at nothing else of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, TypedDict
+
+from mcp.server import MCPServer
+from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import Field
+
+from mcp_service.notes.note_store import MAX_NOTES_PER_PERSON, TooManyNotes
+
+if TYPE_CHECKING:
+    from mcp.server.auth.provider import AccessToken
+
+    from mcp_service.notes.note_store import NoteStore
+
+NoteText = Annotated[str, Field(min_length=1, max_length=4000, description="What to remember.")]
+NoteId = Annotated[str, Field(min_length=1, max_length=64, description="As list_notes shows it.")]
+
+
+class WhoAmI(TypedDict):
+    """Who calls, as the token says."""
+
+    subject: str
+    client_id: str
+    scopes: list[str]
+
+
+class NoteOut(TypedDict):
+    """One note."""
+
+    note_id: str
+    text: str
+
+
+def build_notes_server(store: NoteStore) -> MCPServer:
+    """The example server over a store of notes."""
+    server = MCPServer("Sallyport notes", instructions="Keeps short notes for the person who signed in.")
+
+    @server.tool()
+    async def whoami() -> WhoAmI:
+        """Say who is signed in, through which client, with which permissions."""
+        caller = _caller()
+        return {"subject": _subject(caller), "client_id": caller.client_id, "scopes": caller.scopes}
+
+    @server.tool()
+    async def list_notes() -> list[NoteOut]:
+        """List your notes, oldest first."""
+        notes = await store.list(_subject(_caller()))
+        return [{"note_id": n.note_id, "text": n.text} for n in notes]
+
+    @server.tool()
+    async def add_note(text: NoteText) -> NoteOut:
+        """Keep a note."""
+        try:
+            note = await store.add(_subject(_caller()), text)
+        except TooManyNotes as exc:
+            raise ToolError(f"You have {MAX_NOTES_PER_PERSON} notes already; delete some first.") from exc
+        return {"note_id": note.note_id, "text": note.text}
+
+    @server.tool()
+    async def delete_note(note_id: NoteId) -> str:
+        """Delete one of your notes."""
+        if not await store.delete(_subject(_caller()), note_id):
+            raise ToolError("You have no note with this id.")
+        return "Deleted."
+
+    return server
+
+
+def _caller() -> AccessToken:
+    caller = get_access_token()
+    if caller is None:
+        # Only a scope map that makes these tools public could lead here: they would have nobody to serve.
+        raise ToolError("Sign in to use this tool.")
+    return caller
+
+
+def _subject(caller: AccessToken) -> str:
+    if caller.subject is None:
+        raise ToolError("The token names no person.")
+    return caller.subject

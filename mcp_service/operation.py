@@ -1,0 +1,132 @@
+"""What a request asks for, read from its body, with the headers held against it.
+
+Pure. A permission is never decided by a header alone (MCP 2026-07-28): headers route, the body is what runs.
+The guard reads the body with the strict parser, so that it and the SDK cannot see two different requests in one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mcp.shared.inbound import NAME_BEARING_METHODS, decode_header_value
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+
+from mcp_service.strict_json import BadJson, parse_json
+
+HEADER_MISMATCH: Final = -32020
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+
+RequestId = str | int | None
+
+
+class BadOperation(Exception):  # noqa: N818 - reads as a sentence where it is raised
+    """The request is malformed: 400. `rpc_code` is the JSON-RPC error code; the text is for the log."""
+
+    def __init__(
+        self, check: str, reason: str, *, rpc_code: int = INVALID_REQUEST, request_id: RequestId = None
+    ) -> None:
+        super().__init__(reason)
+        self.check = check
+        self.reason = reason
+        self.rpc_code = rpc_code
+        self.request_id = request_id
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method, and the names of what it touches."""
+
+    method: str
+    tools: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    is_notification: bool = False
+    request_id: RequestId = None
+    client_name: str | None = None
+
+
+def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
+    """Read one JSON-RPC message. `headers` has lower-case names. Raises BadOperation."""
+    try:
+        message = parse_json(body)
+    except BadJson as exc:
+        raise BadOperation("body_json", str(exc), rpc_code=PARSE_ERROR) from exc
+    if not isinstance(message, dict):
+        # Batches left the protocol with 2025-06-18; each element would have needed its own decision.
+        raise BadOperation("body_single", "the body is not one JSON-RPC message")
+    request_id = message.get("id")
+    if isinstance(request_id, bool) or not isinstance(request_id, str | int | None):
+        raise BadOperation("body_id", "the request id is neither text nor a number")
+    if "method" not in message and ("result" in message or "error" in message):
+        return Operation("response", is_notification=True)
+    method = message.get("method")
+    params = message.get("params", {})
+    if not isinstance(method, str) or not isinstance(params, dict | None):
+        raise BadOperation("body_shape", "method or params have the wrong type", request_id=request_id)
+    params = params or {}
+    if headers.get("mcp-protocol-version") not in {None, *HANDSHAKE_PROTOCOL_VERSIONS}:
+        _check_headers(method, params, headers, request_id)
+    tools, prompts, resources = _names(method, params)
+    return Operation(
+        method,
+        tools=tools,
+        prompts=prompts,
+        resources=resources,
+        # Only what calls itself a notification: anything else without an id is judged as the request it may be.
+        is_notification="id" not in message and method.startswith("notifications/"),
+        request_id=request_id,
+        client_name=_client_name(method, params),
+    )
+
+
+def _check_headers(method: str, params: Mapping[str, Any], headers: Mapping[str, str], request_id: RequestId) -> None:
+    """Mcp-Method and Mcp-Name must equal the body (2026-07-28); the SDK says the same, later and to itself."""
+    routed = headers.get("mcp-method")
+    if routed is not None and routed != method:
+        raise BadOperation(
+            "header_method", "Mcp-Method is not the method of the body", rpc_code=HEADER_MISMATCH, request_id=request_id
+        )
+    key = NAME_BEARING_METHODS.get(method)
+    name = headers.get("mcp-name")
+    if key is not None and name is not None and decode_header_value(name) != params.get(key):
+        raise BadOperation(
+            "header_name", "Mcp-Name is not the name in the body", rpc_code=HEADER_MISMATCH, request_id=request_id
+        )
+
+
+def _names(method: str, params: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    name, uri, ref = params.get("name"), params.get("uri"), params.get("ref")
+    match method:
+        case "tools/call" if isinstance(name, str):
+            return (name,), (), ()
+        case "prompts/get" if isinstance(name, str):
+            return (), (name,), ()
+        case "resources/read" | "resources/subscribe" | "resources/unsubscribe" if isinstance(uri, str):
+            return (), (), (uri,)
+        case "completion/complete" if isinstance(ref, dict):
+            prompts = (ref["name"],) if isinstance(ref.get("name"), str) else ()
+            resources = (ref["uri"],) if isinstance(ref.get("uri"), str) else ()
+            return (), prompts, resources
+        case "subscriptions/listen":
+            return (), (), _listened(params)
+        case _:
+            return (), (), ()
+
+
+def _listened(params: Mapping[str, Any]) -> tuple[str, ...]:
+    wanted = params.get("notifications")
+    uris = wanted.get("resourceSubscriptions") if isinstance(wanted, dict) else None
+    return tuple(u for u in uris if isinstance(u, str)) if isinstance(uris, list) else ()
+
+
+def _client_name(method: str, params: Mapping[str, Any]) -> str | None:
+    """What the client calls itself: a hint for the form of an answer, never for a permission."""
+    meta = params.get("_meta")
+    info = params.get("clientInfo") if method == "initialize" else None
+    if isinstance(meta, dict):
+        info = meta.get("io.modelcontextprotocol/clientInfo", info)
+    name = info.get("name") if isinstance(info, dict) else None
+    return name if isinstance(name, str) else None

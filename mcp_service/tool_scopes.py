@@ -1,0 +1,162 @@
+"""Which operation needs which scopes: one declarative map, read by the guard, the metadata and the tool list.
+
+Pure. Closed by default: what the map does not name needs the default scopes, and only what it calls public is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from mcp_service.operation import Operation
+from shared.scopes import ScopeHierarchy, is_scope_token
+
+PUBLIC: Final = "public"
+
+PLUMBING: Final = frozenset({"initialize", "ping", "server/discover", "logging/setLevel"})
+"""Methods that reveal and do nothing by themselves: a valid token is enough, whatever its scopes."""
+
+PUBLIC_PLUMBING: Final = PLUMBING | {"tools/list", "resources/list", "resources/templates/list", "prompts/list"}
+"""What anybody may ask where access is mixed, so that a client can show what there is before it signs in."""
+
+
+class ScopeDescription(BaseModel):
+    """One scope in words, for the consent page."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = Field(min_length=1, max_length=200)
+    implies: tuple[str, ...] = ()
+
+
+def _spelled_out(value: Any) -> Any:
+    """A bare text is the description of a scope that implies no other."""
+    return {"description": value} if isinstance(value, str) else value
+
+
+def _as_list(value: Any) -> Any:
+    """One scope may stand without brackets; `public` stands alone."""
+    return [value] if isinstance(value, str) and value != PUBLIC else value
+
+
+Needed = Annotated[tuple[str, ...] | Literal["public"], BeforeValidator(_as_list)]
+
+
+class ScopeMap(BaseModel):
+    """What a server declares. A plain dict of the same shape will do: `ScopeMap.model_validate(the_dict)`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scopes: dict[str, Annotated[ScopeDescription, BeforeValidator(_spelled_out)]] = Field(
+        default_factory=dict, description="Every scope of this server, in words."
+    )
+    default: tuple[str, ...] = Field((), description="What an operation needs that is named nowhere else.")
+    tools: dict[str, Needed] = Field(default_factory=dict, description="By tool name.")
+    resources: dict[str, Needed] = Field(default_factory=dict, description="By URI; a final * matches any rest.")
+    prompts: dict[str, Needed] = Field(default_factory=dict, description="By prompt name.")
+
+    @field_validator("default", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return _as_list(value)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ScopeMap:
+        for scope, described in self.scopes.items():
+            if not is_scope_token(scope):
+                raise ValueError(f"{scope!r} is not a scope: RFC 6749 allows visible ASCII without quotes")
+            self._known(described.implies, f"scope {scope!r}")
+        self._known(self.default, "default")
+        for kind in ("tools", "resources", "prompts"):
+            for name, needed in getattr(self, kind).items():
+                if needed != PUBLIC:
+                    self._known(needed, f"{kind} {name!r}")
+        return self
+
+    def _known(self, scopes: Iterable[str], where: str) -> None:
+        for scope in scopes:
+            if scope not in self.scopes:
+                raise ValueError(f"{where} names {scope!r}, which is not among the scopes")
+
+    @property
+    def has_public(self) -> bool:
+        """Whether anything is declared public."""
+        return any(PUBLIC in kind.values() for kind in (self.tools, self.resources, self.prompts))
+
+
+class ScopeRules:
+    """The map made ready for asking."""
+
+    def __init__(self, declared: ScopeMap, *, mixed_access: bool = False) -> None:
+        """Without `mixed_access` nothing is public, whatever the map says: the setting decides."""
+        self.declared = declared
+        self.default = declared.default
+        self._mixed = mixed_access
+        self._hierarchy = ScopeHierarchy({name: d.implies for name, d in declared.scopes.items()})
+        self._exact = {k: v for k, v in declared.resources.items() if not k.endswith("*")}
+        # The longest pattern is the most specific one.
+        self._patterns = sorted(
+            ((k[:-1], v) for k, v in declared.resources.items() if k.endswith("*")), key=lambda p: -len(p[0])
+        )
+
+    def is_public(self, operation: Operation) -> bool:
+        """Whether a caller without a token may do this."""
+        if not self._mixed:
+            return False
+        if operation.method in PUBLIC_PLUMBING or operation.is_notification:
+            return True
+        needed = list(self._needed(operation))
+        return bool(needed) and all(n == PUBLIC for n in needed)
+
+    def required(self, operation: Operation) -> tuple[str, ...]:
+        """All scopes that the operation needs, in the order declared."""
+        if operation.method in PLUMBING or operation.is_notification:
+            return ()
+        found = list(self._needed(operation)) or [self.default]
+        scopes = {scope for needed in found if needed != PUBLIC for scope in needed}
+        return tuple(s for s in self.declared.scopes if s in scopes)
+
+    def tool(self, name: str) -> tuple[str, ...]:
+        """The scopes that calling this tool needs."""
+        return self.required(Operation("tools/call", tools=(name,)))
+
+    def effective(self, granted: Iterable[str]) -> frozenset[str]:
+        """The granted scopes and all that they imply."""
+        return self._hierarchy.effective(granted)
+
+    def covers(self, granted: Iterable[str], required: Iterable[str]) -> bool:
+        """Whether the granted scopes stand for all required ones (MCP: hierarchies MUST be honoured)."""
+        return self._hierarchy.covers(granted, required)
+
+    def _needed(self, operation: Operation) -> Iterator[tuple[str, ...] | str]:
+        for name in operation.tools:
+            yield self.declared.tools.get(name, self.default)
+        for name in operation.prompts:
+            yield self.declared.prompts.get(name, self.default)
+        for uri in operation.resources:
+            yield self._resource(uri)
+
+    def _resource(self, uri: str) -> tuple[str, ...] | str:
+        if uri in self._exact:
+            return self._exact[uri]
+        if _has_two_readings(uri):
+            # What is behind such a URI depends on who resolves it: it needs every scope that there is.
+            return tuple(self.declared.scopes) or self.default
+        return next((needed for prefix, needed in self._patterns if uri.startswith(prefix)), self.default)
+
+
+def _has_two_readings(uri: str) -> bool:
+    return ".." in uri or "%" in uri or "\\" in uri or not uri.isprintable()
+
+
+TOKEN_ONLY: Final = ScopeMap(
+    scopes={"mcp:tools": ScopeDescription(description="Use the tools of this server")}, default=("mcp:tools",)
+)
+"""For a server that declares nothing: one scope for everything."""
+
+
+def read_scope_map(value: Mapping[str, Any] | ScopeMap) -> ScopeMap:
+    """A declared map from an object or a dict. Raises ValueError (pydantic's) saying what is wrong."""
+    return value if isinstance(value, ScopeMap) else ScopeMap.model_validate(value)
