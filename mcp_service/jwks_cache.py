@@ -46,6 +46,9 @@ WAIT_SECONDS: Final = 25
 LEAST_SPACING: Final = 0.2
 """Between the starts of two long-polls, should an issuer claim to wait and then not do so."""
 
+START_SECONDS: Final = 2.0
+"""How long a start waits for the first answer, so that the first caller need not be sent away."""
+
 UNKNOWN_KIDS: Final = 1024
 
 
@@ -78,6 +81,7 @@ class JwksCache:
         self._wanted: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._attempted = asyncio.Event()
         self._stopping = False
 
     # -- looking
@@ -123,8 +127,10 @@ class JwksCache:
     # -- fetching
 
     async def start(self) -> None:
-        """Begin fetching in the background; returns at once, whether the issuer is there or not."""
+        """Begin fetching in the background; returns after the first attempt, good or bad, or soon without it."""
         self._task = asyncio.create_task(self._keep(), name="key set")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._attempted.wait(), START_SECONDS)
 
     async def stop(self) -> None:
         """End the background task and whoever waits for it."""
@@ -193,6 +199,10 @@ class JwksCache:
             wanted.set_result(None)
 
     async def _attempt(self, wait_seconds: int) -> None:
+        await self._ask(wait_seconds)
+        self._attempted.set()
+
+    async def _ask(self, wait_seconds: int) -> None:
         try:
             answer = await self._fetcher.fetch(etag=self._etag, wait_seconds=wait_seconds)
             outcome = self._accept(answer)

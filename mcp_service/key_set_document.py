@@ -32,7 +32,7 @@ _ALGORITHMS: Final[Mapping[tuple[object, object], str]] = {
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
-class BadKeySet(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class BadKeySet(Exception):
     """The document is refused. `check` names the rule; the text is for the log."""
 
     def __init__(self, check: str, reason: str) -> None:

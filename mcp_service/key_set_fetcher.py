@@ -22,7 +22,7 @@ ANSWER_SECONDS: Final = 5.0
 _JSON_TYPES: Final = frozenset({"application/json", "application/jwk-set+json"})
 
 
-class FetchFailed(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class FetchFailed(Exception):
     """No usable answer. The text is for the log."""
 
 

@@ -22,7 +22,7 @@ INVALID_REQUEST: Final = -32600
 RequestId = str | int | None
 
 
-class BadOperation(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class BadOperation(Exception):
     """The request is malformed: 400. `rpc_code` is the JSON-RPC error code; the text is for the log."""
 
     def __init__(

@@ -10,7 +10,7 @@ import json
 from typing import Any, NoReturn
 
 
-class BadJson(ValueError):  # noqa: N818 - reads as a sentence where it is raised
+class BadJson(ValueError):
     """The text is not one strict JSON object."""
 
 

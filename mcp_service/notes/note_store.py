@@ -11,11 +11,11 @@ from typing import Final, Protocol
 MAX_NOTES_PER_PERSON: Final = 200
 
 
-class TooManyNotes(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class TooManyNotes(Exception):
     """The person has as many notes as one may have."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Note:
     """One note of one person."""
 

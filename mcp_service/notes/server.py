@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 from mcp.server import MCPServer
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from mcp_service.notes.note_store import MAX_NOTES_PER_PERSON, TooManyNotes
+from mcp_service.notes.note_store import MAX_NOTES_PER_PERSON, Note, TooManyNotes
 
 if TYPE_CHECKING:
     from mcp.server.auth.provider import AccessToken
@@ -20,19 +21,13 @@ NoteText = Annotated[str, Field(min_length=1, max_length=4000, description="What
 NoteId = Annotated[str, Field(min_length=1, max_length=64, description="As list_notes shows it.")]
 
 
-class WhoAmI(TypedDict):
+@dataclass(frozen=True)
+class WhoAmI:
     """Who calls, as the token says."""
 
     subject: str
     client_id: str
     scopes: list[str]
-
-
-class NoteOut(TypedDict):
-    """One note."""
-
-    note_id: str
-    text: str
 
 
 def build_notes_server(store: NoteStore) -> MCPServer:
@@ -43,22 +38,20 @@ def build_notes_server(store: NoteStore) -> MCPServer:
     async def whoami() -> WhoAmI:
         """Say who is signed in, through which client, with which permissions."""
         caller = _caller()
-        return {"subject": _subject(caller), "client_id": caller.client_id, "scopes": caller.scopes}
+        return WhoAmI(_subject(caller), caller.client_id, caller.scopes)
 
     @server.tool()
-    async def list_notes() -> list[NoteOut]:
+    async def list_notes() -> list[Note]:
         """List your notes, oldest first."""
-        notes = await store.list(_subject(_caller()))
-        return [{"note_id": n.note_id, "text": n.text} for n in notes]
+        return await store.list(_subject(_caller()))
 
     @server.tool()
-    async def add_note(text: NoteText) -> NoteOut:
+    async def add_note(text: NoteText) -> Note:
         """Keep a note."""
         try:
-            note = await store.add(_subject(_caller()), text)
+            return await store.add(_subject(_caller()), text)
         except TooManyNotes as exc:
             raise ToolError(f"You have {MAX_NOTES_PER_PERSON} notes already; delete some first.") from exc
-        return {"note_id": note.note_id, "text": note.text}
 
     @server.tool()
     async def delete_note(note_id: NoteId) -> str:

@@ -1,0 +1,130 @@
+"""An issuer that does what a test wants: keys that come and go, tokens of every kind, answers that are wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from aiohttp import web
+from joserfc import jwt
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
+
+
+def new_key(kid: str = "key-1", algorithm: str = "RS256") -> Key:
+    """A private key that signs with the algorithm."""
+    parameters = {"kid": kid, "use": "sig", "alg": algorithm}
+    match algorithm:
+        case "RS256":
+            return RSAKey.generate_key(2048, parameters)
+        case "ES256":
+            return ECKey.generate_key("P-256", parameters)
+        case _:
+            return OKPKey.generate_key("Ed25519", parameters)
+
+
+def key_set(*keys: Key) -> bytes:
+    """The public key set document."""
+    return json.dumps({"keys": [key.as_dict(private=False) for key in keys]}).encode()
+
+
+class Minter:
+    """Mints access tokens, good ones and others."""
+
+    def __init__(self, *, issuer: str, resource: str, key: Key) -> None:
+        self.issuer = issuer
+        self.resource = resource
+        self.key = key
+
+    def claims(self, **changes: Any) -> dict[str, Any]:
+        """The claims of a good token; a change to None takes the claim away."""
+        now = int(time.time())
+        claims = {
+            "iss": self.issuer,
+            "sub": "user-1",
+            "aud": self.resource,
+            "client_id": "client-1",
+            "scope": "notes:read",
+            "iat": now,
+            "exp": now + 600,
+            "jti": "token-1",
+        } | changes
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def mint(self, *, header: dict[str, Any] | None = None, key: Key | None = None, **changes: Any) -> str:
+        """A signed token; `header` overrides members of its header (None takes one away), the rest are claims."""
+        signing = key or self.key
+        whole = {"typ": "at+jwt", "alg": signing.alg, "kid": signing.kid} | (header or {})
+        return jwt.encode(
+            {name: value for name, value in whole.items() if value is not None},
+            self.claims(**changes),
+            signing,
+            registry=JWSRegistry(algorithms=[whole["alg"]], strict_check_header=False),
+            default_type=None,
+        )
+
+
+class LocalIssuer:
+    """Serves a key set on the loopback address; every part of the answer can be changed while it runs."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.status = 200
+        self.content_type = "application/json"
+        self.headers: dict[str, str] = {}
+        self.holds_back = False
+        """Whether `Prefer: wait` is honoured."""
+        self.requests: list[web.Request] = []
+        self.asked = asyncio.Condition()
+        self._changed = asyncio.Condition()
+        self._version = 0
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def publish(self, *keys: Key, body: bytes | None = None) -> None:
+        """Serve another document; whoever long-polls gets it at once."""
+        async with self._changed:
+            self.body = key_set(*keys) if body is None else body
+            self._version += 1
+            self._changed.notify_all()
+
+    async def start(self, port: int = 0) -> None:
+        app = web.Application()
+        app.router.add_get("/.well-known/jwks.json", self._answer)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def until_asked(self, times: int) -> None:
+        """Wait until that many requests have come."""
+        async with self.asked:
+            await self.asked.wait_for(lambda: len(self.requests) >= times)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        async with self.asked:
+            self.requests.append(request)
+            self.asked.notify_all()
+        headers = dict(self.headers)
+        waited = self.holds_back and request.headers.get("Prefer", "").startswith("wait=")
+        if waited and request.headers.get("If-None-Match") == self._etag:
+            async with self._changed:
+                await self._changed.wait()
+        if waited:
+            headers["Preference-Applied"] = request.headers["Prefer"]
+        headers["ETag"] = self._etag
+        if self.status == 200 and request.headers.get("If-None-Match") == self._etag:
+            return web.Response(status=304, headers=headers)
+        return web.Response(status=self.status, body=self.body, headers={**headers, "Content-Type": self.content_type})
+
+    @property
+    def _etag(self) -> str:
+        return f'"{self._version}"'
