@@ -1,0 +1,14 @@
+-- Takes one request from a rate limit. Invariant: of concurrent requests on one key, exactly as many pass as the
+-- rate allows. The arithmetic is that of auth_service/limits/gcra.py `decide`; a test holds the two together.
+-- KEYS: arrival (string, milliseconds). ARGV: now, interval, burst; all in milliseconds.
+-- Answers {1 or 0, arrival time to go on from, as text}: numbers beyond 2^31 stay text on the way.
+local now = tonumber(ARGV[1])
+local interval = tonumber(ARGV[2])
+local burst = tonumber(ARGV[3])
+local base = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+local following = base + interval
+if following - now > burst then
+  return {0, string.format('%.0f', base)}
+end
+redis.call('SET', KEYS[1], string.format('%.0f', following), 'PX', string.format('%.0f', following - now + 1000))
+return {1, string.format('%.0f', following)}
