@@ -50,6 +50,9 @@ format: $(VENV)/.dev-installed ## Format the code
 bench: $(VENV)/.dev-installed ## Measure, and print one table of ratios
 	@$(PY) -m tests.benchmarks $(ARGS)
 
+settings: $(VENV)/.dev-installed ## Write .env.example anew from the settings of both services
+	@$(PY) -m devstack.settings_reference
+
 requirements: $(VENV)/.dev-installed ## Pin the dependencies of pyproject.toml anew: make requirements ARGS=--upgrade
 	@$(PY) -m pip install --quiet uv
 	@$(PY) -m devstack.pin_requirements $(ARGS)
@@ -93,4 +96,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth doctor test test-long test-clients fuzz lint format bench requirements up scale down rotate-keys
+.PHONY: help run auth doctor test test-long test-clients fuzz lint format bench settings requirements up scale down rotate-keys

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from devstack.private_file import new_password, write
-from devstack.service_process import ServiceError, with_repository
+from devstack.service_command import service_command
+from devstack.service_process import ServiceError
+
+_ANY_PASSWORD = ("--password-stdin", "--allow-weak-password")
+"""This user exists on one machine's loopback addresses only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,34 +30,18 @@ async def ensure_demo_user(data_dir: Path, username: str, password: str, environ
     file = data_dir / f"password-of-{''.join(c if c.isalnum() else '_' for c in username)}"
     kept = file.read_text(encoding="utf-8").strip() if file.exists() else ""
     wanted = password or kept or new_password()
-    added, said = await auth_command(environment, "users", "add", username, "--password-stdin", stdin=wanted)
-    if not added:
-        exists, listed = await auth_command(environment, "users", "list")
-        if not exists or username not in listed:
-            raise ServiceError(f"the demo user could not be made:\n{said}")
+    added = await service_command("auth_service", environment, "users", "add", username, *_ANY_PASSWORD, stdin=wanted)
+    if not added.succeeded:
+        users = await service_command("auth_service", environment, "users", "list", "--json")
+        if not users.succeeded or f'"{username.casefold()}"' not in users.output.casefold():
+            raise ServiceError(f"the demo user could not be made:\n{added.said}")
         if not password:
             return DemoUser(username, kept)
         if password != kept:
-            changed, said = await auth_command(
-                environment, "users", "set-password", username, "--password-stdin", stdin=password
+            changed = await service_command(
+                "auth_service", environment, "users", "set-password", username, *_ANY_PASSWORD, stdin=password
             )
-            if not changed:
-                raise ServiceError(f"the demo user's password could not be set:\n{said}")
+            if not changed.succeeded:
+                raise ServiceError(f"the demo user's password could not be set:\n{changed.said}")
     write(file, wanted)
     return DemoUser(username, wanted)
-
-
-async def auth_command(environment: Mapping[str, str], *arguments: str, stdin: str = "") -> tuple[bool, str]:
-    """Run `python -m auth_service …`. Returns whether it succeeded, and what it said."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "auth_service",
-        *arguments,
-        env=with_repository(environment),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate(f"{stdin}\n".encode() if stdin else b"")
-    return process.returncode == 0, output.decode(errors="replace").strip()

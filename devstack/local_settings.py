@@ -11,20 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-NOTES_SCOPES: dict[str, dict[str, Any]] = {
-    "notes:read": {"description": "Read your notes"},
-    "notes:write": {"description": "Add and delete notes for you", "implies": ["notes:read"]},
-}
-"""The scopes of the example tools, in words. compose.yaml declares the same; a test compares them."""
+from mcp_service.notes.scopes import NOTES_SCOPES
 
 
 def notes_resource(identifier: str) -> dict[str, Any]:
-    """The declaration of the notes example for AUTH_RESOURCES. A client that names no scope may read only."""
+    """The declaration of the notes example for AUTH_RESOURCES."""
     return {
         "identifier": identifier,
         "name": "Notes",
-        "scopes": NOTES_SCOPES,
-        "default_scopes": ["notes:read"],
+        "scopes": {name: scope.model_dump(mode="json") for name, scope in NOTES_SCOPES.scopes.items()},
+        "default_scopes": list(NOTES_SCOPES.default),
     }
 
 
@@ -40,11 +36,14 @@ class LocalSettings:
     key_encryption_key_file: Path
     log_format: str = "console"
 
-    def for_auth(self, port: int, own: Mapping[str, str]) -> dict[str, str]:
-        """auth_service's environment. `own` is the person's; from it come PATH and the like, and what overrides."""
+    def for_auth(self, port: int, own: Mapping[str, str], *, resources: str = "") -> dict[str, str]:
+        """auth_service's environment. `own` is the person's; from it come PATH and the like, and what overrides.
+
+        `resources` is the JSON of AUTH_RESOURCES; the notes example's when empty.
+        """
         defaults = {
             "AUTH_ISSUER": self.issuer,
-            "AUTH_RESOURCES": json.dumps([notes_resource(self.resource)]),
+            "AUTH_RESOURCES": resources or json.dumps([notes_resource(self.resource)]),
             "AUTH_REDIS_URL": self.auth_store_url,
             "AUTH_HOST": ",".join(self.hosts),
             "AUTH_LOG_FORMAT": self.log_format,

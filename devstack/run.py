@@ -23,6 +23,7 @@ from devstack.embedded_store import EmbeddedStore, EmbeddedStoreError
 from devstack.local_settings import LocalSettings
 from devstack.loopback import is_free, loopback_addresses
 from devstack.private_file import new_key_encryption_key, read_or_make, write
+from devstack.service_command import service_command
 from devstack.service_process import ServiceError, ServiceProcess, die_with_parent
 
 ENVIRONMENT_FILE = "auth-environment.json"
@@ -64,13 +65,14 @@ async def _run(own: Mapping[str, str], data_dir: Path) -> int:
             notes_store_url=notes_store,
             key_encryption_key_file=key_file,
         )
-        auth_environment = settings.for_auth(auth_port, own)
+        mcp_environment = settings.for_mcp(mcp_port, own)
+        auth_environment = settings.for_auth(auth_port, own, resources=await _declared(own, mcp_environment))
         _remember(data_dir, auth_environment)
         auth = ServiceProcess(
             "auth_service", ["-m", "auth_service", "serve"], auth_environment, host=hosts[0], port=auth_port
         )
         mcp = ServiceProcess(
-            "mcp_service", ["-m", "mcp_service", "serve"], settings.for_mcp(mcp_port, own), host=hosts[0], port=mcp_port
+            "mcp_service", ["-m", "mcp_service", "serve"], mcp_environment, host=hosts[0], port=mcp_port
         )
         try:
             user = await _unless_stopped(stop, _start(auth, mcp, own, data_dir, auth_environment))
@@ -138,6 +140,16 @@ async def _stop(impatient: asyncio.Event, *services: ServiceProcess) -> None:
 
 async def _first_of(*futures: asyncio.Future[Any]) -> None:
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _declared(own: Mapping[str, str], mcp_environment: Mapping[str, str]) -> str:
+    """What a server of one's own declares, for AUTH_RESOURCES; empty for the example. Raises ServiceError."""
+    if not own.get("MCP_SERVER") and not own.get("MCP_SCOPES"):
+        return ""
+    outcome = await service_command("mcp_service", mcp_environment, "check-config", "--print-resource")
+    if not outcome.succeeded:
+        raise ServiceError(f"mcp_service refuses its settings:\n{outcome.said}")
+    return outcome.output
 
 
 def _stop_event() -> asyncio.Event:

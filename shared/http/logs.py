@@ -15,7 +15,9 @@ def configure_logs(*, level: str, log_format: LogFormat) -> None:
     """Set up structlog and the standard library's root logger once, at start. `level` is a logging level name."""
     number = logging.getLevelNamesMapping()[level.upper()]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
         processors=[

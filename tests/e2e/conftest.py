@@ -41,3 +41,14 @@ async def person(pair):
     """Somebody who can sign in at the shared pair, with a fresh browser."""
     async with Person(pair.username, pair.password) as somebody:
         yield somebody
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Show with a failure what the services logged last: the private reason of a refusal is only there."""
+    report = yield
+    if report.failed:
+        for found in item.funcargs.values():
+            if isinstance(found, Pair):
+                report.sections.extend((f"log of {s.name}", found.last_lines(s)) for s in [*found.auth, *found.mcp])
+    return report

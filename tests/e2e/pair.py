@@ -9,11 +9,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from devstack.demo_user import auth_command
 from devstack.embedded_store import EmbeddedStore
 from devstack.local_settings import LocalSettings
 from devstack.loopback import free_port
 from devstack.private_file import new_key_encryption_key, write
+from devstack.service_command import service_command
 from devstack.service_process import ServiceProcess, with_repository
 
 LOOPBACK = ("127.0.0.1",)
@@ -27,7 +27,7 @@ class Pair:
     """
 
     username = "alice"
-    password = "correct horse battery"
+    password = "seven quiet lanterns by the weir"
 
     def __init__(
         self,
@@ -100,9 +100,9 @@ class Pair:
 
     async def command(self, *arguments: str, stdin: str = "") -> str:
         """Run `python -m auth_service …` against this pair's store; what it said. Fails when it fails."""
-        succeeded, said = await auth_command(self.auth_environment, *arguments, stdin=stdin)
-        assert succeeded, said
-        return said
+        outcome = await service_command("auth_service", self.auth_environment, *arguments, stdin=stdin)
+        assert outcome.succeeded, outcome.said
+        return outcome.output
 
     async def add_user(self, username: str, password: str) -> None:
         """Add a person who can sign in."""
@@ -113,3 +113,9 @@ class Pair:
         assert service.log is not None
         lines = service.log.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def last_lines(self, service: ServiceProcess, count: int = 40) -> str:
+        """The end of the service's output, whatever it is."""
+        if service.log is None or not service.log.exists():
+            return ""
+        return "\n".join(service.log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])

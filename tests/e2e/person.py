@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Self
@@ -64,7 +65,7 @@ class Person:
             async with self._session.request(method, url, data=data, allow_redirects=False) as response:
                 text = await response.text()
                 self.pages.append(text)
-                assert response.status in {200, 302, 303}, f"{response.status} from {url}: {text[:2000]}"
+                assert response.status in {200, 302, 303}, f"{response.status} from {url}: {_words(text)}"
                 page = Page(text)
                 target = response.headers.get("Location") or page.refresh
             if target:
@@ -78,7 +79,12 @@ class Person:
             if "password" in data:
                 data |= {"username": self.username, "password": self.password}
             else:
-                assert ("decision", self.decision) in form.buttons, text[:2000]
+                assert ("decision", self.decision) in form.buttons, _words(text)
                 data["decision"] = self.decision
             method, url = "POST", urljoin(url, form.action)
         raise AssertionError("the pages lead nowhere")
+
+
+def _words(html: str) -> str:
+    """The page without its style sheet and tags."""
+    return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]*>", " ", html, flags=re.DOTALL))

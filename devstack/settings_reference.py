@@ -1,0 +1,103 @@
+"""Writes `.env.example` from the two settings classes (`make settings`), so that it cannot fall behind them."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from pydantic import SecretStr
+
+from auth_service.settings import AuthSettings
+from devstack.local_settings import notes_resource
+from mcp_service.settings import McpSettings
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from shared.settings import ServiceSettings
+
+_HEADER = """\
+# Every setting, with its default. Copy this file to .env and uncomment what you change: `make up` reads it there;
+# `make run` and services started by hand read the same names from their environment.
+# A secret may be given as NAME_FILE, the path of a file that holds it. A list is written with commas, or as JSON.
+# A name that does not exist, or a value that is not safe, refuses to start and says why.
+
+
+# make run
+
+# Where data and secrets are kept.
+#DATA_DIR=.data
+
+# Who signs in, and with which password; made up, kept and shown when empty.
+#DEMO_USERNAME=demo
+#DEMO_PASSWORD=
+
+# AUTH_PORT and MCP_PORT, below, mean the same here.
+"""
+
+_EXAMPLES = {
+    "AUTH_ISSUER": "https://auth.example.com",
+    "AUTH_RESOURCES": json.dumps([notes_resource("https://mcp.example.com/mcp")]),
+    "AUTH_REDIS_URL": "redis://localhost:6379/0",
+    "AUTH_KEY_ENCRYPTION_KEY": "",
+    "MCP_ISSUER": "https://auth.example.com",
+    "MCP_RESOURCE": "https://mcp.example.com/mcp",
+}
+"""Values for settings that have no default."""
+
+_SECTIONS: tuple[tuple[str, type[ServiceSettings]], ...] = (
+    ("auth_service", AuthSettings),
+    ("mcp_service", McpSettings),
+)
+
+
+def render() -> str:
+    """The text of `.env.example`."""
+    parts = [_HEADER]
+    for title, settings in _SECTIONS:
+        parts.append(f"\n# {title}\n")
+        prefix = settings.model_config["env_prefix"]
+        parts.extend(_entry(f"{prefix}{name.upper()}", field) for name, field in settings.model_fields.items())
+    return "\n".join(parts)
+
+
+def _entry(name: str, field: FieldInfo) -> str:
+    comment = "\n".join(textwrap.wrap(field.description or "", 116, initial_indent="# ", subsequent_indent="# "))
+    choices = _choices(field.annotation)
+    if choices:
+        comment += f"\n# One of: {', '.join(choices)}."
+    if field.is_required():
+        note = "# Required; `make run` and `make up` set it."
+        return f"{comment}\n{note}\n#{name}={_quoted(_EXAMPLES[name])}\n"
+    return f"{comment}\n#{name}={_quoted(_as_text(field.get_default(call_default_factory=True)))}\n"
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    if get_origin(annotation) is tuple:
+        return _choices(get_args(annotation)[0])
+    arguments = get_args(annotation)
+    return arguments if arguments and all(isinstance(a, str) for a in arguments) else ()
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, frozenset):
+        return ",".join(sorted(_as_text(v) for v in value))
+    if isinstance(value, tuple):
+        return ",".join(_as_text(v) for v in value)
+    return str(value)
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if " " in text or '"' in text else text
+
+
+if __name__ == "__main__":
+    (Path(__file__).resolve().parent.parent / ".env.example").write_text(render(), encoding="utf-8")
