@@ -9,13 +9,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from auth_service.pages.appearance import Appearance
+from auth_service.pages.elapsed import ago, timestamp
 from auth_service.pages.headers import FormTarget, security_headers
 from auth_service.pages.location import Destination, destination_of
+from auth_service.pages.stale_registrations import REMEDIES
 from auth_service.pages.text import plain_host, short_name, visible
 from shared.errors import Fault
 
 if TYPE_CHECKING:
-    from auth_service.pages.views import ConsentView, ContinueView, ErrorView, SignInView
+    from auth_service.pages.views import (
+        AccountView,
+        ConsentView,
+        ContinueView,
+        ErrorView,
+        SignedOutView,
+        SignInView,
+        UnknownClientView,
+    )
 
 
 class Pages:
@@ -35,7 +45,12 @@ class Pages:
             # Whatever a template shows has passed here: no view can forget it.
             finalize=lambda value: visible(value) if type(value) is str else value,
         )
-        self._templates.filters |= {"short_name": short_name, "plain_host": plain_host}
+        self._templates.filters |= {
+            "ago": ago,
+            "plain_host": plain_host,
+            "short_name": short_name,
+            "timestamp": timestamp,
+        }
         self._templates.globals |= {"product_name": appearance.product_name, "accent": appearance.accent}
 
     def sign_in(self, view: SignInView, status: int = 200) -> web.Response:
@@ -61,6 +76,18 @@ class Pages:
     def error(self, view: ErrorView) -> web.Response:
         """A refusal, with its reference."""
         return self._render("error.html", {"view": view}, status=view.status)
+
+    def unknown_client(self, view: UnknownClientView) -> web.Response:
+        """How to clear a stale registration, client by client (clients.md A18)."""
+        return self._render("unknown_client.html", {"view": view, "remedies": REMEDIES}, status=view.status)
+
+    def account(self, view: AccountView, status: int = 200) -> web.Response:
+        """The person's own page: outside the flow of any client, so it shares no window with one."""
+        return self._render("account.html", {"view": view}, status=status, form_target="'self'", keep_opener=False)
+
+    def signed_out(self, view: SignedOutView) -> web.Response:
+        """The end of a session."""
+        return self._render("signed_out.html", {"view": view}, keep_opener=False)
 
     def _render(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ class ConsentView:
     already_granted: tuple[ScopeView, ...] = ()
     verified: bool = False
     """The operator pre-registered this client."""
+    switch_address: str = ""
+    """Where to sign in as somebody else and come back to this decision; empty leaves the way out."""
+    account_address: str = ""
+    """The person's page, where this can be taken back; empty leaves the hint out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +74,66 @@ class ErrorView:
     hint: str
     reference: str
     status: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownClientView:
+    """A client uses a registration that is not (or no longer) here: the person must clear it in the client."""
+
+    ended: bool
+    """There was such a registration, and it ended; otherwise there never was one."""
+    reference: str
+    status: int = 400
+
+
+class AccountNews(StrEnum):
+    """What the person's page has to tell of the step just taken."""
+
+    NONE = ""
+    ACCESS_ENDED = "access-ended"
+    PASSWORD_CHANGED = "password-changed"
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationView:
+    """One application that holds access. Times in seconds since 1970."""
+
+    grant_id: str
+    client_name: str
+    client_host: str | None
+    """The host that vouches for the name, as in ConsentView."""
+    redirect_host: str
+    on_device: bool
+    """It answered a program or an app on the person's device."""
+    resource_name: str
+    scopes: tuple[ScopeView, ...]
+    since: float
+    last_used: float
+    address: str
+    """Where the last use came from; may be empty."""
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """The person's page; its forms post `csrf` and their own fields to addresses under `address`."""
+
+    address: str
+    csrf: str
+    username: str
+    applications: tuple[ApplicationView, ...]
+    now: float
+    """Seconds since 1970."""
+    access_token_minutes: int
+    """How long an application that was cut off may still use what it holds."""
+    news: AccountNews = AccountNews.NONE
+    password_problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOutView:
+    """Signed out, here or everywhere."""
+
+    sign_in_address: str
+    everywhere: bool
+    applications_ended: int = 0
