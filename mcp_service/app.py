@@ -29,6 +29,7 @@ from mcp_service.origins import AllowedOrigins
 from mcp_service.refusals import render
 from mcp_service.server_loading import load_scope_map, load_server
 from mcp_service.token_verifier import TokenVerifier
+from mcp_service.tool_list import announce_scopes
 from mcp_service.tool_scopes import TOKEN_ONLY, ScopeMap, ScopeRules
 from mcp_service.transport import McpEndpoint, running
 from shared.errors import Misconfigured
@@ -110,6 +111,7 @@ def build_app(
         else:
             log.warning("notes_in_memory", why="MCP_NOTES_REDIS_URL is unset: notes end with this process")
         server = build_notes_server(NotesInMemory() if notes_store is None else NotesInStore(notes_store))
+    server.middleware.append(announce_scopes(rules))
     server.streamable_http_app(
         stateless_http=True,
         json_response=settings.json_response,

@@ -22,6 +22,7 @@ from mcp_service.refusals import (
     Unauthenticated,
 )
 from shared.access_token import InvalidToken
+from shared.errors import Refusal
 from shared.http.envelope import LOG_FIELDS
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Guard:
         """The ordered list of checks. Raises McpRefusal, or Fault while keys cannot be had."""
         try:
             admission = await self._admit(request)
-        except McpRefusal as refusal:
+        except Refusal as refusal:
             self._metrics.decided(refusal.check)
             raise
         self._metrics.decided("public" if admission.token is None else "passed")

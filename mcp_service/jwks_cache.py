@@ -30,6 +30,7 @@ from mcp_service.key_cache_state import (
 )
 from mcp_service.key_set_document import BadKeySet, VerificationKey, parse_key_set
 from mcp_service.key_set_fetcher import FetchFailed
+from mcp_service.long_polling import LEAST_SPACING_SECONDS, LongPolling
 from shared.access_token import InvalidToken
 from shared.errors import Fault
 from shared.http.health import Readiness
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS: Final = 25
 """How long a long-poll may be held: shorter than the idle limit of common proxies."""
-
-LEAST_SPACING: Final = 0.2
-"""Between the starts of two long-polls, should an issuer claim to wait and then not do so."""
 
 START_SECONDS: Final = 2.0
 """How long a start waits for the first answer, so that the first caller need not be sent away."""
@@ -76,7 +74,7 @@ class JwksCache:
         self._keys: dict[str, VerificationKey] = {}
         self._trusted_until = float("-inf")
         self._etag: str | None = None
-        self._issuer_waits = False
+        self._long_polling = LongPolling()
         self._unknown: dict[str, float] = {}
         self._wanted: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
@@ -155,12 +153,13 @@ class JwksCache:
             if self._wanted is None:
                 await self._until_due()
             wanted = self._wanted is not None
-            wait_seconds = WAIT_SECONDS if self._issuer_waits and not wanted and not self._state.failures else 0
+            # After a failure a plain answer comes first: it tells at once whether the issuer is back.
+            wait_seconds = WAIT_SECONDS if self._etag and not wanted and not self._state.failures else 0
             started = self._clock()
             attempt = asyncio.create_task(self._attempt(wait_seconds))
             try:
                 # A long-poll gives way to somebody who needs an answer now.
-                await self._unless_woken(attempt, interruptible=not wanted and wait_seconds > 0)
+                await self._unless_woken(attempt, interruptible=wait_seconds > 0)
             finally:
                 if not attempt.done():
                     attempt.cancel()
@@ -169,8 +168,9 @@ class JwksCache:
             if wanted:
                 self._state = asked_for_unknown(self._state, self._clock())
                 self._settle()
-            elif wait_seconds and not self._wake.is_set():
-                await asyncio.sleep(max(0.0, LEAST_SPACING - (self._clock() - started)))
+            elif not self._wake.is_set():
+                # Should an issuer claim to wait, and then not do so.
+                await asyncio.sleep(max(0.0, LEAST_SPACING_SECONDS - (self._clock() - started)))
 
     async def _unless_woken(self, attempt: asyncio.Task[None], *, interruptible: bool) -> None:
         if not interruptible:
@@ -183,10 +183,10 @@ class JwksCache:
             woken.cancel()
 
     async def _until_due(self) -> None:
-        if self._issuer_waits and not self._state.failures:
-            return
         delay = next_attempt_at(self._state) - self._clock()
-        if self._state.failures:
+        if self._etag and not self._state.failures and self._long_polling.pause_seconds is not None:
+            delay = self._long_polling.pause_seconds
+        if self._state.failures or self._long_polling.disappointments:
             # Replicas that lost the same issuer must not come back in step.
             delay *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
         with suppress(TimeoutError):
@@ -205,30 +205,32 @@ class JwksCache:
     async def _ask(self, wait_seconds: int) -> None:
         try:
             answer = await self._fetcher.fetch(etag=self._etag, wait_seconds=wait_seconds)
-            outcome = self._accept(answer)
+            is_new = answer.body is not None and answer.etag != self._etag
+            changed = self._accept(answer)
         except FetchFailed as exc:
-            self._failed("unreachable", str(exc))
+            self._failed("unreachable", str(exc), wait_seconds)
         except BadKeySet as exc:
-            self._failed("bad_document", f"{exc.check}: {exc.reason}")
+            self._failed("bad_document", f"{exc.check}: {exc.reason}", wait_seconds)
         except Exception as exc:  # noqa: BLE001 - logged whole, and counted as a failure
             # The task that keeps the keys must outlive every surprise, or nothing would ever recover.
             self._log.exception("key_set_refresh_surprise")
-            self._failed("unreachable", f"unexpected {type(exc).__name__}")
+            self._failed("unreachable", f"unexpected {type(exc).__name__}", wait_seconds)
         else:
             if self._state.failures:
                 self._log.info("key_set_back", failures=self._state.failures)
-            self._issuer_waits = answer.held_back or (self._issuer_waits and not wait_seconds)
+            if wait_seconds:
+                self._long_polling = self._long_polling.after_answer(held_back=answer.held_back, changed=is_new)
             self._state = confirmed(self._state, self._clock(), answer.max_age)
             self._trusted_until = trusted_until(self._state, self._policy)
-            self._metrics.refresh(outcome)
+            self._metrics.refresh("changed" if changed else "unchanged")
 
-    def _accept(self, answer: Answer) -> str:
-        """Replace the set by a good document. Raises BadKeySet, and then nothing has changed.
+    def _accept(self, answer: Answer) -> bool:
+        """Replace the set by a good document; whether it differs. Raises BadKeySet, and then nothing has changed.
 
         Not even the ETag: an issuer that waits for proof that we hold the new set must not be told that we do.
         """
         if answer.body is None:
-            return "unchanged"
+            return False
         fresh = parse_key_set(answer.body, algorithms=self._algorithms)
         # The same key keeps its identity, which is what remembered tokens hang on: a key that is gone,
         # or that came back as another, takes its tokens with it at this very moment.
@@ -241,9 +243,11 @@ class JwksCache:
             self._log.info("key_set_changed", kids=sorted(kept), gone=sorted(self._keys.keys() - kept.keys()))
         self._keys = kept
         self._etag = answer.etag
-        return "changed" if changed else "unchanged"
+        return changed
 
-    def _failed(self, outcome: str, reason: str) -> None:
+    def _failed(self, outcome: str, reason: str, wait_seconds: int) -> None:
+        if wait_seconds:
+            self._long_polling = self._long_polling.after_failure()
         self._state = failed(self._state, self._clock())
         self._metrics.refresh(outcome)
         self._log.warning(

@@ -5,7 +5,7 @@ Pure. Closed by default: what the map does not name needs the default scopes, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -110,6 +110,10 @@ class ScopeRules:
         needed = list(self._needed(operation))
         return bool(needed) and all(n == PUBLIC for n in needed)
 
+    def is_public_tool(self, name: str) -> bool:
+        """Whether a caller without a token may call this tool."""
+        return self.is_public(_call(name))
+
     def required(self, operation: Operation) -> tuple[str, ...]:
         """All scopes that the operation needs, in the order declared."""
         if operation.method in PLUMBING or operation.is_notification:
@@ -120,7 +124,7 @@ class ScopeRules:
 
     def tool(self, name: str) -> tuple[str, ...]:
         """The scopes that calling this tool needs."""
-        return self.required(Operation("tools/call", tools=(name,)))
+        return self.required(_call(name))
 
     def effective(self, granted: Iterable[str]) -> frozenset[str]:
         """The granted scopes and all that they imply."""
@@ -147,6 +151,10 @@ class ScopeRules:
         return next((needed for prefix, needed in self._patterns if uri.startswith(prefix)), self.default)
 
 
+def _call(tool: str) -> Operation:
+    return Operation("tools/call", tools=(tool,))
+
+
 def _has_two_readings(uri: str) -> bool:
     return ".." in uri or "%" in uri or "\\" in uri or not uri.isprintable()
 
@@ -155,8 +163,3 @@ TOKEN_ONLY: Final = ScopeMap(
     scopes={"mcp:tools": ScopeDescription(description="Use the tools of this server")}, default=("mcp:tools",)
 )
 """For a server that declares nothing: one scope for everything."""
-
-
-def read_scope_map(value: Mapping[str, Any] | ScopeMap) -> ScopeMap:
-    """A declared map from an object or a dict. Raises ValueError (pydantic's) saying what is wrong."""
-    return value if isinstance(value, ScopeMap) else ScopeMap.model_validate(value)
