@@ -1,0 +1,51 @@
+"""Reading a WWW-Authenticate header (RFC 9110 section 11.6.1): pure and tolerant."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_PARAMETER = re.compile(rf'({_TOKEN})\s*=\s*("(?:[^"\\]|\\.)*"|{_TOKEN}[^,\s]*)')
+_SCHEME = re.compile(rf"({_TOKEN})(?:\s+|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One challenge: the scheme in lower case, its parameters by lower-case name."""
+
+    scheme: str
+    parameters: Mapping[str, str]
+
+
+def read_challenges(header: str) -> tuple[Challenge, ...]:
+    """Split a header into its challenges; an empty tuple when it cannot be read at all."""
+    found: list[Challenge] = []
+    rest = header.strip()
+    while rest:
+        scheme = _SCHEME.match(rest)
+        if scheme is None:
+            return ()
+        rest = rest[scheme.end() :].lstrip(", ")
+        parameters: dict[str, str] = {}
+        while parameter := _PARAMETER.match(rest):
+            name, value = parameter.group(1).lower(), parameter.group(2)
+            if value.startswith('"'):
+                value = re.sub(r"\\(.)", r"\1", value[1:-1])
+            parameters.setdefault(name, value)
+            rest = rest[parameter.end() :].lstrip(", ")
+        found.append(Challenge(scheme.group(1).lower(), MappingProxyType(parameters)))
+    return tuple(found)
+
+
+def bearer_challenge(header: str | None) -> Challenge | None:
+    """The Bearer challenge of a header, if there is one."""
+    for challenge in read_challenges(header or ""):
+        if challenge.scheme == "bearer":
+            return challenge
+    return None

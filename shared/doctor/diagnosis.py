@@ -1,0 +1,60 @@
+"""Everything the doctor has to say about one server, before it is written down in any form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.doctor.addresses import Reach
+from shared.doctor.judge import judge
+from shared.doctor.knowledge.catalogue import Severity
+from shared.doctor.verdict import Outcome, verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.doctor.judge import Finding
+    from shared.doctor.knowledge.catalogue import Entry
+    from shared.doctor.knowledge.clients import ClientTable
+    from shared.doctor.observation import Observation
+    from shared.doctor.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The findings, the verdict per client, and remarks that are no findings."""
+
+    url: str
+    findings: tuple[Finding, ...]
+    verdicts: tuple[Verdict, ...]
+    remarks: tuple[str, ...]
+    clients_as_of: str
+
+    @property
+    def exit_status(self) -> int:
+        """0 healthy, 1 findings. Notes alone are health."""
+        serious = any(f.severity is not Severity.NOTE for f in self.findings)
+        return 1 if serious or any(v.outcome is Outcome.FAILS for v in self.verdicts) else 0
+
+
+def diagnose(seen: Observation, catalogue: Mapping[str, Entry], table: ClientTable) -> Diagnosis:
+    """Judge an observation. Pure."""
+    findings = judge(seen, catalogue)
+    return Diagnosis(
+        url=seen.url,
+        findings=findings,
+        verdicts=verdicts(findings, table),
+        remarks=_remarks(seen, table),
+        clients_as_of=table.as_of,
+    )
+
+
+def _remarks(seen: Observation, table: ClientTable) -> tuple[str, ...]:
+    remarks: list[str] = []
+    if seen.reach is Reach.LOOPBACK:
+        hosted = ", ".join(c.name for c in table.clients if c.hosted)
+        remarks.append(
+            f"This address is on this machine. {hosted} call from their vendors' servers and cannot reach it; "
+            "their verdict is for the day it is published over https."
+        )
+    return tuple(remarks)

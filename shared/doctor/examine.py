@@ -1,0 +1,96 @@
+"""The order of the examination: what is asked first, and what each answer leads to."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from shared.doctor.addresses import is_absolute
+from shared.doctor.challenge import bearer_challenge
+from shared.doctor.observation import HostSeen, Observation
+from shared.doctor.probes.cors import ask_cors
+from shared.doctor.probes.endpoint import ask_endpoint
+from shared.doctor.probes.endpoints import ask_endpoints
+from shared.doctor.probes.metadata import ask_key_set, ask_resource_metadata, ask_server_metadata
+from shared.doctor.probes.network import is_private, look_at_host
+from shared.doctor.probes.user_agents import ask_as_clients
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from shared.doctor.asker import Asker
+    from shared.doctor.names import Names
+
+
+class CouldNotLook(Exception):  # noqa: N818 - reads as a sentence where it is raised
+    """There is nothing to examine: the address is not one, or nothing answers there. The text is for the person."""
+
+
+async def examine(
+    url: str,
+    *,
+    asker: Asker,
+    names: Names,
+    tls: ssl.SSLContext | None = None,
+    now: Callable[[], float] = time.time,
+) -> Observation:
+    """Look at a server from outside, with nothing but its address. Raises CouldNotLook."""
+    if not is_absolute(url):
+        raise CouldNotLook(f"{url!r} is not an http or https address")
+    try:
+        host = await look_at_host(names, url, tls=tls)
+    except OSError as exc:
+        raise CouldNotLook(f"the host of {url} does not resolve: {exc.strerror or exc}") from exc
+    if is_private(host):
+        asker.allow_private()
+    mcp = await ask_endpoint(asker, url)
+    if all(e.failure is not None for e in mcp.values()) and (host.tls is None or not host.tls.problem):
+        raise CouldNotLook(mcp["tools/list"].summary())
+    named = _named_metadata(mcp["tools/list"].header("WWW-Authenticate"))
+    resource_metadata = await ask_resource_metadata(asker, url, named=named)
+    seen = Observation(url=url, now=now(), hosts=(host,), mcp=mcp, resource_metadata=resource_metadata)
+    issuer = seen.issuer_asked
+    server_metadata = await ask_server_metadata(asker, url, issuer) if issuer else {}
+    seen = replace(seen, server_metadata=server_metadata)
+    metadata = seen.metadata or {}
+    documents = _documents(seen)
+    return replace(
+        seen,
+        hosts=(host, *await _other_host(names, issuer, host, tls)),
+        key_set=await ask_key_set(asker, metadata.get("jwks_uri")),
+        endpoints=await ask_endpoints(asker, metadata, resource=url),
+        cors=await ask_cors(asker, url, documents=documents, metadata=metadata),
+        user_agents=await ask_as_clients(asker, next(iter(documents.values()))) if documents else {},
+    )
+
+
+def _named_metadata(header: str | None) -> str | None:
+    challenge = bearer_challenge(header)
+    return challenge.parameters.get("resource_metadata") if challenge is not None else None
+
+
+async def _other_host(
+    names: Names, issuer: str | None, first: HostSeen, tls: ssl.SSLContext | None
+) -> tuple[HostSeen, ...]:
+    """The authorization server's host, when it is another one and resolves."""
+    if not issuer or not is_absolute(issuer):
+        return ()
+    try:
+        host = await look_at_host(names, issuer, tls=tls)
+    except OSError:
+        return ()
+    return (host,) if host.host != first.host else ()
+
+
+def _documents(seen: Observation) -> dict[str, str]:
+    """The metadata documents that were found, one of each kind."""
+    found: dict[str, str] = {}
+    for form in ("path", "root", "named"):
+        exchange = seen.resource_metadata.get(form)
+        if exchange is not None and exchange.ok and exchange.document is not None:
+            found.setdefault("resource metadata", exchange.url)
+    if seen.metadata_exchange is not None:
+        found["server metadata"] = seen.metadata_exchange.url
+    return found

@@ -1,0 +1,84 @@
+"""The diagnosis for people: a table of clients, then each finding with what was seen and how to mend it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.markup import escape
+from rich.table import Table
+
+from shared.doctor.knowledge.catalogue import Severity
+from shared.doctor.verdict import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from shared.doctor.diagnosis import Diagnosis
+    from shared.doctor.judge import Finding
+    from shared.doctor.knowledge.catalogue import Entry
+
+_SEVERITY_STYLE: Final = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+_OUTCOME_STYLE: Final = {Outcome.WORKS: "green", Outcome.LIMITED: "yellow", Outcome.FAILS: "bold red"}
+
+
+def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
+    """Write everything that is worth knowing; nothing at all is coloured when the output is not a terminal."""
+    console.print(f"[bold]{escape(diagnosis.url)}[/bold]", soft_wrap=True)
+    for remark in diagnosis.remarks:
+        console.print(escape(remark), style="dim", soft_wrap=not console.is_terminal)
+    console.print()
+    console.print(_clients(diagnosis))
+    for finding in diagnosis.findings:
+        _print_finding(console, finding)
+    console.print()
+    console.print(_summary(diagnosis))
+
+
+def print_entry(console: Console, entry: Entry) -> None:
+    """The page of one finding, without a server at hand."""
+    style = _SEVERITY_STYLE[entry.severity]
+    console.print(f"[{style}]{entry.severity.value}[/] [bold]{escape(entry.id)}[/bold]  ({entry.area})")
+    console.print(escape(entry.title) + "\n")
+    for name, text in (("Expected", entry.expected), ("Why it matters", entry.why), ("How to mend it", entry.mend)):
+        console.print(f"[bold]{name}[/bold]")
+        console.print(escape(text) + "\n")
+    console.print("[bold]Sources[/bold]")
+    for source in entry.sources:
+        console.print(f"  {escape(source)}")
+
+
+def _clients(diagnosis: Diagnosis) -> Table:
+    table = Table(caption=f"clients as of {diagnosis.clients_as_of}", caption_justify="left", expand=False)
+    table.add_column("client", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("because", overflow="fold")
+    for verdict in diagnosis.verdicts:
+        reasons = "\n".join(f"{r.finding}: {r.why}" for r in verdict.reasons)
+        if verdict.says:
+            reasons += f"\nits user sees: «{verdict.says}»"
+        style = _OUTCOME_STYLE[verdict.outcome]
+        table.add_row(verdict.name, f"[{style}]{verdict.outcome.value}[/]", escape(reasons))
+    return table
+
+
+def _print_finding(console: Console, finding: Finding) -> None:
+    entry = finding.entry
+    style = _SEVERITY_STYLE[entry.severity]
+    console.print()
+    console.print(f"[{style}]{entry.severity.value}[/] [bold]{escape(entry.id)}[/bold]: {escape(entry.title)}")
+    for name, text in (
+        ("seen", finding.seen),
+        ("expected", entry.expected),
+        ("why", entry.why),
+        ("mend", entry.mend),
+        ("by", "; ".join(entry.sources)),
+    ):
+        console.print(f"  [dim]{name:>8}[/dim]  {escape(text)}", soft_wrap=not console.is_terminal)
+
+
+def _summary(diagnosis: Diagnosis) -> str:
+    if not diagnosis.findings:
+        return "[green]Nothing to mend.[/green]"
+    counts = {s: sum(f.severity is s for f in diagnosis.findings) for s in Severity}
+    told = ", ".join(f"{n} {s.value}{'' if n == 1 else 's'}" for s, n in counts.items() if n)
+    return f"{told}. A page on each: python -m shared.doctor --explain ID"

@@ -1,0 +1,23 @@
+"""A healthy server yields nothing: what the doctor says of the ill ones is worth only as much as this silence."""
+
+from tests.doctor.zoo.healthy import HealthyServer
+
+
+def told(diagnosis):
+    return {f.id: f.seen for f in diagnosis.findings}
+
+
+async def test_a_healthy_server_has_no_finding_of_any_severity(run):
+    diagnosis = await run(HealthyServer())
+    assert told(diagnosis) == {}
+    assert diagnosis.exit_status == 0
+
+
+async def test_every_client_works_with_a_healthy_server(run):
+    diagnosis = await run(HealthyServer())
+    assert {"works"} == {v.outcome.value for v in diagnosis.verdicts}
+
+
+async def test_a_server_on_this_machine_is_told_that_hosted_clients_cannot_reach_it(run):
+    diagnosis = await run(HealthyServer())
+    assert "ChatGPT, Claude" in diagnosis.remarks[0]

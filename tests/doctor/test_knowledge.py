@@ -1,0 +1,43 @@
+"""The data files and the rules agree, so that either can change without leaving the other behind."""
+
+import pytest
+
+from shared.doctor.judge import all_rules
+from tests.doctor.zoo.menagerie import all_faults
+
+# Findings that need a network, a clock or a name that a model on this machine does not have: see test_network.py.
+ELSEWHERE = {
+    "plain-http",
+    "address-not-public",
+    "ipv4-missing",
+    "tls-untrusted",
+    "tls-expired",
+    "tls-wrong-name",
+    "tls-failed",
+    "tls-expires-soon",
+    "answer-too-slow",
+    "answer-slow",
+    "document-names-private-address",
+}
+
+
+def test_every_rule_has_its_entry_in_the_catalogue_and_every_entry_its_rule(catalogue):
+    assert set(catalogue) == set(all_rules())
+
+
+def test_the_client_table_names_only_findings_that_exist(catalogue, client_table):
+    assert client_table.findings() <= set(catalogue)
+
+
+def test_every_finding_has_an_ill_server_that_shows_it(catalogue):
+    shown = {finding for kind in all_faults() for finding in kind.finds}
+    assert set(catalogue) - shown == ELSEWHERE
+
+
+@pytest.mark.parametrize("part", ["title", "expected", "why", "mend", "sources"])
+def test_every_entry_says_everything(catalogue, part):
+    assert [entry.id for entry in catalogue.values() if not getattr(entry, part)] == []
+
+
+def test_every_client_has_its_sources_and_redirects(client_table):
+    assert all(client.sources and client.redirects for client in client_table.clients)

@@ -1,0 +1,239 @@
+"""Servers whose first answer is wrong."""
+
+from aiohttp import web
+
+from tests.doctor.zoo.healthy import NEW, HealthyServer, ill
+
+
+def rpc(result):
+    return web.json_response({"jsonrpc": "2.0", "id": 1, "result": result})
+
+
+@ill("mcp-redirected")
+class RedirectsToSlash(HealthyServer):
+    async def answer_mcp(self, request):
+        if request.path == self.mcp_path:
+            return web.Response(status=307, headers={"Location": f"{self.mcp_path}/"})
+        return await super().answer_mcp(request)
+
+
+@ill("mcp-redirected-to-other-host")
+class RedirectsToOtherHost(HealthyServer):
+    async def answer_mcp(self, request):
+        if request.path == self.mcp_path:
+            return web.Response(status=308, headers={"Location": "https://elsewhere.example/mcp"})
+        return await super().answer_mcp(request)
+
+
+@ill("challenge-is-sign-in-page")
+class RedirectsToLogin(HealthyServer):
+    def refuse(self, error):
+        return web.Response(status=302, headers={"Location": "/login?next=/mcp"})
+
+
+@ill("challenge-is-sign-in-page")
+class ShowsLoginPage(HealthyServer):
+    def refuse(self, error):
+        return web.Response(text="<!doctype html><form>Sign in</form>", content_type="text/html")
+
+
+@ill("challenge-wrong-status")
+class Forbids(HealthyServer):
+    def refuse(self, error):
+        return web.json_response({"error": "forbidden"}, status=403)
+
+
+@ill("challenge-wrong-status")
+class SaysBadRequest(HealthyServer):
+    def refuse(self, error):
+        return web.json_response({"error": "missing token"}, status=400)
+
+
+@ill("mcp-server-error")
+class BreaksOnDiscover(HealthyServer):
+    async def answer_mcp(self, request):
+        if request.headers.get("Mcp-Method") == "server/discover":
+            return web.json_response({"error": "oops"}, status=500)
+        return await super().answer_mcp(request)
+
+
+@ill("mcp-not-found")
+class NotThere(HealthyServer):
+    async def answer_mcp(self, request):
+        return web.json_response({"error": "not found"}, status=404)
+
+
+@ill("host-refused")
+class UnknownHost(HealthyServer):
+    async def answer_mcp(self, request):
+        return web.Response(text="Invalid Host header", status=421)
+
+
+@ill("origin-demanded")
+class DemandsOrigin(HealthyServer):
+    async def answer_mcp(self, request):
+        if "Origin" not in request.headers:
+            return web.Response(text="Origin missing", status=403)
+        return await super().answer_mcp(request)
+
+
+@ill("token-not-demanded")
+class DemandsNothing(HealthyServer):
+    async def answer_mcp(self, request):
+        return await self.answer_call(request)
+
+
+@ill("no-protection")
+class OpenWithoutMetadata(HealthyServer):
+    async def answer_mcp(self, request):
+        return await self.answer_call(request)
+
+    def missing_routes(self):
+        return self.routes_of_wellknown() | {("GET", "/jwks.json")}
+
+    def routes_of_wellknown(self):
+        resource = "/.well-known/oauth-protected-resource"
+        server = "/.well-known/oauth-authorization-server"
+        paths = (
+            resource,
+            resource + self.mcp_path,
+            server,
+            server + self.mcp_path,
+            "/.well-known/openid-configuration",
+        )
+        return {("GET", path) for path in paths}
+
+
+@ill("challenge-only-later")
+class OpenHandshake(HealthyServer):
+    async def answer_mcp(self, request):
+        if (await request.json()).get("method") == "initialize":
+            return await self.answer_call(request)
+        return await super().answer_mcp(request)
+
+
+@ill("challenge-in-200")
+class HidesRefusalInHeaderOf200(HealthyServer):
+    def refuse(self, error):
+        return web.json_response({}, headers={"WWW-Authenticate": self.challenge(error=error)})
+
+
+@ill("challenge-in-200")
+class HidesRefusalInRpcError(HealthyServer):
+    def refuse(self, error):
+        return web.json_response({"jsonrpc": "2.0", "id": 1, "error": {"code": -32001, "message": "Unauthorized"}})
+
+
+@ill("unknown-token-accepted")
+class AcceptsAnyToken(HealthyServer):
+    def accepts(self, token):
+        return True
+
+
+@ill("unknown-token-wrong-status")
+class ForbidsBadTokens(HealthyServer):
+    def refuse(self, error):
+        return super().refuse(error) if error is None else web.json_response({"error": "bad token"}, status=403)
+
+
+@ill("unknown-token-without-error")
+class SilentAboutBadTokens(HealthyServer):
+    def challenge(self, *, error=None):
+        return super().challenge()
+
+
+@ill("other-slash-redirected")
+class OtherSlashRedirects(HealthyServer):
+    async def answer_mcp(self, request):
+        if request.path.endswith("/"):
+            return web.Response(status=307, headers={"Location": self.mcp_path})
+        return await super().answer_mcp(request)
+
+
+@ill("other-slash-missing")
+class OtherSlashMissing(HealthyServer):
+    def missing_routes(self):
+        return {("POST", f"{self.mcp_path}/")}
+
+
+@ill("new-wire-versions")
+class OldVersionsOnly(HealthyServer):
+    """Mixed access on purpose (tools say what they need), but discovery offers old versions only."""
+
+    async def answer_mcp(self, request):
+        method = (await request.json()).get("method")
+        if method == "server/discover":
+            return rpc({"supportedVersions": ["2025-06-18", "2025-11-25"], "capabilities": {}})
+        if method == "tools/list":
+            return rpc({"tools": [{"name": "whoami", "securitySchemes": [{"type": "oauth2", "scopes": []}]}]})
+        return await self.answer_call(request)
+
+    versions = NEW
+
+
+@ill("challenge-header-missing")
+class NoHeader(HealthyServer):
+    def refuse(self, error):
+        return web.json_response({"error": "unauthorized"}, status=401)
+
+
+@ill("challenge-malformed")
+class UnreadableHeader(HealthyServer):
+    def challenge(self, *, error=None):
+        return '"Bearer"; please sign in'
+
+
+@ill("challenge-not-bearer")
+class BasicChallenge(HealthyServer):
+    def challenge(self, *, error=None):
+        return 'Basic realm="mcp"'
+
+
+@ill("challenge-without-resource-metadata")
+class BareBearer(HealthyServer):
+    def challenge(self, *, error=None):
+        return f'Bearer scope="notes:read", error="{error}"' if error else 'Bearer scope="notes:read"'
+
+
+@ill("challenge-error-without-credential")
+class ErrorForNobody(HealthyServer):
+    def challenge(self, *, error=None):
+        return super().challenge(error="invalid_token")
+
+
+@ill("challenge-without-scope")
+class NoScope(HealthyServer):
+    def challenge(self, *, error=None):
+        return super().challenge(error=error).replace(', scope="notes:read"', "")
+
+
+@ill("challenge-scope-offline-access")
+class OfflineAccessInChallenge(HealthyServer):
+    def challenge(self, *, error=None):
+        return super().challenge(error=error).replace("notes:read", "notes:read offline_access")
+
+
+@ill("challenge-scope-not-advertised")
+class ScopeNobodyKnows(HealthyServer):
+    def challenge(self, *, error=None):
+        return super().challenge(error=error).replace("notes:read", "notes:read notes:admin")
+
+
+@ill("challenge-metadata-relative")
+class RelativeMetadata(HealthyServer):
+    def challenge(self, *, error=None):
+        return super().challenge(error=error).replace(self.origin, "")
+
+
+@ill("challenge-metadata-unreachable")
+class MetadataElsewhereMissing(HealthyServer):
+    @property
+    def metadata_url(self):
+        return f"{self.origin}/metadata.json"
+
+
+@ill("challenge-metadata-not-path-form")
+class MetadataNamedAtRoot(HealthyServer):
+    @property
+    def metadata_url(self):
+        return f"{self.origin}/.well-known/oauth-protected-resource"
