@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shared.doctor.names import Names
 
 
-class CouldNotLook(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class CouldNotLook(Exception):
     """There is nothing to examine: the address is not one, or nothing answers there. The text is for the person."""
 
 

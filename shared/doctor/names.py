@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class NotPublic(OSError):  # noqa: N818 - reads as a sentence where it is raised
+class NotPublic(OSError):
     """A document of a stranger named an address that is not public."""
 
 
