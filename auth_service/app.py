@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry, Counter
 from auth_service.audit.log import AuditLog
 from auth_service.clients.authenticator import ClientAuthenticator
 from auth_service.clients.directory import Directory
+from auth_service.clients.guarded_fetch import GuardedFetch
+from auth_service.clients.metadata_document import MetadataDocuments
 from auth_service.clients.registrar import Registrar
 from auth_service.endpoints.authorize import AuthorizeEndpoint
 from auth_service.endpoints.consent import ConsentEndpoint
@@ -31,11 +33,13 @@ from auth_service.grants.refresh_token import RefreshTokenGrant
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.sealing import parse_encryption_keys
 from auth_service.pages.renderer import Pages
+from auth_service.protocol.client_document import DocumentPolicy
 from auth_service.protocol.resources import ResourceCatalogue
 from auth_service.responses import RefusalRenderer
 from auth_service.sessions.browser import BrowserCookies
 from auth_service.sessions.sessions import Sessions
 from auth_service.storage.audit import AuditStorage
+from auth_service.storage.client_documents import ClientDocumentStore
 from auth_service.storage.clients import ClientStore
 from auth_service.storage.grants import GrantStore
 from auth_service.storage.interactions import InteractionStore
@@ -72,9 +76,13 @@ class AuthService:
 
 
 def build_service(
-    settings: AuthSettings, *, store: Store | None = None, now: Callable[[], float] = time.time
+    settings: AuthSettings,
+    *,
+    store: Store | None = None,
+    now: Callable[[], float] = time.time,
+    public_fetch: GuardedFetch | None = None,
 ) -> AuthService:
-    """Build the whole service. Raises Misconfigured. `store` and `now` are given by tests only."""
+    """Build the whole service. Raises Misconfigured. `store`, `now` and `public_fetch` are given by tests only."""
     log = structlog.get_logger("auth_service")
     registry = CollectorRegistry()
     opened = store or SingleStore(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)
@@ -98,7 +106,22 @@ def build_service(
     passwords = PasswordHasher()
     users = UserDirectory(UserStorage(opened), passwords)
     client_store = ClientStore(opened)
-    directory = Directory(client_store, registration_ttl_seconds=settings.registration_ttl, now=now)
+    documents = MetadataDocuments(
+        fetch=public_fetch or GuardedFetch(),
+        loopback_fetch=GuardedFetch(allowed=lambda address: address.is_loopback),
+        store=ClientDocumentStore(opened),
+        policy=DocumentPolicy(
+            enabled=settings.client_documents,
+            allow=settings.client_documents_allow,
+            deny=settings.client_documents_deny,
+            loopback=settings.client_documents_loopback,
+        ),
+        app_schemes=settings.app_schemes,
+        now=now,
+    )
+    directory = Directory(
+        client_store, documents=documents, registration_ttl_seconds=settings.registration_ttl, now=now
+    )
     authenticator = ClientAuthenticator(directory, now=now)
     pages = Pages()
     cookies = BrowserCookies(secure=not settings.is_local)
@@ -206,7 +229,7 @@ def build_service(
             issuer=settings.issuer,
             resources=resources,
             signing_algorithm=settings.signing_algorithm,
-            accepts_documents=False,
+            accepts_documents=settings.client_documents,
         )
     )
     well_known = metadata_paths(
@@ -256,6 +279,7 @@ def build_service(
         await audit.start()
         await key_ring.start()
         yield
+        await documents.close()
         await key_ring.stop()
         await audit.stop()
         passwords.close()

@@ -69,6 +69,18 @@ class AuthSettings(ServiceSettings):
         KNOWN_APP_SCHEMES,
         description="Private-use URI schemes to which apps may be redirected; those of known clients when unset.",
     )
+    client_documents: bool = Field(
+        True, description="Whether clients may name themselves by the https URL of a metadata document."
+    )
+    client_documents_allow: tuple[str, ...] = Field(
+        (), description="Hosts whose documents are used; .example.com means all below it; empty means every host."
+    )
+    client_documents_deny: tuple[str, ...] = Field(
+        (), description="Hosts whose documents are refused, whatever is allowed."
+    )
+    client_documents_loopback: bool = Field(
+        False, description="For development: documents on this very machine too, and by http. Needs a local issuer."
+    )
     registration_ttl: int = Field(
         90 * DAY, ge=DAY, description="A client's registration unused this long ends; longer than any of its grants."
     )
@@ -120,12 +132,22 @@ class AuthSettings(ServiceSettings):
                 raise ValueError(f"{scheme!r} is not a lower-case scheme of an app")
         return value
 
+    @field_validator("client_documents_allow", "client_documents_deny")
+    @classmethod
+    def _plain_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if re.fullmatch(r"\.?[a-z0-9\-]+(\.[a-z0-9\-]+)+", host) is None:
+                raise ValueError(f"{host!r} is not a lower-case host name, alone or with a leading dot")
+        return value
+
     @model_validator(mode="after")
     def _safe_together(self) -> Self:
         if self.refresh_token_absolute_ttl < self.refresh_token_ttl:
             raise ValueError("REFRESH_TOKEN_ABSOLUTE_TTL is shorter than REFRESH_TOKEN_TTL")
         if self.refresh_token_ttl < self.access_token_ttl:
             raise ValueError("REFRESH_TOKEN_TTL is shorter than ACCESS_TOKEN_TTL")
+        if self.client_documents_loopback and not self.is_local:
+            raise ValueError("CLIENT_DOCUMENTS_LOOPBACK is for development: the issuer must be http on a loopback host")
         if self.registration_ttl < self.refresh_token_ttl + DAY:
             raise ValueError(
                 "REGISTRATION_TTL must be a day longer than REFRESH_TOKEN_TTL: clients outlive their grants"

@@ -10,11 +10,15 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from auth_service.clients.client import Client, ClientKind, UnknownClient
+from auth_service.protocol.client_document import is_document_url
 from auth_service.storage.clients import ClientStore, StoredClient
 from shared.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from auth_service.clients.metadata_document import MetadataDocuments
 
 MEMORY_SECONDS: Final = 2.0
 MEMORY_SIZE: Final = 1024
@@ -33,18 +37,22 @@ class Directory:
         self,
         stored: ClientStore,
         *,
+        documents: MetadataDocuments,
         registration_ttl_seconds: int,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`registration_ttl_seconds` is how long a registration lives after its last use."""
         self._stored = stored
+        self._documents = documents
         self._ttl = registration_ttl_seconds
         self._now = now
         self._memory: OrderedDict[str, tuple[float, Client]] = OrderedDict()
         self._last_uses: OrderedDict[str, float] = OrderedDict()
 
     async def find(self, client_id: str) -> Client:
-        """Return the client. Raises UnknownClient, or StoreUnavailable."""
+        """Return the client. Raises UnknownClient; StoreUnavailable or ClientDocumentUnavailable."""
+        if is_document_url(client_id):
+            return await self._documents.find(client_id)
         self.check_form(client_id)
         now = self._now()
         remembered = self._memory.get(client_id)
@@ -59,17 +67,21 @@ class Directory:
         return client
 
     async def record_use(self, client: Client) -> None:
-        """Slide the life of a registration whose grant was just made or refreshed (clients.md A18).
+        """Slide the life of a client whose grant was just made or refreshed (clients.md A18).
 
-        Costs nothing most of the time, and never fails a request: what was missed is caught up at the next use.
+        That is the life of its registration, or of the copy that serves while its document is away. Costs nothing
+        most of the time, and never fails a request: what was missed is caught up at the next use.
         """
-        if client.kind is not ClientKind.REGISTERED:
+        if client.kind is ClientKind.PRE_REGISTERED:
             return
         now = self._now()
         if now < self._last_uses.get(client.client_id, 0) + USE_INTERVAL_SECONDS:
             return
         try:
-            await self._stored.record_use(client.client_id, now=int(now), expires_at=int(now) + self._ttl)
+            if client.kind is ClientKind.METADATA_DOCUMENT:
+                await self._documents.keep(client.client_id)
+            else:
+                await self._stored.record_use(client.client_id, now=int(now), expires_at=int(now) + self._ttl)
         except StoreUnavailable:
             return
         _remember(self._last_uses, client.client_id, now)

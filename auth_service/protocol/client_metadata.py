@@ -81,8 +81,8 @@ def effective_metadata(unverified: Mapping[str, Any], *, app_schemes: frozenset[
         grant_types=granted_types(unverified.get("grant_types")),
         authentication_method=method,
         client_name=display_name(unverified.get("client_name")),
-        client_uri=_web_address(unverified.get("client_uri")),
-        logo_uri=_web_address(unverified.get("logo_uri")),
+        client_uri=web_address(unverified.get("client_uri")),
+        logo_uri=web_address(unverified.get("logo_uri")),
         scope=_scope(unverified.get("scope")),
         jwks=jwks if method == "private_key_jwt" else None,
         jwks_uri=jwks_uri if method == "private_key_jwt" else None,
@@ -148,7 +148,7 @@ def key_members(unverified: Mapping[str, Any]) -> tuple[dict[str, Any] | None, s
         return {"keys": list(jwks["keys"])}, None
     if jwks_uri is None:
         return None, None
-    if not isinstance(jwks_uri, str) or _web_address(jwks_uri) is None:
+    if not isinstance(jwks_uri, str) or web_address(jwks_uri) is None:
         raise InvalidClientMetadata("jwks_uri is not a plain https URL", check="client_keys")
     return None, jwks_uri
 
@@ -184,7 +184,7 @@ def _scope(unverified: object) -> str | None:
     return unverified if unverified.isprintable() and unverified.strip() else None
 
 
-def _web_address(unverified: object) -> str | None:
+def web_address(unverified: object) -> str | None:
     """An https URL for people or keys; anything else counts as absent."""
     if not isinstance(unverified, str) or len(unverified) > MAX_URL or not unverified.isascii():
         return None

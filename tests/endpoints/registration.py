@@ -24,7 +24,7 @@ class RegistrationService:
     def __init__(self, store):
         self.log = CapturingLogger()
         self.clients = ClientStore(store)
-        self.directory = Directory(self.clients, registration_ttl_seconds=90 * DAY)
+        self.directory = Directory(self.clients, documents=None, registration_ttl_seconds=90 * DAY)
         registrar = Registrar(
             clients=self.clients,
             directory=self.directory,

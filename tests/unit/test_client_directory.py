@@ -57,7 +57,7 @@ def counting(store):
 
 @pytest.fixture
 def directory(counting, clock):
-    return Directory(ClientStore(counting), registration_ttl_seconds=90 * DAY, now=clock)
+    return Directory(ClientStore(counting), documents=None, registration_ttl_seconds=90 * DAY, now=clock)
 
 
 def record(clock, client_id="own-a", kind=ClientKind.REGISTERED):

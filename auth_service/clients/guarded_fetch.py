@@ -1,0 +1,229 @@
+"""Fetches what a stranger named, without becoming the stranger's hand inside the network (invariant 10).
+
+How rebinding between check and connect is made impossible: the name is resolved once, every answer is checked, the
+answers themselves are what is connected to, and the socket of each attempt is only made for an address that passes
+the same check again. Before the request is sent, the peer of the open connection is checked once more.
+
+No redirects, no proxies or credentials of the environment, no cookies, no compression, bounded size and time, and
+few at once, so that slow hosts cannot use up what the service needs for its own work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from auth_service.protocol.public_address import IPAddress, is_public, parse_address
+
+TIMEOUT_SECONDS: Final = 5.0
+MAX_AT_ONCE: Final = 16
+MAX_AT_ONCE_PER_HOST: Final = 2
+"""A stranger who names many addresses of one host must not make us flood it."""
+
+USER_AGENT: Final = "sallyport (client metadata fetch)"
+
+Lookup = Callable[[str, int], Awaitable[list[tuple[str, int]]]]
+"""Host and port to (address, port) pairs: every answer there is. Raises OSError."""
+
+
+class FetchFailed(Exception):
+    """No usable answer. The text is for the log only."""
+
+
+class FetchGone(FetchFailed):
+    """The host says that there is no such document (404, 410)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A complete answer with status 200."""
+
+    body: bytes
+    content_type: str
+    cache_control: str
+    age: str
+
+
+class SystemLookup:
+    """The system's resolver on threads of its own: slow names must not hold up other work."""
+
+    def __init__(self, threads: int = 8) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="lookup")
+
+    async def __call__(self, host: str, port: int) -> list[tuple[str, int]]:
+        loop = asyncio.get_running_loop()
+        answers = await loop.run_in_executor(self._threads, _getaddrinfo, host, port)
+        return [(str(sockaddr[0]), port) for *_, sockaddr in answers]
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class GuardedFetch:
+    """One GET at a time and address; start-up needs nothing, `close` ends the connections."""
+
+    def __init__(
+        self,
+        *,
+        allowed: Callable[[IPAddress], bool] = is_public,
+        lookup: Lookup | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        """`allowed` says which addresses may be reached; `tls` is what certificates are verified with."""
+        self._allowed = allowed
+        self._own_lookup = SystemLookup() if lookup is None else None
+        self._lookup: Lookup = lookup or self._own_lookup  # type: ignore[assignment]  # one of both is there
+        self._tls = tls or ssl.create_default_context()
+        self._timeout = timeout_seconds
+        self._places = asyncio.Semaphore(MAX_AT_ONCE)
+        # A host's places vanish with the last fetch that holds them.
+        self._host_places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    async def get(self, url: str, *, max_bytes: int, accept: str = "application/json") -> Fetched:
+        """Fetch one URL. Raises FetchFailed for everything that is not a complete, small answer with status 200."""
+        try:
+            async with asyncio.timeout(self._timeout), self._place_for(url), self._places:
+                return await self._get(url, max_bytes, accept)
+        except FetchFailed:
+            raise
+        except TimeoutError as exc:
+            raise FetchFailed(f"no complete answer within {self._timeout} s") from exc
+        except (aiohttp.ClientError, OSError, ValueError) as exc:
+            raise FetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
+
+    def close(self) -> None:
+        """Release what is held between fetches."""
+        if self._own_lookup is not None:
+            self._own_lookup.close()
+
+    async def _get(self, url: str, max_bytes: int, accept: str) -> Fetched:
+        connector = _PinnedConnector(
+            check=self._check,
+            resolver=_CheckedResolver(self._lookup, self._check),
+            socket_factory=self._make_socket,
+            use_dns_cache=False,
+            ssl=self._tls,
+            force_close=True,
+        )
+        async with (
+            aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                auto_decompress=False,
+                raise_for_status=False,
+                headers={"User-Agent": USER_AGENT, "Accept": accept, "Accept-Encoding": "identity"},
+            ) as session,
+            session.get(url, allow_redirects=False, max_line_size=4096, max_field_size=4096) as response,
+        ):
+            return await _read(response, max_bytes)
+
+    def _place_for(self, url: str) -> asyncio.Semaphore:
+        host = urlsplit(url).netloc.lower()
+        places = self._host_places.get(host)
+        if places is None:
+            places = self._host_places[host] = asyncio.Semaphore(MAX_AT_ONCE_PER_HOST)
+        return places
+
+    def _check(self, address_text: str) -> None:
+        address = parse_address(address_text)
+        if address is None or not self._allowed(address):
+            raise FetchFailed(f"the address {address_text!r:.60} is not one that may be reached")
+
+    def _make_socket(self, addr_info: tuple[Any, ...]) -> socket.socket:
+        """The last moment before connect: this very address is what the kernel gets."""
+        family, kind, protocol, _, sockaddr = addr_info
+        self._check(sockaddr[0])
+        made = socket.socket(family, kind, protocol)
+        made.setblocking(False)
+        return made
+
+
+class _PinnedConnector(aiohttp.TCPConnector):
+    """Looks at the peer of each opened connection, before the request is sent."""
+
+    def __init__(self, *, check: Callable[[str], None], **options: Any) -> None:
+        super().__init__(**options)
+        self._check = check
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
+    ) -> aiohttp.connector.Connection:
+        connection = await super().connect(req, traces, timeout)
+        transport = connection.transport
+        peer = transport.get_extra_info("peername") if transport is not None else None
+        try:
+            self._check(str(peer[0]) if peer else "")
+        except FetchFailed:
+            connection.close()
+            raise
+        return connection
+
+
+class _CheckedResolver(AbstractResolver):
+    """Refuses a name of which any answer may not be reached: one good address does not excuse a bad one."""
+
+    def __init__(self, lookup: Lookup, check: Callable[[str], None]) -> None:
+        self._lookup = lookup
+        self._check = check
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        answers = await self._lookup(host, port)
+        if not answers:
+            raise FetchFailed(f"{host} has no address")
+        results: list[ResolveResult] = []
+        for address, target_port in answers:
+            self._check(address)
+            kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+            if family in {socket.AF_UNSPEC, kind}:
+                flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+                results.append(
+                    ResolveResult(hostname=host, host=address, port=target_port, family=kind, proto=0, flags=flags)
+                )
+        return results
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> Fetched:
+    if response.status in {404, 410}:
+        raise FetchGone(f"status {response.status}")
+    if response.status != 200:
+        raise FetchFailed(f"status {response.status}")
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise FetchFailed("a compressed answer, which was not asked for")
+    if response.content_length is not None and response.content_length > max_bytes:
+        raise FetchFailed(f"{response.content_length} bytes announced, more than {max_bytes}")
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(max_bytes):
+        body += chunk
+        if len(body) > max_bytes:
+            raise FetchFailed(f"more than {max_bytes} bytes")
+    return Fetched(
+        body=bytes(body),
+        content_type=response.headers.get("Content-Type", ""),
+        cache_control=response.headers.get("Cache-Control", ""),
+        age=response.headers.get("Age", ""),
+    )
+
+
+def _getaddrinfo(host: str, port: int) -> list[Any]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

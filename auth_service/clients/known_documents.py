@@ -1,0 +1,43 @@
+"""Copies of well-known vendors' metadata documents, for the day when theirs cannot be fetched (clients.md A15).
+
+Some vendors' edge refuses data centres, and then no person behind this server could connect. A fetched document
+always wins over these. Facts are clients.md's of September 2026; names are for display only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+_BOTH: Final = ["authorization_code", "refresh_token"]
+
+
+def _public(name: str, *redirect_uris: str) -> dict[str, Any]:
+    return {
+        "client_name": name,
+        "redirect_uris": list(redirect_uris),
+        "grant_types": _BOTH,
+        "token_endpoint_auth_method": "none",
+    }
+
+
+KNOWN_DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
+    "https://chatgpt.com/oauth/client.json": _public("ChatGPT", "https://chatgpt.com/connector_platform_oauth_redirect")
+    | {
+        "token_endpoint_auth_method": "private_key_jwt",
+        "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+        "token_endpoint_auth_signing_alg": "RS256",
+        "jwks_uri": "https://chatgpt.com/oauth/jwks.json",
+    },
+    "https://chatgpt.com/oauth/codex/client.json": _public(
+        "Codex", "http://127.0.0.1/callback", "http://localhost/callback"
+    ),
+    "https://claude.ai/oauth/mcp-oauth-client-metadata": _public("Claude", "https://claude.ai/api/mcp/auth_callback"),
+    "https://claude.ai/oauth/claude-code-client-metadata": _public(
+        "Claude Code", "http://localhost/callback", "http://127.0.0.1/callback"
+    ),
+    "https://vscode.dev/oauth/client-metadata.json": _public(
+        "Visual Studio Code", "http://127.0.0.1:33418/", "https://vscode.dev/redirect"
+    ),
+    "https://github.com/copilot/cli/client-metadata.json": _public("GitHub Copilot CLI", "http://127.0.0.1:33418/"),
+    "https://zed.dev/oauth/client-metadata.json": _public("Zed", "http://127.0.0.1/callback"),
+}

@@ -1,0 +1,177 @@
+"""Client ID metadata documents: which URLs name a client, and what their documents must say.
+
+Pure. draft-ietf-oauth-client-id-metadata-document sections 3 to 6, MCP authorization 2026-07-28, clients.md A15
+and F7.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from auth_service.clients.client import Client, ClientKind, UnknownClient
+from auth_service.errors import InvalidClientMetadata, InvalidRedirectUri
+from auth_service.protocol import client_metadata
+from auth_service.protocol.redirect_uri import LOOPBACK_HOSTS
+
+MAX_URL: Final = 512
+MAX_DOCUMENT_BYTES: Final = 5 * 1024
+
+_URL: Final = re.compile(r"https?://[A-Za-z0-9\-._:\[\]]+/[A-Za-z0-9\-._~:/?@!$&'()+,;=%]*")
+_DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|\?|$)", re.IGNORECASE)
+_HOST_NAME: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9\-]{0,61}[a-z0-9]")
+_JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9.\-]+\+)?json")
+_FORBIDDEN: Final = ("client_secret", "client_secret_expires_at", "registration_access_token")
+
+
+class UnacceptableDocument(UnknownClient):
+    """The URL or its document breaks a rule: no client comes of it. The private reason says which."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.check = "client_document"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPolicy:
+    """The operator's say in whose documents are fetched.
+
+    A name means that host; one with a leading dot, every host below it. Denied names win; an empty allow-list
+    means everybody.
+    """
+
+    enabled: bool = True
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    loopback: bool = False
+    """The development switch: documents on this very machine are allowed too, by http as well."""
+
+    def permits(self, host: str) -> bool:
+        """Whether documents of this host may be used."""
+        if any(_covers(name, host) for name in self.deny):
+            return False
+        return not self.allow or any(_covers(name, host) for name in self.allow)
+
+
+def is_document_url(client_id: str) -> bool:
+    """Whether the id claims to be a URL, and so is never looked for in the store."""
+    return client_id.startswith(("https://", "http://"))
+
+
+def is_loopback_url(url: str) -> bool:
+    """Whether an accepted document URL is on this very machine, by its name alone."""
+    return _bare_host(url) in LOOPBACK_HOSTS
+
+
+def check_document_url(url: str, policy: DocumentPolicy) -> None:
+    """Check a client_id that is a URL, before anything is fetched. Raises UnacceptableDocument."""
+    if not policy.enabled:
+        raise UnacceptableDocument("client ID metadata documents are switched off")
+    if len(url) > MAX_URL or _URL.fullmatch(url) is None:
+        raise UnacceptableDocument(
+            "the client_id is too long, or has a fragment, user information or a character that it may not have"
+        )
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as exc:
+        raise UnacceptableDocument(f"the client_id is not a URL: {exc}") from exc
+    if "@" in parts.netloc or port == 0 or parts.netloc.endswith(":"):
+        raise UnacceptableDocument("the client_id has user information or a bad port")
+    if parts.path == "/" or _DOT_SEGMENT.search(parts.path):
+        raise UnacceptableDocument("the client_id has no path, or one with dot segments")
+    host = _bare_host(url)
+    if policy.loopback and host in LOOPBACK_HOSTS:
+        return
+    if parts.scheme != "https":
+        raise UnacceptableDocument("the client_id is not https")
+    # A name with a dot whose last label begins with a letter: no address in any notation gets through.
+    if _HOST_NAME.fullmatch(host) is None:
+        raise UnacceptableDocument(f"the host {host!r:.100} is not a public name")
+    if not policy.permits(host):
+        raise UnacceptableDocument(f"the policy does not permit documents of {host}")
+
+
+def read_document(url: str, unverified_body: bytes, *, content_type: str, app_schemes: frozenset[str]) -> Client:
+    """The client that a document describes. Raises UnacceptableDocument, or NotADocument for what is no JSON at all."""
+    unverified = _parse(unverified_body, content_type)
+    if unverified.get("client_id") != url:
+        raise UnacceptableDocument("client_id in the document is not the URL that it was fetched from")
+    if any(name in unverified for name in _FORBIDDEN):
+        raise UnacceptableDocument("the document holds a secret")
+    name = client_metadata.display_name(unverified.get("client_name"))
+    if name is None:
+        raise UnacceptableDocument("the document has no client_name")
+    try:
+        uris = client_metadata.redirect_uris(unverified.get("redirect_uris"), app_schemes=app_schemes)
+        grants = client_metadata.granted_types(unverified.get("grant_types"))
+        jwks, jwks_uri = client_metadata.key_members(unverified)
+    except (InvalidRedirectUri, InvalidClientMetadata) as exc:
+        raise UnacceptableDocument(exc.reason) from exc
+    return Client(
+        client_id=url,
+        kind=ClientKind.METADATA_DOCUMENT,
+        redirect_uris=uris,
+        client_name=name,
+        client_uri=client_metadata.web_address(unverified.get("client_uri")),
+        logo_uri=client_metadata.web_address(unverified.get("logo_uri")),
+        grant_types=frozenset(grants),
+        authentication_methods=_offer(unverified, has_keys=jwks is not None or jwks_uri is not None),
+        jwks=jwks,
+        jwks_uri=jwks_uri,
+    )
+
+
+class NotADocument(UnacceptableDocument):
+    """An error page or a bot challenge in a document's place: counts as an outage of its host."""
+
+
+def _offer(unverified: Mapping[str, Any], *, has_keys: bool) -> frozenset[str]:
+    """The methods that the client offers: the singular and the plural member are one offer (clients.md F7).
+
+    ChatGPT's document says `private_key_jwt` in the one and lists `none` in the other. A document that says nothing
+    means `none`: the default of RFC 7591 is a secret, and a public document has none.
+    """
+    singular = unverified.get("token_endpoint_auth_method")
+    plural = unverified.get("token_endpoint_auth_methods_supported")
+    listed = list(plural) if isinstance(plural, list) else []
+    offered = {m for m in (singular, *listed) if isinstance(m, str)} or {"none"}
+    if not has_keys:
+        offered.discard("private_key_jwt")
+    usable = frozenset(offered & {"none", "private_key_jwt"})
+    if not usable:
+        raise UnacceptableDocument(f"no authentication method in common: {sorted(offered)!r:.200}")
+    return usable
+
+
+def _parse(body: bytes, content_type: str) -> dict[str, Any]:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if _JSON_TYPE.fullmatch(media_type) is None:
+        raise NotADocument(f"the content type is {media_type!r:.60}, not JSON")
+    try:
+        parsed = json.loads(body.decode("utf-8"), object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as exc:
+        raise NotADocument(f"the document is not JSON: {exc}"[:200]) from exc
+    if not isinstance(parsed, dict):
+        raise NotADocument("the document is not a JSON object")
+    return parsed
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is repeated")
+    return members
+
+
+def _bare_host(url: str) -> str:
+    netloc = urlsplit(url).netloc.lower()
+    return re.sub(r":[0-9]*$", "", netloc)
+
+
+def _covers(name: str, host: str) -> bool:
+    return host.endswith(name) if name.startswith(".") else host == name

@@ -1,0 +1,71 @@
+"""Which addresses are public: the only ones that a fetch on a stranger's behalf may reach (invariant 10).
+
+Pure. An allow-list rather than a deny-list: global unicast of either family, and an address that carries another
+inside it (mapped, translated, tunnelled) is judged by what it carries, or refused.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+IPAddress = IPv4Address | IPv6Address
+
+_GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+
+# What Python's `is_global` lets through in some version, or what leads elsewhere than it says.
+_REFUSED_V4: Final = tuple(
+    IPv4Network(text)
+    for text in (
+        "192.0.0.0/24",  # protocol assignments (RFC 6890)
+        "192.88.99.0/24",  # 6to4 relays (RFC 7526)
+        "192.31.196.0/24",  # AS112 (RFC 7535)
+        "192.52.193.0/24",  # automatic multicast tunnelling (RFC 7450)
+        "192.175.48.0/24",  # AS112 (RFC 7534)
+        "168.63.129.16/32",  # a cloud platform's host services, public by number only
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved
+    )
+)
+_REFUSED_V6: Final = tuple(
+    IPv6Network(text)
+    for text in (
+        "2001::/23",  # protocol assignments, Teredo and ORCHID among them (RFC 2928, RFC 4380)
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4: carries an IPv4 address (RFC 3056)
+        "2620:4f:8000::/48",  # AS112 (RFC 7534)
+        "3ffe::/16",  # the former 6bone
+        "3fff::/20",  # documentation (RFC 9637)
+    )
+)
+_ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
+
+
+def is_public(address: IPAddress) -> bool:
+    """Whether the address is on the public internet, whatever notation or wrapping it came in."""
+    if isinstance(address, IPv6Address):
+        return _is_public_v6(address)
+    return address.is_global and not address.is_multicast and not any(address in net for net in _REFUSED_V4)
+
+
+def parse_address(text: str) -> IPAddress | None:
+    """An address in the usual notation only; None for a name, a zone (`%eth0`) or an odd notation (`127.1`)."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return None if isinstance(address, IPv6Address) and address.scope_id is not None else address
+
+
+def _is_public_v6(address: IPv6Address) -> bool:
+    if address.scope_id is not None:
+        return False
+    if address.ipv4_mapped is not None:
+        return is_public(address.ipv4_mapped)
+    if address in _NAT64:
+        # A network with DNS64 reaches every IPv4 host this way (RFC 6052).
+        return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
+    if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
+        return False
+    return address in _GLOBAL_UNICAST and address.is_global and not any(address in net for net in _REFUSED_V6)

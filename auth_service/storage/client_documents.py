@@ -1,0 +1,67 @@
+"""The last good copies of client metadata documents, shared by all replicas and surviving restarts.
+
+| key | type | what | life |
+|---|---|---|---|
+| `sp:{document:<sha256 of the URL>}` | hash | the document as fetched, and when | 30 days after it was last kept |
+
+Only documents of clients that hold grants are kept: a stranger who names a thousand URLs leaves nothing here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from shared.store import Argument, Store
+
+KEEP_SECONDS: Final = 30 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentCopy:
+    """One document as fetched. Times in seconds since 1970."""
+
+    body: str
+    fetched_at: int
+    fresh_until: int
+
+
+class ClientDocumentStore:
+    """Keeps and finds copies. Raises StoreUnavailable."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def keep(self, url: str, copy: DocumentCopy) -> None:
+        """Store the copy, replacing an older one. Repeating it is harmless."""
+        key = _key(url)
+        fields: list[Argument] = [
+            "url",
+            url,
+            "body",
+            copy.body,
+            "fetched_at",
+            copy.fetched_at,
+            "fresh_until",
+            copy.fresh_until,
+        ]
+        await self._store.pipeline([("HSET", key, *fields), ("EXPIRE", key, KEEP_SECONDS)])
+
+    async def drop(self, url: str) -> None:
+        """Forget the copy: the document's own host withdrew it."""
+        await self._store.command("DEL", _key(url))
+
+    async def find(self, url: str) -> DocumentCopy | None:
+        """The copy of this very URL, if one was kept."""
+        fields = await self._store.command("HGETALL", _key(url))
+        if not fields or fields.get("url") != url or "fresh_until" not in fields:
+            return None
+        return DocumentCopy(
+            body=fields["body"], fetched_at=int(fields["fetched_at"]), fresh_until=int(fields["fresh_until"])
+        )
+
+
+def _key(url: str) -> str:
+    return f"sp:{{document:{hashlib.sha256(url.encode()).hexdigest()}}}"

@@ -1,0 +1,138 @@
+"""Hosts of the internet played on this machine, under their real names and with TLS: nothing leaves it."""
+
+import datetime as dt
+import ipaddress
+import ssl
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from auth_service.clients.guarded_fetch import GuardedFetch
+
+
+class NamedHosts:
+    """An async context manager. `pages` maps a URL to a response, or to a function of the request that makes one."""
+
+    def __init__(self, pages=None):
+        self.pages = dict(pages or {})
+        self.requests = []
+        self.lookups = Counter()
+        self._authority, self._authority_key = _certificate("A test authority", authority=True)
+
+    async def __aenter__(self):
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._server_tls())
+        await site.start()
+        self.port = site._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_):
+        await self._runner.cleanup()
+
+    def serve_json(self, url, body, **headers):
+        """Serve a JSON document under its real URL."""
+        self.pages[url] = lambda _request: web.json_response(
+            body, headers={name.replace("_", "-"): value for name, value in headers.items()}
+        )
+
+    def fetch(self, **options):
+        """A guarded fetch that finds these hosts, and trusts their certificates and no others."""
+        tls = ssl.create_default_context(cadata=self._authority.public_bytes(serialization.Encoding.PEM).decode())
+        values = {"lookup": self.lookup, "allowed": lambda address: address.is_loopback, "tls": tls}
+        return GuardedFetch(**{**values, **options})
+
+    async def lookup(self, host, _port):
+        """The resolver: every name is here."""
+        self.lookups[host] += 1
+        return [("127.0.0.1", self.port)]
+
+    def count(self, url):
+        """How often a URL was asked for."""
+        return sum(1 for seen in self.requests if seen == url)
+
+    async def _answer(self, request):
+        url = f"https://{request.host}{request.raw_path}"
+        self.requests.append(url)
+        page = self.pages.get(url)
+        if page is None:
+            return web.Response(status=404, text="nothing here")
+        response = page(request)
+        return await response if hasattr(response, "__await__") else response
+
+    def _server_tls(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        by_name = {}
+
+        def choose(connection, name, _context):
+            # A certificate for whatever name is asked for: the test authority vouches for all of them.
+            if name not in by_name:
+                by_name[name] = _server_context(name, self._authority, self._authority_key)
+            connection.context = by_name[name]
+
+        context.sni_callback = choose
+        return context
+
+
+def _server_context(name, authority, authority_key):
+    certificate, key = _certificate(name, issuer=authority, issuer_key=authority_key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as directory:
+        chain, key_file = Path(directory, "cert.pem"), Path(directory, "key.pem")
+        chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        key_file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        context.load_cert_chain(chain, key_file)
+    return context
+
+
+def _certificate(name, *, authority=False, issuer=None, issuer_key=None):
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    now = dt.datetime.now(dt.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+    )
+    if not authority:
+        try:
+            alternative = x509.IPAddress(ipaddress.ip_address(name))
+        except ValueError:
+            alternative = x509.DNSName(name)
+        builder = builder.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+    else:
+        usage = {
+            "digital_signature": True,
+            "key_cert_sign": True,
+            "crl_sign": True,
+            "content_commitment": False,
+            "key_encipherment": False,
+            "data_encipherment": False,
+            "key_agreement": False,
+            "encipher_only": False,
+            "decipher_only": False,
+        }
+        builder = builder.add_extension(x509.KeyUsage(**usage), critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    signer_key = issuer_key or key
+    builder = builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(signer_key.public_key()), critical=False
+    )
+    return builder.sign(signer_key, hashes.SHA256()), key
