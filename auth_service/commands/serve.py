@@ -1,0 +1,59 @@
+"""`serve`: run the authorization server until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from auth_service.commands.app import new_app
+from auth_service.commands.console import ExitStatus, fail
+from auth_service.settings import AuthSettings
+from shared.errors import Misconfigured
+
+app = new_app()
+
+
+@app.command()
+def serve() -> None:
+    """Run the service until SIGINT or SIGTERM; requests in flight get AUTH_SHUTDOWN_SECONDS to end.
+
+    Refuses to start, with status 4, when a setting is unknown or unsafe. Starts without the store, and recovers by
+    itself: /readyz tells.
+    """
+    try:
+        settings = AuthSettings.from_environment()
+        _serve(settings)
+    except Misconfigured as exc:
+        fail(
+            f"the settings are wrong\n{exc}",
+            hint="python -m auth_service check-config explains each.",
+            status=ExitStatus.MISCONFIGURED,
+        )
+    except OSError as exc:
+        fail(f"cannot listen: {exc.strerror or exc}", status=ExitStatus.REFUSED)
+
+
+def _serve(settings: AuthSettings) -> None:
+    import uvloop
+
+    from auth_service.app import build_service
+    from shared.http.logs import configure_logs
+    from shared.http.serve import serve as serve_http
+
+    configure_logs(level=settings.log_level, log_format=settings.log_format)
+    log = structlog.get_logger("auth_service")
+
+    async def run() -> None:
+        service = build_service(settings)
+        await serve_http(
+            service.app,
+            hosts=settings.host,
+            port=settings.port,
+            shutdown_seconds=settings.shutdown_seconds,
+            on_ready=lambda: log.info("serving", issuer=settings.issuer, hosts=settings.host, port=settings.port),
+            on_stopping=service.on_stopping,
+        )
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
