@@ -20,6 +20,8 @@ from auth_service.clients.registrar import Registrar
 from auth_service.endpoints.authorize import AuthorizeEndpoint
 from auth_service.endpoints.consent import ConsentEndpoint
 from auth_service.endpoints.introspect import IntrospectEndpoint
+from auth_service.endpoints.jwks import CORS as KEY_SET_CORS
+from auth_service.endpoints.jwks import PATH as KEY_SET_PATH
 from auth_service.endpoints.jwks import KeySetEndpoint
 from auth_service.endpoints.metadata import MetadataEndpoint, metadata_paths, server_metadata
 from auth_service.endpoints.register import RegisterEndpoint
@@ -30,8 +32,11 @@ from auth_service.endpoints.userinfo import UserInfoEndpoint
 from auth_service.grants.authorization_code import AuthorizationCodeGrant
 from auth_service.grants.housekeeping import GrantHousekeeping
 from auth_service.grants.refresh_token import RefreshTokenGrant
+from auth_service.keys.holder_notes import HolderNotes
 from auth_service.keys.key_ring import KeyRing
-from auth_service.keys.sealing import parse_encryption_keys
+from auth_service.keys.rotator import RotationPolicy, Rotator
+from auth_service.keys.schedule import RotationSchedule
+from auth_service.keys.sealing import EncryptionKeys, parse_encryption_keys
 from auth_service.pages.renderer import Pages
 from auth_service.protocol.client_document import DocumentPolicy
 from auth_service.protocol.resources import ResourceCatalogue
@@ -43,6 +48,7 @@ from auth_service.storage.client_documents import ClientDocumentStore
 from auth_service.storage.clients import ClientStore
 from auth_service.storage.grants import GrantStore
 from auth_service.storage.interactions import InteractionStore
+from auth_service.storage.key_holders import KeyHolderStorage
 from auth_service.storage.key_ring import KeyRingStorage
 from auth_service.storage.revoked_tokens import RevokedTokenStore
 from auth_service.storage.sessions import SessionStore
@@ -92,14 +98,8 @@ def build_service(
     resources = ResourceCatalogue(settings.resources)
     encryption_keys = parse_encryption_keys([key.get_secret_value() for key in settings.key_encryption_key])
     audit = AuditLog(AuditStorage(opened), registry)
-    key_ring = KeyRing(
-        storage=KeyRingStorage(opened),
-        encryption_keys=encryption_keys,
-        algorithm=settings.signing_algorithm,
-        token_lifetime_seconds=settings.access_token_ttl,
-        log=log,
-        clock=now,
-    )
+    key_room = _key_room(settings, opened, encryption_keys, audit=audit, log=log, now=now)
+    key_ring = key_room.ring
     grants = GrantStore(opened)
     revoked = RevokedTokenStore(opened)
     interactions = InteractionStore(opened, lifetime_seconds=settings.interaction_ttl)
@@ -222,7 +222,7 @@ def build_service(
         ),
         issuer=settings.issuer,
     )
-    key_set = KeySetEndpoint(key_ring=key_ring, max_age_seconds=settings.key_set_max_age)
+    key_set = KeySetEndpoint(key_ring=key_ring, notes=key_room.notes, max_age_seconds=settings.key_set_max_age)
     userinfo = UserInfoEndpoint(inspector=inspector, users=users)
     metadata = MetadataEndpoint(
         server_metadata(
@@ -249,7 +249,7 @@ def build_service(
         middlewares=[
             cors_middleware(
                 dict.fromkeys(well_known, reading)
-                | {f"{base}/.well-known/jwks.json": reading, f"{base}/userinfo": Cors(methods="GET, POST, OPTIONS")}
+                | {base + KEY_SET_PATH: KEY_SET_CORS, f"{base}/userinfo": Cors(methods="GET, POST, OPTIONS")}
                 | {f"{base}{path}": posting for path in ("/token", "/token/introspect", "/token/revoke", "/register")}
             ),
             envelope(render=render, log=log, metrics=RequestMetrics(registry)),
@@ -277,10 +277,10 @@ def build_service(
 
     async def lifetimes(_app: web.Application) -> AsyncIterator[None]:
         await audit.start()
-        await key_ring.start()
+        await key_room.start()
         yield
         await documents.close()
-        await key_ring.stop()
+        await key_room.stop()
         await audit.stop()
         passwords.close()
         if store is None:
@@ -288,6 +288,61 @@ def build_service(
 
     app.cleanup_ctx.append(lifetimes)
     return AuthService(app=app, on_stopping=key_set.end_waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyRoom:
+    """What of the signing keys has a life of its own."""
+
+    ring: KeyRing
+    notes: HolderNotes
+    schedule: RotationSchedule
+
+    async def start(self) -> None:
+        await self.ring.start()
+        await self.notes.start()
+        await self.schedule.start()
+
+    async def stop(self) -> None:
+        await self.schedule.stop()
+        await self.notes.stop()
+        await self.ring.stop()
+
+
+def _key_room(
+    settings: AuthSettings,
+    store: Store,
+    encryption_keys: EncryptionKeys,
+    *,
+    audit: AuditLog,
+    log: structlog.typing.FilteringBoundLogger,
+    now: Callable[[], float],
+) -> _KeyRoom:
+    storage = KeyRingStorage(store)
+    holders = KeyHolderStorage(store)
+    policy = RotationPolicy.from_settings(settings)
+    ring = KeyRing(
+        storage=storage,
+        encryption_keys=encryption_keys,
+        algorithm=settings.signing_algorithm,
+        token_lifetime_seconds=settings.access_token_ttl,
+        log=log,
+        clock=now,
+    )
+    rotator = Rotator(
+        storage=storage,
+        holders=holders,
+        encryption_keys=encryption_keys,
+        policy=policy,
+        audit=audit,
+        by="service",
+        clock=now,
+    )
+    return _KeyRoom(
+        ring=ring,
+        notes=HolderNotes(holders, propagation_ms=policy.propagation_ms, clock=now),
+        schedule=RotationSchedule(key_ring=ring, rotator=rotator, log=log),
+    )
 
 
 def _store_check(store: Store) -> Callable[[], Awaitable[Readiness]]:

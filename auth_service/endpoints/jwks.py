@@ -1,7 +1,8 @@
 """GET /.well-known/jwks.json: the published key set, and the wait for its next version.
 
 A plain request is answered from memory. With `If-None-Match` and `Prefer: wait=N` (RFC 7240) the answer is held
-until the set changes or N seconds have passed: that is how a withdrawn key leaves every verifier at once.
+until the set changes or N seconds have passed: that is how a withdrawn key leaves every verifier at once. What a
+caller says that it holds is noted: that is how a rotation knows that the next key has arrived.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ from auth_service.protocol.prefer import wait_preference
 from shared.http.cors import Cors
 
 if TYPE_CHECKING:
+    from auth_service.keys.holder_notes import HolderNotes
     from auth_service.keys.key_ring import KeyRing
+    from auth_service.keys.propagation import Holder
+
+REPLICA_HEADER: Final = "Sallyport-Replica"
+"""With it a verifier names itself, so that a rotation can wait for it."""
 
 PATH: Final = "/.well-known/jwks.json"
 
@@ -33,8 +39,9 @@ CORS: Final = Cors(
 class KeySetEndpoint:
     """Serves the key set of one process."""
 
-    def __init__(self, *, key_ring: KeyRing, max_age_seconds: int) -> None:
+    def __init__(self, *, key_ring: KeyRing, notes: HolderNotes, max_age_seconds: int) -> None:
         self._key_ring = key_ring
+        self._notes = notes
         self._cache_control = f"public, max-age={max_age_seconds}"
         self._waiters = 0
         self._is_stopping = False
@@ -53,25 +60,30 @@ class KeySetEndpoint:
         changed = self._key_ring.changed
         key_set = self._key_ring.public_key_set
         if_none_match = request.headers.get("If-None-Match")
+        holder = self._notes.holds(request.headers.get(REPLICA_HEADER), key_set.version_held(if_none_match))
         headers = {"Cache-Control": self._cache_control}
         if if_none_match is not None and key_set.is_held_by(if_none_match):
             wait = wait_preference(request.headers.getall("Prefer", ()))
             if wait and self._waiters < MOST_WAITERS and not self._is_stopping:
                 wait = min(wait, LONGEST_WAIT_SECONDS)
                 headers["Preference-Applied"] = f"wait={wait}"
-                await self._wait(changed, wait)
+                await self._wait(changed, wait, holder)
                 key_set = self._key_ring.public_key_set
             if key_set.is_held_by(if_none_match):
                 return web.Response(status=304, headers=headers | {"ETag": key_set.etag})
-        return web.Response(
-            body=key_set.body, content_type="application/json", headers=headers | {"ETag": key_set.etag}
-        )
+        headers["ETag"] = key_set.etag
+        return web.Response(body=key_set.body, content_type="application/json", headers=headers)
 
-    async def _wait(self, changed: asyncio.Event, seconds: int) -> None:
+    async def _wait(self, changed: asyncio.Event, seconds: int, holder: Holder | None) -> None:
         self._waiters += 1
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await changed.wait()
+        except asyncio.CancelledError:
+            # The server cancels a handler when the caller's connection breaks.
+            if holder is not None:
+                self._notes.leaves(holder)
+            raise
         finally:
             self._waiters -= 1

@@ -172,8 +172,8 @@ class KeyRing:
     async def _make_first(self) -> Ring:
         """Several replicas may come here at once: one ring is written, and all take that one (invariant 3)."""
         first = first_ring(
-            new_key(self._algorithm, self._encryption_keys),
-            new_key(self._algorithm, self._encryption_keys),
+            await asyncio.to_thread(new_key, self._algorithm, self._encryption_keys),
+            await asyncio.to_thread(new_key, self._algorithm, self._encryption_keys),
             now_ms=self._now_ms(),
             token_lifetime_ms=self._token_lifetime_ms,
         )

@@ -9,18 +9,21 @@ import structlog
 from aiohttp import web
 
 from auth_service.endpoints import jwks
+from auth_service.keys.holder_notes import LEAVING_MS, HolderNotes
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import promote
 from auth_service.keys.material import new_key
 from auth_service.keys.sealing import EncryptionKeys
+from auth_service.storage.key_holders import KeyHolderStorage
 from auth_service.storage.key_ring import KeyRingStorage
 
 KEYS = EncryptionKeys([secrets.token_bytes(32)])
 
 
 class Served:
-    def __init__(self, store, client, key_ring, endpoint):
-        self.client, self.key_ring, self.endpoint = client, key_ring, endpoint
+    def __init__(self, store, client, key_ring, endpoint, notes):
+        self.client, self.key_ring, self.endpoint, self.notes = client, key_ring, endpoint, notes
+        self._holders = KeyHolderStorage(store)
         self._storage = KeyRingStorage(store)
 
     def get(self, **headers):
@@ -29,6 +32,10 @@ class Served:
     async def rotate(self):
         key = new_key("ES256", KEYS)
         await self._storage.change(lambda ring: promote(ring, key, now_ms=1, token_lifetime_ms=1))
+
+    async def held(self):
+        await self.notes.write()
+        return await self._holders.read()
 
     async def waiting(self, number):
         while self.endpoint._waiters < number:  # noqa: ASYNC110 - the endpoint has no reason to announce it
@@ -45,10 +52,11 @@ async def served(store, aiohttp_client):
         log=structlog.get_logger(),
     )
     await key_ring.start()
-    endpoint = jwks.KeySetEndpoint(key_ring=key_ring, max_age_seconds=300)
+    notes = HolderNotes(KeyHolderStorage(store), propagation_ms=600_000)
+    endpoint = jwks.KeySetEndpoint(key_ring=key_ring, notes=notes, max_age_seconds=300)
     app = web.Application()
     app.add_routes(endpoint.routes(""))
-    yield Served(store, await aiohttp_client(app), key_ring, endpoint)
+    yield Served(store, await aiohttp_client(app), key_ring, endpoint, notes)
     await key_ring.stop()
 
 
@@ -162,3 +170,39 @@ async def test_the_document_is_the_same_byte_for_byte_until_it_changes(served):
     first, second = [await (await served.get()).read() for _ in range(2)]
     assert first == second
     assert json.loads(first).keys() == {"keys"}
+
+
+async def test_a_named_verifier_is_noted_with_what_it_showed_to_hold(served):
+    etag = (await served.get(Sallyport_Replica="mcp-1")).headers["ETag"]
+    assert [(holder.replica, holder.version) for holder in (await served.held()).holders] == [("mcp-1", 0)]
+    await served.get(Sallyport_Replica="mcp-1", If_None_Match=etag)
+    assert [(holder.replica, holder.version) for holder in (await served.held()).holders] == [("mcp-1", 1)]
+    assert (await served.held()).unnamed_ms is None
+
+
+@pytest.mark.parametrize("name", [None, "", "*unnamed", "a b", "x" * 65, "é"])
+async def test_a_caller_without_a_proper_name_is_noted_as_somebody_unseen(served, name):
+    await served.get(**({} if name is None else {"Sallyport_Replica": name}))
+    held = await served.held()
+    assert held.holders == ()
+    assert held.unnamed_ms is not None
+
+
+async def test_a_verifier_cannot_claim_to_hold_a_set_that_is_yet_to_come(served):
+    for etag in ('"999-0000000000000000"', '"1-0000000000000000"', "*", "nonsense"):
+        await served.get(Sallyport_Replica="mcp-1", If_None_Match=etag)
+        assert [holder.version for holder in (await served.held()).holders] == [0]
+
+
+async def test_a_verifier_whose_connection_breaks_is_soon_counted_as_gone(served):
+    etag = (await served.get()).headers["ETag"]
+    waiting = asyncio.create_task(served.get(Sallyport_Replica="m", If_None_Match=etag, Prefer="wait=50"))
+    await served.waiting(1)
+    (before,) = (await served.held()).holders
+    waiting.cancel()
+    while served.endpoint._waiters:  # noqa: ASYNC110 - the endpoint has no reason to announce it
+        await asyncio.sleep(0.01)
+    (after,) = (await served.held()).holders
+    assert after.seen_ms == before.seen_ms
+    assert after.expires_ms < before.expires_ms
+    assert after.expires_ms - after.seen_ms < LEAVING_MS + 10_000
