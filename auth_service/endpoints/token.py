@@ -42,7 +42,7 @@ class TokenEndpoint:
         self._authenticator = authenticator
         self._registrations = registrations
         self._grants = {grant.grant_type: grant for grant in grants}
-        self._issued = issued
+        self._issued = {grant.grant_type: issued.labels(grant.grant_type) for grant in grants}
         self._now = now
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
@@ -61,5 +61,5 @@ class TokenEndpoint:
         issued = await grant.exchange(TokenRequest(form, client, self._now(), request.remote or ""))
         fields["grant_id"] = issued.grant_id
         await self._registrations.record_use(client)
-        self._issued.labels(grant_type).inc()
+        self._issued[grant_type].inc()
         return web.json_response(issued.as_json(), headers=NO_STORE)

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from auth_service.tokens.refresh_token import RefreshTokenFormat
 
 _ISSUES: Final = frozenset({"rotated", "repeated", "recovered"})
+OUTCOMES: Final = (
+    *sorted(_ISSUES),
+    "unknown",
+    "wrong_client",
+    "wrong_resource",
+    "ended",
+    "expired",
+    "forked",
+    "reused",
+)
 
 
 class RefreshTokenGrant:
@@ -49,7 +59,8 @@ class RefreshTokenGrant:
         self._lifetime = lifetime_seconds
         self._grace = grace_seconds
         self._audit = audit
-        self._outcomes = outcomes
+        # Looking a label up costs more than counting.
+        self._outcomes = {outcome: outcomes.labels(outcome) for outcome in OUTCOMES}
 
     async def exchange(self, request: TokenRequest) -> IssuedTokens:
         """Raises InvalidRequest, InvalidScope, InvalidTarget, InvalidGrant, StoreUnavailable, Fault."""
@@ -67,7 +78,7 @@ class RefreshTokenGrant:
             grace_seconds=self._grace,
             address=request.address,
         )
-        self._outcomes.labels(rotation.outcome).inc()
+        self._outcomes[rotation.outcome].inc()
         if rotation.outcome not in _ISSUES:
             self._refuse(rotation, presented, request)
         if rotation.outcome == "repeated":

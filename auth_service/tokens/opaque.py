@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import secrets
 from typing import Final
 
@@ -43,6 +42,11 @@ def digest(secret: str) -> str:
 
 
 def keyed(key: bytes, *parts: str) -> bytes:
-    """HMAC-SHA256 over parts that cannot run into each other."""
-    message = b"".join(len(p).to_bytes(4, "big") + p for p in (part.encode() for part in parts))
-    return hmac.digest(key, message, "sha256")
+    """Keyed BLAKE2b (RFC 7693 section 2.9) of 256 bits, over parts that cannot run into each other.
+
+    A MAC and PRF in its own right, at a third of the cost of HMAC-SHA256: a refresh computes three of them.
+    """
+    message = "\x00".join(parts)
+    if message.count("\x00") != len(parts) - 1:
+        raise ValueError("a part holds a NUL")
+    return hashlib.blake2b(message.encode(), key=key[:64], digest_size=32).digest()
