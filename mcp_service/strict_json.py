@@ -31,7 +31,8 @@ _decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_co
 def parse_json(data: bytes) -> Any:
     """Parse a whole document. Raises BadJson."""
     try:
-        value = _decoder.decode(data.decode("utf-8"))
+        text = data.decode("utf-8").strip(" \t\r\n")
+        value, end = _decoder.raw_decode(text)
         if b"\\u" in data:
             # A lone surrogate is no character: it could not be written to a log or a store.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -40,6 +41,8 @@ def parse_json(data: bytes) -> Any:
     except (ValueError, RecursionError) as exc:
         # ValueError covers bad UTF-8 and integers of thousands of digits as well.
         raise BadJson(f"not JSON: {type(exc).__name__}") from exc
+    if end != len(text):
+        raise BadJson("something follows the document")
     return value
 
 
