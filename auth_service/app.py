@@ -17,6 +17,8 @@ from auth_service.clients.directory import Directory
 from auth_service.clients.guarded_fetch import GuardedFetch
 from auth_service.clients.metadata_document import MetadataDocuments
 from auth_service.clients.registrar import Registrar
+from auth_service.endpoints.account import AccountEndpoint
+from auth_service.endpoints.application_list import ApplicationList
 from auth_service.endpoints.authorize import AuthorizeEndpoint
 from auth_service.endpoints.consent import ConsentEndpoint
 from auth_service.endpoints.introspect import IntrospectEndpoint
@@ -37,6 +39,7 @@ from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.rotator import RotationPolicy, Rotator
 from auth_service.keys.schedule import RotationSchedule
 from auth_service.keys.sealing import EncryptionKeys, parse_encryption_keys
+from auth_service.pages.appearance import Appearance
 from auth_service.pages.renderer import Pages
 from auth_service.protocol.client_document import DocumentPolicy
 from auth_service.protocol.resources import ResourceCatalogue
@@ -123,7 +126,7 @@ def build_service(
         client_store, documents=documents, registration_ttl_seconds=settings.registration_ttl, now=now
     )
     authenticator = ClientAuthenticator(directory, now=now)
-    pages = Pages()
+    pages = Pages(Appearance(product_name=settings.product_name, accent=settings.accent))
     cookies = BrowserCookies(secure=not settings.is_local)
     sessions = Sessions(
         cookies=cookies,
@@ -201,6 +204,18 @@ def build_service(
         audit=audit,
         now=now,
     )
+    account = AccountEndpoint(
+        base_path=base,
+        access_token_ttl_seconds=settings.access_token_ttl,
+        pages=pages,
+        cookies=cookies,
+        sessions=sessions,
+        users=users,
+        grants=grants,
+        applications=ApplicationList(grants=grants, directory=directory, resources=resources),
+        audit=audit,
+        now=now,
+    )
     token = TokenEndpoint(
         authenticator=authenticator,
         registrations=directory,
@@ -240,7 +255,8 @@ def build_service(
     render = RefusalRenderer(
         issuer=settings.issuer,
         pages=pages,
-        page_paths=frozenset(base + path for path in ("/authorize", "/sign-in", "/consent", "/account")),
+        page_paths=frozenset(base + path for path in ("/authorize", "/sign-in", "/consent"))
+        | frozenset(route.path for route in account.routes()),
     )
     reading = Cors(methods="GET, HEAD, OPTIONS")
     posting = Cors(methods="POST, OPTIONS")
@@ -265,6 +281,7 @@ def build_service(
             web.post(f"{base}/sign-in", sign_in.submit),
             web.get(f"{base}/consent", consent.show, allow_head=False),
             web.post(f"{base}/consent", consent.submit),
+            *account.routes(),
             web.post(f"{base}/token", token),
             web.post(f"{base}/token/introspect", introspect),
             web.post(f"{base}/token/revoke", revoke),

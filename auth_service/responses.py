@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from auth_service.clients.client import UnknownClient
 from auth_service.errors import PageRefusal, RedirectRefusal
-from auth_service.pages.views import ErrorView
+from auth_service.pages.views import ErrorView, UnknownClientView
 
 if TYPE_CHECKING:
     from auth_service.pages.renderer import Pages
@@ -46,6 +47,8 @@ class RefusalRenderer:
             return self._redirect(refusal, reference)
         if isinstance(refusal, PageRefusal):
             return self._page(refusal.title, refusal, refusal.hint, reference)
+        if request.path in self._page_paths and isinstance(refusal, UnknownClient):
+            return self._pages.unknown_client(UnknownClientView(ended=refusal.tombstone, reference=reference))
         if request.path in self._page_paths:
             title = "Please try again in a moment" if refusal.status == 503 else "That did not work"
             return self._page(title, refusal, "", reference)

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from auth_service.keys.sealing import parse_encryption_keys
+from auth_service.pages.colour import parse_colour
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, NEVER_SCHEMES
 from auth_service.protocol.resources import ProtectedResource
 from shared.configured_url import check_issuer, is_loopback_host, path_of
@@ -88,6 +89,9 @@ class AuthSettings(ServiceSettings):
         DAY, ge=600, le=30 * DAY, description="How long a registration may wait for its first grant."
     )
 
+    product_name: str = Field("Sallyport", min_length=1, max_length=40, description="What the pages call themselves.")
+    accent: str = Field("#17615b", description="The pages' one colour, as #rrggbb; its shades are kept readable.")
+
     signing_algorithm: Literal["RS256", "ES256", "EdDSA"] = Field(
         "RS256", description="Algorithm of the next signing key; changed through an ordinary rotation."
     )
@@ -138,6 +142,12 @@ class AuthSettings(ServiceSettings):
         for host in value:
             if re.fullmatch(r"\.?[a-z0-9\-]+(\.[a-z0-9\-]+)+", host) is None:
                 raise ValueError(f"{host!r} is not a lower-case host name, alone or with a leading dot")
+        return value
+
+    @field_validator("accent")
+    @classmethod
+    def _a_colour(cls, value: str) -> str:
+        parse_colour(value)
         return value
 
     @model_validator(mode="after")

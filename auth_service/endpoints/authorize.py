@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from auth_service.clients.client import Client, UnknownClient
 from auth_service.errors import PageRefusal, RedirectRefusal
 from auth_service.protocol.authorization_checks import CHECKS, AuthorizationError, Candidate
 from auth_service.protocol.authorization_request import AuthorizationRequest
@@ -26,7 +25,7 @@ from shared.http.envelope import LOG_FIELDS
 from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
-    from auth_service.clients.client import ClientDirectory
+    from auth_service.clients.client import Client, ClientDirectory
     from auth_service.protocol.resources import ResourceCatalogue
     from auth_service.sessions.browser import BrowserCookies
     from auth_service.sessions.sessions import Sessions
@@ -56,7 +55,7 @@ class AuthorizeEndpoint:
         self._now = now
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Answer the person's browser. Raises PageRefusal, RedirectRefusal, StoreUnavailable."""
+        """Answer the person's browser. Raises PageRefusal, UnknownClient, RedirectRefusal, StoreUnavailable."""
         form = parse_urlencoded(request.query_string)
         client = await self._known_client(form)
         request[LOG_FIELDS]["client_id"] = client.client_id
@@ -87,18 +86,7 @@ class AuthorizeEndpoint:
                 public="The application did not say who it is.",
                 hint="Start again from the application that sent you here.",
             )
-        try:
-            return await self._directory.find(client_id)
-        except UnknownClient as exc:
-            raise PageRefusal(
-                exc.reason,
-                check="client_known",
-                title="This application is not known here",
-                public="The application’s registration has ended."
-                if exc.tombstone
-                else "The application uses a registration that this server does not have.",
-                hint="Remove the connection in the application and add it again; it will then register anew.",
-            ) from exc
+        return await self._directory.find(client_id)
 
     def _accepted(self, form: Form, client: Client, redirect_uri: str) -> AuthorizationRequest:
         asked_resource = form.get("resource")

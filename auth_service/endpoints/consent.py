@@ -203,4 +203,6 @@ class ConsentEndpoint:
             scopes=tuple(ScopeView(name, text) for name, text in words if name not in held),
             already_granted=tuple(ScopeView(name, text) for name, text in words if name in held),
             verified=client.kind is ClientKind.PRE_REGISTERED,
+            switch_address=f"{self._base_path}/sign-in?{urlencode({'transaction': interaction.identifier})}",
+            account_address=f"{self._base_path}/account",
         )

@@ -45,7 +45,7 @@ class Browser:
                 check="csrf",
                 title="This form can no longer be used",
                 public="The page was open for too long, or was opened in another browser.",
-                hint="Go back to your application and connect again.",
+                hint="Go back, reload the page and try again, or start again from your application.",
             )
 
 
