@@ -273,20 +273,20 @@ def build_service(
     )
     app.add_routes(
         [
-            *(web.get(path, metadata) for path in well_known),
+            *(web.get(path, metadata.__call__) for path in well_known),
             *key_set.routes(base),
             *register.routes(base),
-            web.get(f"{base}/authorize", authorize, allow_head=False),
+            web.get(f"{base}/authorize", authorize.__call__, allow_head=False),
             web.get(f"{base}/sign-in", sign_in.show, allow_head=False),
             web.post(f"{base}/sign-in", sign_in.submit),
             web.get(f"{base}/consent", consent.show, allow_head=False),
             web.post(f"{base}/consent", consent.submit),
             *account.routes(),
-            web.post(f"{base}/token", token),
-            web.post(f"{base}/token/introspect", introspect),
-            web.post(f"{base}/token/revoke", revoke),
-            web.get(f"{base}/userinfo", userinfo, allow_head=False),
-            web.post(f"{base}/userinfo", userinfo),
+            web.post(f"{base}/token", token.__call__),
+            web.post(f"{base}/token/introspect", introspect.__call__),
+            web.post(f"{base}/token/revoke", revoke.__call__),
+            web.get(f"{base}/userinfo", userinfo.__call__, allow_head=False),
+            web.post(f"{base}/userinfo", userinfo.__call__),
             *health_routes({"store": _store_check(opened), "keys": _keys_check(key_ring)}),
             metrics_handler(registry),
         ]
