@@ -12,7 +12,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 
 from auth_service.audit.log import AuditLog
+from auth_service.clients.assertions import AssertionVerifier
 from auth_service.clients.authenticator import ClientAuthenticator
+from auth_service.clients.client_keys import ClientKeys
 from auth_service.clients.directory import Directory
 from auth_service.clients.guarded_fetch import GuardedFetch
 from auth_service.clients.metadata_document import MetadataDocuments
@@ -47,6 +49,7 @@ from auth_service.responses import RefusalRenderer
 from auth_service.sessions.browser import BrowserCookies
 from auth_service.sessions.sessions import Sessions
 from auth_service.storage.audit import AuditStorage
+from auth_service.storage.client_assertions import AssertionStore
 from auth_service.storage.client_documents import ClientDocumentStore
 from auth_service.storage.clients import ClientStore
 from auth_service.storage.grants import GrantStore
@@ -109,8 +112,9 @@ def build_service(
     passwords = PasswordHasher()
     users = UserDirectory(UserStorage(opened), passwords)
     client_store = ClientStore(opened)
+    document_fetch = public_fetch or GuardedFetch()
     documents = MetadataDocuments(
-        fetch=public_fetch or GuardedFetch(),
+        fetch=document_fetch,
         loopback_fetch=GuardedFetch(allowed=lambda address: address.is_loopback),
         store=ClientDocumentStore(opened),
         policy=DocumentPolicy(
@@ -125,7 +129,12 @@ def build_service(
     directory = Directory(
         client_store, documents=documents, registration_ttl_seconds=settings.registration_ttl, now=now
     )
-    authenticator = ClientAuthenticator(directory, now=now)
+    client_keys = ClientKeys(fetch=document_fetch, now=now)
+    authenticator = ClientAuthenticator(
+        directory,
+        assertions=AssertionVerifier(issuer=settings.issuer, keys=client_keys, used=AssertionStore(opened)),
+        now=now,
+    )
     pages = Pages(Appearance(product_name=settings.product_name, accent=settings.accent))
     cookies = BrowserCookies(secure=not settings.is_local)
     sessions = Sessions(
@@ -296,6 +305,7 @@ def build_service(
         await audit.start()
         await key_room.start()
         yield
+        await client_keys.close()
         await documents.close()
         await key_room.stop()
         await audit.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auth_service.errors import InvalidClient
@@ -16,6 +15,9 @@ from auth_service.protocol.client_authentication import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auth_service.clients.assertions import AssertionVerifier
     from auth_service.clients.client import Client, ClientDirectory
     from auth_service.protocol.form import Form
 
@@ -23,8 +25,15 @@ if TYPE_CHECKING:
 class ClientAuthenticator:
     """Reads the one credential of a request, finds the client, verifies what it presented."""
 
-    def __init__(self, directory: ClientDirectory, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        directory: ClientDirectory,
+        *,
+        assertions: AssertionVerifier,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._directory = directory
+        self._assertions = assertions
         self._now = now
 
     async def authenticate(self, *, authorization: str | None, form: Form) -> Client:
@@ -41,10 +50,10 @@ class ClientAuthenticator:
             raise
 
     async def _verify(self, credential: UnverifiedCredential) -> Client:
-        if credential.client_id is None or credential.assertion is not None:
-            raise InvalidClient("assertions are not offered", check="authentication_method")
         client = await self._directory.find(credential.client_id)
         check_method(client, credential)
         if credential.secret is not None:
             check_secret(client, credential.secret, now=self._now())
+        if credential.assertion is not None:
+            await self._assertions.verify(client, credential.assertion, now=self._now())
         return client

@@ -7,17 +7,15 @@ gone, or serves one that breaks a rule, is believed.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.clients.guarded_fetch import FetchFailed, FetchGone, GuardedFetch
 from auth_service.clients.known_documents import KNOWN_DOCUMENTS
+from auth_service.clients.single_flight import SingleFlight
 from auth_service.protocol.client_document import (
     MAX_DOCUMENT_BYTES,
     DocumentPolicy,
@@ -32,6 +30,8 @@ from auth_service.storage.client_documents import ClientDocumentStore, DocumentC
 from shared.errors import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from auth_service.clients.client import Client
 
 OUTAGE_SECONDS: Final = 14 * 86_400
@@ -87,7 +87,7 @@ class MetadataDocuments:
         self._now = now
         self._good: OrderedDict[str, _Good] = OrderedDict()
         self._failures: OrderedDict[str, _Failure] = OrderedDict()
-        self._running: dict[str, asyncio.Task[Client]] = {}
+        self._flights: SingleFlight[Client] = SingleFlight()
 
     async def find(self, url: str) -> Client:
         """The client of this document. Raises UnacceptableDocument, ClientDocumentUnavailable or StoreUnavailable."""
@@ -96,13 +96,7 @@ class MetadataDocuments:
         if good is not None and self._now() < good.copy.fresh_until:
             self._good.move_to_end(url)
             return good.client
-        task = self._running.get(url)
-        if task is None:
-            task = asyncio.create_task(self._refresh(url))
-            self._running[url] = task
-            task.add_done_callback(lambda done: self._finished(url, done))
-        # One waiter who goes away must not take the fetch away from the others.
-        return await asyncio.shield(task)
+        return await self._flights.run(url, lambda: self._refresh(url))
 
     async def keep(self, url: str) -> None:
         """Store the last good copy: the client was just used. Raises StoreUnavailable."""
@@ -112,10 +106,7 @@ class MetadataDocuments:
 
     async def close(self) -> None:
         """Stop what is under way."""
-        for task in list(self._running.values()):
-            task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await task
+        await self._flights.close()
         self._fetch.close()
         self._loopback_fetch.close()
 
@@ -178,11 +169,6 @@ class MetadataDocuments:
         _bounded(self._good, url, good)
         self._failures.pop(url, None)
         return good.client
-
-    def _finished(self, url: str, task: asyncio.Task[Client]) -> None:
-        self._running.pop(url, None)
-        if not task.cancelled():
-            task.exception()  # Every waiter may have gone away: then nobody else asks for it.
 
 
 def _bounded(memory: OrderedDict[str, Any], url: str, value: object) -> None:

@@ -1,8 +1,8 @@
 """How a client proves itself: which credential was presented, and whether a secret is the right one.
 
 Pure. RFC 6749 section 2.3: one mechanism per request; section 2.3.1: Basic credentials are form-urlencoded;
-RFC 7521 section 4.2 for assertions. Verifying an assertion is `assertion.py`'s work, finding the client the
-directory's.
+RFC 7521 section 4.2 for assertions. Verifying an assertion is `clients/assertions.py`'s work, finding the client
+the directory's.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_plus
 
 from auth_service.errors import InvalidClient, InvalidRequest
+from auth_service.protocol.client_assertion import UnverifiedAssertion, read_assertion
 from auth_service.protocol.client_metadata import SECRET_METHODS
 
 if TYPE_CHECKING:
@@ -31,10 +32,9 @@ class UnverifiedCredential:
     """What a request presented. Nothing of it is proven."""
 
     method: str
-    client_id: str | None
-    """None only with an assertion, which then names the client itself."""
+    client_id: str
     secret: str | None = None
-    assertion: str | None = None
+    assertion: UnverifiedAssertion | None = None
 
 
 def read_credential(*, authorization: str | None, form: Form) -> UnverifiedCredential:
@@ -49,7 +49,9 @@ def read_credential(*, authorization: str | None, form: Form) -> UnverifiedCrede
     if assertion is not None:
         if assertion_type != ASSERTION_TYPE:
             raise InvalidClient(f"client_assertion_type {assertion_type!r:.100}", check="assertion_type")
-        return UnverifiedCredential("private_key_jwt", body_id, assertion=assertion)
+        # RFC 7521 section 4.2: client_id may be left out, the assertion names the client itself.
+        unverified = read_assertion(assertion, client_id=body_id)
+        return UnverifiedCredential("private_key_jwt", unverified.client_id, assertion=unverified)
     if assertion_type is not None:
         raise InvalidRequest("client_assertion_type without client_assertion", check="assertion_present")
     if body_id is None:

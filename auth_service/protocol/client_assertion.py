@@ -1,0 +1,166 @@
+"""Assertions by which a client proves that it holds its private key (RFC 7523 section 3, `private_key_jwt`).
+
+Pure: form, header, claims, and which of the client's keys may have signed. Signatures and replays are
+`clients/assertions.py`'s. Everything here is checked before a key is fetched, so that nonsense costs no fetch.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from auth_service.errors import InvalidClient
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ALGORITHMS: Final = {"RS256": ("RSA", None), "ES256": ("EC", "P-256"), "EdDSA": ("OKP", "Ed25519")}
+"""Key type and curve of each accepted algorithm. Never `none`, never symmetric."""
+
+MAX_BYTES: Final = 8192
+MAX_LIFETIME_SECONDS: Final = 3600
+LEEWAY_SECONDS: Final = 30
+_TYPES: Final = frozenset({"jwt", "client-authentication+jwt", "application/client-authentication+jwt"})
+_KEY_IN_HEADER: Final = frozenset({"jwk", "jku", "x5c", "x5u"})
+_COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UnverifiedAssertion:
+    """An assertion taken apart. Header and names are checked, the signature is not."""
+
+    algorithm: str
+    kid: str | None
+    client_id: str
+    claims: Mapping[str, Any]
+    signing_input: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SingleUse:
+    """What makes the assertion usable once. Remembered until it could no longer be accepted anyway."""
+
+    token_id: str
+    until: int
+    """Seconds since 1970."""
+
+
+def read_assertion(text: str, *, client_id: str | None) -> UnverifiedAssertion:
+    """Take an assertion apart and check its header and whom it names. Raises InvalidClient."""
+    match = _COMPACT.fullmatch(text) if len(text) <= MAX_BYTES else None
+    if match is None:
+        raise _refused("the assertion is no compact JWS of reasonable size", "form")
+    header, claims = _json(match[1]), _json(match[2])
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+        raise _refused(f"alg {algorithm!r:.40}", "alg")
+    typ = header.get("typ", "JWT")
+    if not isinstance(typ, str) or typ.lower() not in _TYPES:
+        raise _refused(f"typ {typ!r:.40}", "typ")
+    if "crit" in header or "b64" in header or not _KEY_IN_HEADER.isdisjoint(header):
+        raise _refused("the header brings its own key or extensions", "header")
+    kid = header.get("kid")
+    if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= 200):
+        raise _refused("kid is not a short string", "kid")
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not subject or claims.get("iss") != subject:
+        raise _refused("iss and sub are not one client", "subject")
+    if client_id is not None and subject != client_id:
+        raise _refused("the assertion is by another client than client_id names", "subject")
+    return UnverifiedAssertion(algorithm, kid, subject, claims, f"{match[1]}.{match[2]}".encode(), _bytes(match[3]))
+
+
+def check_claims(claims: Mapping[str, Any], *, audiences: frozenset[str], now: float) -> SingleUse:
+    """Check audience, times and the identifier that makes the assertion usable once. Raises InvalidClient.
+
+    `audiences` are the issuer and the token endpoint: deployed clients use either (clients.md section 2.1). An
+    assertion that names another server as well could be replayed by that server, and is refused.
+    """
+    aud = claims.get("aud")
+    named = aud if isinstance(aud, list) else [aud]
+    if not named or not all(isinstance(a, str) and a in audiences for a in named):
+        raise _refused("aud is not this server alone", "aud")
+    expires_at = _time(claims, "exp")
+    if now >= expires_at + LEEWAY_SECONDS:
+        raise _refused("expired", "exp")
+    if expires_at > now + MAX_LIFETIME_SECONDS + LEEWAY_SECONDS:
+        raise _refused("valid for longer than an hour", "exp")
+    if "iat" in claims:
+        issued_at = _time(claims, "iat")
+        if not now - MAX_LIFETIME_SECONDS - LEEWAY_SECONDS <= issued_at <= now + LEEWAY_SECONDS:
+            raise _refused("issued in the future or long ago", "iat")
+    if "nbf" in claims and _time(claims, "nbf") > now + LEEWAY_SECONDS:
+        raise _refused("not valid yet", "nbf")
+    token_id = claims.get("jti")
+    if not isinstance(token_id, str) or not 0 < len(token_id) <= 256:
+        raise _refused("jti is missing or not a short string", "jti")
+    # The memory must outlive acceptance: the same leeway, and one second for rounding.
+    return SingleUse(token_id, math.ceil(expires_at) + LEEWAY_SECONDS + 1)
+
+
+def candidate_keys(keys: Sequence[Mapping[str, Any]], *, algorithm: str, kid: str | None) -> list[Mapping[str, Any]]:
+    """Which of a client's keys may have signed: the one that `kid` names, or without it all of the right kind."""
+    kind, curve = ALGORITHMS[algorithm]
+    return [
+        key
+        for key in keys
+        if key.get("kty") == kind
+        and (curve is None or key.get("crv") == curve)
+        and key.get("use", "sig") == "sig"
+        and key.get("alg", algorithm) == algorithm
+        and (kid is None or key.get("kid") == kid)
+        and (kind != "RSA" or _reasonable_rsa(key))
+    ]
+
+
+def _reasonable_rsa(key: Mapping[str, Any]) -> bool:
+    """2048 to 8192 bits and a short exponent: weaker proves nothing, larger is work that a stranger makes for us."""
+    modulus, exponent = key.get("n"), key.get("e")
+    return (
+        isinstance(modulus, str)
+        and isinstance(exponent, str)
+        and 342 <= len(modulus.rstrip("=")) <= 1366
+        and len(exponent.rstrip("=")) <= 6
+    )
+
+
+def _time(claims: Mapping[str, Any], name: str) -> float:
+    value = claims.get(name)
+    # A bool is an int to Python, and NaN passes every comparison.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1 << 53:
+        raise _refused(f"{name} is missing or not a finite number", name)
+    return value
+
+
+def _json(segment: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(_bytes(segment).decode("utf-8"), object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as exc:
+        raise _refused("a part of the assertion is not JSON", "form") from exc
+    if not isinstance(parsed, dict):
+        raise _refused("a part of the assertion is not a JSON object", "form")
+    return parsed
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is repeated")
+    return members
+
+
+def _bytes(segment: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    except binascii.Error as exc:
+        raise _refused("a part of the assertion is not base64url", "form") from exc
+
+
+def _refused(reason: str, rule: str) -> InvalidClient:
+    return InvalidClient(f"assertion: {reason}", check=f"assertion_{rule}")
