@@ -37,6 +37,7 @@ class BackgroundWriter(Generic[T]):
         self._items: deque[T] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
 
     def put(self, item: T) -> None:
         """Queue an item, or drop it and count it when the queue is full."""
@@ -52,10 +53,11 @@ class BackgroundWriter(Generic[T]):
 
     async def stop(self) -> None:
         """Write what is left, for at most three seconds; count what remains."""
+        # Not only cancelled: Python 3.11's wait_for, which redis-py sends with, may swallow a cancellation.
+        self._stopping = True
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
             self._task = None
         with suppress(TimeoutError, Fault):
             async with asyncio.timeout(_LAST_CHANCE_SECONDS):
@@ -66,10 +68,10 @@ class BackgroundWriter(Generic[T]):
             self._items.clear()
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             await self._wake.wait()
             self._wake.clear()
-            while self._items:
+            while self._items and not self._stopping:
                 try:
                     await self._write_batch()
                 except Fault:

@@ -87,3 +87,9 @@ class AuditFields(TypedDict, total=False):
 
 MAX_VALUE_LENGTH = 256
 """Longer values are cut: nobody can fill the log through one field."""
+
+
+def plain(value: object) -> str:
+    """One printable line, however long or odd what a stranger sent."""
+    text = str(value)[:MAX_VALUE_LENGTH]
+    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 from prometheus_client import Counter
 
 from auth_service.audit.background import BackgroundWriter
-from auth_service.audit.events import MAX_VALUE_LENGTH, AuditEvent, AuditFields
+from auth_service.audit.events import AuditEvent, AuditFields, plain
 from auth_service.storage.audit import AuditEntry
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class AuditLog:
     def record(self, event: AuditEvent, **fields: Unpack[AuditFields]) -> None:
         """Note that something happened. Never blocks, never raises."""
         self._events.labels(event.value).inc()
-        kept = {name: _plain(value) for name, value in fields.items() if name in AuditFields.__annotations__}
+        kept = {name: plain(value) for name, value in fields.items() if name in AuditFields.__annotations__}
         # The id tells the reader that an entry written twice, after an answer of the store was lost, is one event.
         self._writer.put(AuditEntry(secrets.token_hex(8), int(time.time() * 1000), event.value, kept))
 
@@ -44,9 +44,3 @@ class AuditLog:
     async def stop(self) -> None:
         """Write what is left, for a few seconds at most."""
         await self._writer.stop()
-
-
-def _plain(value: object) -> str:
-    """One printable line, however long or odd what a stranger sent."""
-    text = str(value)[:MAX_VALUE_LENGTH]
-    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)

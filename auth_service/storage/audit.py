@@ -5,6 +5,7 @@ Key: sp:{audit}:events   stream   id, at (milliseconds since 1970), event, and o
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -70,6 +71,9 @@ class AuditStorage:
             answer = await self._store.command(
                 "XREAD", "COUNT", _PAGE, "BLOCK", _WAIT_MILLISECONDS, "STREAMS", _EVENTS, last
             )
+            # Python 3.11's wait_for, which redis-py sends with, may swallow a cancellation that comes as it ends.
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError
             # RESP3 answers with a mapping, RESP2 with pairs; both of one stream here.
             streams = answer.items() if isinstance(answer, dict) else (answer or ())
             for _, entries in streams:

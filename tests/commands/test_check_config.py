@@ -13,7 +13,7 @@ def test_good_settings_and_a_good_store_pass(commands):
 
 def test_no_secret_is_shown(commands):
     output = commands.run("check-config").output + commands.run("check-config", "--json").output
-    assert "MDEyMzQ1" not in output
+    assert "42-8cQqw" not in output
 
 
 def test_every_problem_is_named_with_what_the_setting_is_for(commands):

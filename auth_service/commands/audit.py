@@ -1,0 +1,109 @@
+"""`audit`: read the audit log, filter it, follow it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from auth_service.audit.events import AuditEvent
+from auth_service.commands.app import new_app
+from auth_service.commands.console import JsonOption, as_time, run, say, show_json
+from auth_service.storage.audit import AuditStorage
+from auth_service.storage.users import UserStorage
+
+if TYPE_CHECKING:
+    from auth_service.commands.console import Workplace
+    from auth_service.storage.audit import AuditEntry
+
+app = new_app()
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_REMEMBERED: Final = 1000
+
+
+@app.command(epilog="Events: " + ", ".join(AuditEvent))
+def audit(
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    since: Annotated[
+        str | None, typer.Option(help="Only from then on: an age (30m, 12h, 7d) or a date or time (2026-11-23T08:00Z).")
+    ] = None,
+    event: Annotated[
+        list[str] | None, typer.Option(help="Only this event, or all of a subject (user.). May repeat.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="Only this user: a username or a subject.")] = None,
+    client: Annotated[str | None, typer.Option(help="Only this client id.")] = None,
+    last: Annotated[int | None, typer.Option("--last", "-n", min=1, help="Only the last so many.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what happened, oldest first; with --json one object a line. No secret is ever in the log."""
+    wanted = _wanted_events(event or [])
+    since_ms = _since(since, now=time.time())
+
+    async def work(workplace: Workplace) -> None:
+        known = await UserStorage(workplace.store).find_by_name(user) if user else None
+        subject = known.user.subject if known else user
+        seen: deque[str] = deque(maxlen=_REMEMBERED)
+
+        def matches(entry: AuditEntry) -> bool:
+            if entry.id in seen:
+                return False  # written twice, because the store's answer to the first writing was lost
+            seen.append(entry.id)
+            return (
+                (not wanted or entry.event in wanted)
+                and (subject is None or entry.fields.get("user") == subject)
+                and (client is None or entry.fields.get("client") == client)
+            )
+
+        storage = AuditStorage(workplace.store)
+        if follow:
+            async for entry in storage.follow(since_ms=since_ms):
+                if matches(entry):
+                    _show(entry, as_json=as_json)
+            return
+        entries = storage.read(since_ms=since_ms or 0)
+        if last is None:
+            async for entry in entries:
+                if matches(entry):
+                    _show(entry, as_json=as_json)
+        else:
+            for entry in deque([entry async for entry in entries if matches(entry)], maxlen=last):
+                _show(entry, as_json=as_json)
+
+    run(work)
+
+
+def _wanted_events(names: list[str]) -> frozenset[str]:
+    wanted: set[str] = set()
+    for name in names:
+        matching = {e.value for e in AuditEvent if e == name or (name.endswith(".") and e.startswith(name))}
+        if not matching:
+            raise typer.BadParameter(f"there is no event {name!r}; see --help")
+        wanted |= matching
+    return frozenset(wanted)
+
+
+def _since(text: str | None, *, now: float) -> int | None:
+    """Milliseconds since 1970."""
+    if text is None:
+        return None
+    if age := re.fullmatch(r"(\d{1,6})([smhdw])", text):
+        return int((now - int(age[1]) * _UNITS[age[2]]) * 1000)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise typer.BadParameter(f"{text!r} is neither an age like 12h nor a time like 2026-11-23T08:00Z") from exc
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _show(entry: AuditEntry, *, as_json: bool) -> None:
+    if as_json:
+        record: dict[str, Any] = {"at": as_time(entry.at // 1000), "at_ms": entry.at, "event": entry.event}
+        show_json({**record, **entry.fields, "id": entry.id})
+    else:
+        say(f"{as_time(entry.at // 1000)}  {entry.event:<28}" + "  ".join(f"{k}={v}" for k, v in entry.fields.items()))
