@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import sys
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
-from shared.doctor.asker import Asker
-from shared.doctor.diagnosis import diagnose
-from shared.doctor.examine import CouldNotLook, examine
+from shared.doctor.examine import CouldNotLook
 from shared.doctor.knowledge.catalogue import load_catalogue
-from shared.doctor.knowledge.clients import load_clients
-from shared.doctor.names import Names
-from shared.doctor.report.machine import as_json, as_sarif
-from shared.doctor.report.people import print_diagnosis, print_entry
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from shared.doctor.diagnosis import Diagnosis
+from shared.doctor.report.people import print_entry
+from shared.doctor.report.write import Form, write
+from shared.doctor.visit import Visit, show_or_open, visit
 
 COULD_NOT_RUN: Final = 2
 
@@ -33,9 +25,22 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 def doctor(
     url: Annotated[str | None, typer.Argument(help="The MCP endpoint, as people paste it into a client.")] = None,
     *,
+    register: Annotated[
+        bool, typer.Option("--register", help="Register as real clients do, and delete it again where possible.")
+    ] = False,
+    login: Annotated[
+        bool, typer.Option("--login", help="Sign in through the browser and follow the tokens to their end.")
+    ] = False,
+    client_id: Annotated[
+        str | None, typer.Option(help="For --login: a public client that is registered already.")
+    ] = None,
+    wait: Annotated[float, typer.Option(help="For --login: how long to wait for the person, in seconds.", min=1)] = 300,
+    token: Annotated[
+        str | None, typer.Option(help="Examine an access token without sending it anywhere; - reads it from a pipe.")
+    ] = None,
     explain: Annotated[str | None, typer.Option(help="Show the page of one finding, and ask no server.")] = None,
-    as_json_: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    as_sarif_: Annotated[bool, typer.Option("--sarif", help="Write SARIF 2.1.0.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    as_sarif: Annotated[bool, typer.Option("--sarif", help="Write SARIF 2.1.0.")] = False,
     timeout: Annotated[float, typer.Option(help="Longest wait for one answer, in seconds.", min=1, max=120)] = 20,
 ) -> None:
     """Say what each real MCP client would trip over at an address, why, and how to mend it.
@@ -49,43 +54,33 @@ def doctor(
         errors.print("Which address? For example: python -m shared.doctor https://host/mcp")
         raise typer.Exit(COULD_NOT_RUN)
     # A terminal is told what is being asked; a pipe gets the report alone.
-    waiting = errors.status("looking") if errors.is_terminal else None
+    waiting = errors.status("looking") if errors.is_terminal and not login else None
+    wanted = Visit(
+        url=url,
+        timeout_seconds=timeout,
+        register=register,
+        login=login,
+        client_id=client_id,
+        wait_seconds=wait,
+        token=sys.stdin.read().strip() if token == "-" else token,
+    )
     with waiting or nullcontext():
         try:
-            diagnosis = asyncio.run(_look(url, timeout, waiting.update if waiting else _quiet))
+            diagnosis = asyncio.run(
+                visit(wanted, open_page=show_or_open(errors), on_ask=waiting.update if waiting else None)
+            )
         except CouldNotLook as exc:
             errors.print(str(exc), markup=False)
             raise typer.Exit(COULD_NOT_RUN) from exc
-    _write(console, diagnosis, json_wanted=as_json_, sarif_wanted=as_sarif_)
+    write(console, diagnosis, Form.JSON if as_json else Form.SARIF if as_sarif else Form.PEOPLE)
     raise typer.Exit(diagnosis.exit_status)
-
-
-async def _look(url: str, timeout_seconds: float, on_ask: Callable[[str], None]) -> Diagnosis:
-    names = Names()
-    async with Asker(url, names=names, timeout_seconds=timeout_seconds, on_ask=on_ask) as asker:
-        seen = await examine(url, asker=asker, names=names)
-    return diagnose(seen, load_catalogue(), load_clients())
-
-
-def _write(console: Console, diagnosis: Diagnosis, *, json_wanted: bool, sarif_wanted: bool) -> None:
-    if json_wanted or sarif_wanted:
-        document = as_json(diagnosis) if json_wanted else as_sarif(diagnosis)
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
-    else:
-        print_diagnosis(console, diagnosis)
 
 
 def _explain(console: Console, errors: Console, name: str) -> int:
     catalogue = load_catalogue()
-    if name not in catalogue:
-        close = [known for known in catalogue if name.lower() in known]
-        errors.print(
-            f"There is no finding named {name}. {('Perhaps: ' + ', '.join(close)) if close else ''}", markup=False
-        )
-        return COULD_NOT_RUN
-    print_entry(console, catalogue[name])
-    return 0
-
-
-def _quiet(_what: str) -> None:
-    """Nobody watches."""
+    if name in catalogue:
+        print_entry(console, catalogue[name])
+        return 0
+    close = ", ".join(known for known in catalogue if name.lower() in known)
+    errors.print(f"There is no finding named {name}." + (f" Perhaps: {close}" if close else ""), markup=False)
+    return COULD_NOT_RUN

@@ -57,4 +57,8 @@ def _remarks(seen: Observation, table: ClientTable) -> tuple[str, ...]:
             f"This address is on this machine. {hosted} call from their vendors' servers and cannot reach it; "
             "their verdict is for the day it is published over https."
         )
+    if seen.registration is not None:
+        remarks.extend(seen.registration.remarks)
+    if seen.login is not None:
+        remarks.extend(seen.login.remarks)
     return tuple(remarks)

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Final
 
 from shared.doctor.knowledge.catalogue import Entry, Severity
 from shared.doctor.rules import (
+    authorization,
     capabilities,
     challenge,
     cors,
     endpoint,
     endpoints,
     key_set,
+    login,
     network,
+    registration,
     resource_metadata,
     server_metadata,
+    token,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +40,10 @@ _AREAS: Final = (
     key_set,
     endpoints,
     cors,
+    registration,
+    authorization,
+    login,
+    token,
 )
 _ORDER: Final = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
 

@@ -14,6 +14,7 @@ from shared.doctor.challenge import Challenge, bearer_challenge
 
 if TYPE_CHECKING:
     from shared.doctor.exchange import Exchange
+    from shared.doctor.login.seen import LoginSeen, RegistrationSeen, TokenSeen
 
 Exchanges = Mapping[str, "Exchange"]
 
@@ -63,6 +64,10 @@ class Observation:
     endpoints: Exchanges = field(default_factory=dict)
     """Harmless questions to the token and authorization endpoints, as a stranger would put them."""
     user_agents: Exchanges = field(default_factory=dict)
+    registration: RegistrationSeen | None = None
+    login: LoginSeen | None = None
+    token_at_hand: TokenSeen | None = None
+    """A token that the person has, which was sent nowhere."""
 
     @property
     def reach(self) -> Reach:
@@ -121,6 +126,27 @@ class Observation:
     def expected_resource_metadata_url(self) -> str:
         """Where the path-inserted metadata belongs."""
         return resource_metadata_path_form(self.url)
+
+    @property
+    def token(self) -> TokenSeen | None:
+        """The access token to judge: the one at hand, else the one that a sign-in gave."""
+        if self.token_at_hand is not None:
+            return self.token_at_hand
+        return self.login.token if self.login is not None else None
+
+    @property
+    def token_resource(self) -> str:
+        """What a client names as `resource`: the metadata's own word, else the typed address."""
+        told = (self.prm or {}).get("resource")
+        return told if isinstance(told, str) else self.url
+
+    @property
+    def scope_to_ask(self) -> str:
+        """What a client asks for: the challenge's scope, else the metadata's list, else nothing."""
+        challenge = self.challenge
+        if challenge is not None and challenge.parameters.get("scope"):
+            return challenge.parameters["scope"]
+        return " ".join(strings((self.prm or {}).get("scopes_supported")))
 
     @property
     def has_path(self) -> bool:

@@ -2,12 +2,10 @@
 
 import pytest
 
-from shared.doctor.asker import Asker
-from shared.doctor.diagnosis import diagnose
-from shared.doctor.examine import examine
 from shared.doctor.knowledge.catalogue import load_catalogue
 from shared.doctor.knowledge.clients import load_clients
-from shared.doctor.names import Names
+from shared.doctor.visit import Visit, visit
+from tests.doctor.person import sign_in_by_forms
 
 
 @pytest.fixture(scope="session")
@@ -21,17 +19,16 @@ def client_table():
 
 
 @pytest.fixture
-async def run(catalogue, client_table):
-    """Start a model server, look at it from outside, and give the diagnosis."""
+async def run():
+    """Start a model server, visit it, and give the diagnosis."""
     started = []
 
-    async def look(model, *, url=None):
-        await model.start()
-        started.append(model)
-        names = Names()
-        url = url or model.resource
-        async with Asker(url, names=names, timeout_seconds=10) as asker:
-            return diagnose(await examine(url, asker=asker, names=names), catalogue, client_table)
+    async def look(model, *, person=sign_in_by_forms, **wanted):
+        if not started or started[-1] is not model:
+            await model.start()
+            started.append(model)
+        wanted = {"url": model.resource, "timeout_seconds": 10, "wait_seconds": 10} | wanted
+        return await visit(Visit(**wanted), open_page=person)
 
     yield look
     for model in started:

@@ -2,11 +2,7 @@
 
 from aiohttp import web
 
-from tests.doctor.zoo.healthy import NEW, HealthyServer, ill
-
-
-def rpc(result):
-    return web.json_response({"jsonrpc": "2.0", "id": 1, "result": result})
+from tests.doctor.zoo.healthy import HealthyServer, ill, rpc
 
 
 @ill("mcp-redirected")
@@ -167,8 +163,6 @@ class OldVersionsOnly(HealthyServer):
         if method == "tools/list":
             return rpc({"tools": [{"name": "whoami", "securitySchemes": [{"type": "oauth2", "scopes": []}]}]})
         return await self.answer_call(request)
-
-    versions = NEW
 
 
 @ill("challenge-header-missing")

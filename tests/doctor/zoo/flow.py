@@ -14,6 +14,7 @@ from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 BAD_SCHEMES = {"javascript", "data", "vbscript", "file", "blob"}
 
 
@@ -76,7 +77,8 @@ class Flow:
         return self.registered(client)
 
     def allows_redirect(self, uri):
-        return urlsplit(uri).scheme not in BAD_SCHEMES
+        parts = urlsplit(uri)
+        return parts.scheme not in BAD_SCHEMES and (parts.scheme != "http" or parts.hostname in LOOPBACK)
 
     def method_for(self, asked):
         return asked.get("token_endpoint_auth_method", "client_secret_basic")
@@ -95,7 +97,7 @@ class Flow:
 
     def redirect_matches(self, registered, presented):
         one, other = urlsplit(registered), urlsplit(presented)
-        if one.scheme == "http" and one.hostname in {"localhost", "127.0.0.1", "::1"}:
+        if one.scheme == "http" and one.hostname in LOOPBACK:
             return (one.scheme, one.hostname, one.path) == (other.scheme, other.hostname, other.path)
         return registered == presented
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import MappingProxyType
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -13,6 +14,11 @@ NEW = "2026-07-28"
 ALLOWED = (
     "authorization, content-type, accept, mcp-protocol-version, mcp-method, mcp-name, mcp-session-id, last-event-id"
 )
+
+
+def rpc(result):
+    """A JSON-RPC answer."""
+    return web.json_response({"jsonrpc": "2.0", "id": 1, "result": result})
 
 
 def ill(*findings):
@@ -29,6 +35,8 @@ class HealthyServer(Flow):
     """Override one method and it is ill."""
 
     mcp_path = "/mcp"
+    visit = MappingProxyType({})
+    """What the doctor has to do to see the fault: nothing more than look, for most."""
 
     def __init__(self):
         super().__init__()

@@ -4,12 +4,22 @@ from tests.doctor.zoo import (
     faults_endpoint,
     faults_endpoints,
     faults_keys,
+    faults_login,
+    faults_registration,
     faults_resource_metadata,
     faults_server_metadata,
 )
 from tests.doctor.zoo.healthy import HealthyServer
 
-MODULES = (faults_endpoint, faults_endpoints, faults_keys, faults_resource_metadata, faults_server_metadata)
+MODULES = (
+    faults_endpoint,
+    faults_endpoints,
+    faults_keys,
+    faults_login,
+    faults_registration,
+    faults_resource_metadata,
+    faults_server_metadata,
+)
 
 
 def all_faults():

@@ -1,0 +1,34 @@
+"""Calling the MCP endpoint with a token, on both wires."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from shared.doctor.probes.wire import initialize, new_headers, new_request, old_headers, old_request
+
+if TYPE_CHECKING:
+    from shared.doctor.asker import Asker
+    from shared.doctor.exchange import Exchange
+
+UNKNOWN_METHOD: Final = "doctor/unknown"
+
+
+async def call_on_both_wires(asker: Asker, url: str, access_token: str) -> dict[str, Exchange]:
+    """server/discover and tools/list on the new wire, initialize and tools/list on the old, and an unknown method."""
+    bearer = {"Authorization": f"Bearer {access_token}"}
+    seen = {
+        name: await asker.ask("POST", url, headers={**new_headers(name), **bearer}, json=new_request(name))
+        for name in ("server/discover", "tools/list", UNKNOWN_METHOD)
+    }
+    opening = await asker.ask("POST", url, headers={**old_headers(), **bearer}, json=initialize())
+    seen["initialize"] = opening
+    headers = {**old_headers(initialized=True), **bearer}
+    session = opening.header("Mcp-Session-Id")
+    if session:
+        headers["Mcp-Session-Id"] = session
+        notice = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        await asker.ask("POST", url, headers=headers, json=notice)
+    seen["old tools/list"] = await asker.ask("POST", url, headers=headers, json=old_request("tools/list"))
+    if session:
+        await asker.ask("DELETE", url, headers=headers)
+    return seen

@@ -1,0 +1,68 @@
+"""Everything that can be seen once one is a registered client, short of signing in; cleaned up afterwards."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from shared.doctor.addresses import is_absolute
+from shared.doctor.login.registering import Registrar, register_as_clients_do
+from shared.doctor.login.seen import RegistrationSeen
+from shared.doctor.login.variants import ask_variants
+from shared.doctor.observation import strings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from shared.doctor.asker import Asker
+    from shared.doctor.exchange import Exchange
+    from shared.doctor.observation import Observation
+
+
+async def introduce(asker: Asker, seen: Observation) -> RegistrationSeen:
+    """Register as real clients do, ask for authorization in their variants, refresh with a dead token, clean up."""
+    metadata = seen.metadata or {}
+    endpoint = metadata.get("registration_endpoint")
+    if not is_absolute(endpoint):
+        return RegistrationSeen(remarks=("There is no registration endpoint, so nothing was registered.",))
+    registrar = Registrar(asker, str(endpoint))
+    attempts = await register_as_clients_do(registrar)
+    # The variants need a client with a loopback redirect: it is the first that was accepted, if it was.
+    usable = any(name in attempts and attempts[name].accepted for name in ("mixed", "loopback"))
+    client_id = str(registrar.clients[0]["client_id"]) if usable else None
+    authorize: Mapping[str, Exchange] = {}
+    dead_refresh = None
+    if client_id is not None:
+        authorize = await _authorize(asker, seen, metadata, client_id)
+        dead_refresh = await _refresh_with_nothing(asker, metadata, client_id)
+    made = len(registrar.clients)
+    left = await registrar.delete_all()
+    remarks = (f"{left} of {made} registered clients could not be deleted: they expire by themselves or stay.",)
+    return RegistrationSeen(attempts, authorize, dead_refresh, remarks if left else ())
+
+
+async def _authorize(
+    asker: Asker, seen: Observation, metadata: Mapping[str, Any], client_id: str
+) -> dict[str, Exchange]:
+    endpoint = metadata.get("authorization_endpoint")
+    if not is_absolute(endpoint):
+        return {}
+    offered = "offline_access" in strings(metadata.get("scopes_supported"))
+    return await ask_variants(
+        asker,
+        str(endpoint),
+        client_id=client_id,
+        resource=seen.token_resource,
+        scope=seen.scope_to_ask,
+        offline_access=offered,
+    )
+
+
+async def _refresh_with_nothing(asker: Asker, metadata: Mapping[str, Any], client_id: str) -> Exchange | None:
+    endpoint = metadata.get("token_endpoint")
+    if not is_absolute(endpoint):
+        return None
+    made_up = secrets.token_urlsafe(32)
+    form = [("grant_type", "refresh_token"), ("refresh_token", made_up), ("client_id", client_id)]
+    return await asker.ask("POST", str(endpoint), form=form)

@@ -1,0 +1,94 @@
+"""Registering as real clients do (RFC 7591), and deleting again what was registered (RFC 7592)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.doctor.addresses import is_absolute
+from shared.doctor.login.seen import AttemptSeen
+from shared.doctor.observation import strings
+
+if TYPE_CHECKING:
+    from shared.doctor.asker import Asker
+    from shared.doctor.exchange import Exchange
+
+LOOPBACK: Final = "http://127.0.0.1:33418/"
+HTTPS: Final = "https://www.cursor.com/agents/mcp/oauth/callback"
+APP_SCHEME: Final = "cursor://anysphere.cursor-mcp/oauth/callback"
+CONFIDENTIAL: Final = "https://callback.mistral.ai/v1/integrations_auth/oauth2_callback"
+DANGEROUS: Final = "javascript:alert(1)//https://doctor.invalid/"
+PLAIN_HTTP: Final = "http://doctor.invalid/callback"
+
+_DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+@dataclass(slots=True)
+class Registrar:
+    """Registers, and remembers what has to be deleted at the end."""
+
+    asker: Asker
+    endpoint: str
+    clients: list[dict[str, Any]] = field(default_factory=list)
+
+    async def attempt(self, redirects: list[str], *, method: str = "none") -> AttemptSeen:
+        """Register once; the client, if there is one, is remembered."""
+        body = {
+            "client_name": "Sallyport doctor",
+            "redirect_uris": redirects,
+            "token_endpoint_auth_method": method,
+            "response_types": ["code"],
+            # As VS Code asks: an unknown grant and application_type have to be overlooked, not refused.
+            "grant_types": ["authorization_code", "refresh_token", _DEVICE],
+            "application_type": "native",
+        }
+        exchange = await self.asker.ask("POST", self.endpoint, json=body)
+        document = exchange.document or {}
+        if exchange.status in {200, 201} and isinstance(document.get("client_id"), str):
+            self.clients.append(document)
+        return _seen(exchange, document, redirects, method)
+
+    async def delete_all(self) -> int:
+        """Delete every client that was registered; how many are left is returned."""
+        left = 0
+        for client in self.clients:
+            address, token = client.get("registration_client_uri"), client.get("registration_access_token")
+            if not is_absolute(address) or not isinstance(token, str):
+                left += 1
+                continue
+            answer = await self.asker.ask("DELETE", str(address), headers={"Authorization": f"Bearer {token}"})
+            left += answer.status not in {200, 204}
+        self.clients.clear()
+        return left
+
+
+async def register_as_clients_do(registrar: Registrar) -> dict[str, AttemptSeen]:
+    """All kinds of redirect in one request, as Cursor and VS Code ask; each alone only when that is refused."""
+    seen = {"mixed": await registrar.attempt([LOOPBACK, "http://localhost:8787/callback", HTTPS, APP_SCHEME])}
+    if seen["mixed"].status in {400, 422}:
+        seen["loopback"] = await registrar.attempt([LOOPBACK])
+        seen["https"] = await registrar.attempt([HTTPS])
+        seen["app scheme"] = await registrar.attempt([APP_SCHEME])
+    if any(attempt.accepted for attempt in seen.values()):
+        seen["secret"] = await registrar.attempt([CONFIDENTIAL], method="client_secret_basic")
+        seen["dangerous"] = await registrar.attempt([DANGEROUS])
+        seen["plain http"] = await registrar.attempt([PLAIN_HTTP])
+    return seen
+
+
+def _seen(exchange: Exchange, document: dict[str, Any], redirects: list[str], method: str) -> AttemptSeen:
+    told, effective = document.get("error"), document.get("redirect_uris")
+    effective_method = document.get("token_endpoint_auth_method")
+    return AttemptSeen(
+        status=exchange.status,
+        told=exchange.summary(),
+        error=told[:80] if isinstance(told, str) else "",
+        asked_method=method,
+        asked_redirects=tuple(redirects),
+        method=effective_method if isinstance(effective_method, str) else None,
+        redirects=strings(effective) if isinstance(effective, list) else None,
+        has_client_id=isinstance(document.get("client_id"), str),
+        has_secret=bool(document.get("client_secret")),
+        has_secret_expiry="client_secret_expires_at" in document,
+        cache_control=(exchange.header("Cache-Control") or "").lower(),
+    )

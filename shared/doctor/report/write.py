@@ -1,0 +1,32 @@
+"""Choosing the form of a report and writing it to standard output."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from shared.doctor.report.machine import as_json, as_sarif
+from shared.doctor.report.people import print_diagnosis
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from shared.doctor.diagnosis import Diagnosis
+
+
+class Form(Enum):
+    """For whom a report is written."""
+
+    PEOPLE = 1
+    JSON = 2
+    SARIF = 3
+
+
+def write(console: Console, diagnosis: Diagnosis, form: Form) -> None:
+    """Write the diagnosis in one form, and nothing else."""
+    if form is Form.PEOPLE:
+        print_diagnosis(console, diagnosis)
+        return
+    document = as_json(diagnosis) if form is Form.JSON else as_sarif(diagnosis)
+    console.out(json.dumps(document, indent=2, ensure_ascii=False), highlight=False)

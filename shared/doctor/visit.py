@@ -1,0 +1,90 @@
+"""One visit from beginning to end: look, and if wanted register, sign in, examine a token; then judge."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import webbrowser
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from shared.doctor.asker import Asker
+from shared.doctor.diagnosis import diagnose
+from shared.doctor.examine import examine
+from shared.doctor.knowledge.catalogue import load_catalogue
+from shared.doctor.knowledge.clients import load_clients
+from shared.doctor.login.flow import sign_in
+from shared.doctor.login.introduction import introduce
+from shared.doctor.login.token import look_into
+from shared.doctor.names import Names
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable
+
+    from rich.console import Console
+
+    from shared.doctor.diagnosis import Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What is wanted. Times are in seconds."""
+
+    url: str
+    timeout_seconds: float = 20
+    register: bool = False
+    login: bool = False
+    client_id: str | None = None
+    wait_seconds: float = 300
+    token: str | None = field(default=None, repr=False)
+
+
+async def visit(
+    wanted: Visit,
+    *,
+    open_page: Callable[[str], Awaitable[None]],
+    on_ask: Callable[[str], None] | None = None,
+    names: Names | None = None,
+    tls: ssl.SSLContext | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], float] = time.time,
+) -> Diagnosis:
+    """Do what is wanted and judge what was seen. Raises CouldNotLook when there is nothing to look at."""
+    names = names or Names()
+    async with Asker(
+        wanted.url,
+        names=names,
+        tls=tls,
+        timeout_seconds=wanted.timeout_seconds,
+        clock=clock,
+        on_ask=on_ask or _quiet,
+    ) as asker:
+        seen = await examine(wanted.url, asker=asker, names=names, tls=tls, now=now)
+        if wanted.register:
+            seen = replace(seen, registration=await introduce(asker, seen))
+        if wanted.login:
+            login = await sign_in(
+                asker, seen, open_page=open_page, client_id=wanted.client_id, wait_seconds=wanted.wait_seconds
+            )
+            seen = replace(seen, login=login)
+    if wanted.token:
+        key_set = seen.key_set.document if seen.key_set is not None else None
+        seen = replace(seen, token_at_hand=look_into(wanted.token, key_set))
+    return diagnose(seen, load_catalogue(), load_clients())
+
+
+def show_or_open(errors: Console) -> Callable[[str], Awaitable[None]]:
+    """Bring the person to an address: the address is always printed, and the browser opened where there is one."""
+
+    async def open_page(address: str) -> None:
+        errors.print("Sign in at this address; the doctor waits for the answer:", markup=False)
+        errors.print(address, markup=False, soft_wrap=True)
+        if errors.is_terminal:
+            await asyncio.to_thread(webbrowser.open, address)
+
+    return open_page
+
+
+def _quiet(_what: str) -> None:
+    """Nobody watches."""

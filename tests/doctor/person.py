@@ -1,0 +1,48 @@
+"""A person with a browser, as far as a sign-in needs one: fills in forms, presses approve, follows where it leads."""
+
+import html
+import re
+from urllib.parse import urljoin
+
+import aiohttp
+
+FORM = re.compile(r"<form\b(?P<attributes>[^>]*)>(?P<inside>.*?)</form>", re.DOTALL | re.IGNORECASE)
+INPUT = re.compile(r"<input\b[^>]*>", re.IGNORECASE)
+ONWARD = re.compile(r"""http-equiv=["']?refresh["']?[^>]*content=["'][^"']*?url=(?P<url>[^"']+)["']""", re.IGNORECASE)
+
+
+def _attribute(tag, name):
+    found = re.search(rf"""\b{name}=(?:"([^"]*)"|'([^']*)'|([^\s>]+))""", tag, re.IGNORECASE)
+    return html.unescape(next(g for g in found.groups() if g is not None)) if found else None
+
+
+async def sign_in_by_forms(address, *, username="demo", password="demo", decision="approve"):
+    """Walk from an authorization address to the client's callback over plain HTTP."""
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar) as browser:
+        response = await browser.get(address)
+        for _step in range(6):
+            text = await response.text()
+            form = FORM.search(text)
+            onward = ONWARD.search(text)
+            if onward:
+                response = await browser.get(urljoin(str(response.url), html.unescape(onward["url"])))
+                continue
+            if not form:
+                return
+            fields = {}
+            for tag in INPUT.findall(form["inside"]):
+                name = _attribute(tag, "name")
+                if name:
+                    fields[name] = {"username": username, "password": password}.get(
+                        name, _attribute(tag, "value") or ""
+                    )
+            if 'name="decision"' in form["inside"]:
+                fields["decision"] = decision
+            target = urljoin(str(response.url), _attribute(form["attributes"], "action") or "")
+            origin = str(response.url.origin())
+            response = await browser.post(target, data=fields, headers={"Origin": origin, "Referer": str(response.url)})
+
+
+async def nobody(_address):
+    """A person who never comes back."""
