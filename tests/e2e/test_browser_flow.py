@@ -1,0 +1,98 @@
+"""The whole way in real processes: the SDK's client, its OAuth provider, and a person at headless Chromium."""
+
+import contextlib
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from tests.e2e.sdk_client import REDIRECT_URI, Memory, connected
+
+pytestmark = pytest.mark.browser
+
+
+class PersonAtBrowser:
+    """Answers authorization requests by typing and clicking, in a tab without JavaScript."""
+
+    def __init__(self, page, username, password, *, decision="approve"):
+        self.page = page
+        self.username = username
+        self.password = password
+        self.decision = decision
+        self.complaints = []
+        self.decided = []
+        page.on("console", lambda message: self.complaints.append(message.text))
+
+    async def listen(self):
+        """Stand in for the program that waits on this device for the answer."""
+
+        async def arrived(route):
+            await route.fulfill(body="<link rel=icon href=data:,><title>arrived</title>", content_type="text/html")
+
+        await self.page.route(f"{REDIRECT_URI}*", arrived)
+
+    async def answer(self, authorization_url):
+        await self.page.goto(authorization_url)
+        if await self.page.locator("[name=password]").count():
+            await self.page.get_by_label("User name").fill(self.username)
+            await self.page.get_by_label("Password").fill(self.password)
+            await self.page.get_by_role("button", name="Sign in").click()
+        await self.page.locator("[name=decision]").first.wait_for()
+        self.decided.append(await self.page.locator("main").inner_text())
+        await self.page.locator(f"[name=decision][value={self.decision}]").click()
+        await self.page.wait_for_url(f"{REDIRECT_URI}*")
+        return dict(parse_qsl(urlsplit(self.page.url).query, keep_blank_values=True))
+
+
+@pytest.fixture
+async def person_at_browser(pair, browser_page):
+    person = PersonAtBrowser(browser_page, pair.username, pair.password)
+    await person.listen()
+    return person
+
+
+@pytest.mark.parametrize("wire", ["2026-07-28", "legacy"])
+async def test_a_person_lets_a_client_in_and_it_calls_a_tool(pair, person_at_browser, wire):
+    async with connected(pair.resource, person_at_browser, wire=wire) as client:
+        result = await client.call_tool("whoami", {})
+        assert not result.is_error
+    (page,) = person_at_browser.decided
+    for told in ["A test client", "127.0.0.1", "Nobody vouches for this name.", pair.username, pair.resource]:
+        assert told in page
+    assert person_at_browser.complaints == []
+
+
+async def test_a_client_that_needs_more_asks_again_and_what_it_has_stands_apart(pair, person_at_browser):
+    async with connected(pair.resource, person_at_browser) as client:
+        await client.call_tool("list_notes", {})
+        result = await client.call_tool("add_note", {"text": "remember the milk"})
+        assert not result.is_error
+    first, second = person_at_browser.decided
+    assert "notes:write" not in first
+    assert "notes:write" in second
+    assert "What you already allow it" in second
+
+
+async def test_a_person_ends_the_access_on_their_page_and_the_client_must_ask_again(pair, person_at_browser):
+    memory = Memory()
+    async with connected(pair.resource, person_at_browser, memory=memory) as client:
+        await client.call_tool("whoami", {})
+    page = person_at_browser.page
+    await page.goto(f"{pair.issuer}/account")
+    listed = page.get_by_role("article").filter(has_text="A test client")
+    before = await listed.count()
+    assert before >= 1
+    await listed.first.get_by_role("button", name="End access").click()
+    await page.get_by_role("status").get_by_text("Access ended.").wait_for()
+    assert await listed.count() == before - 1
+    assert person_at_browser.complaints == []
+
+
+async def test_a_person_who_denies_lets_nobody_in(pair, person_at_browser):
+    person_at_browser.decision = "deny"
+    memory = Memory()
+    # How the SDK reports it is its own affair.
+    with contextlib.suppress(Exception):
+        async with connected(pair.resource, person_at_browser, memory=memory) as client:
+            await client.call_tool("whoami", {})
+    assert "error=access_denied" in person_at_browser.page.url
+    assert memory.tokens is None
