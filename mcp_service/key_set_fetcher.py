@@ -40,10 +40,11 @@ class Answer:
 class KeySetFetcher:
     """Asks one issuer for its keys."""
 
-    def __init__(self, location: KeySetLocation, *, replica: str) -> None:
+    def __init__(self, location: KeySetLocation, *, replica: str, answer_seconds: float = ANSWER_SECONDS) -> None:
         """`replica` is the name under which the issuer sees this process in its proof of propagation."""
         self._location = location
         self._replica = replica
+        self._answer_seconds = answer_seconds
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -66,9 +67,10 @@ class KeySetFetcher:
         try:
             session = self._open()
             url = await self._location.find(session)
-            async with asyncio.timeout(wait_seconds + ANSWER_SECONDS):
+            async with asyncio.timeout(wait_seconds + self._answer_seconds):
                 response = await session.get(url, headers=headers, allow_redirects=False)
-            async with response:
+            # A drip of single bytes must not go on for ever: the body has a time of its own.
+            async with response, asyncio.timeout(self._answer_seconds):
                 return await _read(response, etag)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
             raise FetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
@@ -96,9 +98,7 @@ async def _read(response: aiohttp.ClientResponse, etag: str | None) -> Answer:
         raise FetchFailed(f"content type {response.content_type!r:.60}")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise FetchFailed("a compressed answer, which was not asked for")
-    # A drip of single bytes must not hold a slot for ever: the whole body has its own time.
-    async with asyncio.timeout(ANSWER_SECONDS):
-        return Answer(await read_bounded(response, MAX_DOCUMENT_BYTES), _etag(response), max_age, held_back)
+    return Answer(await read_bounded(response, MAX_DOCUMENT_BYTES), _etag(response), max_age, held_back)
 
 
 async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:

@@ -27,15 +27,15 @@ class LongPolling:
         """An answer came. One with a new document need not have been held back, if that does not go on and on."""
         if held_back:
             return LongPolling(works=True)
-        failed = self.after_failure()
-        if changed and failed.disappointments < PATIENCE:
-            return LongPolling(works=self.works, disappointments=failed.disappointments)
-        return failed
+        if not changed and not self.works:
+            return LongPolling(works=False)
+        return self.after_failure()
 
     def after_failure(self) -> LongPolling:
-        """A request that should have been held back was not, or broke."""
+        """A request that should have been held back was not, or broke: no proof of anything until it repeats."""
         disappointments = self.disappointments + 1
-        return LongPolling(works=bool(self.works) and disappointments < PATIENCE, disappointments=disappointments)
+        works = self.works if disappointments < PATIENCE else False
+        return LongPolling(works=works, disappointments=disappointments)
 
     @property
     def pause_seconds(self) -> float | None:

@@ -89,6 +89,8 @@ class LocalIssuer:
         """Whether `Prefer: wait` is honoured."""
         self.requests: list[web.Request] = []
         self.asked = asyncio.Condition()
+        self.drips = False
+        """Whether the body comes one byte at a time."""
         self._changed = asyncio.Condition()
         self._version = 0
         self._runner: web.AppRunner | None = None
@@ -132,9 +134,19 @@ class LocalIssuer:
         if waited:
             headers["Preference-Applied"] = request.headers["Prefer"]
         headers["ETag"] = self._etag
+        if self.drips:
+            return await self._drip(request)
         if self.status == 200 and request.headers.get("If-None-Match") == self._etag:
             return web.Response(status=304, headers=headers)
         return web.Response(status=self.status, body=self.body, headers={**headers, "Content-Type": self.content_type})
+
+    async def _drip(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": self.content_type})
+        await response.prepare(request)
+        for byte in self.body:
+            await response.write(bytes([byte]))
+            await asyncio.sleep(0.05)
+        return response
 
     @property
     def _etag(self) -> str:
