@@ -240,6 +240,7 @@ def build_service(
         registrar=Registrar(
             clients=client_store,
             directory=directory,
+            audit=audit,
             app_schemes=settings.app_schemes,
             unused_ttl_seconds=settings.registration_unused_ttl,
             now=now,

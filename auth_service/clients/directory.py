@@ -6,7 +6,6 @@ Its price is that a change made by another replica is seen up to `MEMORY_SECONDS
 
 from __future__ import annotations
 
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from auth_service.clients.client import Client, ClientKind, UnknownClient
 from auth_service.protocol.client_document import is_document_url
-from auth_service.storage.clients import ClientStore, StoredClient
+from auth_service.storage.clients import ClientStore, StoredClient, is_storable_id
 from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ MEMORY_SIZE: Final = 1024
 USE_INTERVAL_SECONDS: Final = 6 * 3600
 """One process slides a registration's expiry at most this often; far below any grant's life."""
 
-_STORED_ID: Final = re.compile(r"[A-Za-z0-9._~\-]{1,128}")
 
 _V = TypeVar("_V")
 
@@ -53,7 +51,8 @@ class Directory:
         """Return the client. Raises UnknownClient; StoreUnavailable or ClientDocumentUnavailable."""
         if is_document_url(client_id):
             return await self._documents.find(client_id)
-        self.check_form(client_id)
+        if not is_storable_id(client_id):
+            raise UnknownClient("the client_id has a form that is never issued")
         now = self._now()
         remembered = self._memory.get(client_id)
         if remembered is not None and now < remembered[0]:
@@ -85,12 +84,6 @@ class Directory:
         except StoreUnavailable:
             return
         _remember(self._last_uses, client.client_id, now)
-
-    @staticmethod
-    def check_form(client_id: str) -> None:
-        """Refuse an id that the store never holds, before it becomes part of a key. Raises UnknownClient."""
-        if _STORED_ID.fullmatch(client_id) is None:
-            raise UnknownClient("the client_id has a form that is never issued")
 
     def forget(self, client_id: str) -> None:
         """Drop what is remembered of a client: its record was changed here."""

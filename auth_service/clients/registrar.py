@@ -24,14 +24,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auth_service.clients.client import ClientKind, UnknownClient
+from auth_service.audit.events import AuditEvent
+from auth_service.clients.client import ClientKind
 from auth_service.errors import InvalidClient, InvalidClientMetadata
 from auth_service.protocol.client_authentication import hash_secret
 from auth_service.protocol.client_metadata import SECRET_METHODS, ClientMetadata, effective_metadata
 from auth_service.protocol.redirect_uri import describe
-from auth_service.storage.clients import ClientStore, StoredClient
+from auth_service.storage.clients import ClientStore, StoredClient, is_storable_id
 
 if TYPE_CHECKING:
+    from auth_service.audit.log import AuditLog
     from auth_service.clients.directory import Directory
 
 
@@ -52,6 +54,7 @@ class Registrar:
         *,
         clients: ClientStore,
         directory: Directory,
+        audit: AuditLog,
         app_schemes: frozenset[str],
         unused_ttl_seconds: int,
         now: Callable[[], float] = time.time,
@@ -59,6 +62,7 @@ class Registrar:
         """`unused_ttl_seconds` is how long a registration waits for its first grant."""
         self._clients = clients
         self._directory = directory
+        self._audit = audit
         self._app_schemes = app_schemes
         self._unused_ttl = unused_ttl_seconds
         self._now = now
@@ -69,7 +73,9 @@ class Registrar:
         now = int(self._now())
         if is_shared(metadata):
             record = self._record(shared_id(metadata), metadata, now=now)
-            if not await self._clients.add(record, now=now):
+            if await self._clients.add(record, now=now):
+                self._record_event(AuditEvent.CLIENT_REGISTERED, record)
+            else:
                 kept = await self._clients.find(record.client_id, now=now)
                 record = kept if isinstance(kept, StoredClient) else record
             return Registration(record)
@@ -81,6 +87,7 @@ class Registrar:
             management_hash=hash_secret(access_token),
         )
         await self._clients.add(record, now=now)
+        self._record_event(AuditEvent.CLIENT_REGISTERED, record)
         return Registration(record, client_secret=secret, access_token=access_token)
 
     async def read(self, client_id: str, unverified_access_token: str) -> Registration:
@@ -105,6 +112,7 @@ class Registrar:
         if not await self._clients.replace(changed, management_hash=record.management_hash or ""):
             raise _not_the_holder("the registration changed or ended meanwhile")
         self._directory.forget(client_id)
+        self._record_event(AuditEvent.CLIENT_METADATA_CHANGED, changed)
         return Registration(changed, client_secret=secret, access_token=unverified_access_token)
 
     async def delete(self, client_id: str, unverified_access_token: str) -> None:
@@ -115,6 +123,16 @@ class Registrar:
         record = await self._held(client_id, unverified_access_token)
         await self._clients.end(client_id, now=int(self._now()), management_hash=record.management_hash or "")
         self._directory.forget(client_id)
+        self._record_event(AuditEvent.CLIENT_REMOVED, record)
+
+    def _record_event(self, event: AuditEvent, record: StoredClient) -> None:
+        self._audit.record(
+            event,
+            client=record.client_id,
+            client_name=record.metadata.client_name or "",
+            client_kind=record.kind.value,
+            redirect_host=describe(record.metadata.redirect_uris[0]).host,
+        )
 
     def _record(self, client_id: str, metadata: ClientMetadata, *, now: int) -> StoredClient:
         return StoredClient(
@@ -127,11 +145,7 @@ class Registrar:
 
     async def _held(self, client_id: str, unverified_access_token: str) -> StoredClient:
         # A stranger must not learn which ids exist: no client, no token and a wrong token are one answer.
-        try:
-            self._directory.check_form(client_id)
-        except UnknownClient as exc:
-            raise _not_the_holder(exc.reason) from exc
-        record = await self._clients.find(client_id, now=self._now())
+        record = await self._clients.find(client_id, now=self._now()) if is_storable_id(client_id) else None
         if not isinstance(record, StoredClient) or record.management_hash is None:
             raise _not_the_holder("no such registration, or one that nobody manages")
         if not hmac.compare_digest(record.management_hash, hash_secret(unverified_access_token)):

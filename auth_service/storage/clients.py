@@ -14,6 +14,7 @@ client ended can be told so. A flood of registrations that nobody authorizes is 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,14 @@ TOMBSTONE_SECONDS: Final = 90 * 86_400
 
 _REGISTERED: Final = "sp:clients:registered"
 _PRE_REGISTERED: Final = "sp:clients:pre_registered"
+
+
+_STORED_ID: Final = re.compile(r"[A-Za-z0-9._~\-]{1,128}")
+
+
+def is_storable_id(client_id: str) -> bool:
+    """Whether an id has the form of those that are issued here: anything else never becomes part of a key."""
+    return _STORED_ID.fullmatch(client_id) is not None
 
 
 @dataclass(frozen=True, slots=True)

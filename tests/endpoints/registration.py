@@ -23,11 +23,13 @@ class RegistrationService:
 
     def __init__(self, store):
         self.log = CapturingLogger()
+        self.events = []
         self.clients = ClientStore(store)
         self.directory = Directory(self.clients, documents=None, registration_ttl_seconds=90 * DAY)
         registrar = Registrar(
             clients=self.clients,
             directory=self.directory,
+            audit=self,
             app_schemes=KNOWN_APP_SCHEMES,
             unused_ttl_seconds=DAY,
         )
@@ -35,6 +37,10 @@ class RegistrationService:
         app = web.Application(middlewares=[cors_middleware({"/register": CORS}), surround])
         app.add_routes(RegisterEndpoint(registrar=registrar, issuer=ISSUER).routes(""))
         self.http = TestClient(TestServer(app))
+
+    def record(self, event, **fields):
+        """The audit log's one method."""
+        self.events.append((event, fields))
 
     async def __aenter__(self):
         await self.http.start_server()

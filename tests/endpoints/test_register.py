@@ -176,6 +176,21 @@ async def test_equal_registrations_of_a_hosted_public_client_are_one_record(serv
     assert len(await store.command("KEYS", "sp:{client:*")) == 1
 
 
+async def test_registration_and_management_are_in_the_audit_log(service):
+    answer = await service.register(WARP)
+    await TestManagement().call(service, "PUT", answer, json=WARP | {"client_id": answer["client_id"]})
+    await TestManagement().call(service, "DELETE", answer)
+    for _ in range(2):
+        await service.register(CLAUDE)
+    assert [event.value for event, _ in service.events] == [
+        "client.registered",
+        "client.metadata_changed",
+        "client.removed",
+        "client.registered",
+    ]
+    assert service.events[-1][1]["redirect_host"] == "claude.ai"
+
+
 async def test_a_shared_registration_cannot_be_managed_by_any_of_its_sharers(service):
     """A stranger who sends Claude's body must not be able to move everybody's redirect URIs."""
     answer = await service.register(CLAUDE)
