@@ -186,6 +186,7 @@ def build_service(
         interactions=interactions,
         sessions=sessions,
         cookies=cookies,
+        app_schemes=settings.app_schemes,
         now=now,
     )
     sign_in = SignInEndpoint(

@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from auth_service.errors import PageRefusal, RedirectRefusal
+from auth_service.errors import InvalidRedirectUri, PageRefusal, RedirectRefusal
 from auth_service.protocol.authorization_checks import CHECKS, AuthorizationError, Candidate
 from auth_service.protocol.authorization_request import AuthorizationRequest
 from auth_service.protocol.form import Form, parse_urlencoded
-from auth_service.protocol.redirect_uri import find_matching
+from auth_service.protocol.redirect_uri import check_redirect_uri, find_matching
 from auth_service.protocol.resources import grantable_scopes
 from auth_service.responses import NO_STORE
 from auth_service.sessions.interaction import Interaction
@@ -44,9 +44,11 @@ class AuthorizeEndpoint:
         interactions: InteractionStore,
         sessions: Sessions,
         cookies: BrowserCookies,
+        app_schemes: frozenset[str],
         now: Callable[[], float],
     ) -> None:
         self._base_path = base_path
+        self._app_schemes = app_schemes
         self._directory = directory
         self._resources = resources
         self._interactions = interactions
@@ -59,7 +61,7 @@ class AuthorizeEndpoint:
         form = parse_urlencoded(request.query_string)
         client = await self._known_client(form)
         request[LOG_FIELDS]["client_id"] = client.client_id
-        redirect_uri = _registered_redirect_uri(client, form)
+        redirect_uri = _registered_redirect_uri(client, form, self._app_schemes)
         # From here on the client may be told what is wrong.
         candidate = Candidate(form, client, self._resources)
         try:
@@ -130,17 +132,26 @@ class AuthorizeEndpoint:
         return response
 
 
-def _registered_redirect_uri(client: Client, form: Form) -> str:
+def _registered_redirect_uri(client: Client, form: Form, app_schemes: frozenset[str]) -> str:
+    """The redirect URI of this request. Raises PageRefusal.
+
+    The rules of registration are applied again (clients.md F5): they may be stricter than on the day of registration.
+    """
     presented = form.get("redirect_uri")
-    if presented is None and len(client.redirect_uris) == 1:
-        return client.redirect_uris[0]
-    if presented is None or not find_matching(client.redirect_uris, presented):
-        raise PageRefusal(
-            f"redirect_uri {presented!r:.200} is not registered for this client",
-            check="redirect_uri_registered",
-            title="This application cannot be answered",
-            public="The address to which the answer should go is not one that the application registered.",
-            hint="This may be an attempt to trick you. If you started it yourself, remove the connection in the "
-            "application and add it again.",
-        )
-    return presented
+    redirect_uri = client.redirect_uris[0] if presented is None and len(client.redirect_uris) == 1 else presented
+    reason = f"redirect_uri {presented!r:.200} is not registered for this client"
+    if redirect_uri is not None and find_matching(client.redirect_uris, redirect_uri):
+        try:
+            check_redirect_uri(redirect_uri, app_schemes=app_schemes)
+        except InvalidRedirectUri as exc:
+            reason = exc.reason
+        else:
+            return redirect_uri
+    raise PageRefusal(
+        reason,
+        check="redirect_uri_registered",
+        title="This application cannot be answered",
+        public="The address to which the answer should go is not one that the application registered.",
+        hint="This may be an attempt to trick you. If you started it yourself, remove the connection in the "
+        "application and add it again.",
+    )
