@@ -91,15 +91,15 @@ class RefreshTokenGrant:
             presented = self._refresh_tokens.read(form.require("refresh_token"))
         except NotARefreshToken as exc:
             raise InvalidGrant(str(exc), check="refresh_token_form") from exc
-        found = {self._resources.find(value) for value in form.all("resource")}
-        if None in found or len(found) > 1:
+        requested = form.all("resource")
+        resource = self._resources.find_one(requested)
+        if requested and resource is None:
             raise InvalidTarget("resource is unknown or not one", check="resource_known")
-        resource = next((r.identifier for r in found if r is not None), None)
         try:
             asked = parse_scope(form.get("scope") or "")
         except ValueError as exc:
             raise InvalidScope(str(exc), check="scope_grammar") from exc
-        return presented, resource, asked
+        return presented, resource.identifier if resource else None, asked
 
     def _refuse(self, rotation: Rotation, presented: RefreshToken, request: TokenRequest) -> None:
         if rotation.outcome == "reused":

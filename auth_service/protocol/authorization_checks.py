@@ -87,8 +87,8 @@ def check_challenge_is_s256(candidate: Candidate) -> None:
 
 def check_resource_is_known(candidate: Candidate) -> None:
     """At most one resource, and a known one; absent means the default (RFC 8707 section 2, clients.md A8)."""
-    found = [candidate.resources.find(r) for r in candidate.form.all("resource")]
-    if None in found or any(resource is not found[0] for resource in found):
+    requested = candidate.form.all("resource")
+    if requested and candidate.resources.find_one(requested) is None:
         raise AuthorizationError(
             "invalid_target", check="resource_known", public="The requested resource is not known here."
         )

@@ -77,25 +77,34 @@ class ResourceCatalogue:
         """The resource that a client means, tolerating a final slash and an upper-case host (clients.md A8)."""
         return self._by_canonical.get(canonical_resource(requested))
 
+    def find_one(self, requested: Iterable[str]) -> ProtectedResource | None:
+        """The one resource that all these values mean; None when one is unknown or they differ."""
+        found = {r.identifier if (r := self.find(value)) else None for value in requested}
+        only = found.pop() if len(found) == 1 else None
+        return None if only is None else self.find(only)
+
     def scopes(self) -> tuple[str, ...]:
         """Every scope of every resource, in the order declared."""
         return tuple(dict.fromkeys(s for r in self.all for s in r.scopes))
 
 
 def canonical_resource(value: str) -> str:
-    """A form for comparison only: scheme and host lower-case, default port and final slash dropped."""
+    """A form for comparison only: scheme and host lower-case, default port and final slash dropped.
+
+    What is not a plain URL is returned as it came, and then equals no resource's form.
+    """
     try:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
         return value
     host = (parts.hostname or "").lower()
+    if not host or parts.username is not None or parts.fragment:
+        return value
     if ":" in host:
         host = f"[{host}]"
     if port is not None and (parts.scheme.lower(), port) not in {("https", 443), ("http", 80)}:
         host = f"{host}:{port}"
-    if parts.username is not None or parts.fragment:
-        return value
     query = f"?{parts.query}" if parts.query else ""
     return f"{parts.scheme.lower()}://{host}{parts.path.rstrip('/')}{query}"
 
