@@ -58,7 +58,9 @@ class AuthorizeEndpoint:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer the person's browser. Raises PageRefusal, UnknownClient, RedirectRefusal, StoreUnavailable."""
-        form = parse_urlencoded(request.query_string)
+        # The query as it came: aiohttp's `query_string` is decoded already, and decoding twice changes a state
+        # such as `100%25`.
+        form = parse_urlencoded(request.rel_url.raw_query_string)
         client = await self._known_client(form)
         request[LOG_FIELDS]["client_id"] = client.client_id
         redirect_uri = _registered_redirect_uri(client, form, self._app_schemes)
