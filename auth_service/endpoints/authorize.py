@@ -13,16 +13,14 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from auth_service.errors import InvalidRedirectUri, PageRefusal, RedirectRefusal
-from auth_service.protocol.authorization_checks import CHECKS, AuthorizationError, Candidate
+from auth_service.protocol.authorization_checks import CHECKS, MAX_STATE, AuthorizationError, Candidate
 from auth_service.protocol.authorization_request import AuthorizationRequest
 from auth_service.protocol.form import Form, parse_urlencoded
 from auth_service.protocol.redirect_uri import check_redirect_uri, find_matching
-from auth_service.protocol.resources import grantable_scopes
 from auth_service.responses import NO_STORE
 from auth_service.sessions.interaction import Interaction
 from auth_service.tokens.opaque import new_identifier
 from shared.http.envelope import LOG_FIELDS
-from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
     from auth_service.clients.client import Client, ClientDirectory
@@ -75,10 +73,10 @@ class AuthorizeEndpoint:
                 check=exc.check,
                 code=exc.code,
                 redirect_uri=redirect_uri,
-                state=(form.get("state") or "")[:4096] or None,
+                state=(form.get("state") or "")[:MAX_STATE] or None,
                 public=exc.public,
             ) from exc
-        return await self._begin_interaction(request, self._accepted(form, client, redirect_uri))
+        return await self._begin_interaction(request, _accepted(candidate, redirect_uri))
 
     async def _known_client(self, form: Form) -> Client:
         client_id = form.get("client_id")
@@ -91,27 +89,6 @@ class AuthorizeEndpoint:
                 hint="Start again from the application that sent you here.",
             )
         return await self._directory.find(client_id)
-
-    def _accepted(self, form: Form, client: Client, redirect_uri: str) -> AuthorizationRequest:
-        asked_resource = form.get("resource")
-        resource = self._resources.find(asked_resource) if asked_resource else None
-        resource = resource or self._resources.default
-        asked = parse_scope(form.get("scope") or "")
-        if client.scope is not None:
-            registered = frozenset(parse_scope(client.scope))
-            asked = tuple(s for s in asked or resource.default_scopes if s in registered)
-        return AuthorizationRequest(
-            client_id=client.client_id,
-            redirect_uri=redirect_uri,
-            redirect_uri_sent=form.get("redirect_uri") is not None,
-            code_challenge=form.require("code_challenge"),
-            resource=resource.identifier,
-            scopes=grantable_scopes(asked, resource),
-            state=form.get("state"),
-            nonce=form.get("nonce"),
-            login_hint=(form.get("login_hint") or "")[:200] or None,
-            force_sign_in="login" in (form.get("prompt") or "").split(),
-        )
 
     async def _begin_interaction(self, request: web.Request, accepted: AuthorizationRequest) -> web.Response:
         browser = self._cookies.browser(request)
@@ -132,6 +109,22 @@ class AuthorizeEndpoint:
         response.headers.update(NO_STORE)
         self._cookies.remember_browser(response, browser)
         return response
+
+
+def _accepted(candidate: Candidate, redirect_uri: str) -> AuthorizationRequest:
+    form = candidate.form
+    return AuthorizationRequest(
+        client_id=candidate.client.client_id,
+        redirect_uri=redirect_uri,
+        redirect_uri_sent=form.get("redirect_uri") is not None,
+        code_challenge=form.require("code_challenge"),
+        resource=candidate.resource.identifier,
+        scopes=candidate.scopes,
+        state=form.get("state"),
+        nonce=form.get("nonce"),
+        login_hint=(form.get("login_hint") or "")[:200] or None,
+        force_sign_in="login" in (form.get("prompt") or "").split(),
+    )
 
 
 def _registered_redirect_uri(client: Client, form: Form, app_schemes: frozenset[str]) -> str:

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from auth_service.protocol.pkce import is_s256_challenge
+from auth_service.protocol.resources import grantable_scopes
 from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
     from auth_service.clients.client import Client
     from auth_service.protocol.form import Form
-    from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.protocol.resources import ProtectedResource, ResourceCatalogue
 
 MAX_STATE: Final = 4096
+MAX_NONCE: Final = 1024
 
 
 class AuthorizationError(Exception):
@@ -38,6 +40,17 @@ class Candidate:
     form: Form
     client: Client
     resources: ResourceCatalogue
+
+    @property
+    def resource(self) -> ProtectedResource:
+        """The resource meant, or the default; of a request that passed `check_resource_is_known`."""
+        return self.resources.find_one(self.form.all("resource")) or self.resources.default
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What can be granted of what was asked; of a request that passed `check_scope_is_well_formed`."""
+        fence = None if self.client.scope is None else parse_scope(self.client.scope)
+        return grantable_scopes(parse_scope(self.form.get("scope") or ""), self.resource, fence=fence)
 
 
 def check_not_a_request_object(candidate: Candidate) -> None:
@@ -102,10 +115,19 @@ def check_scope_is_well_formed(candidate: Candidate) -> None:
         raise AuthorizationError("invalid_scope", check="scope_grammar", public="scope is malformed.") from exc
 
 
-def check_state_is_bounded(candidate: Candidate) -> None:
-    """State is stored and sent back; it has a size."""
-    if len(candidate.form.get("state") or "") > MAX_STATE:
-        raise AuthorizationError("invalid_request", check="state_size", public="state is too long.")
+def check_something_can_be_granted(candidate: Candidate) -> None:
+    """A client that the operator fenced in may be left with nothing; a grant of nothing would only mislead."""
+    if candidate.client.scope is not None and not candidate.scopes:
+        raise AuthorizationError(
+            "invalid_scope", check="scope_grantable", public="This client may not be granted any of these scopes."
+        )
+
+
+def check_sizes_are_bounded(candidate: Candidate) -> None:
+    """State and nonce are stored and sent back; they have a size."""
+    for name, most in (("state", MAX_STATE), ("nonce", MAX_NONCE)):
+        if len(candidate.form.get(name) or "") > most:
+            raise AuthorizationError("invalid_request", check=f"{name}_size", public=f"{name} is too long.")
 
 
 def check_interaction_is_allowed(candidate: Candidate) -> None:
@@ -117,7 +139,7 @@ def check_interaction_is_allowed(candidate: Candidate) -> None:
 
 
 CHECKS: Final[tuple[Callable[[Candidate], None], ...]] = (
-    check_state_is_bounded,
+    check_sizes_are_bounded,
     check_not_a_request_object,
     check_response_type_is_code,
     check_response_mode_is_query,
@@ -125,6 +147,7 @@ CHECKS: Final[tuple[Callable[[Candidate], None], ...]] = (
     check_challenge_is_s256,
     check_resource_is_known,
     check_scope_is_well_formed,
+    check_something_can_be_granted,
     check_interaction_is_allowed,
 )
 """The order in which they run."""

@@ -109,13 +109,20 @@ def canonical_resource(value: str) -> str:
     return f"{parts.scheme.lower()}://{host}{parts.path.rstrip('/')}{query}"
 
 
-def grantable_scopes(requested: Iterable[str], resource: ProtectedResource) -> tuple[str, ...]:
+def grantable_scopes(
+    requested: Iterable[str], resource: ProtectedResource, *, fence: Iterable[str] | None = None
+) -> tuple[str, ...]:
     """Which of the requested scopes this resource can grant; none requested or none known gives the defaults.
 
-    Unknown scopes are dropped, not refused (clients.md A9): several clients ask for all they ever saw.
+    Unknown scopes are dropped, not refused (clients.md A9): several clients ask for all they ever saw. `fence` is
+    what the operator allows the client at most; the defaults do not jump it.
     """
-    asked = tuple(requested)
-    known = tuple(s for s in asked if s in resource.scopes or s in IDENTITY_SCOPES or s == OFFLINE_ACCESS)
-    if any(s in resource.scopes for s in known):
-        return known
-    return tuple(dict.fromkeys((*resource.default_scopes, *known)))
+    allowed = None if fence is None else resource.hierarchy().effective(fence)
+    known = tuple(
+        s
+        for s in requested
+        if (s in resource.scopes or s in IDENTITY_SCOPES or s == OFFLINE_ACCESS) and (allowed is None or s in allowed)
+    )
+    if not any(s in resource.scopes for s in known):
+        known = tuple(dict.fromkeys((*resource.default_scopes, *known)))
+    return tuple(s for s in known if allowed is None or s in allowed)

@@ -1,0 +1,38 @@
+"""The authorization server as a whole, for the tests of its endpoints."""
+
+import time
+from contextlib import AsyncExitStack
+from functools import partial
+
+import pytest
+
+import auth_service.app
+from auth_service.users.passwords import PasswordHasher
+from tests.endpoints.authorization import CHEAP, PASSWORD, USERNAME, AuthServer, settings
+
+
+@pytest.fixture
+async def start_auth(store, monkeypatch):
+    """Starts the service with changed settings, or on another store."""
+    monkeypatch.setattr(auth_service.app, "PasswordHasher", partial(PasswordHasher, parameters=CHEAP))
+    async with AsyncExitStack() as running:
+
+        async def start(*, on=None, **changes):
+            server = AuthServer(auth_service.app.build_service, on or store, settings(**changes), time.time)
+            return await running.enter_async_context(server)
+
+        yield start
+
+
+@pytest.fixture
+async def auth(start_auth):
+    """The service with one user."""
+    server = await start_auth()
+    await server.users.add(USERNAME, PASSWORD, name="Ada Lovelace", email="ada@example.org", email_verified=True)
+    return server
+
+
+@pytest.fixture
+async def client(auth):
+    """A public client on the person's device."""
+    return await auth.register(client_name="Desk")
