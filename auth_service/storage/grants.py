@@ -7,18 +7,21 @@ whose grant is gone is dropped when it is read.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.storage.grant_keys import grant_key
 from auth_service.storage.scripts import load
+from auth_service.tokens.opaque import new_identifier
+from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from auth_service.tokens.refresh_token import RefreshToken
-    from shared.store import Store
+    from shared.store import Argument, Store
 
 _REDEEM: Final = load("redeem_code")
 _ROTATE: Final = load("rotate_refresh_token")
@@ -26,8 +29,9 @@ _END: Final = load("end_grant")
 
 REMEMBER_ENDED_SECONDS: Final = 7 * 86_400
 LATE_REPETITIONS: Final = 2
-"""How often in a row a predecessor may come back after the grace, its successor unused (SECURITY.md, invariant 6)."""
+"""In how many generations in a row a predecessor may come back after the grace, its successor unused (SECURITY.md)."""
 GENERATIONS_KEPT: Final = 32
+_SECOND_ATTEMPT_SECONDS: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +75,26 @@ class GrantStore:
         absolute_expires_at: float,
         address: str,
     ) -> str:
-        """Redeem a code (atomic): unknown, expired, ended, reused or redeemed. Times in seconds."""
-        outcome: str = await self._store.run(
-            _REDEEM,
-            [grant_key(grant_id)],
-            [
-                int(now * 1000),
-                code_hash,
-                refresh_hash,
-                int(expires_at * 1000),
-                int(absolute_expires_at * 1000),
-                REMEMBER_ENDED_SECONDS * 1000,
-                address,
-            ],
-        )
+        """Redeem a code (atomic): unknown, expired, ended, reused or redeemed. Times in seconds.
+
+        A lost answer is asked for once more: the attempt bears a nonce, so that it is not taken for a second one.
+        """
+        arguments: list[Argument] = [
+            int(now * 1000),
+            code_hash,
+            refresh_hash,
+            int(expires_at * 1000),
+            int(absolute_expires_at * 1000),
+            REMEMBER_ENDED_SECONDS * 1000,
+            address,
+            new_identifier(),
+        ]
+        outcome: str
+        try:
+            outcome = await self._store.run(_REDEEM, [grant_key(grant_id)], arguments)
+        except StoreUnavailable:
+            await asyncio.sleep(_SECOND_ATTEMPT_SECONDS)
+            outcome = await self._store.run(_REDEEM, [grant_key(grant_id)], arguments)
         return outcome
 
     async def rotate(

@@ -79,6 +79,14 @@ async def test_two_holders_who_take_turns_are_found_out(grants, opened):
     assert outcomes == ["repeated"] * LATE_REPETITIONS + ["reused"]
 
 
+async def test_the_same_lost_answer_may_be_asked_for_again_and_again(grants, opened):
+    """Invariant 6: however often one answer is lost, its repetition counts once."""
+    first = await present(grants, opened)
+    late = [await present(grants, opened, now=NOW + n * 3600) for n in range(1, 10)]
+
+    assert {again.token.secret for again in late} == {first.token.secret}
+
+
 async def test_a_refresh_without_repetition_forgives_earlier_late_ones(grants, opened):
     token = opened
     for turn in range(3 * LATE_REPETITIONS):

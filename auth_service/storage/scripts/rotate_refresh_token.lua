@@ -8,7 +8,7 @@
 -- KEYS: grant.
 -- ARGV: 1 now (ms), 2 hash presented, 3 generation presented, 4 '1' if the token bears our mark, 5 client id,
 --       6 resource asked for or '', 7 hash of the proposed successor, 8 the proposed successor sealed,
---       9 sliding life (ms), 10 grace (ms), 11 late repetitions in a row that are believed,
+--       9 sliding life (ms), 10 grace (ms), 11 generations in a row in which a late repetition is believed,
 --       12 generations kept at most, 13 ms for which an ended grant is remembered, 14 address of the client.
 -- Answers {outcome, reason} or {outcome, '', generation, subject, scope, resource, authenticated_at, username, …};
 -- for 'repeated' there follow the pairs sealed:n, hash:n+1 up to the current generation.
@@ -47,9 +47,10 @@ if n < generation then
   local replaced = tonumber(redis.call('HGET', key, 'replaced:' .. n) or '0')
   local late = now - replaced > tonumber(ARGV[10])
   if late then
-    -- The predecessor whose successor was never used: its answer was lost. Believed a few times in a row only,
-    -- because two holders who take turns look the same.
-    local times = tonumber(g[12] or '0') + 1
+    -- The predecessor whose successor was never used: its answer was lost. Believed in a few generations in a row
+    -- only, because two holders who take turns look the same. Within one generation it counts once.
+    local times = tonumber(g[12] or '0')
+    if tonumber(g[13] or '-1') ~= generation then times = times + 1 end
     if n ~= generation - 1 or times > tonumber(ARGV[11]) then
       finish('refresh_token_reused')
       return {'reused', 'generation ' .. n .. ' presented late, ' .. generation .. ' is current'}

@@ -1,0 +1,156 @@
+"""Refreshing through several real processes that share a real store (invariants 3 and 6)."""
+
+import asyncio
+import itertools
+import random
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+
+from tests.e2e.person import Person
+from tests.e2e.plain_client import PlainClient
+
+NO_MCP = {"mcp": 0, "resource": "http://localhost:9/mcp"}
+
+
+@dataclass
+class Holder:
+    """A client that holds a refresh token and gets another; `seen` maps each token to the successors it gave."""
+
+    client_id: str
+    token: str
+    seen: dict[str, set[str]] = field(default_factory=dict)
+
+    async def present(self, http, auth, token):
+        """Ask one replica; status and body. A connection that breaks is status 0."""
+        form = {"grant_type": "refresh_token", "client_id": self.client_id, "refresh_token": token}
+        try:
+            async with http.post(f"http://127.0.0.1:{auth.port}/token", data=form) as response:
+                body = await response.json()
+        except (aiohttp.ClientError, TimeoutError):
+            return 0, {}
+        if response.status == 200:
+            self.seen.setdefault(token, set()).add(body["refresh_token"])
+        return response.status, body
+
+
+async def holders(pair, count):
+    """`count` grants of one person with one client."""
+    made = []
+    async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
+        for _ in range(count):
+            tokens = await client.tokens(person)
+            made.append(Holder(client.client_id, tokens["refresh_token"]))
+    return made
+
+
+@pytest.fixture
+async def http():
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+        yield session
+
+
+async def test_two_hundred_refreshes_at_once_through_three_processes_give_one_successor(make_pair, http):
+    pair = await make_pair(auth=3, **NO_MCP)
+    (holder,) = await holders(pair, 1)
+    replicas = itertools.cycle(pair.auth)
+
+    answers = await asyncio.gather(*(holder.present(http, next(replicas), holder.token) for _ in range(200)))
+
+    assert {status for status, _body in answers} == {200}
+    assert len({body["refresh_token"] for _status, body in answers}) == 1
+    assert len({body["access_token"] for _status, body in answers}) == 200
+
+
+@pytest.mark.long
+async def test_nobody_is_locked_out_when_answers_are_lost(make_pair, http):
+    """Fifty clients, forty refreshes each; every fourth answer never arrives and the client tries its old token."""
+    pair = await make_pair(auth=2, own={"AUTH_MAX_GRANTS_PER_CLIENT": "100"}, **NO_MCP)
+    chance = random.Random(7)
+
+    async def live(holder):
+        refreshed = 0
+        while refreshed < 40:
+            status, body = await holder.present(http, chance.choice(pair.auth), holder.token)
+            assert status == 200, (refreshed, body)
+            if chance.random() < 0.75:
+                holder.token = body["refresh_token"]
+                refreshed += 1
+
+    everyone = await holders(pair, 50)
+    await asyncio.gather(*(live(holder) for holder in everyone))
+
+    assert all(len(successors) == 1 for holder in everyone for successors in holder.seen.values())
+
+
+@pytest.mark.parametrize("stolen_after", range(3))
+async def test_a_thief_who_replays_at_any_later_point_ends_the_grant(make_pair, http, stolen_after):
+    """Whatever token was stolen, and however many refreshes later it is replayed, both holders end up with nothing."""
+    pair = await make_pair(auth=2, own={"AUTH_REFRESH_GRACE": "0"}, **NO_MCP)
+    for refreshes_until_replay in range(2, 5):
+        (owner,) = await holders(pair, 1)
+        for _ in range(stolen_after):
+            owner.token = (await owner.present(http, pair.auth[0], owner.token))[1]["refresh_token"]
+        stolen = owner.token
+        for _ in range(refreshes_until_replay):
+            owner.token = (await owner.present(http, pair.auth[1], owner.token))[1]["refresh_token"]
+
+        thief = await owner.present(http, pair.auth[0], stolen)
+        after = await owner.present(http, pair.auth[1], owner.token)
+
+        assert [thief[0], thief[1]["error"]] == [400, "invalid_grant"]
+        assert [after[0], after[1]["error"]] == [400, "invalid_grant"]
+
+
+async def test_a_thief_who_keeps_up_with_the_owner_is_caught_within_three_refreshes(make_pair, http):
+    pair = await make_pair(auth=1, own={"AUTH_REFRESH_GRACE": "0"}, **NO_MCP)
+    (owner,) = await holders(pair, 1)
+    stolen = owner.token
+    outcomes = []
+    for _turn in range(3):
+        status, body = await owner.present(http, pair.auth[0], owner.token)
+        outcomes.append(status)
+        owner.token = body.get("refresh_token", owner.token)
+        await asyncio.sleep(0.01)
+        status, body = await owner.present(http, pair.auth[0], stolen)
+        outcomes.append(status)
+        stolen = body.get("refresh_token", stolen)
+
+    assert outcomes == [200, 200, 200, 200, 200, 400]
+    assert (await owner.present(http, pair.auth[0], owner.token))[0] == 400
+
+
+@pytest.mark.long
+async def test_no_grant_is_lost_when_the_store_is_killed_twenty_times_under_load(make_pair, http):
+    """SIGKILL and restart, append-only file on: nobody is locked out, no token has two successors."""
+    pair = await make_pair(auth=2, own={"AUTH_REFRESH_GRACE": "0"}, **NO_MCP)
+    everyone = await holders(pair, 12)
+    stop = asyncio.Event()
+    answered = {holder.token: 0 for holder in everyone}
+
+    async def live(number, holder):
+        while not stop.is_set():
+            status, body = await holder.present(http, pair.auth[number % 2], holder.token)
+            assert status in {0, 200, 503}, (status, body)
+            if status == 200:
+                holder.token = body["refresh_token"]
+                answered[number] = answered.get(number, 0) + 1
+            else:
+                await asyncio.sleep(0.02)
+
+    async def kill():
+        for _ in range(20):
+            await asyncio.sleep(random.Random().uniform(0.1, 0.6))
+            pair.store.stop(kill=True)
+            await asyncio.sleep(0.1)
+            await asyncio.to_thread(pair.store.__enter__)
+        await asyncio.sleep(0.5)
+        stop.set()
+
+    await asyncio.gather(kill(), *(live(number, holder) for number, holder in enumerate(everyone)))
+
+    for holder in everyone:
+        status, body = await holder.present(http, pair.auth[0], holder.token)
+        assert status == 200, body
+        assert all(len(successors) == 1 for successors in holder.seen.values())
