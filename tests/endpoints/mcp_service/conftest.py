@@ -2,11 +2,14 @@
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
 
 from mcp_service.app import KEYS, build_app
 from mcp_service.settings import McpSettings
+from shared.http.serve import MAX_HEADER_BYTES
 from tests.local_issuer import LocalIssuer, Minter, new_key
 
 RESOURCE = "http://localhost:9001/mcp"
@@ -54,7 +57,7 @@ class Service:
         self.session: aiohttp.ClientSession | None = None
 
     async def start(self):
-        await self._server.start_server()
+        await self._server.start_server(max_field_size=MAX_HEADER_BYTES, max_line_size=MAX_HEADER_BYTES)
         self.session = aiohttp.ClientSession()
         self.root = str(self._server.make_url("/")).rstrip("/")
         self.url = f"{self.root}/mcp"
@@ -119,10 +122,24 @@ async def service(make_service):
     return await make_service()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_service(signing_key):
+    """One service for all tests of a module that only look."""
+    with capture_logs() as entries:
+        local = LocalIssuer()
+        await local.publish(signing_key)
+        await local.start()
+        settings = McpSettings(issuer=local.url, resource=RESOURCE, port=0)
+        minter = Minter(issuer=local.url, resource=RESOURCE, key=signing_key)
+        running = Service(build_app(settings), local, minter, entries)
+        await running.start()
+        yield running
+        await running.stop()
+        await local.stop()
+
+
 @pytest.fixture
 def log_entries():
     """What is logged through structlog, as dictionaries."""
-    from structlog.testing import capture_logs
-
     with capture_logs() as entries:
         yield entries
