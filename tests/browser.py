@@ -1,8 +1,11 @@
 """A real browser for tests: headless Chromium, driven by Playwright. Tests that use it are marked `browser`."""
 
 import os
+import re
 import shutil
-from collections.abc import AsyncIterator
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
@@ -27,16 +30,42 @@ def find_chromium() -> str | None:
     return next((found for name in _CANDIDATES if (found := shutil.which(name))), None)
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A fresh Chromium; skips where there is none."""
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory) -> Iterator[str]:
+    """One Chromium for the whole session: where it takes orders. Skips where there is none."""
     path = find_chromium()
     if path is None:
         pytest.skip("no Chromium on the path; name one in CHROMIUM")
+    profile = tmp_path_factory.mktemp("chromium")
+    command = [path, *_ARGUMENTS, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        address = None
+        for line in process.stderr:
+            if found := re.search(r"DevTools listening on (ws://\S+)", line):
+                address = found[1]
+                break
+        if address is None:
+            pytest.fail(f"{path} ended before it listened")
+        # Nobody reads what it says from here on; a full pipe would stop it.
+        reader = threading.Thread(target=process.stderr.read)
+        reader.start()
+        yield address
+        process.terminate()
+        reader.join()
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        process.stderr.close()
+
+
+@pytest.fixture
+async def browser(chromium) -> AsyncIterator[Browser]:
+    """A connection to Chromium; what is opened through it is gone after the test."""
     async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
-        yield launched
-        await launched.close()
+        connected = await playwright.chromium.connect_over_cdp(chromium)
+        yield connected
+        await connected.close()
 
 
 @pytest.fixture

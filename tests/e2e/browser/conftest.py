@@ -6,7 +6,18 @@ import pytest
 from aiohttp import web
 
 from auth_service.pages.renderer import Pages
-from auth_service.pages.views import ConsentView, ContinueView, ErrorView, ScopeView, SignInView
+from auth_service.pages.views import (
+    AccountNews,
+    AccountView,
+    ApplicationView,
+    ConsentView,
+    ContinueView,
+    ErrorView,
+    ScopeView,
+    SignedOutView,
+    SignInView,
+    UnknownClientView,
+)
 
 SIGN_IN = SignInView(
     action="/sign-in", transaction="tx", csrf="cs", client_name="Claude Code", resource_name="Notes", username=""
@@ -25,6 +36,29 @@ CONSENT = ConsentView(
     username="ada",
     scopes=(ScopeView("notes:write", "Add, change and delete your notes"),),
     already_granted=(ScopeView("notes:read", "Read your notes"),),
+    switch_address="/sign-in",
+    account_address="/account",
+)
+ACCOUNT = AccountView(
+    address="/account",
+    csrf="cs",
+    username="ada",
+    applications=(
+        ApplicationView(
+            grant_id="g",
+            client_name="Claude",
+            client_host="claude.ai",
+            redirect_host="claude.ai",
+            on_device=False,
+            resource_name="Notes",
+            scopes=(ScopeView("notes:read", "Read your notes"),),
+            since=1_790_000_000,
+            last_used=1_795_000_000,
+            address="2001:db8:85a3:8d3:1319:8a2e:370:7348",
+        ),
+    ),
+    now=1_795_415_400,
+    access_token_minutes=60,
 )
 ERROR = ErrorView("Not known here", "This program is not known here.", "Connect it anew.", "abcde23456", 400)
 ICON = "<link rel=icon href=data:,>"
@@ -76,9 +110,24 @@ async def door(aiohttp_server):
     app.router.add_route("*", "/consent", consent)
     app.router.add_get("/error", error)
     app.router.add_get("/going-on", going_on)
+    other = {
+        "/account": pages.account(replace(ACCOUNT, news=AccountNews.ACCESS_ENDED)),
+        "/account-refused": pages.account(replace(ACCOUNT, password_problem="The current password is not right.")),
+        "/unknown-client": pages.unknown_client(UnknownClientView(ended=True, reference="abcde23456")),
+        "/signed-out": pages.signed_out(SignedOutView("/sign-in", everywhere=True, applications_ended=2)),
+    }
+    for address, page in other.items():
+        app.router.add_get(address, _show(page.text, page.headers))
     server = await aiohttp_server(app)
     door.origin = f"http://localhost:{server.port}"
     return door
+
+
+def _show(text, headers):
+    async def show(_request: web.Request) -> web.Response:
+        return web.Response(text=text, headers=headers)
+
+    return show
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ async def test_the_client_learns_nothing_of_our_address(browser_page, door, clie
     assert [referer for url, referer in seen if url.startswith(client_origin)] == [None]
 
 
-@pytest.mark.parametrize("address", ["/sign-in", "/consent", "/going-on", "/error"])
+@pytest.mark.parametrize("address", ["/sign-in", "/consent", "/going-on", "/account"])
 async def test_no_site_can_frame_a_page(browser_page, door, client_origin, address):
     """Clickjacking (RFC 9700 section 4.16)."""
     async with browser_page.expect_event("requestfailed") as failed:

@@ -6,8 +6,21 @@ from dataclasses import fields, replace
 import pytest
 from markupsafe import escape
 
+from auth_service.pages.appearance import Appearance
 from auth_service.pages.renderer import Pages
-from auth_service.pages.views import ConsentView, ContinueView, ErrorView, ScopeView, SignInView
+from auth_service.pages.stale_registrations import REMEDIES
+from auth_service.pages.views import (
+    AccountNews,
+    AccountView,
+    ApplicationView,
+    ConsentView,
+    ContinueView,
+    ErrorView,
+    ScopeView,
+    SignedOutView,
+    SignInView,
+    UnknownClientView,
+)
 from shared.errors import Fault
 
 SIGN_IN = SignInView(
@@ -29,6 +42,28 @@ CONSENT = ConsentView(
 )
 CONTINUE = ContinueView("https://claude.ai/api/mcp/auth_callback?code=abc&state=x", "Claude", approved=True)
 ERROR = ErrorView("Not known here", "The program is not known.", "Connect it anew.", "abcde23456", 400)
+UNKNOWN = UnknownClientView(ended=True, reference="abcde23456")
+SIGNED_OUT = SignedOutView("/sign-in", everywhere=False)
+APPLICATION = ApplicationView(
+    grant_id="g1",
+    client_name="Claude",
+    client_host="claude.ai",
+    redirect_host="claude.com",
+    on_device=False,
+    resource_name="Notes",
+    scopes=(ScopeView("notes:read", "Read your notes"),),
+    since=1_790_000_000,
+    last_used=1_795_415_000,
+    address="203.0.113.9",
+)
+ACCOUNT = AccountView(
+    address="/account",
+    csrf="cs",
+    username="ada",
+    applications=(APPLICATION,),
+    now=1_795_415_400,
+    access_token_minutes=60,
+)
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202e\u2066\u200b\x00{{ 7*7 }}{% raw %}"
 
@@ -44,6 +79,9 @@ def every_page(pages):
         "consent": pages.consent(CONSENT),
         "continue": pages.continue_to(CONTINUE),
         "error": pages.error(ERROR),
+        "unknown_client": pages.unknown_client(UNKNOWN),
+        "account": pages.account(ACCOUNT),
+        "signed_out": pages.signed_out(SIGNED_OUT),
     }
 
 
@@ -54,10 +92,15 @@ def hostile(view):
         changed |= {"scopes": (ScopeView(HOSTILE, HOSTILE),), "already_granted": (ScopeView(HOSTILE, HOSTILE),)}
     if isinstance(view, ContinueView):
         changed.pop("location")
+    if isinstance(view, AccountView):
+        changed |= {"applications": (hostile(APPLICATION),)}
+        changed.pop("news")
+    if isinstance(view, ApplicationView):
+        changed["scopes"] = (ScopeView(HOSTILE, HOSTILE),)
     return replace(view, **changed)
 
 
-@pytest.mark.parametrize("name", ["sign_in", "consent", "continue", "error"])
+@pytest.mark.parametrize("name", ["sign_in", "consent", "continue", "error", "unknown_client", "account", "signed_out"])
 class TestEveryPage:
     def test_is_html_in_utf8_and_never_stored(self, pages, name):
         response = every_page(pages)[name]
@@ -89,9 +132,6 @@ class TestEveryPage:
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["X-Content-Type-Options"] == "nosniff"
 
-    def test_keeps_the_window_that_opened_it(self, pages, name):
-        assert "Cross-Origin-Opener-Policy" not in every_page(pages)[name].headers
-
     def test_says_its_language_and_its_purpose(self, pages, name):
         text = every_page(pages)[name].text
         assert '<html lang="en">' in text
@@ -108,6 +148,9 @@ class TestEveryPage:
         lambda p: p.consent(replace(hostile(CONSENT), client_host=None, redirect_is_local=True)),
         lambda p: p.continue_to(hostile(CONTINUE)),
         lambda p: p.error(hostile(ERROR)),
+        lambda p: p.account(hostile(ACCOUNT)),
+        lambda p: p.signed_out(hostile(SIGNED_OUT)),
+        lambda p: p.unknown_client(hostile(UNKNOWN)),
     ],
 )
 def test_no_text_of_a_view_becomes_markup_or_hides_itself(pages, render):
@@ -243,3 +286,68 @@ def test_an_error_shows_its_reference_and_carries_its_status(pages):
     response = pages.error(replace(ERROR, status=503))
     assert response.status == 503
     assert "abcde23456" in response.text
+
+
+def test_the_pages_of_a_client_s_flow_keep_the_window_that_opened_them(pages):
+    for name, response in every_page(pages).items():
+        apart = name in {"account", "signed_out"}
+        assert ("Cross-Origin-Opener-Policy" in response.headers) == apart, name
+
+
+def test_only_pages_with_forms_may_send_any_and_only_home(pages):
+    for name, response in every_page(pages).items():
+        target = "'self'" if "<form" in response.text else "'none'"
+        assert f"form-action {target}" in response.headers["Content-Security-Policy"], name
+
+
+def test_the_person_s_page_tells_of_each_application_what_since_when_and_from_where(pages):
+    text = pages.account(ACCOUNT).text
+    for told in [
+        "Claude",
+        "Notes",
+        "Read your notes",
+        "21 September 2026",
+        "6 minutes ago",
+        "203.0.113.9",
+        "claude.com",
+    ]:
+        assert told in text
+    assert 'datetime="2026-11-23T06:23:20Z"' in text
+    assert '<input type="hidden" name="grant" value="g1">' in text
+
+
+def test_the_person_s_page_says_who_vouches_for_a_name(pages):
+    def text(**change):
+        return pages.account(replace(ACCOUNT, applications=(replace(APPLICATION, **change),))).text
+
+    assert "name vouched for by <code>claude.ai</code>" in text()
+    assert "nobody vouches for its name" in text(client_host=None)
+    assert "known to whoever runs this service" in text(verified=True)
+    assert "<code>cursor://</code> on a device" in text(redirect_host="cursor://", on_device=True)
+
+
+def test_every_form_of_the_person_s_page_carries_the_csrf_value(pages):
+    text = pages.account(ACCOUNT).text
+    assert text.count("<form") == text.count('<input type="hidden" name="csrf" value="cs">') == 4
+
+
+def test_the_person_s_page_tells_what_the_last_step_did(pages):
+    assert 'role="status"' not in pages.account(ACCOUNT).text
+    assert "within 60 minutes" in pages.account(replace(ACCOUNT, news=AccountNews.ACCESS_ENDED)).text
+    assert "Your password is changed" in pages.account(replace(ACCOUNT, news=AccountNews.PASSWORD_CHANGED)).text
+
+
+def test_a_stale_registration_is_explained_client_by_client(pages):
+    text = pages.unknown_client(UNKNOWN).text
+    for remedy in REMEDIES:
+        assert remedy.client in text
+        assert remedy.command in text
+    assert text != pages.unknown_client(replace(UNKNOWN, ended=False)).text
+
+
+def test_another_name_and_colour_are_seen_on_every_page():
+    pages = Pages(Appearance(product_name="Gate & Co", accent="#7a1f5c"))
+    for name, response in every_page(pages).items():
+        assert "Gate &amp; Co" in response.text, name
+        assert "Sallyport" not in response.text, name
+        assert "--accent:#7a1f5c" in response.text, name
