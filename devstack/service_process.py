@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import http.client
 import os
 import signal
 import subprocess
@@ -13,6 +12,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
+
+from shared.http.probe import is_ready
 
 _PR_SET_PDEATHSIG: Final = 1
 _PROBE_SECONDS: Final = 0.05
@@ -87,14 +88,7 @@ class ServiceProcess:
 
     def is_ready(self) -> bool:
         """Whether `/readyz` answers 200 right now."""
-        connection = http.client.HTTPConnection(self._host, self.port, timeout=2)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        return is_ready(self.port, host=self._host)
 
     async def ended(self) -> int:
         """Wait for the end of the process; its exit code (negative: the signal)."""

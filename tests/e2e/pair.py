@@ -108,14 +108,20 @@ class Pair:
         """Add a person who can sign in."""
         await self.command("users", "add", username, "--password-stdin", stdin=password)
 
+    async def subject_of(self, username: str) -> str:
+        """The subject that tokens name this person by."""
+        users = json.loads(await self.command("users", "list", "--json"))
+        return next(user["subject"] for user in users if user["username"] == username)
+
     def log(self, service: ServiceProcess) -> list[dict[str, object]]:
         """Every structured line that the service has logged so far."""
         assert service.log is not None
         lines = service.log.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    def last_lines(self, service: ServiceProcess, count: int = 40) -> str:
-        """The end of the service's output, whatever it is."""
+    def last_lines(self, service: ServiceProcess, count: int = 15) -> str:
+        """The end of the service's output, whatever it is; of long lines both ends."""
         if service.log is None or not service.log.exists():
             return ""
-        return "\n".join(service.log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+        lines = service.log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+        return "\n".join(line if len(line) < 800 else f"{line[:300]} … {line[-500:]}" for line in lines)

@@ -1,0 +1,24 @@
+"""Asks the service in this container whether it is ready: `python -m shared.http.probe PORT`, for health checks."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+
+TIMEOUT_SECONDS = 2.0
+
+
+def is_ready(port: int, *, host: str = "127.0.0.1") -> bool:
+    """Whether `/readyz` answers 200 within two seconds."""
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    sys.exit(not is_ready(int(sys.argv[1])))

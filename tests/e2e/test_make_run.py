@@ -1,0 +1,210 @@
+"""`make run`: three processes on the loopback addresses that start, keep their data, and leave nothing behind."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from devstack.loopback import free_port
+from devstack.service_process import REPOSITORY
+
+pytestmark = pytest.mark.timeout(180)
+
+
+class Launcher:
+    """One `make run`, without make, on a directory and ports of its own."""
+
+    def __init__(self, data_dir, auth_port, mcp_port, **own):
+        self.data_dir, self.auth_port, self.mcp_port, self.own = data_dir, auth_port, mcp_port, own
+        self.said = ""
+
+    def start(self):
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AUTH_", "MCP_", "DEMO_"))}
+        names = {"DATA_DIR": str(self.data_dir), "AUTH_PORT": str(self.auth_port), "MCP_PORT": str(self.mcp_port)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "devstack.run", "--end-with-parent"],
+            cwd=REPOSITORY,
+            env={**inherited, **names, **self.own},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def until_ready(self):
+        for line in self.process.stdout:
+            self.said += line
+            if line.startswith("ready"):
+                return self
+        raise AssertionError(f"never ready:\n{self.said}\n{self.process.stderr.read()}")
+
+    def end(self, number=signal.SIGINT):
+        self.process.send_signal(number)
+        self.said += self.process.stdout.read()
+        self.process.stderr.close()
+        self.process.stdout.close()
+        return self.process.wait(timeout=30)
+
+    def fail(self):
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out + err
+
+    def get(self, port, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+            return json.load(response)
+
+    def key_ids(self):
+        return [key["kid"] for key in self.get(self.auth_port, "/.well-known/jwks.json")["keys"]]
+
+    def left_behind(self):
+        """Processes that still have to do with this directory."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal() and int(entry.name) != os.getpid():
+                with contextlib.suppress(OSError):
+                    about = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+                    here = str((entry / "cwd").readlink())
+                    if str(self.data_dir).encode() in about or here.startswith(str(self.data_dir)):
+                        found.append(entry.name)
+        return found
+
+
+def ended(launcher):
+    if launcher.process.poll() is None:
+        launcher.process.kill()
+    launcher.process.wait()
+    launcher.process.stdout.close()
+    launcher.process.stderr.close()
+
+
+@pytest.fixture
+def launcher(tmp_path):
+    started = []
+
+    def make(**own):
+        loopback = ("127.0.0.1",)
+        made = Launcher(tmp_path / "data", free_port(loopback), free_port(loopback), **own)
+        started.append(made)
+        return made.start()
+
+    yield make
+    for one in started:
+        ended(one)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """One launcher for all tests that only look."""
+    loopback = ("127.0.0.1",)
+    data_dir = tmp_path_factory.mktemp("run") / "data"
+    made = Launcher(data_dir, free_port(loopback), free_port(loopback)).start()
+    yield made.until_ready()
+    ended(made)
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_it_says_where_to_point_a_client_and_how_to_sign_in(running):
+    assert f"http://localhost:{running.mcp_port}/mcp" in running.said
+    assert re.search(r"Sign in as +demo\n", running.said)
+    assert re.search(r"with the password +\S{12,}\n", running.said)
+    metadata = running.get(running.auth_port, "/.well-known/oauth-authorization-server")
+    assert metadata["issuer"] == f"http://localhost:{running.auth_port}"
+    resource = running.get(running.mcp_port, "/.well-known/oauth-protected-resource/mcp")
+    assert resource["resource"] == f"http://localhost:{running.mcp_port}/mcp"
+
+
+def test_secrets_are_readable_by_their_owner_only(running):
+    for name in ("key-encryption-key", "auth-environment.json", "password-of-demo"):
+        assert stat.S_IMODE((running.data_dir / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(running.data_dir.stat().st_mode) == 0o700
+
+
+def test_only_loopback_addresses_are_listened_on(running):
+    listening = [
+        line.split()[1]
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+        if line.split()[3] == "0A"
+    ]
+    ports = {running.auth_port, running.mcp_port}
+    ours = [a.rpartition(":")[0] for a in listening if int(a.rpartition(":")[2], 16) in ports]
+    assert len(ours) >= 2
+    assert set(ours) <= {"0100007F", "00000000000000000000000001000000"}
+
+
+def test_a_second_launcher_on_the_same_data_is_refused(running):
+    loopback = ("127.0.0.1",)
+    second = Launcher(running.data_dir, free_port(loopback), free_port(loopback)).start()
+    code, said = second.fail()
+    assert code == 1
+    assert "another `make run` uses" in said
+
+
+def test_commands_reach_the_store_of_the_last_run(running):
+    users = subprocess.run(
+        [sys.executable, "-m", "devstack.command", "users", "list"],
+        env={**os.environ, "DATA_DIR": str(running.data_dir)},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "demo" in users.stdout
+
+
+def test_a_restart_keeps_keys_and_password_and_ctrl_c_leaves_no_process(launcher):
+    first = launcher(DEMO_USERNAME="grace").until_ready()
+    keys = first.key_ids()
+    assert re.search(r"Sign in as +grace\n", first.said)
+    password = re.search(r"with the password +(\S+)", first.said)[1]
+    assert len(first.left_behind()) >= 3
+    assert first.end(signal.SIGINT) == 0
+    assert first.left_behind() == []
+
+    second = launcher(DEMO_USERNAME="grace").until_ready()
+    assert second.key_ids() == keys
+    assert re.search(r"with the password +(\S+)", second.said)[1] == password
+    assert second.end(signal.SIGTERM) == 0
+    assert second.left_behind() == []
+
+
+def test_a_launcher_that_is_killed_takes_its_children_along(launcher):
+    run = launcher(DEMO_PASSWORD="demo").until_ready()
+    assert re.search(r"with the password +demo\n", run.said)
+    run.end(signal.SIGKILL)
+    wait_until(lambda: run.left_behind() == [])
+
+
+def test_a_busy_port_is_named_with_the_setting_that_changes_it(launcher):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        code, said = launcher(AUTH_PORT=str(port)).fail()
+    assert code == 1
+    assert f"port {port} is busy" in said
+    assert "AUTH_PORT=" in said
+
+
+def test_a_service_that_refuses_its_settings_is_told_and_nothing_stays(launcher):
+    run = launcher(AUTH_NO_SUCH_SETTING="1")
+    code, said = run.fail()
+    assert code == 1
+    assert "AUTH_NO_SUCH_SETTING" in said
+    assert run.left_behind() == []
