@@ -23,7 +23,7 @@ def load_server(name: str) -> AnyServer:
     if not isinstance(found, MCPServer | Server) and callable(found):
         found = found()
     if not isinstance(found, MCPServer | Server):
-        raise Misconfigured(f"MCP_SERVER: {name} is a {type(found).__name__}, not an MCPServer of the mcp SDK")
+        raise Misconfigured(f"MCP_SERVER: {name} is of type {type(found).__name__}, not an MCPServer of the mcp SDK")
     return found
 
 
@@ -39,7 +39,7 @@ def load_scope_map(text: str) -> ScopeMap:
     if isinstance(found, ScopeMap):
         return found
     if not isinstance(found, Mapping):
-        raise Misconfigured(f"MCP_SCOPES: a {type(found).__name__} instead of a dict")
+        raise Misconfigured(f"MCP_SCOPES: {text} is of type {type(found).__name__}, not a dict")
     try:
         return ScopeMap.model_validate(dict(found))
     except ValidationError as exc:

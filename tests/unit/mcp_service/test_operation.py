@@ -1,0 +1,88 @@
+"""What a request asks for is read from its body; a header only has to agree."""
+
+import json
+
+import pytest
+
+from mcp_service.operation import BadOperation, read_operation
+
+MODERN = {"mcp-protocol-version": "2026-07-28"}
+
+
+def read(method, params=None, headers=None, **message):
+    whole = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params} | message
+    body = {name: value for name, value in whole.items() if value is not None}
+    return read_operation(json.dumps(body).encode(), headers or {})
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "names"),
+    [
+        ("tools/call", {"name": "a"}, (("a",), (), ())),
+        ("prompts/get", {"name": "a"}, ((), ("a",), ())),
+        ("resources/read", {"uri": "x://a"}, ((), (), ("x://a",))),
+        ("resources/subscribe", {"uri": "x://a"}, ((), (), ("x://a",))),
+        ("completion/complete", {"ref": {"type": "ref/prompt", "name": "a"}}, ((), ("a",), ())),
+        ("completion/complete", {"ref": {"type": "ref/resource", "uri": "x://{a}"}}, ((), (), ("x://{a}",))),
+        ("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["x://a", 5]}}, ((), (), ("x://a",))),
+        ("tools/list", {}, ((), (), ())),
+        ("tools/list", None, ((), (), ())),
+        ("tools/call", {"name": 5}, ((), (), ())),
+        ("tools/call", {"name": "a", "uri": "x://a"}, (("a",), (), ())),
+    ],
+)
+def test_the_names_of_what_is_touched_are_found(method, params, names):
+    operation = read(method, params)
+    assert (operation.tools, operation.prompts, operation.resources) == names
+
+
+def test_only_a_notification_by_name_and_form_is_one():
+    """A call without an id is judged like a call."""
+    body = json.dumps({"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "a"}}).encode()
+    assert read_operation(body, {}).is_notification is False
+    body = json.dumps({"jsonrpc": "2.0", "method": "notifications/cancelled"}).encode()
+    assert read_operation(body, {}).is_notification is True
+    assert read("notifications/cancelled").is_notification is False
+
+
+@pytest.mark.parametrize(
+    ("headers", "agrees"),
+    [
+        ({"mcp-method": "tools/call", "mcp-name": "a"}, True),
+        ({"mcp-method": "tools/call", "mcp-name": "=?base64?YQ==?="}, True),
+        ({"mcp-method": "tools/call", "mcp-name": "=?base64?YR==?="}, False),
+        ({"mcp-method": "tools/call", "mcp-name": "=?base64?***?="}, False),
+        ({"mcp-method": "tools/call", "mcp-name": "b"}, False),
+        ({"mcp-method": "tools/call", "mcp-name": "A"}, False),
+        ({"mcp-method": "tools/list", "mcp-name": "a"}, False),
+    ],
+)
+def test_headers_of_the_newer_wire_must_agree_with_the_body(headers, agrees):
+    if agrees:
+        assert read("tools/call", {"name": "a"}, MODERN | headers).tools == ("a",)
+    else:
+        with pytest.raises(BadOperation, match="is not the"):
+            read("tools/call", {"name": "a"}, MODERN | headers)
+
+
+def test_headers_of_the_newer_wire_mean_nothing_on_the_older():
+    headers = {"mcp-protocol-version": "2025-11-25", "mcp-method": "ping", "mcp-name": "b"}
+    assert read("tools/call", {"name": "a"}, headers).tools == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "name"),
+    [
+        ("initialize", {"clientInfo": {"name": "old"}}, "old"),
+        ("tools/call", {"_meta": {"io.modelcontextprotocol/clientInfo": {"name": "new"}}}, "new"),
+        ("tools/call", {"clientInfo": {"name": "nobody asks"}}, None),
+        ("tools/call", {"_meta": 5}, None),
+        ("tools/call", {"_meta": {"io.modelcontextprotocol/clientInfo": {"name": 5}}}, None),
+    ],
+)
+def test_what_the_client_calls_itself_is_a_hint(method, params, name):
+    assert read(method, params).client_name == name
+
+
+def test_a_response_of_a_client_is_a_message_without_an_operation():
+    assert read_operation(b'{"jsonrpc": "2.0", "id": 1, "result": {}}', {}).method == "response"
