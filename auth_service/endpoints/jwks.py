@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from auth_service.keys.public_key_set import version_named
 from auth_service.protocol.prefer import wait_preference
 from shared.http.cors import Cors
 
@@ -57,9 +58,12 @@ class KeySetEndpoint:
 
     async def show(self, request: web.Request) -> web.Response:
         """Answer 200, or 304 if the caller holds the set. Raises Fault while no key ring is loaded."""
+        if_none_match = request.headers.get("If-None-Match")
+        if version_named(if_none_match) > self._key_ring.public_key_set.version:
+            # Another replica has told of a change that is still on its way here: nobody is sent back to an older set.
+            await self._key_ring.catch_up()
         changed = self._key_ring.changed
         key_set = self._key_ring.public_key_set
-        if_none_match = request.headers.get("If-None-Match")
         holder = self._notes.holds(request.headers.get(REPLICA_HEADER), key_set.version_held(if_none_match))
         headers = {"Cache-Control": self._cache_control}
         if if_none_match is not None and key_set.is_held_by(if_none_match):

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from auth_service.storage.key_ring import KeyRingStorage
 
 POLL_SECONDS: Final = 1.0
+CATCH_UP_SECONDS: Final = 0.1
 
 
 class KeyRing:
@@ -141,6 +142,13 @@ class KeyRing:
         """Let all who wait for a change look again now."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+    async def catch_up(self) -> None:
+        """Look at the stored ring, unless that was done a moment ago: somebody may have seen a later version."""
+        async with self._refreshing:
+            if self._monotonic() - self._confirmed_at < CATCH_UP_SECONDS:
+                return
+        await self._refresh_quietly()
 
     async def refresh(self) -> None:
         """Look at the stored ring now. Raises Fault; Misconfigured at the first look, see `start`."""

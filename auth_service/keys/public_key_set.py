@@ -30,13 +30,17 @@ class PublicKeySet:
 
     def version_held(self, if_none_match: str | None) -> int:
         """Which version a holder says it has, never one that is yet to come; 0 when it names none of ours."""
-        if not if_none_match:
-            return 0
-        if self.is_held_by(if_none_match):
+        if if_none_match and self.is_held_by(if_none_match):
             return self.version
-        named = _ETAG.fullmatch(if_none_match.strip())
         # The same number with other kids is a ring that the store lost: it proves nothing.
-        return int(named[1]) if named and int(named[1]) < self.version else 0
+        named = version_named(if_none_match)
+        return named if named < self.version else 0
+
+
+def version_named(unverified_if_none_match: str | None) -> int:
+    """The version that an If-None-Match header of our making names, true or not; 0 if it is none of ours."""
+    named = _ETAG.fullmatch((unverified_if_none_match or "").strip())
+    return int(named[1]) if named else 0
 
 
 def publish(ring: Ring) -> PublicKeySet:

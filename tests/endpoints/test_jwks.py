@@ -206,3 +206,39 @@ async def test_a_verifier_whose_connection_breaks_is_soon_counted_as_gone(served
     assert after.seen_ms == before.seen_ms
     assert after.expires_ms < before.expires_ms
     assert after.expires_ms - after.seen_ms < LEAVING_MS + 10_000
+
+
+async def test_nobody_is_sent_back_to_an_older_set_by_a_replica_that_has_not_heard_yet(served, store):
+    await served.key_ring.stop()
+    await served.rotate()
+    other = KeyRing(
+        storage=KeyRingStorage(store),
+        encryption_keys=KEYS,
+        algorithm="RS256",
+        token_lifetime_seconds=3600,
+        log=structlog.get_logger(),
+    )
+    await other.refresh()
+    served.key_ring._confirmed_at = float("-inf")
+    answer = await served.get(If_None_Match=other.public_key_set.etag)
+    assert answer.status == 304
+
+
+async def test_a_made_up_version_makes_the_store_be_asked_no_more_than_now_and_then(served, monkeypatch):
+    await served.key_ring.stop()
+    reads = 0
+    read = served.key_ring._storage.read
+
+    async def counted():
+        nonlocal reads
+        reads += 1
+        return await read()
+
+    monkeypatch.setattr(served.key_ring._storage, "read", counted)
+    monkeypatch.setattr("auth_service.keys.key_ring.CATCH_UP_SECONDS", 3600)
+    served.key_ring._confirmed_at = float("-inf")
+    await asyncio.gather(*(served.get(If_None_Match='"999-0000000000000000"') for _ in range(20)))
+    assert reads <= 20
+    reads = 0
+    await asyncio.gather(*(served.get(If_None_Match='"999-0000000000000000"') for _ in range(20)))
+    assert reads == 0

@@ -1,0 +1,174 @@
+"""`keys list|rotate|revoke`, as an operator runs them."""
+
+import asyncio
+import base64
+import time
+
+import pytest
+import structlog
+
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.propagation import Holder
+from auth_service.keys.sealing import parse_encryption_keys
+from auth_service.storage.key_holders import KeyHolderStorage
+from auth_service.storage.key_ring import KeyRingStorage
+from shared.store import SingleStore
+
+
+class Deployment:
+    """What a running auth_service would have left in the store."""
+
+    def __init__(self, environment):
+        self.url = environment["AUTH_REDIS_URL"]
+        self.keys = parse_encryption_keys([environment["AUTH_KEY_ENCRYPTION_KEY"]])
+
+    def run(self, work):
+        async def inside():
+            store = SingleStore(self.url)
+            try:
+                return await work(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(inside())
+
+    def begin(self):
+        async def work(store):
+            ring = KeyRing(
+                storage=KeyRingStorage(store),
+                encryption_keys=self.keys,
+                algorithm="RS256",
+                token_lifetime_seconds=3600,
+                log=structlog.get_logger(),
+                clock=lambda: time.time() - 60,
+            )
+            await ring.refresh()
+            return ring.ring
+
+        return self.run(work)
+
+    def shows(self, replica, version):
+        now = int(time.time() * 1000)
+        holder = Holder(replica, version, now, now + 60_000)
+        self.run(lambda store: KeyHolderStorage(store).note([holder], now_ms=now, keep_ms=10**6))
+
+    def ring(self):
+        return self.run(lambda store: KeyRingStorage(store).read())
+
+
+@pytest.fixture
+def deployment(environment):
+    return Deployment(environment)
+
+
+def test_before_the_first_start_there_is_nothing_to_list(commands):
+    result = commands.run("keys", "list")
+    assert result.exit_code == 1
+    assert "first start" in result.stderr
+
+
+def test_the_list_shows_states_ages_and_what_happens_next_and_when(commands, deployment):
+    ring = deployment.begin()
+    deployment.shows("mcp-1", 1)
+    active, pending = commands.json("keys", "list")
+    assert (active["kid"], active["state"], active["algorithm"], active["age"]) == (
+        ring.active.kid,
+        "active",
+        "RS256",
+        "1 min",
+    )
+    assert active["next"].startswith("stops signing, 2")
+    assert (pending["state"], pending["secret"]) == ("pending", "first")
+    assert pending["next"].startswith("begins to sign")
+    assert active["next_at"] > active["published_at"]
+    text = commands.run("keys", "list").stdout
+    assert ring.active.kid in text
+    assert "1 of 1 mcp_service replicas hold this set, version 1." in text
+
+
+def test_rotating_promotes_the_pending_key(commands, deployment):
+    before = deployment.begin()
+    deployment.shows("mcp-1", 1)
+    said = commands.json("keys", "rotate")
+    after = deployment.ring()
+    assert said["result"] == "rotated"
+    assert said["active"] == after.active.kid == before.pending.kid
+    assert [key["kid"] for key in said["retiring"]] == [before.active.kid]
+    assert [row["state"] for row in commands.json("keys", "list")] == ["active", "pending", "retiring"]
+
+
+def test_rotating_names_the_replica_it_waits_for_and_gives_up_without_a_change(commands, deployment):
+    deployment.begin()
+    deployment.shows("mcp-slow", 0)
+    deployment.shows("mcp-quick", 1)
+    result = commands.run("keys", "rotate", "--timeout", "0.3")
+    assert result.exit_code == 1
+    assert "waiting for mcp-slow to hold the next key" in result.stderr
+    assert "mcp-quick" not in result.stderr
+    assert "--force" in result.stderr
+    assert deployment.ring().version == 1
+
+
+def test_rotating_with_nobody_to_be_seen_says_until_when_it_waits(commands, deployment):
+    deployment.begin()
+    result = commands.run("keys", "rotate", "--timeout", "0")
+    assert result.exit_code == 1
+    assert "verifiers that cannot be seen" in result.stderr
+
+
+def test_force_waits_for_nobody(commands, deployment):
+    before = deployment.begin()
+    deployment.shows("mcp-slow", 0)
+    assert commands.run("keys", "rotate", "--force").exit_code == 0
+    assert deployment.ring().active.kid == before.pending.kid
+
+
+def test_when_time_has_decided_a_rotation_waits_for_nobody(commands, deployment):
+    before = deployment.begin()
+    deployment.shows("mcp-slow", 0)
+    said = commands.run("keys", "rotate", env={"AUTH_KEY_PROPAGATION": "30"})
+    assert said.exit_code == 0
+    assert f"{before.pending.kid} signs now (RS256)" in said.stdout
+    assert f"{before.active.kid} stays published until" in said.stdout
+
+
+def test_another_algorithm_comes_with_an_ordinary_rotation(commands, deployment):
+    deployment.begin()
+    env = {"AUTH_SIGNING_ALGORITHM": "ES256"}
+    assert commands.run("keys", "rotate", "--force", env=env).exit_code == 0
+    ring = deployment.ring()
+    assert (ring.active.algorithm, ring.pending.algorithm) == ("ES256", "ES256")
+
+
+def test_withdrawing_the_active_key_promotes_the_pending_one_and_tells_the_audit_log(commands, deployment):
+    before = deployment.begin()
+    said = commands.json("keys", "revoke", before.active.kid, "--reason", "laptop stolen")
+    assert (said["result"], said["active"], said["still_held_by"]) == ("revoked", before.pending.kid, [])
+    assert before.active.kid not in {key.kid for key in deployment.ring().keys}
+    entries = deployment.run(lambda store: store.command("XRANGE", "sp:{audit}:events", "-", "+"))
+    assert "laptop stolen" in str(entries)
+    assert "key.revoked" in str(entries)
+
+
+def test_withdrawing_names_the_replicas_that_have_not_shown_that_the_key_is_gone(commands, deployment, monkeypatch):
+    monkeypatch.setattr("auth_service.commands.keys.REVOCATION_SECONDS", 0.2)
+    ring = deployment.begin()
+    deployment.shows("mcp-1", 1)
+    said = commands.json("keys", "revoke", ring.pending.kid)
+    assert (said["replicas"], said["still_held_by"]) == (1, ["mcp-1"])
+
+
+def test_withdrawing_an_unknown_key_fails_and_changes_nothing(commands, deployment):
+    before = deployment.begin()
+    result = commands.run("keys", "revoke", "nobody")
+    assert result.exit_code == 1
+    assert "keys list" in result.stderr
+    assert deployment.ring() == before
+
+
+def test_check_config_refuses_a_weak_secret_without_showing_it(commands):
+    weak = base64.urlsafe_b64encode(b"correct horse battery staple 123").decode()
+    result = commands.run("check-config", "--offline", env={"AUTH_KEY_ENCRYPTION_KEY": weak})
+    assert result.exit_code == 4
+    assert "typed" in result.output
+    assert weak not in result.output
