@@ -12,6 +12,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 
 from auth_service.audit.log import AuditLog
+from auth_service.audit.refusal_log import RefusalLog
 from auth_service.clients.assertions import AssertionVerifier
 from auth_service.clients.authenticator import ClientAuthenticator
 from auth_service.clients.client_keys import ClientKeys
@@ -41,6 +42,9 @@ from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.rotator import RotationPolicy, Rotator
 from auth_service.keys.schedule import RotationSchedule
 from auth_service.keys.sealing import EncryptionKeys, parse_encryption_keys
+from auth_service.limits.guard import guard
+from auth_service.limits.limits import Limits
+from auth_service.limits.sign_in_throttle import SignInThrottle
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.renderer import Pages
 from auth_service.protocol.client_document import DocumentPolicy
@@ -56,8 +60,11 @@ from auth_service.storage.grants import GrantStore
 from auth_service.storage.interactions import InteractionStore
 from auth_service.storage.key_holders import KeyHolderStorage
 from auth_service.storage.key_ring import KeyRingStorage
+from auth_service.storage.limits import LimitStorage
+from auth_service.storage.refusals import RefusalStorage
 from auth_service.storage.revoked_tokens import RevokedTokenStore
 from auth_service.storage.sessions import SessionStore
+from auth_service.storage.sign_in_attempts import SignInAttemptStorage
 from auth_service.storage.users import UserStorage
 from auth_service.tokens.access_token import AccessTokenMinter
 from auth_service.tokens.id_token import IdTokenMinter
@@ -67,6 +74,7 @@ from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher
 from shared.configured_url import origin_of, path_of
 from shared.errors import Fault
+from shared.http.client_address import client_address_middleware, parse_networks
 from shared.http.cors import Cors, cors_middleware
 from shared.http.envelope import envelope
 from shared.http.health import Readiness, health_routes
@@ -106,6 +114,7 @@ def build_service(
     audit = AuditLog(AuditStorage(opened), registry)
     key_room = _key_room(settings, opened, encryption_keys, audit=audit, log=log, now=now)
     key_ring = key_room.ring
+    limit_room = _limit_room(settings, opened, registry, audit=audit, now=now)
     grants = GrantStore(opened)
     revoked = RevokedTokenStore(opened)
     interactions = InteractionStore(opened, lifetime_seconds=settings.interaction_ttl)
@@ -175,6 +184,7 @@ def build_service(
         lifetime_seconds=settings.refresh_token_ttl,
         grace_seconds=settings.refresh_grace,
         audit=audit,
+        limits=limit_room.limits,
         outcomes=Counter("sallyport_refreshes", "Refresh tokens presented.", ("outcome",), registry=registry),
     )
 
@@ -196,6 +206,7 @@ def build_service(
         sessions=sessions,
         interactions=interactions,
         users=users,
+        throttle=limit_room.throttle,
         directory=directory,
         resources=resources,
         audit=audit,
@@ -211,6 +222,7 @@ def build_service(
         grants=grants,
         directory=directory,
         resources=resources,
+        limits=limit_room.limits,
         audit=audit,
         now=now,
     )
@@ -221,6 +233,7 @@ def build_service(
         cookies=cookies,
         sessions=sessions,
         users=users,
+        throttle=limit_room.throttle,
         grants=grants,
         applications=ApplicationList(grants=grants, directory=directory, resources=resources),
         audit=audit,
@@ -230,10 +243,10 @@ def build_service(
         authenticator=authenticator,
         registrations=directory,
         grants=(code_grant, refresh_grant),
+        limits=limit_room.limits,
         issued=Counter("sallyport_tokens_issued", "Access tokens issued.", ("grant_type",), registry=registry),
         now=now,
     )
-    introspect = IntrospectEndpoint(issuer=settings.issuer, authenticator=authenticator, inspector=inspector)
     revoke = RevokeEndpoint(
         authenticator=authenticator, inspector=inspector, grants=grants, revoked=revoked, audit=audit, now=now
     )
@@ -246,6 +259,7 @@ def build_service(
             unused_ttl_seconds=settings.registration_unused_ttl,
             now=now,
         ),
+        limits=limit_room.limits,
         issuer=settings.issuer,
     )
     key_set = KeySetEndpoint(key_ring=key_ring, notes=key_room.notes, max_age_seconds=settings.key_set_max_age)
@@ -279,7 +293,9 @@ def build_service(
                 | {base + KEY_SET_PATH: KEY_SET_CORS, f"{base}/userinfo": Cors(methods="GET, POST, OPTIONS")}
                 | {f"{base}{path}": posting for path in ("/token", "/token/introspect", "/token/revoke", "/register")}
             ),
-            envelope(render=render, log=log, metrics=RequestMetrics(registry)),
+            client_address_middleware(parse_networks(settings.trusted_proxies)),
+            envelope(render=render, log=log, metrics=RequestMetrics(registry), on_refusal=limit_room.refusals),
+            guard(limit_room.limits),
         ],
     )
     app.add_routes(
@@ -294,7 +310,10 @@ def build_service(
             web.post(f"{base}/consent", consent.submit),
             *account.routes(),
             web.post(f"{base}/token", token.__call__),
-            web.post(f"{base}/token/introspect", introspect.__call__),
+            web.post(
+                f"{base}/token/introspect",
+                IntrospectEndpoint(issuer=settings.issuer, authenticator=authenticator, inspector=inspector).__call__,
+            ),
             web.post(f"{base}/token/revoke", revoke.__call__),
             web.get(f"{base}/userinfo", userinfo.__call__, allow_head=False),
             web.post(f"{base}/userinfo", userinfo.__call__),
@@ -305,11 +324,13 @@ def build_service(
 
     async def lifetimes(_app: web.Application) -> AsyncIterator[None]:
         await audit.start()
+        await limit_room.refusals.start()
         await key_room.start()
         yield
         await client_keys.close()
         await documents.close()
         await key_room.stop()
+        await limit_room.refusals.stop()
         await audit.stop()
         passwords.close()
         if store is None:
@@ -317,6 +338,33 @@ def build_service(
 
     app.cleanup_ctx.append(lifetimes)
     return AuthService(app=app, on_stopping=key_set.end_waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class _LimitRoom:
+    """What bounds strangers, and what remembers them."""
+
+    limits: Limits
+    throttle: SignInThrottle
+    refusals: RefusalLog
+
+
+def _limit_room(
+    settings: AuthSettings, store: Store, registry: CollectorRegistry, *, audit: AuditLog, now: Callable[[], float]
+) -> _LimitRoom:
+    limits = Limits(
+        storage=LimitStorage(store),
+        shared_egress=parse_networks(settings.shared_egress),
+        audit=audit,
+        registry=registry,
+        enabled=settings.rate_limits == "on",
+        now=now,
+    )
+    return _LimitRoom(
+        limits=limits,
+        throttle=SignInThrottle(attempts=SignInAttemptStorage(store), limits=limits, audit=audit, now=now),
+        refusals=RefusalLog(RefusalStorage(store), registry),
+    )
 
 
 @dataclass(frozen=True, slots=True)

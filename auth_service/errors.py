@@ -95,3 +95,11 @@ class RedirectRefusal(Refusal):
         super().__init__(reason, check=check, public=public, code=code)
         self.redirect_uri = redirect_uri
         self.state = state
+
+
+class TooManyRequests(Refusal):
+    """RFC 6585 section 4, clients.md A12: 429 with Retry-After, never invalid_grant; nothing was consumed."""
+
+    status = 429
+    code = "temporarily_unavailable"
+    public = "Too many requests. Please wait a moment and try again."

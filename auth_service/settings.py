@@ -15,6 +15,7 @@ from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, NEVER_SCHEMES
 from auth_service.protocol.resources import ProtectedResource
 from shared.configured_url import check_issuer, is_loopback_host, path_of
 from shared.errors import Misconfigured
+from shared.http.client_address import parse_networks
 from shared.settings import ServiceSettings
 
 DAY = 86_400
@@ -89,6 +90,18 @@ class AuthSettings(ServiceSettings):
         DAY, ge=600, le=30 * DAY, description="How long a registration may wait for its first grant."
     )
 
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        description="Addresses and networks of our own proxies: their X-Forwarded-For is believed, nobody else's.",
+    )
+    shared_egress: tuple[str, ...] = Field(
+        ("160.79.104.0/21",),
+        description="Networks whose addresses speak for many people and get wider limits; Anthropic's by default.",
+    )
+    rate_limits: Literal["on", "off"] = Field(
+        "on", description="Whether requests are limited; sign-ins are slowed down in any case."
+    )
+
     product_name: str = Field("Sallyport", min_length=1, max_length=40, description="What the pages call themselves.")
     accent: str = Field("#17615b", description="The pages' one colour, as #rrggbb; its shades are kept readable.")
 
@@ -116,6 +129,12 @@ class AuthSettings(ServiceSettings):
             parse_encryption_keys([secret.get_secret_value() for secret in value])
         except Misconfigured as exc:
             raise ValueError(str(exc)) from None
+        return value
+
+    @field_validator("trusted_proxies", "shared_egress")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parse_networks(value)
         return value
 
     @field_validator("resources", mode="before")

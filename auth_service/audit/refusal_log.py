@@ -58,7 +58,7 @@ class RefusalLog:
                 status=str(refusal.status),
                 method=plain(request.method),
                 route=resource.canonical if resource is not None else "unmatched",
-                client=plain(request[LOG_FIELDS].get("client", "")),
+                client=plain(request[LOG_FIELDS].get("client_id", "")),
                 address=request.get(CLIENT_ADDRESS, ""),
             )
         )

@@ -15,16 +15,19 @@ from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
 from auth_service.endpoints.bodies import read_form
+from auth_service.errors import TooManyRequests
 from auth_service.pages.views import AccountNews, AccountView, SignedOutView
 from auth_service.responses import NO_STORE
 from auth_service.tokens.opaque import decode
 from auth_service.users.directory import UnknownUser
 from auth_service.users.password_rules import WeakPassword, check_new_password
+from shared.http.client_address import CLIENT_ADDRESS
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.endpoints.application_list import ApplicationList
     from auth_service.grants.grant import Grant
+    from auth_service.limits.sign_in_throttle import SignInThrottle
     from auth_service.pages.renderer import Pages
     from auth_service.protocol.form import Form
     from auth_service.sessions.browser import Browser, BrowserCookies
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from auth_service.sessions.sessions import Sessions
     from auth_service.storage.grants import GrantStore
     from auth_service.users.directory import UserDirectory
+    from auth_service.users.user import User
 
 _CSRF_PURPOSE = "account"
 
@@ -48,6 +52,7 @@ class AccountEndpoint:
         cookies: BrowserCookies,
         sessions: Sessions,
         users: UserDirectory,
+        throttle: SignInThrottle,
         grants: GrantStore,
         applications: ApplicationList,
         audit: AuditLog,
@@ -60,6 +65,7 @@ class AccountEndpoint:
         self._cookies = cookies
         self._sessions = sessions
         self._users = users
+        self._throttle = throttle
         self._grants = grants
         self._applications = applications
         self._audit = audit
@@ -95,7 +101,9 @@ class AccountEndpoint:
         await self._end(grant)
         return self._see_news(browser, AccountNews.ACCESS_ENDED)
 
-    async def change_password(self, request: web.Request) -> web.StreamResponse:
+    async def change_password(  # noqa: PLR0911 - each way out is an answer of its own
+        self, request: web.Request
+    ) -> web.StreamResponse:
         """POST: change the password and sign out every other browser."""
         form, browser, session = await self._begin(request)
         if session is None:
@@ -103,9 +111,13 @@ class AccountEndpoint:
         new = form.get("new_password") or ""
         if not new or new != form.get("repeated_password"):
             return await self._page(browser, session, problem="The new password was not the same both times.")
-        user = await self._users.authenticate(session.username, form.get("current_password") or "")
-        if user is None or user.subject != session.subject:
-            self._audit.record(AuditEvent.USER_SIGN_IN_FAILED, user=session.subject, address=request.remote or "")
+        try:
+            user = await self._confirm_password(request, form, browser, session)
+        except TooManyRequests as exc:
+            delayed = await self._page(browser, session, problem=exc.public, status=exc.status)
+            delayed.headers.update(exc.headers)
+            return delayed
+        if user is None:
             return await self._page(browser, session, problem="The current password is not right.", status=403)
         try:
             check_new_password(new, username=user.username)
@@ -123,6 +135,19 @@ class AccountEndpoint:
         await self._sessions.sign_in(response, subject=user.subject, username=user.username)
         self._audit.record(AuditEvent.USER_PASSWORD_CHANGED, user=user.subject, username=user.username)
         return response
+
+    async def _confirm_password(
+        self, request: web.Request, form: Form, browser: Browser, session: Session
+    ) -> User | None:
+        """The session's user if the current password is right. Raises TooManyRequests when it was tried too often."""
+        address = request[CLIENT_ADDRESS]
+        attempt = await self._throttle.begin(session.username, browser_hash=browser.secret_hash, address=address)
+        user = await self._users.authenticate(session.username, form.get("current_password") or "")
+        if user is None or user.subject != session.subject:
+            self._audit.record(AuditEvent.USER_SIGN_IN_FAILED, user=session.subject, address=address)
+            return None
+        await self._throttle.succeeded(attempt)
+        return user
 
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
         """POST: sign out here, or everywhere and, if asked, end the access of all applications first."""

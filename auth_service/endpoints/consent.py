@@ -28,6 +28,7 @@ from auth_service.tokens.opaque import digest
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.clients.client import ClientDirectory
+    from auth_service.limits.limits import Limits
     from auth_service.pages.renderer import Pages
     from auth_service.protocol.resources import ResourceCatalogue
     from auth_service.sessions.browser import Browser, BrowserCookies
@@ -56,6 +57,7 @@ class ConsentEndpoint:
         grants: GrantStore,
         directory: ClientDirectory,
         resources: ResourceCatalogue,
+        limits: Limits,
         audit: AuditLog,
         now: Callable[[], float],
     ) -> None:
@@ -69,6 +71,7 @@ class ConsentEndpoint:
         self._grants = grants
         self._directory = directory
         self._resources = resources
+        self._limits = limits
         self._audit = audit
         self._now = now
 
@@ -92,6 +95,7 @@ class ConsentEndpoint:
         session = await self._session_for(request, interaction)
         if session is None:
             return self._to_sign_in(interaction)
+        await self._limits.decision(session.subject)
         try:
             wanted = Decision(form.get("decision") or "")
         except ValueError as exc:

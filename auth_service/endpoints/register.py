@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from auth_service.errors import InvalidClientMetadata, InvalidRequest
 from shared.errors import Refusal
+from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.cors import Cors
 from shared.http.envelope import LOG_FIELDS
 
@@ -20,14 +23,23 @@ MAX_BODY_BYTES: Final = 8192
 """Registrations of known clients stay below one kilobyte, or below five with a key set."""
 
 CORS: Final = Cors("POST, GET, PUT, DELETE, OPTIONS")
+_HOSTS_COUNTED: Final = 4
 _NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+class RegistrationLimits(Protocol):
+    """How many registrations are too many."""
+
+    async def registration(self, redirect_hosts: Iterable[str], address: str) -> None:
+        """Count one. Raises TooManyRequests or StoreUnavailable."""
 
 
 class RegisterEndpoint:
     """JSON in, JSON out; the registrar decides."""
 
-    def __init__(self, *, registrar: Registrar, issuer: str) -> None:
+    def __init__(self, *, registrar: Registrar, limits: RegistrationLimits, issuer: str) -> None:
         self._registrar = registrar
+        self._limits = limits
         self._base = f"{issuer}{PATH}"
 
     def routes(self, base_path: str) -> list[web.RouteDef]:
@@ -42,7 +54,9 @@ class RegisterEndpoint:
 
     async def register(self, request: web.Request) -> web.Response:
         """Register a client: 201 with what was really granted."""
-        registration = await self._registrar.register(await _read_json(request))
+        unverified = await _read_json(request)
+        await self._limits.registration(_redirect_hosts(unverified), request.get(CLIENT_ADDRESS, ""))
+        registration = await self._registrar.register(unverified)
         request[LOG_FIELDS]["client_id"] = registration.record.client_id
         return self._answer(registration, status=201)
 
@@ -76,6 +90,18 @@ class RegisterEndpoint:
                 "registration_client_uri": f"{self._base}/{record.client_id}",
             }
         return web.json_response(body, status=status, headers=_NO_STORE)
+
+
+def _redirect_hosts(unverified: Mapping[str, Any]) -> list[str]:
+    """The hosts that would be redirected to, as far as they can be read; a few are enough to tell callers apart."""
+    uris = unverified.get("redirect_uris")
+    hosts = []
+    for uri in uris[:_HOSTS_COUNTED] if isinstance(uris, list) else ():
+        try:
+            hosts.append(urlsplit(uri).hostname or "")
+        except (ValueError, TypeError, AttributeError):
+            continue
+    return hosts
 
 
 async def _read_json(request: web.Request) -> dict[str, Any]:

@@ -11,21 +11,22 @@ from auth_service.audit.events import AuditEvent
 from auth_service.clients.client import UnknownClient
 from auth_service.endpoints.bodies import read_form
 from auth_service.endpoints.interaction_steps import find_interaction
+from auth_service.errors import TooManyRequests
 from auth_service.pages.views import SignInView
 from auth_service.responses import NO_STORE
+from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.envelope import LOG_FIELDS
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.clients.client import ClientDirectory
+    from auth_service.limits.sign_in_throttle import SignInThrottle
     from auth_service.pages.renderer import Pages
     from auth_service.protocol.resources import ResourceCatalogue
     from auth_service.sessions.browser import Browser, BrowserCookies
     from auth_service.sessions.sessions import Sessions
     from auth_service.storage.interactions import InteractionStore
     from auth_service.users.directory import UserDirectory
-
-MAX_PASSWORD: int = 1024
 
 
 class SignInEndpoint:
@@ -40,6 +41,7 @@ class SignInEndpoint:
         sessions: Sessions,
         interactions: InteractionStore,
         users: UserDirectory,
+        throttle: SignInThrottle,
         directory: ClientDirectory,
         resources: ResourceCatalogue,
         audit: AuditLog,
@@ -50,6 +52,7 @@ class SignInEndpoint:
         self._sessions = sessions
         self._interactions = interactions
         self._users = users
+        self._throttle = throttle
         self._directory = directory
         self._resources = resources
         self._audit = audit
@@ -72,9 +75,21 @@ class SignInEndpoint:
         password = form.get("password") or ""
         if not username or not password:
             return await self._form(browser, transaction, username, "Please enter your name and your password.")
-        user = await self._users.authenticate(username, password) if len(password) <= MAX_PASSWORD else None
+        address = request[CLIENT_ADDRESS]
+        try:
+            attempt = await self._throttle.begin(username, browser_hash=browser.secret_hash, address=address)
+        except TooManyRequests as exc:
+            request[LOG_FIELDS].update(check=exc.check, reason=exc.reason)
+            delayed = await self._form(browser, transaction, username, exc.public, status=exc.status)
+            delayed.headers.update(exc.headers)
+            return delayed
+        user = await self._users.authenticate(username, password)
         if user is None:
-            self._audit.record(AuditEvent.USER_SIGN_IN_FAILED, address=request.remote or "")
+            # The account, if there is one; never what was typed: people type passwords into the wrong field.
+            known = await self._users.find_by_name(username)
+            self._audit.record(
+                AuditEvent.USER_SIGN_IN_FAILED, user=known.subject if known else "unknown", address=address
+            )
             request[LOG_FIELDS]["check"] = "password"
             problem = "The name or the password is not right. Please try again."
             return await self._form(browser, transaction, username, problem, status=403)
@@ -83,9 +98,10 @@ class SignInEndpoint:
             location = f"{self._base_path}/consent?{urlencode({'transaction': transaction})}"
         else:
             location = f"{self._base_path}/account"
+        await self._throttle.succeeded(attempt)
         response = web.Response(status=303, headers={"Location": location, **NO_STORE})
         await self._sessions.sign_in(response, subject=user.subject, username=user.username)
-        self._audit.record(AuditEvent.USER_SIGNED_IN, user=user.subject, address=request.remote or "")
+        self._audit.record(AuditEvent.USER_SIGNED_IN, user=user.subject, address=address)
         return response
 
     async def _form(

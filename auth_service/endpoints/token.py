@@ -11,6 +11,7 @@ from auth_service.endpoints.bodies import read_form
 from auth_service.errors import UnauthorizedClient, UnsupportedGrantType
 from auth_service.grants.exchange import Exchange, TokenRequest
 from auth_service.responses import NO_STORE
+from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.envelope import LOG_FIELDS
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from auth_service.clients.authenticator import ClientAuthenticator
     from auth_service.clients.client import Client
+    from auth_service.limits.limits import Limits
 
 
 class RegistrationUse(Protocol):
@@ -36,6 +38,7 @@ class TokenEndpoint:
         authenticator: ClientAuthenticator,
         registrations: RegistrationUse,
         grants: Sequence[Exchange],
+        limits: Limits,
         issued: Counter,
         now: Callable[[], float],
     ) -> None:
@@ -43,12 +46,15 @@ class TokenEndpoint:
         self._registrations = registrations
         self._grants = {grant.grant_type: grant for grant in grants}
         self._issued = {grant.grant_type: issued.labels(grant.grant_type) for grant in grants}
+        self._limits = limits
         self._now = now
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer RFC 6749 section 5.1. Raises the Refusals of section 5.2, and Faults."""
         form = await read_form(request)
         client = await self._authenticator.authenticate(authorization=request.headers.get("Authorization"), form=form)
+        address = request[CLIENT_ADDRESS]
+        self._limits.client(client.client_id, address)
         grant_type = form.require("grant_type")
         grant = self._grants.get(grant_type)
         if grant is None:
@@ -58,7 +64,7 @@ class TokenEndpoint:
         fields = request[LOG_FIELDS]
         fields["client_id"] = client.client_id
         fields["grant_type"] = grant_type
-        issued = await grant.exchange(TokenRequest(form, client, self._now(), request.remote or ""))
+        issued = await grant.exchange(TokenRequest(form, client, self._now(), address))
         fields["grant_id"] = issued.grant_id
         await self._registrations.record_use(client)
         self._issued[grant_type].inc()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from prometheus_client import Counter
 
     from auth_service.audit.log import AuditLog
+    from auth_service.limits.limits import Limits
     from auth_service.protocol.form import Form
     from auth_service.protocol.resources import ResourceCatalogue
     from auth_service.storage.grants import GrantStore, Rotation
@@ -49,6 +50,7 @@ class RefreshTokenGrant:
         lifetime_seconds: int,
         grace_seconds: int,
         audit: AuditLog,
+        limits: Limits,
         outcomes: Counter,
     ) -> None:
         """`outcomes` counts by outcome: a benign repetition and a theft look different to the operator."""
@@ -59,11 +61,12 @@ class RefreshTokenGrant:
         self._lifetime = lifetime_seconds
         self._grace = grace_seconds
         self._audit = audit
+        self._limits = limits
         # Looking a label up costs more than counting.
         self._outcomes = {outcome: outcomes.labels(outcome) for outcome in OUTCOMES}
 
     async def exchange(self, request: TokenRequest) -> IssuedTokens:
-        """Raises InvalidRequest, InvalidScope, InvalidTarget, InvalidGrant, StoreUnavailable, Fault."""
+        """Raises InvalidRequest, InvalidScope, InvalidTarget, InvalidGrant, TooManyRequests, Fault."""
         presented, resource, asked = self._validated(request.form)
         self._minter.ready()
         successor, sealed = new_successor(presented.secret)
@@ -91,6 +94,9 @@ class RefreshTokenGrant:
             presented = self._refresh_tokens.read(form.require("refresh_token"))
         except NotARefreshToken as exc:
             raise InvalidGrant(str(exc), check="refresh_token_form") from exc
+        if presented.authentic:
+            # Our mark: nobody else can use up this grant's allowance.
+            self._limits.grant(presented.grant_id)
         requested = form.all("resource")
         resource = self._resources.find_one(requested)
         if requested and resource is None:

@@ -3,7 +3,7 @@
 Key: sp:{limit:<name>:<digest>}:arrival   string   theoretical arrival time (limits/gcra.py), milliseconds
 
 It expires a second after the allowance is whole again. The digest is a SHA-256, shortened, of what is limited: keys
-have one length, whatever a stranger sends, and a copy of the store shows no addresses.
+have one length, whatever a stranger sends.
 """
 
 from __future__ import annotations

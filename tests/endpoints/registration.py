@@ -18,6 +18,13 @@ ISSUER = "https://auth.example"
 DAY = 86_400
 
 
+class Unlimited:
+    """No limits: they have tests of their own (tests/endpoints/test_limits.py)."""
+
+    async def registration(self, redirect_hosts, address):
+        pass
+
+
 class RegistrationService:
     """What a test needs of the service: the HTTP client and the rooms behind it."""
 
@@ -35,7 +42,7 @@ class RegistrationService:
         )
         surround = envelope(render=_as_json, log=self.log, metrics=RequestMetrics(CollectorRegistry()))
         app = web.Application(middlewares=[cors_middleware({"/register": CORS}), surround])
-        app.add_routes(RegisterEndpoint(registrar=registrar, issuer=ISSUER).routes(""))
+        app.add_routes(RegisterEndpoint(registrar=registrar, limits=Unlimited(), issuer=ISSUER).routes(""))
         self.http = TestClient(TestServer(app))
 
     def record(self, event, **fields):

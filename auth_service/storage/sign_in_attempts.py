@@ -1,0 +1,90 @@
+"""Where attempts to sign in are counted.
+
+Keys, all of an account on one slot (`account` and the rest are digests: one length whatever is typed, names that
+exist and names that do not alike):
+  sp:{signin:<account>}:all               string   attempts of all unknown browsers, "<count> <last, milliseconds>"
+  sp:{signin:<account>}:from:<network>    string   those of one network
+  sp:{signin:<account>}:browser:<hash>    string   those of one browser that is known to belong to the account
+  sp:{signin:<account>}:known:<hash>      string   "1": this browser has signed in to the account
+
+Counts expire an hour after the last attempt, known browsers half a year after the last sign-in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from auth_service.limits.sign_in_delay import FORGET_SECONDS, NONE, Attempts, counted
+from auth_service.storage.scripts import load
+
+if TYPE_CHECKING:
+    from shared.store import Store
+
+_SWAP: Final = load("swap_all")
+_KNOWN_SECONDS: Final = 180 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptCounts:
+    """What was read for one attempt: who is counted, and the counts as they were."""
+
+    account_key: str
+    browser_hash: str
+    known: bool
+    key: str
+    """The count of this browser, or of this network."""
+    own: Attempts
+    account: Attempts
+
+
+class SignInAttemptStorage:
+    """Every method raises StoreUnavailable when the store is away: nobody signs in then anyway."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read(self, name: str, *, network: str, browser_hash: str) -> AttemptCounts:
+        """The counts that matter for an attempt on the account of that (normalised) name."""
+        account = f"sp:{{signin:{_digest(name)}}}"
+        browser = f"{account}:browser:{_digest(browser_hash)}"
+        origin = f"{account}:from:{_digest(network)}"
+        known, of_browser, of_network, of_all = await self._store.command(
+            "MGET", f"{account}:known:{_digest(browser_hash)}", browser, origin, f"{account}:all"
+        )
+        return AttemptCounts(
+            account_key=account,
+            browser_hash=browser_hash,
+            known=known is not None,
+            key=browser if known else origin,
+            own=_read(of_browser if known else of_network),
+            account=_read(of_all),
+        )
+
+    async def count(self, counts: AttemptCounts, *, now_ms: int) -> bool:
+        """Count the attempt; False when another was counted since `counts` was read. Atomic."""
+        keys = [counts.key]
+        values = [_write(counts.own), _write(counted(counts.own, now_ms))]
+        if not counts.known:
+            keys.append(f"{counts.account_key}:all")
+            values += [_write(counts.account), _write(counted(counts.account, now_ms))]
+        return bool(await self._store.run(_SWAP, keys, [FORGET_SECONDS * 1000, *values]))
+
+    async def succeeded(self, counts: AttemptCounts) -> None:
+        """Forget the attempts that led here, and know the browser from now on."""
+        known = f"{counts.account_key}:known:{_digest(counts.browser_hash)}"
+        await self._store.pipeline([("DEL", counts.key), ("SET", known, "1", "EX", _KNOWN_SECONDS)])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _read(text: str | None) -> Attempts:
+    count, _, last = (text or "").partition(" ")
+    return Attempts(int(count), int(last)) if last else NONE
+
+
+def _write(attempts: Attempts) -> str:
+    return f"{attempts.count} {attempts.last_ms}" if attempts.count else ""
