@@ -24,6 +24,8 @@ _MAX_MARKS: Final = 3
 
 def visible(text: str) -> str:
     """The text without characters that cannot be seen; anything blank becomes one space; no blanks at the ends."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     kept: list[str] = []
     marks = 0
     for character in unicodedata.normalize("NFC", text):

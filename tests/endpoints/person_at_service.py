@@ -36,11 +36,10 @@ class Service:
 
     def __init__(self, store, **settings):
         self.settings = AuthSettings(
-            issuer="http://localhost:9",
             resources=[RESOURCE],
             redis_url="redis://unused.example",
             key_encryption_key=(new_key_encryption_key(),),
-            **{"signing_algorithm": "ES256"} | settings,  # made in no time, unlike RSA keys
+            **{"issuer": "http://localhost:9", "signing_algorithm": "ES256"} | settings,
         )
         self.store = store
         self.grants = GrantStore(store)

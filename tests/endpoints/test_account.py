@@ -226,3 +226,12 @@ async def test_a_client_whose_registration_ended_gets_that_page_too(service):
         page = await browser.ask(client)
         assert page.status == 400
         assert "Its registration here was not used for a long time, or was ended" in page.text
+
+
+async def test_under_an_issuer_with_a_path_every_address_is_below_it(store):
+    async with Service(store, issuer="http://localhost:9/tenant") as service:
+        await service.users.add("ada", PASSWORD)
+        async with service.browser() as browser:
+            page = await browser.submit(await browser.get("/tenant/account"), username="ada", password=PASSWORD)
+            assert page.path == "/tenant/account"
+            assert {form.action for form in page.forms} == {"/tenant/account/password", "/tenant/account/sign-out"}
