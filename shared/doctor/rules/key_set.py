@@ -7,6 +7,8 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.doctor.exchange import Failure
+
 if TYPE_CHECKING:
     from shared.doctor.observation import Observation
 
@@ -26,7 +28,9 @@ def _keys(seen: Observation) -> list[dict[str, Any]]:
 def key_set_unreachable(seen: Observation) -> str | None:
     """The address that the metadata names does not answer with 200."""
     exchange = seen.key_set
-    return exchange.summary() if exchange is not None and not exchange.ok else None
+    if exchange is None or exchange.ok or exchange.failure is Failure.NOT_PUBLIC:
+        return None  # an inside address has a rule of its own
+    return exchange.summary()
 
 
 def key_set_malformed(seen: Observation) -> str | None:

@@ -1,0 +1,111 @@
+"""The command: what it writes and how it ends. It runs in a process of its own, as people run it."""
+
+import asyncio
+import json
+import sys
+
+import pytest
+
+from tests.doctor.zoo.faults_resource_metadata import ResourceWithSlash
+from tests.doctor.zoo.healthy import HealthyServer
+
+
+async def command(*arguments, given=None):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "shared.doctor",
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate(given)
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.fixture
+async def healthy():
+    model = HealthyServer()
+    await model.start()
+    yield model
+    await model.stop()
+
+
+@pytest.fixture
+async def ill():
+    model = ResourceWithSlash()
+    await model.start()
+    yield model
+    await model.stop()
+
+
+async def test_it_ends_with_0_and_is_quiet_on_standard_error_when_all_is_well(healthy):
+    status, out, err = await command(healthy.resource)
+    assert (status, err) == (0, "")
+    assert "Nothing to mend." in out
+    assert "\x1b[" not in out
+
+
+async def test_it_ends_with_1_and_tells_what_was_seen_and_how_to_mend_it(ill):
+    status, out, _err = await command(ill.resource)
+    assert status == 1
+    assert "resource-trailing-slash" in out
+    assert f"'{ill.resource}/' instead of '{ill.resource}'" in out
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("ftp://host/mcp",), ("http://localhost:1/mcp",), ("http://no.invalid/mcp",)]
+)
+async def test_it_ends_with_2_when_there_is_nothing_to_look_at(arguments):
+    status, out, err = await command(*arguments)
+    assert (status, out) == (2, "")
+    assert err
+
+
+async def test_json_names_findings_and_verdicts(ill):
+    status, out, _err = await command(ill.resource, "--json")
+    document = json.loads(out)
+    assert (status, document["exit_status"]) == (1, 1)
+    assert [f["id"] for f in document["findings"]] == ["resource-trailing-slash"]
+    assert {c["id"]: c["outcome"] for c in document["clients"]}["gemini-cli"] == "fails"
+
+
+async def test_sarif_has_one_rule_and_one_result_per_finding(ill):
+    _status, out, _err = await command(ill.resource, "--sarif")
+    [sarif_run] = json.loads(out)["runs"]
+    assert [r["ruleId"] for r in sarif_run["results"]] == ["resource-trailing-slash"]
+    assert [r["id"] for r in sarif_run["tool"]["driver"]["rules"]] == ["resource-trailing-slash"]
+
+
+async def test_explain_shows_the_page_of_a_finding_and_asks_nobody():
+    status, out, _err = await command("--explain", "resource-trailing-slash")
+    assert status == 0
+    assert "How to mend it" in out
+
+
+async def test_explain_suggests_names_when_there_is_none_of_that_name():
+    status, _out, err = await command("--explain", "trailing")
+    assert status == 2
+    assert "resource-trailing-slash" in err
+
+
+async def test_a_token_at_hand_is_examined_and_sent_nowhere(healthy):
+    seen = []
+    answer = healthy.answer_mcp
+
+    async def watch(request):
+        seen.append(dict(request.headers))
+        return await answer(request)
+
+    healthy.answer_mcp = watch
+    token = healthy.mint("somebody")
+    status, out, _err = await command(healthy.resource, "--token", "-", given=token.encode())
+    assert (status, [headers for headers in seen if token in str(headers)]) == (0, [])
+    assert "Nothing to mend." in out
+
+
+async def test_a_token_at_hand_without_a_signature_is_told(healthy):
+    status, out, _err = await command(healthy.resource, "--token", "eyJhbGciOiJub25lIn0.e30.")
+    assert status == 1
+    assert "token-unsigned" in out

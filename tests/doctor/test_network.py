@@ -1,0 +1,158 @@
+"""What needs a name, a certificate or a slow clock: a model on this machine that answers to a public name."""
+
+import ssl
+
+import pytest
+
+from shared.doctor.asker import Asker
+from shared.doctor.exchange import Failure
+from shared.doctor.names import Names
+from shared.doctor.visit import Visit, visit
+from tests.doctor.certificates import Authority
+from tests.doctor.person import nobody
+from tests.doctor.zoo.healthy import HealthyServer
+
+NAME = "mcp.example"
+PUBLIC = "93.184.216.34"
+
+
+class StageNames(Names):
+    """Says what it is told of a name, and dials this machine instead."""
+
+    def __init__(self, *addresses):
+        super().__init__()
+        self._told = addresses
+
+    async def addresses(self, host):
+        return self._told if host == NAME else (host,)
+
+    async def dial(self, host):
+        return ("127.0.0.1",)
+
+
+class SlowClock:
+    """A clock that a model moves on, so that nobody has to wait."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return Authority()
+
+
+@pytest.fixture
+async def published(authority):
+    """Publish a model under a public name and visit it."""
+    started = []
+
+    async def look(model, *, addresses=(PUBLIC,), server=None, client=None, https=True, **settings):
+        tls = (server or authority.server_context(NAME)) if https else None
+        await model.start(ssl=tls, host=NAME)
+        started.append(model)
+        names = StageNames(*addresses)
+        wanted = Visit(url=model.resource, timeout_seconds=10)
+        return await visit(wanted, open_page=nobody, names=names, tls=client or authority.client_context(), **settings)
+
+    yield look
+    for model in started:
+        await model.stop()
+
+
+def ids(diagnosis):
+    return {f.id for f in diagnosis.findings}
+
+
+def outcomes(diagnosis):
+    return {v.client: v.outcome.value for v in diagnosis.verdicts}
+
+
+async def test_a_healthy_server_under_a_public_name_has_no_finding_and_no_remark(published):
+    diagnosis = await published(HealthyServer())
+    assert (ids(diagnosis), diagnosis.remarks) == (set(), ())
+
+
+async def test_plain_http_on_a_public_name_is_named_once(published):
+    assert ids(await published(HealthyServer(), https=False)) == {"plain-http"}
+
+
+async def test_one_private_address_among_public_ones_shuts_out_hosted_clients_only(published):
+    diagnosis = await published(HealthyServer(), addresses=(PUBLIC, "10.1.2.3"))
+    assert ids(diagnosis) == {"address-not-public"}
+    assert (outcomes(diagnosis)["claude"], outcomes(diagnosis)["vscode"]) == ("fails", "works")
+
+
+async def test_a_name_without_ipv4_shuts_out_claude(published):
+    diagnosis = await published(HealthyServer(), addresses=("2606:2800:220:1:248:1893:25c8:1946",))
+    assert ids(diagnosis) == {"ipv4-missing"}
+    assert outcomes(diagnosis)["claude"] == "fails"
+
+
+async def test_an_unknown_authority_is_the_only_finding(published):
+    assert ids(await published(HealthyServer(), client=ssl.create_default_context())) == {"tls-untrusted"}
+
+
+async def test_an_expired_certificate_is_the_only_finding(published, authority):
+    server = authority.server_context(NAME, days=-1)
+    assert ids(await published(HealthyServer(), server=server)) == {"tls-expired"}
+
+
+async def test_another_hosts_certificate_is_the_only_finding(published, authority):
+    assert ids(await published(HealthyServer(), server=authority.server_context("other.example"))) == {"tls-wrong-name"}
+
+
+async def test_a_certificate_near_its_end_is_a_note(published, authority):
+    diagnosis = await published(HealthyServer(), server=authority.server_context(NAME, days=5))
+    assert (ids(diagnosis), diagnosis.exit_status) == ({"tls-expires-soon"}, 0)
+
+
+async def test_a_port_that_speaks_no_tls_is_the_only_finding(published):
+    class SaysHttps(HealthyServer):
+        async def start(self, **settings):
+            await super().start(host=NAME)
+            self.origin = self.origin.replace("http://", "https://")
+
+    assert ids(await published(SaysHttps())) == {"tls-failed"}
+
+
+@pytest.mark.parametrize(("seconds", "finding"), [(12, "answer-too-slow"), (6, "answer-slow"), (2, None)])
+async def test_an_answer_is_held_against_the_clients_patience(published, seconds, finding):
+    clock = SlowClock()
+
+    class Cold(HealthyServer):
+        async def answer_key_set(self, request):
+            clock.seconds += seconds
+            return await super().answer_key_set(request)
+
+    assert ids(await published(Cold(), clock=clock)) == ({finding} if finding else set())
+
+
+async def test_a_public_document_that_names_a_private_address_is_told_and_not_followed(published):
+    class InsideKeys(HealthyServer):
+        def metadata(self):
+            return super().metadata() | {"jwks_uri": "https://10.0.0.5/jwks.json"}
+
+    assert ids(await published(InsideKeys())) == {"document-names-private-address"}
+
+
+@pytest.mark.parametrize(
+    "target", ["http://169.254.169.254/latest/meta-data", "http://127.0.0.1:1/", "http://[::1]:1/", "http://10.0.0.1/"]
+)
+async def test_a_redirect_to_a_private_address_is_not_followed(authority, target):
+    class Redirects(HealthyServer):
+        async def answer_key_set(self, request):
+            response = await super().answer_key_set(request)
+            response.set_status(302)
+            response.headers["Location"] = target
+            return response
+
+    model = Redirects()
+    await model.start(ssl=authority.server_context(NAME), host=NAME)
+    async with Asker(model.resource, names=StageNames(PUBLIC), tls=authority.client_context()) as asker:
+        exchange = await asker.get(f"{model.origin}/jwks.json")
+    await model.stop()
+    assert exchange.failure is Failure.NOT_PUBLIC
