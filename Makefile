@@ -20,9 +20,9 @@ run: $(VENV)/.local-installed ## Start the store, auth_service and mcp_service o
 auth: $(VENV)/.local-installed ## A command of auth_service against `make run`: make auth ARGS="users list"
 	@$(PY) -m devstack.command $(ARGS)
 
-doctor: $(VENV)/.local-installed ## What real clients would trip over: make doctor URL=https://host/mcp
-	@test -n "$(URL)" || { echo "name the address: make doctor URL=https://host/mcp"; exit 2; }
-	@$(PY) -m shared.doctor $(URL)
+doctor: $(VENV)/.local-installed ## What real clients would trip over: make doctor URL=https://host/mcp ARGS="--login"
+	@test -n "$(URL)$(ARGS)" || { echo "name the address: make doctor URL=https://host/mcp"; exit 2; }
+	@$(PY) -m shared.doctor $(URL) $(ARGS)
 
 ##@ Work on the code
 

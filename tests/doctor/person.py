@@ -16,10 +16,21 @@ def _attribute(tag, name):
     return html.unescape(next(g for g in found.groups() if g is not None)) if found else None
 
 
-async def sign_in_by_forms(address, *, username="demo", password="demo", decision="approve"):
-    """Walk from an authorization address to the client's callback over plain HTTP."""
+class Local(aiohttp.abc.AbstractResolver):
+    """Leads a staged name to this machine."""
+
+    async def resolve(self, host, port=0, family=0):
+        return [{"hostname": host, "host": "127.0.0.1", "port": port, "family": 2, "proto": 0, "flags": 0}]
+
+    async def close(self):
+        """Nothing is held."""
+
+
+async def sign_in_by_forms(address, *, username="demo", password="demo", decision="approve", dial=None, tls=True):
+    """Walk from an authorization address to the client's callback over plain HTTP; `dial` is a staged name."""
     jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(cookie_jar=jar) as browser:
+    connector = aiohttp.TCPConnector(ssl=tls, resolver=Local() if dial else None)
+    async with aiohttp.ClientSession(cookie_jar=jar, connector=connector) as browser:
         response = await browser.get(address)
         for _step in range(6):
             text = await response.text()
@@ -34,7 +45,7 @@ async def sign_in_by_forms(address, *, username="demo", password="demo", decisio
             for tag in INPUT.findall(form["inside"]):
                 name = _attribute(tag, "name")
                 if name:
-                    fields[name] = {"username": username, "password": password}.get(
+                    fields[name] = {"username": username, "login": username, "password": password}.get(
                         name, _attribute(tag, "value") or ""
                     )
             if 'name="decision"' in form["inside"]:

@@ -6,28 +6,8 @@ import pytest
 
 from shared.doctor.asker import Asker
 from shared.doctor.exchange import Failure
-from shared.doctor.names import Names
-from shared.doctor.visit import Visit, visit
-from tests.doctor.certificates import Authority
-from tests.doctor.person import nobody
+from tests.doctor.stage import NAME, PUBLIC, Stage, StageNames
 from tests.doctor.zoo.healthy import HealthyServer
-
-NAME = "mcp.example"
-PUBLIC = "93.184.216.34"
-
-
-class StageNames(Names):
-    """Says what it is told of a name, and dials this machine instead."""
-
-    def __init__(self, *addresses):
-        super().__init__()
-        self._told = addresses
-
-    async def addresses(self, host):
-        return self._told if host == NAME else (host,)
-
-    async def dial(self, host):
-        return ("127.0.0.1",)
 
 
 class SlowClock:
@@ -40,27 +20,27 @@ class SlowClock:
         return self.seconds
 
 
-@pytest.fixture(scope="module")
-def authority():
-    return Authority()
+@pytest.fixture
+async def stage():
+    stage = Stage()
+    yield stage
+    await stage.close()
 
 
 @pytest.fixture
-async def published(authority):
+def authority(stage):
+    return stage.authority
+
+
+@pytest.fixture
+def published(stage):
     """Publish a model under a public name and visit it."""
-    started = []
 
-    async def look(model, *, addresses=(PUBLIC,), server=None, client=None, https=True, **settings):
-        tls = (server or authority.server_context(NAME)) if https else None
-        await model.start(ssl=tls, host=NAME)
-        started.append(model)
-        names = StageNames(*addresses)
-        wanted = Visit(url=model.resource, timeout_seconds=10)
-        return await visit(wanted, open_page=nobody, names=names, tls=client or authority.client_context(), **settings)
+    async def look(model, *, server=None, https=True, **settings):
+        await stage.publish(model, server=server, https=https)
+        return await stage.visit(model, **settings)
 
-    yield look
-    for model in started:
-        await model.stop()
+    return look
 
 
 def ids(diagnosis):

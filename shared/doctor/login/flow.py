@@ -15,6 +15,7 @@ from shared.doctor.login.registering import Registrar
 from shared.doctor.login.seen import LoginSeen
 from shared.doctor.login.token import look_into
 from shared.doctor.login.tokens import TokenClient
+from shared.doctor.observation import strings
 from shared.doctor.probes.endpoints import with_query
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ async def sign_in(
     metadata = seen.metadata
     if metadata is None or not all(is_absolute(metadata.get(n)) for n in ("authorization_endpoint", "token_endpoint")):
         return LoginSeen(failed_at="there is no authorization server metadata with both endpoints")
-    registrar = Registrar(asker, str(metadata.get("registration_endpoint", "")))
+    registrar = Registrar(
+        asker, str(metadata.get("registration_endpoint", "")), strings(metadata.get("grant_types_supported"))
+    )
     async with Callback() as callback:
         if client_id is None:
             client_id = await _register(registrar, callback.uri)

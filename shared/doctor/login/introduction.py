@@ -26,7 +26,7 @@ async def introduce(asker: Asker, seen: Observation) -> RegistrationSeen:
     endpoint = metadata.get("registration_endpoint")
     if not is_absolute(endpoint):
         return RegistrationSeen(remarks=("There is no registration endpoint, so nothing was registered.",))
-    registrar = Registrar(asker, str(endpoint))
+    registrar = Registrar(asker, str(endpoint), strings(metadata.get("grant_types_supported")))
     attempts = await register_as_clients_do(registrar)
     # The variants need a client with a loopback redirect: it is the first that was accepted, if it was.
     usable = any(name in attempts and attempts[name].accepted for name in ("mixed", "loopback"))

@@ -20,7 +20,7 @@ CONFIDENTIAL: Final = "https://callback.mistral.ai/v1/integrations_auth/oauth2_c
 DANGEROUS: Final = "javascript:alert(1)//https://doctor.invalid/"
 PLAIN_HTTP: Final = "http://doctor.invalid/callback"
 
-_DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
+_GRANTS: Final = ("authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code")
 
 
 @dataclass(slots=True)
@@ -29,6 +29,8 @@ class Registrar:
 
     asker: Asker
     endpoint: str
+    grants: tuple[str, ...] = ()
+    """The grants that the metadata lists; empty when it lists none."""
     clients: list[dict[str, Any]] = field(default_factory=list)
 
     async def attempt(self, redirects: list[str], *, method: str = "none") -> AttemptSeen:
@@ -38,8 +40,8 @@ class Registrar:
             "redirect_uris": redirects,
             "token_endpoint_auth_method": method,
             "response_types": ["code"],
-            # As VS Code asks: an unknown grant and application_type have to be overlooked, not refused.
-            "grant_types": ["authorization_code", "refresh_token", _DEVICE],
+            # As VS Code asks: what it can do, save what the metadata rules out. The rest has to be overlooked.
+            "grant_types": [grant for grant in _GRANTS if not self.grants or grant in self.grants],
             "application_type": "native",
         }
         exchange = await self.asker.ask("POST", self.endpoint, json=body)
@@ -77,12 +79,13 @@ async def register_as_clients_do(registrar: Registrar) -> dict[str, AttemptSeen]
 
 
 def _seen(exchange: Exchange, document: dict[str, Any], redirects: list[str], method: str) -> AttemptSeen:
-    told, effective = document.get("error"), document.get("redirect_uris")
+    told = " ".join(str(document[name]) for name in ("error", "error_description") if document.get(name))
+    effective = document.get("redirect_uris")
     effective_method = document.get("token_endpoint_auth_method")
     return AttemptSeen(
         status=exchange.status,
         told=exchange.summary(),
-        error=told[:80] if isinstance(told, str) else "",
+        error=told[:160],
         asked_method=method,
         asked_redirects=tuple(redirects),
         method=effective_method if isinstance(effective_method, str) else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from shared.doctor.addresses import is_absolute, path_of, uses_plain_http
+from shared.doctor.addresses import is_absolute, uses_plain_http
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,6 +126,14 @@ def issuer_trailing_slash(seen: Observation) -> str | None:
     return _issuer_mismatch(seen, slash_only=True)
 
 
+def issuer_ends_with_slash(seen: Observation) -> str | None:
+    """A2: no contradiction, and still a slash that URL classes add or drop."""
+    told = (seen.metadata or {}).get("issuer")
+    if not isinstance(told, str) or not told.endswith("/") or issuer_trailing_slash(seen) or issuer_differs(seen):
+        return None
+    return told
+
+
 def issuer_differs(seen: Observation) -> str | None:
     """F2: another issuer than the resource metadata says."""
     return _issuer_mismatch(seen, slash_only=False)
@@ -163,13 +171,11 @@ def endpoint_plain_http(seen: Observation) -> str | None:
 
 def _issuer_mismatch(seen: Observation, *, slash_only: bool) -> str | None:
     asked, exchange = seen.issuer_asked, seen.metadata_exchange
-    if asked is None or exchange is None or seen.metadata is None:
-        return None
+    if asked is None or exchange is None or seen.metadata is None or seen.prm is None:
+        return None  # without resource metadata the issuer was a guess: nothing contradicts it
     told = seen.metadata.get("issuer")
     if not isinstance(told, str) or told == asked:
         return None
-    if seen.prm is None and path_of(told):
-        return None  # found by guessing: the guess may be wrong, not the server
     if (told.rstrip("/") == asked.rstrip("/")) is not slash_only:
         return None
     return f"{told!r:.200} instead of {asked!r:.200}"

@@ -47,9 +47,14 @@ class RefusesEveryone(Registering):
         return False
 
 
-@ill("registration-refused")
+@ill("registration-refused", "grant-refresh-token-missing")
 class RefusesUnknownGrants(Registering):
-    """VS Code asks for the device code grant too."""
+    """VS Code asks for the device code grant too, where the metadata does not say which grants there are."""
+
+    def metadata(self):
+        document = super().metadata()
+        del document["grant_types_supported"]
+        return document
 
     async def answer_register(self, request):
         if any("device_code" in grant for grant in (await request.json())["grant_types"]):

@@ -110,6 +110,13 @@ class IssuerWithSlash(HealthyServer):
         return super().metadata() | {"issuer": self.issuer + "/"}
 
 
+@ill("issuer-ends-with-slash")
+class IssuerIsUrlObject(HealthyServer):
+    @property
+    def issuer(self):
+        return self.origin + "/"
+
+
 @ill("issuer-differs")
 class OtherIssuer(MetadataWith):
     changes = MappingProxyType({"issuer": "https://auth.inside.example"})

@@ -205,5 +205,9 @@ class HealthyServer(Flow):
         await self._server.start_server(ssl=ssl)
         self.origin = f"{'https' if ssl else 'http'}://{host}:{self._server.port}"
 
+    @property
+    def port(self):
+        return self._server.port
+
     async def stop(self):
         await self._server.close()

@@ -8,6 +8,7 @@ from tests.doctor.zoo import (
     faults_registration,
     faults_resource_metadata,
     faults_server_metadata,
+    opaque,
 )
 from tests.doctor.zoo.healthy import HealthyServer
 
@@ -19,6 +20,7 @@ MODULES = (
     faults_registration,
     faults_resource_metadata,
     faults_server_metadata,
+    opaque,
 )
 
 
