@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
-from auth_service.endpoints.bodies import read_form
+from auth_service.endpoints.bodies import read_own_form
 from auth_service.errors import TooManyRequests
 from auth_service.pages.views import AccountNews, AccountView, SignedOutView
 from auth_service.responses import NO_STORE
@@ -171,7 +171,7 @@ class AccountEndpoint:
 
     async def _begin(self, request: web.Request) -> tuple[Form, Browser, Session | None]:
         """What each step does first. Raises PageRefusal when the form is not one of this browser."""
-        form = await read_form(request)
+        form = await read_own_form(request)
         browser = self._cookies.browser(request)
         browser.check_csrf(_CSRF_PURPOSE, form.get("csrf"))
         return form, browser, await self._sessions.current(request)

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
 from auth_service.clients.client import Client, ClientKind
-from auth_service.endpoints.bodies import read_form
+from auth_service.endpoints.bodies import read_own_form
 from auth_service.endpoints.interaction_steps import find_interaction
 from auth_service.errors import PageRefusal
 from auth_service.pages.views import ConsentView, ContinueView, ScopeView
@@ -87,7 +87,7 @@ class ConsentEndpoint:
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """POST: record the decision once, then lead back to the client."""
-        form = await read_form(request)
+        form = await read_own_form(request)
         browser = self._cookies.browser(request)
         transaction = form.get("transaction") or ""
         browser.check_csrf(transaction, form.get("csrf"))

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from auth_service.endpoints.bodies import reading_body
 from auth_service.errors import InvalidClientMetadata, InvalidRequest
 from shared.errors import Refusal
 from shared.http.client_address import CLIENT_ADDRESS
@@ -114,10 +115,11 @@ async def _read_json(request: web.Request) -> dict[str, Any]:
             public="The body must be application/json.",
         )
     body = bytearray()
-    async for chunk in request.content.iter_chunked(MAX_BODY_BYTES):
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise Refusal("the body is too large", check="body_size", status=413, public="The body is too large.")
+    async with reading_body():
+        async for chunk in request.content.iter_chunked(MAX_BODY_BYTES):
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise Refusal("the body is too large", check="body_size", status=413, public="The body is too large.")
     try:
         unverified = json.loads(bytes(body).decode("utf-8"))
     except (ValueError, RecursionError) as exc:

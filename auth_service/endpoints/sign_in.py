@@ -9,7 +9,7 @@ from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
 from auth_service.clients.client import UnknownClient
-from auth_service.endpoints.bodies import read_form
+from auth_service.endpoints.bodies import read_own_form
 from auth_service.endpoints.interaction_steps import find_interaction
 from auth_service.errors import TooManyRequests
 from auth_service.pages.views import SignInView
@@ -67,7 +67,7 @@ class SignInEndpoint:
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """POST: check name and password, begin a session, go on."""
-        form = await read_form(request)
+        form = await read_own_form(request)
         browser = self._cookies.browser(request)
         transaction = form.get("transaction") or ""
         browser.check_csrf(transaction, form.get("csrf"))

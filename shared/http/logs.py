@@ -35,3 +35,6 @@ def configure_logs(*, level: str, log_format: LogFormat) -> None:
     # The SDK and the client libraries tell of every request at INFO; the envelope already does.
     for noisy in ("mcp", "httpx", "httpx2", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
+    # What reaches aiohttp's own logger are requests that are no HTTP, with a traceback and the request line each:
+    # a stranger's noise, and perhaps somebody's code. Faults of handlers are told by the envelope.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)

@@ -253,7 +253,7 @@ class AuthServer:
     def person(self):
         return Person(self)
 
-    def authorization(self, client, *, drop=(), **changes):
+    def authorization(self, client, /, **changes):
         """The address of an authorization request, and the verifier of its challenge."""
         verifier = secrets.token_urlsafe(32)
         values = {
@@ -266,7 +266,7 @@ class AuthServer:
             "scope": "notes:read",
             "resource": NOTES,
         } | changes
-        kept = {name: value for name, value in values.items() if value is not None and name not in drop}
+        kept = {name: value for name, value in values.items() if value is not None}
         return f"{self.base}/authorize?{urlencode(kept, doseq=True)}", verifier
 
     async def code(self, client, person=None, **changes):
@@ -283,7 +283,7 @@ class AuthServer:
         headers, credentials = client.credentials()
         return await self.post("/token", credentials | form, headers=headers, **kwargs)
 
-    async def redeem(self, code, **changes):
+    async def redeem(self, code, /, **changes):
         return await self.token(code.client, code.form(**changes))
 
     async def refresh(self, client, refresh_token, **parameters):

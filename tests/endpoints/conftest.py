@@ -1,5 +1,6 @@
 """The authorization server as a whole, for the tests of its endpoints."""
 
+import ssl
 import time
 from contextlib import AsyncExitStack
 from functools import partial
@@ -11,9 +12,16 @@ from auth_service.users.passwords import PasswordHasher
 from tests.endpoints.authorization import CHEAP, PASSWORD, USERNAME, AuthServer, settings
 
 
+@pytest.fixture(scope="session")
+def tls_context():
+    """Reading the system's certificates takes longer than all the rest of a start."""
+    return ssl.create_default_context()
+
+
 @pytest.fixture
-async def start_auth(store, monkeypatch):
+async def start_auth(store, monkeypatch, tls_context):
     """Starts the service with changed settings, or on another store."""
+    monkeypatch.setattr(ssl, "create_default_context", lambda *_args, **_kwargs: tls_context)
     monkeypatch.setattr(auth_service.app, "PasswordHasher", partial(PasswordHasher, parameters=CHEAP))
     async with AsyncExitStack() as running:
 
