@@ -5,6 +5,7 @@ No credentials are ever allowed, so `*` is safe: a page gains nothing that it co
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,9 @@ REQUEST_HEADERS: Final = (
     "authorization, content-type, accept, mcp-protocol-version, mcp-method, mcp-name, "
     "mcp-session-id, last-event-id, traceparent, tracestate"
 )
+_PARAMETER_HEADER: Final = re.compile(r"mcp-param-[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
+"""Only what is a header name (RFC 9110 section 5.1) is echoed."""
+
 EXPOSED_HEADERS: Final = "WWW-Authenticate, Mcp-Session-Id, Retry-After, Sallyport-Reference"
 
 
@@ -36,7 +40,7 @@ class Cors:
     def preflight(self, request: web.Request) -> web.Response:
         """Answer an OPTIONS request. `mcp-param-*` headers are echoed: their names cannot be listed beforehand."""
         asked = request.headers.get("Access-Control-Request-Headers", "")
-        extra = [h.strip() for h in asked.lower().split(",") if h.strip().startswith("mcp-param-")][:32]
+        extra = [name for h in asked.lower().split(",") if _PARAMETER_HEADER.fullmatch(name := h.strip())][:32]
         return web.Response(
             status=204,
             headers={
