@@ -23,6 +23,7 @@ class NamedHosts:
         self.pages = dict(pages or {})
         self.requests = []
         self.lookups = Counter()
+        self._runner = None
         self._authority, self._authority_key = _certificate("A test authority", authority=True)
 
     async def __aenter__(self):
@@ -36,7 +37,8 @@ class NamedHosts:
         return self
 
     async def __aexit__(self, *_):
-        await self._runner.cleanup()
+        if self._runner is not None:
+            await self._runner.cleanup()
 
     def serve_json(self, url, body, **headers):
         """Serve a JSON document under its real URL."""

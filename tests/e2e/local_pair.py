@@ -1,0 +1,103 @@
+"""Both services in this process, on real ports and a real store, with the internet's hosts played locally.
+
+What `pair.py` cannot do: let auth_service find metadata documents under their real names without a network.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from aiohttp import web
+
+from auth_service.app import build_service
+from auth_service.settings import AuthSettings
+from auth_service.storage.clients import ClientStore
+from auth_service.storage.users import UserStorage
+from auth_service.users.directory import UserDirectory
+from auth_service.users.passwords import PasswordHasher
+from devstack.embedded_store import EmbeddedStore
+from devstack.local_settings import LocalSettings
+from devstack.loopback import free_port
+from devstack.private_file import new_key_encryption_key, write
+from mcp_service.app import build_app
+from mcp_service.settings import McpSettings
+from shared.store import SingleStore
+from tests.named_hosts import NamedHosts
+
+LOOPBACK = ("127.0.0.1",)
+
+
+class LocalPair:
+    """One of each service, and `hosts` to serve documents on. Use as an async context manager."""
+
+    username = "alice"
+    password = "four unrelated words here"
+
+    def __init__(self, **own: str) -> None:
+        """`own` holds further AUTH_* and MCP_* settings."""
+        self._directory = Path(tempfile.mkdtemp(prefix="sp-"))
+        self._embedded = EmbeddedStore(self._directory)
+        auth_port, mcp_port = free_port(LOOPBACK), free_port(LOOPBACK)
+        self._ports = (auth_port, mcp_port)
+        self.issuer = f"http://localhost:{auth_port}"
+        self.resource = f"http://localhost:{mcp_port}/mcp"
+        key_file = self._directory / "key-encryption-key"
+        write(key_file, new_key_encryption_key())
+        settings = LocalSettings(
+            issuer=self.issuer,
+            resource=self.resource,
+            hosts=LOOPBACK,
+            auth_store_url=f"{self._embedded.url}?db=0",
+            notes_store_url=f"{self._embedded.url}?db=1",
+            key_encryption_key_file=key_file,
+            log_format="json",
+        )
+        self._auth = AuthSettings.from_environment(
+            {k: v for k, v in settings.for_auth(auth_port, own).items() if k.startswith("AUTH_")}
+        )
+        self._mcp = McpSettings.from_environment(
+            {k: v for k, v in settings.for_mcp(mcp_port, own).items() if k.startswith("MCP_")}
+        )
+        self._runners: list[web.AppRunner] = []
+        self._on_stopping: Callable[[], None] = lambda: None
+        self.hosts = NamedHosts()
+        self.store = SingleStore(f"{self._embedded.url}?db=0")
+        self.clients = ClientStore(self.store)
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _start(self) -> None:
+        self._embedded.__enter__()
+        await self.hosts.__aenter__()
+        passwords = PasswordHasher(workers=1)
+        await UserDirectory(UserStorage(self.store), passwords).add(self.username, self.password)
+        passwords.close()
+        auth = build_service(self._auth, public_fetch=self.hosts.fetch())
+        await self._serve(auth.app, self._ports[0])
+        await self._serve(build_app(self._mcp), self._ports[1])
+        self._on_stopping = auth.on_stopping
+
+    async def __aexit__(self, *_exc: object) -> None:
+        self._on_stopping()
+        for runner in reversed(self._runners):
+            await runner.cleanup()
+        await self.hosts.__aexit__()
+        await self.store.close()
+        self._embedded.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    async def _serve(self, app: web.Application, port: int) -> None:
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
+        await runner.setup()
+        self._runners.append(runner)
+        await web.TCPSite(runner, LOOPBACK[0], port).start()
