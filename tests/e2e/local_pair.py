@@ -26,6 +26,7 @@ from devstack.private_file import new_key_encryption_key, write
 from mcp_service.app import build_app
 from mcp_service.settings import McpSettings
 from shared.store import SingleStore
+from tests.e2e.person import Person
 from tests.named_hosts import NamedHosts
 
 LOOPBACK = ("127.0.0.1",)
@@ -34,7 +35,6 @@ LOOPBACK = ("127.0.0.1",)
 class LocalPair:
     """One of each service, and `hosts` to serve documents on. Use as an async context manager."""
 
-    username = "alice"
     password = "four unrelated words here"
 
     def __init__(self, **own: str) -> None:
@@ -79,13 +79,17 @@ class LocalPair:
     async def _start(self) -> None:
         self._embedded.__enter__()
         await self.hosts.__aenter__()
-        passwords = PasswordHasher(workers=1)
-        await UserDirectory(UserStorage(self.store), passwords).add(self.username, self.password)
-        passwords.close()
         auth = build_service(self._auth, public_fetch=self.hosts.fetch())
         await self._serve(auth.app, self._ports[0])
         await self._serve(build_app(self._mcp), self._ports[1])
         self._on_stopping = auth.on_stopping
+
+    async def add_person(self, username: str) -> Person:
+        """Somebody new who can sign in, to be entered as a context manager."""
+        passwords = PasswordHasher(workers=1)
+        await UserDirectory(UserStorage(self.store), passwords).add(username, self.password)
+        passwords.close()
+        return Person(username, self.password)
 
     async def __aexit__(self, *_exc: object) -> None:
         self._on_stopping()

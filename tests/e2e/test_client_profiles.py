@@ -5,7 +5,6 @@ import pytest_asyncio
 
 from tests.e2e.client_profiles import PROFILES
 from tests.e2e.local_pair import LocalPair
-from tests.e2e.person import Person
 from tests.e2e.profile_journey import Journey
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -20,7 +19,7 @@ async def local_pair():
 @pytest.mark.parametrize("profile", PROFILES, ids=str)
 async def test_the_client_connects_calls_refreshes_and_steps_up(local_pair, profile):
     async with (
-        Person(local_pair.username, local_pair.password) as person,
+        await local_pair.add_person(f"user-{PROFILES.index(profile)}") as person,
         Journey(profile, local_pair, person) as client,
     ):
         await client.discover()
