@@ -167,7 +167,9 @@ def build_service(
     # Grants.
     code_grant = AuthorizationCodeGrant(
         grants=grants,
-        housekeeping=GrantHousekeeping(grants=grants, max_grants_per_client=settings.max_grants_per_client),
+        housekeeping=GrantHousekeeping(
+            grants=grants, max_grants_per_client=settings.max_grants_per_client, audit=audit
+        ),
         resources=resources,
         minter=minter,
         id_tokens=IdTokenMinter(issuer=settings.issuer, signer=key_ring),

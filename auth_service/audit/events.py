@@ -25,23 +25,17 @@ class AuditEvent(StrEnum):
     CLIENT_REGISTERED = "client.registered"
     CLIENT_ADDED = "client.added"
     CLIENT_REMOVED = "client.removed"
-    CLIENT_EXPIRED = "client.expired"
     CLIENT_METADATA_CHANGED = "client.metadata_changed"
-    CLIENT_AUTHENTICATION_FAILED = "client.authentication_failed"
 
     CONSENT_APPROVED = "consent.approved"
     CONSENT_DENIED = "consent.denied"
 
-    CODE_ISSUED = "code.issued"
-    CODE_REDEEMED = "code.redeemed"
     CODE_REPLAYED = "code.replayed"
 
     GRANT_CREATED = "grant.created"
     GRANT_REVOKED = "grant.revoked"
     GRANT_EVICTED = "grant.evicted"
 
-    TOKEN_ISSUED = "token.issued"
-    TOKEN_REFRESHED = "token.refreshed"
     TOKEN_REFRESH_REPEATED = "token.refresh_repeated"
     """A predecessor came back while that was harmless: a race or a lost answer."""
     TOKEN_REFRESH_REUSED = "token.refresh_reused"
@@ -52,7 +46,6 @@ class AuditEvent(StrEnum):
     KEY_PROMOTED = "key.promoted"
     KEY_RETIRED = "key.retired"
     KEY_REVOKED = "key.revoked"
-    KEYS_REENCRYPTED = "keys.reencrypted"
 
     LIMIT_REACHED = "limit.reached"
 

@@ -33,7 +33,8 @@ class AuditLog:
     def record(self, event: AuditEvent, **fields: Unpack[AuditFields]) -> None:
         """Note that something happened. Never blocks, never raises."""
         self._events.labels(event.value).inc()
-        kept = {name: plain(value) for name, value in fields.items() if name in AuditFields.__annotations__}
+        known = AuditFields.__annotations__
+        kept = {name: plain(value) for name, value in fields.items() if name in known and value != ""}
         # The id tells the reader that an entry written twice, after an answer of the store was lost, is one event.
         self._writer.put(AuditEntry(secrets.token_hex(8), int(time.time() * 1000), event.value, kept))
 

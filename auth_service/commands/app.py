@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -21,10 +20,10 @@ class _Commands(TyperGroup):
     """Imports a command's module only when it is needed: `users list` does not load the web server."""
 
     def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - the signature is typer's
-        return [name for name in COMMANDS if find_spec(_module(name)) is not None]
+        return list(COMMANDS)
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
-        if cmd_name not in self.list_commands(ctx):
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002 - the signature is typer's
+        if cmd_name not in COMMANDS:
             return None
         command = get_command(import_module(_module(cmd_name)).app)
         command.name = cmd_name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,9 @@ from auth_service.commands.console import (
     show_json,
     show_rows,
 )
+from auth_service.commands.grants import end_grants
+from auth_service.storage.grants import GrantStore
+from auth_service.storage.sessions import SessionStore
 from auth_service.storage.users import UserStorage
 from auth_service.users.directory import UnknownUser, UserDirectory, UsernameTaken
 from auth_service.users.generated_password import generate_password
@@ -100,16 +104,18 @@ def list_users(*, as_json: JsonOption = False) -> None:
 
 @app.command()
 def remove(username: Username, *, yes: YesOption = False, as_json: JsonOption = False) -> None:
-    """Remove a user: the account is gone for good, and the name is free."""
+    """Remove a user: the account, all grants and all sessions end, and the name is free."""
 
     async def work(workplace: Workplace) -> None:
         async with _directory(workplace) as directory:
             user = await _require(directory, username)
             confirm(f"Remove the user {user.username}?", yes=yes)
             try:
-                await directory.remove(user)
+                await directory.remove(user)  # first: from here on nothing new can begin
             except UnknownUser as exc:
                 raise CommandFailed(f"the user {username} was removed meanwhile") from exc
+        await _end_sessions(workplace, user)
+        await end_grants(workplace, await GrantStore(workplace.store).find_by_subject(user.subject, now=time.time()))
         workplace.audit.record(AuditEvent.USER_REMOVED, user=user.subject, username=user.username, by="operator")
         _show_changed(user, "removed", as_json=as_json)
 
@@ -125,7 +131,7 @@ def set_password(
     allow_weak_password: AllowWeak = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Set a new password: asked for, read from standard input, or made up."""
+    """Set a new password: asked for, read from standard input, or made up. Every browser is signed out."""
     password = _password(from_stdin=password_stdin, generate=generate)
 
     async def work(workplace: Workplace) -> None:
@@ -137,6 +143,7 @@ def set_password(
                 raise CommandFailed(f"the user {username} was removed meanwhile") from exc
             except ValueError as exc:
                 raise CommandFailed(f"the password was not changed: {exc}") from exc
+        await _end_sessions(workplace, user)
         workplace.audit.record(AuditEvent.USER_PASSWORD_CHANGED, user=user.subject, by="operator")
         _show_changed(user, "changed", generated=password if generate else None, as_json=as_json)
 
@@ -150,6 +157,11 @@ async def _directory(workplace: Workplace) -> AsyncIterator[UserDirectory]:
         yield UserDirectory(UserStorage(workplace.store), passwords)
     finally:
         passwords.close()
+
+
+async def _end_sessions(workplace: Workplace, user: User) -> None:
+    sessions = SessionStore(workplace.store, lifetime_seconds=workplace.settings.session_ttl)
+    await sessions.end_all(user.subject, now=time.time())
 
 
 async def _require(directory: UserDirectory, username: str) -> User:

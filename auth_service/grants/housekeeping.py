@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auth_service.audit.events import AuditEvent
+
 if TYPE_CHECKING:
+    from auth_service.audit.log import AuditLog
     from auth_service.grants.grant import Grant
     from auth_service.storage.grants import GrantStore
 
@@ -15,9 +18,10 @@ if TYPE_CHECKING:
 class GrantHousekeeping:
     """Steps that may be repeated without harm."""
 
-    def __init__(self, *, grants: GrantStore, max_grants_per_client: int) -> None:
+    def __init__(self, *, grants: GrantStore, max_grants_per_client: int, audit: AuditLog) -> None:
         self._grants = grants
         self._max = max_grants_per_client
+        self._audit = audit
 
     async def before_opening(self, grant: Grant, *, absolute_expires_at: float, now: float) -> None:
         """Index the grant, and end the least recently used beyond the bound.
@@ -31,4 +35,12 @@ class GrantHousekeeping:
             if g.client_id == grant.client_id and g.resource == grant.resource
         ]
         for surplus in same[self._max - 1 :]:
-            await self._grants.end(surplus.grant_id, reason="superseded", now=now)
+            if await self._grants.end(surplus.grant_id, reason="superseded", now=now):
+                self._audit.record(
+                    AuditEvent.GRANT_EVICTED,
+                    user=surplus.subject,
+                    client=surplus.client_id,
+                    grant=surplus.grant_id,
+                    resource=surplus.resource,
+                    by="service",
+                )

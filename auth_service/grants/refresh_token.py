@@ -84,6 +84,9 @@ class RefreshTokenGrant:
         self._outcomes[rotation.outcome].inc()
         if rotation.outcome not in _ISSUES:
             self._refuse(rotation, presented, request)
+        if rotation.outcome != "rotated":
+            # Harmless, but worth seeing beside the thefts: a race, a lost answer, or a failover.
+            self._record(AuditEvent.TOKEN_REFRESH_REPEATED, rotation, presented, request)
         if rotation.outcome == "repeated":
             successor = _follow(rotation, presented)
         return self._issue(rotation, presented.grant_id, successor, request, asked)
@@ -109,15 +112,20 @@ class RefreshTokenGrant:
 
     def _refuse(self, rotation: Rotation, presented: RefreshToken, request: TokenRequest) -> None:
         if rotation.outcome == "reused":
-            self._audit.record(
-                AuditEvent.TOKEN_REFRESH_REUSED,
-                grant=presented.grant_id,
-                client=request.client.client_id,
-                address=request.address,
-            )
+            self._record(AuditEvent.TOKEN_REFRESH_REUSED, rotation, presented, request)
         if rotation.outcome == "wrong_resource":
             raise InvalidTarget(rotation.reason, check="resource_granted")
         raise InvalidGrant(f"{rotation.outcome}: {rotation.reason}", check=f"refresh_{rotation.outcome}")
+
+    def _record(self, event: AuditEvent, rotation: Rotation, presented: RefreshToken, request: TokenRequest) -> None:
+        self._audit.record(
+            event,
+            user=rotation.subject,
+            grant=presented.grant_id,
+            client=request.client.client_id,
+            address=request.address,
+            reason=rotation.reason or rotation.outcome,
+        )
 
     def _issue(
         self, rotation: Rotation, grant_id: str, successor: str, request: TokenRequest, asked: tuple[str, ...]

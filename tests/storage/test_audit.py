@@ -51,7 +51,7 @@ async def test_recording_without_a_store_neither_blocks_nor_raises_and_counts_wh
     log = AuditLog(AwayThenBack(None, failures=10**9), registry)
     await log.start()
     for _ in range(CAPACITY + 10):
-        log.record(AuditEvent.TOKEN_ISSUED, user="subject")
+        log.record(AuditEvent.TOKEN_REVOKED, user="subject")
     assert registry.get_sample_value("sallyport_audit_dropped_total") == 10
     await log.stop()
     assert registry.get_sample_value("sallyport_audit_dropped_total") == CAPACITY + 10
@@ -90,7 +90,7 @@ async def test_a_value_of_a_stranger_is_cut_and_made_printable(store):
 async def test_the_stream_is_bounded(store):
     storage = AuditStorage(store, max_events=100)
     for start in range(0, 2000, 100):
-        await storage.append([AuditEntry(str(start + i), 0, "token.issued", {}) for i in range(100)])
+        await storage.append([AuditEntry(str(start + i), 0, "token.revoked", {}) for i in range(100)])
     kept = await entries_of(storage)
     assert kept[-1].id == "1999"
     # `MAXLEN ~` trims whole nodes of the stream: at most one node more than asked.
@@ -100,17 +100,17 @@ async def test_the_stream_is_bounded(store):
 async def test_reading_goes_through_all_pages(store):
     storage = AuditStorage(store)
     for start in range(0, 1200, 100):
-        await storage.append([AuditEntry(str(start + i), 0, "token.issued", {}) for i in range(100)])
+        await storage.append([AuditEntry(str(start + i), 0, "token.revoked", {}) for i in range(100)])
     assert [e.id for e in await entries_of(storage)] == [str(i) for i in range(1200)]
 
 
 async def test_a_follower_sees_only_what_comes(store):
     storage = AuditStorage(store)
-    await storage.append([AuditEntry("old", 0, "token.issued", {})])
+    await storage.append([AuditEntry("old", 0, "token.revoked", {})])
     follower = storage.follow()
     waiting = asyncio.ensure_future(anext(follower))
     while "xread" not in str(await store.command("CLIENT", "LIST")):  # noqa: ASYNC110 - the event is in the server
         await asyncio.sleep(0)
-    await storage.append([AuditEntry("new", 0, "token.issued", {})])
+    await storage.append([AuditEntry("new", 0, "token.revoked", {})])
     assert (await asyncio.wait_for(waiting, 10)).id == "new"
     await follower.aclose()
