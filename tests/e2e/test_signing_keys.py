@@ -1,0 +1,70 @@
+"""Keys change without anyone noticing, and vanish within seconds when they must: real processes, one pair."""
+
+import asyncio
+import json
+import time
+
+from tests.e2e.person import Person
+from tests.e2e.plain_client import PlainClient, header_of
+
+SECONDS_TO_VANISH = 2.0
+
+
+async def keys(pair, *arguments):
+    return json.loads(await pair.command("keys", *arguments, "--json"))
+
+
+async def test_a_rotation_is_proven_and_an_old_token_goes_on_working(make_pair):
+    pair = await make_pair(mcp=2)
+    async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
+        tokens = await client.tokens(person)
+        before = await keys(pair, "list")
+        first = await keys(pair, "rotate")
+        # The next key has just been published: only the proof that both replicas hold it makes this quick.
+        started = time.monotonic()
+        second = await keys(pair, "rotate")
+        assert time.monotonic() - started < 60
+        assert [first["result"], second["result"]] == ["rotated", "rotated"]
+        assert first["active"] == before[1]["kid"]
+        assert second["active"] == first["pending"]
+        _status, fresh = await client.token_request(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+        assert header_of(fresh["access_token"])["kid"] == second["active"]
+        for replica in pair.mcp:
+            url = f"http://127.0.0.1:{replica.port}/mcp"
+            for token in (tokens["access_token"], fresh["access_token"]):
+                status, _headers, answer = await client.call_tool(token, url=url)
+                assert status == 200, answer
+
+
+async def test_a_withdrawn_key_is_gone_from_every_replica_within_two_seconds(make_pair):
+    """Its tokens are refused although they were accepted and remembered before; signing goes on."""
+    pair = await make_pair(mcp=2)
+    urls = [f"http://127.0.0.1:{replica.port}/mcp" for replica in pair.mcp]
+    async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
+        tokens = await client.tokens(person)
+        stolen = tokens["access_token"]
+        for url in urls:
+            assert (await client.call_tool(stolen, url=url))[0] == 200
+        withdrawing = asyncio.create_task(keys(pair, "revoke", header_of(stolen)["kid"], "--reason", "drill"))
+        gone = await asyncio.gather(*(gone_at(client, stolen, url) for url in urls))
+        said = await withdrawing
+        recorded = [json.loads(line) for line in (await pair.command("audit", "--json")).splitlines()]
+        assert (said["replicas"], said["still_held_by"]) == (2, [])
+        # What the command measured is from the withdrawal until both replicas had shown that the key is gone.
+        assert said["seconds"] < SECONDS_TO_VANISH
+        assert max(gone) - min(gone) < SECONDS_TO_VANISH
+        (withdrawal,) = (entry for entry in recorded if entry["event"] == "key.revoked")
+        assert (withdrawal["kid"], withdrawal["by"]) == (header_of(stolen)["kid"], "operator")
+        assert withdrawal["reason"].startswith("drill (")
+        status, fresh = await client.token_request(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+        assert status == 200
+        assert header_of(fresh["access_token"])["kid"] == said["active"]
+        for url in urls:
+            assert (await client.call_tool(fresh["access_token"], url=url))[0] == 200
+
+
+async def gone_at(client, token, url):
+    async with asyncio.timeout(60):
+        while (await client.call_tool(token, url=url))[0] != 401:  # noqa: ASYNC110 - it is the outside that is asked
+            await asyncio.sleep(0.02)
+    return time.monotonic()
