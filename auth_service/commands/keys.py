@@ -101,11 +101,11 @@ def revoke(
     """
 
     async def work(workplace: Workplace) -> None:
-        started = time.monotonic()
         try:
             ring = await _rotator(workplace).revoke(kid, reason=f"{reason} ({_who()})")
         except UnknownKey as exc:
             raise CommandFailed(f"there is no key {kid}", hint="keys list shows all.") from exc
+        started = time.monotonic()
         replicas, behind = await _watch_vanish(workplace, kid, ring, quiet=as_json)
         seconds = round(time.monotonic() - started, 2)
         if as_json:

@@ -1,0 +1,200 @@
+"""Signing, the key set endpoint, and what verifiers cost that wait for its next version."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from joserfc.jwk import RSAKey
+
+from auth_service.endpoints.jwks import PATH, KeySetEndpoint
+from auth_service.keys.holder_notes import HolderNotes
+from auth_service.keys.jws import SigningKey
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.material import RSA_BITS
+from auth_service.keys.sealing import EncryptionKeys
+from auth_service.storage.key_holders import KeyHolderStorage
+from auth_service.storage.key_ring import KeyRingStorage
+from devstack.embedded_store import EmbeddedStore
+from shared.store import SingleStore
+from tests.benchmarks.harness import compare
+from tests.e2e.pair import Pair
+
+if TYPE_CHECKING:
+    from tests.benchmarks.harness import Report
+
+CLAIMS = {
+    "iss": "https://auth.example.com",
+    "sub": "2dXq5nZp0sB1mG7cV9yK4w",
+    "aud": "https://mcp.example.com/mcp",
+    "client_id": "Zt3pW8aQ1rL6",
+    "scope": "notes:read notes:write",
+    "iat": 1_800_000_000,
+    "exp": 1_800_003_600,
+    "jti": "n7Jq2sVb9dKx",
+    "gid": "c5Rf8tYh1uMw",
+}
+PIPELINED = 50
+WAITERS = 500
+WAIT_SECONDS = 5.0
+
+
+async def run(report: Report) -> None:
+    await _signing(report)
+    await _answers(report)
+    await _waiting(report)
+
+
+async def _signing(report: Report) -> None:
+    key = RSAKey.generate_key(RSA_BITS)
+    signing_key, raw = SigningKey("k", "RS256", key), key.private_key
+    message, padding, digest = secrets.token_bytes(400), PKCS1v15(), SHA256()
+    signed, raw_signed = await compare(
+        lambda: signing_key.sign(CLAIMS, typ="at+jwt"),
+        lambda: raw.sign(message, padding, digest),
+        seconds=3 * report.seconds,
+    )
+    report.add(
+        "signing a token, as a share of the raw RSA rate",
+        raw_signed / signed,
+        at_least=0.9,
+        detail=f"{signed * 1e6:.0f} µs against {raw_signed * 1e6:.0f} µs",
+    )
+
+
+async def _answers(report: Report) -> None:
+    """The key set against a static answer of the same size and headers, by the same server, over one connection."""
+    with tempfile.TemporaryDirectory(prefix="sp-") as directory, EmbeddedStore(Path(directory)) as server:
+        store = SingleStore(server.url)
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+        ring = KeyRing(
+            storage=KeyRingStorage(store),
+            encryption_keys=EncryptionKeys([secrets.token_bytes(32)]),
+            algorithm="RS256",
+            token_lifetime_seconds=3600,
+            log=structlog.get_logger(),
+        )
+        await ring.refresh()
+        notes = HolderNotes(KeyHolderStorage(store), propagation_ms=600_000)
+        await notes.start()
+        body, etag = ring.public_key_set.body, ring.public_key_set.etag
+
+        async def static(_request: web.Request) -> web.Response:
+            headers = {"Cache-Control": "public, max-age=300", "ETag": etag}
+            return web.Response(body=body, content_type="application/json", headers=headers)
+
+        app = web.Application()
+        app.add_routes([*KeySetEndpoint(key_ring=ring, notes=notes, max_age_seconds=300).routes("")])
+        app.add_routes([web.get("/static/answer/of/size", static)])
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = site._server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+        async def ask(path: str, headers: str = "") -> None:
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode() * PIPELINED)
+            for _ in range(PIPELINED):
+                head = await reader.readuntil(b"\r\n\r\n")
+                if not head.startswith(b"HTTP/1.1 304"):
+                    await reader.readexactly(len(body))
+
+        answered, yardstick = await compare(
+            lambda: ask(PATH), lambda: ask("/static/answer/of/size"), seconds=4 * report.seconds
+        )
+        report.add(
+            "key set answers, against a static answer of the same size by the same server",
+            yardstick / answered,
+            at_least=0.8,
+            detail=f"{PIPELINED / answered:,.0f}/s against {PIPELINED / yardstick:,.0f}/s",
+        )
+        held, yardstick = await compare(
+            lambda: ask(PATH, f"If-None-Match: {etag}\r\nSallyport-Replica: mcp-1\r\n"),
+            lambda: ask("/static/answer/of/size"),
+            seconds=4 * report.seconds,
+        )
+        report.add(
+            "304 to a named verifier that holds the set, against the same static answer",
+            yardstick / held,
+            detail=f"{PIPELINED / held:,.0f}/s against {PIPELINED / yardstick:,.0f}/s",
+        )
+        writer.close()
+        await runner.cleanup()
+        await notes.stop()
+        await store.close()
+
+
+async def _waiting(report: Report) -> None:
+    """A real auth_service with 500 verifiers waiting for a change."""
+    pair = Pair(mcp=0, resource="http://localhost:9/mcp")
+    try:
+        await pair.start()
+        (auth,) = pair.auth
+        idle = await _cpu_seconds(auth.pid)
+        before = _resident_kb(auth.pid)
+        connections = [await asyncio.open_connection("127.0.0.1", auth.port) for _ in range(WAITERS)]
+        etag = await _etag(auth.port)
+        for number, (_reader, writer) in enumerate(connections):
+            writer.write(
+                f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {etag}\r\nPrefer: wait=60\r\n"
+                f"Sallyport-Replica: verifier-{number}\r\n\r\n".encode()
+            )
+        await asyncio.sleep(2)
+        waiting = await _cpu_seconds(auth.pid)
+        memory = _resident_kb(auth.pid) - before
+        answers = [asyncio.create_task(reader.readuntil(b"\r\n\r\n")) for reader, _writer in connections]
+        rotating = asyncio.create_task(pair.command("keys", "rotate", "--force"))
+        await answers[0]
+        first = time.perf_counter()
+        heads = await asyncio.gather(*answers)
+        last = time.perf_counter()
+        await rotating
+        assert all(head.startswith(b"HTTP/1.1 200") for head in heads), heads[0]
+        for _reader, writer in connections:
+            writer.close()
+    finally:
+        await pair.close()
+    report.add(f"memory of {WAITERS} waiting long-polls, each", memory / WAITERS, unit="kB", at_most=64)
+    report.add(
+        f"CPU while {WAITERS} long-polls wait, of one core",
+        100 * (waiting - idle) / WAIT_SECONDS,
+        unit="%",
+        at_most=2,
+        detail=f"over what an idle server uses, {100 * idle / WAIT_SECONDS:.1f} %",
+    )
+    report.add(f"from the first to the last of {WAITERS} answers after a change", 1000 * (last - first), unit="ms")
+
+
+async def _cpu_seconds(pid: int | None) -> float:
+    """What the process uses during WAIT_SECONDS from now."""
+    before = _cpu(pid)
+    await asyncio.sleep(WAIT_SECONDS)
+    return _cpu(pid) - before
+
+
+def _cpu(pid: int | None) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_kb(pid: int | None) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+async def _etag(port: int) -> str:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    writer.close()
+    return next(line.partition(": ")[2] for line in head.splitlines() if line.lower().startswith("etag:"))
