@@ -10,7 +10,7 @@ COMPOSE ?= docker compose
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ On your machine
 
@@ -75,6 +75,13 @@ rotate-keys: ## Replace the signing key of the running deployment without one fa
 		$(MAKE) --no-print-directory auth ARGS="keys rotate"; \
 	fi
 
+drill-key-compromise: $(VENV)/.dev-installed ## Withdraw the signing key of the running pair as if it were stolen, and print the times
+	@if [ -n "$$($(COMPOSE) ps --quiet auth 2>/dev/null)" ]; then \
+		$(PY) -m tests.drills.key_compromise "$(COMPOSE)"; \
+	else \
+		$(PY) -m tests.drills.key_compromise; \
+	fi
+
 # Installation: once, and again when a requirements file changes. The second set holds all of the first.
 
 $(VENV)/.local-installed: requirements-local.txt
@@ -96,4 +103,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth doctor test test-long test-clients fuzz lint format bench settings requirements up scale down rotate-keys
+.PHONY: help run auth doctor test test-long test-clients fuzz lint format bench settings requirements up scale down rotate-keys drill-key-compromise
