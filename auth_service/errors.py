@@ -85,16 +85,18 @@ class PageRefusal(Refusal):
 
 
 class RedirectRefusal(Refusal):
-    """Sent to the client's redirect URI with `error`, `state` and `iss` (RFC 6749 section 4.1.2.1, RFC 9207)."""
+    """Sent to the client's redirect URI with `error`, `state` and `iss` (RFC 6749 section 4.1.2.1, RFC 9207).
 
-    status = 303
+    Unless `automatic`, it is the person who goes there, from a page that says where that is (RFC 9700 4.11.2).
+    """
 
     def __init__(
-        self, reason: str, *, check: str, code: str, redirect_uri: str, state: str | None, public: str
+        self, reason: str, *, check: str, code: str, redirect_uri: str, state: str | None, public: str, automatic: bool
     ) -> None:
-        super().__init__(reason, check=check, public=public, code=code)
+        super().__init__(reason, check=check, public=public, code=code, status=303 if automatic else 400)
         self.redirect_uri = redirect_uri
         self.state = state
+        self.automatic = automatic
 
 
 class TooManyRequests(Refusal):

@@ -11,6 +11,7 @@ from aiohttp import web
 from auth_service.clients.client import UnknownClient
 from auth_service.errors import PageRefusal, RedirectRefusal
 from auth_service.pages.views import ErrorView, UnknownClientView
+from auth_service.protocol.redirect_uri import describe
 
 if TYPE_CHECKING:
     from auth_service.pages.renderer import Pages
@@ -61,6 +62,18 @@ class RefusalRenderer:
             state=refusal.state,
             parameters={"error": refusal.code, "error_description": f"{refusal.public} (reference {reference})"},
         )
+        if not refusal.automatic:
+            return self._pages.error(
+                ErrorView(
+                    title="The application asked for something impossible",
+                    message=refusal.public,
+                    hint="This is for the application to mend; there is nothing you did wrong.",
+                    reference=reference,
+                    status=refusal.status,
+                    onward=location,
+                    onward_host=describe(refusal.redirect_uri).host,
+                )
+            )
         return web.Response(status=303, headers={"Location": location, **NO_STORE, "Referrer-Policy": "no-referrer"})
 
     def _page(self, title: str, refusal: Refusal, hint: str, reference: str) -> web.Response:

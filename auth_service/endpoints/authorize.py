@@ -1,7 +1,8 @@
 """GET /authorize: check the request in one visible order, keep it, and send the person to sign in or decide.
 
 Until client and redirect URI are known good an error is a page for the person; afterwards it is a redirect with
-`error`, `state` and `iss` (RFC 6749 section 4.1.2.1, RFC 9207).
+`error`, `state` and `iss` (RFC 6749 section 4.1.2.1, RFC 9207), or, where that would make this server an open
+redirector, a page with a link that carries them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from aiohttp import web
 from auth_service.errors import InvalidRedirectUri, PageRefusal, RedirectRefusal
 from auth_service.protocol.authorization_checks import CHECKS, MAX_STATE, AuthorizationError, Candidate
 from auth_service.protocol.authorization_request import AuthorizationRequest
+from auth_service.protocol.automatic_redirects import may_redirect_unasked
 from auth_service.protocol.form import Form, parse_urlencoded
 from auth_service.protocol.redirect_uri import check_redirect_uri, find_matching
 from auth_service.responses import NO_STORE
@@ -75,6 +77,7 @@ class AuthorizeEndpoint:
                 redirect_uri=redirect_uri,
                 state=(form.get("state") or "")[:MAX_STATE] or None,
                 public=exc.public,
+                automatic=may_redirect_unasked(client, redirect_uri),
             ) from exc
         return await self._begin_interaction(request, _accepted(candidate, redirect_uri))
 

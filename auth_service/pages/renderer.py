@@ -66,15 +66,14 @@ class Pages:
 
         Raises Fault if the address is one that no check should have let through.
         """
-        try:
-            destination = destination_of(view.location)
-        except ValueError as exc:
-            raise Fault(str(exc), check="continue_location") from exc
+        destination = _checked(view.location)
         context = {"view": view, "stays_open": destination is Destination.APP, "destination": destination.value}
         return self._render("continue.html", context)
 
     def error(self, view: ErrorView) -> web.Response:
-        """A refusal, with its reference."""
+        """A refusal, with its reference. Raises Fault for an onward address that no check should have let through."""
+        if view.onward:
+            _checked(view.onward)
         return self._render("error.html", {"view": view}, status=view.status)
 
     def unknown_client(self, view: UnknownClientView) -> web.Response:
@@ -106,3 +105,10 @@ class Pages:
             charset="utf-8",
             headers=security_headers(style=style, form_target=form_target, keep_opener=keep_opener),
         )
+
+
+def _checked(location: str) -> Destination:
+    try:
+        return destination_of(location)
+    except ValueError as exc:
+        raise Fault(str(exc), check="onward_location") from exc

@@ -74,6 +74,9 @@ class ErrorView:
     hint: str
     reference: str
     status: int
+    onward: str = ""
+    """Where the person may go on to, by a link that is theirs to follow: a stranger chose the address."""
+    onward_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,8 @@ def hostile(view):
         changed |= {"scopes": (ScopeView(HOSTILE, HOSTILE),), "already_granted": (ScopeView(HOSTILE, HOSTILE),)}
     if isinstance(view, ContinueView):
         changed.pop("location")
+    if isinstance(view, ErrorView):
+        changed["onward"] = "https://client.example/?a='&b=1"
     if isinstance(view, AccountView):
         changed |= {"applications": (hostile(APPLICATION),)}
         changed.pop("news")
@@ -267,6 +269,9 @@ def test_a_decision_goes_on_by_itself_and_by_a_link(pages, location):
 def test_an_address_that_no_check_lets_through_is_a_fault(pages, location):
     with pytest.raises(Fault):
         pages.continue_to(replace(CONTINUE, location=location))
+    if location:
+        with pytest.raises(Fault):
+            pages.error(replace(ERROR, onward=location, onward_host="x.example"))
 
 
 def test_a_denial_says_that_nothing_was_given(pages):
