@@ -21,6 +21,8 @@ from auth_service.clients.guarded_fetch import GuardedFetch
 from auth_service.clients.metadata_document import MetadataDocuments
 from auth_service.clients.registrar import Registrar
 from auth_service.endpoints.account import AccountEndpoint
+from auth_service.endpoints.account_page import AccountPage
+from auth_service.endpoints.account_password import PasswordEndpoint
 from auth_service.endpoints.application_list import ApplicationList
 from auth_service.endpoints.authorize import AuthorizeEndpoint
 from auth_service.endpoints.consent import ConsentEndpoint
@@ -228,16 +230,21 @@ def build_service(
         audit=audit,
         now=now,
     )
-    account = AccountEndpoint(
-        base_path=base,
-        access_token_ttl_seconds=settings.access_token_ttl,
+    account_routes = _account_routes(
+        page=AccountPage(
+            base_path=base,
+            access_token_ttl_seconds=settings.access_token_ttl,
+            pages=pages,
+            cookies=cookies,
+            sessions=sessions,
+            applications=ApplicationList(grants=grants, directory=directory, resources=resources),
+            now=now,
+        ),
         pages=pages,
-        cookies=cookies,
         sessions=sessions,
         users=users,
         throttle=limit_room.throttle,
         grants=grants,
-        applications=ApplicationList(grants=grants, directory=directory, resources=resources),
         audit=audit,
         now=now,
     )
@@ -283,7 +290,7 @@ def build_service(
         issuer=settings.issuer,
         pages=pages,
         page_paths=frozenset(base + path for path in ("/authorize", "/sign-in", "/consent"))
-        | frozenset(route.path for route in account.routes()),
+        | frozenset(route.path for route in account_routes),
     )
     reading = Cors(methods="GET, HEAD, OPTIONS")
     posting = Cors(methods="POST, OPTIONS")
@@ -310,7 +317,7 @@ def build_service(
             web.post(f"{base}/sign-in", sign_in.submit),
             web.get(f"{base}/consent", consent.show, allow_head=False),
             web.post(f"{base}/consent", consent.submit),
-            *account.routes(),
+            *account_routes,
             web.post(f"{base}/token", token.__call__),
             web.post(
                 f"{base}/token/introspect",
@@ -422,6 +429,28 @@ def _key_room(
         notes=HolderNotes(holders, propagation_ms=policy.propagation_ms, clock=now),
         schedule=RotationSchedule(key_ring=ring, rotator=rotator, log=log),
     )
+
+
+def _account_routes(
+    *,
+    page: AccountPage,
+    pages: Pages,
+    sessions: Sessions,
+    users: UserDirectory,
+    throttle: SignInThrottle,
+    grants: GrantStore,
+    audit: AuditLog,
+    now: Callable[[], float],
+) -> list[web.RouteDef]:
+    """The person's page and one address per step."""
+    account = AccountEndpoint(page=page, pages=pages, sessions=sessions, grants=grants, audit=audit, now=now)
+    password = PasswordEndpoint(page=page, sessions=sessions, users=users, throttle=throttle, audit=audit)
+    return [
+        web.get(page.address, page.show, allow_head=False),
+        web.post(f"{page.address}/end-access", account.end_access),
+        web.post(f"{page.address}/password", password.__call__),
+        web.post(f"{page.address}/sign-out", account.sign_out),
+    ]
 
 
 def _store_check(store: Store) -> Callable[[], Awaitable[Readiness]]:

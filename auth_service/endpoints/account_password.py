@@ -1,0 +1,102 @@
+"""POST /account/password: change the password, and sign out every other browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from auth_service.audit.events import AuditEvent
+from auth_service.errors import TooManyRequests
+from auth_service.pages.views import AccountNews
+from auth_service.users.directory import UnknownUser
+from auth_service.users.password_rules import WeakPassword, check_new_password
+from shared.http.client_address import CLIENT_ADDRESS
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from auth_service.audit.log import AuditLog
+    from auth_service.endpoints.account_page import AccountPage, Visit
+    from auth_service.limits.sign_in_throttle import SignInThrottle
+    from auth_service.sessions.sessions import Sessions
+    from auth_service.users.directory import UserDirectory
+    from auth_service.users.user import User
+
+
+class _NotChanged(Exception):
+    def __init__(self, problem: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.status = status
+        self.headers = headers or {}
+
+
+class PasswordEndpoint:
+    """Knows the person by session and current password, as guessing is slowed down at the sign-in form."""
+
+    def __init__(
+        self,
+        *,
+        page: AccountPage,
+        sessions: Sessions,
+        users: UserDirectory,
+        throttle: SignInThrottle,
+        audit: AuditLog,
+    ) -> None:
+        self._page = page
+        self._sessions = sessions
+        self._users = users
+        self._throttle = throttle
+        self._audit = audit
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """POST: back to the page, with the news or with the problem."""
+        visit = await self._page.visit(request)
+        if visit is None:
+            return self._page.to_sign_in()
+        try:
+            user, new = await self._checked(visit, address=request[CLIENT_ADDRESS])
+        except _NotChanged as exc:
+            response = await self._page.render(
+                visit.browser, visit.session, password_problem=exc.problem, status=exc.status
+            )
+            response.headers.update(exc.headers)
+            return response
+        response = self._page.to_page(visit.browser, AccountNews.PASSWORD_CHANGED)
+        # Sessions end before, so that none survives if we fail half-way, and after, for what the old password
+        # let in between.
+        await self._sessions.sign_out_everywhere(response, visit.session)
+        try:
+            await self._users.set_password(user, new)
+        except UnknownUser:
+            return self._page.to_sign_in()
+        await self._sessions.sign_out_everywhere(response, visit.session)
+        await self._sessions.sign_in(response, subject=user.subject, username=user.username)
+        self._audit.record(AuditEvent.USER_PASSWORD_CHANGED, user=user.subject, username=user.username)
+        return response
+
+    async def _checked(self, visit: Visit, *, address: str) -> tuple[User, str]:
+        """The person and the new password. Raises _NotChanged."""
+        new = visit.form.get("new_password") or ""
+        if not new or new != visit.form.get("repeated_password"):
+            raise _NotChanged("The new password was not the same both times.")
+        try:
+            user = await self._confirmed(visit, address=address)
+        except TooManyRequests as exc:
+            raise _NotChanged(exc.public, status=exc.status, headers=exc.headers) from exc
+        try:
+            check_new_password(new, username=user.username)
+        except WeakPassword as exc:
+            raise _NotChanged(f"The new password is {exc}.") from exc
+        return user, new
+
+    async def _confirmed(self, visit: Visit, *, address: str) -> User:
+        """The session's user, if the current password is right. Raises _NotChanged, TooManyRequests."""
+        session = visit.session
+        attempt = await self._throttle.begin(session.username, browser_hash=visit.browser.secret_hash, address=address)
+        user = await self._users.authenticate(session.username, visit.form.get("current_password") or "")
+        if user is None or user.subject != session.subject:
+            self._audit.record(AuditEvent.USER_SIGN_IN_FAILED, user=session.subject, address=address)
+            raise _NotChanged("The current password is not right.", status=403)
+        await self._throttle.succeeded(attempt)
+        return user
