@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from mcp_service.bounded_body import read_bounded
+from mcp_service.key_set_location import BadMetadata
+
 if TYPE_CHECKING:
     from mcp_service.key_set_location import KeySetLocation
 
@@ -66,13 +69,18 @@ class KeySetFetcher:
             headers["Prefer"] = f"wait={wait_seconds}"
         try:
             session = self._open()
-            url = await self._location.find(session)
+            async with asyncio.timeout(self._answer_seconds):
+                url = await self._location.find(session)
             async with asyncio.timeout(wait_seconds + self._answer_seconds):
                 response = await session.get(url, headers=headers, allow_redirects=False)
             # A drip of single bytes must not go on for ever: the body has a time of its own.
             async with response, asyncio.timeout(self._answer_seconds):
                 return await _read(response, etag)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
+        except FetchFailed:
+            self._location.forget()
+            raise
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, BadMetadata) as exc:
+            self._location.forget()
             raise FetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
 
     def _open(self) -> aiohttp.ClientSession:
@@ -99,16 +107,6 @@ async def _read(response: aiohttp.ClientResponse, etag: str | None) -> Answer:
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise FetchFailed("a compressed answer, which was not asked for")
     return Answer(await read_bounded(response, MAX_DOCUMENT_BYTES), _etag(response), max_age, held_back)
-
-
-async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The body, if it is no longer than `limit` bytes. Raises FetchFailed."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise FetchFailed(f"longer than {limit} bytes")
-    return bytes(body)
 
 
 def _etag(response: aiohttp.ClientResponse) -> str | None:

@@ -87,6 +87,8 @@ class LocalIssuer:
         self.headers: dict[str, str] = {}
         self.holds_back = False
         """Whether `Prefer: wait` is honoured."""
+        self.metadata: dict[str, Any] | None = None
+        """The authorization server metadata, if there are any."""
         self.requests: list[web.Request] = []
         self.asked = asyncio.Condition()
         self.drips = False
@@ -106,6 +108,8 @@ class LocalIssuer:
     async def start(self, port: int = 0) -> None:
         app = web.Application()
         app.router.add_get("/.well-known/jwks.json", self._answer)
+        app.router.add_get("/other/keys", self._answer)
+        app.router.add_get("/.well-known/{name}", self._show_metadata)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -139,6 +143,11 @@ class LocalIssuer:
         if self.status == 200 and request.headers.get("If-None-Match") == self._etag:
             return web.Response(status=304, headers=headers)
         return web.Response(status=self.status, body=self.body, headers={**headers, "Content-Type": self.content_type})
+
+    async def _show_metadata(self, request: web.Request) -> web.Response:
+        if self.metadata is None or request.match_info["name"] != "openid-configuration":
+            raise web.HTTPNotFound
+        return web.json_response(self.metadata)
 
     async def _drip(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": self.content_type})

@@ -352,3 +352,27 @@ async def test_a_surprise_does_not_end_the_refreshing(make_cache, issuer, monkey
     monkeypatch.undo()
     cache._clock.now += COOLDOWN
     assert await ask(cache, "nobody") == "unknown"
+
+
+async def test_the_address_that_the_issuer_names_is_used(make_cache, issuer):
+    """Foreign issuers keep their keys elsewhere."""
+    issuer.metadata = {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/other/keys"}
+    cache = await make_cache()
+    assert cache.held("key-1") is not None
+    assert issuer.requests[0].path == "/other/keys"
+
+
+async def test_metadata_of_somebody_else_are_not_believed(make_cache, issuer):
+    """RFC 8414 section 3.3."""
+    issuer.metadata = {"issuer": "https://evil.example", "jwks_uri": f"{issuer.url}/other/keys"}
+    cache = await make_cache()
+    assert cache.phase is Phase.EMPTY
+    assert issuer.requests == []
+
+
+async def test_after_a_failure_the_address_is_looked_for_again(make_cache, issuer, clock):
+    issuer.metadata = {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/gone"}
+    cache = await make_cache()
+    assert cache.phase is Phase.EMPTY
+    issuer.metadata["jwks_uri"] = f"{issuer.url}/other/keys"
+    await until(cache, lambda: cache.held("key-1") is not None)
