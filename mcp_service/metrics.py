@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -59,6 +60,9 @@ class GuardMetrics:
             registry=registry,
         )
 
+        # Looking a label up costs more than the count itself.
+        self._decision = lru_cache(256)(self._decisions.labels)
+
     def decided(self, check: str) -> None:
         """`check` is passed, public, or the name of the rule that refused."""
-        self._decisions.labels(check).inc()
+        self._decision(check).inc()

@@ -19,6 +19,9 @@ HEADER_MISMATCH: Final = -32020
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 
+_OLDER_WIRE: Final = frozenset({None, *HANDSHAKE_PROTOCOL_VERSIONS})
+"""Values of MCP-Protocol-Version, its absence included, with which the SDK speaks the wire of sessions."""
+
 RequestId = str | int | None
 
 
@@ -49,7 +52,7 @@ class Operation:
 
 
 def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
-    """Read one JSON-RPC message. `headers` has lower-case names. Raises BadOperation."""
+    """Read one JSON-RPC message. `headers` is asked for lower-case names. Raises BadOperation."""
     try:
         message = parse_json(body)
     except BadJson as exc:
@@ -67,7 +70,7 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
     if not isinstance(method, str) or not isinstance(params, dict | None):
         raise BadOperation("body_shape", "method or params have the wrong type", request_id=request_id)
     params = params or {}
-    if headers.get("mcp-protocol-version") not in {None, *HANDSHAKE_PROTOCOL_VERSIONS}:
+    if headers.get("mcp-protocol-version") not in _OLDER_WIRE:
         _check_headers(method, params, headers, request_id)
     tools, prompts, resources = _names(method, params)
     return Operation(

@@ -5,7 +5,8 @@ Pure. Closed by default: what the map does not name needs the default scopes, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -94,7 +95,11 @@ class ScopeRules:
         self.declared = declared
         self.default = declared.default
         self._mixed = mixed_access
-        self._hierarchy = ScopeHierarchy({name: d.implies for name, d in declared.scopes.items()})
+        # Few combinations are ever granted, and only verified tokens get here.
+        self.effective: Callable[[tuple[str, ...]], frozenset[str]] = lru_cache(256)(
+            ScopeHierarchy({name: d.implies for name, d in declared.scopes.items()}).effective
+        )
+        """The granted scopes and all that they imply."""
         self._exact = {k: v for k, v in declared.resources.items() if not k.endswith("*")}
         # The longest pattern is the most specific one.
         self._patterns = sorted(
@@ -126,13 +131,9 @@ class ScopeRules:
         """The scopes that calling this tool needs."""
         return self.required(_call(name))
 
-    def effective(self, granted: Iterable[str]) -> frozenset[str]:
-        """The granted scopes and all that they imply."""
-        return self._hierarchy.effective(granted)
-
-    def covers(self, granted: Iterable[str], required: Iterable[str]) -> bool:
+    def covers(self, granted: tuple[str, ...], required: Iterable[str]) -> bool:
         """Whether the granted scopes stand for all required ones (MCP: hierarchies MUST be honoured)."""
-        return self._hierarchy.covers(granted, required)
+        return self.effective(granted).issuperset(required)
 
     def _needed(self, operation: Operation) -> Iterator[tuple[str, ...] | str]:
         for name in operation.tools:

@@ -99,7 +99,7 @@ def test_a_uri_with_two_readings_needs_everything(mixed, uri):
     ],
 )
 def test_a_broader_scope_stands_for_the_narrower(rules, granted, required, enough):
-    assert rules.covers(granted, required) is enough
+    assert rules.covers(tuple(granted), required) is enough
 
 
 @pytest.mark.parametrize(

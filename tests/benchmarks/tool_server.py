@@ -1,0 +1,68 @@
+"""mcp_service in a process of its own, for benchmarks: `python -m tests.benchmarks.tool_server SETTINGS open|guarded`.
+
+`open` takes the guard off: everybody passes, nothing is looked at. Prints its port when it is ready, and then, for each
+line that it reads, the seconds of processor time it has used: a measure that a busy machine disturbs least.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+import time
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from mcp_service.app import build_app
+from mcp_service.bearer import Admission
+from mcp_service.settings import McpSettings
+from mcp_service.token_verifier import VerifiedToken
+from mcp_service.transport import McpEndpoint
+from shared.access_token import VerifiedClaims
+
+
+class _NoGuard:
+    """Lets everybody pass as the same person: the tool does the same work as behind the guard."""
+
+    _somebody = VerifiedToken(
+        VerifiedClaims(
+            issuer="https://issuer.example",
+            subject="user-1",
+            audience=("http://localhost:9001/mcp",),
+            client_id="client-1",
+            scopes=("slow:use",),
+            issued_at=0,
+            expires_at=1 << 40,
+            token_id="token-1",
+            grant_id=None,
+        ),
+        key=None,
+    )
+
+    async def admit(self, request: web.Request) -> Admission:
+        return Admission(self._somebody, None, await request.read())
+
+
+async def main(settings: McpSettings, mode: str) -> None:
+    """Serve until standard input closes."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    app = build_app(settings)
+    if mode == "open":
+        for route in app.router.routes():
+            endpoint = getattr(route.handler, "__self__", None)
+            if isinstance(endpoint, McpEndpoint):
+                endpoint._guard = _NoGuard()
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    print(runner.addresses[0][1], flush=True)
+    while await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
+        print(time.process_time(), flush=True)
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(McpSettings(**json.loads(sys.argv[1])), sys.argv[2]))
