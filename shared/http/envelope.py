@@ -34,6 +34,9 @@ LOG_FIELDS: Final = web.RequestKey("log_fields", dict[str, Any])
 
 REFERENCE_HEADER: Final = "Sallyport-Reference"
 
+_ROUTINE: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""Asked every few seconds by machines: worth a line only when the answer is bad."""
+
 _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -104,7 +107,8 @@ def envelope(
                 fields["error"] = refusal.code
                 if on_refusal is not None:
                     on_refusal(request, refusal, reference)
-            write = log.error if isinstance(refusal, Fault) else log.info
+            routine = route in _ROUTINE and status == 200
+            write = log.error if isinstance(refusal, Fault) else log.debug if routine else log.info
             write(
                 "request",
                 reference=reference,

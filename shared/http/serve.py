@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MAX_HEADER_BYTES: Final = 16_384
+SETTLING_SECONDS: Final = 0.5
+"""How long a request may still be on its way over a connection that was let in before the stop."""
 
 
 async def serve(
@@ -25,8 +27,18 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM, then let requests in flight end within `shutdown_seconds`.
 
-    `on_stopping` is called first, so that long-polls and streams can be told to end.
+    `on_stopping` is called first, so that long-polls and streams can be told to end. Then nobody new is let in, and
+    those who are in get an answer and a closed connection: a gateway that connects anew then finds another replica,
+    and no call is lost.
     """
+    draining = False
+
+    async def say_goodbye(_request: web.Request, response: web.StreamResponse) -> None:
+        if draining:
+            response.force_close()
+            response.headers["Connection"] = "close"
+
+    app.on_response_prepare.append(say_goodbye)
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -41,12 +53,18 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        for host in hosts:
-            await web.TCPSite(runner, host, port, reuse_port=False).start()
+        sites = [web.TCPSite(runner, host, port) for host in hosts]
+        for site in sites:
+            await site.start()
         if on_ready is not None:
             on_ready()
         await stop.wait()
         if on_stopping is not None:
             on_stopping()
+        draining = True
+        for site in sites:
+            await site.stop()
+        if runner.server is not None and runner.server.connections:
+            await asyncio.sleep(SETTLING_SECONDS)
     finally:
         await runner.cleanup()
