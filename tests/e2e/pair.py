@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devstack.embedded_store import EmbeddedStore
 from devstack.local_settings import LocalSettings
@@ -16,13 +17,16 @@ from devstack.private_file import new_key_encryption_key, write
 from devstack.service_command import service_command
 from devstack.service_process import ServiceProcess, with_repository
 
+if TYPE_CHECKING:
+    from tests.e2e.gateway import Gateway
+
 LOOPBACK = ("127.0.0.1",)
 
 
 class Pair:
     """Replicas of both services that share one issuer, one resource and one store.
 
-    `auth[0]` answers at the issuer and `mcp[0]` at the resource, unless other addresses (a gateway's) are given.
+    `auth[0]` answers at the issuer and `mcp[0]` at the resource, unless a gateway is given.
     Every replica keeps its port and settings when it is stopped and started again. Logs are JSON, one file each.
     """
 
@@ -34,17 +38,22 @@ class Pair:
         *,
         auth: int = 1,
         mcp: int = 1,
-        issuer: str | None = None,
+        gateway: Gateway | None = None,
         resource: str | None = None,
         own: Mapping[str, str] | None = None,
     ) -> None:
-        """`own` holds further `AUTH_*` and `MCP_*` settings, which win over the usual ones."""
+        """`gateway` is started between the two services, and its address is that of both.
+
+        `own` holds further `AUTH_*` and `MCP_*` settings, which win over the usual ones.
+        """
         self._directory = Path(tempfile.mkdtemp(prefix="sp-"))
         self.store = EmbeddedStore(self._directory)
         auth_ports = [free_port(LOOPBACK) for _ in range(auth)]
         mcp_ports = [free_port(LOOPBACK) for _ in range(mcp)]
-        self.issuer = issuer or f"http://localhost:{auth_ports[0]}"
-        self.resource = resource or f"http://localhost:{mcp_ports[0]}/mcp"
+        self._gateway = gateway
+        self.issuer = gateway.url if gateway else f"http://localhost:{auth_ports[0]}"
+        mcp_door = gateway.url if gateway else f"http://localhost:{mcp_ports[0]}" if mcp_ports else ""
+        self.resource = resource or f"{mcp_door}/mcp"
         key_file = self._directory / "key-encryption-key"
         write(key_file, new_key_encryption_key())
         settings = LocalSettings(
@@ -85,6 +94,8 @@ class Pair:
             service.spawn()
         for service in self.auth:
             await service.wait_until_ready()
+        if self._gateway is not None:
+            await self._gateway.start(self)
         for service in self.mcp:
             service.spawn()
         await self.add_user(self.username, self.password)
@@ -95,6 +106,8 @@ class Pair:
         """Stop everything and leave nothing behind."""
         for service in [*self.mcp, *self.auth]:
             await service.stop()
+        if self._gateway is not None:
+            self._gateway.stop()
         self.store.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 

@@ -1,0 +1,46 @@
+# One image per service:
+#   docker build --target auth_service -t sallyport-auth .
+#   docker build --target mcp_service  -t sallyport-mcp  .
+# No index host is named here; pip asks the one that the builder is configured with, and checks every hash.
+ARG PYTHON_IMAGE=python:3.13-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS dependencies
+COPY requirements.txt /
+# The environment has no pip of its own: the builder's installs into it, and stays behind.
+RUN python -m venv --without-pip /opt/sallyport \
+    && python -m pip --python /opt/sallyport/bin/python install \
+        --no-cache-dir --disable-pip-version-check --require-hashes -r /requirements.txt \
+    && find /opt/sallyport -depth -type d \( -name tests -o -name test \) -path '*/site-packages/*' -exec rm -rf {} +
+
+FROM ${PYTHON_IMAGE} AS base
+ENV PATH=/opt/sallyport/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PYTHONPATH=/app
+RUN groupadd --gid 10001 sallyport \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sallyport
+COPY --from=dependencies /opt/sallyport /opt/sallyport
+WORKDIR /app
+COPY shared shared
+
+FROM base AS auth_service
+# Filled once, by the first start, with the key that encrypts the signing keys.
+RUN mkdir --mode=0700 /secrets && chown sallyport:sallyport /secrets
+COPY auth_service auth_service
+RUN python -m compileall -q /app
+USER sallyport
+ENV AUTH_HOST=0.0.0.0 AUTH_PORT=9000
+EXPOSE 9000
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --start-interval=1s \
+    CMD ["python", "-m", "shared.http.probe", "9000"]
+CMD ["python", "-m", "auth_service", "serve"]
+
+FROM base AS mcp_service
+COPY mcp_service mcp_service
+RUN python -m compileall -q /app
+USER sallyport
+ENV MCP_HOST=0.0.0.0 MCP_PORT=9001
+EXPOSE 9001
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --start-interval=1s \
+    CMD ["python", "-m", "shared.http.probe", "9001"]
+CMD ["python", "-m", "mcp_service", "serve"]

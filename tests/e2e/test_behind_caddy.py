@@ -1,0 +1,124 @@
+"""Two auth_service and three mcp_service processes behind a real Caddy, while replicas are killed and come back.
+
+A call may fail only if it was in flight when the replica that had it was killed: never because of a graceful stop,
+and never when it began after the kill.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from tests.e2e.gateway import Gateway, has_caddy
+from tests.e2e.person import Person
+from tests.e2e.plain_client import PlainClient
+
+pytestmark = [
+    pytest.mark.caddy,
+    pytest.mark.skipif(not has_caddy(), reason="Caddy is not installed"),
+    pytest.mark.timeout(900),
+]
+
+
+@dataclass
+class Call:
+    """What became of one call. Times are of the monotonic clock."""
+
+    began: float
+    ended: float
+    outcome: object
+
+
+class Load:
+    """Clients that call a tool one after the other until told to stop."""
+
+    def __init__(self, client, token, subject, *, clients):
+        self._client, self._token, self._subject, self._clients = client, token, subject, clients
+        self.calls = []
+        self._stop = asyncio.Event()
+        self._reached = asyncio.Condition()
+
+    async def __aenter__(self):
+        self._tasks = [asyncio.create_task(self._one()) for _ in range(self._clients)]
+        return self
+
+    async def __aexit__(self, *_exc):
+        self._stop.set()
+        await asyncio.gather(*self._tasks)
+
+    async def further(self, count):
+        """Wait until so many more calls have ended."""
+        target = len(self.calls) + count
+        async with self._reached:
+            await self._reached.wait_for(lambda: len(self.calls) >= target)
+
+    async def _one(self):
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                status, _, answer = await self._client.call_tool(self._token)
+                right = status == 200 and answer["result"]["structuredContent"]["subject"] == self._subject
+                outcome = "right" if right else (status, answer)
+            except Exception as exc:  # noqa: BLE001 - whatever happened to a call is what is measured
+                outcome = repr(exc)
+            self.calls.append(Call(began, time.monotonic(), outcome))
+            async with self._reached:
+                self._reached.notify_all()
+
+    def failed(self):
+        return [call for call in self.calls if call.outcome != "right"]
+
+
+@pytest.fixture
+async def fleet(make_pair):
+    return await make_pair(auth=2, mcp=3, gateway=Gateway())
+
+
+async def replicas_come_and_go(pair, load, *, calls):
+    """One graceful restart and one kill of each service, spread over the calls. Returns the times of the kills."""
+    kills = []
+    step = calls // 8
+    for service in (pair.mcp[0], pair.auth[0]):
+        await load.further(step)
+        await service.stop()
+        await load.further(step)
+        await service.start()
+    for service in (pair.mcp[1], pair.auth[1]):
+        await load.further(step)
+        kills.append(time.monotonic())
+        await service.kill()
+        await load.further(step)
+        await service.start()
+    return kills
+
+
+@pytest.mark.parametrize(
+    "calls", [pytest.param(800, id="few"), pytest.param(10_000, id="many", marks=pytest.mark.long)]
+)
+async def test_no_call_fails_beyond_those_in_flight_on_a_killed_replica(fleet, calls):
+    async with PlainClient(fleet) as client, Person(fleet.username, fleet.password) as person:
+        token = (await client.tokens(person))["access_token"]
+        subject = await fleet.subject_of(fleet.username)
+        async with Load(client, token, subject, clients=8) as load:
+            kills = await replicas_come_and_go(fleet, load, calls=calls)
+    assert len(load.calls) >= calls
+    unexplained = [f for f in load.failed() if not any(f.began <= kill <= f.ended for kill in kills)]
+    assert unexplained == []
+    print(f"{len(load.calls)} calls, {len(load.failed())} of them in flight on a killed replica")
+
+
+async def test_a_grant_goes_on_whichever_replica_answers_while_replicas_restart(fleet):
+    async with PlainClient(fleet) as client, Person(fleet.username, fleet.password) as person:
+        tokens = await client.tokens(person)
+        for service in (fleet.auth[0], fleet.auth[1]):
+            await service.stop()
+            for _ in range(5):
+                status, answer = await client.token_request(
+                    grant_type="refresh_token", refresh_token=tokens["refresh_token"]
+                )
+                assert status == 200, answer
+                tokens |= answer
+            await service.start()
+        status, _, _ = await client.call_tool(tokens["access_token"])
+        assert status == 200

