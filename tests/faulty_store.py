@@ -1,0 +1,87 @@
+"""A TCP proxy in front of the real store that falters on demand: loses answers, stalls, hangs up."""
+
+import asyncio
+import contextlib
+from enum import Enum
+from urllib.parse import parse_qsl, urlsplit
+
+from shared.store import SingleStore
+
+
+class Fault(Enum):
+    """What the proxy does with the connections that it has."""
+
+    NONE = "none"
+    LOSE_ANSWERS = "lose answers"
+    """Commands are executed; their answers never arrive."""
+    STALL = "stall"
+    """Commands do not reach the store; nothing arrives."""
+    HANG_UP = "hang up"
+    """Connections end, and new ones end at once."""
+
+
+class FaultyStore:
+    """A context manager. `url` reaches the store through the proxy; set `fault` at any moment."""
+
+    def __init__(self, store_url):
+        parts = urlsplit(store_url)
+        self._socket = parts.path
+        self._database = dict(parse_qsl(parts.query)).get("db", "0")
+        self._fault = Fault.NONE
+        self._connections = set()
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        port = self._server.sockets[0].getsockname()[1]
+        self.url = f"redis://127.0.0.1:{port}/{self._database}"
+        return self
+
+    async def __aexit__(self, *_exc):
+        self._hang_up()
+        self._server.close()
+        await asyncio.gather(*(task for _, task in self._connections), return_exceptions=True)
+
+    def connect(self, *, timeout_seconds=0.3):
+        """A store client that goes through the proxy and is impatient, for tests that wait for its patience."""
+        return SingleStore(self.url, timeout_seconds=timeout_seconds)
+
+    @property
+    def fault(self):
+        return self._fault
+
+    @fault.setter
+    def fault(self, fault):
+        self._fault = fault
+        if fault is Fault.HANG_UP:
+            self._hang_up()
+
+    def _hang_up(self):
+        for writer, _ in self._connections:
+            writer.transport.abort()
+
+    async def _accept(self, reader, writer):
+        if self._fault is Fault.HANG_UP:
+            writer.transport.abort()
+            return
+        entry = (writer, asyncio.current_task())
+        self._connections.add(entry)
+        to_store = None
+        try:
+            from_store, to_store = await asyncio.open_unix_connection(self._socket)
+            await asyncio.gather(
+                self._pump(reader, to_store, lost_while={Fault.STALL}),
+                self._pump(from_store, writer, lost_while={Fault.STALL, Fault.LOSE_ANSWERS}),
+            )
+        finally:
+            self._connections.discard(entry)
+            for end in (writer, to_store):
+                if end is not None:
+                    end.transport.abort()
+
+    async def _pump(self, reader, writer, *, lost_while):
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                if self._fault not in lost_while:
+                    writer.write(data)
+                    await writer.drain()
+        writer.transport.abort()
