@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from auth_service.errors import InvalidRedirectUri
 
@@ -40,6 +40,9 @@ NEVER_SCHEMES: Final = frozenset(
 """Schemes that run code, read files or mean something else in a browser: no setting allows them (clients.md A6)."""
 
 LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+RESPONSE_PARAMETERS: Final = frozenset({"code", "error", "error_description", "error_uri", "iss", "state"})
+"""What an answer adds to the query. With one of them twice, clients differ in which they believe (RFC 9207)."""
 
 _URI_CHARACTERS: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=%]+")
 """RFC 3986 without `#` and `*`: no space, control character, quote, backslash or wildcard gets through."""
@@ -77,15 +80,7 @@ def check_redirect_uri(uri: str, *, app_schemes: frozenset[str]) -> None:
         )
     if not scheme or not uri.startswith(scheme):
         raise InvalidRedirectUri(f"{uri!r:.200} has no lower-case scheme", check="redirect_uri_absolute")
-    try:
-        parts = urlsplit(uri)
-        port = parts.port
-    except ValueError as exc:
-        raise InvalidRedirectUri(f"{uri!r:.200} is not a URI: {exc}", check="redirect_uri_parses") from exc
-    if "@" in parts.netloc:
-        raise InvalidRedirectUri(f"{uri!r:.200} has user information", check="redirect_uri_userinfo")
-    if port == 0:
-        raise InvalidRedirectUri(f"{uri!r:.200} names port 0", check="redirect_uri_port")
+    parts = _split(uri)
     if scheme in {"https", "http"}:
         host = _host_of(uri, parts.netloc)
         if scheme == "http" and host not in LOOPBACK_HOSTS:
@@ -126,6 +121,24 @@ def _without_port(uri: str) -> tuple[str, str] | None:
     if match is None or (match[2] is not None and not 0 < int(match[2]) <= 65_535):
         return None
     return match[1], match[3]
+
+
+def _split(uri: str) -> SplitResult:
+    """The parts of a URI that has nothing in them that could mislead. Raises InvalidRedirectUri."""
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError as exc:
+        raise InvalidRedirectUri(f"{uri!r:.200} is not a URI: {exc}", check="redirect_uri_parses") from exc
+    if "@" in parts.netloc:
+        raise InvalidRedirectUri(f"{uri!r:.200} has user information", check="redirect_uri_userinfo")
+    if port == 0:
+        raise InvalidRedirectUri(f"{uri!r:.200} names port 0", check="redirect_uri_port")
+    if not RESPONSE_PARAMETERS.isdisjoint(name for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+        raise InvalidRedirectUri(
+            f"{uri!r:.200} has a parameter of authorization responses in its query", check="redirect_uri_query"
+        )
+    return parts
 
 
 def _host_of(uri: str, netloc: str) -> str:

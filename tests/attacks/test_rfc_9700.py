@@ -1,0 +1,439 @@
+"""The attacks of RFC 9700 (Best Current Practice for OAuth 2.0 Security), each under its name, against the service.
+
+Elsewhere: refresh token replay (section 4.14) in tests/races, audience-restricted and forged tokens (4.10) in the
+tests of mcp_service, request forgery by our own fetches in test_ssrf.py, forged assertions in
+test_client_assertions.py.
+"""
+
+import asyncio
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.endpoints.authorization import HOSTED, LOOPBACK, NOTES, Client, Code, claims_of, redirect_parameters
+
+EVIL = "https://evil.example/callback"
+
+
+class TestInsufficientRedirectUriValidation:
+    """Section 4.1: the answer goes to a registered address or nowhere."""
+
+    @pytest.mark.parametrize(
+        "redirect_uri",
+        [
+            EVIL,
+            f"{HOSTED}/../../evil",
+            f"{HOSTED}/extra",
+            f"{HOSTED}?next={EVIL}",
+            f"{HOSTED}#{EVIL}",
+            HOSTED.replace("https", "http"),
+            HOSTED.replace("client.example", "client.example.evil.example"),
+            HOSTED.replace("client.example", "evil.example/client.example"),
+            HOSTED.replace("client.example", "client.example@evil.example"),
+            HOSTED.replace("client.example", "client.example:8443"),
+            HOSTED.replace("client.example", "client.example%00.evil.example"),
+            HOSTED.replace("client.example", "client.example\\@evil.example"),
+            HOSTED.upper(),
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "//evil.example/callback",
+            "null",
+        ],
+    )
+    async def test_another_address_is_a_page_and_never_a_redirect(self, auth, redirect_uri):
+        client = await auth.register(HOSTED)
+        for changes in ({}, {"response_type": "token"}, {"scope": 'a"b'}, {"code_challenge": None}):
+            url, _ = auth.authorization(client, redirect_uri=redirect_uri, **changes)
+            answer = await auth.get(url)
+            assert answer.status == 400
+            assert "Location" not in answer.headers
+            assert "evil" not in answer.text
+
+    async def test_the_token_request_must_name_the_address_of_the_authorization_request(self, auth):
+        client = await auth.register(HOSTED, "https://client.example/other")
+        code = await auth.code(client)
+        answer = await auth.redeem(code, redirect_uri="https://client.example/other")
+        assert (answer.status, answer.json["error"]) == (400, "invalid_grant")
+
+    async def test_a_scheme_that_the_operator_has_withdrawn_since_is_no_longer_answered(self, start_auth):
+        before = await start_auth(APP_SCHEMES="cursor,oldapp")
+        client = await before.register("oldapp://callback")
+        after = await start_auth(APP_SCHEMES="cursor")
+        assert (await after.get(after.authorization(client)[0])).status == 400
+
+
+class TestOpenRedirection:
+    """Section 4.11.2: nobody can use the server to send a person to an address of their own choice."""
+
+    @pytest.mark.parametrize(
+        "parameter", ["next", "return_to", "redirect", "continue", "url", "RelayState", "post_logout_redirect_uri"]
+    )
+    async def test_no_parameter_of_any_page_leads_away(self, auth, client, parameter):
+        person = auth.person()
+        page = await person.consent_page(client)
+        transaction = page.page.forms[0].inputs["transaction"]
+        for path in ("/sign-in", "/consent", "/authorize", "/account"):
+            query = urlencode({"transaction": transaction, parameter: EVIL})
+            answer = await person.get(f"{path}?{query}")
+            assert "evil.example" not in answer.headers.get("Location", "")
+            assert "evil.example" not in answer.text
+
+    @pytest.mark.parametrize("host", ["evil.example", "evil.example:443", "mcp.example@evil.example"])
+    async def test_the_host_header_decides_nothing(self, auth, client, host):
+        """Invariant 1."""
+        url, _ = auth.authorization(client, response_type="token")
+        headers = {"Host": host, "X-Forwarded-Host": host, "X-Forwarded-Proto": "http", "Forwarded": f"host={host}"}
+        answer = await auth.get(url, headers=headers)
+        assert answer.headers["Location"].startswith(LOOPBACK)
+        for path in ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"):
+            assert "evil" not in (await auth.get(path, headers=headers)).text
+
+    async def test_an_error_is_told_to_an_address_that_nobody_vouches_for_only_after_it_was_registered(self, auth):
+        """What remains of the open redirector that every authorization server is: a registered address of a stranger's
+        own gets errors, without any interaction; it gets nothing else, and its registration ends within a day."""
+        client = await auth.register(EVIL)
+        answer = await auth.get(auth.authorization(client, response_type="token")[0])
+        assert redirect_parameters(answer.headers["Location"]).keys() == {
+            "error",
+            "error_description",
+            "state",
+            "iss",
+        }
+
+
+class TestMixUp:
+    """Section 4.4: a client with several servers can tell who answered (RFC 9207)."""
+
+    async def test_every_answer_names_its_issuer_the_errors_too(self, auth, client):
+        person = auth.person()
+        page = await person.consent_page(client)
+        answers = [
+            await person.decide(page, "approve"),
+            await person.decide(await person.consent_page(client), "deny"),
+            *[
+                redirect_parameters((await auth.get(auth.authorization(client, **changes)[0])).headers["Location"])
+                for changes in (
+                    {"response_type": "token"},
+                    {"code_challenge": None},
+                    {"resource": "https://other.example/"},
+                    {"scope": 'a"b'},
+                    {"prompt": "none"},
+                    {"request": "e30.e30."},
+                )
+            ],
+        ]
+        assert {answer["iss"] for answer in answers} == {auth.issuer}
+
+    async def test_a_request_cannot_bring_an_issuer_of_its_own_into_the_answer(self, auth):
+        client = await auth.register(f"{HOSTED}?tenant=a")
+        code = await auth.code(client, iss="https://evil.example", state="x&iss=https://evil.example")
+        assert code.parameters["iss"] == auth.issuer
+
+    async def test_a_registered_address_with_an_issuer_in_its_query_cannot_outvote_the_real_one(self, auth):
+        """A parameter twice is read differently by different clients: such an address is not answered at all."""
+        answer = await auth.request(
+            "POST",
+            "/register",
+            json={"redirect_uris": [f"{HOSTED}?iss=https://evil.example"], "token_endpoint_auth_method": "none"},
+        )
+        assert (answer.status, answer.json["error"]) == (400, "invalid_redirect_uri")
+
+    async def test_a_code_means_nothing_at_another_client(self, auth):
+        honest, attacker = await auth.register(HOSTED), await auth.register(EVIL)
+        code = await auth.code(honest)
+        answer = await auth.token(attacker, code.form())
+        assert (answer.status, answer.json["error"]) == (400, "invalid_grant")
+
+
+class TestCodeInjection:
+    """Section 4.5: a stolen code is worth nothing in the attacker's own session."""
+
+    async def test_a_stolen_code_is_useless_without_the_verifier(self, auth):
+        client = await auth.register(HOSTED)
+        stolen, own = await auth.code(client), await auth.code(client)
+        answer = await auth.redeem(stolen, code_verifier=own.verifier)
+        assert (answer.status, answer.json["error"]) == (400, "invalid_grant")
+
+    async def test_a_confidential_client_needs_the_verifier_too(self, auth):
+        client = await auth.register(HOSTED, method="client_secret_basic")
+        code = await auth.code(client)
+        assert (await auth.redeem(code, code_verifier=None)).status == 400
+        assert (await auth.redeem(code)).status == 200
+
+    async def test_trying_verifiers_does_not_burn_the_honest_clients_code(self, auth):
+        """Invariant 3: nothing is consumed before everything is validated."""
+        code = await auth.code(await auth.register(HOSTED))
+        for n in range(5):
+            assert (await auth.redeem(code, code_verifier=f"{n}" * 43)).status == 400
+        assert (await auth.redeem(code)).status == 200
+
+
+class TestPkceDowngrade:
+    """Section 4.8: whoever strips the challenge, or weakens it, gets no code."""
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"code_challenge": None},
+            {"code_challenge": None, "code_challenge_method": None},
+            {"code_challenge_method": None},
+            {"code_challenge_method": "plain"},
+            {"code_challenge_method": "s256"},
+            {"code_challenge_method": "S512"},
+            {"code_challenge": ""},
+            {"code_challenge": "short"},
+            {"code_challenge": "a" * 44},
+            {"code_challenge": "=" * 43},
+        ],
+    )
+    async def test_an_authorization_request_without_s256_is_refused(self, auth, client, changes):
+        answer = await auth.get(auth.authorization(client, **changes)[0])
+        assert redirect_parameters(answer.headers["Location"])["error"] == "invalid_request"
+
+    @pytest.mark.parametrize("verifier", [None, "", "a" * 43, "a" * 129, "challenge"])
+    async def test_a_token_request_without_the_right_verifier_is_refused(self, auth, client, verifier):
+        code = await auth.code(client)
+        wrong = code.form()["code_verifier"][::-1] if verifier == "challenge" else verifier
+        answer = await auth.redeem(code, code_verifier=wrong)
+        assert answer.status == 400
+
+    async def test_the_challenge_itself_is_no_verifier(self, auth, client):
+        person = auth.person()
+        page = await person.consent_page(client, code_challenge="A" * 43)
+        code = (await person.decide(page))["code"]
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": LOOPBACK, "code_verifier": "A" * 43}
+        assert (await auth.token(client, form)).status == 400
+
+
+class TestCsrf:
+    """Section 4.7: nobody decides in another person's name."""
+
+    async def test_a_decision_without_the_pages_own_value_is_refused(self, auth, client):
+        person = auth.person()
+        form = (await person.consent_page(client)).page.forms[0]
+        other = (await person.consent_page(client)).page.forms[0]
+        for forged in (
+            {"csrf": ""},
+            {"csrf": "x" * 43},
+            {"csrf": other.inputs["csrf"]},
+            {"transaction": other.inputs["transaction"]},
+        ):
+            answer = await person.post(form.action, form.inputs | {"decision": "approve"} | forged)
+            assert (answer.status, answer.page.refresh) == (400, None)
+
+    async def test_a_page_of_another_browser_decides_nothing(self, auth, client):
+        """The attacker's own transaction, sent by the victim's browser and the other way round."""
+        attacker, victim = auth.person(), auth.person()
+        theirs = (await attacker.consent_page(client)).page.forms[0]
+        mine = (await victim.consent_page(client)).page.forms[0]
+        for browser, form in ((victim, theirs), (attacker, mine)):
+            answer = await browser.post(form.action, form.inputs | {"decision": "approve"})
+            assert (answer.status, answer.page.refresh) == (400, None)
+
+    async def test_the_link_to_a_decision_is_of_no_use_in_another_browser(self, auth, client):
+        """Session fixation: a victim who opens the attacker's link does not sign in for the attacker."""
+        attacker, victim = auth.person(), auth.person()
+        location = (await attacker.get(auth.authorization(client)[0])).headers["Location"]
+        answer = await victim.get(location)
+        assert answer.status == 400
+        assert not answer.page.forms
+
+    @pytest.mark.parametrize("site", ["cross-site", "same-site"])
+    async def test_a_form_that_the_browser_says_came_from_elsewhere_is_refused(self, auth, client, site):
+        person = auth.person()
+        form = (await person.consent_page(client)).page.forms[0]
+        answer = await person.post(form.action, form.inputs | {"decision": "approve"}, headers={"Sec-Fetch-Site": site})
+        assert (answer.status, answer.page.refresh) == (403, None)
+
+    async def test_get_never_decides(self, auth, client):
+        person = auth.person()
+        form = (await person.consent_page(client)).page.forms[0]
+        answer = await person.get(f"{form.action}?{urlencode(form.inputs | {'decision': 'approve'})}")
+        assert answer.page.refresh is None
+
+    async def test_pages_set_their_cookies_for_this_site_and_out_of_reach_of_scripts(self, auth, client):
+        person = auth.person()
+        answer = await person.get(auth.authorization(client)[0])
+        for cookie in answer.headers.getall("Set-Cookie"):
+            assert cookie.startswith("__Host-")
+            assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+
+
+class TestClickjacking:
+    """Section 4.16: no page of ours appears inside another."""
+
+    async def test_every_page_refuses_to_be_framed(self, auth, client):
+        person = auth.person()
+        sign_in = await person.arrive(client)
+        consent = await person.follow(await person.sign_in(sign_in))
+        gone_on = await person.submit(consent, decision="approve")
+        error = await person.get("/authorize")
+        unknown = await person.get(auth.authorization(Client("own-unknown", HOSTED))[0])
+        account = await person.get("/account")
+        for page in (sign_in, consent, gone_on, error, unknown, account):
+            assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+            assert page.headers["X-Frame-Options"] == "DENY"
+
+    async def test_no_page_runs_scripts(self, auth, client):
+        page = await auth.person().consent_page(client, state="<script>alert(1)</script>")
+        assert "<script" not in page.text
+        policy = page.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src" not in policy
+        assert "unsafe" not in policy
+
+
+class TestConsentPhishing:
+    """Clients.md F20; RFC 9700 sections 2.1 and 4.11: a client that lies about itself is seen through."""
+
+    async def test_a_registration_that_calls_itself_claude_shows_where_the_answer_really_goes(self, auth):
+        """Invariant 7."""
+        page = await auth.person().consent_page(await auth.register(EVIL, client_name="Claude"))
+        assert "evil.example" in page.text
+        assert "Nobody vouches for this name" in page.text
+
+    async def test_an_app_scheme_that_looks_like_a_host_is_not_shown_as_one(self, auth):
+        page = await auth.person().consent_page(
+            await auth.register("cursor://claude.ai/callback", client_name="Claude")
+        )
+        assert "claude.ai" not in page.text
+        assert "cursor://" in page.text
+
+    async def test_a_program_on_the_device_is_warned_of(self, auth):
+        page = await auth.person().consent_page(await auth.register(LOOPBACK, client_name="VS Code"))
+        assert "it could be any program" in page.text
+
+    @pytest.mark.parametrize(
+        "name",
+        ["<img src=x onerror=alert(1)>", "Claude\u202eevil", "Claude\n\n\nVouched for by claude.ai", "{{ 7*7 }}"],
+    )
+    async def test_a_name_cannot_draw_on_the_page(self, auth, name):
+        page = await auth.person().consent_page(await auth.register(EVIL, client_name=name))
+        assert "<img" not in page.text
+        assert "\u202e" not in page.text
+        assert "49" not in page.text
+        assert "\nVouched for by claude.ai" not in page.text
+
+    async def test_consent_to_one_client_is_no_consent_to_a_look_alike(self, auth):
+        """Nothing is approved by itself, whatever was approved before and however alike the names are."""
+        person = auth.person()
+        await auth.tokens(await auth.register(HOSTED, client_name="Claude"), person)
+        page = await person.consent_page(await auth.register(EVIL, client_name="Claude"))
+        assert ("decision", "approve") in page.page.forms[0].buttons
+        assert "What you already allow it" not in page.text
+
+    async def test_a_stranger_cannot_take_over_the_record_that_hosted_clients_share(self, auth):
+        honest = await auth.register(HOSTED, client_name="Hosted")
+        attacker = await auth.register(HOSTED, EVIL, client_name="Hosted")
+        assert attacker.client_id != honest.client_id
+        url, _ = auth.authorization(honest, redirect_uri=EVIL)
+        assert (await auth.get(url)).status == 400
+
+    async def test_more_scopes_than_were_shown_are_never_granted(self, auth, client):
+        person = auth.person()
+        url, verifier = auth.authorization(client, scope="notes:read")
+        page = await person.follow(await person.sign_in(await person.follow(await person.get(url))))
+        form = page.page.forms[0]
+        forged = {"decision": "approve", "scope": "notes:write", "resource": "https://evil.example/mcp"}
+        answer = await person.post(form.action, form.inputs | forged)
+        code = Code(redirect_parameters(answer.page.refresh), verifier, client)
+        tokens = (await auth.redeem(code, scope="notes:write")).json
+        assert tokens["scope"] == "notes:read"
+        assert claims_of(tokens["access_token"])["aud"] == NOTES
+
+
+class TestCredentialLeakage:
+    """Sections 4.2 and 4.3: codes and tokens do not travel where they can be read."""
+
+    async def test_no_page_tells_others_by_the_referer_header(self, auth, client):
+        person = auth.person()
+        consent = await person.consent_page(client)
+        gone_on = await person.submit(consent, decision="approve")
+        for page in (consent, gone_on):
+            assert page.headers["Referrer-Policy"] == "no-referrer"
+            assert page.headers["Cache-Control"] == "no-store"
+
+    async def test_tokens_are_not_taken_from_or_put_into_addresses(self, auth, client):
+        code = await auth.code(client)
+        answer = await auth.request("POST", f"/token?{urlencode(code.form() | {'client_id': client.client_id})}")
+        assert answer.status in {400, 415}
+        assert (await auth.get(f"/token?{urlencode(code.form())}")).status == 405
+        location = (await auth.get(auth.authorization(client, response_type="token")[0])).headers["Location"]
+        assert "access_token" not in location
+        assert "#" not in location
+
+    async def test_what_is_logged_holds_neither_codes_nor_tokens_nor_secrets(self, auth):
+        client = await auth.register(HOSTED, method="client_secret_post")
+        code = await auth.code(client)
+        answer = await auth.redeem(code)
+        await auth.redeem(code, code_verifier="x" * 43)
+        secrets_of_the_flow = [
+            code.value,
+            code.verifier,
+            client.secret,
+            answer.json["access_token"],
+            answer.json["refresh_token"],
+        ]
+        assert not any(secret in str(auth.logs) for secret in secrets_of_the_flow)
+
+
+class TestRedirectStatus:
+    """Section 4.12: a 307 would send the password on to the client."""
+
+    async def test_nothing_is_redirected_with_307_or_308(self, auth, client):
+        person = auth.person()
+        answer = await person.get(auth.authorization(client)[0])
+        assert answer.status == 303
+        page = await person.follow(answer)
+        assert (await person.sign_in(page)).status == 303
+
+
+class TestClientImpersonatingAResourceOwner:
+    """Section 4.15: a client cannot choose an id that could pass for a person's."""
+
+    async def test_ids_of_clients_and_of_people_never_meet(self, auth):
+        subject = (await auth.users.find_by_name("ada")).subject
+        answer = await auth.request(
+            "POST",
+            "/register",
+            json={"redirect_uris": [HOSTED], "client_id": subject, "token_endpoint_auth_method": "none"},
+        )
+        assert answer.json["client_id"] != subject
+        claims = claims_of((await auth.tokens(await auth.register(HOSTED)))["access_token"])
+        assert claims["sub"] == subject
+        assert claims["client_id"].startswith("shared-")
+
+
+class TestDenialOfServiceByRegistration:
+    """Section 4.1 and clients.md F12: a stranger who registers all day locks nobody out."""
+
+    async def test_the_shared_record_of_a_hosted_client_survives_a_flood_of_others(self, auth):
+        honest = await auth.register(HOSTED, client_name="Hosted")
+        await asyncio.gather(
+            *(
+                auth.request("POST", "/register", json={"redirect_uris": [f"https://flood.example/{n}"]})
+                for n in range(50)
+            )
+        )
+        assert (await auth.tokens(honest))["access_token"]
+
+    async def test_a_registration_that_nobody_used_is_gone_after_a_day(self, auth):
+        unused = await auth.register(EVIL)
+        ttl = await auth.store.command("TTL", f"sp:{{client:{unused.client_id}}}")
+        assert 0 < ttl <= 86_400
+
+
+async def test_a_resource_of_another_server_gets_no_token(auth, client):
+    """Section 2.3: tokens are for one audience, and only for one that was configured."""
+    answer = await auth.get(auth.authorization(client, resource="https://evil.example/mcp")[0])
+    assert redirect_parameters(answer.headers["Location"])["error"] == "invalid_target"
+    claims = claims_of((await auth.tokens(client))["access_token"])
+    assert claims["aud"] == NOTES
+
+
+async def test_parameters_of_an_answer_are_not_confused_by_what_a_client_sends(auth):
+    """Section 4.5 and 4.7: state comes back whole, and cannot smuggle a second code."""
+    client = await auth.register(HOSTED)
+    code = await auth.code(client, state="s&code=forged#iss=x")
+    assert code.parameters["state"] == "s&code=forged#iss=x"
+    assert (await auth.redeem(code)).status == 200
