@@ -76,11 +76,12 @@ from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher
 from shared.configured_url import origin_of, path_of
 from shared.errors import Fault
-from shared.http.client_address import client_address_middleware, parse_networks
+from shared.http.client_address import client_address_middleware
 from shared.http.cors import Cors, cors_middleware
 from shared.http.envelope import envelope
 from shared.http.health import Readiness, health_routes
 from shared.http.metrics import RequestMetrics, metrics_handler
+from shared.networks import parse_networks
 from shared.store import SingleStore, Store
 
 if TYPE_CHECKING:

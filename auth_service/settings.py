@@ -15,7 +15,7 @@ from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, NEVER_SCHEMES
 from auth_service.protocol.resources import ProtectedResource
 from shared.configured_url import check_issuer, is_loopback_host, path_of
 from shared.errors import Misconfigured
-from shared.http.client_address import parse_networks
+from shared.networks import parse_networks
 from shared.settings import ServiceSettings
 
 DAY = 86_400

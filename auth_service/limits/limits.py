@@ -14,7 +14,8 @@ from auth_service.errors import TooManyRequests
 from auth_service.limits import policy
 from auth_service.limits.gcra import Rate
 from auth_service.limits.local_buckets import LocalBuckets
-from shared.http.client_address import is_in, network_of
+from shared.http.client_address import network_of
+from shared.networks import is_in
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from auth_service.limits.gcra import Decision
     from auth_service.limits.policy import Limit
     from auth_service.storage.limits import LimitStorage
-    from shared.http.client_address import Network
+    from shared.networks import Network
 
 _TELL: Final = Rate(1, 60, burst=1)
 """One audit event a minute for each key that is over its limit: a flood is told once, not recorded."""

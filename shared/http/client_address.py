@@ -6,32 +6,21 @@ names. Read from the right: the first address that is not a trusted proxy is the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from collections.abc import Sequence
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from shared.networks import Address, Network, is_in
+
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
-
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 CLIENT_ADDRESS: Final = web.RequestKey("client_address", str)
 """Set by `client_address_middleware`; empty when the peer has no address (a unix socket without a proxy header)."""
 
 MAX_HOPS: Final = 16
-
-
-def parse_networks(values: Iterable[str]) -> tuple[Network, ...]:
-    """Addresses and networks as in a setting. Raises ValueError for anything else, host bits included."""
-    return tuple(ip_network(value.strip()) for value in values)
-
-
-def is_in(address: Address, networks: Sequence[Network]) -> bool:
-    """Whether one of the networks holds the address."""
-    return any(address.version == network.version and address in network for network in networks)
 
 
 def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
