@@ -82,10 +82,11 @@ from shared.http.envelope import envelope
 from shared.http.health import Readiness, health_routes
 from shared.http.metrics import RequestMetrics, metrics_handler
 from shared.networks import parse_networks
-from shared.store import SingleStore, Store
+from shared.store_topology import open_store
 
 if TYPE_CHECKING:
     from auth_service.settings import AuthSettings
+    from shared.store import Store
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -108,7 +109,7 @@ def build_service(
     """Build the whole service. Raises Misconfigured. `store`, `now` and `public_fetch` are given by tests only."""
     log = structlog.get_logger("auth_service")
     registry = CollectorRegistry()
-    opened = store or SingleStore(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)
+    opened = store or open_store(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)
     base = settings.base_path
 
     # Rooms that others stand on.

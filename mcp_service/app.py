@@ -37,7 +37,7 @@ from shared.http.cors import Cors, cors_middleware
 from shared.http.envelope import envelope
 from shared.http.health import health_routes
 from shared.http.metrics import RequestMetrics, metrics_handler
-from shared.store import SingleStore
+from shared.store_topology import open_store
 
 if TYPE_CHECKING:
     from mcp_service.settings import McpSettings
@@ -107,7 +107,7 @@ def build_app(
         server = load_server(settings.server)
     else:
         if settings.notes_redis_url is not None:
-            notes_store = SingleStore(settings.notes_redis_url.get_secret_value())
+            notes_store = open_store(settings.notes_redis_url.get_secret_value())
         else:
             log.warning("notes_in_memory", why="MCP_NOTES_REDIS_URL is unset: notes end with this process")
         server = build_notes_server(NotesInMemory() if notes_store is None else NotesInStore(notes_store))

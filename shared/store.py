@@ -7,9 +7,10 @@ step that matters is a script whose repetition by the caller is safe (invariants
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -21,10 +22,22 @@ from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from redis.asyncio.client import PubSub
+    from redis.asyncio.cluster import RedisCluster
+
+    RedisClient = Redis | RedisCluster
 
 Argument = str | bytes | int | float
 
 DEFAULT_TIMEOUT_SECONDS: Final = 2.0
+SCAN_PAGE: Final = 500
+
+FAULTS: Final = (RedisError, OSError, TimeoutError)
+"""All that the client library raises when a store is away, slow, full or in the wrong role."""
+
+
+def no_retry() -> Retry:
+    """The library's own repetition, switched off."""
+    return Retry(NoBackoff(), 0)
 
 
 class Script:
@@ -50,6 +63,9 @@ class Store(Protocol):
     async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Any]:
         """Send several commands in one round trip; not atomic. One error fails the whole."""
 
+    def scan(self, pattern: str) -> AsyncIterator[list[str]]:
+        """Pages of key names that match, each at least once: for the operator's commands, never for a request."""
+
     def subscribe(self, *channels: str) -> Any:
         """An async context manager yielding an async iterator of (channel, message) pairs."""
 
@@ -57,73 +73,103 @@ class Store(Protocol):
         """Close all connections."""
 
 
-class SingleStore:
-    """A store of one address. Values are text: everything stored is UTF-8 or ASCII armour."""
+class RedisStore:
+    """What every topology shares: one client for commands, one for listening, and the translation of faults.
+
+    Values are text: everything stored is UTF-8 or ASCII armour.
+    """
+
+    def __init__(self, *, client: RedisClient, listener: RedisClient, places: int | None = None) -> None:
+        """`places` bounds the commands under way where the client's own pool cannot wait for a free connection."""
+        self._redis = client
+        self._listener = listener
+        self._places: AbstractAsyncContextManager[Any] = nullcontext() if places is None else asyncio.Semaphore(places)
+
+    async def command(self, *args: Argument) -> Any:
+        try:
+            async with self._places:
+                return await self._redis.execute_command(*args)
+        except FAULTS as exc:
+            raise unavailable(exc) from exc
+
+    async def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
+        try:
+            async with self._places:
+                try:
+                    return await self._redis.execute_command("EVALSHA", script.digest, len(keys), *keys, *args)
+                except NoScriptError:
+                    # Nothing has run: the server did not know the script. Safe to send it whole.
+                    return await self._redis.execute_command("EVAL", script.text, len(keys), *keys, *args)
+        except FAULTS as exc:
+            raise unavailable(exc, script.name) from exc
+
+    async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Any]:
+        try:
+            async with self._places, self._redis.pipeline(transaction=False) as pipe:
+                for command in commands:
+                    pipe.execute_command(*command)
+                return await pipe.execute()
+        except FAULTS as exc:
+            raise unavailable(exc) from exc
+
+    async def scan(self, pattern: str) -> AsyncIterator[list[str]]:
+        """Pages of key names, for the operator's commands; each key at least once. Raises StoreUnavailable."""
+        cursor = "0"
+        while True:
+            cursor, keys = await self.command("SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_PAGE)
+            if keys:
+                yield keys
+            if str(cursor) == "0":
+                return
+
+    @asynccontextmanager
+    async def subscribe(self, *channels: str) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
+        try:
+            # A cluster has to be known before a channel can be placed; elsewhere this does nothing.
+            await self._listener.initialize()
+        except FAULTS as exc:
+            raise unavailable(exc) from exc
+        pubsub: PubSub = self._listener.pubsub(ignore_subscribe_messages=True)
+        try:
+            await pubsub.subscribe(*channels)
+            yield _messages(pubsub)
+        except FAULTS as exc:
+            raise unavailable(exc) from exc
+        finally:
+            with suppress(*FAULTS):
+                await pubsub.aclose()
+
+    async def close(self) -> None:
+        for client in (self._redis, self._listener):
+            with suppress(*FAULTS):
+                await client.aclose()
+
+
+class SingleStore(RedisStore):
+    """A store of one address."""
 
     def __init__(self, url: str, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, connections: int = 64) -> None:
         """`url` is redis://, rediss:// or unix://. Timeouts in seconds, for connecting and for each answer."""
-        no_retry = Retry(NoBackoff(), 0)
-        self._pool = BlockingConnectionPool.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
             max_connections=connections,
             timeout=timeout_seconds,
             socket_timeout=timeout_seconds,
             socket_connect_timeout=timeout_seconds,
-            retry=no_retry,
+            retry=no_retry(),
             decode_responses=True,
             health_check_interval=0,
         )
-        self._redis: Redis = Redis(connection_pool=self._pool, retry=no_retry)
+        client = Redis.from_pool(pool)
         # Waiting for messages may take for ever: its own connections, without an answer timeout.
-        self._listener: Redis = Redis.from_url(
+        listener = Redis.from_url(
             url,
             socket_timeout=None,
             socket_connect_timeout=timeout_seconds,
-            retry=no_retry,
+            retry=no_retry(),
             decode_responses=True,
         )
-
-    async def command(self, *args: Argument) -> Any:
-        try:
-            return await self._redis.execute_command(*args)
-        except (RedisError, OSError, TimeoutError) as exc:
-            raise _unavailable(exc) from exc
-
-    async def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
-        try:
-            try:
-                return await self._redis.execute_command("EVALSHA", script.digest, len(keys), *keys, *args)
-            except NoScriptError:
-                # Nothing has run: the server did not know the script. Safe to send it whole.
-                return await self._redis.execute_command("EVAL", script.text, len(keys), *keys, *args)
-        except (RedisError, OSError, TimeoutError) as exc:
-            raise _unavailable(exc, script.name) from exc
-
-    async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Any]:
-        try:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for command in commands:
-                    pipe.execute_command(*command)
-                return await pipe.execute()
-        except (RedisError, OSError, TimeoutError) as exc:
-            raise _unavailable(exc) from exc
-
-    @asynccontextmanager
-    async def subscribe(self, *channels: str) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
-        pubsub: PubSub = self._listener.pubsub(ignore_subscribe_messages=True)
-        try:
-            await pubsub.subscribe(*channels)
-            yield _messages(pubsub)
-        except (RedisError, OSError, TimeoutError) as exc:
-            raise _unavailable(exc) from exc
-        finally:
-            with suppress(RedisError, OSError):
-                await pubsub.aclose()
-
-    async def close(self) -> None:
-        for client in (self._redis, self._listener):
-            with suppress(RedisError, OSError):
-                await client.aclose(close_connection_pool=True)
+        super().__init__(client=client, listener=listener)
 
 
 async def _messages(pubsub: PubSub) -> AsyncIterator[tuple[str, str]]:
@@ -132,5 +178,6 @@ async def _messages(pubsub: PubSub) -> AsyncIterator[tuple[str, str]]:
             yield str(message["channel"]), str(message["data"])
 
 
-def _unavailable(exc: BaseException, step: str = "command") -> StoreUnavailable:
+def unavailable(exc: BaseException, step: str = "command") -> StoreUnavailable:
+    """The one translation of what the client library raises."""
     return StoreUnavailable(f"{step}: {type(exc).__name__}: {exc}"[:300])

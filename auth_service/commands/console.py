@@ -21,7 +21,7 @@ from auth_service.audit.log import AuditLog
 from auth_service.settings import AuthSettings
 from auth_service.storage.audit import AuditStorage
 from shared.errors import Fault, Misconfigured, Refusal
-from shared.store import SingleStore
+from shared.store_topology import open_store
 
 if TYPE_CHECKING:
     from shared.store import Store
@@ -82,7 +82,7 @@ def run(work: Callable[[Workplace], Awaitable[None]]) -> None:
 async def _with_workplace(work: Callable[[Workplace], Awaitable[None]]) -> None:
     settings = AuthSettings.from_environment()
     # A person at a terminal waits longer than a request may.
-    store = SingleStore(settings.redis_url.get_secret_value(), timeout_seconds=max(5.0, settings.store_timeout))
+    store = open_store(settings.redis_url.get_secret_value(), timeout_seconds=max(5.0, settings.store_timeout))
     audit = AuditLog(AuditStorage(store), CollectorRegistry())
     try:
         await work(Workplace(settings, store, audit))

@@ -180,15 +180,11 @@ class GrantStore:
 
     async def scan(self) -> AsyncIterator[Grant]:
         """Every grant, a page at a time: for the operator's commands, never for a request."""
-        cursor = "0"
-        while True:
-            cursor, keys = await self._store.command("SCAN", cursor, "MATCH", "sp:{*}:grant", "COUNT", 500)
-            records = await self._store.pipeline([("HGETALL", key) for key in keys]) if keys else []
+        async for keys in self._store.scan("sp:{*}:grant"):
+            records = await self._store.pipeline([("HGETALL", key) for key in keys])
             for key, fields in zip(keys, records, strict=True):
                 if fields.get("status"):
                     yield _grant(key.removeprefix("sp:{").removesuffix("}:grant"), fields)
-            if str(cursor) == "0":
-                return
 
 
 def _index_key(subject: str) -> str:
