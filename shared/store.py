@@ -7,7 +7,6 @@ step that matters is a script whose repetition by the caller is safe (invariants
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
@@ -79,11 +78,13 @@ class RedisStore:
     Values are text: everything stored is UTF-8 or ASCII armour.
     """
 
-    def __init__(self, *, client: RedisClient, listener: RedisClient, places: int | None = None) -> None:
-        """`places` bounds the commands under way where the client's own pool cannot wait for a free connection."""
+    def __init__(
+        self, *, client: RedisClient, listener: RedisClient, places: AbstractAsyncContextManager[Any] | None = None
+    ) -> None:
+        """`places` is held around each command, where the client's own pool cannot wait for a free connection."""
         self._redis = client
         self._listener = listener
-        self._places: AbstractAsyncContextManager[Any] = nullcontext() if places is None else asyncio.Semaphore(places)
+        self._places: AbstractAsyncContextManager[Any] = places or nullcontext()
 
     async def command(self, *args: Argument) -> Any:
         try:

@@ -10,7 +10,9 @@ want one. Percent-encode what a URL cannot hold.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -56,7 +58,7 @@ def open_store(url: str, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, co
         return SingleStore(url, timeout_seconds=timeout_seconds, connections=connections)
     address = parse_address(url)
     if address.topology == "sentinel":
-        return _behind_sentinels(address, timeout_seconds, connections)
+        return SentinelStore(address, timeout_seconds=timeout_seconds, connections=connections)
     return ClusterStore(address, timeout_seconds=timeout_seconds, connections=connections)
 
 
@@ -104,30 +106,69 @@ def _host(place: str, default_port: int) -> tuple[str, int]:
     return host, port or default_port
 
 
-def _behind_sentinels(address: StoreAddress, timeout_seconds: float, connections: int) -> RedisStore:
-    common: dict[str, Any] = {
-        "username": address.username,
-        "password": address.password,
-        "db": address.database,
-        "ssl": address.tls,
-        "socket_connect_timeout": timeout_seconds,
-        "retry": no_retry(),
-        "decode_responses": True,
-    }
-    # One dead Sentinel in the list must not cost seconds at each look-up.
-    sentinel_kwargs: dict[str, Any] = {
-        "password": address.sentinel_password,
-        "socket_timeout": min(timeout_seconds, 0.5),
-        "socket_connect_timeout": min(timeout_seconds, 0.5),
-        "retry": no_retry(),
-        "decode_responses": True,
-    }
-    sentinel = Sentinel(address.hosts, sentinel_kwargs=sentinel_kwargs)
-    client: Redis = sentinel.master_for(
-        address.service, socket_timeout=timeout_seconds, max_connections=connections + 8, **common
-    )
-    listener: Redis = sentinel.master_for(address.service, socket_timeout=None, **common)
-    return RedisStore(client=client, listener=listener, places=connections)
+class SentinelStore(RedisStore):
+    """The primary that the Sentinels name, whichever that is."""
+
+    def __init__(self, address: StoreAddress, *, timeout_seconds: float, connections: int) -> None:
+        """Timeouts in seconds; `connections` bounds the commands under way."""
+        common: dict[str, Any] = {
+            "username": address.username,
+            "password": address.password,
+            "db": address.database,
+            "ssl": address.tls,
+            "socket_connect_timeout": timeout_seconds,
+            "retry": no_retry(),
+            "decode_responses": True,
+        }
+        # One dead Sentinel in the list must not cost seconds at each look-up.
+        patience = min(timeout_seconds, 0.5)
+        self._watchers = Sentinel(
+            address.hosts,
+            sentinel_kwargs={
+                "password": address.sentinel_password,
+                "socket_timeout": patience,
+                "socket_connect_timeout": patience,
+                "retry": no_retry(),
+                "decode_responses": True,
+            },
+        )
+        self._client: Redis = self._watchers.master_for(
+            address.service, socket_timeout=timeout_seconds, max_connections=connections + 8, **common
+        )
+        self._listening: Redis = self._watchers.master_for(address.service, socket_timeout=None, **common)
+        super().__init__(client=self._client, listener=self._listening, places=asyncio.Semaphore(connections))
+
+    async def close(self) -> None:
+        for client in (self._client, self._listening):
+            # The pools belong to whoever asked the Sentinels for them.
+            with suppress(*FAULTS):
+                await client.aclose(close_connection_pool=True)
+        for watcher in self._watchers.sentinels:
+            with suppress(*FAULTS):
+                await watcher.aclose()
+
+
+class _ClusterPlaces(AbstractAsyncContextManager[None]):
+    """A bounded number of places, and a cluster that is known before anybody takes one.
+
+    redis-py 8.1 breaks connections when the first commands of a client arrive together; one look at the cluster
+    beforehand, shared by all who wait, avoids that. When the cluster is known, the look costs nothing.
+    """
+
+    def __init__(self, cluster: RedisCluster, places: int) -> None:
+        self._cluster = cluster
+        self._places = asyncio.Semaphore(places)
+
+    async def __aenter__(self) -> None:
+        await self._places.acquire()
+        try:
+            await self._cluster.initialize()
+        except BaseException:
+            self._places.release()
+            raise
+
+    async def __aexit__(self, *_exc: object) -> None:
+        self._places.release()
 
 
 class ClusterStore(RedisStore):
@@ -150,7 +191,8 @@ class ClusterStore(RedisStore):
         listener = RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in address.hosts], socket_timeout=None, **common
         )
-        super().__init__(client=self._cluster, listener=listener, places=connections)
+        places = _ClusterPlaces(self._cluster, connections)
+        super().__init__(client=self._cluster, listener=listener, places=places)
 
     async def scan(self, pattern: str) -> AsyncIterator[list[str]]:
         page: list[str] = []

@@ -1,6 +1,7 @@
 """Fixtures that every room uses: a real store, one server per test session, one database per test."""
 
 import itertools
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 
 from devstack.embedded_store import EmbeddedStore
 from shared.store import SingleStore
+from shared.store_topology import open_store
+from tests import topologies
 
 pytest_plugins = ["tests.browser"]
 
@@ -24,9 +27,25 @@ def embedded_store():
     shutil.rmtree(directory, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def several_processes():
+    """The URL and data nodes of the topology that STORE_TOPOLOGY names (cluster, sentinel); None without it."""
+    wanted = os.environ.get("STORE_TOPOLOGY")
+    if not wanted:
+        yield None
+        return
+    with {"cluster": topologies.cluster, "sentinel": topologies.sentinel}[wanted]() as (url, nodes, *_watchers):
+        yield url, nodes
+
+
 @pytest.fixture
-async def store_url(embedded_store):
-    """The address of an empty database of a real store."""
+async def store_url(embedded_store, several_processes):
+    """The address of an empty database of a real store; `make test-topologies` runs on a cluster and on Sentinels."""
+    if several_processes is not None:
+        url, nodes = several_processes
+        for node in nodes:
+            node.ask("FLUSHALL")
+        return url
     url = f"{embedded_store.url}?db={next(_databases)}"
     store = SingleStore(url)
     await store.command("FLUSHDB")
@@ -37,6 +56,6 @@ async def store_url(embedded_store):
 @pytest.fixture
 async def store(store_url):
     """A connection to an empty database of a real store."""
-    opened = SingleStore(store_url)
+    opened = open_store(store_url)
     yield opened
     await opened.close()

@@ -18,8 +18,10 @@ DURABLE = ["appendonly yes", "appendfsync always", 'save ""', "maxmemory-policy 
 class Node:
     """One valkey-server on a loopback port; can be killed and started again with its data."""
 
-    def __init__(self, directory, *lines, sentinel=False):
-        self.port = free_port(("127.0.0.1",))
+    def __init__(self, directory, *lines, sentinel=False, has_bus=False):
+        self.port, self.bus_port = free_port(("127.0.0.1",)), free_port(("127.0.0.1",))
+        if has_bus:
+            lines = (*lines, f"cluster-port {self.bus_port}")
         self._directory = directory / str(self.port)
         self._directory.mkdir()
         self._config = self._directory / "valkey.conf"
@@ -30,10 +32,10 @@ class Node:
         self._process = None
 
     def start(self):
-        log = (self._directory / "log").open("ab")
-        self._process = subprocess.Popen(
-            [str(get_binary_path()), str(self._config), *self._arguments], stdout=log, stderr=log
-        )
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(get_binary_path()), str(self._config), *self._arguments], stdout=log, stderr=log
+            )
         wait_until(lambda: self.ask("PING") == "PONG")
 
     def kill(self):
@@ -75,14 +77,18 @@ def _directory():
 def cluster(size=3):
     """Primaries that share the slots evenly. Yields the URL and the nodes."""
     with _directory() as directory, contextlib.ExitStack() as stack:
-        nodes = [Node(directory, "cluster-enabled yes", "cluster-node-timeout 2000", *DURABLE) for _ in range(size)]
+        # The bus has a port of its own: the usual one, ten thousand higher, may not exist.
+        nodes = [
+            Node(directory, "cluster-enabled yes", "cluster-node-timeout 2000", *DURABLE, has_bus=True)
+            for _ in range(size)
+        ]
         for node in nodes:
             node.start()
             stack.callback(node.stop)
         edges = [16384 * n // size for n in range(size + 1)]
         for node, first, after in zip(nodes, edges, edges[1:], strict=False):
             node.ask("CLUSTER", "ADDSLOTSRANGE", str(first), str(after - 1))
-            node.ask("CLUSTER", "MEET", "127.0.0.1", str(nodes[0].port))
+            node.ask("CLUSTER", "MEET", "127.0.0.1", str(nodes[0].port), str(nodes[0].bus_port))
         wait_until(lambda: all("cluster_state:ok" in (node.ask("CLUSTER", "INFO") or "") for node in nodes))
         wait_until(lambda: all(f"cluster_known_nodes:{size}" in (node.ask("CLUSTER", "INFO") or "") for node in nodes))
         yield "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes), nodes

@@ -20,7 +20,7 @@ from auth_service.protocol.client_assertion import LEEWAY_SECONDS, MAX_LIFETIME_
 from auth_service.protocol.client_authentication import ASSERTION_TYPE
 from auth_service.protocol.form import Form
 from auth_service.storage.client_assertions import AssertionStore
-from shared.store import SingleStore
+from shared.store_topology import open_store
 from tests.named_hosts import NamedHosts
 
 ISSUER = "https://auth.example"
@@ -271,7 +271,7 @@ async def test_the_same_jti_in_another_assertion_is_a_replay_too(make, clock):
 
 async def test_of_concurrent_presentations_at_several_replicas_one_wins(make, store_url, clock):
     """Invariant 3."""
-    stores = [SingleStore(store_url) for _ in range(8)]
+    stores = [open_store(store_url) for _ in range(8)]
     assertion = sign(claims(clock))
     results = await asyncio.gather(*(present(make(replica_store=s), assertion) for s in stores), return_exceptions=True)
     for one in stores:

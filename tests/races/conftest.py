@@ -2,12 +2,12 @@
 
 import pytest
 
-from shared.store import SingleStore
+from shared.store_topology import open_store
 
 
 @pytest.fixture
 async def stores(store_url, store):
-    opened = [SingleStore(store_url, connections=4) for _ in range(8)]
+    opened = [open_store(store_url, connections=4) for _ in range(8)]
     yield opened
     for one in opened:
         await one.close()

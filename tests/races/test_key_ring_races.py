@@ -19,6 +19,7 @@ from auth_service.storage.key_ring import KeyRingStorage
 from devstack.embedded_store import EmbeddedStore
 from shared.errors import StoreUnavailable
 from shared.store import SingleStore
+from shared.store_topology import open_store
 
 SECRET = secrets.token_bytes(32)
 KEYS = EncryptionKeys([SECRET])
@@ -48,7 +49,7 @@ def rotator_on(store):
 @pytest.fixture
 async def stores(store_url):
     """Connections of their own, as of so many processes."""
-    opened = [SingleStore(store_url) for _ in range(5)]
+    opened = [open_store(store_url) for _ in range(5)]
     yield opened
     for store in opened:
         await store.close()
@@ -71,11 +72,11 @@ import asyncio, structlog
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.sealing import EncryptionKeys
 from auth_service.storage.key_ring import KeyRingStorage
-from shared.store import SingleStore
+from shared.store_topology import open_store
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 async def main():
-    store = SingleStore({store_url!r})
+    store = open_store({store_url!r})
     ring = KeyRing(storage=KeyRingStorage(store), encryption_keys=EncryptionKeys([bytes.fromhex({SECRET.hex()!r})]),
                    algorithm="ES256", token_lifetime_seconds=3600, log=structlog.get_logger())
     await store.command("INCR", "started")

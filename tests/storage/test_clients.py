@@ -8,7 +8,7 @@ import pytest
 from auth_service.clients.client import ClientKind
 from auth_service.protocol.client_metadata import ClientMetadata
 from auth_service.storage.clients import TOMBSTONE_SECONDS, ClientStore, StoredClient, Tombstone
-from shared.store import SingleStore
+from shared.store_topology import open_store
 
 DAY = 86_400
 
@@ -93,7 +93,7 @@ async def test_a_pre_registered_client_never_expires(clients, store, now):
 
 async def test_of_concurrent_adds_under_one_id_one_wins(clients, store_url, now):
     """Invariant 3: exactly one winner, on separate connections."""
-    others = [SingleStore(store_url) for _ in range(8)]
+    others = [open_store(store_url) for _ in range(8)]
     candidates = [record(now, secret_hash=f"{n:064d}") for n in range(8)]
     won = await asyncio.gather(*(ClientStore(s).add(c, now=now) for s, c in zip(others, candidates, strict=True)))
     for other in others:

@@ -9,6 +9,7 @@ from auth_service.keys.propagation import HeldSets, Holder
 from auth_service.storage.key_holders import KeyHolderStorage
 from shared.errors import StoreUnavailable
 from shared.store import SingleStore
+from shared.store_topology import open_store
 
 NOW = 1_800_000_000_000
 KEEP = 1_000_000
@@ -152,7 +153,7 @@ async def test_one_that_left_and_came_back_to_the_same_process_counts_as_there(n
 
 async def test_notes_that_could_not_be_written_are_kept_and_written_later(store_url, clock):
     """A forgotten note could be taken for proof."""
-    away, back = SingleStore("unix:///nonexistent/valkey.sock"), SingleStore(store_url)
+    away, back = SingleStore("unix:///nonexistent/valkey.sock"), open_store(store_url)
     notes = HolderNotes(KeyHolderStorage(away), propagation_ms=0, clock=clock, most=2)
     for name in ("a", "b", None):
         notes.holds(name, 1)

@@ -1,0 +1,86 @@
+"""Where a URL leads, and what a failover costs (real processes: three nodes, or a primary, a replica, Sentinels)."""
+
+import asyncio
+import time
+
+import pytest
+
+from shared.errors import Misconfigured, StoreUnavailable
+from shared.store import Script, SingleStore
+from shared.store_topology import ClusterStore, SentinelStore, open_store, parse_address
+from tests import topologies
+
+
+@pytest.mark.parametrize("url", ["redis://h:6379/0", "rediss://u:p@h/1", "unix:///run/valkey.sock?db=2"])
+def test_a_plain_url_is_one_server(url):
+    assert type(open_store(url)) is SingleStore
+
+
+def test_a_sentinel_url_is_taken_apart():
+    address = parse_address("rediss+sentinel://u:p%40ss@s1,s2:26380/main/3?sentinel_password=x")
+
+    assert (address.tls, address.hosts) == (True, (("s1", 26379), ("s2", 26380)))
+    assert (address.username, address.password, address.sentinel_password) == ("u", "p@ss", "x")
+    assert (address.service, address.database) == ("main", 3)
+
+
+def test_a_cluster_url_is_taken_apart():
+    address = parse_address("redis+cluster://n1,n2:7000,[::1]:7001")
+
+    assert address.hosts == (("n1", 6379), ("n2", 7000), ("::1", 7001))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://h:6379",
+        "redis+sentinel://s1:26379",
+        "redis+sentinel://s1:26379/main/zero",
+        "redis+sentinel://:26379/main",
+        "redis+cluster://n1:6379/1",
+        "redis+cluster://n1:port",
+    ],
+)
+def test_a_url_that_leads_nowhere_refuses_to_start_and_keeps_the_password_to_itself(url):
+    with pytest.raises(Misconfigured) as refused:
+        open_store(url.replace("://", "://user:hunter2@"))
+
+    assert "hunter2" not in str(refused.value)
+
+
+async def test_a_cluster_runs_scripts_pipelines_and_scans_over_all_its_nodes():
+    with topologies.cluster() as (url, _nodes):
+        store = open_store(url)
+        names = {f"sp:{{{n}}}:x" for n in range(50)}
+        await asyncio.gather(*(store.command("SET", name, "1") for name in names))
+        read = Script("read", "return redis.call('GET', KEYS[1])")
+
+        assert type(store) is ClusterStore
+        assert await asyncio.gather(*(store.run(read, [name], []) for name in names)) == ["1"] * 50
+        assert await store.pipeline([("GET", name) for name in names]) == ["1"] * 50
+        assert {name async for page in store.scan("sp:*") for name in page} == names
+        await store.close()
+
+
+@pytest.mark.long
+async def test_writes_are_back_soon_after_a_primary_is_killed_and_nothing_confirmed_is_lost():
+    """With a replica in step: what was confirmed before the kill is there after the failover."""
+    with topologies.sentinel() as (url, (primary, _replica), _sentinels):
+        store = open_store(url)
+        for n in range(100):
+            await store.command("SET", f"sp:{{{n}}}:x", n)
+        await store.command("WAIT", 1, 1000)
+
+        primary.kill()
+        killed = time.monotonic()
+        while True:
+            try:
+                await store.command("SET", "sp:{after}:x", "1")
+                break
+            except StoreUnavailable:
+                assert time.monotonic() < killed + 30
+                await asyncio.sleep(0.05)
+
+        assert type(store) is SentinelStore
+        assert [await store.command("GET", f"sp:{{{n}}}:x") for n in range(100)] == [str(n) for n in range(100)]
+        await store.close()
