@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 
 class Reach(StrEnum):
@@ -15,15 +15,33 @@ class Reach(StrEnum):
     PUBLIC = "the public internet"
 
 
+def split(url: str) -> SplitResult:
+    """The parts of a URL that a stranger wrote; all empty when it is none, and never an exception."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # a bad port is noticed only when it is asked for
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+    return parts
+
+
+def join(base: str, location: str) -> str:
+    """Where a relative or absolute location leads; empty when it leads nowhere."""
+    try:
+        return urljoin(base, location)
+    except ValueError:
+        return ""
+
+
 def origin_of(url: str) -> str:
     """Scheme, host and port as written."""
-    parts = urlsplit(url)
+    parts = split(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def path_of(url: str) -> str:
     """The path without a final slash; empty for a bare origin."""
-    return urlsplit(url).path.rstrip("/")
+    return split(url).path.rstrip("/")
 
 
 def resource_metadata_path_form(resource: str) -> str:
@@ -75,7 +93,7 @@ def reach_of(host: str, addresses: tuple[str, ...]) -> Reach:
 
 def uses_plain_http(url: str) -> bool:
     """Whether a URL is http on a host other than this machine."""
-    parts = urlsplit(url)
+    parts = split(url)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
@@ -83,8 +101,5 @@ def is_absolute(url: object) -> bool:
     """Whether a value is an absolute http or https URL."""
     if not isinstance(url, str):
         return False
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
+    parts = split(url)
     return parts.scheme in {"https", "http"} and bool(parts.hostname)

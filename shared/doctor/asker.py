@@ -5,10 +5,10 @@ from __future__ import annotations
 import ssl
 import time
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
+from shared.doctor.addresses import join, split
 from shared.doctor.exchange import Exchange, Failure
 from shared.doctor.names import GuardedResolver, Names, NotPublic
 
@@ -35,7 +35,7 @@ class Asker:
         on_ask: Callable[[str], None] = lambda _what: None,
     ) -> None:
         """`url` is what the person typed: its host may be anywhere, other hosts only where it is itself."""
-        host = urlsplit(url).hostname or ""
+        host = split(url).hostname or ""
         self._resolver = GuardedResolver(names, {host})
         self._clock = clock
         self._on_ask = on_ask
@@ -64,7 +64,7 @@ class Asker:
         hops: list[str] = []
         exchange = await self.ask("GET", url, headers=headers)
         while exchange.is_redirect and exchange.location and len(hops) < MAX_HOPS:
-            following = urljoin(exchange.url, exchange.location)
+            following = join(exchange.url, exchange.location)
             if not following.startswith(("https://", "http://")):
                 break
             hops.append(following)

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
+
+from shared.doctor.addresses import split
 
 
 class Failure(StrEnum):
@@ -86,7 +87,7 @@ class Exchange:
 
     def summary(self) -> str:
         """One phrase for a report: what was asked and what came. Never holds a body or a credential."""
-        path = urlsplit(self.url)
+        path = split(self.url)
         asked = f"{self.method} {path.scheme}://{path.netloc}{path.path}"
         if self.failure is not None:
             return f"{asked}: {self.failure}{f' ({self.detail})' if self.detail else ''}"

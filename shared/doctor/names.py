@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from shared.doctor.addresses import Reach, reach_of
+from shared.doctor.addresses import Reach, reach_of, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +51,7 @@ class GuardedResolver(AbstractResolver):
 
         Literal addresses never pass through a resolver: this is called before each request as well.
         """
-        host = urlsplit(url).hostname or ""
+        host = split(url).hostname or ""
         if self.anything_goes or host in self._trusted:
             return
         if reach_of(host, await self._names.addresses(host)) is not Reach.PUBLIC:

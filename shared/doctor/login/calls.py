@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Final
 
 from shared.doctor.probes.wire import initialize, new_headers, new_request, old_headers, old_request
@@ -31,4 +32,19 @@ async def call_on_both_wires(asker: Asker, url: str, access_token: str) -> dict[
     seen["old tools/list"] = await asker.ask("POST", url, headers=headers, json=old_request("tools/list"))
     if session:
         await asker.ask("DELETE", url, headers=headers)
+    for name, forged in forgeries(access_token).items():
+        headers = {**old_headers(initialized=True), "Authorization": f"Bearer {forged}"}
+        seen[name] = await asker.ask("POST", url, headers=headers, json=old_request("tools/list"))
     return seen
+
+
+def forgeries(access_token: str) -> dict[str, str]:
+    """The token with a byte of its signature changed, and without a signature: worthless to whoever verifies."""
+    parts = access_token.split(".")
+    if len(parts) != 3 or len(parts[2]) < 8:
+        return {}
+    middle = len(parts[2]) // 2
+    changed = "A" if parts[2][middle] != "A" else "B"
+    tampered = ".".join([*parts[:2], parts[2][:middle] + changed + parts[2][middle + 1 :]])
+    header = base64.urlsafe_b64encode(b'{"alg":"none","typ":"at+jwt"}').rstrip(b"=").decode()
+    return {"tampered": tampered, "unsigned": f"{header}.{parts[1]}."}

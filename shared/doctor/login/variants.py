@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin, urlsplit
 
+from shared.doctor.addresses import join, split
 from shared.doctor.login.registering import LOOPBACK
 from shared.doctor.probes.endpoints import CHALLENGE, STRANGERS_CALLBACK, with_query
 
@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from shared.doctor.exchange import Exchange
 
 OTHER_PORT: Final = "http://127.0.0.1:49152/"
+FOREIGN_RESOURCE: Final = "https://doctor.invalid/mcp"
 
 
 def is_refusal(answer: Exchange) -> bool:
     """Whether an authorization request was refused: an error page, or a redirect to the client with an error."""
     if answer.is_redirect:
-        return "error=" in urlsplit(answer.location).query
+        return "error=" in split(answer.location).query
     return answer.failure is not None or answer.status >= 400
 
 
 def goes_to(answer: Exchange, place: str) -> bool:
     """Whether a redirect leads to the host of the place."""
-    return answer.is_redirect and urlsplit(answer.location).hostname == urlsplit(place).hostname
+    return answer.is_redirect and split(answer.location).hostname == split(place).hostname
 
 
 async def ask_variants(
@@ -51,13 +52,14 @@ async def ask_variants(
     seen = {"as it should be": await ask()}
     page = seen["as it should be"]
     if page.is_redirect and not is_refusal(page):
-        seen["page"] = await asker.get(urljoin(page.url, page.location))
+        seen["page"] = await asker.get(join(page.url, page.location))
     seen |= {
         "other port": await ask(redirect_uri=OTHER_PORT),
         "other redirect": await ask(redirect_uri=STRANGERS_CALLBACK),
         "without PKCE": await ask(without=("code_challenge", "code_challenge_method")),
         "without resource": await ask(without=("resource",)),
         "resource twice": await ask(twice="resource"),
+        "foreign resource": await ask(resource=FOREIGN_RESOURCE),
         "without state": await ask(without=("state",)),
     }
     if scope:

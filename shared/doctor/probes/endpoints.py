@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-from shared.doctor.addresses import is_absolute
+from shared.doctor.addresses import is_absolute, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ CHALLENGE: Final = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 def with_query(address: str, parameters: list[tuple[str, str]]) -> str:
     """An endpoint's address with parameters added to those that it may already have."""
-    return f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(parameters)}"
+    return f"{address}{'&' if split(address).query else '?'}{urlencode(parameters)}"
 
 
 async def ask_endpoints(asker: Asker, metadata: Mapping[str, Any], *, resource: str) -> dict[str, Exchange]:

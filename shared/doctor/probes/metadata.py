@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
 
 from shared.doctor.addresses import (
     is_absolute,
+    join,
     origin_of,
     path_of,
     resource_metadata_path_form,
@@ -26,7 +26,7 @@ async def ask_resource_metadata(asker: Asker, url: str, *, named: str | None) ->
         seen["root"] = await asker.get(resource_metadata_root_form(url))
     if named:
         known = next((e for e in seen.values() if e.url == named), None)
-        target = named if is_absolute(named) else urljoin(url, named)
+        target = named if is_absolute(named) else join(url, named)
         seen["named"] = known if known is not None else await asker.get(target)
     return seen
 

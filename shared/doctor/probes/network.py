@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-from shared.doctor.addresses import Reach, reach_of
+from shared.doctor.addresses import Reach, reach_of, split
 from shared.doctor.observation import HostSeen, TlsSeen
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ _WRONG_NAME: Final = 62
 
 async def look_at_host(names: Names, url: str, *, tls: ssl.SSLContext | None = None) -> HostSeen:
     """Resolve the host of a URL and, for https, shake hands once. Raises OSError when the name does not resolve."""
-    parts = urlsplit(url)
+    parts = split(url)
     host = parts.hostname or ""
     addresses = await names.addresses(host)
     reach = reach_of(host, addresses)

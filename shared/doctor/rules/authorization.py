@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
+from shared.doctor.addresses import split
 from shared.doctor.login.registering import LOOPBACK
 from shared.doctor.login.variants import goes_to, is_refusal
 from shared.doctor.probes.endpoints import STRANGERS_CALLBACK
@@ -28,7 +29,7 @@ def _refused(seen: Observation, name: str) -> str | None:
 
 
 def _told(answer: Exchange) -> str:
-    error = parse_qs(urlsplit(answer.location).query).get("error", [""])[0] if answer.is_redirect else ""
+    error = parse_qs(split(answer.location).query).get("error", [""])[0] if answer.is_redirect else ""
     return f"{answer.status} {error[:60]}".strip()
 
 
@@ -76,6 +77,12 @@ def authorize_refuses_repeated_resource(seen: Observation) -> str | None:
     return _refused(seen, "resource twice")
 
 
+def authorize_takes_foreign_resource(seen: Observation) -> str | None:
+    """A8: a token for a resource that this server does not know."""
+    answer = _variant(seen, "foreign resource")
+    return f"{_told(answer)} for a foreign resource" if answer is not None and not is_refusal(answer) else None
+
+
 def authorize_needs_state(seen: Observation) -> str | None:
     """A16: older clients send none, and PKCE protects them."""
     return _refused(seen, "without state")
@@ -93,7 +100,7 @@ def iss_missing_in_error(seen: Observation) -> str | None:
     if seen.registration is None:
         return None
     for name, answer in seen.registration.authorize.items():
-        if is_refusal(answer) and goes_to(answer, LOOPBACK) and "iss=" not in urlsplit(answer.location).query:
+        if is_refusal(answer) and goes_to(answer, LOOPBACK) and "iss=" not in split(answer.location).query:
             return f"the error for a request {name} has no iss"
     return None
 

@@ -152,6 +152,20 @@ def scopes_of_resource_unknown(seen: Observation) -> str | None:
     return " ".join(missing) if known and missing else None
 
 
+def par_required(seen: Observation) -> str | None:
+    """A16: no client pushes its authorization request."""
+    required = (seen.metadata or {}).get("require_pushed_authorization_requests") is True
+    return "require_pushed_authorization_requests is true" if required else None
+
+
+def dpop_required(seen: Observation) -> str | None:
+    """A16: no client proves possession of a key."""
+    prm, metadata = seen.prm or {}, seen.metadata or {}
+    names = ("dpop_bound_access_tokens_required", "tls_client_certificate_bound_access_tokens")
+    hit = [name for name in names if prm.get(name) is True or metadata.get(name) is True]
+    return ", ".join(hit) or None
+
+
 def revocation_missing(seen: Observation) -> str | None:
     """A2: a person who disconnects cannot take the token back."""
     metadata = seen.metadata

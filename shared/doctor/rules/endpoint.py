@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
 
+from shared.doctor.addresses import join, split
 from shared.doctor.observation import strings
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _declares_security(seen: Observation) -> bool:
     if not isinstance(tools, list):
         return False
     return any(
-        isinstance(tool, dict) and ("securitySchemes" in tool or "securitySchemes" in (tool.get("_meta") or {}))
+        isinstance(tool, dict) and ("securitySchemes" in tool or "securitySchemes" in str(tool.get("_meta")))
         for tool in tools
     )
 
@@ -199,14 +199,14 @@ def _origin_helps(seen: Observation) -> bool:
 
 
 def _leads_elsewhere(answer: Exchange) -> bool:
-    return urlsplit(urljoin(answer.url, answer.location)).hostname != urlsplit(answer.url).hostname
+    return split(join(answer.url, answer.location)).hostname != split(answer.url).hostname
 
 
 def _to_sign_in(answer: Exchange) -> bool:
-    path = urlsplit(answer.location).path.lower()
+    path = split(answer.location).path.lower()
     return any(word in path for word in ("login", "signin", "sign-in", "sign_in", "authorize", "auth/"))
 
 
 def _place(answer: Exchange) -> str:
-    parts = urlsplit(urljoin(answer.url, answer.location))
+    parts = split(join(answer.url, answer.location))
     return f"{parts.scheme}://{parts.netloc}{parts.path}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+
+from shared.doctor.addresses import split
 
 if TYPE_CHECKING:
     from shared.doctor.exchange import Exchange
@@ -79,7 +80,7 @@ def token_answer_cacheable(seen: Observation) -> str | None:
 def authorize_open_redirect(seen: Observation) -> str | None:
     """F20: anyone can have people sent anywhere."""
     answer = seen.endpoints.get("authorize")
-    if answer is None or not answer.is_redirect or urlsplit(answer.location).hostname != _STRANGERS_HOST:
+    if answer is None or not answer.is_redirect or split(answer.location).hostname != _STRANGERS_HOST:
         return None
     return "an unknown client's request was redirected to that client's own address"
 

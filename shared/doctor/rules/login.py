@@ -183,6 +183,25 @@ def tools_list_refused(seen: Observation) -> str | None:
     return "; ".join(answer.summary() for answer in told)
 
 
+def tampered_token_accepted(seen: Observation) -> str | None:
+    """R8: the signature is not looked at."""
+    hit = [name for name in ("tampered", "unsigned") if (answer := _call(seen, name)) is not None and answer.ok]
+    return f"tools/list answered 200 to the token, {' and '.join(hit)}" if hit else None
+
+
+def security_schemes_not_mirrored(seen: Observation) -> str | None:
+    """R7: a tool says what it needs in one of the two places only."""
+    answer = _call(seen, "tools/list") or seen.mcp.get("tools/list")
+    result = (answer.document or {}).get("result") if answer is not None and answer.ok else None
+    tools = result.get("tools") if isinstance(result, dict) else None
+    for tool in tools if isinstance(tools, list) else ():
+        meta = tool.get("_meta") if isinstance(tool, dict) else None
+        mirrored = isinstance(meta, dict) and "securitySchemes" in meta
+        if isinstance(tool, dict) and ("securitySchemes" in tool) is not mirrored:
+            return f"tool {tool.get('name')!r:.60}"
+    return None
+
+
 def wire_old_missing(seen: Observation) -> str | None:
     """R11: clients of the older wire open with initialize."""
     new, old = _call(seen, "tools/list"), _call(seen, "initialize")
@@ -221,7 +240,7 @@ def unknown_method_unauthorized(seen: Observation) -> str | None:
 
 
 def _result(answer: Exchange) -> bool:
-    return answer.ok and isinstance((answer.document or answer.json_value or {}).get("result"), dict)
+    return answer.ok and isinstance((answer.document or {}).get("result"), dict)
 
 
 def _silent(login: LoginSeen) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from shared.doctor.addresses import path_of
+from shared.doctor.addresses import path_of, split
 from shared.doctor.observation import strings
 
 if TYPE_CHECKING:
@@ -172,7 +171,7 @@ def _mismatch(seen: Observation, kind: str) -> str | None:
 def _kind_of_difference(typed: str, told: str) -> str:
     if typed.rstrip("/") == told.rstrip("/"):
         return "slash"
-    one, other = urlsplit(typed), urlsplit(told)
+    one, other = split(typed), split(told)
     if one.netloc == other.netloc and one.scheme != other.scheme:
         return "scheme"
     if one.netloc.lower() != other.netloc.lower():

@@ -119,4 +119,6 @@ def token_from_the_future(seen: Observation) -> str | None:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not -1e15 < value < 1e15:
+        return None  # NaN fails both comparisons
+    return float(value)

@@ -161,7 +161,7 @@ class OldVersionsOnly(HealthyServer):
         if method == "server/discover":
             return rpc({"supportedVersions": ["2025-06-18", "2025-11-25"], "capabilities": {}})
         if method == "tools/list":
-            return rpc({"tools": [{"name": "whoami", "securitySchemes": [{"type": "oauth2", "scopes": []}]}]})
+            return rpc({"tools": [{"name": "whoami", "securitySchemes": [], "_meta": {"securitySchemes": []}}]})
         return await self.answer_call(request)
 
 

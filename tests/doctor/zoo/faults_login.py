@@ -317,3 +317,19 @@ class LivesForAMonth(ClaimsWith):
 class ClockAhead(ClaimsWith):
     def changes(self):
         return {"iat": int(time.time()) + 600, "nbf": int(time.time()) + 600}
+
+
+@ill("tampered-token-accepted")
+class NeverVerifies(SigningIn):
+    """Reads who calls from the token, and does not ask whether the token is genuine."""
+
+    def accepts(self, token):
+        return token.count(".") == 2
+
+
+@ill("security-schemes-not-mirrored")
+class SchemesInOnePlace(SigningIn):
+    async def answer_call(self, request):
+        if (await request.json()).get("method") == "tools/list":
+            return rpc({"tools": [{"name": "whoami", "securitySchemes": [{"type": "oauth2", "scopes": []}]}]})
+        return await super().answer_call(request)

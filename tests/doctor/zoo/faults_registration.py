@@ -254,3 +254,10 @@ class FrameableBehindRedirect(Registering):
 class DeadRefreshIsInvalidRequest(Registering):
     def dead_refresh(self):
         return oauth_error("invalid_request")
+
+
+@ill("authorize-takes-foreign-resource")
+class AnyResource(Registering):
+    def problem_with(self, query):
+        problem = super().problem_with(query)
+        return None if problem == "invalid_target" else problem

@@ -251,3 +251,14 @@ class IntrospectionOnly(HealthyServer):
 @ill("tokens-not-verifiable")
 class NothingToVerifyWith(MetadataWith):
     changes = MappingProxyType({"jwks_uri": None})
+
+
+@ill("par-required")
+class PushedOnly(MetadataWith):
+    changes = MappingProxyType({"require_pushed_authorization_requests": True})
+
+
+@ill("dpop-required")
+class BoundOnly(HealthyServer):
+    def resource_metadata(self):
+        return super().resource_metadata() | {"dpop_bound_access_tokens_required": True}
