@@ -448,6 +448,7 @@ def _account_routes(
     account = AccountEndpoint(page=page, pages=pages, sessions=sessions, grants=grants, audit=audit, now=now)
     password = PasswordEndpoint(page=page, sessions=sessions, users=users, throttle=throttle, audit=audit)
     return [
+        web.get(page.address.removesuffix("account"), page.from_the_front, allow_head=False),
         web.get(page.address, page.show, allow_head=False),
         web.post(f"{page.address}/end-access", account.end_access),
         web.post(f"{page.address}/password", password.__call__),

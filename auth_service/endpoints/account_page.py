@@ -71,6 +71,10 @@ class AccountPage:
         self._cookies.remember_browser(response, browser)
         return response
 
+    async def from_the_front(self, _request: web.Request) -> web.StreamResponse:
+        """GET of the issuer's own address, which a person may type or follow."""
+        return _see(self.address)
+
     async def visit(self, request: web.Request) -> Visit | None:
         """What each step checks first; None when nobody is signed in. Raises PageRefusal for a foreign form."""
         form = await read_own_form(request)

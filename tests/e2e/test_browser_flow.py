@@ -1,8 +1,9 @@
 """The whole way in real processes: the SDK's client, its OAuth provider, and a person at headless Chromium."""
 
 import contextlib
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import aiohttp
 import pytest
 
 from tests.e2e.sdk_client import REDIRECT_URI, Memory, connected
@@ -122,3 +123,48 @@ async def sign_in(page, pair, username, password):
     await page.get_by_label("Password").fill(password)
     await page.get_by_role("button", name="Sign in").click()
     await page.get_by_role("heading", name="Your page").wait_for()
+
+
+async def test_a_double_click_decides_once(pair, person_at_browser):
+    async def click_twice(url):
+        page = person_at_browser.page
+        await page.goto(url)
+        await page.get_by_label("User name").fill(pair.username)
+        await page.get_by_label("Password").fill(pair.password)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.locator("[name=decision][value=approve]").dblclick()
+        await page.wait_for_url(f"{REDIRECT_URI}*")
+        return dict(parse_qsl(urlsplit(page.url).query))
+
+    person_at_browser.answer = click_twice
+    async with connected(pair.resource, person_at_browser) as client:
+        assert not (await client.call_tool("whoami", {})).is_error
+
+
+HOSTILE_NAME = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202eedoC edualC\u2066 {{7*7}} ${7*7}" + "W" * 50
+
+
+async def test_a_hostile_name_stays_text_even_where_scripts_run(pair, browser):
+    """Consent phishing and cross-site scripting through an open registration (clients.md F20)."""
+    async with aiohttp.ClientSession() as http:
+        body = {"client_name": HOSTILE_NAME, "redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "none"}
+        async with http.post(f"{pair.issuer}/register", json=body) as response:
+            client_id = (await response.json())["client_id"]
+    page = await (await browser.new_context()).new_page()
+    person = PersonAtBrowser(page, pair.username, pair.password)
+    page.on("dialog", lambda dialog: person.complaints.append(dialog.message))
+    await person.listen()
+    parameters = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": REDIRECT_URI,
+        "code_challenge": "c" * 43,
+        "code_challenge_method": "S256",
+    }
+    answer = await person.answer(f"{pair.issuer}/authorize?{urlencode(parameters)}")
+    assert "code" in answer
+    (shown,) = person.decided
+    assert "<script>alert(2)</script>" in shown
+    assert "Nobody vouches for this name." in shown
+    assert "\u202e" not in shown
+    assert person.complaints == []

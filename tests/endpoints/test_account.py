@@ -72,6 +72,10 @@ class TestThePage:
         answer = await Visitor(auth).page()
         assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
 
+    async def test_is_where_the_issuer_s_own_address_leads(self, auth):
+        answer = await auth.get("/")
+        assert (answer.status, answer.headers["Location"]) == (303, "/account")
+
     async def test_lists_whoever_holds_access_with_what_when_and_where(self, auth, ada):
         await ada.let_in(await auth.register(HOSTED, client_name="Claude Code"))
         text = (await ada.page()).text
@@ -94,6 +98,7 @@ class TestThePage:
         await auth.users.add(USERNAME, PASSWORD)
         visitor = Visitor(auth)
         assert (await visitor.sign_in()).headers["Location"] == "/tenant/account"
+        assert (await auth.get("/tenant/")).headers["Location"] == "/tenant/account"
         forms = (await visitor.page()).page.forms
         assert {f.action for f in forms} == {"/tenant/account/password", "/tenant/account/sign-out"}
 
