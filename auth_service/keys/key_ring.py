@@ -62,10 +62,11 @@ class KeyRing:
         self._monotonic = monotonic
         self._poll_seconds = poll_seconds
         self._snapshot: Snapshot | None = None
-        self._confirmed_at = float("-inf")
+        self._looked_at = self._confirmed_at = float("-inf")
         self._is_open = False
         self._changed = asyncio.Event()
         self._refreshing = asyncio.Lock()
+        self._catching_up = asyncio.Lock()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def start(self) -> None:
@@ -144,16 +145,20 @@ class KeyRing:
         changed.set()
 
     async def catch_up(self) -> None:
-        """Look at the stored ring, unless that was done a moment ago: somebody may have seen a later version."""
-        async with self._refreshing:
-            if self._monotonic() - self._confirmed_at < CATCH_UP_SECONDS:
-                return
-        await self._refresh_quietly()
+        """Look at the stored ring once from now on: somebody may have seen a later version.
+
+        Who asks meanwhile shares that look, and there are few of them in a second, whoever asks however often.
+        """
+        asked_at = self._monotonic()
+        await asyncio.sleep(max(0.0, self._looked_at + CATCH_UP_SECONDS - asked_at))
+        async with self._catching_up:
+            if self._looked_at < asked_at:
+                await self._refresh_quietly()
 
     async def refresh(self) -> None:
         """Look at the stored ring now. Raises Fault; Misconfigured at the first look, see `start`."""
         async with self._refreshing:
-            looked_at = self._monotonic()
+            looked_at = self._looked_at = self._monotonic()
             ring = await self._storage.read()
             known = self._snapshot.ring if self._snapshot else None
             if known is not None and (ring is None or ring.version < known.version):
