@@ -45,7 +45,9 @@ class Browser:
                 check="csrf",
                 title="This form can no longer be used",
                 public="The page was open for too long, or was opened in another browser.",
-                hint="Go back, reload the page and try again, or start again from your application.",
+                hint="Your browser sent no cookie: allow cookies for this site, go back and reload the page."
+                if self.is_new
+                else "Go back, reload the page and try again, or start again from your application.",
             )
 
 

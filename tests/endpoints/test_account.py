@@ -157,6 +157,15 @@ class TestAFormFromElsewhere:
         assert await still_works(auth, client, tokens)
 
 
+async def test_a_browser_that_keeps_no_cookies_is_told_so(auth):
+    person = auth.person()
+    page = await person.get("/sign-in")
+    person.cookies.clear()
+    answer = await person.sign_in(page)
+    assert answer.status == 400
+    assert "allow cookies for this site" in answer.text
+
+
 class TestChangingThePassword:
     async def test_signs_out_every_other_browser_and_keeps_applications(self, auth, ada, elsewhere):
         tokens = await ada.let_in(client := await auth.register())
