@@ -17,6 +17,7 @@ from auth_service.clients.client import Client, ClientKind
 from auth_service.endpoints.bodies import read_own_form
 from auth_service.endpoints.interaction_steps import find_interaction
 from auth_service.errors import PageRefusal
+from auth_service.grants.grant import GrantStatus
 from auth_service.pages.views import ConsentView, ContinueView, ScopeView
 from auth_service.protocol.redirect_uri import describe
 from auth_service.protocol.scope_words import words_for
@@ -89,12 +90,11 @@ class ConsentEndpoint:
         """POST: record the decision once, then lead back to the client."""
         form = await read_own_form(request)
         browser = self._cookies.browser(request)
-        transaction = form.get("transaction") or ""
-        browser.check_csrf(transaction, form.get("csrf"))
-        interaction = await find_interaction(self._interactions, browser, transaction)
+        interaction = await find_interaction(self._interactions, browser, form.get("transaction") or "")
         session = await self._session_for(request, interaction)
         if session is None:
             return self._to_sign_in(interaction)
+        browser.check_csrf(_form_purpose(interaction, session), form.get("csrf"))
         await self._limits.decision(session.subject)
         try:
             wanted = Decision(form.get("decision") or "")
@@ -108,6 +108,8 @@ class ConsentEndpoint:
             ) from exc
         client = await self._directory.find(interaction.request.client_id)
         made = await self._decide(interaction, wanted, client, session, browser)
+        if made is Decision.APPROVE and interaction.decision is not None:
+            await self._check_code_is_unused(interaction)
         return self._pages.continue_to(
             ContinueView(
                 location=self._location(interaction, made, browser),
@@ -162,6 +164,8 @@ class ConsentEndpoint:
                 public="The request took too long.",
                 hint="Go back to your application and connect again.",
             )
+        if interaction.decision is not None:
+            return made  # told again what was decided, and recorded, before
         event = AuditEvent.CONSENT_APPROVED if made is Decision.APPROVE else AuditEvent.CONSENT_DENIED
         self._audit.record(
             event,
@@ -172,6 +176,18 @@ class ConsentEndpoint:
             scope=" ".join(asked.scopes),
         )
         return made
+
+    async def _check_code_is_unused(self, interaction: Interaction) -> None:
+        """Refuse to hand out a spent code again: presented twice, it would end what it issued (invariant 6)."""
+        grant = await self._grants.find(interaction.identifier)
+        if grant is None or grant.status is not GrantStatus.CODE or self._now() >= grant.code_expires_at:
+            raise PageRefusal(
+                "the decision was made before, and its code is spent or expired",
+                check="decision_current",
+                title="You have decided already",
+                public="This decision was made before, and the application has been told.",
+                hint="You can close this page. If the application does not work, connect it again from there.",
+            )
 
     def _location(self, interaction: Interaction, made: Decision, browser: Browser) -> str:
         asked = interaction.request
@@ -195,7 +211,7 @@ class ConsentEndpoint:
         return ConsentView(
             action=f"{self._base_path}/consent",
             transaction=interaction.identifier,
-            csrf=browser.csrf(interaction.identifier),
+            csrf=browser.csrf(_form_purpose(interaction, session)),
             client_name=client.client_name or client.client_id,
             client_host=urlsplit(client.client_id).hostname if client.kind is ClientKind.METADATA_DOCUMENT else None,
             redirect_host=target.host,
@@ -210,3 +226,12 @@ class ConsentEndpoint:
             switch_address=f"{self._base_path}/sign-in?{urlencode({'transaction': interaction.identifier})}",
             account_address=f"{self._base_path}/account",
         )
+
+
+def _form_purpose(interaction: Interaction, session: Session) -> str:
+    """What a form's CSRF value is for: this decision, by the person whose name is on the page.
+
+    Who signs in as somebody else in another tab does not decide with a page that was made for the first; and whoever
+    plants the browser's cookie does not know the session's.
+    """
+    return f"{interaction.identifier}.{session.token_hash}"
