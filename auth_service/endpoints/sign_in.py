@@ -100,7 +100,8 @@ class SignInEndpoint:
             location = f"{self._base_path}/account"
         await self._throttle.succeeded(attempt)
         response = web.Response(status=303, headers={"Location": location, **NO_STORE})
-        await self._sessions.sign_in(response, subject=user.subject, username=user.username)
+        before = await self._sessions.current(request)
+        await self._sessions.sign_in(response, subject=user.subject, username=user.username, replacing=before)
         self._audit.record(AuditEvent.USER_SIGNED_IN, user=user.subject, address=address)
         return response
 

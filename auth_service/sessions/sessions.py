@@ -34,11 +34,18 @@ class Sessions:
         subject, token = claimed
         return await self._store.find(subject, digest(token))
 
-    async def sign_in(self, response: web.StreamResponse, *, subject: str, username: str) -> Session:
-        """Begin a session with a token of its own and set its cookie. Raises StoreUnavailable."""
+    async def sign_in(
+        self, response: web.StreamResponse, *, subject: str, username: str, replacing: Session | None = None
+    ) -> Session:
+        """Begin a session with a token of its own and set its cookie. Raises StoreUnavailable.
+
+        The session that the browser had before ends: only a stolen copy of its cookie would still name it.
+        """
         token = new_secret()
         session = Session(digest(token), subject, username, self._now())
         await self._store.begin(session)
+        if replacing is not None:
+            await self._store.end(replacing)
         self._cookies.set_session(response, subject, token, seconds=self._lifetime)
         return session
 
