@@ -76,6 +76,7 @@ from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher
 from shared.configured_url import origin_of, path_of
 from shared.errors import Fault
+from shared.http.carry_through import CarryThrough
 from shared.http.client_address import client_address_middleware
 from shared.http.cors import Cors, cors_middleware
 from shared.http.envelope import envelope
@@ -296,9 +297,11 @@ def build_service(
     )
     reading = Cors(methods="GET, HEAD, OPTIONS")
     posting = Cors(methods="POST, OPTIONS")
+    carried = CarryThrough()
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
+            carried.middleware,
             cors_middleware(
                 dict.fromkeys(well_known, reading)
                 | {base + KEY_SET_PATH: KEY_SET_CORS, f"{base}/userinfo": Cors(methods="GET, POST, OPTIONS")}
@@ -338,11 +341,9 @@ def build_service(
         await limit_room.refusals.start()
         await key_room.start()
         yield
-        await client_keys.close()
-        await documents.close()
-        await key_room.stop()
-        await limit_room.refusals.stop()
-        await audit.stop()
+        await carried.finish(seconds=settings.store_timeout)
+        for close in (client_keys.close, documents.close, key_room.stop, limit_room.refusals.stop, audit.stop):
+            await close()
         passwords.close()
         if store is None:
             await opened.close()
