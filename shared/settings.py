@@ -45,6 +45,9 @@ class ServiceSettings(BaseSettings):
                 except OSError as exc:
                     problems.append(f"{name}: cannot be read: {exc.strerror}")
                     continue
+                except UnicodeDecodeError:
+                    problems.append(f"{name}: the file is not text in UTF-8")
+                    continue
             if field not in cls.model_fields:
                 problems.append(f"{name}: there is no such setting")
             elif field in values:
