@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 MAX_HEADER_BYTES: Final = 16_384
-SETTLING_SECONDS: Final = 0.5
-"""How long a request may still be on its way over a connection that was let in before the stop."""
+KNOCKED_SECONDS: Final = 0.4
+"""How long somebody who has just been told that this process is alive may take to come in."""
+ARRIVING_SECONDS: Final = 0.2
+"""How long a request may still be on its way over a connection that was let in."""
 
 
 async def serve(
@@ -27,17 +29,26 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM, then let requests in flight end within `shutdown_seconds`.
 
-    `on_stopping` is called first, so that long-polls and streams can be told to end. Then nobody new is let in, and
-    those who are in get an answer and a closed connection: a gateway that connects anew then finds another replica,
-    and no call is lost.
+    `on_stopping` is called first, so that long-polls and streams can be told to end. From then on each answer closes
+    its connection, and whoever asks `/livez` is cut off: a gateway that looks for a replica takes another one. A
+    moment later nobody new is let in. So no call is lost, neither one that is being answered nor one on its way.
     """
     draining = False
+
+    @web.middleware
+    async def turn_away(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if draining and request.path == "/livez" and request.transport is not None:
+            request.transport.abort()
+        return await handler(request)
 
     async def say_goodbye(_request: web.Request, response: web.StreamResponse) -> None:
         if draining:
             response.force_close()
             response.headers["Connection"] = "close"
 
+    app.middlewares.append(turn_away)
     app.on_response_prepare.append(say_goodbye)
     runner = web.AppRunner(
         app,
@@ -62,9 +73,9 @@ async def serve(
         if on_stopping is not None:
             on_stopping()
         draining = True
+        await asyncio.sleep(KNOCKED_SECONDS)
         for site in sites:
             await site.stop()
-        if runner.server is not None and runner.server.connections:
-            await asyncio.sleep(SETTLING_SECONDS)
+        await asyncio.sleep(ARRIVING_SECONDS)
     finally:
         await runner.cleanup()

@@ -23,7 +23,7 @@ class Served:
         self.finish = asyncio.Event()
         self.told = asyncio.Event()
         app = web.Application()
-        app.add_routes([web.get("/quick", self.quick), web.get("/slow", self.slow)])
+        app.add_routes([web.get("/quick", self.quick), web.get("/slow", self.slow), web.get("/livez", self.quick)])
         self.task = asyncio.create_task(
             serve(
                 app,
@@ -45,6 +45,12 @@ class Served:
 
     async def connect(self):
         return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def connect_again_and_again(self):
+        while True:
+            _, another = await self.connect()
+            another.close()
+            await asyncio.sleep(0.01)
 
     async def stop(self):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -90,11 +96,28 @@ async def test_a_request_in_flight_ends_properly(served):
     writer.close()
 
 
-async def test_nobody_new_is_let_in(served):
-    _, writer = await served.connect()
+async def test_who_asks_whether_it_is_alive_is_cut_off_while_others_are_still_answered(served):
+    await served.stop()
+    reader, writer = await served.connect()
+    await ask(writer, "livez")
+    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+        await reader.readexactly(1)
+    writer.close()
+    reader, writer = await served.connect()
+    await ask(writer, "quick")
+    assert (await reader.read()).endswith(b"quick")
+    writer.close()
+
+
+async def test_in_the_end_nobody_new_is_let_in(served):
+    reader, writer = await served.connect()
+    await ask(writer, "slow")
+    await served.entered.wait()
     await served.stop()
     with pytest.raises(ConnectionRefusedError):
-        await served.connect()
+        await served.connect_again_and_again()
+    served.finish.set()
+    assert (await reader.read()).endswith(b"slow")
     writer.close()
 
 
