@@ -1,0 +1,123 @@
+"""Tokens issued by refresh on one core, against the raw RSA signatures of that core; memory; start to first answer.
+
+The service is a real process with a real store. What it spends is read from its own processor time, so that the load
+generator and the store, which run beside it, don't count: a token per so many seconds of one saturated core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from tests.e2e.pair import Pair
+from tests.e2e.person import Person
+from tests.e2e.plain_client import PlainClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devstack.service_process import ServiceProcess
+    from tests.benchmarks.harness import Report
+
+GRANTS = 8
+ROUNDS = 5
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def processor_seconds(service: ServiceProcess) -> float:
+    """What the process has spent so far, user and system."""
+    fields = Path(f"/proc/{service.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def resident_megabytes(service: ServiceProcess) -> float:
+    """The memory that the process holds now."""
+    pages = int(Path(f"/proc/{service.pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def raw_signature() -> Callable[[], bytes]:
+    """One RS256 signature by a key of the size that the service uses."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return lambda: key.sign(b"x" * 400, padding.PKCS1v15(), SHA256())
+
+
+def processor_seconds_per_call(work: Callable[[], object], *, seconds: float) -> float:
+    """The processor time of one call in this process."""
+    count = 0
+    began = time.process_time()
+    while time.process_time() - began < seconds:
+        work()
+        count += 1
+    return (time.process_time() - began) / count
+
+
+class Refreshing:
+    """Clients that each refresh their own grant, one request after the other."""
+
+    def __init__(self, client: PlainClient, token_endpoint: str, tokens: list[str]) -> None:
+        self._client, self._endpoint, self._tokens = client, token_endpoint, tokens
+        self.issued = 0
+
+    async def go_on(self, seconds: float) -> None:
+        """Refresh for about so many seconds."""
+        deadline = time.monotonic() + seconds
+        await asyncio.gather(*(self._one(number, deadline) for number in range(len(self._tokens))))
+
+    async def _one(self, number: int, deadline: float) -> None:
+        while time.monotonic() < deadline:
+            form = {
+                "grant_type": "refresh_token",
+                "refresh_token": self._tokens[number],
+                "client_id": self._client.client_id,
+            }
+            async with self._client.http.post(self._endpoint, data=form) as response:
+                answer = await response.json()
+                assert response.status == 200, answer
+            self._tokens[number] = answer["refresh_token"]
+            self.issued += 1
+
+
+async def run(report: Report) -> None:
+    """Measure the service alone; mcp_service is not needed for it."""
+    pair = Pair(mcp=0, resource="http://localhost:9/mcp", own={"AUTH_RATE_LIMITS": "off", "AUTH_LOG_LEVEL": "warning"})
+    try:
+        await pair.start()
+        async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
+            tokens = [(await client.tokens(person))["refresh_token"] for _ in range(GRANTS)]
+            refreshing = Refreshing(client, (await client.metadata())["token_endpoint"], tokens)
+            await refreshing.go_on(report.seconds / 2)
+            await measure(report, pair.auth[0], refreshing)
+        report.add("memory of an auth_service process at work", resident_megabytes(pair.auth[0]), unit="MB")
+        await pair.auth[0].stop()
+        began = time.perf_counter()
+        await pair.auth[0].start()
+        report.add(
+            "from the start of auth_service to its first answer", time.perf_counter() - began, unit="s", at_most=2
+        )
+    finally:
+        await pair.close()
+
+
+async def measure(report: Report, service: ServiceProcess, refreshing: Refreshing) -> None:
+    """Take both sides in turns and report the medians."""
+    sign = raw_signature()
+    per_token, per_signature = [], []
+    for _ in range(ROUNDS):
+        spent, issued = processor_seconds(service), refreshing.issued
+        await refreshing.go_on(report.seconds)
+        per_token.append((processor_seconds(service) - spent) / (refreshing.issued - issued))
+        per_signature.append(processor_seconds_per_call(sign, seconds=report.seconds / 4))
+    token, signature = sorted(per_token)[ROUNDS // 2], sorted(per_signature)[ROUNDS // 2]
+    report.add(
+        "tokens issued by refresh on one core, against its raw RSA signatures",
+        signature / token,
+        at_least=0.65,
+        detail=f"{1 / token:,.0f} against {1 / signature:,.0f} per second of processor time",
+    )
