@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from joserfc.jws import JWSRegistry
+from joserfc.util import urlsafe_b64decode
+
+from shared.access_token import MAX_TOKEN_BYTES, InvalidToken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,3 +58,32 @@ class VerifyingKey:
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
         """Whether this key made the signature."""
         return self._verify(signing_input, signature, self._key)
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedToken:
+    """A compact JWS taken apart. Nothing of it has been checked but its form."""
+
+    header: dict[str, Any]
+    claims: dict[str, Any]
+    signing_input: bytes
+    signature: bytes
+
+
+def take_apart(unverified_token: str) -> UnverifiedToken:
+    """Decode the three parts. Raises InvalidToken for what is not a compact JWS of JSON objects."""
+    if len(unverified_token) > MAX_TOKEN_BYTES:
+        raise InvalidToken("size", "the token is longer than any that is issued")
+    try:
+        signing_input, signature = unverified_token.encode("ascii").rsplit(b".", 1)
+        header, claims = map(_decode_part, signing_input.split(b"."))
+        return UnverifiedToken(header, claims, signing_input, urlsafe_b64decode(signature))
+    except (ValueError, RecursionError) as exc:
+        raise InvalidToken("form", "the token is not a compact JWS with JSON inside") from exc
+
+
+def _decode_part(text: bytes) -> dict[str, Any]:
+    content = json.loads(urlsafe_b64decode(text))
+    if not isinstance(content, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - one kind of fault for the caller
+    return content

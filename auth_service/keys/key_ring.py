@@ -8,18 +8,15 @@ verifying and being published, for that needs no certainty.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from joserfc.util import urlsafe_b64decode
-
-from auth_service.keys.lifecycle import LONGEST_UNNOTICED_MS, cover_lifetime, first_ring, resealed, restored
-from auth_service.keys.material import new_key
-from auth_service.keys.sealing import CannotUnseal
+from auth_service.keys.jws import take_apart
+from auth_service.keys.lifecycle import LONGEST_UNNOTICED_MS
 from auth_service.keys.snapshot import Snapshot, take_snapshot
-from shared.access_token import MAX_TOKEN_BYTES, InvalidToken
+from auth_service.keys.steward import RingSteward
+from shared.access_token import InvalidToken
 from shared.background import end_tasks
 from shared.errors import Fault, Misconfigured, StoreUnavailable
 
@@ -55,15 +52,19 @@ class KeyRing:
         """`algorithm` is that of a first ring; later ones come with a rotation."""
         self._storage = storage
         self._encryption_keys = encryption_keys
-        self._algorithm = algorithm
-        self._token_lifetime_ms = token_lifetime_seconds * 1000
+        self._steward = RingSteward(
+            storage=storage,
+            encryption_keys=encryption_keys,
+            algorithm=algorithm,
+            token_lifetime_ms=token_lifetime_seconds * 1000,
+            log=log,
+            clock=clock,
+        )
         self._log = log
-        self._clock = clock
         self._monotonic = monotonic
         self._poll_seconds = poll_seconds
         self._snapshot: Snapshot | None = None
         self._looked_at = self._confirmed_at = float("-inf")
-        self._is_open = False
         self._changed = asyncio.Event()
         self._refreshing = asyncio.Lock()
         self._catching_up = asyncio.Lock()
@@ -105,24 +106,17 @@ class KeyRing:
 
     def verify(self, unverified_token: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check the signature against the published keys. Raises InvalidToken; Fault while no ring is loaded."""
-        if len(unverified_token) > MAX_TOKEN_BYTES:
-            raise InvalidToken("size", "the token is longer than any that is issued")
-        try:
-            signing_input, signature = unverified_token.encode("ascii").rsplit(b".", 1)
-            unverified_header, unverified_claims = map(_decode_part, signing_input.split(b"."))
-            decoded_signature = urlsafe_b64decode(signature)
-        except (ValueError, RecursionError) as exc:
-            raise InvalidToken("form", "the token is not a compact JWS with JSON inside") from exc
-        kid = unverified_header.get("kid")
         published = self._loaded().verifying_keys
+        unverified = take_apart(unverified_token)
+        kid = unverified.header.get("kid")
         key = published.get(kid) if isinstance(kid, str) else None
         if key is None:
             raise InvalidToken("kid", "the key that it names is not published")
-        if unverified_header.get("alg") != key.algorithm or "crit" in unverified_header:
+        if unverified.header.get("alg") != key.algorithm or "crit" in unverified.header:
             raise InvalidToken("alg", "the header does not agree with the key that it names")
-        if not key.verifies(signing_input, decoded_signature):
+        if not key.verifies(unverified.signing_input, unverified.signature):
             raise InvalidToken("signature", "the signature does not fit")
-        return unverified_header, unverified_claims
+        return unverified.header, unverified.claims
 
     @property
     def ring(self) -> Ring:
@@ -159,18 +153,11 @@ class KeyRing:
         """Look at the stored ring now. Raises Fault; Misconfigured at the first look, see `start`."""
         async with self._refreshing:
             looked_at = self._looked_at = self._monotonic()
-            ring = await self._storage.read()
             known = self._snapshot.ring if self._snapshot else None
-            if known is not None and (ring is None or ring.version < known.version):
-                ring = await self._put_back(known, 0 if ring is None else ring.version)
-            elif ring is None:
-                ring = await self._make_first()
+            ring = await self._steward.current(known)
             if ring != known:
                 self._adopt(ring)
             self._confirmed_at = looked_at
-            if not self._is_open:
-                await self._open(ring)
-                self._is_open = True
 
     def _loaded(self) -> Snapshot:
         if self._snapshot is None:
@@ -181,54 +168,6 @@ class KeyRing:
         self._snapshot = take_snapshot(ring, self._encryption_keys, self._snapshot)
         self._log.info("key_ring", version=ring.version, active=ring.active.kid, pending=ring.pending.kid)
         self.wake()
-
-    async def _make_first(self) -> Ring:
-        """Several replicas may come here at once: one ring is written, and all take that one (invariant 3)."""
-        first = first_ring(
-            await asyncio.to_thread(new_key, self._algorithm, self._encryption_keys),
-            await asyncio.to_thread(new_key, self._algorithm, self._encryption_keys),
-            now_ms=self._now_ms(),
-            token_lifetime_ms=self._token_lifetime_ms,
-        )
-        return await self._put_or_read(first, expected_version=0)
-
-    async def _put_back(self, known: Ring, lost_version: int) -> Ring:
-        """The store has lost writes that it had acknowledged: a ring goes forward only, so this copy counts."""
-        self._log.error("key_ring_went_backwards", known=known.version, stored=lost_version)
-        return await self._put_or_read(restored(known, lost_version=lost_version), expected_version=lost_version)
-
-    async def _put_or_read(self, ring: Ring, *, expected_version: int) -> Ring:
-        if await self._storage.put(ring, expected_version=expected_version):
-            return ring
-        stored = await self._storage.read()
-        if stored is None:
-            raise Fault("the key ring vanished while it was written", check="key_ring")
-        return stored
-
-    async def _open(self, ring: Ring) -> None:
-        """Once per process: check that the secrets fit, seal under the first of them, tell how long tokens live.
-
-        Not more often: replicas with differently ordered secrets would reseal in turn without end.
-        """
-        held = {key.kid: key.sealed for key in ring.keys if key.sealed}
-        if all(self._encryption_keys.position(sealed) is None for sealed in held.values()):
-            raise Misconfigured("AUTH_KEY_ENCRYPTION_KEY: none of its secrets opens the stored signing keys")
-        for step in (self._reseal, self._cover_lifetime):
-            changed = await self._storage.change(step)
-            if changed is not None:
-                self._adopt(changed)
-
-    def _cover_lifetime(self, ring: Ring) -> Ring | None:
-        return cover_lifetime(ring, token_lifetime_ms=self._token_lifetime_ms)
-
-    def _reseal(self, ring: Ring) -> Ring | None:
-        anew: dict[str, str] = {}
-        for key in ring.keys:
-            if key.sealed and self._encryption_keys.position(key.sealed) != 0:
-                with suppress(CannotUnseal):
-                    private = self._encryption_keys.unseal(key.kid, key.sealed)
-                    anew[key.kid] = self._encryption_keys.seal(key.kid, private)
-        return resealed(ring, anew) if anew else None
 
     async def _poll(self) -> None:
         while True:
@@ -252,13 +191,3 @@ class KeyRing:
             self._log.warning("key_ring_not_refreshed", reason=exc.reason)
         except Misconfigured as exc:
             self._log.error("key_ring_not_opened", reason=str(exc))
-
-    def _now_ms(self) -> int:
-        return int(self._clock() * 1000)
-
-
-def _decode_part(text: bytes) -> dict[str, Any]:
-    content = json.loads(urlsafe_b64decode(text))
-    if not isinstance(content, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 - one kind of fault for the caller
-    return content

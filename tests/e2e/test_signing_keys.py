@@ -63,6 +63,15 @@ async def test_a_withdrawn_key_is_gone_from_every_replica_within_two_seconds(mak
             assert (await client.call_tool(fresh["access_token"], url=url))[0] == 200
 
 
+async def test_commands_given_at_the_same_moment_are_one_rotation(make_pair):
+    """Whole processes, each as slow to start as it happens to be."""
+    pair = await make_pair(mcp=0, resource="http://localhost:9/mcp")
+    for turn in range(3):
+        said = await asyncio.gather(*(keys(pair, "rotate", "--force") for _ in range(3)))
+        assert sorted(one["result"] for one in said) == ["rotated", "rotated_by_another", "rotated_by_another"]
+        assert {one["version"] for one in said} == {turn + 2}
+
+
 async def gone_at(client, token, url):
     async with asyncio.timeout(60):
         while (await client.call_tool(token, url=url))[0] != 401:  # noqa: ASYNC110 - it is the outside that is asked

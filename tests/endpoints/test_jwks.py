@@ -226,14 +226,14 @@ async def test_nobody_is_sent_back_to_an_older_set_by_a_replica_that_has_not_hea
 async def test_a_made_up_version_makes_the_store_be_asked_no_more_than_now_and_then(served, monkeypatch):
     await served.key_ring.stop()
     reads = 0
-    read = served.key_ring._storage.read
+    read = served.key_ring._steward._storage.read
 
     async def counted():
         nonlocal reads
         reads += 1
         return await read()
 
-    monkeypatch.setattr(served.key_ring._storage, "read", counted)
+    monkeypatch.setattr(served.key_ring._steward._storage, "read", counted)
     made_up = [served.get(If_None_Match='"999-0000000000000000"') for _ in range(100)]
     answers = await asyncio.gather(*made_up)
     assert {answer.status for answer in answers} == {200}

@@ -233,6 +233,15 @@ async def test_a_replica_that_gives_longer_lives_has_its_keys_published_longer(s
     assert ring.retiring[0].remove_ms > 86_400_000
 
 
+async def test_a_key_made_by_a_replica_with_shorter_lives_is_covered_as_soon_as_it_is_seen(store, storage, key_ring):
+    longer = ring_of(store, ttl=86_400)
+    await longer.refresh()
+    for _ in range(2):
+        await rotate(storage)
+        await longer.refresh()
+    assert {key.token_lifetime_ms for key in (await storage.read()).keys} == {86_400_000}
+
+
 async def test_a_ring_that_the_store_has_lost_is_put_back(store, storage, key_ring):
     """A failover may lose acknowledged writes; tokens signed meanwhile must go on verifying."""
     token = key_ring.sign({"sub": "ann"}, typ="at+jwt")
