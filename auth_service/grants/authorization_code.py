@@ -1,4 +1,4 @@
-"""The authorization code grant: validate everything, consume the code, mint (RFC 6749 section 4.1.3)."""
+"""The authorization code grant: validate everything, sign, then consume the code (RFC 6749 section 4.1.3)."""
 
 from __future__ import annotations
 
@@ -57,9 +57,10 @@ class AuthorizationCodeGrant:
     async def exchange(self, request: TokenRequest) -> IssuedTokens:
         """Raises InvalidRequest, InvalidGrant, InvalidTarget, StoreUnavailable, Fault."""
         grant, code_hash = await self._validated(request)
-        self._minter.ready()
         with_refresh = "refresh_token" in request.client.grant_types
         secret = new_secret() if with_refresh else ""
+        # Signed before the code is spent: what can still fail afterwards would lose a code that is good (invariant 8).
+        issued = self._issue(grant, request, secret)
         absolute = request.now + self._absolute_lifetime
         await self._housekeeping.before_opening(grant, absolute_expires_at=absolute, now=request.now)
         outcome = await self._grants.redeem_code(
@@ -83,7 +84,7 @@ class AuthorizationCodeGrant:
             grant=grant.grant_id,
             address=request.address,
         )
-        return self._issue(grant, request, secret)
+        return issued
 
     async def _validated(self, request: TokenRequest) -> tuple[Grant, str]:
         """Everything that can be checked before anything is consumed, in this order."""

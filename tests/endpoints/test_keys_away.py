@@ -1,0 +1,44 @@
+"""No signing key at hand: 503 with when to come back, and nothing consumed (invariants 3 and 8)."""
+
+import pytest
+
+from auth_service.grants.grant import GrantStatus
+from auth_service.keys.key_ring import KeyRing
+from shared.errors import Fault
+
+
+def away(*_args, **_kwargs):
+    raise Fault("no key ring has been loaded yet", check="keys_loaded")
+
+
+@pytest.mark.parametrize("step", ["ready", "sign"])
+async def test_a_code_is_good_again_when_the_keys_are_back(auth, client, monkeypatch, step):
+    """The keys may go between the check and the signature: the code is spent after that only."""
+    code = await auth.code(client)
+    with monkeypatch.context() as patched:
+        patched.setattr(KeyRing, step, away)
+        answer = await auth.redeem(code)
+    assert (answer.status, answer.json["error"]) == (503, "temporarily_unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert (await auth.grants.find(code.value.partition(".")[0])).status is GrantStatus.CODE
+    assert (await auth.redeem(code)).status == 200
+
+
+@pytest.mark.parametrize("step", ["ready", "sign"])
+async def test_a_refresh_token_is_good_again_when_the_keys_are_back(auth, client, monkeypatch, step):
+    tokens = await auth.tokens(client)
+    with monkeypatch.context() as patched:
+        patched.setattr(KeyRing, step, away)
+        answer = await auth.refresh(client, tokens["refresh_token"])
+    assert answer.status == 503
+    assert "Retry-After" in answer.headers
+    assert (await auth.refresh(client, tokens["refresh_token"])).status == 200
+
+
+async def test_what_needs_no_signature_still_works_and_readiness_says_no(auth, client, monkeypatch):
+    person = auth.person()
+    monkeypatch.setattr(KeyRing, "ready", away)
+    assert "code" in await person.decide(await person.consent_page(client))
+    assert (await auth.get("/livez")).status == 200
+    ready = await auth.get("/readyz")
+    assert (ready.status, ready.json["checks"]["keys"]["ready"]) == (503, False)
