@@ -11,6 +11,7 @@ from aiohttp import web
 
 from auth_service.endpoints.bodies import read_form
 from auth_service.errors import InvalidClient
+from auth_service.protocol.client_authentication import read_credential
 from auth_service.responses import NO_STORE
 from auth_service.tokens.inspection import LiveAccessToken, LiveRefreshToken, TokenInspector
 from shared.scopes import format_scope
@@ -31,10 +32,12 @@ class IntrospectEndpoint:
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Raises InvalidClient for a caller without a credential (RFC 7662 section 2.1), InvalidRequest, Faults."""
         form = await read_form(request)
-        caller = await self._authenticator.authenticate(authorization=request.headers.get("Authorization"), form=form)
-        if caller.authentication_methods == {"none"}:
-            # Anyone can name a public client: an unauthenticated caller could test stolen tokens.
-            raise InvalidClient("a public client cannot introspect", check="introspection_caller")
+        authorization = request.headers.get("Authorization")
+        caller = await self._authenticator.authenticate(authorization=authorization, form=form)
+        if read_credential(authorization=authorization, form=form).method == "none":
+            # Anyone can name a client that may come without a credential, and could then test stolen tokens. What
+            # counts is how this caller came: some clients offer a credential and may leave it out.
+            raise InvalidClient("a caller without a credential cannot introspect", check="introspection_caller")
         live = await self._inspector.inspect(form.require("token"))
         body = {"active": False} if live is None else self._describe(live, caller)
         return web.json_response(body, headers=NO_STORE)
@@ -42,7 +45,7 @@ class IntrospectEndpoint:
     def _describe(self, live: LiveAccessToken | LiveRefreshToken, caller: Client) -> dict[str, Any]:
         if isinstance(live, LiveRefreshToken):
             grant = live.grant
-            if grant.client_id != caller.client_id:
+            if grant.client_id != caller.client_id or not live.is_current:
                 return {"active": False}
             return {
                 "active": True,

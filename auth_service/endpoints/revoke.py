@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class RevokeEndpoint:
-    """A refresh token ends its whole grant; an access token is remembered as revoked until it expires."""
+    """A refresh token ends its whole grant; an access token is remembered as revoked until it expires.
+
+    A refresh token that was replaced ends the grant as well: its successor may never have arrived.
+    """
 
     def __init__(
         self,

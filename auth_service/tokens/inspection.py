@@ -28,9 +28,11 @@ class LiveAccessToken:
 
 @dataclass(frozen=True, slots=True)
 class LiveRefreshToken:
-    """The current refresh token of a live grant."""
+    """A refresh token of a live grant."""
 
     grant: Grant
+    is_current: bool
+    """False for an older one that bears our mark: good for giving the grant back, and for nothing else."""
 
 
 class TokenInspector:
@@ -69,9 +71,8 @@ class TokenInspector:
         grant = await self._grants.find(presented.grant_id)
         if grant is None or grant.status is not GrantStatus.LIVE or grant.expires_at <= self._now():
             return None
-        if not hmac.compare_digest(presented.secret_hash, grant.current_hash):
-            return None
-        return LiveRefreshToken(grant)
+        is_current = hmac.compare_digest(presented.secret_hash, grant.current_hash)
+        return LiveRefreshToken(grant, is_current) if is_current or presented.authentic else None
 
     async def _access_token(self, unverified_token: str) -> LiveAccessToken | None:
         try:
