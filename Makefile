@@ -41,8 +41,8 @@ test-topologies: $(VENV)/.dev-installed ## The storage and race tests on a clust
 test-clients: $(VENV)/.dev-installed ## Tests with clients of others (needs npm, installs its packages)
 	@$(PY) -m pytest -m npm --timeout 600 $(ARGS)
 
-fuzz: $(VENV)/.dev-installed ## Search for bad input that is answered wrongly, for SECONDS (60) seconds
-	@HYPOTHESIS_SECONDS=$(or $(SECONDS),60) $(PY) -m pytest tests/fuzz --timeout 0 $(ARGS)
+fuzz: $(VENV)/.dev-installed ## Send REQUESTS (100,000) bad requests to every endpoint; SEED=n for others
+	@FUZZ_REQUESTS=$(or $(REQUESTS),100000) FUZZ_SEED=$(or $(SEED),1) $(PY) -m pytest tests/fuzz -s --timeout 0 $(ARGS)
 
 lint: $(VENV)/.dev-installed ## Check format, style and types
 	@$(VENV)/bin/ruff format --check .

@@ -33,6 +33,7 @@ ADVICE: Final[dict[str, Advice]] = {
     "http_*": Advice("The request was malformed as HTTP, or too large.", _CLIENT),
     "content_type": Advice("The body has another content type than the endpoint takes.", _CLIENT),
     "body_size": Advice("The body is larger than any honest one.", _ATTACK),
+    "body_*": Advice("The body broke off, came too slowly, or is not encoded as it says.", _CLIENT),
     "body_json": Advice("The body is not one JSON object.", _CLIENT),
     "parameters_decodable": Advice("The parameters are not UTF-8 form encoding, or too many.", _CLIENT),
     "repeated_parameter": Advice("A parameter came twice (RFC 6749 section 3.1).", _CLIENT),

@@ -76,9 +76,9 @@ def envelope(
                     raise
                 refusal = _from_http_exception(exc)
                 response = render(request, refusal, reference)
-            except Refusal as exc:
-                refusal = exc
-                response = render(request, exc, reference)
+            except (Refusal, web.RequestPayloadError) as exc:
+                refusal = _as_refusal(exc)
+                response = render(request, refusal, reference)
             except asyncio.CancelledError:
                 fields["disconnected"] = True
                 raise
@@ -133,6 +133,11 @@ _HTTP_CODES: Final = {
     413: ("invalid_request", "The request body is too large."),
     415: ("invalid_request", "The content type is not supported."),
 }
+
+
+def _as_refusal(exc: Refusal | web.RequestPayloadError) -> Refusal:
+    """A body that broke off, or is not encoded as it says, is the caller's doing, wherever it is read."""
+    return exc if isinstance(exc, Refusal) else Refusal(f"the body cannot be read: {exc}"[:200], check="body_readable")
 
 
 def _from_http_exception(exc: web.HTTPException) -> Refusal:

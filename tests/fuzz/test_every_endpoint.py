@@ -1,0 +1,134 @@
+"""Generated bad input for every endpoint of both services, as real processes, over loopback.
+
+`make fuzz` sends 100,000 requests; the ordinary run of the tests sends some. Whatever is sent: no 5xx, no hang, no
+answer that holds a private reason (invariant 9), and both services are well afterwards.
+"""
+
+import ast
+import asyncio
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.fuzz.material import good_requests
+from tests.fuzz.raw_http import exchange
+from tests.fuzz.requests import mutate
+
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "1500"))
+SEED = int(os.environ.get("FUZZ_SEED", "1"))
+AT_ONCE = 24
+PER_ROUND = 4000
+"""After so many, codes and tokens are spent: the next round begins with fresh ones."""
+HANG_SECONDS = 20
+REPOSITORY = Path(__file__).parents[2]
+
+
+@dataclass
+class Findings:
+    """What was seen."""
+
+    statuses: Counter = field(default_factory=Counter)
+    problems: list = field(default_factory=list)
+    refusals: dict = field(default_factory=dict)
+    """Answers by reference: head and body, to be held against the reasons in the logs."""
+
+
+async def test_no_input_crashes_hangs_or_makes_either_service_talk(make_pair):
+    pair = await make_pair(own={"AUTH_RATE_LIMITS": "off", "AUTH_CLIENT_DOCUMENTS": "false"})
+    findings, random = Findings(), Random(SEED)
+    left = REQUESTS
+    while left > 0:
+        count = min(left, PER_ROUND)
+        await send_round(pair, random, count, findings)
+        left -= count
+    logged = [line for service in (*pair.auth, *pair.mcp) for line in pair.log(service)]
+    print(f"\n{REQUESTS} requests, seed {SEED}: {dict(sorted(findings.statuses.items()))}")
+    unexpected = [line for line in logged if line.get("event") == "unexpected" or line.get("check") == "unexpected"]
+    for problem in [*findings.problems[:5], *unexpected[:6]]:
+        print(problem)
+    assert not findings.problems
+    assert not unexpected
+    for leak in leaks(findings.refusals, logged)[:5]:
+        print(leak)
+    assert not leaks(findings.refusals, logged)
+    assert len(findings.refusals) > REQUESTS // 10, "most of what is sent must be refused"
+    assert {200, 303, 400, 401, 404} <= set(findings.statuses)
+
+
+async def send_round(pair, random, count, findings):
+    """Send so many requests that are good but for up to three mutations."""
+    good = await good_requests(pair)
+    ports = {"auth": pair.auth[0].port, "mcp": pair.mcp[0].port}
+    remaining = iter(range(count))
+
+    async def sender():
+        for _ in remaining:
+            sent = random.choice(good)
+            for _ in range(random.choice((0, 1, 1, 1, 2, 3))):
+                sent = mutate(random, sent)
+            await send(ports[sent.service], sent, findings)
+
+    await asyncio.gather(*(sender() for _ in range(AT_ONCE)))
+
+
+async def send(port, sent, findings):
+    data, started = sent.as_bytes(), time.monotonic()
+    try:
+        received = await asyncio.wait_for(exchange(port, data), 1 if sent.malformed else HANG_SECONDS)
+    except TimeoutError:
+        if not sent.malformed:
+            findings.problems.append(("no answer", round(time.monotonic() - started), data[:1500]))
+        return
+    findings.statuses[received.status] += 1
+    if received.status >= 500 or (received.status == 0 and not sent.malformed):
+        findings.problems.append((received.status, data[:1500], received.body[:500]))
+    if "x-injected" in received.head.lower():
+        findings.problems.append(("a header was injected", data[:1500]))
+    reference = received.header("Sallyport-Reference")
+    if reference and received.status >= 300:
+        findings.refusals[reference] = received.head + received.body.decode("utf-8", "replace")
+
+
+def leaks(refusals, logged):
+    """Answers that hold the private reason of their own log line."""
+    public = public_texts()
+    found = []
+    for line in logged:
+        reason, answer = str(line.get("reason", "")), refusals.get(line.get("reference"))
+        if answer is not None and len(reason) > 8 and reason not in public and reason in answer:
+            found.append((line, answer[:600]))
+    return found
+
+
+def public_texts():
+    """Texts that the code itself declares to be for everybody."""
+    texts = {status.phrase for status in HTTPStatus} | {"Request Entity Too Large"}
+    for package in ("auth_service", "mcp_service", "shared"):
+        for path in (REPOSITORY / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.keyword) and node.arg == "public" and isinstance(node.value, ast.Constant):
+                    texts.add(node.value.value)
+    return texts
+
+
+@pytest.fixture
+async def make_pair():
+    from tests.e2e.pair import Pair
+
+    pairs = []
+
+    async def make(**options):
+        pair = Pair(**options)
+        pairs.append(pair)
+        await pair.start()
+        return pair
+
+    yield make
+    for pair in pairs:
+        await pair.close()
