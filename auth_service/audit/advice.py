@@ -108,6 +108,8 @@ ADVICE: Final[dict[str, Advice]] = {
     "csrf": Advice(
         "A form was not of this browser: its cookie is gone or blocked, or somebody else made the form.", _ATTACK
     ),
+    "decision_current": Advice("The page of the decision is no longer current.", _RECONNECT),
+    "form_origin": Advice("A page of another site sent one of our forms.", _ATTACK),
     "decision_present": Advice("The consent form came without a decision.", _CLIENT),
     "sign_in_delay": Advice(
         "Password attempts follow each other too closely (docs/limits.md).",
@@ -159,7 +161,7 @@ ADVICE: Final[dict[str, Advice]] = {
     "password_queue": Advice(
         "Too many passwords were being verified at once.", f"{_OURS}A flood of sign-ins, or too few cores."
     ),
-    "continue_location": Advice("A page was to lead on to an address that is not safe.", f"{_OURS}Report it."),
+    "onward_location": Advice("A page was to lead on to an address that is not safe.", f"{_OURS}Report it."),
     "unexpected": Advice("A bug.", f"{_OURS}The log line of this reference has the stack trace: report it."),
 }
 
