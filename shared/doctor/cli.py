@@ -12,9 +12,10 @@ from rich.console import Console
 
 from shared.doctor.examine import CouldNotLook
 from shared.doctor.knowledge.catalogue import load_catalogue
+from shared.doctor.knowledge.clients import load_clients
 from shared.doctor.report.people import print_entry
 from shared.doctor.report.write import Form, write
-from shared.doctor.visit import Visit, show_or_open, visit
+from shared.doctor.visit import Visit, examine_token, show_or_open, visit
 
 COULD_NOT_RUN: Final = 2
 
@@ -50,6 +51,12 @@ def doctor(
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     if explain is not None:
         raise typer.Exit(_explain(console, errors, explain))
+    form = Form.JSON if as_json else Form.SARIF if as_sarif else Form.PEOPLE
+    token = sys.stdin.read().strip() if token == "-" else token
+    if url is None and token:
+        diagnosis = examine_token(token)
+        write(console, diagnosis, form)
+        raise typer.Exit(diagnosis.exit_status)
     if url is None:
         errors.print("Which address? For example: python -m shared.doctor https://host/mcp")
         raise typer.Exit(COULD_NOT_RUN)
@@ -62,7 +69,7 @@ def doctor(
         login=login,
         client_id=client_id,
         wait_seconds=wait,
-        token=sys.stdin.read().strip() if token == "-" else token,
+        token=token,
     )
     with waiting or nullcontext():
         try:
@@ -72,14 +79,14 @@ def doctor(
         except CouldNotLook as exc:
             errors.print(str(exc), markup=False)
             raise typer.Exit(COULD_NOT_RUN) from exc
-    write(console, diagnosis, Form.JSON if as_json else Form.SARIF if as_sarif else Form.PEOPLE)
+    write(console, diagnosis, form)
     raise typer.Exit(diagnosis.exit_status)
 
 
 def _explain(console: Console, errors: Console, name: str) -> int:
     catalogue = load_catalogue()
     if name in catalogue:
-        print_entry(console, catalogue[name])
+        print_entry(console, catalogue[name], load_clients())
         return 0
     close = ", ".join(known for known in catalogue if name.lower() in known)
     errors.print(f"There is no finding named {name}." + (f" Perhaps: {close}" if close else ""), markup=False)

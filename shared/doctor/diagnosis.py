@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from shared.doctor.addresses import Reach
 from shared.doctor.judge import judge
 from shared.doctor.knowledge.catalogue import Severity
+from shared.doctor.login.description import describe
+from shared.doctor.observation import Observation
 from shared.doctor.verdict import Outcome, verdicts
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from shared.doctor.judge import Finding
     from shared.doctor.knowledge.catalogue import Entry
     from shared.doctor.knowledge.clients import ClientTable
-    from shared.doctor.observation import Observation
+    from shared.doctor.login.seen import TokenSeen
     from shared.doctor.verdict import Verdict
 
 
@@ -61,4 +63,18 @@ def _remarks(seen: Observation, table: ClientTable) -> tuple[str, ...]:
         remarks.extend(seen.registration.remarks)
     if seen.login is not None:
         remarks.extend(seen.login.remarks)
+    if seen.token is not None:
+        remarks.append(describe(seen.token))
     return tuple(remarks)
+
+
+def diagnose_token(token: TokenSeen, *, now: float, catalogue: Mapping[str, Entry]) -> Diagnosis:
+    """Judge a token alone, without any server: there are no clients to speak of. Pure."""
+    seen = Observation(url="", now=now, token_at_hand=token)
+    return Diagnosis(
+        url="a token at hand",
+        findings=judge(seen, catalogue),
+        verdicts=(),
+        remarks=(describe(token),),
+        clients_as_of="",
+    )

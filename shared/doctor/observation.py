@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from shared.doctor.addresses import Reach, origin_of, path_of, resource_metadata_path_form
+from shared.doctor.addresses import Reach, is_absolute, origin_of, path_of, resource_metadata_path_form
 from shared.doctor.challenge import Challenge, bearer_challenge
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Observation:
         """The issuer whose metadata was looked for: the first one named, else the endpoint's own origin."""
         prm = self.prm
         if prm is None:
-            return origin_of(self.url)
+            return origin_of(self.url) if is_absolute(self.url) else None
         servers = prm.get("authorization_servers")
         if isinstance(servers, list) and servers and isinstance(servers[0], str):
             return servers[0]

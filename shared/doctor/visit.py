@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shared.doctor.asker import Asker
-from shared.doctor.diagnosis import diagnose
+from shared.doctor.diagnosis import diagnose, diagnose_token
 from shared.doctor.examine import examine
 from shared.doctor.knowledge.catalogue import load_catalogue
 from shared.doctor.knowledge.clients import load_clients
@@ -72,6 +72,11 @@ async def visit(
         key_set = seen.key_set.document if seen.key_set is not None else None
         seen = replace(seen, token_at_hand=look_into(wanted.token, key_set))
     return diagnose(seen, load_catalogue(), load_clients())
+
+
+def examine_token(unverified_token: str) -> Diagnosis:
+    """Look into a token without any server: what it says of itself, unverified. Nothing is sent."""
+    return diagnose_token(look_into(unverified_token, None), now=time.time(), catalogue=load_catalogue())
 
 
 def show_or_open(errors: Console) -> Callable[[str], Awaitable[None]]:

@@ -82,6 +82,7 @@ async def test_explain_shows_the_page_of_a_finding_and_asks_nobody():
     status, out, _err = await command("--explain", "resource-trailing-slash")
     assert status == 0
     assert "How to mend it" in out
+    assert "Breaks\nChatGPT, Claude, " in out
 
 
 async def test_explain_suggests_names_when_there_is_none_of_that_name():
@@ -109,3 +110,9 @@ async def test_a_token_at_hand_without_a_signature_is_told(healthy):
     status, out, _err = await command(healthy.resource, "--token", "eyJhbGciOiJub25lIn0.e30.")
     assert status == 1
     assert "token-unsigned" in out
+
+
+async def test_a_token_can_be_examined_without_any_address(healthy):
+    status, out, err = await command("--token", "-", given=healthy.mint("somebody").encode())
+    assert (status, err) == (0, "")
+    assert "a JWT of type at+jwt, signed with ES256 (kid zoo-1, not verified)" in out

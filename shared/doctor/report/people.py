@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shared.doctor.diagnosis import Diagnosis
     from shared.doctor.judge import Finding
     from shared.doctor.knowledge.catalogue import Entry
+    from shared.doctor.knowledge.clients import ClientTable
 
 _SEVERITY_STYLE: Final = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _OUTCOME_STYLE: Final = {Outcome.WORKS: "green", Outcome.LIMITED: "yellow", Outcome.FAILS: "bold red"}
@@ -27,14 +28,15 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     for remark in diagnosis.remarks:
         console.print(escape(remark), style="dim", soft_wrap=not console.is_terminal)
     console.print()
-    console.print(_clients(diagnosis))
+    if diagnosis.verdicts:
+        console.print(_clients(diagnosis))
     for finding in diagnosis.findings:
         _print_finding(console, finding)
     console.print()
     console.print(_summary(diagnosis))
 
 
-def print_entry(console: Console, entry: Entry) -> None:
+def print_entry(console: Console, entry: Entry, table: ClientTable) -> None:
     """The page of one finding, without a server at hand."""
     style = _SEVERITY_STYLE[entry.severity]
     console.print(f"[{style}]{entry.severity.value}[/] [bold]{escape(entry.id)}[/bold]  ({entry.area})")
@@ -42,6 +44,13 @@ def print_entry(console: Console, entry: Entry) -> None:
     for name, text in (("Expected", entry.expected), ("Why it matters", entry.why), ("How to mend it", entry.mend)):
         console.print(f"[bold]{name}[/bold]")
         console.print(escape(text) + "\n")
+    for name, touched in (
+        ("Breaks", [c.name for c in table.clients if entry.id in c.fails]),
+        ("Limits", [c.name for c in table.clients if entry.id in c.limited and entry.id not in c.fails]),
+    ):
+        if touched:
+            console.print(f"[bold]{name}[/bold]")
+            console.print(escape(", ".join(touched)) + "\n")
     console.print("[bold]Sources[/bold]")
     for source in entry.sources:
         console.print(f"  {escape(source)}")
