@@ -52,6 +52,7 @@ async def visit(
 ) -> Diagnosis:
     """Do what is wanted and judge what was seen. Raises CouldNotLook when there is nothing to look at."""
     names = names or Names()
+    table = load_clients()
     async with Asker(
         wanted.url,
         names=names,
@@ -62,7 +63,7 @@ async def visit(
     ) as asker:
         seen = await examine(wanted.url, asker=asker, names=names, tls=tls, now=now)
         if wanted.register:
-            seen = replace(seen, registration=await introduce(asker, seen))
+            seen = replace(seen, registration=await introduce(asker, seen, table))
         if wanted.login:
             login = await sign_in(
                 asker, seen, open_page=open_page, client_id=wanted.client_id, wait_seconds=wanted.wait_seconds
@@ -71,7 +72,7 @@ async def visit(
     if wanted.token:
         key_set = seen.key_set.document if seen.key_set is not None else None
         seen = replace(seen, token_at_hand=look_into(wanted.token, key_set))
-    return diagnose(seen, load_catalogue(), load_clients())
+    return diagnose(seen, load_catalogue(), table)
 
 
 def examine_token(unverified_token: str) -> Diagnosis:

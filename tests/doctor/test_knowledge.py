@@ -18,6 +18,7 @@ ELSEWHERE = {
     "answer-too-slow",
     "answer-slow",
     "document-names-private-address",
+    "cimd-vendor-refused",
 }
 
 

@@ -136,3 +136,27 @@ async def test_a_redirect_to_a_private_address_is_not_followed(authority, target
         exchange = await asker.get(f"{model.origin}/jwks.json")
     await model.stop()
     assert exchange.failure is Failure.NOT_PUBLIC
+
+
+class TakesDocuments(HealthyServer):
+    """Knows the metadata documents of well-known clients, save those that it was told to refuse."""
+
+    refused = ()
+
+    async def answer_authorize(self, request):
+        client_id = request.query["client_id"]
+        if client_id.startswith("https://") and not any(host in client_id for host in self.refused):
+            self.clients[client_id] = {"client_id": client_id, "redirect_uris": [request.query["redirect_uri"]]}
+        return await super().answer_authorize(request)
+
+
+async def test_a_published_server_that_takes_the_vendors_documents_has_no_finding(published):
+    assert ids(await published(TakesDocuments(), wanted={"register": True})) == set()
+
+
+async def test_a_refused_document_of_a_vendor_is_told_with_its_name(published):
+    class BotCheckAtVendor(TakesDocuments):
+        refused = ("claude.ai",)
+
+    diagnosis = await published(BotCheckAtVendor(), wanted={"register": True})
+    assert {f.id: f.seen for f in diagnosis.findings} == {"cimd-vendor-refused": "Claude: 400; Claude Code: 400"}

@@ -35,6 +35,8 @@ class Client:
     """What its user sees, by finding; `*` stands for any."""
     redirects: tuple[str, ...]
     sources: tuple[str, ...]
+    document: tuple[str, str] | None = None
+    """The address of its metadata document, which is its client_id, and a redirect that it uses with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ def load_clients() -> ClientTable:
 
 
 def _client(raw: dict[str, Any], groups: dict[str, Any], ways: dict[str, Way]) -> Client:
+    document = raw.get("document")
     own_fails, own_limited = raw.get("fails", {}), raw.get("limited", {})
     return Client(
         id=raw["id"],
@@ -76,6 +79,7 @@ def _client(raw: dict[str, Any], groups: dict[str, Any], ways: dict[str, Way]) -
         says=raw.get("says", {}),
         redirects=tuple(raw["redirects"]),
         sources=tuple(raw["sources"]),
+        document=(document["client_id"], document["redirect_uri"]) if document else None,
     )
 
 

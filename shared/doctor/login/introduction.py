@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from shared.doctor.addresses import is_absolute
+from shared.doctor.addresses import Reach, is_absolute
 from shared.doctor.login.registering import Registrar, register_as_clients_do
 from shared.doctor.login.seen import RegistrationSeen
 from shared.doctor.login.variants import ask_variants
+from shared.doctor.login.vendors import ask_as_vendors
 from shared.doctor.observation import strings
 
 if TYPE_CHECKING:
@@ -17,15 +18,19 @@ if TYPE_CHECKING:
 
     from shared.doctor.asker import Asker
     from shared.doctor.exchange import Exchange
+    from shared.doctor.knowledge.clients import ClientTable
     from shared.doctor.observation import Observation
 
 
-async def introduce(asker: Asker, seen: Observation) -> RegistrationSeen:
+async def introduce(asker: Asker, seen: Observation, table: ClientTable) -> RegistrationSeen:
     """Register as real clients do, ask for authorization in their variants, refresh with a dead token, clean up."""
     metadata = seen.metadata or {}
+    vendors = await _as_vendors(asker, seen, metadata, table)
     endpoint = metadata.get("registration_endpoint")
     if not is_absolute(endpoint):
-        return RegistrationSeen(remarks=("There is no registration endpoint, so nothing was registered.",))
+        return RegistrationSeen(
+            vendors=vendors, remarks=("There is no registration endpoint, so nothing was registered.",)
+        )
     registrar = Registrar(asker, str(endpoint), strings(metadata.get("grant_types_supported")))
     attempts = await register_as_clients_do(registrar)
     # The variants need a client with a loopback redirect: it is the first that was accepted, if it was.
@@ -39,7 +44,19 @@ async def introduce(asker: Asker, seen: Observation) -> RegistrationSeen:
     made = len(registrar.clients)
     left = await registrar.delete_all()
     remarks = (f"{left} of {made} registered clients could not be deleted: they expire by themselves or stay.",)
-    return RegistrationSeen(attempts, authorize, dead_refresh, remarks if left else ())
+    return RegistrationSeen(attempts, authorize, dead_refresh, vendors, remarks if left else ())
+
+
+async def _as_vendors(
+    asker: Asker, seen: Observation, metadata: Mapping[str, Any], table: ClientTable
+) -> dict[str, Exchange]:
+    """Only where documents are offered, and of published servers: one on this machine may have no way out."""
+    endpoint = metadata.get("authorization_endpoint")
+    offered = metadata.get("client_id_metadata_document_supported") is True
+    if not offered or seen.reach is not Reach.PUBLIC or not is_absolute(endpoint):
+        return {}
+    documents = {c.name: c.document for c in table.clients if c.document is not None}
+    return await ask_as_vendors(asker, str(endpoint), documents, resource=seen.token_resource, scope=seen.scope_to_ask)
 
 
 async def _authorize(

@@ -40,6 +40,8 @@ class RegistrationSeen:
     attempts: Mapping[str, AttemptSeen] = field(default_factory=dict)
     authorize: Mapping[str, Exchange] = field(default_factory=dict)
     dead_refresh: Exchange | None = None
+    vendors: Mapping[str, Exchange] = field(default_factory=dict)
+    """The answers to requests in the name of well-known metadata documents, by client."""
     remarks: tuple[str, ...] = ()
 
 

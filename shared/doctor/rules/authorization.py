@@ -83,6 +83,14 @@ def authorize_takes_foreign_resource(seen: Observation) -> str | None:
     return f"{_told(answer)} for a foreign resource" if answer is not None and not is_refusal(answer) else None
 
 
+def cimd_vendor_refused(seen: Observation) -> str | None:
+    """F7, F8: a well-known client's metadata document is not taken, although documents are offered."""
+    if seen.registration is None:
+        return None
+    hit = [f"{name}: {_told(answer)}" for name, answer in seen.registration.vendors.items() if is_refusal(answer)]
+    return "; ".join(hit) or None
+
+
 def authorize_needs_state(seen: Observation) -> str | None:
     """A16: older clients send none, and PKCE protects them."""
     return _refused(seen, "without state")
