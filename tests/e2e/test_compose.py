@@ -6,6 +6,7 @@ Runs where Docker answers and its images are there; leaves no container, network
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -21,6 +22,19 @@ pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 PASSWORD = "seven quiet lanterns by the weir"
 
 
+def hand_over():
+    """How the gateway's Caddy can hand a request over: before 2.11.2 it has to knock first."""
+    image = re.search(r"CADDY_IMAGE:-([^}]+)", (REPOSITORY / "compose.yaml").read_text())[1]
+    said = subprocess.run(
+        ["docker", "run", "--rm", os.environ.get("CADDY_IMAGE", image), "caddy", "version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    version = tuple(int(part) for part in re.search(r"(\d+)\.(\d+)\.(\d+)", said).groups())
+    return "hand-over" if version >= (2, 11, 2) else "hand-over-by-knocking"
+
+
 class Deployment:
     """One compose project with a port and volumes of its own."""
 
@@ -31,6 +45,7 @@ class Deployment:
             "COMPOSE_PROJECT_NAME": project,
             "GATEWAY_HTTP": f"127.0.0.1:{port}",
             "SALLYPORT_PUBLIC_URL": self.url,
+            "GATEWAY_HAND_OVER": hand_over(),
         }
 
     def make(self, *arguments):
