@@ -1,0 +1,222 @@
+"""Clients that real people use, from the npm registry: installed once, run against the real pair.
+
+`make test-clients` runs them. They are pinned in npm/package.json; node itself comes as a package.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from devstack.loopback import free_port
+from tests.e2e.person import Page
+
+pytestmark = [
+    pytest.mark.npm,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed"),
+]
+
+SCRIPTS = Path(__file__).parent / "npm"
+INSTALLED = Path(__file__).parents[2] / "build" / "npm-clients"
+TOOLS = {"whoami", "list_notes", "add_note", "delete_note"}
+
+
+@pytest.fixture(scope="session")
+def installed():
+    """The directory in which the packages are."""
+    INSTALLED.mkdir(parents=True, exist_ok=True)
+    for script in SCRIPTS.iterdir():
+        shutil.copy(script, INSTALLED)
+    # Node 22 or later is wanted: its package unpacks the binary in a script of its own.
+    subprocess.run(
+        ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"],
+        cwd=INSTALLED,
+        check=True,
+        timeout=540,
+    )
+    return INSTALLED
+
+
+class NodeProcess:
+    """A program on Node, and the lines that it prints on either stream."""
+
+    def __init__(self, directory, *arguments, home, **environment):
+        self._directory = directory
+        self._arguments = [str(directory / "node_modules/.bin/node"), *map(str, arguments)]
+        # No browser may open, nothing of the machine's user may be read or written.
+        self._environment = {
+            "PATH": f"{directory / 'node_modules/.bin'}:{os.environ['PATH']}",
+            "HOME": str(home),
+            "BROWSER": "true",
+            **environment,
+        }
+        self.lines = asyncio.Queue()
+        self.seen = []
+
+    async def __aenter__(self):
+        self._process = await asyncio.create_subprocess_exec(
+            *self._arguments,
+            cwd=self._directory,
+            env=self._environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=2**20,
+        )
+        self._readers = [
+            asyncio.create_task(self._read(self._process.stdout)),
+            asyncio.create_task(self._read(self._process.stderr)),
+        ]
+        return self
+
+    async def __aexit__(self, *_exc):
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+        await asyncio.gather(*self._readers)
+        self._process._transport.close()
+
+    def send(self, line):
+        self._process.stdin.write(f"{line}\n".encode())
+
+    async def wait_for(self, wanted):
+        """The first line, from now on, of which `wanted` makes something. Fails with all that was said."""
+        while True:
+            try:
+                line = await asyncio.wait_for(self.lines.get(), 60)
+            except TimeoutError:
+                line = None
+            assert line is not None, "\n".join(self.seen)
+            found = wanted(line)
+            if found is not None:
+                return found
+
+    async def ended(self):
+        """Its exit status."""
+        return await asyncio.wait_for(self._process.wait(), 60)
+
+    async def _read(self, stream):
+        async for raw in stream:
+            line = raw.decode(errors="replace").rstrip()
+            self.seen.append(line)
+            await self.lines.put(line)
+        if stream is self._process.stdout:
+            await self.lines.put(None)
+
+
+def as_json(line):
+    """The JSON object that a line is, or None."""
+    with contextlib.suppress(ValueError):
+        parsed = json.loads(line)
+        return parsed if isinstance(parsed, dict) else None
+    return None
+
+
+def authorization_url(issuer):
+    """Finds the address that a program asks its person to visit."""
+
+    def find(line):
+        start = line.find(f"{issuer}/authorize?")
+        return line[start:].split()[0].strip("\"'") if start >= 0 else None
+
+    return find
+
+
+async def visit(person, url):
+    """Where the browser lands."""
+    await person.answer(url)
+    return Page(person.pages[-1]).refresh
+
+
+async def converse(process, person):
+    """Play the person's part for one of the scripts here; what it told, step by step."""
+    steps = {}
+    while "done" not in steps:
+        message = await process.wait_for(as_json)
+        if "visit" in message:
+            process.send(await visit(person, message["visit"]))
+        else:
+            steps[message.pop("step")] = message
+    return steps
+
+
+@pytest.mark.parametrize(("version", "wire"), [("1", "legacy"), ("2", "legacy"), ("2", "2026-07-28")])
+async def test_the_official_typescript_client_connects_steps_up_and_refreshes(
+    pair, person, installed, tmp_path, version, wire
+):
+    async with NodeProcess(installed, "sdk_client.mjs", pair.resource, version, wire, home=tmp_path) as process:
+        steps = await converse(process, person)
+    assert steps["listed"] == {"error": False, "scope": steps["listed"]["scope"]}
+    assert "notes:write" not in steps["listed"]["scope"].split()
+    assert steps["added"]["error"] is False
+    assert "notes:write" in steps["added"]["scope"].split()
+    assert steps["refreshed"] == {"error": False, "renewed": True}
+    assert steps["done"] == {"registrations": 1}
+
+
+async def test_openid_client_signs_a_person_in_refreshes_introspects_and_revokes(pair, person, installed, tmp_path):
+    async with NodeProcess(installed, "openid_client.mjs", pair.issuer, pair.resource, home=tmp_path) as process:
+        steps = {}
+        while "revoked" not in steps:
+            message = await process.wait_for(as_json)
+            if "visit" in message:
+                process.send(await visit(person, message["visit"]))
+            else:
+                steps[message.pop("step")] = message
+    assert steps["registered"] == {"issuer": pair.issuer, "s256": True}
+    assert steps["signed in"] == {"audience": True, "same": True}
+    assert steps["refreshed"] == {"rotated": True}
+    assert steps["introspected"] == {"active": True}
+    assert steps["revoked"] == {"refused": "invalid_grant"}
+
+
+async def test_mcp_remote_bridges_a_local_program_to_the_server(pair, person, installed, tmp_path):
+    bridge = installed / "node_modules/mcp-remote/dist/proxy.js"
+    arguments = [bridge, pair.resource, "--allow-http", "--transport", "http-only"]
+    async with NodeProcess(installed, *arguments, home=tmp_path, MCP_REMOTE_CONFIG_DIR=str(tmp_path)) as process:
+        url = await process.wait_for(authorization_url(pair.issuer))
+        await land(await visit(person, url))
+        hello = {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "a local program", "version": "1"},
+        }
+        process.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}))
+        await process.wait_for(lambda line: (as_json(line) or {}).get("result"))
+        process.send(json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}))
+        process.send(json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}))
+        listed = await process.wait_for(lambda line: (as_json(line) or {}).get("result"))
+        assert {tool["name"] for tool in listed["tools"]} >= TOOLS
+        call = {"name": "list_notes", "arguments": {}}
+        process.send(json.dumps({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": call}))
+        called = await process.wait_for(lambda line: (as_json(line) or {}).get("result"))
+        assert not called.get("isError")
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_the_inspectors_command_line_signs_in_and_calls_a_tool(pair, person, installed, tmp_path, era):
+    inspector = installed / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+    arguments = [
+        inspector, "--cli", "--server-url", pair.resource, "--transport", "http", "--protocol-era", era,
+        "--callback-url", f"http://127.0.0.1:{free_port(('127.0.0.1',))}/oauth/callback",
+        "--connect-timeout", "60000", "--method", "tools/list", "--format", "json",
+    ]  # fmt: skip
+    # Without a terminal it signs nobody in, unless it may open a browser: the one that BROWSER names.
+    async with NodeProcess(installed, *arguments, home=tmp_path, MCP_AUTO_OPEN_ENABLED="true") as process:
+        url = await process.wait_for(authorization_url(pair.issuer))
+        await land(await visit(person, url))
+        assert await process.ended() == 0, process.seen
+    assert any("add_note" in line for line in process.seen)
+
+
+async def land(url):
+    """The browser's last step: the client's own listener gets the answer."""
+    async with aiohttp.ClientSession() as browser, browser.get(url) as response:
+        assert response.status < 400, await response.text()
