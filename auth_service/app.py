@@ -41,6 +41,7 @@ from auth_service.grants.housekeeping import GrantHousekeeping
 from auth_service.grants.refresh_token import RefreshTokenGrant
 from auth_service.keys.holder_notes import HolderNotes
 from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.metrics import watch_key_ring
 from auth_service.keys.rotator import RotationPolicy, Rotator
 from auth_service.keys.schedule import RotationSchedule
 from auth_service.keys.sealing import EncryptionKeys, parse_encryption_keys
@@ -117,7 +118,7 @@ def build_service(
     resources = ResourceCatalogue(settings.resources)
     encryption_keys = parse_encryption_keys([key.get_secret_value() for key in settings.key_encryption_key])
     audit = AuditLog(AuditStorage(opened), registry)
-    key_room = _key_room(settings, opened, encryption_keys, audit=audit, log=log, now=now)
+    key_room = _key_room(settings, opened, encryption_keys, registry, audit=audit, log=log, now=now)
     key_ring = key_room.ring
     limit_room = _limit_room(settings, opened, registry, audit=audit, now=now)
     grants = GrantStore(opened)
@@ -402,6 +403,7 @@ def _key_room(
     settings: AuthSettings,
     store: Store,
     encryption_keys: EncryptionKeys,
+    registry: CollectorRegistry,
     *,
     audit: AuditLog,
     log: structlog.typing.FilteringBoundLogger,
@@ -427,6 +429,7 @@ def _key_room(
         by="service",
         clock=now,
     )
+    watch_key_ring(registry, ring, rotation_interval_seconds=settings.key_rotation_interval, clock=now)
     return _KeyRoom(
         ring=ring,
         notes=HolderNotes(holders, propagation_ms=policy.propagation_ms, clock=now),
