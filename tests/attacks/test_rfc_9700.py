@@ -88,17 +88,14 @@ class TestOpenRedirection:
         for path in ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"):
             assert "evil" not in (await auth.get(path, headers=headers)).text
 
-    async def test_an_error_is_told_to_an_address_that_nobody_vouches_for_only_after_it_was_registered(self, auth):
-        """What remains of the open redirector that every authorization server is: a registered address of a stranger's
-        own gets errors, without any interaction; it gets nothing else, and its registration ends within a day."""
+    async def test_an_error_for_an_address_that_nobody_vouches_for_is_a_page_with_a_link(self, auth):
+        """Section 4.11.2. What the link carries is tested in tests/endpoints/test_open_redirect.py."""
         client = await auth.register(EVIL)
         answer = await auth.get(auth.authorization(client, response_type="token")[0])
-        assert redirect_parameters(answer.headers["Location"]).keys() == {
-            "error",
-            "error_description",
-            "state",
-            "iss",
-        }
+        assert answer.status == 400
+        assert "Location" not in answer.headers
+        assert answer.page.refresh is None
+        assert "Go back to evil.example" in answer.text
 
 
 class TestMixUp:
