@@ -113,13 +113,15 @@ def build_app(
         server = build_notes_server(NotesInMemory() if notes_store is None else NotesInStore(notes_store))
     server.middleware.append(announce_scopes(rules))
     server.streamable_http_app(
-        stateless_http=True,
+        stateless_http=not settings.sessions,
         json_response=settings.json_response,
         max_request_body_size=settings.max_body_bytes,
         # Origin is the guard's, and Host decides nothing here (invariant 1).
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    endpoint = McpEndpoint(guard=guard, rules=rules, app=server.session_manager.handle_request)
+    endpoint = McpEndpoint(
+        guard=guard, rules=rules, app=server.session_manager.handle_request, sessions=settings.sessions
+    )
 
     cors = {path: Cors("POST, GET, DELETE, OPTIONS") for path in (settings.path, f"{settings.path}/")}
     cors |= {path: Cors("GET, OPTIONS") for path in metadata.paths}

@@ -61,6 +61,11 @@ class McpSettings(ServiceSettings):
     json_response: bool = Field(
         False, description="Answer with plain JSON only: no progress, no notifications while a tool runs."
     )
+    sessions: bool = Field(
+        False,
+        description="Keep sessions on the older wire, so that a tool can ask the client back while it runs; "
+        "needs one replica, or a gateway that keeps each client on its replica.",
+    )
     notes_redis_url: SecretStr | None = Field(
         None, description="Where the example server keeps its notes; in memory when unset."
     )

@@ -37,16 +37,18 @@ _CONNECTION_HEADERS: Final = frozenset({"connection", "transfer-encoding", "cont
 class McpEndpoint:
     """The handler of the resource's path."""
 
-    def __init__(self, *, guard: Guard, rules: ScopeRules, app: AsgiApp) -> None:
+    def __init__(self, *, guard: Guard, rules: ScopeRules, app: AsgiApp, sessions: bool = False) -> None:
         self._guard = guard
         self._rules = rules
         self._app = app
+        # Without sessions there is nothing to GET and nothing to DELETE.
+        self._methods = ("POST", "GET", "DELETE") if sessions else ("POST",)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Admit, then hand over. Without sessions there is nothing to GET and nothing to DELETE."""
+        """Admit, then hand over."""
         admission = await self._guard.admit(request)
-        if request.method != "POST":
-            raise web.HTTPMethodNotAllowed(request.method, ("POST",))
+        if request.method not in self._methods:
+            raise web.HTTPMethodNotAllowed(request.method, self._methods)
         user = None if admission.token is None else AuthenticatedUser(self._principal(admission.token))
         reset = auth_context_var.set(user)
         try:
