@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 import uvloop
 
-from mcp_service.app import build_app, declared_scopes
+from mcp_service.app import METADATA, SCOPES, build_app
+from mcp_service.metadata import authorization_server_entry
 from mcp_service.settings import McpSettings
 from shared.errors import Misconfigured
 from shared.http.logs import configure_logs
 from shared.http.serve import serve as serve_app
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 cli = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
@@ -59,23 +63,18 @@ def check_config(
 ) -> None:
     """Say whether the settings, the server and its scope map are sound, and start nothing."""
     settings = _settings()
+    # What is printed may be read by a program: nothing but errors beside it, and those on standard error.
+    configure_logs(level="error", log_format=settings.log_format)
 
-    async def build() -> None:
-        build_app(settings)
+    async def build() -> web.Application:
+        return build_app(settings)
 
     try:
-        asyncio.run(build())
-        declared = declared_scopes(settings)
+        app = asyncio.run(build())
     except Misconfigured as exc:
         _refuse(exc)
     if print_resource:
-        entry = {
-            "identifier": settings.resource,
-            "name": settings.resource_name,
-            "scopes": {name: d.model_dump() for name, d in declared.scopes.items()},
-            "default_scopes": list(declared.default),
-        }
-        typer.echo(json.dumps([entry], indent=2))
+        typer.echo(json.dumps([authorization_server_entry(app[METADATA], app[SCOPES])], indent=2))
     else:
         typer.echo("ok")
 

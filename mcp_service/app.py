@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from mcp_service.settings import McpSettings
 
 KEYS: Final = web.AppKey("keys", JwksCache)
+METADATA: Final = web.AppKey("metadata", ProtectedResourceMetadata)
+SCOPES: Final = web.AppKey("scopes", ScopeMap)
 
 
 def declared_scopes(settings: McpSettings) -> ScopeMap:
@@ -70,8 +72,20 @@ def build_app(
     declared = declared_scopes(settings)
     rules = ScopeRules(declared, mixed_access=settings.mixed_access)
     algorithms = frozenset(settings.algorithms)
+    notes_store = None
+    if settings.server is not None:
+        server = load_server(settings.server)
+    else:
+        if settings.notes_redis_url is not None:
+            notes_store = open_store(settings.notes_redis_url.get_secret_value())
+        else:
+            log.warning("notes_in_memory", why="MCP_NOTES_REDIS_URL is unset: notes end with this process")
+        server = build_notes_server(NotesInMemory() if notes_store is None else NotesInStore(notes_store))
     metadata = ProtectedResourceMetadata(
-        resource=settings.resource, issuer=settings.issuer, name=settings.resource_name, scopes=declared.default
+        resource=settings.resource,
+        issuer=settings.issuer,
+        name=settings.resource_name or server.name,
+        scopes=declared.default,
     )
 
     fetcher = KeySetFetcher(
@@ -102,15 +116,6 @@ def build_app(
         mixed_access=settings.mixed_access,
         in_band_clients=settings.in_band_clients,
     )
-    notes_store = None
-    if settings.server is not None:
-        server = load_server(settings.server)
-    else:
-        if settings.notes_redis_url is not None:
-            notes_store = open_store(settings.notes_redis_url.get_secret_value())
-        else:
-            log.warning("notes_in_memory", why="MCP_NOTES_REDIS_URL is unset: notes end with this process")
-        server = build_notes_server(NotesInMemory() if notes_store is None else NotesInStore(notes_store))
     server.middleware.append(announce_scopes(rules))
     server.streamable_http_app(
         stateless_http=not settings.sessions,
@@ -133,6 +138,8 @@ def build_app(
         ],
     )
     app[KEYS] = keys
+    app[METADATA] = metadata
+    app[SCOPES] = declared
     app.add_routes(
         [
             web.route("*", settings.path, endpoint.handle),

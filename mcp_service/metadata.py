@@ -13,6 +13,8 @@ from shared.configured_url import origin_of, path_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mcp_service.tool_scopes import ScopeMap
+
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 
 
@@ -47,6 +49,19 @@ class ProtectedResourceMetadata:
         if self.scopes:
             document["scopes_supported"] = list(self.scopes)
         return document
+
+
+def authorization_server_entry(metadata: ProtectedResourceMetadata, declared: ScopeMap) -> dict[str, object]:
+    """What the authorization server has to know of this resource: an entry of AUTH_RESOURCES.
+
+    So the consent page speaks of the same scopes, in the same words, as the guard asks for.
+    """
+    return {
+        "identifier": metadata.resource,
+        "name": metadata.name,
+        "scopes": {name: described.model_dump(exclude_defaults=True) for name, described in declared.scopes.items()},
+        "default_scopes": list(declared.default),
+    }
 
 
 def metadata_routes(metadata: ProtectedResourceMetadata) -> list[web.RouteDef]:

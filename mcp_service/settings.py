@@ -22,7 +22,9 @@ class McpSettings(ServiceSettings):
 
     issuer: str = Field(description="Who issues the tokens: one https URL (http on a loopback host), no final slash.")
     resource: str = Field(description="What people paste into their client, path included; the audience of tokens.")
-    resource_name: str = Field("Sallyport notes", min_length=1, max_length=100, description="A name for people.")
+    resource_name: str | None = Field(
+        None, min_length=1, max_length=100, description="A name for people; the MCP server's own when unset."
+    )
     resource_aliases: tuple[str, ...] = Field(
         (), description="Other strings accepted in a token's audience, compared byte by byte."
     )
