@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from shared.doctor.knowledge.catalogue import Entry, Severity
 from shared.doctor.rules import (
     authorization,
+    calls,
     capabilities,
     challenge,
     cors,
@@ -18,6 +19,7 @@ from shared.doctor.rules import (
     login,
     network,
     registration,
+    renewal,
     resource_metadata,
     server_metadata,
     token,
@@ -44,6 +46,8 @@ _AREAS: Final = (
     authorization,
     login,
     token,
+    calls,
+    renewal,
 )
 _ORDER: Final = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
 

@@ -38,7 +38,9 @@ async def sign_in(
     """Sign in and look at everything that comes of it. `open_page` brings the person to an address."""
     metadata = seen.metadata
     if metadata is None or not all(is_absolute(metadata.get(n)) for n in ("authorization_endpoint", "token_endpoint")):
-        return LoginSeen(failed_at="there is no authorization server metadata with both endpoints")
+        return LoginSeen(remarks=("No sign-in: there is no authorization server metadata with both endpoints.",))
+    if client_id is None and not is_absolute(metadata.get("registration_endpoint")):
+        return LoginSeen(remarks=("No sign-in: this server registers nobody. Give a client with --client-id.",))
     registrar = Registrar(
         asker, str(metadata.get("registration_endpoint", "")), strings(metadata.get("grant_types_supported"))
     )
@@ -46,7 +48,7 @@ async def sign_in(
         if client_id is None:
             client_id = await _register(registrar, callback.uri)
         if client_id is None:
-            return LoginSeen(failed_at="no client could be registered: give one with --client-id")
+            return LoginSeen(failed_at="the registration of a client with a loopback redirect was refused")
         login = await _flow(asker, seen, metadata, callback, client_id, open_page, wait_seconds)
     left = await registrar.delete_all()
     note = ("The client that was registered for the sign-in could not be deleted.",) if left else ()
@@ -54,8 +56,6 @@ async def sign_in(
 
 
 async def _register(registrar: Registrar, redirect_uri: str) -> str | None:
-    if not is_absolute(registrar.endpoint):
-        return None
     await registrar.attempt([redirect_uri])
     return str(registrar.clients[0]["client_id"]) if registrar.clients else None
 

@@ -18,29 +18,28 @@ BROWSER_ORIGIN: Final = "http://localhost:6274"
 
 async def ask_endpoint(asker: Asker, url: str) -> dict[str, Exchange]:
     """Put the opening questions of both wires, without changing anything on the server."""
+    opening = await asker.ask("POST", url, headers=old_headers(), json=initialize())
+    # An open server of the older wire wants its session named; it is ended again below.
+    session = opening.header("Mcp-Session-Id")
+    headers = old_headers(initialized=True) | ({"Mcp-Session-Id": session} if session else {})
+    if session:
+        notice = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        await asker.ask("POST", url, headers=headers, json=notice)
+    listing = old_request("tools/list")
+    worthless = {**headers, "Authorization": f"Bearer {WORTHLESS_TOKEN}"}
     seen = {
-        "tools/list": await asker.ask(
-            "POST", url, headers=old_headers(initialized=True), json=old_request("tools/list")
-        ),
-        "initialize": await asker.ask("POST", url, headers=old_headers(), json=initialize()),
+        "tools/list": await asker.ask("POST", url, headers=headers, json=listing),
+        "initialize": opening,
         "server/discover": await asker.ask(
             "POST", url, headers=new_headers("server/discover"), json=new_request("server/discover")
         ),
-        "worthless token": await asker.ask(
-            "POST",
-            url,
-            headers={**old_headers(initialized=True), "Authorization": f"Bearer {WORTHLESS_TOKEN}"},
-            json=old_request("tools/list"),
-        ),
+        "worthless token": await asker.ask("POST", url, headers=worthless, json=listing),
     }
     if path_of(url):
         other = url.rstrip("/") if url.endswith("/") else f"{url}/"
-        seen["other slash"] = await asker.ask("POST", other, headers=old_headers(), json=initialize())
+        seen["other slash"] = await asker.ask("POST", other, headers=headers, json=listing)
     if seen["tools/list"].status == 403:
-        headers = {**old_headers(initialized=True), "Origin": BROWSER_ORIGIN}
-        seen["with origin"] = await asker.ask("POST", url, headers=headers, json=old_request("tools/list"))
-    if seen["tools/list"].ok:
-        seen["new tools/list"] = await asker.ask(
-            "POST", url, headers=new_headers("tools/list"), json=new_request("tools/list")
-        )
+        seen["with origin"] = await asker.ask("POST", url, headers={**headers, "Origin": BROWSER_ORIGIN}, json=listing)
+    if session:
+        await asker.ask("DELETE", url, headers=headers)
     return seen

@@ -51,7 +51,7 @@ def challenge_wrong_status(seen: Observation) -> str | None:
     answer = seen.challenge_answer
     if answer is None or answer.failure or answer.ok or answer.is_redirect or answer.status in {401, 421}:
         return None
-    if answer.status == 403 and _origin_helps(seen):
+    if (answer.status == 403 and _origin_helps(seen)) or _open_at_first(seen):
         return None
     if answer.status >= 500 or answer.status in {404, 429}:
         return None
@@ -161,6 +161,12 @@ def new_wire_versions(seen: Observation) -> str | None:
     if any(v >= "2026-07-28" for v in versions):
         return None
     return f"supportedVersions {list(versions)}"
+
+
+def _open_at_first(seen: Observation) -> bool:
+    """Whether the handshake needs no token: what a later call is refused for is then no matter of this rule."""
+    opening = seen.mcp.get("initialize")
+    return opening is not None and opening.ok
 
 
 def _declares_security(seen: Observation) -> bool:

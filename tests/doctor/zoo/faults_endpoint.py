@@ -231,3 +231,20 @@ class MetadataNamedAtRoot(HealthyServer):
     @property
     def metadata_url(self):
         return f"{self.origin}/.well-known/oauth-protected-resource"
+
+
+@ill("no-protection")
+class OpenWithSessions(OpenWithoutMetadata):
+    """The older wire as SDKs serve it by default: every call names the session of its handshake."""
+
+    async def answer_mcp(self, request):
+        call = await request.json()
+        if call.get("method") == "server/discover":
+            return web.json_response({"error": "unsupported version"}, status=400)
+        if call.get("method") == "initialize":
+            response = await self.answer_call(request)
+            response.headers["Mcp-Session-Id"] = "session-1"
+            return response
+        if request.headers.get("Mcp-Session-Id") != "session-1":
+            return web.json_response({"error": "missing session id"}, status=400)
+        return await self.answer_call(request) if "id" in call else web.Response(status=202)

@@ -23,8 +23,16 @@ class SigningIn(HealthyServer):
     visit = LOGIN
 
 
-@ill("login-impossible", "dcr-not-offered")
+@ill("login-impossible")
 class NoWayIn(SigningIn):
+    def allows_redirect(self, uri):
+        return False
+
+
+@ill("dcr-not-offered")
+class DocumentsOnly(SigningIn):
+    """The doctor has no metadata document of its own: that it can't sign in here is not the server's fault."""
+
     def metadata(self):
         document = super().metadata()
         del document["registration_endpoint"]
