@@ -38,7 +38,7 @@ class NoteStore(Protocol):
 
 def new_note_id() -> str:
     """The time in milliseconds, so that ids sort by age, and a little chance."""
-    return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(2)}"
+    return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(4)}"
 
 
 class NotesInMemory:

@@ -1,0 +1,50 @@
+"""Settings that are unsafe or contradictory refuse to start, and say why."""
+
+import pytest
+
+from mcp_service.settings import McpSettings
+from shared.errors import Misconfigured
+
+GOOD = {"MCP_ISSUER": "https://auth.example", "MCP_RESOURCE": "https://tools.example/mcp"}
+
+
+def read(**changes):
+    return McpSettings.from_environment(GOOD | changes)
+
+
+def test_two_settings_are_enough():
+    settings = read()
+    assert settings.path == "/mcp"
+    assert settings.algorithms == ("RS256", "ES256", "EdDSA")
+
+
+def test_lists_are_written_with_commas_or_as_json():
+    assert read(MCP_ALGORITHMS="RS256,ES256").algorithms == ("RS256", "ES256")
+    assert read(MCP_ALGORITHMS='["EdDSA"]').algorithms == ("EdDSA",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("MCP_ISSUER", "https://auth.example/", "ends with a slash"),
+        ("MCP_ISSUER", "http://auth.example", "http on a host that is not loopback"),
+        ("MCP_ISSUER", "https://tools.example/mcp", "two different doors"),
+        ("MCP_RESOURCE", "https://tools.example", "needs a path"),
+        ("MCP_RESOURCE", "https://Tools.example/mcp", "upper-case"),
+        ("MCP_ALGORITHMS", "none", "RS256"),
+        ("MCP_ALGORITHMS", "HS256", "RS256"),
+        ("MCP_JWKS_URL", "file:///etc/passwd", "http or https"),
+        ("MCP_JWKS_URL", "https://user:pass@auth.example/keys", "user information"),
+        ("MCP_JWKS_URL", "/keys", "absolute"),
+        ("MCP_ALLOWED_ORIGINS", "https://app.example/path", "not an origin"),
+        ("MCP_ALLOWED_ORIGINS", "app.example", "not an origin"),
+        ("MCP_MAX_BODY_BYTES", "10", "1024"),
+        ("MCP_JWKS_COOLDOWN", "0", "0.1"),
+        ("MCP_RESORCE", "x", "no such setting"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_told(name, value, complaint):
+    with pytest.raises(Misconfigured) as refused:
+        read(**{name: value})
+    assert name in str(refused.value) or "MCP_" in str(refused.value)
+    assert complaint in str(refused.value)
