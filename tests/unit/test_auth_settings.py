@@ -1,0 +1,161 @@
+"""The settings of auth_service: what is unknown, given twice or unsafe refuses to start and says why."""
+
+import base64
+import json
+import secrets
+
+import pytest
+
+from auth_service.settings import DAY, AuthSettings
+from shared.errors import Misconfigured
+
+RESOURCES = json.dumps([{"identifier": "https://mcp.example/mcp", "name": "Notes", "scopes": {}}])
+
+
+def environment(**changes):
+    values = {
+        "AUTH_ISSUER": "https://auth.example",
+        "AUTH_RESOURCES": RESOURCES,
+        "AUTH_REDIS_URL": "redis://:hunter2@store/0",
+        "AUTH_KEY_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    }
+    return {name: value for name, value in (values | changes).items() if value is not None}
+
+
+def complaint(**changes):
+    with pytest.raises(Misconfigured) as refused:
+        AuthSettings.from_environment(environment(**changes))
+    return str(refused.value)
+
+
+def test_the_four_that_are_needed_are_enough():
+    settings = AuthSettings.from_environment(environment())
+    assert settings.issuer == "https://auth.example"
+    assert settings.base_path == ""
+    assert not settings.is_local
+
+
+def test_they_cannot_be_changed_afterwards():
+    settings = AuthSettings.from_environment(environment())
+    with pytest.raises(ValueError, match="frozen"):
+        settings.issuer = "https://evil.example"
+
+
+@pytest.mark.parametrize("name", ["AUTH_ISSUER", "AUTH_RESOURCES", "AUTH_REDIS_URL", "AUTH_KEY_ENCRYPTION_KEY"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_each_of_the_four_is_missed_by_name(name, value):
+    assert name in complaint(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["AUTH_ISSUERS", "AUTH_ACCESS_TOKEN_LIFETIME", "AUTH_", "AUTH_ISSUER_"])
+def test_a_name_that_is_none_refuses_to_start(name):
+    """A typing error must not become a default."""
+    assert complaint(**{name: "x"}) == f"{name}: there is no such setting"
+
+
+def test_names_of_others_are_passed_over():
+    assert AuthSettings.from_environment(environment(PATH="/bin", MCP_ISSUER="x", AUTHOR="me"))
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    said = complaint(AUTH_PORT="x", AUTH_ACCESS_TOKEN_TTL="1", AUTH_ISSUER="http://auth.example")
+    assert {line.partition(":")[0] for line in said.splitlines()} == {
+        "AUTH_PORT",
+        "AUTH_ACCESS_TOKEN_TTL",
+        "AUTH_ISSUER",
+    }
+
+
+class TestFiles:
+    def test_a_secret_comes_from_a_file_without_its_line_end(self, tmp_path):
+        secret = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        file = tmp_path / "key"
+        file.write_text(f"{secret}\n")
+        settings = AuthSettings.from_environment(
+            environment(AUTH_KEY_ENCRYPTION_KEY=None, AUTH_KEY_ENCRYPTION_KEY_FILE=str(file))
+        )
+        assert settings.key_encryption_key[0].get_secret_value() == secret
+
+    def test_directly_and_as_a_file_is_one_too_many(self, tmp_path):
+        file = tmp_path / "url"
+        file.write_text("redis://other")
+        assert "given twice" in complaint(AUTH_REDIS_URL_FILE=str(file))
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path):
+        said = complaint(AUTH_REDIS_URL=None, AUTH_REDIS_URL_FILE=str(tmp_path / "missing"))
+        assert said == "AUTH_REDIS_URL_FILE: cannot be read: No such file or directory"
+
+    def test_a_file_that_is_no_text_is_named(self, tmp_path):
+        file = tmp_path / "url"
+        file.write_bytes(b"\xff\xfe\x00")
+        said = complaint(AUTH_REDIS_URL=None, AUTH_REDIS_URL_FILE=str(file))
+        assert said == "AUTH_REDIS_URL_FILE: the file is not text in UTF-8"
+
+    def test_a_setting_that_is_none_is_none_as_a_file_too(self):
+        assert "there is no such setting" in complaint(AUTH_NOTHING_FILE="/etc/hostname")
+
+
+class TestSecrets:
+    def test_no_secret_is_in_the_complaint_nor_in_the_settings_as_text(self):
+        assert "hunter2" not in complaint(AUTH_PORT="x")
+        assert "hunter2" not in repr(AuthSettings.from_environment(environment()))
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "short",
+            base64.urlsafe_b64encode(b"x" * 31).decode(),
+            base64.urlsafe_b64encode(b"\x00" * 32).decode(),
+            base64.urlsafe_b64encode(b"ab" * 16).decode(),
+            "!" * 43,
+            "password" * 6,
+        ],
+    )
+    def test_a_weak_key_is_refused_and_not_repeated(self, key):
+        said = complaint(AUTH_KEY_ENCRYPTION_KEY=key)
+        assert said.startswith("AUTH_KEY_ENCRYPTION_KEY")
+        assert key not in said
+
+    def test_several_keys_are_separated_by_commas(self):
+        keys = [base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() for _ in range(2)]
+        settings = AuthSettings.from_environment(environment(AUTH_KEY_ENCRYPTION_KEY=", ".join(keys)))
+        assert [k.get_secret_value() for k in settings.key_encryption_key] == keys
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"AUTH_REFRESH_TOKEN_ABSOLUTE_TTL": "3600"}, "shorter than REFRESH_TOKEN_TTL"),
+        ({"AUTH_REFRESH_TOKEN_TTL": "3600", "AUTH_ACCESS_TOKEN_TTL": "7200"}, "shorter than ACCESS_TOKEN_TTL"),
+        ({"AUTH_REGISTRATION_TTL": str(30 * DAY)}, "clients outlive their grants"),
+        ({"AUTH_RESOURCES": "[]"}, "AUTH_RESOURCES"),
+        ({"AUTH_RESOURCES": "{"}, "AUTH_RESOURCES"),
+        ({"AUTH_RESOURCES": "https://mcp.example/mcp"}, "AUTH_RESOURCES"),
+        ({"AUTH_RESOURCES": RESOURCES.replace('/mcp"', '"')}, "needs a path"),
+        ({"AUTH_RESOURCES": RESOURCES.replace("name", "nmae")}, "AUTH_RESOURCES"),
+        ({"AUTH_SIGNING_ALGORITHM": "HS256"}, "AUTH_SIGNING_ALGORITHM"),
+        ({"AUTH_SIGNING_ALGORITHM": "none"}, "AUTH_SIGNING_ALGORITHM"),
+        ({"AUTH_APP_SCHEMES": "javascript"}, "not a lower-case scheme"),
+        ({"AUTH_APP_SCHEMES": "https"}, "not a lower-case scheme"),
+        ({"AUTH_APP_SCHEMES": "Cursor"}, "not a lower-case scheme"),
+        ({"AUTH_ISSUER": "https://auth.example/"}, "ends with a slash"),
+        ({"AUTH_ACCESS_TOKEN_TTL": "nan"}, "AUTH_ACCESS_TOKEN_TTL"),
+        ({"AUTH_AUTHORIZATION_CODE_TTL": "3600"}, "AUTH_AUTHORIZATION_CODE_TTL"),
+    ],
+)
+def test_what_is_unsafe_or_contradicts_itself_is_refused(changes, reason):
+    assert reason in complaint(**changes)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "local"),
+    [
+        ("http://localhost:9000", True),
+        ("http://127.0.0.1", True),
+        ("http://[::1]:9000/x", True),
+        ("https://localhost:9000", False),
+        ("https://auth.example", False),
+    ],
+)
+def test_cookies_are_for_https_only_unless_the_issuer_is_plain_http_on_this_machine(issuer, local):
+    assert AuthSettings.from_environment(environment(AUTH_ISSUER=issuer)).is_local is local

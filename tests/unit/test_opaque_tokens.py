@@ -1,0 +1,135 @@
+"""Codes and refresh tokens: their forms, their marks, and the sealing of a successor (invariants 4 and 6)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auth_service.tokens.authorization_code import NotACode, derive_code, grant_of_code
+from auth_service.tokens.opaque import decode, digest, encode, keyed, new_identifier, new_secret
+from auth_service.tokens.refresh_token import (
+    NotARefreshToken,
+    RefreshTokenFormat,
+    new_successor,
+    seal_successor,
+    unseal_successor,
+)
+
+IDENTIFIERS = st.binary(min_size=16, max_size=16).map(encode)
+SECRETS = st.binary(min_size=32, max_size=32).map(encode)
+FORMAT = RefreshTokenFormat((b"k" * 32,))
+
+
+@given(st.binary(max_size=100))
+def test_base64url_goes_there_and_back(data):
+    assert decode(encode(data)) == data
+
+
+@given(st.text(max_size=60))
+def test_only_what_encode_makes_is_decoded(text):
+    """One spelling per value: else one token would have several names in the store."""
+    try:
+        data = decode(text)
+    except ValueError:
+        return
+    assert encode(data) == text
+
+
+PARTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
+
+
+@given(st.lists(PARTS, min_size=1, max_size=4))
+def test_the_parts_of_a_keyed_value_cannot_run_into_each_other(parts):
+    assert keyed(b"k", *parts) != keyed(b"k", *parts, "")
+    assert keyed(b"k", "".join(parts), "x") != keyed(b"k", "".join(parts) + "x")
+
+
+def test_what_separates_the_parts_cannot_stand_in_one():
+    with pytest.raises(ValueError, match="NUL"):
+        keyed(b"k", "a\x00b")
+
+
+class TestRefreshToken:
+    @given(IDENTIFIERS, st.integers(0, 10**9 - 1), SECRETS)
+    def test_what_was_written_is_read_as_ours(self, grant_id, generation, secret):
+        read = FORMAT.read(FORMAT.write(grant_id, generation, secret))
+        assert (read.grant_id, read.generation, read.secret, read.authentic) == (grant_id, generation, secret, True)
+
+    @given(IDENTIFIERS, st.integers(0, 1000), SECRETS, st.data())
+    def test_a_token_with_one_character_changed_is_not_ours(self, grant_id, generation, secret, data):
+        token = FORMAT.write(grant_id, generation, secret)
+        at = data.draw(st.integers(0, len(token) - 1))
+        other = data.draw(st.sampled_from("ABab01-_.").filter(lambda c: c != token[at]))
+        try:
+            read = FORMAT.read(token[:at] + other + token[at + 1 :])
+        except NotARefreshToken:
+            return
+        assert not read.authentic
+
+    @given(st.text(max_size=250))
+    def test_any_text_is_a_token_or_is_none(self, text):
+        try:
+            FORMAT.read(text)
+        except NotARefreshToken:
+            return
+        assert text.count(".") == 3
+
+    @pytest.mark.parametrize("number", ["-1", "+1", "01", "1e3", "", " 1", "\u0661", "1234567890", "1_0"])
+    def test_a_generation_has_one_spelling(self, number):
+        with pytest.raises(NotARefreshToken):
+            FORMAT.read(f"{new_identifier()}.{number}.{new_secret()}.{'A' * 22}")
+
+    def test_keys_can_be_changed_without_losing_tokens(self):
+        token = FORMAT.write(new_identifier(), 0, new_secret())
+        assert RefreshTokenFormat((b"n" * 32, b"k" * 32)).read(token).authentic
+        assert not RefreshTokenFormat((b"n" * 32,)).read(token).authentic
+
+
+class TestSealing:
+    @given(SECRETS, SECRETS)
+    def test_only_the_predecessor_opens_it(self, predecessor, successor):
+        sealed = seal_successor(predecessor, successor)
+        assert unseal_successor(predecessor, sealed, digest(successor)) == successor
+        with pytest.raises(ValueError, match="not the one on record"):
+            unseal_successor(digest(predecessor), sealed, digest(successor))
+
+    @given(SECRETS, SECRETS, SECRETS)
+    def test_another_record_is_noticed(self, predecessor, successor, other):
+        sealed = seal_successor(predecessor, successor)
+        if other != successor:
+            with pytest.raises(ValueError, match="not the one on record"):
+                unseal_successor(predecessor, sealed, digest(other))
+
+    def test_two_successors_of_one_token_are_sealed_under_different_pads(self):
+        """Two proposals race and both are sealed: equal pads would tell the difference of the two secrets."""
+        predecessor = new_secret()
+        (one, sealed_one), (two, sealed_two) = new_successor(predecessor), new_successor(predecessor)
+        pads = [
+            bytes(a ^ b for a, b in zip(decode(secret), decode(sealed), strict=True))
+            for secret, sealed in ((one, sealed_one), (two, sealed_two))
+        ]
+        assert pads[0] != pads[1]
+
+
+class TestCode:
+    def test_a_second_click_gives_the_same_code_and_nothing_else_does(self):
+        browser, grant, nonce = new_secret(), new_identifier(), new_identifier()
+        code = derive_code(browser, grant, nonce)
+        assert derive_code(browser, grant, nonce) == code
+        assert grant_of_code(code) == grant
+        others = {
+            derive_code(new_secret(), grant, nonce),
+            derive_code(browser, grant, new_identifier()),
+            derive_code(browser, new_identifier(), nonce),
+        }
+        assert code not in others
+        assert len(others) == 3
+
+    @given(st.text(max_size=150))
+    def test_any_text_is_a_code_or_is_none(self, text):
+        try:
+            grant_id = grant_of_code(text)
+        except NotACode:
+            return
+        # It becomes part of a key of the store: no braces, no colons.
+        assert set(grant_id) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+        assert len(grant_id) == 22
