@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from shared.http.tracing import traced
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
@@ -48,6 +50,7 @@ async def serve(
             response.force_close()
             response.headers["Connection"] = "close"
 
+    app.middlewares.insert(0, traced)
     app.middlewares.append(turn_away)
     app.on_response_prepare.append(say_goodbye)
     runner = web.AppRunner(

@@ -159,3 +159,13 @@ async def test_a_forged_token_is_refused_and_told_nothing(pair, client, token, k
         told = json.dumps(body) + headers["WWW-Authenticate"]
         for word in ("signature", "kid", "alg", "hmac", "stranger"):
             assert word not in told.lower(), (what, told)
+
+
+async def test_the_callers_trace_stands_in_the_log_of_both_services(pair, client):
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    for service in (pair.auth[0], pair.mcp[0]):
+        headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+        async with client.http.get(f"http://127.0.0.1:{service.port}/nothing-here", headers=headers) as response:
+            reference = response.headers["Sallyport-Reference"]
+        (line,) = [line for line in pair.log(service) if line.get("reference") == reference]
+        assert line["trace"] == trace

@@ -1,6 +1,7 @@
 """A server that stops loses no call: who is in gets an answer, and nobody new is let in."""
 
 import asyncio
+import contextlib
 import os
 import signal
 
@@ -49,7 +50,7 @@ class Served:
     async def connect_again_and_again(self):
         while True:
             _, another = await self.connect()
-            another.close()
+            await left(another)
             await asyncio.sleep(0.01)
 
     async def stop(self):
@@ -70,6 +71,12 @@ async def served():
     await server.task
 
 
+async def left(writer):
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
 async def ask(writer, path):
     writer.write(REQUEST.replace(b"{}", path.encode()))
     await writer.drain()
@@ -83,7 +90,7 @@ async def test_a_request_that_is_still_on_its_way_is_answered_and_the_connection
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"Connection: close" in answer
     assert answer.endswith(b"quick")
-    writer.close()
+    await left(writer)
 
 
 async def test_a_request_in_flight_ends_properly(served):
@@ -93,7 +100,7 @@ async def test_a_request_in_flight_ends_properly(served):
     await served.stop()
     served.finish.set()
     assert (await reader.read()).endswith(b"slow")
-    writer.close()
+    await left(writer)
 
 
 async def test_who_asks_whether_it_is_alive_is_cut_off_while_others_are_still_answered(served):
@@ -102,11 +109,11 @@ async def test_who_asks_whether_it_is_alive_is_cut_off_while_others_are_still_an
     await ask(writer, "livez")
     with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
         await reader.readexactly(1)
-    writer.close()
+    await left(writer)
     reader, writer = await served.connect()
     await ask(writer, "quick")
     assert (await reader.read()).endswith(b"quick")
-    writer.close()
+    await left(writer)
 
 
 async def test_in_the_end_nobody_new_is_let_in(served):
@@ -118,7 +125,7 @@ async def test_in_the_end_nobody_new_is_let_in(served):
         await served.connect_again_and_again()
     served.finish.set()
     assert (await reader.read()).endswith(b"slow")
-    writer.close()
+    await left(writer)
 
 
 async def test_before_the_stop_connections_are_kept(served):
@@ -128,4 +135,4 @@ async def test_before_the_stop_connections_are_kept(served):
         head = await reader.readuntil(b"\r\n\r\n")
         assert b"Connection: close" not in head
         await reader.readexactly(5)
-    writer.close()
+    await left(writer)

@@ -1,0 +1,48 @@
+"""Traces: a caller's `traceparent` (W3C Trace Context) goes on through the service and into every log line.
+
+Spans are made only where an OpenTelemetry SDK was set up, as `opentelemetry-instrument` does; without one this costs
+a look at a header. The SDK and its exporters are no dependency of the services.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+from opentelemetry import propagate, trace
+from opentelemetry.trace import ProxyTracerProvider, SpanKind, StatusCode
+from structlog.contextvars import bound_contextvars
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+
+
+@web.middleware
+async def traced(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Stands outermost, so that the log line of the request carries the trace too."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, ProxyTracerProvider):
+        given = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+        if given is None:
+            return await handler(request)
+        with bound_contextvars(trace=given[1]):
+            return await handler(request)
+    route = request.match_info.route.resource
+    name = route.canonical if route is not None else "unmatched"
+    with provider.get_tracer("sallyport").start_as_current_span(
+        f"{request.method} {name}",
+        context=propagate.extract(request.headers),
+        kind=SpanKind.SERVER,
+        attributes={"http.request.method": request.method, "http.route": name},
+    ) as span:
+        with bound_contextvars(trace=f"{span.get_span_context().trace_id:032x}"):
+            response = await handler(request)
+        span.set_attribute("http.response.status_code", response.status)
+        if response.status >= 500:
+            span.set_status(StatusCode.ERROR)
+        return response
