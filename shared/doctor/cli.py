@@ -11,8 +11,7 @@ import typer
 from rich.console import Console
 
 from shared.doctor.examine import CouldNotLook
-from shared.doctor.knowledge.catalogue import load_catalogue
-from shared.doctor.knowledge.clients import load_clients
+from shared.doctor.knowledge.load import Knowledge, load_knowledge
 from shared.doctor.report.people import print_entry
 from shared.doctor.report.write import Form, write
 from shared.doctor.visit import Visit, examine_token, show_or_open, visit
@@ -49,12 +48,13 @@ def doctor(
     Ends with 0 when all is well, 1 when there are findings, 2 when it could not look.
     """
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    knowledge = load_knowledge()
     if explain is not None:
-        raise typer.Exit(_explain(console, errors, explain))
+        raise typer.Exit(_explain(console, errors, explain, knowledge))
     form = Form.JSON if as_json else Form.SARIF if as_sarif else Form.PEOPLE
     token = sys.stdin.read().strip() if token == "-" else token
     if url is None and token:
-        diagnosis = examine_token(token)
+        diagnosis = examine_token(token, knowledge)
         write(console, diagnosis, form)
         raise typer.Exit(diagnosis.exit_status)
     if url is None:
@@ -74,7 +74,12 @@ def doctor(
     with waiting or nullcontext():
         try:
             diagnosis = asyncio.run(
-                visit(wanted, open_page=show_or_open(errors), on_ask=waiting.update if waiting else None)
+                visit(
+                    wanted,
+                    knowledge=knowledge,
+                    open_page=show_or_open(errors),
+                    on_ask=waiting.update if waiting else None,
+                )
             )
         except CouldNotLook as exc:
             errors.print(str(exc), markup=False)
@@ -83,11 +88,10 @@ def doctor(
     raise typer.Exit(diagnosis.exit_status)
 
 
-def _explain(console: Console, errors: Console, name: str) -> int:
-    catalogue = load_catalogue()
-    if name in catalogue:
-        print_entry(console, catalogue[name], load_clients())
+def _explain(console: Console, errors: Console, name: str, knowledge: Knowledge) -> int:
+    if name in knowledge.catalogue:
+        print_entry(console, knowledge.catalogue[name], knowledge.clients)
         return 0
-    close = ", ".join(known for known in catalogue if name.lower() in known)
+    close = ", ".join(known for known in knowledge.catalogue if name.lower() in known)
     errors.print(f"There is no finding named {name}." + (f" Perhaps: {close}" if close else ""), markup=False)
     return COULD_NOT_RUN

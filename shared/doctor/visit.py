@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from shared.doctor.asker import Asker
 from shared.doctor.diagnosis import diagnose, diagnose_token
 from shared.doctor.examine import examine
-from shared.doctor.knowledge.catalogue import load_catalogue
-from shared.doctor.knowledge.clients import load_clients
 from shared.doctor.login.flow import sign_in
 from shared.doctor.login.introduction import introduce
 from shared.doctor.login.token import look_into
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from shared.doctor.diagnosis import Diagnosis
+    from shared.doctor.knowledge.load import Knowledge
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ class Visit:
 async def visit(
     wanted: Visit,
     *,
+    knowledge: Knowledge,
     open_page: Callable[[str], Awaitable[None]],
     on_ask: Callable[[str], None] | None = None,
     names: Names | None = None,
@@ -52,7 +52,6 @@ async def visit(
 ) -> Diagnosis:
     """Do what is wanted and judge what was seen. Raises CouldNotLook when there is nothing to look at."""
     names = names or Names()
-    table = load_clients()
     async with Asker(
         wanted.url,
         names=names,
@@ -63,7 +62,7 @@ async def visit(
     ) as asker:
         seen = await examine(wanted.url, asker=asker, names=names, tls=tls, now=now)
         if wanted.register:
-            seen = replace(seen, registration=await introduce(asker, seen, table))
+            seen = replace(seen, registration=await introduce(asker, seen, knowledge.clients))
         if wanted.login:
             login = await sign_in(
                 asker, seen, open_page=open_page, client_id=wanted.client_id, wait_seconds=wanted.wait_seconds
@@ -72,12 +71,12 @@ async def visit(
     if wanted.token:
         key_set = seen.key_set.document if seen.key_set is not None else None
         seen = replace(seen, token_at_hand=look_into(wanted.token, key_set))
-    return diagnose(seen, load_catalogue(), table)
+    return diagnose(seen, knowledge.catalogue, knowledge.clients)
 
 
-def examine_token(unverified_token: str) -> Diagnosis:
+def examine_token(unverified_token: str, knowledge: Knowledge) -> Diagnosis:
     """Look into a token without any server: what it says of itself, unverified. Nothing is sent."""
-    return diagnose_token(look_into(unverified_token, None), now=time.time(), catalogue=load_catalogue())
+    return diagnose_token(look_into(unverified_token, None), now=time.time(), catalogue=knowledge.catalogue)
 
 
 def show_or_open(errors: Console) -> Callable[[str], Awaitable[None]]:

@@ -2,24 +2,28 @@
 
 import pytest
 
-from shared.doctor.knowledge.catalogue import load_catalogue
-from shared.doctor.knowledge.clients import load_clients
+from shared.doctor.knowledge.load import load_knowledge
 from shared.doctor.visit import Visit, visit
 from tests.doctor.person import sign_in_by_forms
 
 
 @pytest.fixture(scope="session")
-def catalogue():
-    return load_catalogue()
+def knowledge():
+    return load_knowledge()
 
 
 @pytest.fixture(scope="session")
-def client_table():
-    return load_clients()
+def catalogue(knowledge):
+    return knowledge.catalogue
+
+
+@pytest.fixture(scope="session")
+def client_table(knowledge):
+    return knowledge.clients
 
 
 @pytest.fixture
-async def run():
+async def run(knowledge):
     """Start a model server, visit it, and give the diagnosis."""
     started = []
 
@@ -28,7 +32,7 @@ async def run():
             await model.start()
             started.append(model)
         wanted = {"url": model.resource, "timeout_seconds": 10, "wait_seconds": 10} | wanted
-        return await visit(Visit(**wanted), open_page=person)
+        return await visit(Visit(**wanted), knowledge=knowledge, open_page=person)
 
     yield look
     for model in started:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from shared.doctor.knowledge.catalogue import load_catalogue
+from shared.doctor.knowledge.load import load_knowledge
 from shared.doctor.report.people import print_diagnosis
 from tests.doctor.person import sign_in_by_forms
 from tests.doctor.stage import NAME, Stage
@@ -22,9 +22,9 @@ STAGES = {
 }
 
 
-async def shown(model):
+async def shown(model, knowledge):
     """What `--login` prints for a model that is published at https://mcp.example/mcp."""
-    stage = Stage()
+    stage = Stage(knowledge)
     await stage.publish(model)
     tls, place = stage.authority.client_context(), f"{NAME}:{model.port}"
     try:
@@ -44,22 +44,23 @@ def block(stage):
     return re.compile(rf"(<!-- doctor: {stage} -->\n\n```text\n)(.*?)(\n```)", re.DOTALL)
 
 
-def findings():
+def findings(knowledge):
     """The rows of the list of findings."""
-    return [f"| `{e.id}` | {e.severity.value} | {e.title} |" for e in load_catalogue().values()]
+    return [f"| `{e.id}` | {e.severity.value} | {e.title} |" for e in knowledge.catalogue.values()]
 
 
 async def write():
     """Bring the pages up to date."""
+    knowledge = load_knowledge()
     page = DOCS / "migrating-from-opaque-tokens.md"
     text = page.read_text(encoding="utf-8")
     for stage, model in STAGES.items():
-        said = await shown(model())
+        said = await shown(model(), knowledge)
         text = block(stage).sub(lambda m, said=said: m[1] + said + m[3], text)
     page.write_text(text, encoding="utf-8")
     page = DOCS / "doctor-findings.md"
     head = page.read_text(encoding="utf-8").partition("| --- | --- | --- |\n")
-    page.write_text(head[0] + head[1] + "\n".join(findings()) + "\n", encoding="utf-8")
+    page.write_text(head[0] + head[1] + "\n".join(findings(knowledge)) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

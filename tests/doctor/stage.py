@@ -26,7 +26,8 @@ class StageNames(Names):
 class Stage:
     """Publishes models and visits them. Close it at the end."""
 
-    def __init__(self):
+    def __init__(self, knowledge):
+        self._knowledge = knowledge
         self.authority = Authority()
         self._started = []
 
@@ -39,6 +40,7 @@ class Stage:
         """Look at a published model; `wanted` are further fields of the visit."""
         return await visit(
             Visit(**{"url": model.resource, "timeout_seconds": 10, **(wanted or {})}),
+            knowledge=self._knowledge,
             open_page=person,
             names=StageNames(*addresses),
             tls=client or self.authority.client_context(),

@@ -11,14 +11,14 @@ from tests.doctor.documents import DOCS, STAGES, block, findings, shown
 
 
 @pytest.mark.parametrize("stage", STAGES)
-async def test_the_migration_page_shows_what_the_doctor_says_at_each_stage(stage):
+async def test_the_migration_page_shows_what_the_doctor_says_at_each_stage(stage, knowledge):
     page = (DOCS / "migrating-from-opaque-tokens.md").read_text(encoding="utf-8")
-    assert block(stage).search(page)[2] == await shown(STAGES[stage]())
+    assert block(stage).search(page)[2] == await shown(STAGES[stage](), knowledge)
 
 
-def test_the_list_of_findings_is_the_catalogue():
+def test_the_list_of_findings_is_the_catalogue(knowledge):
     page = (DOCS / "doctor-findings.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| `.*\|$", page, re.MULTILINE) == findings()
+    assert re.findall(r"^\| `.*\|$", page, re.MULTILINE) == findings(knowledge)
 
 
 def test_the_page_of_the_command_names_every_option():

@@ -21,8 +21,8 @@ class SlowClock:
 
 
 @pytest.fixture
-async def stage():
-    stage = Stage()
+async def stage(knowledge):
+    stage = Stage(knowledge)
     yield stage
     await stage.close()
 
