@@ -38,7 +38,7 @@ test-topologies: $(VENV)/.dev-installed ## The storage and race tests on a clust
 	@STORE_TOPOLOGY=sentinel $(PY) -m pytest tests/storage tests/races \
 		-W ignore::pytest.PytestUnraisableExceptionWarning $(ARGS)
 
-test-clients: $(VENV)/.dev-installed ## Tests with clients of others (needs npm, installs its packages)
+test-clients: $(VENV)/.dev-installed ## Tests with clients of others (installs packages from npm and the Python index)
 	@$(PY) -m pytest -m npm --timeout 600 $(ARGS)
 
 fuzz: $(VENV)/.dev-installed ## Send REQUESTS (100,000) bad requests to every endpoint; SEED=n for others

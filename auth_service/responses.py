@@ -11,12 +11,14 @@ from aiohttp import web
 from auth_service.clients.client import UnknownClient
 from auth_service.errors import PageRefusal, RedirectRefusal
 from auth_service.pages.views import ErrorView, UnknownClientView
+from auth_service.protocol.client_document import UnacceptableDocument
 from auth_service.protocol.redirect_uri import describe
 
 if TYPE_CHECKING:
     from auth_service.pages.renderer import Pages
     from shared.errors import Refusal
 
+_DOCUMENT_HINT: Final = "This is for the application to mend, or for whoever runs this service to permit."
 NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -48,6 +50,8 @@ class RefusalRenderer:
             return self._redirect(refusal, reference)
         if isinstance(refusal, PageRefusal):
             return self._page(refusal.title, refusal, refusal.hint, reference)
+        if isinstance(refusal, UnacceptableDocument) and request.path in self._page_paths:
+            return self._page("This application cannot be let in", refusal, _DOCUMENT_HINT, reference)
         if request.path in self._page_paths and isinstance(refusal, UnknownClient):
             return self._pages.unknown_client(UnknownClientView(ended=refusal.tombstone, reference=reference))
         if request.path in self._page_paths:

@@ -31,6 +31,8 @@ _FORBIDDEN: Final = ("client_secret", "client_secret_expires_at", "registration_
 class UnacceptableDocument(UnknownClient):
     """The URL or its document breaks a rule: no client comes of it. The private reason says which."""
 
+    public = "The metadata document by which the application names itself is not acceptable here."
+
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.check = "client_document"

@@ -326,6 +326,13 @@ class TestConsentPhishing:
         url, _ = auth.authorization(honest, redirect_uri=EVIL)
         assert (await auth.get(url)).status == 400
 
+    async def test_a_document_at_an_address_that_may_not_be_fetched_is_told_apart_from_a_lost_registration(self, auth):
+        url, _ = auth.authorization(Client("https://127.0.0.1/client.json", HOSTED))
+        answer = await auth.get(url)
+        assert "metadata document" in answer.text
+        assert "connected again" not in answer.text
+        assert "Location" not in answer.headers
+
     async def test_more_scopes_than_were_shown_are_never_granted(self, auth, client):
         person = auth.person()
         url, verifier = auth.authorization(client, scope="notes:read")

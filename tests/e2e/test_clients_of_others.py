@@ -1,6 +1,6 @@
-"""Clients that real people use, from the npm registry: installed once, run against the real pair.
+"""Clients that real people use, from npm and the Python index: installed once, run against the real pair.
 
-`make test-clients` runs them. They are pinned in npm/package.json; node itself comes as a package.
+`make test-clients` runs them. They are pinned here and in clients_of_others/package.json; node comes as a package.
 """
 
 import asyncio
@@ -9,11 +9,13 @@ import json
 import os
 import shutil
 import subprocess
+import venv
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from auth_service.clients.directory import MEMORY_SECONDS
 from devstack.loopback import free_port
 from tests.e2e.person import Page
 
@@ -23,8 +25,9 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed"),
 ]
 
-SCRIPTS = Path(__file__).parent / "npm"
+SCRIPTS = Path(__file__).parent / "clients_of_others"
 INSTALLED = Path(__file__).parents[2] / "build" / "npm-clients"
+FASTMCP = "fastmcp-slim[client]==4.2.1"
 TOOLS = {"whoami", "list_notes", "add_note", "delete_note"}
 
 
@@ -32,7 +35,7 @@ TOOLS = {"whoami", "list_notes", "add_note", "delete_note"}
 def installed():
     """The directory in which the packages are."""
     INSTALLED.mkdir(parents=True, exist_ok=True)
-    for script in SCRIPTS.iterdir():
+    for script in SCRIPTS.glob("*.*js*"):
         shutil.copy(script, INSTALLED)
     # Node 22 or later is wanted: its package unpacks the binary in a script of its own.
     subprocess.run(
@@ -44,12 +47,23 @@ def installed():
     return INSTALLED
 
 
-class NodeProcess:
-    """A program on Node, and the lines that it prints on either stream."""
+@pytest.fixture(scope="session")
+def python_with_fastmcp():
+    """A Python that has FastMCP's client: apart from ours, because it brings many packages along."""
+    directory = INSTALLED.parent / "python-clients"
+    python = directory / "bin/python"
+    if not python.exists():
+        venv.create(directory, with_pip=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", FASTMCP], check=True, timeout=540)
+    return python
 
-    def __init__(self, directory, *arguments, home, **environment):
+
+class Program:
+    """A client as a process, and the lines that it prints on either stream."""
+
+    def __init__(self, directory, *arguments, home, program=None, **environment):
         self._directory = directory
-        self._arguments = [str(directory / "node_modules/.bin/node"), *map(str, arguments)]
+        self._arguments = [str(program or directory / "node_modules/.bin/node"), *map(str, arguments)]
         # No browser may open, nothing of the machine's user may be read or written.
         self._environment = {
             "PATH": f"{directory / 'node_modules/.bin'}:{os.environ['PATH']}",
@@ -151,7 +165,7 @@ async def converse(process, person):
 async def test_the_official_typescript_client_connects_steps_up_and_refreshes(
     pair, person, installed, tmp_path, version, wire
 ):
-    async with NodeProcess(installed, "sdk_client.mjs", pair.resource, version, wire, home=tmp_path) as process:
+    async with Program(installed, "sdk_client.mjs", pair.resource, version, wire, home=tmp_path) as process:
         steps = await converse(process, person)
     assert steps["listed"] == {"error": False, "scope": steps["listed"]["scope"]}
     assert "notes:write" not in steps["listed"]["scope"].split()
@@ -162,7 +176,7 @@ async def test_the_official_typescript_client_connects_steps_up_and_refreshes(
 
 
 async def test_openid_client_signs_a_person_in_refreshes_introspects_and_revokes(pair, person, installed, tmp_path):
-    async with NodeProcess(installed, "openid_client.mjs", pair.issuer, pair.resource, home=tmp_path) as process:
+    async with Program(installed, "openid_client.mjs", pair.issuer, pair.resource, home=tmp_path) as process:
         steps = {}
         while "revoked" not in steps:
             message = await process.wait_for(as_json)
@@ -180,7 +194,7 @@ async def test_openid_client_signs_a_person_in_refreshes_introspects_and_revokes
 async def test_mcp_remote_bridges_a_local_program_to_the_server(pair, person, installed, tmp_path):
     bridge = installed / "node_modules/mcp-remote/dist/proxy.js"
     arguments = [bridge, pair.resource, "--allow-http", "--transport", "http-only"]
-    async with NodeProcess(installed, *arguments, home=tmp_path, MCP_REMOTE_CONFIG_DIR=str(tmp_path)) as process:
+    async with Program(installed, *arguments, home=tmp_path, MCP_REMOTE_CONFIG_DIR=str(tmp_path)) as process:
         url = await process.wait_for(authorization_url(pair.issuer))
         await land(await visit(person, url))
         hello = {
@@ -209,11 +223,35 @@ async def test_the_inspectors_command_line_signs_in_and_calls_a_tool(pair, perso
         "--connect-timeout", "60000", "--method", "tools/list", "--format", "json",
     ]  # fmt: skip
     # Without a terminal it signs nobody in, unless it may open a browser: the one that BROWSER names.
-    async with NodeProcess(installed, *arguments, home=tmp_path, MCP_AUTO_OPEN_ENABLED="true") as process:
+    async with Program(installed, *arguments, home=tmp_path, MCP_AUTO_OPEN_ENABLED="true") as process:
         url = await process.wait_for(authorization_url(pair.issuer))
         await land(await visit(person, url))
         assert await process.ended() == 0, process.seen
     assert any("add_note" in line for line in process.seen)
+
+
+async def test_fastmcps_client_connects_comes_back_and_recovers_from_a_registration_that_is_gone(
+    pair, person, python_with_fastmcp, tmp_path
+):
+    """Clients.md A18: it looks at the page for an unknown client, registers anew and asks again."""
+    steps = {}
+    async with Program(
+        SCRIPTS, SCRIPTS / "fastmcp_client.py", pair.resource, home=tmp_path, program=python_with_fastmcp
+    ) as process:
+        while "done" not in steps:
+            message = await process.wait_for(as_json)
+            if "visit" in message:
+                await land(await visit(person, message["visit"]))
+                continue
+            steps[message.pop("step")] = message
+            if "again" in steps and "anew" not in steps:
+                await pair.command("clients", "remove", steps["first"]["client_id"], "--yes")
+                # Replicas remember a client for a moment.
+                await asyncio.sleep(MEMORY_SECONDS)
+                process.send("")
+    assert not any(step.get("error") for step in steps.values())
+    assert steps["again"]["client_id"] == steps["first"]["client_id"]
+    assert steps["anew"]["client_id"] != steps["first"]["client_id"]
 
 
 async def land(url):
