@@ -41,6 +41,9 @@ test-topologies: $(VENV)/.dev-installed ## The storage and race tests on a clust
 test-clients: $(VENV)/.dev-installed ## Tests with clients of others (installs packages from npm and the Python index)
 	@$(PY) -m pytest -m npm --timeout 600 $(ARGS)
 
+test-conformance: $(VENV)/.dev-installed ## The official conformance suite against mcp_service (needs npm)
+	@$(PY) -m pytest tests/conformance --timeout 600 $(ARGS)
+
 fuzz: $(VENV)/.dev-installed ## Send REQUESTS (100,000) bad requests to every endpoint; SEED=n for others
 	@FUZZ_REQUESTS=$(or $(REQUESTS),100000) FUZZ_SEED=$(or $(SEED),1) $(PY) -m pytest tests/fuzz -s --timeout 0 $(ARGS)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 import uvloop
 
-from mcp_service.app import METADATA, SCOPES, build_app
+from mcp_service.app import ENDPOINT, METADATA, SCOPES, build_app
 from mcp_service.metadata import authorization_server_entry
 from mcp_service.settings import McpSettings
 from shared.errors import Misconfigured
@@ -41,11 +41,13 @@ def serve() -> None:
     configure_logs(level=settings.log_level, log_format=settings.log_format)
 
     async def run() -> None:
+        app = build_app(settings)
         await serve_app(
-            build_app(settings),
+            app,
             hosts=settings.host,
             port=settings.port,
             shutdown_seconds=settings.shutdown_seconds,
+            on_stopping=app[ENDPOINT].end_listening,
         )
 
     try:

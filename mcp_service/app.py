@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mcp_service.settings import McpSettings
 
 KEYS: Final = web.AppKey("keys", JwksCache)
+ENDPOINT: Final = web.AppKey("endpoint", McpEndpoint)
 METADATA: Final = web.AppKey("metadata", ProtectedResourceMetadata)
 SCOPES: Final = web.AppKey("scopes", ScopeMap)
 
@@ -138,6 +139,7 @@ def build_app(
         ],
     )
     app[KEYS] = keys
+    app[ENDPOINT] = endpoint
     app[METADATA] = metadata
     app[SCOPES] = declared
     app.add_routes(

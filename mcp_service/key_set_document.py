@@ -1,7 +1,8 @@
 """From the bytes of a key set document to keys that can verify, or a reason why not.
 
 Pure. A document is taken whole or not at all: one that is wrong in any way that matters never replaces a good one.
-Keys that others need and we do not (encryption keys, other algorithms) are passed over (RFC 7517 section 5).
+Keys that others need and we do not (encryption keys, other algorithms) are passed over (RFC 7517 section 5), and so
+are members that a later issuer may add (invariant 11).
 """
 
 from __future__ import annotations

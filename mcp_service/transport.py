@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-    from mcp_service.bearer import Guard
+    from mcp_service.bearer import Admission, Guard
     from mcp_service.token_verifier import VerifiedToken
     from mcp_service.tool_scopes import ScopeRules
 
@@ -43,6 +43,11 @@ class McpEndpoint:
         self._app = app
         # Without sessions there is nothing to GET and nothing to DELETE.
         self._methods = ("POST", "GET", "DELETE") if sessions else ("POST",)
+        self._listening_ends = asyncio.Event()
+
+    def end_listening(self) -> None:
+        """The server is about to stop: end the streams that only wait for news, and would hold it up."""
+        self._listening_ends.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Admit, then hand over."""
@@ -52,9 +57,14 @@ class McpEndpoint:
         user = None if admission.token is None else AuthenticatedUser(self._principal(admission.token))
         reset = auth_context_var.set(user)
         try:
-            return await run_asgi(self._app, request, admission.body, user)
+            return await run_asgi(self._app, request, admission.body, user, ends=self._end_of(admission, request))
         finally:
             auth_context_var.reset(reset)
+
+    def _end_of(self, admission: Admission, request: web.Request) -> asyncio.Event | None:
+        operation = admission.operation
+        only_listens = request.method == "GET" or (operation and operation.method == "subscriptions/listen")
+        return self._listening_ends if only_listens else None
 
     def _principal(self, token: VerifiedToken) -> AccessToken:
         """What tools may know of the caller. Implied scopes are spelled out: a tool that looks need not know them."""
@@ -72,11 +82,17 @@ class McpEndpoint:
 
 
 async def run_asgi(
-    app: AsgiApp, request: web.Request, body: bytes, user: AuthenticatedUser | None
+    app: AsgiApp,
+    request: web.Request,
+    body: bytes,
+    user: AuthenticatedUser | None,
+    *,
+    ends: asyncio.Event | None = None,
 ) -> web.StreamResponse:
     """Run one request through an ASGI application whose body has been read already.
 
     The application runs in this very task: when the client goes away, aiohttp cancels it, and with it the tool.
+    `ends` tells it that the connection is over although the client is still there.
     """
     unread = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -84,7 +100,7 @@ async def run_asgi(
         if unread:
             return unread.pop()
         # The end of a connection arrives as a cancellation; until then there is nothing more to hear.
-        await asyncio.get_running_loop().create_future()
+        await (asyncio.get_running_loop().create_future() if ends is None else ends.wait())
         return {"type": "http.disconnect"}
 
     answer = _Answer(request)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 from mcp.server import MCPServer
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from mcp_service.notes.note_store import MAX_NOTES_PER_PERSON, Note, TooManyNotes
+from shared.errors import Fault
 
 if TYPE_CHECKING:
     from mcp.server.auth.provider import AccessToken
@@ -43,24 +47,37 @@ def build_notes_server(store: NoteStore) -> MCPServer:
     @server.tool()
     async def list_notes() -> list[Note]:
         """List your notes, oldest first."""
-        return await store.list(_subject(_caller()))
+        with _public_words():
+            return await store.list(_subject(_caller()))
 
     @server.tool()
     async def add_note(text: NoteText) -> Note:
         """Keep a note."""
-        try:
+        with _public_words():
             return await store.add(_subject(_caller()), text)
-        except TooManyNotes as exc:
-            raise ToolError(f"You have {MAX_NOTES_PER_PERSON} notes already; delete some first.") from exc
 
     @server.tool()
     async def delete_note(note_id: NoteId) -> str:
         """Delete one of your notes."""
-        if not await store.delete(_subject(_caller()), note_id):
+        with _public_words():
+            found = await store.delete(_subject(_caller()), note_id)
+        if not found:
             raise ToolError("You have no note with this id.")
         return "Deleted."
 
     return server
+
+
+@contextmanager
+def _public_words() -> Iterator[None]:
+    """What the store could not do, in words for anybody; the reason goes to the log only (invariant 9)."""
+    try:
+        yield
+    except TooManyNotes as exc:
+        raise ToolError(f"You have {MAX_NOTES_PER_PERSON} notes already; delete some first.") from exc
+    except Fault as exc:
+        structlog.get_logger("mcp_service").error("notes_unavailable", check=exc.check, reason=exc.reason)
+        raise ToolError(exc.public) from exc
 
 
 def _caller() -> AccessToken:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from mcp_service.app import ENDPOINT
 from tests.endpoints.mcp_service import slow_server
 from tests.endpoints.mcp_service.conftest import LEGACY, modern, rpc
 
@@ -81,3 +82,15 @@ async def test_the_end_of_the_service_cancels_tools_at_work(service):
         await slow_server.watch.cancelled.wait()
     going.cancel()
     await asyncio.gather(going, return_exceptions=True)
+
+
+async def test_a_stream_that_only_listens_ends_when_the_service_is_about_to_stop(service):
+    body, headers = modern("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+    async with (
+        asyncio.timeout(10),
+        service.session.post(service.url, json=body, headers={**headers, **service.auth(scope="slow:use")}) as answer,
+    ):
+        assert answer.content_type == "text/event-stream"
+        assert b"acknowledged" in await answer.content.readany()
+        service.app[ENDPOINT].end_listening()
+        await answer.read()

@@ -108,3 +108,14 @@ async def test_plain_json_is_a_setting(make_service, headers):
     assert answer.status == 200
     assert answer.content_type == "application/json"
     assert (await answer.json())["result"]["structuredContent"]["subject"] == "user-1"
+
+
+async def test_notes_that_cannot_be_reached_are_told_without_details(make_service):
+    """Invariant 9: the reason is for the log only."""
+    service = await make_service(notes_redis_url="redis://127.0.0.1:1/0")
+    answer = await service.call("add_note", {"text": "x"}, scope="notes:write")
+    result = (await answer.json())["result"]
+    assert result["isError"] is True
+    assert "Nothing was lost; please try again." in result["content"][0]["text"]
+    assert "127.0.0.1" not in str(result)
+    assert any(e["event"] == "notes_unavailable" and "Connect" in e["reason"] for e in service.logs)

@@ -53,6 +53,11 @@ async def test_a_configured_alias_is_an_audience(make_verifier, minter):
     assert await verifier.verify(minter.mint(aud="https://old.example/mcp"))
 
 
+async def test_members_that_a_later_issuer_adds_are_passed_over(make_verifier, minter):
+    """Invariant 11: auth_service may be upgraded first."""
+    assert await make_verifier().verify(minter.mint(header={"x-new": 1}, acr="urn:new", authorization_details=[{}]))
+
+
 async def test_a_token_without_scope_is_good_and_grants_nothing(make_verifier, minter):
     token = await make_verifier().verify(minter.mint(scope=None))
     assert token.claims.scopes == ()
