@@ -8,7 +8,7 @@ step that matters is a script whose repetition by the caller is safe (invariants
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from shared.errors import StoreUnavailable
+from shared.store_batching import ScriptBatcher, pack_fast
 
 if TYPE_CHECKING:
     from redis.asyncio.client import PubSub
@@ -85,6 +86,7 @@ class RedisStore:
         self._redis = client
         self._listener = listener
         self._places: AbstractAsyncContextManager[Any] = places or nullcontext()
+        self._execute_script: Callable[..., Awaitable[Any]] = client.execute_command
 
     async def command(self, *args: Argument) -> Any:
         try:
@@ -97,10 +99,10 @@ class RedisStore:
         try:
             async with self._places:
                 try:
-                    return await self._redis.execute_command("EVALSHA", script.digest, len(keys), *keys, *args)
+                    return await self._execute_script("EVALSHA", script.digest, len(keys), *keys, *args)
                 except NoScriptError:
                     # Nothing has run: the server did not know the script. Safe to send it whole.
-                    return await self._redis.execute_command("EVAL", script.text, len(keys), *keys, *args)
+                    return await self._execute_script("EVAL", script.text, len(keys), *keys, *args)
         except FAULTS as exc:
             raise unavailable(exc, script.name) from exc
 
@@ -161,6 +163,7 @@ class SingleStore(RedisStore):
             decode_responses=True,
             health_check_interval=0,
         )
+        pack_fast(pool)
         client = Redis.from_pool(pool)
         # Waiting for messages may take for ever: its own connections, without an answer timeout.
         listener = Redis.from_url(
@@ -171,6 +174,7 @@ class SingleStore(RedisStore):
             decode_responses=True,
         )
         super().__init__(client=client, listener=listener)
+        self._execute_script = ScriptBatcher(client).execute
 
 
 async def _messages(pubsub: PubSub) -> AsyncIterator[tuple[str, str]]:
