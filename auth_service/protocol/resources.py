@@ -69,13 +69,14 @@ class ResourceCatalogue:
             raise ValueError("at least one resource is needed")
         self.all = tuple(resources)
         self.default = resources[0]
+        self._by_identifier = {r.identifier: r for r in resources}
         self._by_canonical = {canonical_resource(r.identifier): r for r in resources}
         if len(self._by_canonical) != len(resources):
             raise ValueError("two resources have the same identifier")
 
     def find(self, requested: str) -> ProtectedResource | None:
         """The resource that a client means, tolerating a final slash and an upper-case host (clients.md A8)."""
-        return self._by_canonical.get(canonical_resource(requested))
+        return self._by_identifier.get(requested) or self._by_canonical.get(canonical_resource(requested))
 
     def find_one(self, requested: Iterable[str]) -> ProtectedResource | None:
         """The one resource that all these values mean; None when one is unknown or they differ."""

@@ -10,13 +10,18 @@ successor again, and a copy of the store, which knows no secret, unseals nothing
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from auth_service.tokens.opaque import SECRET_BYTES, decode, digest, encode, keyed, new_secret
 
 _MARK_BYTES: Final = 16
-_MAX_LENGTH: Final = 200
+
+# Base64url without padding, in its one spelling: the bits of the last character that say nothing are zero.
+_OF_16_BYTES: Final = "[A-Za-z0-9_-]{21}[AQgw]"
+_OF_32_BYTES: Final = "[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
+_FORM: Final = re.compile(rf"({_OF_16_BYTES})\.(0|[1-9][0-9]{{0,8}})\.({_OF_32_BYTES})\.({_OF_16_BYTES})")
 
 
 class NotARefreshToken(ValueError):
@@ -47,31 +52,21 @@ class RefreshTokenFormat:
 
     def write(self, grant_id: str, generation: int, secret: str) -> str:
         """The token as the client gets it."""
-        return f"{grant_id}.{generation}.{secret}.{encode(self._mark(self._keys[0], grant_id, generation, secret))}"
+        return f"{grant_id}.{generation}.{secret}.{self._mark(self._keys[0], grant_id, generation, secret)}"
 
     def read(self, unverified_token: str) -> RefreshToken:
         """Take a presented token apart. Raises NotARefreshToken."""
-        parts = unverified_token.split(".")
-        if len(parts) != 4 or len(unverified_token) > _MAX_LENGTH or not unverified_token.isascii():
-            raise NotARefreshToken("a refresh token has four parts")
-        grant_id, number, secret, mark = parts
-        try:
-            if len(decode(grant_id)) != 16 or len(decode(secret)) != SECRET_BYTES:
-                raise NotARefreshToken("a part has the wrong length")
-            presented_mark = decode(mark)
-        except ValueError as exc:
-            raise NotARefreshToken("a part is not base64url") from exc
-        if not number.isdigit() or len(number) > 9 or str(int(number)) != number:
-            raise NotARefreshToken("the generation is not a number")
+        form = _FORM.fullmatch(unverified_token)
+        if form is None:
+            raise NotARefreshToken("not four parts of the form and length that we write")
+        grant_id, number, secret, mark = form.groups()
         generation = int(number)
-        authentic = any(
-            hmac.compare_digest(presented_mark, self._mark(key, grant_id, generation, secret)) for key in self._keys
-        )
+        authentic = any(hmac.compare_digest(mark, self._mark(key, grant_id, generation, secret)) for key in self._keys)
         return RefreshToken(grant_id, generation, secret, authentic)
 
     @staticmethod
-    def _mark(key: bytes, grant_id: str, generation: int, secret: str) -> bytes:
-        return keyed(key, "refresh-token", grant_id, str(generation), secret)[:_MARK_BYTES]
+    def _mark(key: bytes, grant_id: str, generation: int, secret: str) -> str:
+        return encode(keyed(key, "refresh-token", grant_id, str(generation), secret)[:_MARK_BYTES])
 
 
 def seal_successor(predecessor_secret: str, successor_secret: str) -> str:
@@ -80,17 +75,22 @@ def seal_successor(predecessor_secret: str, successor_secret: str) -> str:
     One-time pad from a PRF: each predecessor seals one successor, and the key is 256 random bits. Integrity is
     the store's own: the unsealed secret is compared with the hash stored beside it.
     """
-    pad = keyed(predecessor_secret.encode(), "successor", digest(successor_secret))
-    return encode(bytes(a ^ b for a, b in zip(pad, decode(successor_secret), strict=True)))
+    return encode(_padded(predecessor_secret, digest(successor_secret), decode(successor_secret)))
 
 
 def unseal_successor(predecessor_secret: str, sealed: str, successor_hash: str) -> str:
     """The successor that was sealed for this predecessor. Raises ValueError if it is not the one expected."""
-    pad = keyed(predecessor_secret.encode(), "successor", successor_hash)
-    secret = encode(bytes(a ^ b for a, b in zip(pad, decode(sealed), strict=True)))
+    secret = encode(_padded(predecessor_secret, successor_hash, decode(sealed)))
     if not hmac.compare_digest(digest(secret), successor_hash):
         raise ValueError("the sealed successor is not the one on record")
     return secret
+
+
+def _padded(predecessor_secret: str, successor_hash: str, data: bytes) -> bytes:
+    if len(data) != SECRET_BYTES:
+        raise ValueError("a sealed secret has another length")
+    pad = keyed(predecessor_secret.encode(), "successor", successor_hash)
+    return (int.from_bytes(pad, "big") ^ int.from_bytes(data, "big")).to_bytes(SECRET_BYTES, "big")
 
 
 def new_successor(predecessor_secret: str) -> tuple[str, str]:

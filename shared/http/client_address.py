@@ -7,6 +7,7 @@ names. Read from the right: the first address that is not a trusted proxy is the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
@@ -65,6 +66,7 @@ def client_address_middleware(trusted: Sequence[Network]) -> Middleware:
     return find
 
 
+@lru_cache(4096)
 def _parse(text: str) -> Address | None:
     """An address with or without port, brackets and zone; an IPv4 address mapped into IPv6 is the IPv4 address."""
     text = text.strip()
