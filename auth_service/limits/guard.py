@@ -1,18 +1,20 @@
 """The guard in front of every endpoint: bounds what one network costs this process.
 
 Refusing costs nearly as much as a cheap answer, so a caller beyond the limit is also held for a moment first: a
-client that asks again as soon as it is answered then asks once a second per connection, and others keep the processor.
+client that asks again as soon as it is answered then asks once in some seconds per connection, and others keep the
+processor. The more requests of one network are held, the longer the next: one over the limit hardly notices.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from auth_service.errors import TooManyRequests
-from shared.http.client_address import CLIENT_ADDRESS
+from shared.http.client_address import CLIENT_ADDRESS, network_of
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from auth_service.limits.limits import Limits
 
 HOLD_SECONDS: Final = 1.0
+MAX_HOLD_SECONDS: Final = 8.0
+"""Below the shortest time-out of the hosted clients (ten seconds, clients.md A13), so that they see the 429."""
 MAX_HELD: Final = 2048
 """Held requests cost some kilobytes each; beyond this many, refusals are answered at once."""
 
@@ -28,23 +32,29 @@ _UNLIMITED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 def guard(limits: Limits) -> Middleware:
     """Make the middleware; it stands inside the envelope, so that its refusals are rendered and logged."""
-    held = 0
+    held: Counter[str] = Counter()
+    all_held = 0
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        nonlocal held
+        nonlocal all_held
         if request.path in _UNLIMITED:
             return await handler(request)
         address = request[CLIENT_ADDRESS]
         try:
             decision = limits.request(address)
         except TooManyRequests:
-            if held < MAX_HELD:
-                held += 1
+            network = network_of(address)
+            if all_held < MAX_HELD:
+                all_held += 1
+                held[network] += 1
                 try:
-                    await asyncio.sleep(HOLD_SECONDS)
+                    await asyncio.sleep(min(MAX_HOLD_SECONDS, HOLD_SECONDS * (1 + held[network] / 8)))
                 finally:
-                    held -= 1
+                    all_held -= 1
+                    held[network] -= 1
+                    if not held[network]:
+                        del held[network]
             raise
         response = await handler(request)
         if decision is not None and not response.prepared:

@@ -31,6 +31,10 @@ _REGISTERED: Final = "sp:clients:registered"
 _PRE_REGISTERED: Final = "sp:clients:pre_registered"
 
 
+_TRIM: Final = 64
+"""Expired entries that one registration takes along: more than it adds, so that the list stays short, and few enough
+that the store never blocks, however many registrations end at once."""
+
 _STORED_ID: Final = re.compile(r"[A-Za-z0-9._~\-]{1,128}")
 
 
@@ -93,6 +97,7 @@ class ClientStore:
         self._use = load("client_use")
         self._replace = load("client_replace")
         self._end = load("client_end")
+        self._index_step = load("client_index")
 
     async def add(self, record: StoredClient, *, now: int) -> bool:
         """Store a new client; False when the id is taken (a shared registration that came again, say)."""
@@ -149,9 +154,7 @@ class ClientStore:
         return int(await self._store.command("ZCOUNT", _REGISTERED, now, "+inf"))
 
     async def _index(self, client_id: str, expires_at: int, *, now: int) -> None:
-        await self._store.pipeline(
-            [("ZADD", _REGISTERED, "GT", expires_at, client_id), ("ZREMRANGEBYSCORE", _REGISTERED, "-inf", f"({now}")]
-        )
+        await self._store.run(self._index_step, [_REGISTERED], [client_id, expires_at, now, _TRIM])
 
     async def _all(self, client_ids: list[str], *, now: float) -> list[StoredClient]:
         found = [await self.find(client_id, now=now) for client_id in client_ids]

@@ -124,7 +124,7 @@ async def test_a_thief_who_keeps_up_with_the_owner_is_caught_within_three_refres
 @pytest.mark.long
 async def test_no_grant_is_lost_when_the_store_is_killed_twenty_times_under_load(make_pair, http):
     """SIGKILL and restart, append-only file on: nobody is locked out, no token has two successors."""
-    pair = await make_pair(auth=2, own={"AUTH_REFRESH_GRACE": "0"}, **NO_MCP)
+    pair = await make_pair(auth=2, own={"AUTH_REFRESH_GRACE": "0", "AUTH_RATE_LIMITS": "off"}, **NO_MCP)
     everyone = await holders(pair, 12)
     stop = asyncio.Event()
     answered = {holder.token: 0 for holder in everyone}

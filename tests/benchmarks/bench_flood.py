@@ -1,0 +1,83 @@
+"""A flood from one address, and what another client feels of it: refreshes one after the other, in turns."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from tests.e2e.pair import Pair
+from tests.e2e.person import Person
+from tests.e2e.plain_client import PlainClient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.benchmarks.harness import Report
+
+CONNECTIONS = 100
+ROUNDS = 5
+GRANTS = 12
+FLOODER, CLIENT = "192.0.2.66", "160.79.104.10"
+
+
+async def run(report: Report) -> None:
+    """Both come through a proxy that the service trusts, so that they have addresses of their own."""
+    pair = Pair(mcp=0, resource="http://localhost:9/mcp", own={"AUTH_TRUSTED_PROXIES": "127.0.0.0/8"})
+    try:
+        await pair.start()
+        async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
+            tokens = [(await client.tokens(person))["refresh_token"] for _ in range(GRANTS)]
+            quiet, flooded = await _in_turns(report, pair, client, tokens)
+        report.add(
+            f"refreshes of one client while another address floods on {CONNECTIONS} connections, against without",
+            flooded / quiet,
+            at_least=0.9,
+            detail=f"{flooded:,.0f} against {quiet:,.0f} per second",
+        )
+    finally:
+        await pair.close()
+
+
+async def _in_turns(report: Report, pair: Pair, client: PlainClient, tokens: list[str]) -> tuple[float, float]:
+    quiet, flooded = [], []
+    for _ in range(ROUNDS):
+        quiet.append(await _rate(pair, client, tokens, seconds=report.seconds))
+        async with _flood(f"http://127.0.0.1:{pair.auth[0].port}/authorize?client_id=x"):
+            flooded.append(await _rate(pair, client, tokens, seconds=report.seconds))
+    return statistics.median(quiet), statistics.median(flooded)
+
+
+async def _rate(pair: Pair, client: PlainClient, tokens: list[str], *, seconds: float) -> float:
+    """Refreshes a second, one after the other."""
+    url, done, started = f"http://127.0.0.1:{pair.auth[0].port}/token", 0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        number = done % len(tokens)
+        form = {"grant_type": "refresh_token", "client_id": client.client_id, "refresh_token": tokens[number]}
+        async with client.http.post(url, data=form, headers={"X-Forwarded-For": CLIENT}) as response:
+            body = await response.json()
+            assert response.status == 200, body
+        tokens[number] = body["refresh_token"]
+        done += 1
+    return done / (time.perf_counter() - started)
+
+
+@asynccontextmanager
+async def _flood(url: str) -> AsyncIterator[None]:
+    """A process of its own, so that the load is the service's and not the measurement's."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.benchmarks.flooder", url, FLOODER, str(CONNECTIONS)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        # Until every connection has met the limit: the burst before it is no flood yet.
+        for _ in range(CONNECTIONS):
+            await process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        await process.wait()
