@@ -59,6 +59,7 @@ from auth_service.storage.audit import AuditStorage
 from auth_service.storage.client_assertions import AssertionStore
 from auth_service.storage.client_documents import ClientDocumentStore
 from auth_service.storage.clients import ClientStore
+from auth_service.storage.durability import warn_of_risks
 from auth_service.storage.grants import GrantStore
 from auth_service.storage.interactions import InteractionStore
 from auth_service.storage.key_holders import KeyHolderStorage
@@ -338,6 +339,7 @@ def build_service(
     )
 
     async def lifetimes(_app: web.Application) -> AsyncIterator[None]:
+        await warn_of_risks(opened, log)
         await audit.start()
         await limit_room.refusals.start()
         await key_room.start()

@@ -11,11 +11,11 @@ import typer
 from auth_service.commands.app import new_app
 from auth_service.commands.console import ExitStatus, JsonOption, fail, run, say, show_json
 from auth_service.settings import AuthSettings
+from auth_service.storage.durability import risks_of
 from shared.errors import Misconfigured
 
 if TYPE_CHECKING:
     from auth_service.commands.console import Workplace
-    from shared.store import Store
 
 app = new_app()
 
@@ -48,7 +48,7 @@ def check_config(
     if not offline:
 
         async def look(workplace: Workplace) -> None:
-            warnings.extend(await _warnings_of(workplace.store))
+            warnings.extend(await risks_of(workplace.store))
 
         run(look)
     if as_json:
@@ -63,21 +63,3 @@ def _explained(problem: str) -> str:
     name = problem.partition(":")[0].removeprefix("AUTH_").lower()
     field = AuthSettings.model_fields.get(name)
     return f"{problem}\n  AUTH_{name.upper()}: {field.description}" if field and field.description else problem
-
-
-async def _warnings_of(store: Store) -> list[str]:
-    """What is unwise about the store. Managed stores hide their configuration: then there is nothing to say."""
-    await store.command("PING")
-    info = await store.command("INFO")
-    warnings = []
-    if info.get("maxmemory_policy", "noeviction") != "noeviction":
-        warnings.append(
-            f"the store evicts keys (maxmemory-policy {info['maxmemory_policy']}): grants would vanish. "
-            "Set maxmemory-policy noeviction."
-        )
-    if not info.get("aof_enabled", 1):
-        warnings.append(
-            "the store's append-only file is off: a crash loses grants and users. Set appendonly yes, "
-            "unless replicas keep the data."
-        )
-    return warnings
