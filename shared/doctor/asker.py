@@ -81,7 +81,7 @@ class Asker:
         form: list[tuple[str, str]] | None = None,
     ) -> Exchange:
         """Send one request and never raise for what the network or the server does."""
-        self._on_ask(f"{method} {url}")
+        self._on_ask(f"{method} {url.partition('?')[0]}")
         started = self._clock()
         arguments: dict[str, Any] = {"headers": headers, "allow_redirects": False}
         if json is not None:

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from shared.doctor.examine import CouldNotLook
 from shared.doctor.knowledge.load import Knowledge, load_knowledge
@@ -21,7 +22,7 @@ COULD_NOT_RUN: Final = 2
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(context_settings={"help_option_names": ["-h", "--help"]})
 def doctor(
     url: Annotated[str | None, typer.Argument(help="The MCP endpoint, as people paste it into a client.")] = None,
     *,
@@ -78,7 +79,7 @@ def doctor(
                     wanted,
                     knowledge=knowledge,
                     open_page=show_or_open(errors),
-                    on_ask=waiting.update if waiting else None,
+                    on_ask=(lambda what: waiting.update(escape(what))) if waiting else None,
                 )
             )
         except CouldNotLook as exc:

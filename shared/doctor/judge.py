@@ -7,6 +7,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Final
 
 from shared.doctor.knowledge.catalogue import Entry, Severity
+from shared.doctor.printable import printable
 from shared.doctor.rules import (
     authorization,
     calls,
@@ -78,7 +79,7 @@ def all_rules() -> dict[str, Rule]:
 def judge(seen: Observation, catalogue: Mapping[str, Entry]) -> tuple[Finding, ...]:
     """Run every rule; the gravest findings first, and within a severity in the order of the examination."""
     found = [
-        Finding(entry=catalogue[name], seen=told)
+        Finding(entry=catalogue[name], seen=printable(told))
         for name, rule in all_rules().items()
         if (told := rule(seen)) is not None
     ]

@@ -15,6 +15,7 @@ from shared.doctor.knowledge.clients import load_clients
 from shared.doctor.login.seen import LoginSeen, RegistrationSeen, TokenSeen
 from shared.doctor.login.token import look_into
 from shared.doctor.observation import HostSeen, Observation
+from tests.doctor.zoo.healthy import HealthyServer
 
 URL = "https://mcp.example/mcp"
 CATALOGUE, TABLE = load_catalogue(), load_clients()
@@ -150,3 +151,12 @@ def test_any_header_can_be_read(header):
 @given(st.text(max_size=60))
 def test_any_string_can_be_examined_as_a_token(text):
     assert look_into(text, {"keys": [{"kty": "RSA"}, None]}).signature in {"not checked", "no such key"}
+
+
+async def test_words_of_a_stranger_cannot_command_the_terminal(run):
+    class Painter(HealthyServer):
+        def resource_metadata(self):
+            return super().resource_metadata() | {"scopes_supported": ["notes:read", "\x1b[2J\x1b[31mgone"]}
+
+    [finding] = (await run(Painter())).findings
+    assert (finding.id, finding.seen) == ("scopes-of-resource-unknown", "?[2J?[31mgone")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.doctor.printable import printable
+
 if TYPE_CHECKING:
     from shared.doctor.login.seen import TokenSeen
 
@@ -22,8 +24,8 @@ def describe(token: TokenSeen) -> str:
     claims, header = token.claims, token.header
     begins, ends = claims.get("iat"), claims.get("exp")
     lifetime = f"{ends - begins} seconds" if type(begins) is int and type(ends) is int else "an unknown time"
-    return (
+    return printable(
         f"The access token is a JWT of type {header.get('typ')}, signed with {header.get('alg')} "
         f"(kid {header.get('kid')}, {_SIGNATURES[token.signature]}), issued by {claims.get('iss')} "
         f"for {claims.get('aud')}, living for {lifetime}, with the scopes {claims.get('scope') or 'none'}."
-    )[:900]
+    )

@@ -75,6 +75,7 @@ def _print_finding(console: Console, finding: Finding) -> None:
     style = _SEVERITY_STYLE[entry.severity]
     console.print()
     console.print(f"[{style}]{entry.severity.value}[/] [bold]{escape(entry.id)}[/bold]: {escape(entry.title)}")
+    grid = Table.grid(padding=(0, 2, 0, 0))
     for name, text in (
         ("seen", finding.seen),
         ("expected", entry.expected),
@@ -82,7 +83,13 @@ def _print_finding(console: Console, finding: Finding) -> None:
         ("mend", entry.mend),
         ("by", "; ".join(entry.sources)),
     ):
-        console.print(f"  [dim]{name:>8}[/dim]  {escape(text)}", soft_wrap=not console.is_terminal)
+        if console.is_terminal:
+            grid.add_row(f"  [dim]{name:>8}[/dim]", escape(text))
+        else:
+            # Whole lines for whoever searches them.
+            console.print(f"  {name:>8}  {escape(text)}", soft_wrap=True)
+    if console.is_terminal:
+        console.print(grid)
 
 
 def _summary(diagnosis: Diagnosis) -> str:
