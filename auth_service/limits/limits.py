@@ -15,7 +15,7 @@ from auth_service.limits import policy
 from auth_service.limits.gcra import Rate
 from auth_service.limits.local_buckets import LocalBuckets
 from shared.http.client_address import network_of
-from shared.networks import is_in
+from shared.networks import is_in, parse_networks
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 _TELL: Final = Rate(1, 60, burst=1)
 """One audit event a minute for each key that is over its limit: a flood is told once, not recorded."""
+
+
+_INSIDE: Final = parse_networks(
+    ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+"""Loopback and private networks: behind such an address a tunnel or a proxy without X-Forwarded-For may hide many."""
 
 
 class Limits:
@@ -43,7 +49,7 @@ class Limits:
         enabled: bool,
         now: Callable[[], float],
     ) -> None:
-        """`shared_egress`: networks whose addresses speak for many people; loopback always does."""
+        """`shared_egress`: networks whose addresses speak for many people; private ones always do."""
         self._storage = storage
         self._shared_egress = tuple(shared_egress)
         self._audit = audit
@@ -115,12 +121,12 @@ class Limits:
         return limit.rate.times(policy.SHARED_EGRESS_FACTOR)
 
     def speaks_for_many(self, address: str) -> bool:
-        """Whether the address is a known shared egress, or this machine's own."""
+        """Whether the address is a known shared egress, this machine's own, or private: a proxy may hide many."""
         try:
             parsed = ip_address(address)
         except ValueError:
             return not address  # a unix socket: a proxy of this machine
-        return parsed.is_loopback or is_in(parsed, self._shared_egress)
+        return is_in(parsed, _INSIDE) or is_in(parsed, self._shared_egress)
 
     def fields(self, address: str, decision: Decision) -> dict[str, str]:
         """The RateLimit fields for an answer that passed `request`."""

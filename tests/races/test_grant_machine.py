@@ -1,0 +1,129 @@
+"""A search for a sequence of refreshes, lost answers, replays and waits that breaks a grant (invariants 3 and 6).
+
+One owner, who keeps the newest token whose answer arrived, and one thief, who copied a token at some moment. The
+machine knows nothing of how the store decides: it holds the outcome against what was promised.
+"""
+
+import asyncio
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from auth_service.grants.grant import GrantStatus
+from auth_service.storage.grants import GrantStore
+from shared.store import SingleStore
+from tests.storage.grant_material import GRACE, NOW, open_grant, present
+
+ISSUES = {"rotated", "repeated", "recovered"}
+
+
+class GrantMachine(RuleBasedStateMachine):
+    """Steps of owner and thief on one grant, on a real store."""
+
+    store_url = ""
+
+    def __init__(self):
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.store = SingleStore(self.store_url)
+        self.grants = GrantStore(self.store)
+        self.now = NOW
+        self.successors = {}
+        self.thief_acted = self.lost_after_grace = False
+        self.stolen = None
+        self.late = 0
+
+    def teardown(self):
+        self.runner.run(self.store.close())
+        self.runner.close()
+
+    @initialize()
+    def a_grant_is_opened(self):
+        self.runner.run(self.store.command("FLUSHDB"))
+        self.owner = self.runner.run(open_grant(self.store))
+        self.newest = self.owner
+
+    def ask(self, token):
+        presented = self.runner.run(present(self.grants, token, now=self.now))
+        if presented.outcome in ISSUES:
+            if presented.token.generation == token.generation + 1:
+                self.successors.setdefault(token, set()).add(presented.token)
+            if presented.token.generation > self.newest.generation:
+                self.newest = presented.token
+        return presented
+
+    @rule()
+    def the_owner_refreshes(self):
+        presented = self.ask(self.owner)
+        if not self.thief_acted and not self.lost_after_grace:
+            assert presented.outcome in ISSUES, presented.rotation.reason
+        if presented.token is not None:
+            self.owner = presented.token
+
+    @rule(times=st.integers(1, 4))
+    def several_processes_of_the_owner_refresh_at_once(self, times):
+        async def at_once():
+            return await asyncio.gather(*(present(self.grants, self.owner, now=self.now) for _ in range(times)))
+
+        answers = self.runner.run(at_once())
+        if not self.thief_acted and not self.lost_after_grace:
+            assert {a.outcome for a in answers} <= ISSUES
+            assert len({a.token for a in answers}) == 1
+        if answers[0].token is not None:
+            self.owner = answers[0].token
+            if self.owner.generation > self.newest.generation:
+                self.newest = self.owner
+
+    @precondition(lambda self: self.owner == self.newest)
+    @rule()
+    def an_answer_to_the_owner_is_lost(self):
+        """The owner keeps the old token, and will present it again."""
+        self.ask(self.owner)
+
+    @rule(seconds=st.sampled_from([1, GRACE - 1, GRACE + 1, 3600]))
+    def time_passes(self, seconds):
+        self.now += seconds
+        if self.owner != self.newest and seconds > 1:
+            # Believed late for a few generations only; whether it still is does not matter to what is promised here.
+            self.lost_after_grace = True
+
+    @precondition(lambda self: self.stolen is None)
+    @rule()
+    def a_thief_copies_the_token(self):
+        self.stolen = self.owner
+
+    @precondition(lambda self: self.stolen is not None)
+    @rule()
+    def the_thief_presents_the_copy(self):
+        spent_long_ago = self.newest.generation - self.stolen.generation >= 2
+        self.now += GRACE + 1
+        self.thief_acted = True
+        presented = self.ask(self.stolen)
+        if spent_long_ago:
+            assert presented.outcome not in ISSUES, "a token two generations old, beyond the grace, is never believed"
+            status = self.runner.run(self.grants.find(self.stolen.grant_id)).status
+            assert status is GrantStatus.ENDED, "a replay ends the whole grant"
+        if presented.token is not None:
+            self.stolen = presented.token
+
+    @invariant()
+    def no_token_ever_has_two_successors(self):
+        assert all(len(found) == 1 for found in self.successors.values())
+
+
+def test_no_sequence_of_steps_breaks_a_grant(embedded_store):
+    GrantMachine.store_url = f"{embedded_store.url}?db=13"
+    run_state_machine_as_test(
+        GrantMachine,
+        settings=settings(
+            max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
