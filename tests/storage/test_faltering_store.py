@@ -99,15 +99,15 @@ async def recovered(proxy, browser):
 @pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS])
 async def test_every_endpoint_answers_503_with_when_to_come_back(proxy, service, fault):
     await service.users.add(ADA, PASSWORD)
-    async with service.browser() as ada:
+    async with service.browser() as ada, service.browser() as stranger:
         await ada.sign_in(ADA)
         client = await service.register()
         tokens = await ada.allow(client)
-        page = await ada.ask(client)
+        page = await stranger.ask(client)
         proxy.fault = fault
         requests = {
             "authorize": ada.http.get("/authorize", params={"client_id": "unknown", "response_type": "code"}),
-            "sign-in": ada.http.post("/sign-in", data=page.forms[0].inputs | {"username": ADA, "password": "x"}),
+            "sign-in": stranger.http.post("/sign-in", data=page.forms[0].inputs | {"username": ADA, "password": "x"}),
             "account": ada.http.get("/account", allow_redirects=False),
             "register": ada.http.post("/register", json={"redirect_uris": [CALLBACK]}),
             "refresh": ada.http.post(
