@@ -112,4 +112,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth doctor test test-long test-topologies test-clients fuzz lint format bench settings requirements up scale down rotate-keys drill-key-compromise
+.PHONY: help run auth doctor test test-long test-topologies test-clients test-conformance fuzz lint format bench settings requirements up scale down rotate-keys drill-key-compromise
