@@ -1,0 +1,74 @@
+"""A person's own server behind `make run`: one setting, and the consent page, the guard and the tokens agree."""
+
+import pytest
+
+from devstack.loopback import free_port
+from tests.e2e.person import Person
+from tests.e2e.sdk_client import connected
+from tests.e2e.test_make_run import Launcher, ended
+
+pytestmark = pytest.mark.timeout(180)
+
+PASSWORD = "a long enough password"
+
+WEATHER = """
+from mcp.server import MCPServer
+
+server = MCPServer("Weather")
+
+scopes = {
+    "scopes": {"sky:see": "Look at the sky", "sky:change": {"description": "Change it", "implies": ["sky:see"]}},
+    "default": "sky:see",
+    "tools": {"clear_up": "sky:change"},
+}
+
+
+@server.tool()
+async def forecast(city: str) -> str:
+    return f"Sunny in {city}"
+
+
+@server.tool()
+async def clear_up() -> str:
+    return "Done"
+"""
+
+
+@pytest.fixture
+def start(tmp_path):
+    (tmp_path / "weather.py").write_text(WEATHER)
+    started = []
+
+    def make(**own):
+        ports = [free_port(("127.0.0.1",)) for _ in range(2)]
+        launcher = Launcher(
+            tmp_path / "data",
+            *ports,
+            DEMO_PASSWORD=PASSWORD,
+            MCP_SERVER="weather:server",
+            PYTHONPATH=str(tmp_path),
+            **own,
+        )
+        started.append(launcher)
+        launcher.start().until_ready()
+        return f"http://localhost:{launcher.mcp_port}/mcp"
+
+    yield make
+    for launcher in started:
+        ended(launcher)
+
+
+async def test_a_server_that_declares_nothing_is_protected_by_one_scope(start):
+    resource = start()
+    async with Person("demo", PASSWORD) as person, connected(resource, person) as client:
+        assert (await client.call_tool("forecast", {"city": "Oslo"})).content[0].text == "Sunny in Oslo"
+    assert any("Use the tools of this server" in page for page in person.pages)
+
+
+async def test_a_server_with_a_map_asks_for_more_when_more_is_needed(start):
+    resource = start(MCP_SCOPES="weather:scopes")
+    async with Person("demo", PASSWORD) as person, connected(resource, person) as client:
+        await client.call_tool("forecast", {"city": "Oslo"})
+        assert not any("Change it" in page for page in person.pages)
+        assert (await client.call_tool("clear_up")).content[0].text == "Done"
+        assert any("Change it" in page for page in person.pages)
