@@ -1,0 +1,48 @@
+"""compose.yaml hands every setting on, and declares the example as its own code does."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from auth_service.settings import AuthSettings
+from devstack.local_settings import notes_resource
+from devstack.service_process import REPOSITORY
+from mcp_service.settings import McpSettings
+
+SERVICES = yaml.safe_load((REPOSITORY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+# Where a container listens is the image's affair.
+OF_THE_IMAGE = {"AUTH_HOST", "AUTH_PORT", "MCP_HOST", "MCP_PORT"}
+
+
+@pytest.mark.parametrize(("service", "settings"), [("auth", AuthSettings), ("mcp", McpSettings)])
+def test_every_setting_of_a_service_can_be_given(service, settings):
+    prefix = settings.model_config["env_prefix"]
+    known = {f"{prefix}{name.upper()}" for name in settings.model_fields}
+    handed_on = {name for name in SERVICES[service]["environment"] if not name.endswith("_FILE")}
+    assert handed_on == known - OF_THE_IMAGE
+
+
+def test_the_example_is_declared_as_in_its_own_code():
+    text = SERVICES["auth"]["environment"]["AUTH_RESOURCES"].removeprefix("${AUTH_RESOURCES:-").removesuffix("}")
+    (declared,) = json.loads(re.sub(r'"\$\{SALLYPORT_PUBLIC_URL.*?/mcp"', '"http://x/mcp"', text))
+    expected = notes_resource("http://x/mcp")
+    for scope in declared["scopes"].values():
+        scope.setdefault("implies", [])
+    assert declared == expected
+
+
+def test_mcp_service_shares_no_network_with_the_store_of_auth_service():
+    """Invariant 2."""
+    assert not set(SERVICES["mcp"]["networks"]) & set(SERVICES["store"]["networks"])
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_every_container_is_read_only_and_without_capabilities(service):
+    assert SERVICES[service]["read_only"] is True
+    assert SERVICES[service]["cap_drop"] == ["ALL"]
+
+
+def test_only_the_gateway_is_reachable_from_outside():
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["gateway"]
