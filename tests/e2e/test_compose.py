@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -121,6 +122,17 @@ async def test_no_call_fails_while_replicas_come_and_go_and_keys_are_replaced(de
             await caller
     assert calls > 20
     assert len(deployment.running("mcp")) == 1
+
+
+def test_the_doctor_finds_nothing_to_mend(deployment):
+    looked = subprocess.run(
+        [sys.executable, "-m", "shared.doctor", f"{deployment.url}/mcp", "--register"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert looked.returncode == 0, looked.stdout + looked.stderr
 
 
 def test_the_containers_have_no_rights_that_they_do_not_need(deployment):
