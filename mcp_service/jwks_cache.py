@@ -98,7 +98,9 @@ class JwksCache:
             if key is not None:
                 self._metrics.unknown_kid("found")
                 return key
-            decision = UnknownKid.CANNOT_KNOW if self._state.failures else UnknownKid.REFUSE
+            # Whoever is not answered because we stop has not been refused (invariant 8).
+            failed_to_ask = self._stopping or self._state.failures > 0
+            decision = UnknownKid.CANNOT_KNOW if failed_to_ask else UnknownKid.REFUSE
             if decision is UnknownKid.REFUSE:
                 self._remember_unknown(unverified_kid)
         self._metrics.unknown_kid(decision.value)
