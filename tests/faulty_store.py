@@ -41,7 +41,7 @@ class FaultyStore:
         self._server.close()
         await asyncio.gather(*(task for _, task in self._connections), return_exceptions=True)
 
-    def connect(self, *, timeout_seconds=0.3):
+    def connect(self, *, timeout_seconds=1.0):
         """A store client that goes through the proxy and is impatient, for tests that wait for its patience."""
         return SingleStore(self.url, timeout_seconds=timeout_seconds)
 
