@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from shared.background import end_tasks
 from shared.errors import Fault
 
 if TYPE_CHECKING:
@@ -53,29 +53,32 @@ class BackgroundWriter(Generic[T]):
 
     async def stop(self) -> None:
         """Write what is left, for at most three seconds; count what remains."""
-        # Not only cancelled: Python 3.11's wait_for, which redis-py sends with, may swallow a cancellation.
+        # Told, not cancelled: a batch that is under way would be written twice.
         self._stopping = True
+        self._wake.set()
+        if self._task is None:
+            await self.start()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=_LAST_CHANCE_SECONDS)
+            await end_tasks([self._task])
             self._task = None
-        with suppress(TimeoutError, Fault):
-            async with asyncio.timeout(_LAST_CHANCE_SECONDS):
-                while self._items:
-                    await self._write_batch()
         if self._items:
             self._dropped.inc(len(self._items))
             self._items.clear()
 
     async def _run(self) -> None:
-        while not self._stopping:
+        while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._items and not self._stopping:
+            while self._items:
                 try:
                     await self._write_batch()
                 except Fault:
+                    if self._stopping:
+                        return
                     await asyncio.sleep(_RETRY_SECONDS)
+            if self._stopping:
+                return
 
     async def _write_batch(self) -> None:
         batch = [self._items[i] for i in range(min(BATCH, len(self._items)))]
