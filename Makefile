@@ -27,7 +27,7 @@ doctor: $(VENV)/.local-installed ## What real clients would trip over: make doct
 ##@ Work on the code
 
 test: $(VENV)/.dev-installed ## Run the test suite against a real Valkey: make test ARGS="-k words"
-	@$(PY) -m pytest -m "not long and not npm" $(ARGS)
+	@$(PY) -m pytest -m "not long and not npm" -n 2 --dist loadfile $(ARGS)
 
 test-long: $(VENV)/.dev-installed ## The longer suites: hostile input, replicas killed under load, rotation under load
 	@$(PY) -m pytest -m long --timeout 1800 $(ARGS)

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import structlog
 
 from devstack.embedded_store import EmbeddedStore
 from shared.store import SingleStore
@@ -16,6 +17,14 @@ from tests import topologies
 pytest_plugins = ["tests.browser"]
 
 _databases = itertools.cycle(range(16))
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were():
+    """A command run in this process sets up its logs; the next test must be able to capture its own."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

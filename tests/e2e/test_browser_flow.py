@@ -100,17 +100,17 @@ async def test_a_person_who_denies_lets_nobody_in(pair, person_at_browser):
 
 
 async def test_a_person_changes_the_password_and_signs_out_everywhere(pair, browser, browser_page):
-    await pair.add_user("bob", "an old and quiet secret")
+    await pair.add_user("carol", "an old and quiet secret")
     other = await (await browser.new_context(java_script_enabled=False)).new_page()
     for page in (browser_page, other):
-        await sign_in(page, pair, "bob", "an old and quiet secret")
+        await sign_in(page, pair, "carol", "an old and quiet secret")
     await browser_page.get_by_label("Current password").fill("an old and quiet secret")
     await browser_page.get_by_label("New password", exact=True).fill("a new and louder secret")
     await browser_page.get_by_label("New password again").fill("a new and louder secret")
     await browser_page.get_by_role("button", name="Change password").click()
     await browser_page.get_by_role("status").get_by_text("Your password is changed.").wait_for()
     await other.reload()
-    await sign_in(other, pair, "bob", "a new and louder secret")
+    await sign_in(other, pair, "carol", "a new and louder secret")
     await browser_page.get_by_role("button", name="Sign out everywhere").click()
     await browser_page.get_by_role("heading", name="You are signed out").wait_for()
     await other.reload()

@@ -207,4 +207,4 @@ def test_a_service_that_refuses_its_settings_is_told_and_nothing_stays(launcher)
     code, said = run.fail()
     assert code == 1
     assert "AUTH_NO_SUCH_SETTING" in said
-    assert run.left_behind() == []
+    wait_until(lambda: run.left_behind() == [])
