@@ -22,9 +22,11 @@ _databases = itertools.cycle(range(16))
 @pytest.fixture(autouse=True)
 def logs_as_they_were():
     """A command run in this process sets up its logs; the next test must be able to capture its own."""
+    before = structlog.get_config()
     yield
-    if structlog.is_configured():
-        structlog.reset_defaults()
+    after = structlog.get_config()
+    if any(after[name] is not before[name] for name in before):
+        structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from tests.e2e.person import Person
 from tests.e2e.plain_client import PlainClient
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.caddy,
     pytest.mark.skipif(not has_caddy(), reason="Caddy is not installed"),
     pytest.mark.timeout(900),

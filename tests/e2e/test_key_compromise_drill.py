@@ -2,9 +2,12 @@
 
 import sys
 
+import pytest
+
 from tests.drills import key_compromise
 
 
+@pytest.mark.long
 async def test_the_drill_plays_through_and_prints_the_times(make_pair, capsys):
     pair = await make_pair()
     deployment = key_compromise._deployment(pair.auth_environment, [], sys.executable, pair.auth_environment)

@@ -4,6 +4,8 @@ import asyncio
 import json
 import time
 
+import pytest
+
 from tests.e2e.person import Person
 from tests.e2e.plain_client import PlainClient, header_of
 
@@ -63,6 +65,7 @@ async def test_a_withdrawn_key_is_gone_from_every_replica_within_two_seconds(mak
             assert (await client.call_tool(fresh["access_token"], url=url))[0] == 200
 
 
+@pytest.mark.long
 async def test_commands_given_at_the_same_moment_are_one_rotation(make_pair):
     """Whole processes, each as slow to start as it happens to be."""
     pair = await make_pair(mcp=0, resource="http://localhost:9/mcp")

@@ -3,10 +3,12 @@
 import asyncio
 
 import aiohttp
+import pytest
 
 WAITERS = 300
 
 
+@pytest.mark.long
 async def test_hundreds_that_wait_are_answered_at_a_stop_and_wait_again_after_the_start(make_pair):
     pair = await make_pair(mcp=0, resource="http://localhost:9/mcp")
     (auth,) = pair.auth
