@@ -119,7 +119,6 @@ def _accepted(candidate: Candidate, redirect_uri: str) -> AuthorizationRequest:
     return AuthorizationRequest(
         client_id=candidate.client.client_id,
         redirect_uri=redirect_uri,
-        redirect_uri_sent=form.get("redirect_uri") is not None,
         code_challenge=form.require("code_challenge"),
         resource=candidate.resource.identifier,
         scopes=candidate.scopes,

@@ -148,7 +148,6 @@ class ConsentEndpoint:
                 "resource": asked.resource,
                 "scope": " ".join(asked.scopes),
                 "redirect_uri": asked.redirect_uri,
-                "redirect_uri_sent": "1" if asked.redirect_uri_sent else "0",
                 "code_hash": digest(code),
                 "code_challenge": asked.code_challenge,
                 "code_expires_at": int(code_expires_at * 1000),

@@ -27,7 +27,6 @@ class Grant:
     resource: str
     scopes: tuple[str, ...]
     redirect_uri: str
-    redirect_uri_sent: bool
     code_hash: str
     code_challenge: str
     code_expires_at: float

@@ -11,8 +11,6 @@ class AuthorizationRequest:
 
     client_id: str
     redirect_uri: str
-    redirect_uri_sent: bool
-    """Whether the request named its redirect URI: if so, the token request must repeat it (RFC 6749 section 4.1.3)."""
     code_challenge: str
     resource: str
     scopes: tuple[str, ...]

@@ -207,7 +207,6 @@ def _grant(grant_id: str, fields: Mapping[str, str]) -> Grant:
         resource=fields["resource"],
         scopes=tuple(fields["scope"].split()),
         redirect_uri=fields["redirect_uri"],
-        redirect_uri_sent=fields.get("redirect_uri_sent") == "1",
         code_hash=fields["code_hash"],
         code_challenge=fields["code_challenge"],
         code_expires_at=_seconds(fields, "code_expires_at"),

@@ -22,7 +22,6 @@ def interaction():
     request = AuthorizationRequest(
         client_id=CLIENT,
         redirect_uri="http://127.0.0.1/callback",
-        redirect_uri_sent=True,
         code_challenge="c" * 43,
         resource=RESOURCE,
         scopes=("notes:read",),
