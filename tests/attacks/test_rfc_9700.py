@@ -302,13 +302,13 @@ class TestConsentPhishing:
 
     @pytest.mark.parametrize(
         "name",
-        ["<img src=x onerror=alert(1)>", "Claude\u202eevil", "Claude\n\n\nVouched for by claude.ai", "{{ 7*7 }}"],
+        ["<img src=x onerror=alert(1)>", "Claude\u202eevil", "Claude\n\n\nVouched for by claude.ai", "{{ 7919*7919 }}"],
     )
     async def test_a_name_cannot_draw_on_the_page(self, auth, name):
         page = await auth.person().consent_page(await auth.register(EVIL, client_name=name))
         assert "<img" not in page.text
         assert "\u202e" not in page.text
-        assert "49" not in page.text
+        assert str(7919 * 7919) not in page.text  # long enough never to turn up in a random token of the page
         assert "\nVouched for by claude.ai" not in page.text
 
     async def test_consent_to_one_client_is_no_consent_to_a_look_alike(self, auth):
