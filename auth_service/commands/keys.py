@@ -50,6 +50,8 @@ def list_keys(*, as_json: JsonOption = False) -> None:
         if not as_json:
             live, behind = held.live(now_ms), held.behind(ring.version, now_ms)
             say(f"{len(live) - len(behind)} of {len(live)} mcp_service replicas hold this set, version {ring.version}.")
+            if held.unnamed_ms is not None:
+                say(f"A verifier that does not name itself fetched it last at {moment(held.unnamed_ms)}.")
 
     run(work)
 

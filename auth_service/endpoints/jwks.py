@@ -2,7 +2,8 @@
 
 A plain request is answered from memory. With `If-None-Match` and `Prefer: wait=N` (RFC 7240) the answer is held
 until the set changes or N seconds have passed: that is how a withdrawn key leaves every verifier at once. What a
-caller says that it holds is noted: that is how a rotation knows that the next key has arrived.
+caller says that it holds is noted: that is how a rotation knows that the next key has arrived. A caller that says it
+only looks, and shows no set that it holds, is not noted: there is nothing of its to wait for.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 
 REPLICA_HEADER: Final = "Sallyport-Replica"
 """With it a verifier names itself, so that a rotation can wait for it."""
+
+ONLY_LOOKS: Final = "*look"
+"""In place of a name: the caller keeps no set. No name of a verifier begins with an asterisk.
+
+The claim can be believed (invariant 5): whoever makes it falsely is itself the one that is not waited for. A word of
+our own, and not `Cache-Control: no-store`, because programs that keep keys in memory send that one by habit.
+"""
 
 PATH: Final = "/.well-known/jwks.json"
 
@@ -64,8 +72,9 @@ class KeySetEndpoint:
             await self._key_ring.catch_up()
         changed = self._key_ring.changed
         key_set = self._key_ring.public_key_set
-        holder = self._notes.holds(request.headers.get(REPLICA_HEADER), key_set.version_held(if_none_match))
-        headers = {"Cache-Control": self._cache_control}
+        holder = self._note(request, key_set.version_held(if_none_match))
+        # A cache in between must not give to somebody unseen what it has from a caller with a name, or a mere look.
+        headers = {"Cache-Control": self._cache_control, "Vary": REPLICA_HEADER}
         if if_none_match is not None and key_set.is_held_by(if_none_match):
             wait = wait_preference(request.headers.getall("Prefer", ()))
             if wait and self._waiters < MOST_WAITERS and not self._is_stopping:
@@ -77,6 +86,12 @@ class KeySetEndpoint:
                 return web.Response(status=304, headers=headers | {"ETag": key_set.etag})
         headers["ETag"] = key_set.etag
         return web.Response(body=key_set.body, content_type="application/json", headers=headers)
+
+    def _note(self, request: web.Request, version: int) -> Holder | None:
+        replica = request.headers.get(REPLICA_HEADER)
+        if replica == ONLY_LOOKS and "If-None-Match" not in request.headers:
+            return None
+        return self._notes.holds(replica, version)
 
     async def _wait(self, changed: asyncio.Event, seconds: int, holder: Holder | None) -> None:
         self._waiters += 1

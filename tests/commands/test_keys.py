@@ -47,6 +47,10 @@ class Deployment:
 
         return self.run(work)
 
+    def is_looked_at_by_somebody(self):
+        now = int(time.time() * 1000)
+        self.run(lambda store: KeyHolderStorage(store).note([], now_ms=now, keep_ms=10**6, unnamed_ms=now))
+
     def shows(self, replica, version):
         now = int(time.time() * 1000)
         holder = Holder(replica, version, now, now + 60_000)
@@ -84,6 +88,13 @@ def test_the_list_shows_states_ages_and_what_happens_next_and_when(commands, dep
     text = commands.run("keys", "list").stdout
     assert ring.active.kid in text
     assert "1 of 1 mcp_service replicas hold this set, version 1." in text
+
+
+def test_the_list_tells_when_somebody_without_a_name_fetched_the_set(commands, deployment):
+    deployment.begin()
+    assert "does not name itself" not in commands.run("keys", "list").stdout
+    deployment.is_looked_at_by_somebody()
+    assert "A verifier that does not name itself fetched it last at " in commands.run("keys", "list").stdout
 
 
 def test_rotating_promotes_the_pending_key(commands, deployment):

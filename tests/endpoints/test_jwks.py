@@ -13,9 +13,13 @@ from auth_service.keys.holder_notes import LEAVING_MS, HolderNotes
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import promote
 from auth_service.keys.material import new_key
+from auth_service.keys.propagation import HeldSets
 from auth_service.keys.sealing import EncryptionKeys
 from auth_service.storage.key_holders import KeyHolderStorage
 from auth_service.storage.key_ring import KeyRingStorage
+from shared.doctor.asker import Asker
+from shared.doctor.names import Names
+from shared.doctor.probes.metadata import ask_key_set
 
 KEYS = EncryptionKeys([secrets.token_bytes(32)])
 
@@ -186,6 +190,31 @@ async def test_a_caller_without_a_proper_name_is_noted_as_somebody_unseen(served
     held = await served.held()
     assert held.holders == ()
     assert held.unnamed_ms is not None
+
+
+async def test_a_caller_that_only_looks_is_not_noted_at_all(served):
+    """Invariant 5 is not touched: there is no set of its that could lack the next key."""
+    assert (await served.get(Sallyport_Replica=jwks.ONLY_LOOKS)).status == 200
+    assert await served.held() == HeldSets()
+
+
+async def test_a_caller_that_says_it_only_looks_and_shows_a_set_is_noted_as_somebody_unseen(served):
+    etag = (await served.get(Sallyport_Replica=jwks.ONLY_LOOKS)).headers["ETag"]
+    await served.get(Sallyport_Replica=jwks.ONLY_LOOKS, If_None_Match=etag)
+    assert (await served.held()).unnamed_ms is not None
+
+
+async def test_the_doctor_looks_at_the_key_set_without_being_taken_for_a_verifier(served):
+    async with Asker(str(served.client.make_url("/")), names=Names()) as asker:
+        seen = await ask_key_set(asker, str(served.client.make_url(jwks.PATH)))
+    assert seen.ok
+    assert await served.held() == HeldSets()
+
+
+async def test_a_cache_in_between_keeps_answers_to_different_names_apart(served):
+    etag = (await served.get()).headers["ETag"]
+    for answer in (await served.get(), await served.get(If_None_Match=etag)):
+        assert answer.headers["Vary"] == jwks.REPLICA_HEADER
 
 
 async def test_a_verifier_cannot_claim_to_hold_a_set_that_is_yet_to_come(served):

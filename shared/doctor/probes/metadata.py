@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shared.doctor.addresses import (
     is_absolute,
@@ -17,6 +17,9 @@ from shared.doctor.addresses import (
 if TYPE_CHECKING:
     from shared.doctor.asker import Asker
     from shared.doctor.exchange import Exchange
+
+ONLY_LOOKS: Final = {"Sallyport-Replica": "*look"}
+"""Tells this project's key set endpoint that nothing is kept, so that no rotation waits for us; nothing to others."""
 
 
 async def ask_resource_metadata(asker: Asker, url: str, *, named: str | None) -> dict[str, Exchange]:
@@ -43,4 +46,4 @@ async def ask_server_metadata(asker: Asker, url: str, issuer: str) -> dict[str, 
 
 async def ask_key_set(asker: Asker, address: object) -> Exchange | None:
     """GET the key set where the metadata says it is."""
-    return await asker.get(str(address)) if is_absolute(address) else None
+    return await asker.get(str(address), headers=ONLY_LOOKS) if is_absolute(address) else None
