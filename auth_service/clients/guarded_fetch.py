@@ -16,7 +16,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
@@ -81,11 +81,15 @@ class GuardedFetch:
         tls: ssl.SSLContext | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
-        """`allowed` says which addresses may be reached; `tls` is what certificates are verified with."""
+        """`allowed` says which addresses may be reached; `tls` is what certificates are verified with.
+
+        By default they are verified with the context that aiohttp has made of the system's: to read the authorities
+        again takes some 50 ms.
+        """
         self._allowed = allowed
         self._own_lookup = SystemLookup() if lookup is None else None
         self._lookup: Lookup = lookup or self._own_lookup  # type: ignore[assignment]  # one of both is there
-        self._tls = tls or ssl.create_default_context()
+        self._tls: ssl.SSLContext | Literal[True] = tls or True
         self._timeout = timeout_seconds
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
         # A host's places vanish with the last fetch that holds them.

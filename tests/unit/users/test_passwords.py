@@ -5,6 +5,7 @@ import threading
 
 import argon2
 import pytest
+from argon2.exceptions import VerificationError, VerifyMismatchError
 from argon2.profiles import CHEAPEST
 
 from auth_service.users.passwords import MAX_PASSWORD_LENGTH, PARAMETERS, QUEUE_PER_WORKER, PasswordHasher
@@ -38,16 +39,22 @@ async def test_two_spellings_of_the_same_characters_are_one_password(hasher):
 
 
 async def test_an_unknown_account_never_verifies_but_hashes_all_the_same(hasher, monkeypatch):
-    verified = []
+    verified, outcomes = [], []
     original = argon2.PasswordHasher.verify
 
     def watch(self, stored, password):
         verified.append(stored)
-        return original(self, stored, password)
+        try:
+            return original(self, stored, password)
+        except VerificationError as exc:
+            outcomes.append(type(exc))
+            raise
 
     monkeypatch.setattr(argon2.PasswordHasher, "verify", watch)
     assert not await hasher.verify("violet kettle", None)
     assert [argon2.extract_parameters(s) for s in verified] == [CHEAPEST]
+    # A mismatch comes after all the work; a hash that cannot be read would be refused in no time.
+    assert outcomes == [VerifyMismatchError]
 
 
 async def test_an_overlong_password_is_wrong_and_cannot_be_set(hasher):
