@@ -7,14 +7,18 @@ import json
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-import uvloop
 
-from mcp_service.app import ENDPOINT, METADATA, SCOPES, build_app
-from mcp_service.metadata import authorization_server_entry
-from mcp_service.settings import McpSettings
 from shared.errors import Misconfigured
-from shared.http.logs import configure_logs
-from shared.http.serve import serve as serve_app
+from shared.loading import undisturbed
+
+with undisturbed():
+    import uvloop
+
+    from mcp_service.app import ENDPOINT, METADATA, SCOPES, build_app
+    from mcp_service.metadata import authorization_server_entry
+    from mcp_service.settings import McpSettings
+    from shared.http.logs import configure_logs
+    from shared.http.serve import serve as serve_app
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -9,6 +9,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from shared.loading import undisturbed
+
 if TYPE_CHECKING:
     from typer._click.core import Command, Context
 
@@ -25,7 +27,9 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002 - the signature is typer's
         if cmd_name not in COMMANDS:
             return None
-        command = get_command(import_module(_module(cmd_name)).app)
+        with undisturbed():
+            module = import_module(_module(cmd_name))
+        command = get_command(module.app)
         command.name = cmd_name
         return command
 

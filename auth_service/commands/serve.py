@@ -10,6 +10,7 @@ from auth_service.commands.app import new_app
 from auth_service.commands.console import ExitStatus, fail
 from auth_service.settings import AuthSettings
 from shared.errors import Misconfigured
+from shared.loading import undisturbed
 
 app = new_app()
 
@@ -35,11 +36,12 @@ def serve() -> None:
 
 
 def _serve(settings: AuthSettings) -> None:
-    import uvloop
+    with undisturbed():
+        import uvloop
 
-    from auth_service.app import build_service
-    from shared.http.logs import configure_logs
-    from shared.http.serve import serve as serve_http
+        from auth_service.app import build_service
+        from shared.http.logs import configure_logs
+        from shared.http.serve import serve as serve_http
 
     configure_logs(level=settings.log_level, log_format=settings.log_format)
     log = structlog.get_logger("auth_service")
