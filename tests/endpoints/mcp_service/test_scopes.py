@@ -1,6 +1,7 @@
 """Scopes by operation: a real 403 before the SDK sees the call, and the same map wherever it shows."""
 
 import json
+import sys
 
 import pytest
 
@@ -11,7 +12,9 @@ PRM = 'resource_metadata="http://localhost:9001/.well-known/oauth-protected-reso
 
 
 @pytest.fixture
-async def mixed(make_service):
+async def mixed(make_service, monkeypatch):
+    # Loaded anew: a server that other rules were announced on before, in this process, would announce those.
+    monkeypatch.delitem(sys.modules, MIXED, raising=False)
     return await make_service(server=f"{MIXED}:server", scopes=f"{MIXED}:scopes", mixed_access=True)
 
 
