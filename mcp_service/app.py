@@ -21,10 +21,7 @@ from mcp_service.key_set_fetcher import KeySetFetcher
 from mcp_service.key_set_location import KeySetLocation
 from mcp_service.metadata import ProtectedResourceMetadata, metadata_routes
 from mcp_service.metrics import GuardMetrics, KeyMetrics
-from mcp_service.notes.note_store import NotesInMemory
-from mcp_service.notes.redis_notes import NotesInStore
 from mcp_service.notes.scopes import NOTES_SCOPES
-from mcp_service.notes.server import build_notes_server
 from mcp_service.origins import AllowedOrigins
 from mcp_service.refusals import render
 from mcp_service.server_loading import load_scope_map, load_server
@@ -37,10 +34,11 @@ from shared.http.cors import Cors, cors_middleware
 from shared.http.envelope import envelope
 from shared.http.health import health_routes
 from shared.http.metrics import RequestMetrics, metrics_handler
-from shared.store_topology import open_store
 
 if TYPE_CHECKING:
+    from mcp_service.server_loading import AnyServer
     from mcp_service.settings import McpSettings
+    from shared.store import Store
 
 KEYS: Final = web.AppKey("keys", JwksCache)
 ENDPOINT: Final = web.AppKey("endpoint", McpEndpoint)
@@ -73,15 +71,7 @@ def build_app(
     declared = declared_scopes(settings)
     rules = ScopeRules(declared, mixed_access=settings.mixed_access)
     algorithms = frozenset(settings.algorithms)
-    notes_store = None
-    if settings.server is not None:
-        server = load_server(settings.server)
-    else:
-        if settings.notes_redis_url is not None:
-            notes_store = open_store(settings.notes_redis_url.get_secret_value())
-        else:
-            log.warning("notes_in_memory", why="MCP_NOTES_REDIS_URL is unset: notes end with this process")
-        server = build_notes_server(NotesInMemory() if notes_store is None else NotesInStore(notes_store))
+    server, notes_store = (load_server(settings.server), None) if settings.server else _notes(settings, log)
     metadata = ProtectedResourceMetadata(
         resource=settings.resource,
         issuer=settings.issuer,
@@ -173,6 +163,21 @@ def build_app(
     app.on_response_prepare.append(with_cors)
     app.cleanup_ctx.extend([keys_fetched, server_running])
     return app
+
+
+def _notes(settings: McpSettings, log: structlog.typing.FilteringBoundLogger) -> tuple[AnyServer, Store | None]:
+    """The example server and its store. Whoever runs tools of their own need not wait for these to load."""
+    from mcp_service.notes.note_store import NotesInMemory
+    from mcp_service.notes.server import build_notes_server
+
+    if settings.notes_redis_url is None:
+        log.warning("notes_in_memory", why="MCP_NOTES_REDIS_URL is unset: notes end with this process")
+        return build_notes_server(NotesInMemory()), None
+    from mcp_service.notes.redis_notes import NotesInStore
+    from shared.store_topology import open_store
+
+    store = open_store(settings.notes_redis_url.get_secret_value())
+    return build_notes_server(NotesInStore(store)), store
 
 
 def _replica_name() -> str:

@@ -10,3 +10,8 @@ import pytest
 def test_a_command_does_not_load_the_web_server(command):
     program = f"import sys, auth_service.commands.{command}; print('aiohttp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout == b"False\n"
+
+
+def test_a_server_of_ones_own_does_not_load_the_client_of_the_example_store():
+    program = "import sys, mcp_service.__main__; print('redis' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout == b"False\n"
