@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
+from shared.doctor.addresses import split
 from shared.doctor.knowledge.catalogue import Severity
 
 if TYPE_CHECKING:
@@ -49,32 +52,46 @@ def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
 
 def as_sarif(diagnosis: Diagnosis) -> dict[str, Any]:
     """One run, one rule per finding, the endpoint as the place."""
-    place = {"physicalLocation": {"artifactLocation": {"uri": diagnosis.url}}}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [
             {
                 "tool": {"driver": {"name": "sallyport-doctor", "rules": [_rule(f) for f in diagnosis.findings]}},
-                "results": [
-                    {
-                        "ruleId": f.id,
-                        "level": _SARIF_LEVEL[f.severity],
-                        "message": {"text": f"{f.entry.title}. Seen: {f.seen}. Mend: {f.entry.mend}"},
-                        "locations": [place],
-                    }
-                    for f in diagnosis.findings
-                ],
+                "results": [_result(f, diagnosis.url) for f in diagnosis.findings],
+                "columnKind": "unicodeCodePoints",
             }
         ],
     }
 
 
+def _result(finding: Finding, url: str) -> dict[str, Any]:
+    return {
+        "ruleId": finding.id,
+        "level": _SARIF_LEVEL[finding.severity],
+        "message": {"text": f"{finding.entry.title}. Seen: {finding.seen}. Mend: {finding.entry.mend}"},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": _as_path(url)}, "region": {"startLine": 1}}}],
+        # One alert per finding and address, however often it is uploaded.
+        "partialFingerprints": {"doctor/v1": hashlib.sha256(f"{finding.id} {url}".encode()).hexdigest()},
+        "properties": {"url": url},
+    }
+
+
+def _as_path(url: str) -> str:
+    """The address as a relative path: forges refuse a place whose scheme is not that of a checkout (`file`)."""
+    parts = split(url)
+    return quote(f"{parts.hostname or 'token'}{f'_{parts.port}' if parts.port else ''}{parts.path}".rstrip("/"))
+
+
 def _rule(finding: Finding) -> dict[str, Any]:
     entry = finding.entry
+    sources = "; ".join(entry.sources)
     return {
         "id": entry.id,
+        "name": "".join(word.capitalize() for word in entry.id.split("-")),
         "shortDescription": {"text": entry.title},
         "fullDescription": {"text": entry.why},
-        "help": {"text": entry.mend},
+        "help": {"text": f"{entry.mend} Expected: {entry.expected}. By: {sources}."},
+        "defaultConfiguration": {"level": _SARIF_LEVEL[entry.severity]},
+        "properties": {"tags": [entry.area]},
     }
