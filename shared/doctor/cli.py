@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from shared.doctor.examine import CouldNotLook
+from shared.doctor.could_not_look import CouldNotLook
 from shared.doctor.knowledge.load import Knowledge, load_knowledge
 from shared.doctor.report.people import print_entry
 from shared.doctor.report.write import Form, write
@@ -33,8 +33,14 @@ def doctor(
         bool, typer.Option("--login", help="Sign in through the browser and follow the tokens to their end.")
     ] = False,
     client_id: Annotated[
-        str | None, typer.Option(help="For --login: a public client that is registered already.")
+        str | None, typer.Option(help="For --login: a client registered by hand, or its metadata document's address.")
     ] = None,
+    client_secret: Annotated[
+        str | None, typer.Option(help="For --client-id: its secret; - asks for it, or reads it from a pipe.")
+    ] = None,
+    callback_port: Annotated[
+        int, typer.Option(help="For --login: the port of the answer; 0 takes any.", min=0, max=65535)
+    ] = 0,
     wait: Annotated[float, typer.Option(help="For --login: how long to wait for the person, in seconds.", min=1)] = 300,
     token: Annotated[
         str | None, typer.Option(help="Examine an access token without sending it anywhere; - reads it from a pipe.")
@@ -42,6 +48,7 @@ def doctor(
     explain: Annotated[str | None, typer.Option(help="Show the page of one finding, and ask no server.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
     as_sarif: Annotated[bool, typer.Option("--sarif", help="Write SARIF 2.1.0.")] = False,
+    as_junit: Annotated[bool, typer.Option("--junit", help="Write JUnit XML.")] = False,
     timeout: Annotated[float, typer.Option(help="Longest wait for one answer, in seconds.", min=1, max=120)] = 20,
 ) -> None:
     """Say what each real MCP client would trip over at an address, why, and how to mend it.
@@ -52,8 +59,13 @@ def doctor(
     knowledge = load_knowledge()
     if explain is not None:
         raise typer.Exit(_explain(console, errors, explain, knowledge))
-    form = Form.JSON if as_json else Form.SARIF if as_sarif else Form.PEOPLE
-    token = sys.stdin.read().strip() if token == "-" else token
+    wanted_forms = [f for f, on in ((Form.JSON, as_json), (Form.SARIF, as_sarif), (Form.JUNIT, as_junit)) if on]
+    form = wanted_forms[0] if wanted_forms else Form.PEOPLE
+    problem = _contradiction(wanted_forms, login=login, client_id=client_id, client_secret=client_secret, token=token)
+    if problem:
+        errors.print(problem)
+        raise typer.Exit(COULD_NOT_RUN)
+    token, client_secret = _asked_for("The token", token), _asked_for("The client's secret", client_secret)
     if url is None and token:
         diagnosis = examine_token(token, knowledge)
         write(console, diagnosis, form)
@@ -69,6 +81,8 @@ def doctor(
         register=register,
         login=login,
         client_id=client_id,
+        client_secret=client_secret,
+        callback_port=callback_port,
         wait_seconds=wait,
         token=token,
     )
@@ -87,6 +101,30 @@ def doctor(
             raise typer.Exit(COULD_NOT_RUN) from exc
     write(console, diagnosis, form)
     raise typer.Exit(diagnosis.exit_status)
+
+
+def _contradiction(
+    forms: list[Form], *, login: bool, client_id: str | None, client_secret: str | None, token: str | None
+) -> str:
+    """What is wrong with the arguments together; empty when nothing is."""
+    if len(forms) > 1:
+        return "One form at a time: --json, --sarif or --junit."
+    if client_id is not None and not login:
+        return "--client-id is for --login."
+    if client_secret is not None and client_id is None:
+        return "--client-secret needs --client-id."
+    if token == client_secret == "-":
+        return "Only one of --token and --client-secret can come from the pipe."
+    return ""
+
+
+def _asked_for(what: str, value: str | None) -> str | None:
+    """A secret that stays out of the shell's history: typed unseen at a terminal, read from a pipe otherwise."""
+    if value != "-":
+        return value
+    if sys.stdin.isatty():
+        return str(typer.prompt(what, hide_input=True, err=True)).strip()
+    return sys.stdin.read().strip()
 
 
 def _explain(console: Console, errors: Console, name: str, knowledge: Knowledge) -> int:

@@ -10,6 +10,7 @@ from shared.doctor.judge import judge
 from shared.doctor.knowledge.catalogue import Severity
 from shared.doctor.login.description import describe
 from shared.doctor.observation import Observation
+from shared.doctor.printable import printable
 from shared.doctor.verdict import Outcome, verdicts
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ def _remarks(seen: Observation, table: ClientTable) -> tuple[str, ...]:
         remarks.extend(seen.registration.remarks)
     if seen.login is not None:
         remarks.extend(seen.login.remarks)
+        step_up = seen.login.step_up
+        if step_up is not None:
+            answer = printable(f"{step_up.answer.status} to {step_up.asked}")
+            remarks.append(f"A call that needs more than the token's scopes got {answer}.")
     if seen.token is not None:
         remarks.append(describe(seen.token))
     return tuple(remarks)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.doctor.addresses import is_absolute
 from shared.doctor.challenge import bearer_challenge
+from shared.doctor.could_not_look import CouldNotLook
 from shared.doctor.observation import HostSeen, Observation
 from shared.doctor.probes.cors import ask_cors
 from shared.doctor.probes.endpoint import ask_endpoint
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
     from shared.doctor.asker import Asker
     from shared.doctor.names import Names
-
-
-class CouldNotLook(Exception):
-    """There is nothing to examine: the address is not one, or nothing answers there. The text is for the person."""
 
 
 async def examine(

@@ -23,6 +23,7 @@ from shared.doctor.rules import (
     renewal,
     resource_metadata,
     server_metadata,
+    step_up,
     token,
 )
 
@@ -48,6 +49,7 @@ _AREAS: Final = (
     login,
     token,
     calls,
+    step_up,
     renewal,
 )
 _ORDER: Final = (Severity.ERROR, Severity.WARNING, Severity.NOTE)

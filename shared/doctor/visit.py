@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shared.doctor.asker import Asker
 from shared.doctor.diagnosis import diagnose, diagnose_token
 from shared.doctor.examine import examine
-from shared.doctor.login.flow import sign_in
+from shared.doctor.login.flow import SignIn, sign_in
 from shared.doctor.login.introduction import introduce
 from shared.doctor.login.token import look_into
 from shared.doctor.names import Names
@@ -35,6 +35,8 @@ class Visit:
     register: bool = False
     login: bool = False
     client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    callback_port: int = 0
     wait_seconds: float = 300
     token: str | None = field(default=None, repr=False)
 
@@ -64,10 +66,14 @@ async def visit(
         if wanted.register:
             seen = replace(seen, registration=await introduce(asker, seen, knowledge.clients))
         if wanted.login:
-            login = await sign_in(
-                asker, seen, open_page=open_page, client_id=wanted.client_id, wait_seconds=wanted.wait_seconds
+            how = SignIn(
+                open_page=open_page,
+                client_id=wanted.client_id,
+                client_secret=wanted.client_secret,
+                callback_port=wanted.callback_port,
+                wait_seconds=wanted.wait_seconds,
             )
-            seen = replace(seen, login=login)
+            seen = replace(seen, login=await sign_in(asker, seen, how))
     if wanted.token:
         key_set = seen.key_set.document if seen.key_set is not None else None
         seen = replace(seen, token_at_hand=look_into(wanted.token, key_set))

@@ -3,9 +3,12 @@
 import asyncio
 import json
 import sys
+from xml.etree import ElementTree as ET
 
 import pytest
+from typer.testing import CliRunner
 
+from shared.doctor.cli import app
 from tests.doctor.zoo.faults_resource_metadata import ResourceWithSlash
 from tests.doctor.zoo.healthy import HealthyServer
 
@@ -55,12 +58,33 @@ async def test_it_ends_with_1_and_tells_what_was_seen_and_how_to_mend_it(ill):
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("ftp://host/mcp",), ("http://localhost:1/mcp",), ("http://no.invalid/mcp",)]
+    "arguments",
+    [
+        (),
+        ("ftp://host/mcp",),
+        ("http://localhost:1/mcp",),
+        ("http://no.invalid/mcp",),
+    ],
 )
 async def test_it_ends_with_2_when_there_is_nothing_to_look_at(arguments):
     status, out, err = await command(*arguments)
     assert (status, out) == (2, "")
     assert err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--json", "--sarif"),
+        ("--client-id", "x"),
+        ("--login", "--client-secret", "-"),
+        ("--login", "--client-id", "x", "--client-secret", "-", "--token", "-"),
+    ],
+)
+def test_arguments_that_contradict_each_other_are_refused_before_anything_is_asked(arguments):
+    result = CliRunner().invoke(app, ["http://localhost:1/mcp", *arguments])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--" in result.stderr
 
 
 async def test_json_names_findings_and_verdicts(ill):
@@ -76,6 +100,48 @@ async def test_sarif_has_one_rule_and_one_result_per_finding(ill):
     [sarif_run] = json.loads(out)["runs"]
     assert [r["ruleId"] for r in sarif_run["results"]] == ["resource-trailing-slash"]
     assert [r["id"] for r in sarif_run["tool"]["driver"]["rules"]] == ["resource-trailing-slash"]
+
+
+async def test_sarif_names_a_place_that_code_scanning_takes(ill):
+    """GitHub refuses a place with a scheme, and tells alerts apart by their fingerprints."""
+    _status, out, _err = await command(ill.resource, "--sarif")
+    document = json.loads(out)
+    assert (document["version"], document["$schema"]) == ("2.1.0", "https://json.schemastore.org/sarif-2.1.0.json")
+    [result] = document["runs"][0]["results"]
+    [place] = result["locations"]
+    assert place["physicalLocation"] == {
+        "artifactLocation": {"uri": f"localhost_{ill.port}/mcp"},
+        "region": {"startLine": 1},
+    }
+    assert list(result["partialFingerprints"]) == ["doctor/v1"]
+    assert result["properties"]["url"] == ill.resource
+    assert result["level"] == "error"
+    [rule] = document["runs"][0]["tool"]["driver"]["rules"]
+    assert rule["shortDescription"]["text"]
+    assert rule["fullDescription"]["text"]
+    assert rule["help"]["text"]
+
+
+async def test_sarif_of_a_healthy_server_has_no_result(healthy):
+    status, out, _err = await command(healthy.resource, "--sarif")
+    assert (status, json.loads(out)["runs"][0]["results"]) == (0, [])
+
+
+async def test_junit_has_a_case_for_each_client_and_finding(ill):
+    status, out, _err = await command(ill.resource, "--junit")
+    [suite] = ET.fromstring(out)
+    failing = {case.get("name") for case in suite if case.find("failure") is not None}
+    assert status == 1
+    assert {"resource-trailing-slash", "Claude"} <= failing
+    assert "mcp-remote" in {case.get("name") for case in suite} - failing
+    assert suite.get("tests") == str(len(suite))
+    assert suite.get("failures") == str(len(failing))
+
+
+async def test_junit_of_a_healthy_server_has_no_failure(healthy):
+    status, out, _err = await command(healthy.resource, "--junit")
+    [suite] = ET.fromstring(out)
+    assert (status, suite.get("failures")) == (0, "0")
 
 
 async def test_explain_shows_the_page_of_a_finding_and_asks_nobody():

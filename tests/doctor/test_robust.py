@@ -12,7 +12,7 @@ from shared.doctor.diagnosis import diagnose
 from shared.doctor.exchange import Exchange
 from shared.doctor.knowledge.catalogue import load_catalogue
 from shared.doctor.knowledge.clients import load_clients
-from shared.doctor.login.seen import LoginSeen, RegistrationSeen, TokenSeen
+from shared.doctor.login.seen import LoginSeen, RegistrationSeen, StepUpSeen, TokenSeen
 from shared.doctor.login.token import look_into
 from shared.doctor.observation import HostSeen, Observation
 from tests.doctor.zoo.healthy import HealthyServer
@@ -135,7 +135,11 @@ def test_no_answer_makes_a_rule_fail(seed):
             cors=answers("preflight", "endpoint", "resource metadata", "server metadata", "token_endpoint"),
             endpoints=answers("token", "authorize"),
             registration=RegistrationSeen(authorize=answers("as it should be", "other port", "other redirect")),
-            login=LoginSeen(answered=True, calls=answers("tools/list", "initialize", "server/discover")),
+            login=LoginSeen(
+                answered=True,
+                calls=answers("tools/list", "initialize", "server/discover"),
+                step_up=StepUpSeen("tools/call x", ("a",), ("b",), stranger.exchange()),
+            ),
             token_at_hand=TokenSeen(opaque=False, header=stranger.document(), claims=claims),
         )
         assert diagnose(seen, CATALOGUE, TABLE).verdicts

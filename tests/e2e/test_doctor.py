@@ -14,3 +14,4 @@ async def test_the_doctor_finds_nothing_at_the_pair_and_every_client_works(pair)
     assert {f.id: f.seen for f in diagnosis.findings} == {}
     assert {v.name for v in diagnosis.verdicts if v.outcome.value != "works"} == set()
     assert [remark for remark in diagnosis.remarks if "deleted" in remark] == []
+    assert "A call that needs more than the token's scopes got 403 to tools/call add_note." in diagnosis.remarks

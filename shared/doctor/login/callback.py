@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 from aiohttp import web
 
+from shared.doctor.could_not_look import CouldNotLook
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
@@ -16,10 +18,11 @@ _TEXT: Final = "<!doctype html><title>Sallyport doctor</title><p>The doctor has 
 
 
 class Callback:
-    """Listens on a free loopback port. Use as an async context manager."""
+    """Listens on a loopback port, any free one for 0. Use as an async context manager, which raises CouldNotLook."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.uri = ""
+        self._port = port
         self._runner: web.AppRunner | None = None
         self._answer: asyncio.Future[Mapping[str, str]] | None = None
 
@@ -29,7 +32,11 @@ class Callback:
         app.router.add_get(PATH, self._take)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        try:
+            await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        except OSError as exc:
+            await self._runner.cleanup()
+            raise CouldNotLook(f"nothing can listen on port {self._port} of 127.0.0.1: {exc.strerror}") from exc
         self.uri = f"http://127.0.0.1:{self._runner.addresses[0][1]}{PATH}"
         return self
 

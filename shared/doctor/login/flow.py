@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import secrets
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.doctor.addresses import is_absolute
+from shared.doctor.login.authorization import AuthorizationRequest, form_action
 from shared.doctor.login.callback import Callback
 from shared.doctor.login.calls import call_on_both_wires
+from shared.doctor.login.identity import Identity, given_by_hand, registered
 from shared.doctor.login.registering import Registrar
 from shared.doctor.login.seen import LoginSeen
+from shared.doctor.login.step_up import call_with_one_of
 from shared.doctor.login.token import look_into
 from shared.doctor.login.tokens import TokenClient
 from shared.doctor.observation import strings
-from shared.doctor.probes.endpoints import with_query
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -27,37 +26,43 @@ if TYPE_CHECKING:
     OpenPage = Callable[[str], Awaitable[None]]
 
 
-async def sign_in(
-    asker: Asker,
-    seen: Observation,
-    *,
-    open_page: OpenPage,
-    client_id: str | None = None,
-    wait_seconds: float = 300,
-) -> LoginSeen:
-    """Sign in and look at everything that comes of it. `open_page` brings the person to an address."""
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """How to sign in: `open_page` brings the person to an address, who has `wait_seconds` to come back.
+
+    `client_id` is a client that was registered by hand, or the address of a metadata document. `callback_port` is 0
+    for any free one.
+    """
+
+    open_page: OpenPage
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    callback_port: int = 0
+    wait_seconds: float = 300
+
+
+async def sign_in(asker: Asker, seen: Observation, how: SignIn) -> LoginSeen:
+    """Sign in and look at everything that comes of it. Raises CouldNotLook when the callback's port is taken."""
     metadata = seen.metadata
     if metadata is None or not all(is_absolute(metadata.get(n)) for n in ("authorization_endpoint", "token_endpoint")):
         return LoginSeen(remarks=("No sign-in: there is no authorization server metadata with both endpoints.",))
-    if client_id is None and not is_absolute(metadata.get("registration_endpoint")):
-        return LoginSeen(remarks=("No sign-in: this server registers nobody. Give a client with --client-id.",))
+    if how.client_id is None and not is_absolute(metadata.get("registration_endpoint")):
+        return LoginSeen(not_tried="no registration_endpoint, and no --client-id was given")
     registrar = Registrar(
         asker, str(metadata.get("registration_endpoint", "")), strings(metadata.get("grant_types_supported"))
     )
-    async with Callback() as callback:
-        if client_id is None:
-            client_id = await _register(registrar, callback.uri)
-        if client_id is None:
-            return LoginSeen(failed_at="the registration of a client with a loopback redirect was refused")
-        login = await _flow(asker, seen, metadata, callback, client_id, open_page, wait_seconds)
+    async with Callback(how.callback_port) as callback:
+        if how.client_id is not None:
+            identity = given_by_hand(how.client_id, how.client_secret, metadata)
+        else:
+            await registrar.attempt([callback.uri])
+            if not registrar.clients:
+                return LoginSeen(failed_at="the registration of a client with a loopback redirect was refused")
+            identity = registered(registrar.clients[0])
+        login = await _flow(asker, seen, metadata, callback, identity, how)
     left = await registrar.delete_all()
     note = ("The client that was registered for the sign-in could not be deleted.",) if left else ()
-    return replace(login, remarks=login.remarks + note)
-
-
-async def _register(registrar: Registrar, redirect_uri: str) -> str | None:
-    await registrar.attempt([redirect_uri])
-    return str(registrar.clients[0]["client_id"]) if registrar.clients else None
+    return replace(login, is_public=identity.is_public, remarks=login.remarks + note)
 
 
 async def _flow(
@@ -65,46 +70,49 @@ async def _flow(
     seen: Observation,
     metadata: Mapping[str, Any],
     callback: Callback,
-    client_id: str,
-    open_page: OpenPage,
-    wait_seconds: float,
+    identity: Identity,
+    how: SignIn,
 ) -> LoginSeen:
-    verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
     resource = seen.token_resource
-    address = _authorization_address(metadata, callback.uri, client_id, verifier, state, resource, seen.scope_to_ask)
+    request = AuthorizationRequest(identity.client_id, callback.uri, resource, seen.scope_to_ask)
+    address = request.address(metadata)
     page = await asker.get(address)
-    login = LoginSeen(form_action=_form_action(page.header("Content-Security-Policy") or ""))
-    await open_page(address)
-    answer = await callback.answer(within_seconds=wait_seconds)
+    login = LoginSeen(form_action=form_action(page.header("Content-Security-Policy") or ""))
+    await how.open_page(address)
+    answer = await callback.answer(within_seconds=how.wait_seconds)
     if answer is None:
-        return replace(login, failed_at=f"no answer came within {wait_seconds:.0f} seconds")
+        return replace(login, failed_at=f"no answer came within {how.wait_seconds:.0f} seconds")
     login = replace(
         login,
         answered=True,
         callback_error=answer.get("error", "")[:80],
         callback_iss=answer.get("iss"),
-        state_returned=answer.get("state") == state,
+        state_returned=answer.get("state") == request.state,
     )
     code = answer.get("code")
     if not code:
         return replace(login, failed_at=f"the answer was {login.callback_error or 'without a code'}")
-    client = TokenClient(asker, str(metadata["token_endpoint"]), client_id, resource)
-    exchange = await client.redeem(code=code, verifier=verifier, redirect_uri=callback.uri)
+    client = TokenClient(asker, str(metadata["token_endpoint"]), identity, resource)
+    exchange = await client.redeem(code=code, verifier=request.verifier, redirect_uri=callback.uri)
     login = replace(login, exchange=exchange)
     if not exchange.ok:
         return replace(login, failed_at=f"the code was not exchanged: {exchange}")
+    # RFC 6749 section 5.1: an answer that names no scope grants what was asked for.
+    granted = tuple((exchange.scope if exchange.scope is not None else request.scope).split())
     key_set = seen.key_set.document if seen.key_set is not None else None
-    login = replace(
-        login,
-        token=look_into(client.access_token, key_set),
-        calls=await call_on_both_wires(asker, seen.url, client.access_token),
-    )
-    login = await _refresh_and_revoke(client, metadata, login)
-    again = await client.redeem(code=code, verifier=verifier, redirect_uri=callback.uri)
+    token = look_into(client.access_token, key_set)
+    calls, step_up = await call_on_both_wires(asker, seen.url, client.access_token, granted=granted)
+    login = replace(login, token=token, calls=calls, step_up=step_up)
+    login = await _refresh(client, login)
+    new_wire = calls["tools/list"].ok
+    if login.step_up is None and (new_wire or calls["old tools/list"].ok):
+        login = replace(login, step_up=await call_with_one_of(asker, seen.url, client, granted, new_wire=new_wire))
+    login = await _revoke(client, metadata, login)
+    again = await client.redeem(code=code, verifier=request.verifier, redirect_uri=callback.uri)
     return replace(login, answers={**login.answers, "code again": again})
 
 
-async def _refresh_and_revoke(client: TokenClient, metadata: Mapping[str, Any], login: LoginSeen) -> LoginSeen:
+async def _refresh(client: TokenClient, login: LoginSeen) -> LoginSeen:
     answers = {}
     first = client.refresh_token
     if first:
@@ -116,40 +124,14 @@ async def _refresh_and_revoke(client: TokenClient, metadata: Mapping[str, Any], 
         # The answer was lost, or two processes refreshed at once: the predecessor is presented once more.
         answers["race"] = await client.refresh(first)
         answers["after race"] = await client.refresh(second)
+    return replace(login, answers=answers)
+
+
+async def _revoke(client: TokenClient, metadata: Mapping[str, Any], login: LoginSeen) -> LoginSeen:
     endpoint = metadata.get("revocation_endpoint")
     if not client.refresh_token or not is_absolute(endpoint):
-        return replace(login, answers=answers)
+        return login
     revoked = client.refresh_token
     revocation = await client.revoke(str(endpoint))
-    answers["after revocation"] = await client.refresh(revoked)
-    return replace(login, answers=answers, revocation=revocation)
-
-
-def _authorization_address(
-    metadata: Mapping[str, Any],
-    redirect_uri: str,
-    client_id: str,
-    verifier: str,
-    state: str,
-    resource: str,
-    scope: str,
-) -> str:
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    pairs = [
-        ("response_type", "code"),
-        ("client_id", client_id),
-        ("redirect_uri", redirect_uri),
-        ("code_challenge", challenge),
-        ("code_challenge_method", "S256"),
-        ("state", state),
-        ("resource", resource),
-    ]
-    return with_query(str(metadata["authorization_endpoint"]), [*pairs, *([("scope", scope)] if scope else [])])
-
-
-def _form_action(policy: str) -> str:
-    for directive in policy.split(";"):
-        name, _, value = directive.strip().partition(" ")
-        if name.lower() == "form-action":
-            return value.strip()
-    return ""
+    after = await client.refresh(revoked)
+    return replace(login, answers={**login.answers, "after revocation": after}, revocation=revocation)

@@ -64,6 +64,7 @@ class TokenAnswerSeen:
     error: str = ""
     members: frozenset[str] = frozenset()
     expires_in: float | None = None
+    scope: str | None = None
     cache_control: str = ""
     same_refresh_token: bool = False
     """Whether the refresh token in it equals the one that was presented."""
@@ -78,9 +79,21 @@ class TokenAnswerSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class StepUpSeen:
+    """A call that needs more scopes than its token has, and what it got."""
+
+    asked: str
+    needed: tuple[str, ...]
+    granted: tuple[str, ...]
+    answer: Exchange
+
+
+@dataclass(frozen=True, slots=True)
 class LoginSeen:
     """One whole sign-in. A step that was not reached is None or absent."""
 
+    not_tried: str = ""
+    """Why it was not even begun: the doctor has no identity here."""
     failed_at: str = ""
     """Why the flow ended early, for people; empty when it went through."""
     answered: bool = False
@@ -92,6 +105,9 @@ class LoginSeen:
     exchange: TokenAnswerSeen | None = None
     token: TokenSeen | None = None
     calls: Mapping[str, Exchange] = field(default_factory=dict)
+    step_up: StepUpSeen | None = None
+    is_public: bool = True
+    """Whether the client that signed in has no secret."""
     answers: Mapping[str, TokenAnswerSeen] = field(default_factory=dict)
     """At the token endpoint: refresh, refresh with resource, race, after race, after revocation, code again."""
     revocation: Exchange | None = None

@@ -1,4 +1,4 @@
-"""Talking to the token endpoint as a public client: exchange, refresh, race, revoke. Holds the tokens of one run."""
+"""Talking to the token endpoint: exchange, refresh, race, revoke. Holds the tokens of one run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from shared.doctor.login.seen import TokenAnswerSeen
 if TYPE_CHECKING:
     from shared.doctor.asker import Asker
     from shared.doctor.exchange import Exchange
+    from shared.doctor.login.identity import Identity
 
 
 @dataclass(slots=True)
@@ -18,7 +19,7 @@ class TokenClient:
 
     asker: Asker
     endpoint: str
-    client_id: str
+    identity: Identity
     resource: str
     access_token: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
@@ -34,19 +35,21 @@ class TokenClient:
         }
         return await self._post(form)
 
-    async def refresh(self, token: str, *, with_resource: bool = False) -> TokenAnswerSeen:
+    async def refresh(self, token: str, *, with_resource: bool = False, scope: str = "") -> TokenAnswerSeen:
         """Refresh with this token, as Codex and Claude Code do without resource and scope; what comes is kept."""
         form = {"grant_type": "refresh_token", "refresh_token": token}
-        return await self._post(form | ({"resource": self.resource} if with_resource else {}))
+        form |= {"resource": self.resource} if with_resource else {}
+        return await self._post(form | ({"scope": scope} if scope else {}))
 
     async def revoke(self, endpoint: str) -> Exchange:
         """Give the refresh token back (RFC 7009)."""
-        form = [("token", self.refresh_token), ("token_type_hint", "refresh_token"), ("client_id", self.client_id)]
-        return await self.asker.ask("POST", endpoint, form=form)
+        form = [("token", self.refresh_token), ("token_type_hint", "refresh_token"), *self.identity.fields]
+        return await self.asker.ask("POST", endpoint, form=form, headers=self.identity.headers)
 
     async def _post(self, form: dict[str, str]) -> TokenAnswerSeen:
         presented = form.get("refresh_token", "")
-        exchange = await self.asker.ask("POST", self.endpoint, form=[*form.items(), ("client_id", self.client_id)])
+        pairs = [*form.items(), *self.identity.fields]
+        exchange = await self.asker.ask("POST", self.endpoint, form=pairs, headers=self.identity.headers)
         document = exchange.document or {}
         if exchange.ok and isinstance(document.get("access_token"), str):
             self.access_token = document["access_token"]
@@ -56,12 +59,13 @@ class TokenClient:
 
 
 def _seen(exchange: Exchange, document: dict[str, Any], presented: str) -> TokenAnswerSeen:
-    error, lifetime = document.get("error"), document.get("expires_in")
+    error, lifetime, scope = (document.get(name) for name in ("error", "expires_in", "scope"))
     return TokenAnswerSeen(
         status=exchange.status,
         error=error[:80] if isinstance(error, str) else "",
         members=frozenset(document),
         expires_in=lifetime if isinstance(lifetime, int | float) and not isinstance(lifetime, bool) else None,
+        scope=scope if isinstance(scope, str) else None,
         cache_control=(exchange.header("Cache-Control") or "").lower(),
         same_refresh_token=bool(presented) and document.get("refresh_token") == presented,
     )

@@ -29,16 +29,16 @@ def initialize() -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
 
 
-def new_request(method: str) -> dict[str, Any]:
-    """A request without arguments on the wire of 2026-07-28, which carries its context in every request."""
+def new_request(method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A request on the wire of 2026-07-28, which carries its context in every request."""
     meta = {
         "io.modelcontextprotocol/protocolVersion": NEW_VERSION,
         "io.modelcontextprotocol/clientInfo": _INFO,
         "io.modelcontextprotocol/clientCapabilities": {},
     }
-    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta}}
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**(params or {}), "_meta": meta}}
 
 
-def old_request(method: str) -> dict[str, Any]:
-    """A request without arguments on the older wire."""
-    return {"jsonrpc": "2.0", "id": 2, "method": method, "params": {}}
+def old_request(method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A request on the older wire."""
+    return {"jsonrpc": "2.0", "id": 2, "method": method, "params": params or {}}

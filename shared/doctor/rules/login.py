@@ -15,6 +15,11 @@ def _exchange(seen: Observation) -> TokenAnswerSeen | None:
     return exchange if exchange is not None and exchange.ok else None
 
 
+def login_needs_client(seen: Observation) -> str | None:
+    """The doctor was told to sign in and has no identity here."""
+    return (seen.login.not_tried or None) if seen.login is not None else None
+
+
 def login_impossible(seen: Observation) -> str | None:
     """The flow could not begin."""
     login = seen.login
@@ -69,7 +74,7 @@ def login_iss_differs(seen: Observation) -> str | None:
 
 
 def exchange_refused(seen: Observation) -> str | None:
-    """A public client's code is not taken."""
+    """The code is not taken."""
     exchange = seen.login.exchange if seen.login is not None else None
     return str(exchange) if exchange is not None and not exchange.ok else None
 

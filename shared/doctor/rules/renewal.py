@@ -35,7 +35,9 @@ def refresh_needs_resource(seen: Observation) -> str | None:
 def refresh_not_rotated(seen: Observation) -> str | None:
     """OAuth 2.1 section 4.3.1: a public client's refresh token is rotated."""
     first = _answer(seen, "refresh")
-    if first is None or not first.ok or ("refresh_token" in first.members and not first.same_refresh_token):
+    if first is None or not first.ok or seen.login is None or not seen.login.is_public:
+        return None
+    if "refresh_token" in first.members and not first.same_refresh_token:
         return None
     return "the same refresh token stays valid"
 

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from tests.doctor.zoo.healthy import HealthyServer, ill, rpc
+from tests.doctor.zoo.healthy import TOOLS, HealthyServer, ill, rpc
 
 
 @ill("mcp-redirected")
@@ -75,6 +75,10 @@ class DemandsOrigin(HealthyServer):
 
 @ill("token-not-demanded")
 class DemandsNothing(HealthyServer):
+    def tools(self):
+        """No tool says that it wants a sign-in: that would make it a server of mixed access."""
+        return TOOLS[:1]
+
     async def answer_mcp(self, request):
         return await self.answer_call(request)
 

@@ -29,9 +29,9 @@ class NoWayIn(SigningIn):
         return False
 
 
-@ill("dcr-not-offered")
+@ill("dcr-not-offered", "login-needs-client")
 class DocumentsOnly(SigningIn):
-    """The doctor has no metadata document of its own: that it can't sign in here is not the server's fault."""
+    """The doctor has no metadata document of its own."""
 
     def metadata(self):
         document = super().metadata()

@@ -11,6 +11,15 @@ from aiohttp.test_utils import TestServer
 from tests.doctor.zoo.flow import Flow
 
 NEW = "2026-07-28"
+TOOLS = [
+    {"name": "whoami", "inputSchema": {"type": "object"}},
+    {
+        "name": "add_note",
+        "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
+        "securitySchemes": [{"type": "oauth2", "scopes": ["notes:write"]}],
+        "_meta": {"securitySchemes": [{"type": "oauth2", "scopes": ["notes:write"]}]},
+    },
+]
 ALLOWED = (
     "authorization, content-type, accept, mcp-protocol-version, mcp-method, mcp-name, mcp-session-id, last-event-id"
 )
@@ -136,14 +145,33 @@ class HealthyServer(Flow):
                 "serverInfo": {"name": "zoo", "version": "1"},
             },
             "server/discover": {"supportedVersions": [NEW], "capabilities": {"tools": {}}, "ttlMs": 0},
-            "tools/list": {"tools": [{"name": "whoami", "inputSchema": {"type": "object"}}]},
+            "tools/list": {"tools": self.tools()},
         }
+        if call.get("method") == "tools/call" and call["params"]["name"] == "add_note":
+            return self.demand_more()
         result = results.get(call.get("method"))
         body = {"jsonrpc": "2.0", "id": call.get("id")}
         if result is None:
             status = 404 if request.headers.get("MCP-Protocol-Version") == NEW else 200
             return web.json_response({**body, "error": {"code": -32601, "message": "no such method"}}, status=status)
         return web.json_response({**body, "result": result})
+
+    def tools(self):
+        return TOOLS
+
+    def demand_more(self):
+        """No token of this model has the scope for writing."""
+        told = ", ".join(f'{name}="{value}"' for name, value in self.step_up().items())
+        return web.json_response(
+            {"error": "insufficient_scope"}, status=403, headers={"WWW-Authenticate": f"Bearer {told}"}
+        )
+
+    def step_up(self):
+        return {
+            "error": "insufficient_scope",
+            "scope": "notes:read notes:write",
+            "resource_metadata": self.metadata_url,
+        }
 
     async def answer_preflight(self, request):
         return web.Response(

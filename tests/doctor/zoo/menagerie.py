@@ -8,6 +8,7 @@ from tests.doctor.zoo import (
     faults_registration,
     faults_resource_metadata,
     faults_server_metadata,
+    faults_step_up,
     opaque,
 )
 from tests.doctor.zoo.healthy import HealthyServer
@@ -20,6 +21,7 @@ MODULES = (
     faults_registration,
     faults_resource_metadata,
     faults_server_metadata,
+    faults_step_up,
     opaque,
 )
 
