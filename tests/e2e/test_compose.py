@@ -124,6 +124,15 @@ async def test_no_call_fails_while_replicas_come_and_go_and_keys_are_replaced(de
     assert len(deployment.running("mcp")) == 1
 
 
+def test_the_drill_withdraws_the_key_of_the_deployment(deployment):
+    """Invariant 5, in an emergency: `make drill-key-compromise` finds the deployment by itself."""
+    installed = ("--old-file", ".venv/.dev-installed", f"PY={sys.executable}")
+    told = deployment.make(*installed, "drill-key-compromise")
+    assert "the stolen token is refused" in told
+    assert "1 mcp_service replicas have shown that the key is gone" in told
+    assert "the client has refreshed" in told
+
+
 def test_the_doctor_finds_nothing_to_mend(deployment):
     looked = subprocess.run(
         [sys.executable, "-m", "shared.doctor", f"{deployment.url}/mcp", "--register"],
