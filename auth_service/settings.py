@@ -43,6 +43,12 @@ class AuthSettings(ServiceSettings):
     )
     host: tuple[str, ...] = Field(("127.0.0.1",), description="Addresses to listen on.")
     port: int = Field(9000, ge=0, le=65_535, description="Port to listen on.")
+    processes: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="How many processes share the port, each a whole replica: for a machine with many cores (Linux).",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     log_format: Literal["json", "console"] = Field("json", description="For machines or for a terminal.")
     shutdown_seconds: float = Field(10, gt=0, le=300, description="How long requests in flight may take at a stop.")

@@ -42,6 +42,12 @@ class McpSettings(ServiceSettings):
     )
     host: tuple[str, ...] = Field(("127.0.0.1",), description="Addresses to listen on.")
     port: int = Field(9001, ge=0, le=65_535, description="Port to listen on.")
+    processes: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="How many processes share the port, each a whole replica: for a machine with many cores (Linux).",
+    )
     server: str | None = Field(
         None, description="Your MCP server, as package.module:attribute; the notes example when unset."
     )
@@ -107,6 +113,10 @@ class McpSettings(ServiceSettings):
     def _safe_together(self) -> Self:
         if self.resource == self.issuer:
             raise ValueError("RESOURCE and ISSUER are the same; they name two different doors")
+        if self.processes > 1 and self.sessions:
+            raise ValueError("SESSIONS need one process: one PROCESSES, or no SESSIONS")
+        if self.processes > 1 and self.server is None and self.notes_redis_url is None:
+            raise ValueError("PROCESSES above 1 need NOTES_REDIS_URL: in memory, each would keep notes of its own")
         return self
 
     @property

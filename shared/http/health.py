@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
@@ -27,12 +28,15 @@ def health_routes(checks: Mapping[str, ReadinessCheck]) -> list[web.RouteDef]:
 
     async def readyz(_request: web.Request) -> web.Response:
         found = {name: await check() for name, check in checks.items()}
-        ready = all(r.ready for r in found.values())
-        body = {
-            "ready": ready,
-            "checks": {name: {"ready": r.ready, "note": r.note} for name, r in found.items()},
-        }
-        headers = {"Cache-Control": "no-store"} | ({} if ready else {"Retry-After": "2"})
-        return web.json_response(body, status=200 if ready else 503, headers=headers)
+        return readiness_response(
+            ready=all(r.ready for r in found.values()),
+            checks={name: {"ready": r.ready, "note": r.note} for name, r in found.items()},
+        )
 
     return [web.get("/livez", livez), web.get("/readyz", readyz)]
+
+
+def readiness_response(*, ready: bool, **details: Any) -> web.Response:
+    """200 or 503, with the details for the operator."""
+    headers = {"Cache-Control": "no-store"} | ({} if ready else {"Retry-After": "2"})
+    return web.json_response({"ready": ready, **details}, status=200 if ready else 503, headers=headers)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from shared.http.place import LOOPBACK, Place, joined_to_parent
+from shared.http.siblings import answer_for_all
 from shared.http.tracing import traced
 
 if TYPE_CHECKING:
@@ -28,8 +30,11 @@ async def serve(
     shutdown_seconds: float,
     on_ready: Callable[[], None] | None = None,
     on_stopping: Callable[[], None] | None = None,
+    place: Place | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then let requests in flight end within `shutdown_seconds`.
+
+    With a `place` the port is shared with other processes, and the end of the parent is a reason to stop as well.
 
     `on_stopping` is called first, so that long-polls and streams can be told to end. From then on each answer closes
     its connection, and whoever asks `/livez` is cut off: a gateway that looks for a replica takes another one. A
@@ -50,6 +55,8 @@ async def serve(
             response.force_close()
             response.headers["Connection"] = "close"
 
+    if place is not None:
+        app.middlewares.insert(0, answer_for_all(place))
     app.middlewares.insert(0, traced)
     app.middlewares.append(turn_away)
     app.on_response_prepare.append(say_goodbye)
@@ -67,12 +74,14 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        sites = [web.TCPSite(runner, host, port) for host in hosts]
-        for site in sites:
-            await site.start()
-        if on_ready is not None:
-            on_ready()
-        await stop.wait()
+        with joined_to_parent(place, on_parents_end=stop.set) as tell_up:
+            sites = _sites(runner, hosts, port, place)
+            for site in sites:
+                await site.start()
+            if on_ready is not None:
+                on_ready()
+            tell_up()
+            await stop.wait()
         if on_stopping is not None:
             on_stopping()
         draining = True
@@ -82,3 +91,10 @@ async def serve(
         await asyncio.sleep(ARRIVING_SECONDS)
     finally:
         await runner.cleanup()
+
+
+def _sites(runner: web.AppRunner, hosts: Sequence[str], port: int, place: Place | None) -> list[web.TCPSite]:
+    if place is None:
+        return [web.TCPSite(runner, host, port) for host in hosts]
+    addresses = [*((host, place.port) for host in hosts), (LOOPBACK, place.inside_port)]
+    return [web.TCPSite(runner, host, number, reuse_port=True) for host, number in addresses]

@@ -1,6 +1,10 @@
 """`python -m mcp_service check-config`: what is wrong, and what the authorization server has to know."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -60,3 +64,36 @@ def test_the_entry_for_the_authorization_server_is_one_that_it_takes(run, enviro
     assert [(entry.identifier, entry.name, set(entry.scopes)) for entry in entries] == [
         ("https://tools.example/mcp", name, scopes)
     ]
+
+
+def serve(**settings):
+    """Start it, to see it refuse."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("MCP_")}
+    return subprocess.run(
+        [sys.executable, "-m", "mcp_service", "serve"],
+        env=inherited | GOOD | {"MCP_NOTES_REDIS_URL": "unix:///nonexistent/socket"} | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_busy_port_is_said(processes):
+    with socket.socket() as busy:
+        # As another service of several processes would hold it.
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        ended = serve(MCP_PORT=str(busy.getsockname()[1]), MCP_PROCESSES=processes)
+    assert ended.returncode == 2
+    assert "cannot listen" in ended.stderr
+    assert "address already in use" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_what_only_a_process_finds_out_at_its_start_is_said_once_and_ends_them_all():
+    ended = serve(MCP_PORT="0", MCP_PROCESSES="3", MCP_SERVER="no_such_module:server")
+    assert ended.returncode == 2
+    assert ended.stderr.count("cannot be imported") == 1

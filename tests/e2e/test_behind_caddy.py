@@ -4,15 +4,14 @@ A call may fail only if it was in flight when the replica that had it was killed
 and never when it began after the kill.
 """
 
-import asyncio
 import time
-from dataclasses import dataclass
 
 import pytest
 
 from tests.e2e.gateway import Gateway, has_caddy
 from tests.e2e.person import Person
 from tests.e2e.plain_client import PlainClient
+from tests.e2e.timed_load import TimedLoad
 
 pytestmark = [
     pytest.mark.long,
@@ -20,55 +19,6 @@ pytestmark = [
     pytest.mark.skipif(not has_caddy(), reason="Caddy is not installed"),
     pytest.mark.timeout(900),
 ]
-
-
-@dataclass
-class Call:
-    """What became of one call. Times are of the monotonic clock."""
-
-    began: float
-    ended: float
-    outcome: object
-
-
-class Load:
-    """Clients that call a tool one after the other until told to stop."""
-
-    def __init__(self, client, token, subject, *, clients):
-        self._client, self._token, self._subject, self._clients = client, token, subject, clients
-        self.calls = []
-        self._stop = asyncio.Event()
-        self._reached = asyncio.Condition()
-
-    async def __aenter__(self):
-        self._tasks = [asyncio.create_task(self._one()) for _ in range(self._clients)]
-        return self
-
-    async def __aexit__(self, *_exc):
-        self._stop.set()
-        await asyncio.gather(*self._tasks)
-
-    async def further(self, count):
-        """Wait until so many more calls have ended."""
-        target = len(self.calls) + count
-        async with self._reached:
-            await self._reached.wait_for(lambda: len(self.calls) >= target)
-
-    async def _one(self):
-        while not self._stop.is_set():
-            began = time.monotonic()
-            try:
-                status, _, answer = await self._client.call_tool(self._token)
-                right = status == 200 and answer["result"]["structuredContent"]["subject"] == self._subject
-                outcome = "right" if right else (status, answer)
-            except Exception as exc:  # noqa: BLE001 - whatever happened to a call is what is measured
-                outcome = repr(exc)
-            self.calls.append(Call(began, time.monotonic(), outcome))
-            async with self._reached:
-                self._reached.notify_all()
-
-    def failed(self):
-        return [call for call in self.calls if call.outcome != "right"]
 
 
 @pytest.fixture
@@ -101,7 +51,7 @@ async def test_no_call_fails_beyond_those_in_flight_on_a_killed_replica(fleet, c
     async with PlainClient(fleet) as client, Person(fleet.username, fleet.password) as person:
         token = (await client.tokens(person))["access_token"]
         subject = await fleet.subject_of(fleet.username)
-        async with Load(client, token, subject, clients=8) as load:
+        async with TimedLoad(client, token, subject, clients=8) as load:
             kills = await replicas_come_and_go(fleet, load, calls=calls)
     assert len(load.calls) >= calls
     unexplained = [f for f in load.failed() if not any(f.began <= kill <= f.ended for kill in kills)]

@@ -48,3 +48,19 @@ def test_a_setting_that_is_wrong_is_told(name, value, complaint):
         read(**{name: value})
     assert name in str(refused.value) or "MCP_" in str(refused.value)
     assert complaint in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("other", "complaint"),
+    [
+        ({"MCP_NOTES_REDIS_URL": "redis://notes", "MCP_SESSIONS": "true"}, "SESSIONS need one process"),
+        ({}, "NOTES_REDIS_URL"),
+    ],
+)
+def test_several_processes_refuse_what_would_be_kept_in_one_of_them_only(other, complaint):
+    with pytest.raises(Misconfigured, match=complaint):
+        read(MCP_PROCESSES="2", **other)
+
+
+def test_a_server_of_one_s_own_may_run_in_several_processes():
+    assert read(MCP_PROCESSES="2", MCP_SERVER="weather:server").processes == 2
