@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
 
-from shared.doctor.addresses import join, split
+from shared.doctor.addresses import join, origin_of, split
 from shared.doctor.exchange import Exchange, Failure
 from shared.doctor.names import GuardedResolver, Names, NotPublic
 
@@ -59,13 +59,16 @@ class Asker:
     ) -> None:
         await self._session.close()
 
-    async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Exchange:
-        """GET a document, following up to three redirects as clients do; they are recorded in `hops`."""
+    async def get(self, url: str, *, headers: Mapping[str, str] | None = None, never_to: str = "") -> Exchange:
+        """GET a document, following up to three redirects as clients do; they are recorded in `hops`.
+
+        A redirect into the origin of `never_to` is not followed.
+        """
         hops: list[str] = []
         exchange = await self.ask("GET", url, headers=headers)
         while exchange.is_redirect and exchange.location and len(hops) < MAX_HOPS:
             following = join(exchange.url, exchange.location)
-            if not following.startswith(("https://", "http://")):
+            if not following.startswith(("https://", "http://")) or origin_of(following) == origin_of(never_to):
                 break
             hops.append(following)
             exchange = await self.ask("GET", following, headers=headers)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
 
-from shared.doctor.addresses import join, split
+from shared.doctor.addresses import join, origin_of, split
 from shared.doctor.login.registering import LOOPBACK
 from shared.doctor.probes.endpoints import CHALLENGE, STRANGERS_CALLBACK, with_query
 
@@ -27,6 +28,12 @@ def is_refusal(answer: Exchange) -> bool:
 def goes_to(answer: Exchange, place: str) -> bool:
     """Whether a redirect leads to the host of the place."""
     return answer.is_redirect and split(answer.location).hostname == split(place).hostname
+
+
+def is_granted_unasked(answer: Exchange) -> bool:
+    """Whether a redirect brings the client a code, although nobody has signed in."""
+    to_client = answer.is_redirect and origin_of(answer.location) == origin_of(LOOPBACK)
+    return to_client and "code" in parse_qs(split(answer.location).query)
 
 
 async def ask_variants(
@@ -51,8 +58,9 @@ async def ask_variants(
 
     seen = {"as it should be": await ask()}
     page = seen["as it should be"]
-    if page.is_redirect and not is_refusal(page):
-        seen["page"] = await asker.get(join(page.url, page.location))
+    # Never to the client's own address: another program of this machine may listen there.
+    if page.is_redirect and not is_refusal(page) and origin_of(page.location) != origin_of(LOOPBACK):
+        seen["page"] = await asker.get(join(page.url, page.location), never_to=LOOPBACK)
     seen |= {
         "other port": await ask(redirect_uri=OTHER_PORT),
         "other redirect": await ask(redirect_uri=STRANGERS_CALLBACK),

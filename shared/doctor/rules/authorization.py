@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 from shared.doctor.addresses import split
 from shared.doctor.login.registering import LOOPBACK
-from shared.doctor.login.variants import goes_to, is_refusal
+from shared.doctor.login.variants import goes_to, is_granted_unasked, is_refusal
 from shared.doctor.probes.endpoints import STRANGERS_CALLBACK
 
 if TYPE_CHECKING:
@@ -39,6 +39,13 @@ def authorize_refused(seen: Observation) -> str | None:
         return None
     answer = seen.registration.authorize.get("as it should be")
     return _told(answer) if answer is not None and is_refusal(answer) else None
+
+
+def authorize_asks_nobody(seen: Observation) -> str | None:
+    """F20: nobody has signed in or agreed, and the client gets a code."""
+    answer = _variant(seen, "as it should be")
+    granted = answer is not None and is_granted_unasked(answer)
+    return "a code for a client just registered, without any page" if granted else None
 
 
 def redirect_loopback_port_refused(seen: Observation) -> str | None:

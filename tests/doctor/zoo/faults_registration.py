@@ -187,6 +187,13 @@ class PkceOptional(Registering):
         return super().problem_with(query) if query.get("code_challenge") else None
 
 
+@ill("authorize-asks-nobody")
+class ApprovesByItself(Registering):
+    def sign_in_page(self, number, **headers):
+        answer = {"code": "code-for-anybody", "state": self.waiting[number].get("state", ""), **self.iss()}
+        return self.send_back(self.waiting[number]["redirect_uri"], answer)
+
+
 @ill("authorize-needs-scope")
 class NeedsScope(Lenient):
     def complaint(self, query):
