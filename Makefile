@@ -41,7 +41,7 @@ test-topologies: $(VENV)/.dev-installed ## The storage and race tests on a clust
 	@STORE_TOPOLOGY=sentinel $(PY) -m pytest tests/storage tests/races \
 		-W ignore::pytest.PytestUnraisableExceptionWarning $(ARGS)
 
-test-clients: $(VENV)/.dev-installed ## Tests with clients of others (installs packages from npm and the Python index)
+test-clients: $(VENV)/.dev-installed ## Tests with clients and servers of others (installs packages from npm and the Python index)
 	@$(PY) -m pytest -m npm --timeout 600 $(ARGS)
 
 test-conformance: $(VENV)/.dev-installed ## The official conformance suite against mcp_service (needs npm)

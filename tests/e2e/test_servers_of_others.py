@@ -1,0 +1,119 @@
+"""The doctor at servers that others built: it finds what docs/doctor-field-notes.md tells, and nothing else.
+
+`make test-clients` runs them. They are pinned here and in servers_of_others/package.json; each finding was compared by
+hand with the server's own answers. When one changes, look at the answer before the page.
+"""
+
+import asyncio
+import contextlib
+import re
+import shutil
+import subprocess
+import venv
+from pathlib import Path
+
+import pytest
+
+from devstack.loopback import free_port
+from shared.doctor.knowledge.load import load_knowledge
+from shared.doctor.visit import Visit, visit
+from tests.doctor.person import sign_in_by_forms
+
+pytestmark = [
+    pytest.mark.npm,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed"),
+]
+
+SCRIPTS = Path(__file__).parent / "servers_of_others"
+REPOSITORY = Path(__file__).parents[2]
+FASTMCP = "fastmcp==4.1.2"
+
+
+@pytest.fixture(scope="session")
+def node_scripts():
+    """The directory in which oidc-provider is, and the script that runs it."""
+    directory = REPOSITORY / "build" / "npm-servers"
+    directory.mkdir(parents=True, exist_ok=True)
+    for script in SCRIPTS.glob("*.*js*"):
+        shutil.copy(script, directory)
+    subprocess.run(
+        ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"],
+        cwd=directory,
+        check=True,
+        timeout=540,
+    )
+    return directory
+
+
+@pytest.fixture(scope="session")
+def python_with_fastmcp():
+    """A Python that has FastMCP, apart from ours: it brings many packages along."""
+    directory = REPOSITORY / "build" / "python-servers"
+    python = directory / "bin/python"
+    if not python.exists():
+        venv.create(directory, with_pip=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", FASTMCP], check=True, timeout=540)
+    return python
+
+
+@contextlib.asynccontextmanager
+async def serving(port, *command, cwd=None):
+    """A server as a process, once it listens. Fails with what it printed if it does not."""
+    process = await asyncio.create_subprocess_exec(
+        *map(str, command), cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    said = asyncio.create_task(process.stdout.read())
+    try:
+        async with asyncio.timeout(60):
+            while not await listens(port):
+                assert process.returncode is None, (await said).decode()
+                await asyncio.sleep(0.1)
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+        await said
+
+
+async def listens(port):
+    try:
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
+
+
+async def findings(port):
+    """Everything there is to find, with a registration and a sign-in."""
+    wanted = Visit(url=f"http://localhost:{port}/mcp", register=True, login=True, wait_seconds=30)
+    diagnosis = await visit(wanted, knowledge=load_knowledge(), open_page=sign_in_by_forms)
+    return {f.id: f.seen for f in diagnosis.findings}
+
+
+def told(section):
+    """The findings that the page tells of one server."""
+    page = (REPOSITORY / "docs" / "doctor-field-notes.md").read_text(encoding="utf-8")
+    words = re.findall(r"`([a-z0-9-]+)`", page.partition(f"\n## {section}\n")[2].partition("\n## ")[0])
+    return set(words) & set(load_knowledge().catalogue)
+
+
+async def test_fastmcp_with_the_authorization_server_that_it_brings_along(python_with_fastmcp):
+    port = free_port(("127.0.0.1",))
+    async with serving(port, python_with_fastmcp, SCRIPTS / "fastmcp_server.py", port):
+        found = await findings(port)
+    assert set(found) == told("FastMCP with its own provider"), found
+
+
+async def test_oidc_provider_in_front_of_fastmcp(node_scripts, python_with_fastmcp):
+    issuer_port, port = free_port(("127.0.0.1",)), free_port(("127.0.0.1",))
+    issuer, resource = f"http://localhost:{issuer_port}", f"http://localhost:{port}/mcp"
+    async with (
+        serving(issuer_port, "node", "oidc_provider.mjs", issuer_port, resource, cwd=node_scripts),
+        serving(port, python_with_fastmcp, SCRIPTS / "fastmcp_behind_issuer.py", port, issuer),
+    ):
+        found = await findings(port)
+    assert set(found) == told("oidc-provider in front of FastMCP"), found
