@@ -1,5 +1,7 @@
 """The data files and the rules agree, so that either can change without leaving the other behind."""
 
+import re
+
 import pytest
 
 from shared.doctor.judge import all_rules
@@ -33,6 +35,13 @@ def test_the_client_table_names_only_findings_that_exist(catalogue, client_table
 def test_every_finding_has_an_ill_server_that_shows_it(catalogue):
     shown = {finding for kind in all_faults() for finding in kind.finds}
     assert set(catalogue) - shown == ELSEWHERE
+
+
+@pytest.mark.parametrize("failure", [f"F{number}" for number in range(1, 21)])
+def test_every_failure_that_real_clients_met_has_a_model(catalogue, failure):
+    """The numbers are those of the failure catalogue that the entries refer to."""
+    named = {e.id for e in catalogue.values() if failure in re.findall(r"\bF\d+\b", e.reference)}
+    assert named & {finding for kind in all_faults() for finding in kind.finds}
 
 
 @pytest.mark.parametrize("part", ["title", "expected", "why", "mend", "sources"])

@@ -20,6 +20,9 @@ CONFIDENTIAL: Final = "https://callback.mistral.ai/v1/integrations_auth/oauth2_c
 DANGEROUS: Final = "javascript:alert(1)//https://doctor.invalid/"
 PLAIN_HTTP: Final = "http://doctor.invalid/callback"
 
+NOT_ABOUT_REDIRECTS: Final = frozenset({401, 403, 404, 405, 429})
+"""Refusals that another set of redirects would not change."""
+
 _GRANTS: Final = ("authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code")
 
 
@@ -67,7 +70,7 @@ class Registrar:
 async def register_as_clients_do(registrar: Registrar) -> dict[str, AttemptSeen]:
     """All kinds of redirect in one request, as Cursor and VS Code ask; each alone only when that is refused."""
     seen = {"mixed": await registrar.attempt([LOOPBACK, "http://localhost:8787/callback", HTTPS, APP_SCHEME])}
-    if seen["mixed"].status in {400, 422}:
+    if 400 <= seen["mixed"].status < 500 and seen["mixed"].status not in NOT_ABOUT_REDIRECTS:
         seen["loopback"] = await registrar.attempt([LOOPBACK])
         seen["https"] = await registrar.attempt([HTTPS])
         seen["app scheme"] = await registrar.attempt([APP_SCHEME])

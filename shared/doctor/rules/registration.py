@@ -40,6 +40,12 @@ def registration_needs_token(seen: Observation) -> str | None:
     return first.told if first is not None and first.status in {401, 403} else None
 
 
+def registration_rate_limited(seen: Observation) -> str | None:
+    """F12: the first registration of somebody new is one too many."""
+    first = _first(seen)
+    return first.told if first is not None and first.status == 429 else None
+
+
 def registration_answer_unreadable(seen: Observation) -> str | None:
     """Success without a client."""
     first = _first(seen)

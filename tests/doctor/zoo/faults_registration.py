@@ -29,6 +29,12 @@ class RegistrationBreaks(Registering):
         return web.Response(status=500)
 
 
+@ill("registration-rate-limited")
+class NarrowLimit(Registering):
+    async def answer_register(self, request):
+        return web.json_response({"error": "too_many_requests"}, status=429, headers={"Retry-After": "3600"})
+
+
 @ill("registration-needs-token")
 class RegistrationClosed(Registering):
     async def answer_register(self, request):
