@@ -24,8 +24,7 @@ auth: $(VENV)/.local-installed ## A command of auth_service against `make run`: 
 	@$(PY) -m devstack.command $(ARGS)
 
 doctor: $(VENV)/.local-installed ## What real clients would trip over: make doctor URL=https://host/mcp ARGS="--login"
-	@test -n "$(URL)$(ARGS)" || { echo "name the address: make doctor URL=https://host/mcp"; exit 2; }
-	@$(PY) -m shared.doctor $(URL) $(ARGS)
+	@$(if $(URL)$(ARGS),$(PY) -m shared.doctor $(if $(URL),'$(URL)') $(ARGS),echo "name the address: make doctor URL=https://host/mcp"; exit 2)
 
 ##@ Work on the code
 

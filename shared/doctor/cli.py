@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import nullcontext
+from difflib import get_close_matches
 from typing import Annotated, Final
 
 import typer
@@ -18,6 +19,8 @@ from shared.doctor.report.write import Form, write
 from shared.doctor.visit import Visit, examine_token, show_or_open, visit
 
 COULD_NOT_RUN: Final = 2
+INTERRUPTED: Final = 130
+"""What a shell expects of a program that was stopped with Ctrl-C."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -97,8 +100,11 @@ def doctor(
                 )
             )
         except CouldNotLook as exc:
-            errors.print(str(exc), markup=False)
+            errors.print(str(exc), markup=False, soft_wrap=True)
             raise typer.Exit(COULD_NOT_RUN) from exc
+        except KeyboardInterrupt as exc:
+            errors.print("stopped; what was registered for the visit is deleted where the server can")
+            raise typer.Exit(INTERRUPTED) from exc
     write(console, diagnosis, form)
     raise typer.Exit(diagnosis.exit_status)
 
@@ -131,6 +137,8 @@ def _explain(console: Console, errors: Console, name: str, knowledge: Knowledge)
     if name in knowledge.catalogue:
         print_entry(console, knowledge.catalogue[name], knowledge.clients)
         return 0
-    close = ", ".join(known for known in knowledge.catalogue if name.lower() in known)
-    errors.print(f"There is no finding named {name}." + (f" Perhaps: {close}" if close else ""), markup=False)
+    close = [known for known in knowledge.catalogue if name.lower() in known]
+    close = close or get_close_matches(name.lower(), knowledge.catalogue, n=5)
+    hint = f"Perhaps: {', '.join(close)}" if close else "docs/doctor-findings.md lists them all."
+    errors.print(f"There is no finding named {name}. {hint}", markup=False, soft_wrap=True)
     return COULD_NOT_RUN

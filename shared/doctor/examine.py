@@ -6,9 +6,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shared.doctor.addresses import is_absolute
+from shared.doctor.addresses import is_absolute, split
 from shared.doctor.challenge import bearer_challenge
 from shared.doctor.could_not_look import CouldNotLook
+from shared.doctor.exchange import Failure
 from shared.doctor.observation import HostSeen, Observation
 from shared.doctor.probes.cors import ask_cors
 from shared.doctor.probes.endpoint import ask_endpoint
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.doctor.asker import Asker
+    from shared.doctor.exchange import Exchange
     from shared.doctor.names import Names
 
 
@@ -34,8 +36,7 @@ async def examine(
     now: Callable[[], float] = time.time,
 ) -> Observation:
     """Look at a server from outside, with nothing but its address. Raises CouldNotLook."""
-    if not is_absolute(url):
-        raise CouldNotLook(f"{url!r} is not an http or https address")
+    check_address(url)
     try:
         host = await look_at_host(names, url, tls=tls)
     except OSError as exc:
@@ -44,7 +45,7 @@ async def examine(
         asker.allow_private()
     mcp = await ask_endpoint(asker, url)
     if all(e.failure is not None for e in mcp.values()) and (host.tls is None or not host.tls.problem):
-        raise CouldNotLook(mcp["tools/list"].summary())
+        raise CouldNotLook(_nothing_came(url, mcp["tools/list"]))
     named = _named_metadata(mcp["tools/list"].header("WWW-Authenticate"))
     resource_metadata = await ask_resource_metadata(asker, url, named=named)
     seen = Observation(url=url, now=now(), hosts=(host,), mcp=mcp, resource_metadata=resource_metadata)
@@ -61,6 +62,27 @@ async def examine(
         cors=await ask_cors(asker, url, documents=documents, metadata=metadata),
         user_agents=await ask_as_clients(asker, next(iter(documents.values()))) if documents else {},
     )
+
+
+def check_address(url: str) -> None:
+    """Raise CouldNotLook unless people can paste this address into a client."""
+    if not is_absolute(url):
+        hint = f": did you mean https://{url}?" if is_absolute(f"https://{url}") and "://" not in url else ""
+        raise CouldNotLook(f"{url!r} is not an http or https address{hint}")
+    parts = split(url)
+    if parts.username is not None or parts.password is not None:
+        raise CouldNotLook("the address holds a user's name or password: clients send none, leave it out")
+    if parts.fragment:
+        raise CouldNotLook("the address has a fragment (#…): clients send none, leave it out")
+
+
+def _nothing_came(url: str, exchange: Exchange) -> str:
+    hints: dict[Failure | None, str] = {
+        Failure.REFUSED: "Is the server running, and is the port right?",
+        Failure.TIMEOUT: "Is the server running, and does a firewall let this machine in? --timeout waits longer.",
+        Failure.BROKEN: f"Does it speak {split(url).scheme} there? {exchange.detail}",
+    }
+    return f"nothing to look at: {url}: {exchange.failure}. {hints.get(exchange.failure, exchange.detail)}".rstrip()
 
 
 def _named_metadata(header: str | None) -> str | None:

@@ -73,6 +73,22 @@ async def test_it_ends_with_2_when_there_is_nothing_to_look_at(arguments):
 
 
 @pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("mcp.example/mcp", "did you mean https://mcp.example/mcp?"),
+        ("https://ada:lovelace@mcp.example/mcp", "leave it out"),
+        ("https://mcp.example/mcp#top", "fragment"),
+        ("http://localhost:1/mcp", "the connection was refused. Is the server running"),
+    ],
+)
+def test_an_address_that_cannot_be_looked_at_is_told_with_what_to_do(address, told):
+    result = CliRunner().invoke(app, [address])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in result.stderr
+    assert "lovelace" not in result.stderr
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("--json", "--sarif"),
@@ -155,6 +171,17 @@ async def test_explain_suggests_names_when_there_is_none_of_that_name():
     status, _out, err = await command("--explain", "trailing")
     assert status == 2
     assert "resource-trailing-slash" in err
+
+
+def test_explain_guesses_what_was_meant():
+    result = CliRunner().invoke(app, ["--explain", "resource-trailing-slsh"])
+    assert result.exit_code == 2
+    assert "Perhaps: resource-trailing-slash" in result.stderr
+
+
+async def test_at_the_end_it_names_who_fails(ill):
+    _status, out, _err = await command(ill.resource)
+    assert out.splitlines()[-1].startswith("Fails: ChatGPT, Claude, ")
 
 
 async def test_a_token_at_hand_is_examined_and_sent_nowhere(healthy):

@@ -1,5 +1,9 @@
 """What the doctor never does, whatever a server says."""
 
+import asyncio
+
+import pytest
+
 from shared.doctor.visit import Visit, visit
 from tests.doctor.person import nobody
 from tests.doctor.zoo.faults_login import SigningIn
@@ -34,3 +38,29 @@ async def test_a_code_for_the_vendors_loopback_address_is_not_carried_there(know
     await model.stop()
     assert {f.id for f in diagnosis.findings} == {"authorize-asks-nobody"}
     assert [what for what in asked if not what.split()[1].startswith(model.origin)] == []
+
+
+@pytest.mark.parametrize("wanted", [{"login": True}, {"register": True}])
+async def test_a_visit_that_is_stopped_half_way_leaves_no_client_behind(knowledge, wanted):
+    model, reached = SigningIn(), asyncio.Event()
+    await model.start()
+
+    async def forever(_address):
+        reached.set()
+        await asyncio.Event().wait()
+
+    def watch(what):
+        # While it tries variants of the authorization request: its clients are registered by then.
+        if wanted == {"register": True} and what.startswith("GET") and "/authorize" in what and model.clients:
+            reached.set()
+
+    going = visit(Visit(url=model.resource, **wanted), knowledge=knowledge, open_page=forever, on_ask=watch)
+    visiting = asyncio.create_task(going)
+    await reached.wait()
+    had = len(model.clients)
+    visiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await visiting
+    await model.stop()
+    assert had > 0
+    assert model.clients == {}

@@ -51,6 +51,18 @@ async def sign_in(asker: Asker, seen: Observation, how: SignIn) -> LoginSeen:
     registrar = Registrar(
         asker, str(metadata.get("registration_endpoint", "")), strings(metadata.get("grant_types_supported"))
     )
+    try:
+        login = await _as_client(asker, seen, metadata, registrar, how)
+    finally:
+        # Also when the person stops us: what was registered does not stay.
+        left = await registrar.delete_all()
+    note = ("The client that was registered for the sign-in could not be deleted.",) if left else ()
+    return replace(login, remarks=login.remarks + note)
+
+
+async def _as_client(
+    asker: Asker, seen: Observation, metadata: Mapping[str, Any], registrar: Registrar, how: SignIn
+) -> LoginSeen:
     async with Callback(how.callback_port) as callback:
         if how.client_id is not None:
             identity = given_by_hand(how.client_id, how.client_secret, metadata)
@@ -60,9 +72,7 @@ async def sign_in(asker: Asker, seen: Observation, how: SignIn) -> LoginSeen:
                 return LoginSeen(failed_at="the registration of a client with a loopback redirect was refused")
             identity = registered(registrar.clients[0])
         login = await _flow(asker, seen, metadata, callback, identity, how)
-    left = await registrar.delete_all()
-    note = ("The client that was registered for the sign-in could not be deleted.",) if left else ()
-    return replace(login, is_public=identity.is_public, remarks=login.remarks + note)
+    return replace(login, is_public=identity.is_public)
 
 
 async def _flow(

@@ -32,17 +32,20 @@ async def introduce(asker: Asker, seen: Observation, table: ClientTable) -> Regi
             vendors=vendors, remarks=("There is no registration endpoint, so nothing was registered.",)
         )
     registrar = Registrar(asker, str(endpoint), strings(metadata.get("grant_types_supported")))
-    attempts = await register_as_clients_do(registrar)
-    # The variants need a client with a loopback redirect: it is the first that was accepted, if it was.
-    usable = any(name in attempts and attempts[name].accepted for name in ("mixed", "loopback"))
-    client_id = str(registrar.clients[0]["client_id"]) if usable else None
-    authorize: Mapping[str, Exchange] = {}
-    dead_refresh = None
-    if client_id is not None:
-        authorize = await _authorize(asker, seen, metadata, client_id)
-        dead_refresh = await _refresh_with_nothing(asker, metadata, client_id)
-    made = len(registrar.clients)
-    left = await registrar.delete_all()
+    try:
+        attempts = await register_as_clients_do(registrar)
+        # The variants need a client with a loopback redirect: it is the first that was accepted, if it was.
+        usable = any(name in attempts and attempts[name].accepted for name in ("mixed", "loopback"))
+        client_id = str(registrar.clients[0]["client_id"]) if usable else None
+        authorize: Mapping[str, Exchange] = {}
+        dead_refresh = None
+        if client_id is not None:
+            authorize = await _authorize(asker, seen, metadata, client_id)
+            dead_refresh = await _refresh_with_nothing(asker, metadata, client_id)
+        made = len(registrar.clients)
+    finally:
+        # Also when the person stops us.
+        left = await registrar.delete_all()
     remarks = (f"{left} of {made} registered clients could not be deleted: they expire by themselves or stay.",)
     return RegistrationSeen(attempts, authorize, dead_refresh, vendors, remarks if left else ())
 

@@ -11,12 +11,15 @@ from shared.doctor.knowledge.catalogue import Severity
 from shared.doctor.verdict import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from shared.doctor.diagnosis import Diagnosis
     from shared.doctor.judge import Finding
     from shared.doctor.knowledge.catalogue import Entry
     from shared.doctor.knowledge.clients import ClientTable
+    from shared.doctor.verdict import Verdict
 
 _SEVERITY_STYLE: Final = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _OUTCOME_STYLE: Final = {Outcome.WORKS: "green", Outcome.LIMITED: "yellow", Outcome.FAILS: "bold red"}
@@ -33,13 +36,15 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     for finding in diagnosis.findings:
         _print_finding(console, finding)
     console.print()
-    console.print(_summary(diagnosis))
+    console.print(_summary(diagnosis), soft_wrap=not console.is_terminal)
 
 
 def print_entry(console: Console, entry: Entry, table: ClientTable) -> None:
     """The page of one finding, without a server at hand."""
     style = _SEVERITY_STYLE[entry.severity]
-    console.print(f"[{style}]{entry.severity.value}[/] [bold]{escape(entry.id)}[/bold]  ({entry.area})")
+    console.print(
+        f"[{style}]{entry.severity.value}[/] [bold]{escape(entry.id)}[/bold]  ({entry.area.replace('_', ' ')})"
+    )
     console.print(escape(entry.title) + "\n")
     for name, text in (("Expected", entry.expected), ("Why it matters", entry.why), ("How to mend it", entry.mend)):
         console.print(f"[bold]{name}[/bold]")
@@ -61,13 +66,19 @@ def _clients(diagnosis: Diagnosis) -> Table:
     table.add_column("client", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("because", overflow="fold")
+    titles = {f.id: f.entry.title for f in diagnosis.findings}
     for verdict in diagnosis.verdicts:
-        reasons = "\n".join(f"{r.finding}: {r.why}" for r in verdict.reasons)
-        if verdict.says:
-            reasons += f"\nits user sees: «{verdict.says}»"
         style = _OUTCOME_STYLE[verdict.outcome]
-        table.add_row(verdict.name, f"[{style}]{verdict.outcome.value}[/]", escape(reasons))
+        table.add_row(verdict.name, f"[{style}]{verdict.outcome.value}[/]", escape(_because(verdict, titles)))
     return table
+
+
+def _because(verdict: Verdict, titles: Mapping[str, str]) -> str:
+    """The client's own reasons in full; what is told below with the finding by its name alone."""
+    own = [f"{r.finding}: {r.why}" for r in verdict.reasons if r.why != titles.get(r.finding)]
+    others = ", ".join(r.finding for r in verdict.reasons if r.why == titles.get(r.finding))
+    says = f"its user sees: «{verdict.says}»" if verdict.says else ""
+    return "\n".join(line for line in (*own, others, says) if line)
 
 
 def _print_finding(console: Console, finding: Finding) -> None:
@@ -97,4 +108,12 @@ def _summary(diagnosis: Diagnosis) -> str:
         return "[green]Nothing to mend.[/green]"
     counts = {s: sum(f.severity is s for f in diagnosis.findings) for s in Severity}
     told = ", ".join(f"{n} {s.value}{'' if n == 1 else 's'}" for s, n in counts.items() if n)
-    return f"{told}. A page on each: python -m shared.doctor --explain ID"
+    lots = "".join(_lot(diagnosis, outcome) for outcome in (Outcome.FAILS, Outcome.LIMITED))
+    return f"{told}. A page on each: python -m shared.doctor --explain ID{lots}"
+
+
+def _lot(diagnosis: Diagnosis, outcome: Outcome) -> str:
+    """Who fares like this, as a line of its own; empty when nobody does."""
+    names = [v.name for v in diagnosis.verdicts if v.outcome is outcome]
+    who = "every client" if len(names) == len(diagnosis.verdicts) else ", ".join(names)
+    return f"\n{outcome.value.capitalize()}: {who}." if names else ""

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 from shared.doctor.addresses import split
 from shared.doctor.login.registering import LOOPBACK
-from shared.doctor.login.variants import goes_to, is_granted_unasked, is_refusal
+from shared.doctor.login.variants import OTHER_PORT, goes_to, is_granted_unasked, is_refusal
 from shared.doctor.probes.endpoints import STRANGERS_CALLBACK
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def authorize_asks_nobody(seen: Observation) -> str | None:
 
 def redirect_loopback_port_refused(seen: Observation) -> str | None:
     """A5: the port of a loopback redirect is chosen when the client runs."""
-    return _refused(seen, "other port")
+    told = _refused(seen, "other port")
+    return f"{told} for {OTHER_PORT}, where {LOOPBACK} is registered" if told else None
 
 
 def redirect_unregistered_accepted(seen: Observation) -> str | None:
