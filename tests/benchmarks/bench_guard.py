@@ -13,8 +13,11 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.benchmarks.harness import in_turns
+from tests.benchmarks.tool_calls import CONNECTIONS, Callers, exchange, tool_call
 from tests.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:
@@ -22,51 +25,17 @@ if TYPE_CHECKING:
 
 RESOURCE = "http://localhost:9001/mcp"
 SERVER = "tests.endpoints.mcp_service.slow_server"
-CONNECTIONS = 4
 ROUNDS = 5
+TURNS, CALLS = 12, 200
+"""The guard costs a few hundredths of a call: many short turns show it."""
 
 
-def request(token: str) -> bytes:
-    """One tool call of 2026-07-28, as bytes."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    body = json.dumps(
-        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "who", "arguments": {}, "_meta": meta}}
-    )
-    return (
-        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        "Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n"
-        f"Mcp-Method: tools/call\r\nMcp-Name: who\r\nAuthorization: Bearer {token}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n{body}"
-    ).encode()
-
-
-async def call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> int:
-    """Send, read the whole answer; its status."""
-    writer.write(data)
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-    await reader.readexactly(length)
-    return int(head[9:12])
-
-
+@dataclass(frozen=True)
 class ToolServer:
     """A server in another process."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.port = 0
-
-    async def line(self) -> str:
-        assert self._process.stdout is not None
-        return (await self._process.stdout.readline()).decode()
-
-    async def processor_seconds(self) -> float:
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"\n")
-        return float(await self.line())
+    port: int
+    pid: int
 
 
 @asynccontextmanager
@@ -88,12 +57,11 @@ async def tool_server(mode: str, issuer: LocalIssuer) -> AsyncIterator[ToolServe
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    server = ToolServer(process)
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
-        server.port = int(await server.line())
-        yield server
+        yield ToolServer(int(await process.stdout.readline()), process.pid)
     finally:
-        assert process.stdin is not None
         process.stdin.close()
         await process.wait()
 
@@ -108,7 +76,7 @@ async def load(port: int, make: Callable[[], bytes], seconds: float, expect: int
         while time.perf_counter() < end:
             data = make()
             started = time.perf_counter()
-            status = await call(reader, writer, data)
+            status, _body = await exchange(reader, writer, data)
             taken.append(time.perf_counter() - started)
             assert status == expect, status
         writer.close()
@@ -124,43 +92,53 @@ async def run(report: Report) -> None:
     await issuer.publish(key)
     await issuer.start()
     minter = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
-    good = request(minter.mint(scope="slow:use"))
-    seconds = max(0.3, report.seconds / ROUNDS)
     async with tool_server("guarded", issuer) as guarded, tool_server("open", issuer) as unguarded:
-        costs: dict[str, list[float]] = {"guarded": [], "open": []}
-        for _ in range(ROUNDS):
-            for mode, server in (("guarded", guarded), ("open", unguarded)):
-                before = await server.processor_seconds()
-                calls = len(await load(server.port, lambda: good, seconds, 200))
-                costs[mode].append((await server.processor_seconds() - before) / calls)
-        with_guard, without = statistics.median(costs["guarded"]), statistics.median(costs["open"])
-        report.add(
-            "the rate of an authenticated tool call, against the same call with the guard taken off",
-            without / with_guard,
-            at_least=0.95,
-            detail=f"{with_guard * 1e6:.0f} µs against {without * 1e6:.0f} µs of the server's processor",
-        )
-        rest = minter.mint(scope="slow:use").partition(".")[2]
-
-        def forged() -> bytes:
-            forged_header = minter.mint(header={"kid": secrets.token_hex(8)}, key=cheap).partition(".")[0]
-            return request(f"{forged_header}.{rest}")
-
-        cheap = new_key("cheap", "ES256")
-        flood = [forged() for _ in range(10_000)]
-        company: dict[str, list[float]] = {"honest": [], "forged": []}
-        asked = len(issuer.requests)
-        for _ in range(ROUNDS):
-            for kind, make, status in (("honest", lambda: good, 200), ("forged", flood.pop, 401)):
-                others = asyncio.create_task(load(guarded.port, make, seconds, status))
-                company[kind] += await load(guarded.port, lambda: good, seconds, 200)
-                await others
-        calm, flooded = statistics.median(company["honest"]), statistics.median(company["forged"])
-        report.add(
-            "an honest call in a flood of forged key ids, against one among as many honest callers",
-            flooded / calm,
-            at_most=1.2,
-            detail=f"{flooded * 1e3:.1f} ms against {calm * 1e3:.1f} ms; "
-            f"{len(issuer.requests) - asked} requests to the issuer for {10_000 - len(flood)} forged tokens",
-        )
+        await _guard(report, guarded, unguarded, minter)
+        await _flood(report, guarded, issuer, minter)
     await issuer.stop()
+
+
+async def _guard(report: Report, guarded: ToolServer, unguarded: ToolServer, minter: Minter) -> None:
+    calls = [_call(minter.mint(scope="slow:use"))] * max(20, round(CALLS * report.seconds))
+    async with Callers(guarded.port, guarded.pid) as behind, Callers(unguarded.port, unguarded.pid) as without:
+        await behind.make(calls)
+        await without.make(calls)
+        cost = await in_turns(lambda: without.cost(calls), lambda: behind.cost(calls), rounds=TURNS)
+    report.add(
+        "the rate of an authenticated tool call, against the same call with the guard taken off",
+        cost.ratio,
+        at_least=0.95,
+        detail=f"{cost.yardstick * 1e6:.0f} µs against {cost.subject * 1e6:.0f} µs of the server's processor",
+    )
+
+
+async def _flood(report: Report, server: ToolServer, issuer: LocalIssuer, minter: Minter) -> None:
+    good = _call(minter.mint(scope="slow:use"))
+    rest = minter.mint(scope="slow:use").partition(".")[2]
+    cheap = new_key("cheap", "ES256")
+
+    def forged() -> bytes:
+        forged_header = minter.mint(header={"kid": secrets.token_hex(8)}, key=cheap).partition(".")[0]
+        return _call(f"{forged_header}.{rest}")
+
+    flood = [forged() for _ in range(10_000)]
+    company: dict[str, list[float]] = {"honest": [], "forged": []}
+    asked = len(issuer.requests)
+    seconds = max(0.3, report.seconds / ROUNDS)
+    for _ in range(ROUNDS):
+        for kind, make, status in (("honest", lambda: good, 200), ("forged", flood.pop, 401)):
+            others = asyncio.create_task(load(server.port, make, seconds, status))
+            company[kind] += await load(server.port, lambda: good, seconds, 200)
+            await others
+    calm, flooded = statistics.median(company["honest"]), statistics.median(company["forged"])
+    report.add(
+        "an honest call in a flood of forged key ids, against one among as many honest callers",
+        flooded / calm,
+        at_most=1.2,
+        detail=f"{flooded * 1e3:.1f} ms against {calm * 1e3:.1f} ms; "
+        f"{len(issuer.requests) - asked} requests to the issuer for {10_000 - len(flood)} forged tokens",
+    )
+
+
+def _call(token: str) -> bytes:
+    return tool_call(token, "who", {})

@@ -1,4 +1,4 @@
-"""What a first look and a second look at a token cost (DESIGN section 6)."""
+"""What a first look and a second look at a token cost."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """The harness behind `make bench`: every figure is a ratio of two things measured in the same run.
 
+How each is made: docs/benchmarks.md.
+
 A benchmark is a file `bench_<topic>.py` in this folder with
 
     async def run(report: Report) -> None:
@@ -12,19 +14,23 @@ A benchmark is a file `bench_<topic>.py` in this folder with
         )
 
 A figure with a unit of its own (µs, MB, requests) names it: `report.add("a repeated token", 3.1, unit="µs")`.
-Measure the two sides in turns, with `compare`, so that a machine that slows down slows both. Nothing here asserts:
-a figure that misses its goal is marked in the table, and the exit code stays 0.
-`make bench ARGS="tokens key_set"` runs two files only.
+Machines are noisy. What happens in this process is measured with `compare`, what another process does with
+`processor_seconds` and `in_turns`: in short turns, so that a machine that slows down slows both sides, and in time of
+the processor where one core is meant, so that whoever else uses the machine counts little. Nothing here asserts: a
+figure that misses its goal is marked in the table, and the exit code stays 0.
+`make bench ARGS="tokens keys"` runs two files only.
 """
 
 from __future__ import annotations
 
 import gc
 import inspect
+import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 Work = Callable[[], object] | Callable[[], Awaitable[object]]
 
@@ -34,7 +40,8 @@ class Figure:
     """One row of the table."""
 
     name: str
-    value: float
+    value: float | None
+    """None: it could not be measured; the detail says why."""
     unit: str
     at_least: float | None
     at_most: float | None
@@ -50,7 +57,7 @@ class Figure:
     @property
     def met(self) -> bool:
         """Whether the goal, if any, is met."""
-        return not (
+        return self.value is None or not (
             (self.at_least is not None and self.value < self.at_least)
             or (self.at_most is not None and self.value > self.at_most)
         )
@@ -76,6 +83,12 @@ class Report:
     ) -> None:
         """Add a figure, and show it at once."""
         figure = Figure(name, value, unit if unit == "×" else f" {unit}", at_least, at_most, detail)
+        self.figures.append(figure)
+        print(f"  {_row(figure)}", flush=True)
+
+    def add_missing(self, name: str, *, why: str) -> None:
+        """Add a figure that could not be measured here."""
+        figure = Figure(name, None, "not measured", None, None, why)
         self.figures.append(figure)
         print(f"  {_row(figure)}", flush=True)
 
@@ -114,6 +127,49 @@ async def compare(subject: Work, yardstick: Work, *, seconds: float, rounds: int
         subjects.append(await seconds_per_call(subject, seconds=seconds / rounds))
         yardsticks.append(await seconds_per_call(yardstick, seconds=seconds / rounds))
     return statistics.median(subjects), statistics.median(yardsticks)
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Two costs measured in turns: the medians, and the median of the ratios of neighbouring turns."""
+
+    subject: float
+    yardstick: float
+    ratio: float
+    """The subject's cost as so many times the yardstick's."""
+
+
+async def in_turns(
+    subject: Callable[[], Awaitable[float]], yardstick: Callable[[], Awaitable[float]], *, rounds: int
+) -> Turns:
+    """Each measures one short turn and says what a unit of its work cost.
+
+    Neighbours are compared with each other, so that a slow stretch of the machine falls on both; who goes first
+    changes from round to round.
+    """
+    pairs = []
+    for number in range(rounds):
+        if number % 2:
+            cost_of_yardstick = await yardstick()
+            pairs.append((await subject(), cost_of_yardstick))
+        else:
+            cost_of_subject = await subject()
+            pairs.append((cost_of_subject, await yardstick()))
+    subjects, yardsticks = zip(*pairs, strict=True)
+    return Turns(statistics.median(subjects), statistics.median(yardsticks), statistics.median(s / y for s, y in pairs))
+
+
+def processor_seconds(pid: int | None) -> float:
+    """What a process has used of the processor so far, all its threads together. Linux; in steps of nanoseconds."""
+    assert pid is not None, "the process has ended"
+    # The clock of another process, as clock_getcpuclockid(3) makes its number.
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def resident_megabytes(pid: int | None) -> float:
+    """The memory that a process holds now."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _row(figure: Figure) -> str:

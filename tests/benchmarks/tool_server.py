@@ -1,7 +1,6 @@
 """mcp_service in a process of its own, for benchmarks: `python -m tests.benchmarks.tool_server SETTINGS open|guarded`.
 
-`open` takes the guard off: everybody passes, nothing is looked at. Prints its port when it is ready, and then, for each
-line that it reads, the seconds of processor time it has used: a measure that a busy machine disturbs least.
+`open` takes the guard off: everybody passes, nothing is looked at. Prints its port when it is ready.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import asyncio
 import json
 import logging
 import sys
-import time
 
 import structlog
 import uvloop
@@ -59,8 +57,7 @@ async def main(settings: McpSettings, mode: str) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     print(runner.addresses[0][1], flush=True)
-    while await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
-        print(time.process_time(), flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     await runner.cleanup()
 
 

@@ -1,0 +1,40 @@
+"""The tool behind FastMCP and its JWT verifier, run by a Python of its own: ISSUER RESOURCE PORT.
+
+Set up as FastMCP's documentation says for production, without sessions. Its log is as quiet as ours is here, and
+uvicorn has uvloop and httptools, as mcp_service has uvloop and aiohttp's parser in C.
+"""
+
+import sys
+
+from fastmcp import FastMCP
+from fastmcp.server.auth.providers.jwt import JWTVerifier
+
+from tests.benchmarks.same_tool.forecast import forecast
+
+
+def main(issuer: str, resource: str, port: int) -> None:
+    """Serve until told to stop."""
+    verifier = JWTVerifier(
+        jwks_uri=f"{issuer}/.well-known/jwks.json",
+        issuer=issuer,
+        audience=resource,
+        algorithm="RS256",
+        required_scopes=["weather:read"],
+    )
+    server = FastMCP("forecast", auth=verifier)
+    server.tool()(forecast)
+    server.run(
+        transport="http",
+        host="127.0.0.1",
+        port=port,
+        path="/mcp",
+        stateless_http=True,
+        json_response=True,
+        show_banner=False,
+        log_level="warning",
+        uvicorn_config={"access_log": False},
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
