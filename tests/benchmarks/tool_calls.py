@@ -43,14 +43,15 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, d
 class Callers:
     """A few connections to one server, held open. An async context manager."""
 
-    def __init__(self, port: int, pid: int | None) -> None:
+    def __init__(self, port: int, pid: int | None, *, connections: int = CONNECTIONS) -> None:
         """`pid` is of the server's one process, whose processor time counts."""
         self._port = port
         self._pid = pid
+        self._count = connections
         self._connections: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def __aenter__(self) -> Self:
-        self._connections = [await asyncio.open_connection("127.0.0.1", self._port) for _ in range(CONNECTIONS)]
+        self._connections = [await asyncio.open_connection("127.0.0.1", self._port) for _ in range(self._count)]
         return self
 
     async def __aexit__(
