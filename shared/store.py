@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from shared.errors import StoreUnavailable
-from shared.store_batching import ScriptBatcher, pack_fast
+from shared.store_batching import ScriptBatcher
 
 if TYPE_CHECKING:
     from redis.asyncio.client import PubSub
@@ -163,7 +163,6 @@ class SingleStore(RedisStore):
             decode_responses=True,
             health_check_interval=0,
         )
-        pack_fast(pool)
         client = Redis.from_pool(pool)
         # Waiting for messages may take for ever: its own connections, without an answer timeout.
         listener = Redis.from_url(
@@ -174,7 +173,16 @@ class SingleStore(RedisStore):
             decode_responses=True,
         )
         super().__init__(client=client, listener=listener)
-        self._execute_script = ScriptBatcher(client).execute
+        # Only a maker of connections: the batcher keeps them, and bounds the time of a batch as a whole.
+        scripting = ConnectionPool.from_url(
+            url, socket_timeout=None, socket_connect_timeout=timeout_seconds, retry=no_retry(), decode_responses=True
+        )
+        self._scripts = ScriptBatcher(scripting.make_connection, timeout_seconds=timeout_seconds)
+        self._execute_script = self._scripts.execute
+
+    async def close(self) -> None:
+        await self._scripts.close()
+        await super().close()
 
 
 async def _messages(pubsub: PubSub) -> AsyncIterator[tuple[str, str]]:
