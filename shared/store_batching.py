@@ -2,8 +2,8 @@
 
 Measured: a script costs about 0.2 ms of the caller's processor time when it is sent alone through the client library's
 pool and pipeline, and a tenth of that in company over a connection that is held. Under load there is company. Each
-caller still gets its own answer or its own error; a connection that breaks is an error for all who shared it, as unclear
-as it would have been alone, and nothing is ever sent twice (invariant 3).
+caller still gets its own answer or its own error; a connection that breaks is an error for all who shared it, as
+unclear as it would have been alone, and nothing is ever sent twice (invariant 3).
 """
 
 from __future__ import annotations

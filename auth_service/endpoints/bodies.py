@@ -30,6 +30,8 @@ async def read_form(request: web.Request) -> Form:
             check="content_type",
             public="The request must be application/x-www-form-urlencoded.",
         )
+    if request.content.is_eof():  # it came with the headers: there is nothing to wait for
+        return parse_urlencoded(await request.read())
     async with reading_body():
         body = await request.read()
     return parse_urlencoded(body)

@@ -12,7 +12,7 @@ from aiohttp import web
 from auth_service.endpoints.bodies import read_form
 from auth_service.errors import InvalidClient
 from auth_service.protocol.client_authentication import read_credential
-from auth_service.responses import NO_STORE
+from auth_service.responses import secret_json
 from auth_service.tokens.inspection import LiveAccessToken, LiveRefreshToken, TokenInspector
 from shared.scopes import format_scope
 
@@ -40,7 +40,7 @@ class IntrospectEndpoint:
             raise InvalidClient("a caller without a credential cannot introspect", check="introspection_caller")
         live = await self._inspector.inspect(form.require("token"))
         body = {"active": False} if live is None else self._describe(live, caller)
-        return web.json_response(body, headers=NO_STORE)
+        return secret_json(body)
 
     def _describe(self, live: LiveAccessToken | LiveRefreshToken, caller: Client) -> dict[str, Any]:
         if isinstance(live, LiveRefreshToken):

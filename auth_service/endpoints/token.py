@@ -10,7 +10,7 @@ from aiohttp import web
 from auth_service.endpoints.bodies import read_form
 from auth_service.errors import UnauthorizedClient, UnsupportedGrantType
 from auth_service.grants.exchange import Exchange, TokenRequest
-from auth_service.responses import NO_STORE
+from auth_service.responses import secret_json
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.envelope import LOG_FIELDS
 
@@ -68,4 +68,4 @@ class TokenEndpoint:
         fields["grant_id"] = issued.grant_id
         await self._registrations.record_use(client)
         self._issued[grant_type].inc()
-        return web.json_response(issued.as_json(), headers=NO_STORE)
+        return secret_json(issued.as_json())

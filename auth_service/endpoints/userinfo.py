@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from auth_service.responses import NO_STORE
+from auth_service.responses import secret_json
 from auth_service.tokens.inspection import LiveAccessToken, TokenInspector
 from shared.errors import Refusal
 
@@ -60,7 +60,7 @@ class UserInfoEndpoint:
                 code="insufficient_scope",
                 public="The access token does not have the scope openid.",
             )
-        return web.json_response(await self._claims(live), headers=NO_STORE)
+        return secret_json(await self._claims(live))
 
     async def _claims(self, live: LiveAccessToken) -> dict[str, Any]:
         claims: dict[str, Any] = {"sub": live.claims.subject}

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from auth_service.audit.events import AuditEvent
 from auth_service.errors import InvalidGrant, InvalidScope, InvalidTarget
 from auth_service.grants.exchange import IssuedTokens, TokenRequest
-from auth_service.tokens.opaque import digest
 from auth_service.tokens.refresh_token import NotARefreshToken, RefreshToken, new_successor, unseal_successor
 from shared.scopes import parse_scope
 
@@ -69,13 +68,13 @@ class RefreshTokenGrant:
         """Raises InvalidRequest, InvalidScope, InvalidTarget, InvalidGrant, TooManyRequests, Fault."""
         presented, resource, asked = self._validated(request.form)
         self._minter.ready()
-        successor, sealed = new_successor(presented.secret)
+        successor = new_successor(presented.secret)
         rotation = await self._grants.rotate(
             presented,
             client_id=request.client.client_id,
             resource=resource,
-            successor_hash=digest(successor),
-            successor_sealed=sealed,
+            successor_hash=successor.hash,
+            successor_sealed=successor.sealed,
             now=request.now,
             lifetime_seconds=self._lifetime,
             grace_seconds=self._grace,
@@ -87,9 +86,8 @@ class RefreshTokenGrant:
         if rotation.outcome != "rotated":
             # Harmless, but worth seeing beside the thefts: a race, a lost answer, or a failover.
             self._record(AuditEvent.TOKEN_REFRESH_REPEATED, rotation, presented, request)
-        if rotation.outcome == "repeated":
-            successor = _follow(rotation, presented)
-        return self._issue(rotation, presented.grant_id, successor, request, asked)
+        secret = _follow(rotation, presented) if rotation.outcome == "repeated" else successor.secret
+        return self._issue(rotation, presented.grant_id, secret, request, asked)
 
     def _validated(self, form: Form) -> tuple[RefreshToken, str | None, tuple[str, ...]]:
         """What can be checked without the store; the script checks the rest and consumes in the same step."""

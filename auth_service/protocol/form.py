@@ -58,6 +58,6 @@ def parse_urlencoded(text: str | bytes) -> Form:
         pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError as exc:
         raise InvalidRequest(f"the parameters cannot be decoded: {exc}", check="parameters_decodable") from exc
-    if any("\x00" in name or "\x00" in value for name, value in pairs):
+    if ("\x00" in raw or "%00" in raw) and any("\x00" in name or "\x00" in value for name, value in pairs):
         raise InvalidRequest("a parameter holds a NUL", check="parameters_decodable")
     return Form(pairs)

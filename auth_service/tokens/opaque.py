@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import secrets
+import os
+from binascii import b2a_base64
 from typing import Final
 
 SECRET_BYTES: Final = 32
 
+_TO_URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
+
 
 def encode(data: bytes) -> str:
     """Base64url without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_TO_URLSAFE, b"=").decode("ascii")
 
 
 def decode(text: str) -> bytes:
@@ -28,12 +31,12 @@ def decode(text: str) -> bytes:
 
 def new_secret() -> str:
     """43 characters of base64url."""
-    return encode(secrets.token_bytes(SECRET_BYTES))
+    return encode(os.urandom(SECRET_BYTES))
 
 
 def new_identifier() -> str:
     """22 characters of base64url: unguessable, though nothing is granted for knowing it."""
-    return encode(secrets.token_bytes(16))
+    return encode(os.urandom(16))
 
 
 def digest(secret: str) -> str:

@@ -10,11 +10,12 @@ successor again, and a copy of the store, which knows no secret, unseals nothing
 from __future__ import annotations
 
 import hmac
+import os
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from auth_service.tokens.opaque import SECRET_BYTES, decode, digest, encode, keyed, new_secret
+from auth_service.tokens.opaque import SECRET_BYTES, decode, digest, encode, keyed
 
 _MARK_BYTES: Final = 16
 
@@ -69,13 +70,28 @@ class RefreshTokenFormat:
         return encode(keyed(key, "refresh-token", grant_id, str(generation), secret)[:_MARK_BYTES])
 
 
-def seal_successor(predecessor_secret: str, successor_secret: str) -> str:
-    """Seal the successor so that only a holder of the predecessor can read it.
+class Successor(NamedTuple):
+    """A fresh secret, and what the store gets of it."""
 
-    One-time pad from a PRF: each predecessor seals one successor, and the key is 256 random bits. Integrity is
-    the store's own: the unsealed secret is compared with the hash stored beside it.
+    secret: str
+    hash: str
+    sealed: str
+
+
+def new_successor(predecessor_secret: str) -> Successor:
+    """A fresh secret, sealed so that only a holder of the predecessor can read it.
+
+    One-time pad from a PRF: the pad hangs on the successor's hash too, so no two are sealed under one pad, and the key
+    is 256 random bits. Integrity is the store's own: the unsealed secret is compared with the hash stored beside it.
     """
-    return encode(_padded(predecessor_secret, digest(successor_secret), decode(successor_secret)))
+    return successor_of(predecessor_secret, os.urandom(SECRET_BYTES))
+
+
+def successor_of(predecessor_secret: str, random_bytes: bytes) -> Successor:
+    """The successor made from 32 given bytes."""
+    secret = encode(random_bytes)
+    secret_hash = digest(secret)
+    return Successor(secret, secret_hash, encode(_padded(predecessor_secret, secret_hash, random_bytes)))
 
 
 def unseal_successor(predecessor_secret: str, sealed: str, successor_hash: str) -> str:
@@ -91,9 +107,3 @@ def _padded(predecessor_secret: str, successor_hash: str, data: bytes) -> bytes:
         raise ValueError("a sealed secret has another length")
     pad = keyed(predecessor_secret.encode(), "successor", successor_hash)
     return (int.from_bytes(pad, "big") ^ int.from_bytes(data, "big")).to_bytes(SECRET_BYTES, "big")
-
-
-def new_successor(predecessor_secret: str) -> tuple[str, str]:
-    """A fresh secret and its sealed form."""
-    secret = new_secret()
-    return secret, seal_successor(predecessor_secret, secret)

@@ -22,6 +22,8 @@ CLIENT_ADDRESS: Final = web.RequestKey("client_address", str)
 """Set by `client_address_middleware`; empty when the peer has no address (a unix socket without a proxy header)."""
 
 MAX_HOPS: Final = 16
+LONGEST_ADDRESS: Final = 80
+"""Characters: an IPv6 address with zone, brackets, port and spaces around it has fewer."""
 
 
 def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
@@ -55,19 +57,30 @@ def network_of(address: str) -> str:
 def client_address_middleware(trusted: Sequence[Network]) -> Middleware:
     """Put the client's address into `request[CLIENT_ADDRESS]`."""
 
+    @lru_cache(4096)
+    def address_of_peer(peer: str | None) -> str:
+        return client_address(peer, (), trusted)
+
     @web.middleware
     async def find(request: web.Request, handler: Handler) -> web.StreamResponse:
         peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-        request[CLIENT_ADDRESS] = client_address(
-            peer[0] if isinstance(peer, tuple) else None, request.headers.getall("X-Forwarded-For", ()), trusted
+        host = peer[0] if isinstance(peer, tuple) else None
+        forwarded_for = request.headers.getall("X-Forwarded-For", ())
+        request[CLIENT_ADDRESS] = (
+            client_address(host, forwarded_for, trusted) if forwarded_for else address_of_peer(host)
         )
         return await handler(request)
 
     return find
 
 
-@lru_cache(4096)
 def _parse(text: str) -> Address | None:
+    # What is longer is no address, and would fill the memory of those that are.
+    return _parsed(text) if len(text) <= LONGEST_ADDRESS else None
+
+
+@lru_cache(4096)
+def _parsed(text: str) -> Address | None:
     """An address with or without port, brackets and zone; an IPv4 address mapped into IPv6 is the IPv4 address."""
     text = text.strip()
     if text.startswith("["):

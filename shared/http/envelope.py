@@ -7,7 +7,7 @@ looks on its wire by passing a `render` function; nothing else builds an error r
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -43,7 +43,7 @@ _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz123456789"
 
 def new_reference() -> str:
     """Ten characters that a person can read out: 50 bits, unique enough to find one log line."""
-    return "".join([_ALPHABET[byte & 31] for byte in secrets.token_bytes(10)])
+    return "".join([_ALPHABET[byte & 31] for byte in os.urandom(10)])
 
 
 def envelope(

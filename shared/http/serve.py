@@ -10,7 +10,7 @@ from aiohttp import web
 
 from shared.http.place import LOOPBACK, Place, joined_to_parent
 from shared.http.siblings import answer_for_all
-from shared.http.tracing import traced
+from shared.http.tracing import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -57,7 +57,7 @@ async def serve(
 
     if place is not None:
         app.middlewares.insert(0, answer_for_all(place))
-    app.middlewares.insert(0, traced)
+    app.middlewares.insert(0, tracing())
     app.middlewares.append(turn_away)
     app.on_response_prepare.append(say_goodbye)
     runner = web.AppRunner(

@@ -11,27 +11,52 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 from opentelemetry import propagate, trace
-from opentelemetry.trace import ProxyTracerProvider, SpanKind, StatusCode
+from opentelemetry.trace import ProxyTracerProvider, SpanKind, StatusCode, TracerProvider
 from structlog.contextvars import bound_contextvars
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from aiohttp.typedefs import Middleware
+
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
 
-@web.middleware
-async def traced(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Stands outermost, so that the log line of the request carries the trace too."""
+def tracing() -> Middleware:
+    """Make the middleware. It stands outermost, so that the log line of the request carries the trace too.
+
+    An SDK is set up before the services are loaded, so it is looked for once.
+    """
     provider = trace.get_tracer_provider()
     if isinstance(provider, ProxyTracerProvider):
-        given = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
-        if given is None:
-            return await handler(request)
-        with bound_contextvars(trace=given[1]):
-            return await handler(request)
+        return _carrying
+
+    @web.middleware
+    async def spanning(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        return await _in_span(provider, request, handler)
+
+    return spanning
+
+
+@web.middleware
+async def _carrying(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    given = request.headers.get("traceparent")
+    trace_id = _TRACEPARENT.fullmatch(given) if given else None
+    if trace_id is None:
+        return await handler(request)
+    with bound_contextvars(trace=trace_id[1]):
+        return await handler(request)
+
+
+async def _in_span(
+    provider: TracerProvider,
+    request: web.Request,
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> web.StreamResponse:
     route = request.match_info.route.resource
     name = route.canonical if route is not None else "unmatched"
     with provider.get_tracer("sallyport").start_as_current_span(

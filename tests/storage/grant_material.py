@@ -83,18 +83,19 @@ class Presented:
 
 async def present(grants, token, *, now=NOW, client_id=CLIENT, resource=None):
     """Present a refresh token as the grant does."""
-    successor, sealed = new_successor(token.secret)
+    proposed = new_successor(token.secret)
     rotation = await grants.rotate(
         token,
         client_id=client_id,
         resource=resource,
-        successor_hash=digest(successor),
-        successor_sealed=sealed,
+        successor_hash=proposed.hash,
+        successor_sealed=proposed.sealed,
         now=now,
         lifetime_seconds=30 * DAY,
         grace_seconds=GRACE,
         address="192.0.2.1",
     )
+    successor = proposed.secret
     if rotation.outcome == "repeated":
         successor = token.secret
         for seal, successor_hash in rotation.chain:

@@ -146,8 +146,7 @@ async def test_each_use_slides_the_expiry_but_never_past_the_absolute_one(grants
 
 async def test_a_token_one_step_newer_than_the_store_is_believed_after_a_failover(grants, opened):
     """A failover lost the last write: the mark says that the token is ours (DESIGN section 7)."""
-    successor, _sealed = new_successor(opened.secret)
-    newer = RefreshToken(opened.grant_id, 1, successor, authentic=True)
+    newer = RefreshToken(opened.grant_id, 1, new_successor(opened.secret).secret, authentic=True)
     after = await present(grants, newer)
 
     assert after.outcome == "recovered"

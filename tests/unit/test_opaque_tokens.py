@@ -10,7 +10,7 @@ from auth_service.tokens.refresh_token import (
     NotARefreshToken,
     RefreshTokenFormat,
     new_successor,
-    seal_successor,
+    successor_of,
     unseal_successor,
 )
 
@@ -87,14 +87,14 @@ class TestRefreshToken:
 class TestSealing:
     @given(SECRETS, SECRETS)
     def test_only_the_predecessor_opens_it(self, predecessor, successor):
-        sealed = seal_successor(predecessor, successor)
+        sealed = successor_of(predecessor, decode(successor)).sealed
         assert unseal_successor(predecessor, sealed, digest(successor)) == successor
         with pytest.raises(ValueError, match="not the one on record"):
             unseal_successor(digest(predecessor), sealed, digest(successor))
 
     @given(SECRETS, SECRETS, SECRETS)
     def test_another_record_is_noticed(self, predecessor, successor, other):
-        sealed = seal_successor(predecessor, successor)
+        sealed = successor_of(predecessor, decode(successor)).sealed
         if other != successor:
             with pytest.raises(ValueError, match="not the one on record"):
                 unseal_successor(predecessor, sealed, digest(other))
@@ -102,10 +102,9 @@ class TestSealing:
     def test_two_successors_of_one_token_are_sealed_under_different_pads(self):
         """Two proposals race and both are sealed: equal pads would tell the difference of the two secrets."""
         predecessor = new_secret()
-        (one, sealed_one), (two, sealed_two) = new_successor(predecessor), new_successor(predecessor)
         pads = [
-            bytes(a ^ b for a, b in zip(decode(secret), decode(sealed), strict=True))
-            for secret, sealed in ((one, sealed_one), (two, sealed_two))
+            bytes(a ^ b for a, b in zip(decode(successor.secret), decode(successor.sealed), strict=True))
+            for successor in (new_successor(predecessor), new_successor(predecessor))
         ]
         assert pads[0] != pads[1]
 

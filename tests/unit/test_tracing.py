@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from structlog.contextvars import get_contextvars
 
-from shared.http.tracing import traced
+from shared.http.tracing import tracing
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
@@ -16,14 +16,16 @@ TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
 
 
 @pytest.fixture
-async def client(aiohttp_client):
+async def client(aiohttp_client, request):
     async def show(_request):
         return web.json_response(get_contextvars())
 
     async def fail(_request):
         return web.Response(status=503)
 
-    app = web.Application(middlewares=[traced])
+    if "spans" in request.fixturenames:
+        request.getfixturevalue("spans")  # an SDK is there before the service is
+    app = web.Application(middlewares=[tracing()])
     app.add_routes([web.get("/notes/{id}", show), web.get("/fail", fail)])
     return await aiohttp_client(app)
 
