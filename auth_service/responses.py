@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from aiohttp import web
+from pydantic_core import to_json
 
 from auth_service.clients.client import UnknownClient
 from auth_service.errors import PageRefusal, RedirectRefusal
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 _DOCUMENT_HINT: Final = "This is for the application to mend, or for whoever runs this service to permit."
 NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8", **NO_STORE}
-_encode_json: Final = json.JSONEncoder(check_circular=False, allow_nan=False).encode
 
 
 def secret_json(body: Mapping[str, Any], *, status: int = 200) -> web.Response:
     """A JSON answer that nobody may keep (RFC 6749 section 5.1)."""
-    return web.Response(body=_encode_json(body).encode(), status=status, headers=_JSON)
+    return web.Response(body=to_json(body), status=status, headers=_JSON)
 
 
 def authorization_redirect(redirect_uri: str, *, issuer: str, state: str | None, parameters: Mapping[str, str]) -> str:

@@ -65,17 +65,17 @@ class ScriptBatcher:
 
     async def _send(self, batch: list[tuple[Sequence[Any], asyncio.Future[Any]]]) -> None:
         try:
-            async with asyncio.timeout(self._timeout):
-                connection = await self._connection()
-                try:
+            connection = await self._connection()
+            try:
+                async with asyncio.timeout(self._timeout):
                     packed = b"".join([hiredis.pack_command(tuple(args)) for args, _answer in batch])
                     await connection.send_packed_command(packed, check_health=False)
                     for _args, answer in batch:
                         _settle(answer, await _read(connection))
-                except BaseException:
-                    await connection.disconnect(nowait=True)
-                    raise
-                self._idle.append(connection)
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                raise
+            self._idle.append(connection)
         except BaseException as exc:  # noqa: BLE001 - whatever it is, nobody may wait for ever
             failure = exc if isinstance(exc, Exception) else ConnectionError("the store was closed")
             for _args, answer in batch:
@@ -90,7 +90,8 @@ class ScriptBatcher:
                     return connection
             await connection.disconnect(nowait=True)
         connection = self._new_connection()
-        await connection.connect()
+        async with asyncio.timeout(self._timeout):
+            await connection.connect()
         return connection
 
 

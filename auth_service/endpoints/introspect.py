@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
 from auth_service.endpoints.bodies import read_form
 from auth_service.errors import InvalidClient
 from auth_service.protocol.client_authentication import read_credential
@@ -17,6 +15,8 @@ from auth_service.tokens.inspection import LiveAccessToken, LiveRefreshToken, To
 from shared.scopes import format_scope
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from auth_service.clients.authenticator import ClientAuthenticator
     from auth_service.clients.client import Client
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from aiohttp import web
-
 from auth_service.endpoints.bodies import read_form
 from auth_service.errors import UnauthorizedClient, UnsupportedGrantType
 from auth_service.grants.exchange import Exchange, TokenRequest
@@ -15,6 +13,7 @@ from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.envelope import LOG_FIELDS
 
 if TYPE_CHECKING:
+    from aiohttp import web
     from prometheus_client import Counter
 
     from auth_service.clients.authenticator import ClientAuthenticator

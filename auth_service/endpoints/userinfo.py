@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
 from auth_service.responses import secret_json
 from auth_service.tokens.inspection import LiveAccessToken, TokenInspector
 from shared.errors import Refusal
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from auth_service.users.directory import UserDirectory
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Literal
 
 from joserfc.jws import JWSRegistry
 from joserfc.util import urlsafe_b64decode
+from pydantic_core import to_json
 
 from shared.access_token import MAX_TOKEN_BYTES, InvalidToken
 
@@ -20,7 +21,19 @@ if TYPE_CHECKING:
 
     from auth_service.keys.material import AsymmetricKey
 
-_encode_json: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode
+
+class _Ready:
+    """A joserfc key whose working part is looked up once: the library does that anew for each signature."""
+
+    def __init__(self, key: AsymmetricKey, operation: Literal["sign", "verify"]) -> None:
+        self._key = key
+        self._part = key.get_op_key(operation)
+
+    def get_op_key(self, _operation: str) -> Any:
+        return self._part
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._key, name)
 
 
 class SigningKey:
@@ -29,7 +42,7 @@ class SigningKey:
     def __init__(self, kid: str, algorithm: str, key: AsymmetricKey) -> None:
         self.kid = kid
         self._algorithm = algorithm
-        self._key = key
+        self._key: Any = _Ready(key, "sign")
         self._sign = JWSRegistry.algorithms[algorithm].sign
         self._headers: dict[str, bytes] = {}
 
@@ -38,13 +51,13 @@ class SigningKey:
         header = self._headers.get(typ)
         if header is None:
             header = self._headers[typ] = self._encoded_header(typ)
-        signing_input = header + urlsafe_b64encode(_encode_json(dict(claims)).encode()).rstrip(b"=")
+        signing_input = header + urlsafe_b64encode(to_json(claims)).rstrip(b"=")
         signature = urlsafe_b64encode(self._sign(signing_input, self._key)).rstrip(b"=")
         return (signing_input + b"." + signature).decode("ascii")
 
     def _encoded_header(self, typ: str) -> bytes:
         header = {"alg": self._algorithm, "kid": self.kid, "typ": typ}
-        return urlsafe_b64encode(_encode_json(header).encode()).rstrip(b"=") + b"."
+        return urlsafe_b64encode(to_json(header)).rstrip(b"=") + b"."
 
 
 class VerifyingKey:
@@ -52,7 +65,7 @@ class VerifyingKey:
 
     def __init__(self, algorithm: str, key: AsymmetricKey) -> None:
         self.algorithm = algorithm
-        self._key = key
+        self._key: Any = _Ready(key, "verify")
         self._verify = JWSRegistry.algorithms[algorithm].verify
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
