@@ -1,10 +1,16 @@
-"""The doctor's tests: a way to run it on a model server, and what it found."""
+"""The doctor's tests: ways to run it on a model server, and what it found or wrote."""
+
+import asyncio
 
 import pytest
+from typer.testing import CliRunner
 
+from shared.doctor.cli import app
 from shared.doctor.knowledge.load import load_knowledge
 from shared.doctor.visit import Visit, visit
 from tests.doctor.person import sign_in_by_forms
+from tests.doctor.zoo.faults_resource_metadata import ResourceWithSlash
+from tests.doctor.zoo.healthy import HealthyServer
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +43,30 @@ async def run(knowledge):
     yield look
     for model in started:
         await model.stop()
+
+
+@pytest.fixture
+def command():
+    """Run the command and give its exit status and what it wrote. In a thread: it has an event loop of its own."""
+
+    async def invoke(*arguments, given=None):
+        result = await asyncio.to_thread(CliRunner().invoke, app, arguments, input=given)
+        return result.exit_code, result.stdout, result.stderr
+
+    return invoke
+
+
+@pytest.fixture
+async def healthy():
+    model = HealthyServer()
+    await model.start()
+    yield model
+    await model.stop()
+
+
+@pytest.fixture
+async def ill():
+    model = ResourceWithSlash()
+    await model.start()
+    yield model
+    await model.stop()

@@ -7,8 +7,8 @@ from aiohttp import BasicAuth
 
 from devstack.loopback import free_port
 from shared.doctor.could_not_look import CouldNotLook
-from tests.doctor.zoo.faults_login import SigningIn
 from tests.doctor.zoo.flow import oauth_error
+from tests.doctor.zoo.visits import SigningIn
 
 SECRET = "a b:c%insecure"
 

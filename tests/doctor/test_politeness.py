@@ -6,7 +6,7 @@ import pytest
 
 from shared.doctor.visit import Visit, visit
 from tests.doctor.person import nobody
-from tests.doctor.zoo.faults_login import SigningIn
+from tests.doctor.zoo.visits import SigningIn
 
 
 class ApprovesByItself(SigningIn):

@@ -4,8 +4,8 @@ import pytest
 
 from shared.doctor.exchange import Exchange
 from shared.doctor.login.step_up import Demand, demand_beyond
-from tests.doctor.zoo.faults_login import SigningIn
 from tests.doctor.zoo.healthy import rpc
+from tests.doctor.zoo.visits import SigningIn
 
 WRITE = [{"type": "oauth2", "scopes": ["notes:write"]}]
 TEXT = {"type": "object", "required": ["text"]}

@@ -4,8 +4,8 @@ from types import MappingProxyType
 
 from aiohttp import web
 
-from tests.doctor.zoo.faults_login import SigningIn
 from tests.doctor.zoo.healthy import TOOLS, ill, rpc
+from tests.doctor.zoo.visits import SigningIn
 
 
 @ill("step-up-wrong-status")

@@ -5,8 +5,8 @@ Tokens are entries of a map in one process; the metadata has no `jwks_uri`; ther
 
 import secrets
 
-from tests.doctor.zoo.faults_login import SigningIn
 from tests.doctor.zoo.healthy import ill
+from tests.doctor.zoo.visits import SigningIn
 
 KEY_SET = ("GET", "/jwks.json")
 INTROSPECT = ("POST", "/introspect")
