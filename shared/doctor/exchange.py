@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from shared.doctor.addresses import split
+from shared.doctor.addresses import join, split
 
 
 class Failure(StrEnum):
@@ -56,6 +56,18 @@ class Exchange:
     def location(self) -> str:
         """Where a redirect leads, as written; empty when nowhere."""
         return self.header("Location") or ""
+
+    @property
+    def leads_to(self) -> str:
+        """Where a redirect leads, absolute and without its query, which may hold secrets."""
+        parts = split(join(self.url, self.location))
+        return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+    @property
+    def leads_to_sign_in(self) -> bool:
+        """Whether a redirect leads to what looks like a sign-in for people."""
+        path = split(self.location).path.lower()
+        return any(word in path for word in ("login", "signin", "sign-in", "sign_in", "authorize", "auth/"))
 
     @property
     def media_type(self) -> str:

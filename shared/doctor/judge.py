@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from shared.doctor.knowledge.catalogue import Entry, Severity
 from shared.doctor.printable import printable
 from shared.doctor.rules import (
+    address,
     authorization,
     calls,
     capabilities,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _AREAS: Final = (
     network,
+    address,
     endpoint,
     challenge,
     resource_metadata,

@@ -88,6 +88,12 @@ class Observation:
         return bearer_challenge(answer.header("WWW-Authenticate"))
 
     @property
+    def origin_helps(self) -> bool:
+        """Whether a request with an Origin header got further than the 403 of one without."""
+        answer = self.mcp.get("with origin")
+        return answer is not None and answer.status != 403
+
+    @property
     def prm(self) -> Mapping[str, Any] | None:
         """The protected resource metadata that a client would use: named by the challenge, else path, else root."""
         for form in ("named", "path", "root"):

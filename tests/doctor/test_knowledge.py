@@ -28,6 +28,11 @@ def test_every_rule_has_its_entry_in_the_catalogue_and_every_entry_its_rule(cata
     assert set(catalogue) == set(all_rules())
 
 
+def test_an_entry_stands_in_the_file_that_is_named_as_the_one_of_its_rule(catalogue):
+    areas = {name: rule.__module__.rpartition(".")[2] for name, rule in all_rules().items()}
+    assert {name: entry.area for name, entry in catalogue.items()} == areas
+
+
 def test_the_client_table_names_only_findings_that_exist(catalogue, client_table):
     assert client_table.findings() <= set(catalogue)
 

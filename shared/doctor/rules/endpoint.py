@@ -1,10 +1,9 @@
-"""The first answer: is a token demanded, with the right status, by everything (reference: R1, F4, R12)."""
+"""The first answer: is a token demanded, with the right status, by everything (reference: R1, R8, F4, F19)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.doctor.addresses import join, split
 from shared.doctor.observation import strings
 
 if TYPE_CHECKING:
@@ -18,29 +17,13 @@ def _openers(seen: Observation) -> dict[str, Exchange]:
     return {name: seen.mcp[name] for name in _OPENERS if name in seen.mcp}
 
 
-def mcp_redirected(seen: Observation) -> str | None:
-    """R12: the endpoint itself answers with a redirect."""
-    answer = seen.challenge_answer
-    if answer is None or not answer.is_redirect or _leads_elsewhere(answer) or _to_sign_in(answer):
-        return None
-    return f"{answer.status} to {_place(answer)}"
-
-
-def mcp_redirected_to_other_host(seen: Observation) -> str | None:
-    """R12: a redirect to another host, on which clients drop the token."""
-    answer = seen.challenge_answer
-    if answer is None or not answer.is_redirect or not _leads_elsewhere(answer) or _to_sign_in(answer):
-        return None
-    return f"{answer.status} to {_place(answer)}"
-
-
 def challenge_is_sign_in_page(seen: Observation) -> str | None:
     """F4: a browser's sign-in page instead of a 401."""
     answer = seen.challenge_answer
     if answer is None:
         return None
-    if answer.is_redirect and _to_sign_in(answer):
-        return f"{answer.status} to {_place(answer)}"
+    if answer.is_redirect and answer.leads_to_sign_in:
+        return f"{answer.status} to {answer.leads_to}"
     if answer.ok and answer.looks_like_page:
         return "200 with an HTML page"
     return None
@@ -51,36 +34,11 @@ def challenge_wrong_status(seen: Observation) -> str | None:
     answer = seen.challenge_answer
     if answer is None or answer.failure or answer.ok or answer.is_redirect or answer.status in {401, 421}:
         return None
-    if (answer.status == 403 and _origin_helps(seen)) or _open_at_first(seen):
+    if (answer.status == 403 and seen.origin_helps) or _open_at_first(seen):
         return None
     if answer.status >= 500 or answer.status in {404, 429}:
         return None
     return f"{answer.status} for a request without a token"
-
-
-def mcp_not_found(seen: Observation) -> str | None:
-    """There is no endpoint at this address."""
-    answer = seen.challenge_answer
-    if answer is None or answer.status != 404:
-        return None
-    return "404 for tools/list and nothing that asks for a token"
-
-
-def mcp_server_error(seen: Observation) -> str | None:
-    """F11: the endpoint breaks on an opening question."""
-    broken = [f"{n}: {e.status}" for n, e in seen.mcp.items() if e.status >= 500 and n != "other slash"]
-    return ", ".join(broken) or None
-
-
-def host_refused(seen: Observation) -> str | None:
-    """Section 11: the SDK's host check does not know the public name."""
-    answer = seen.challenge_answer
-    return "421 Misdirected Request" if answer is not None and answer.status == 421 else None
-
-
-def origin_demanded(seen: Observation) -> str | None:
-    """R10: a request without Origin is refused, one with it is not."""
-    return "403 without an Origin header, another answer with one" if _origin_helps(seen) else None
 
 
 def token_not_demanded(seen: Observation) -> str | None:
@@ -134,22 +92,6 @@ def unknown_token_wrong_status(seen: Observation) -> str | None:
     return f"{answer.status} for a made-up token"
 
 
-def other_slash_redirected(seen: Observation) -> str | None:
-    """R12: the same address with or without the final slash redirects."""
-    answer = seen.mcp.get("other slash")
-    if answer is None or not answer.is_redirect or _to_sign_in(answer):
-        return None
-    return answer.summary()
-
-
-def other_slash_missing(seen: Observation) -> str | None:
-    """R12: the same address with or without the final slash is not there."""
-    answer, without = seen.mcp.get("other slash"), seen.challenge_answer
-    if answer is None or without is None or without.status == answer.status:
-        return None
-    return answer.summary() if answer.status in {404, 405} else None
-
-
 def new_wire_versions(seen: Observation) -> str | None:
     """F19: server/discover is answered but names none of the versions that new clients speak."""
     answer = seen.mcp.get("server/discover")
@@ -197,22 +139,3 @@ def _says_unauthorized(seen: Observation) -> str | None:
         if isinstance(told, str) and any(word in told.lower() for word in words):
             return f"{name} answered 200 with the error {told[:80]!r}"
     return None
-
-
-def _origin_helps(seen: Observation) -> bool:
-    answer = seen.mcp.get("with origin")
-    return answer is not None and answer.status != 403
-
-
-def _leads_elsewhere(answer: Exchange) -> bool:
-    return split(join(answer.url, answer.location)).hostname != split(answer.url).hostname
-
-
-def _to_sign_in(answer: Exchange) -> bool:
-    path = split(answer.location).path.lower()
-    return any(word in path for word in ("login", "signin", "sign-in", "sign_in", "authorize", "auth/"))
-
-
-def _place(answer: Exchange) -> str:
-    parts = split(join(answer.url, answer.location))
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"
