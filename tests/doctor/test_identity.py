@@ -7,7 +7,7 @@ from aiohttp import BasicAuth
 
 from devstack.loopback import free_port
 from shared.doctor.could_not_look import CouldNotLook
-from tests.doctor.zoo.flow import oauth_error
+from tests.doctor.zoo.register import oauth_error
 from tests.doctor.zoo.visits import SigningIn
 
 SECRET = "a b:c%insecure"

@@ -4,7 +4,7 @@ import pytest
 
 from shared.doctor.exchange import Exchange
 from shared.doctor.login.step_up import Demand, demand_beyond
-from tests.doctor.zoo.healthy import rpc
+from tests.doctor.zoo.endpoint import rpc
 from tests.doctor.zoo.visits import SigningIn
 
 WRITE = [{"type": "oauth2", "scopes": ["notes:write"]}]

@@ -4,8 +4,9 @@ from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
-from tests.doctor.zoo.flow import oauth_error, page
+from tests.doctor.zoo.flow import page
 from tests.doctor.zoo.healthy import ill
+from tests.doctor.zoo.register import oauth_error
 from tests.doctor.zoo.visits import Registering
 
 

@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from tests.doctor.zoo.healthy import ill, rpc
+from tests.doctor.zoo.endpoint import rpc
+from tests.doctor.zoo.healthy import ill
 from tests.doctor.zoo.visits import SigningIn
 
 

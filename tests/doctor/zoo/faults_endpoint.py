@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from tests.doctor.zoo.healthy import TOOLS, HealthyServer, ill, rpc
+from tests.doctor.zoo.endpoint import TOOLS, rpc
+from tests.doctor.zoo.healthy import HealthyServer, ill
 
 
 @ill("mcp-redirected")

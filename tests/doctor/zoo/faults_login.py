@@ -3,8 +3,8 @@
 from types import MappingProxyType
 
 from tests.doctor.person import nobody
-from tests.doctor.zoo.flow import oauth_error
 from tests.doctor.zoo.healthy import ill
+from tests.doctor.zoo.register import oauth_error
 from tests.doctor.zoo.visits import SigningIn
 
 ABANDONED = MappingProxyType({"login": True, "person": nobody, "wait_seconds": 0.2})

@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from tests.doctor.zoo.flow import BAD_SCHEMES, oauth_error
 from tests.doctor.zoo.healthy import ill
+from tests.doctor.zoo.register import BAD_SCHEMES, oauth_error
 from tests.doctor.zoo.visits import Registering
 
 

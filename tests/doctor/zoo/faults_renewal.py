@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from tests.doctor.zoo.flow import oauth_error
 from tests.doctor.zoo.healthy import HealthyServer, ill
+from tests.doctor.zoo.register import oauth_error
 from tests.doctor.zoo.visits import SigningIn
 
 

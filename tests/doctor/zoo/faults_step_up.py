@@ -4,7 +4,8 @@ from types import MappingProxyType
 
 from aiohttp import web
 
-from tests.doctor.zoo.healthy import TOOLS, ill, rpc
+from tests.doctor.zoo.endpoint import TOOLS, rpc
+from tests.doctor.zoo.healthy import ill
 from tests.doctor.zoo.visits import SigningIn
 
 
