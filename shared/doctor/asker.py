@@ -59,17 +59,29 @@ class Asker:
     ) -> None:
         await self._session.close()
 
-    async def get(self, url: str, *, headers: Mapping[str, str] | None = None, never_to: str = "") -> Exchange:
-        """GET a document, following up to three redirects as clients do; they are recorded in `hops`.
+    async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Exchange:
+        """GET a document, following up to three redirects as clients do; they are recorded in `hops`."""
+        return await self._follow(await self.ask("GET", url, headers=headers), headers)
 
-        A redirect into the origin of `never_to` is not followed.
+    async def go_on(self, answer: Exchange, *, never_to: str) -> Exchange:
+        """From a redirect to its page as a browser goes: cookies go along to the next address of the same origin.
+
+        A redirect into the origin of `never_to` is not followed. The cookies are forgotten at the end.
         """
-        hops: list[str] = []
-        exchange = await self.ask("GET", url, headers=headers)
+        return await self._follow(answer, None, carry_cookies=True, never_to=never_to)
+
+    async def _follow(
+        self, exchange: Exchange, headers: Mapping[str, str] | None, *, carry_cookies: bool = False, never_to: str = ""
+    ) -> Exchange:
+        url, hops = exchange.url, list[str]()
         while exchange.is_redirect and exchange.location and len(hops) < MAX_HOPS:
             following = join(exchange.url, exchange.location)
             if not following.startswith(("https://", "http://")) or origin_of(following) == origin_of(never_to):
                 break
+            if carry_cookies and origin_of(following) == origin_of(exchange.url):
+                headers = {"Cookie": "; ".join(exchange.cookies)} if exchange.cookies else headers
+            elif carry_cookies:
+                headers = None
             hops.append(following)
             exchange = await self.ask("GET", following, headers=headers)
         return _with_hops(exchange, url, hops)

@@ -77,7 +77,7 @@ def doctor(
         errors.print("Which address? For example: python -m shared.doctor https://host/mcp")
         raise typer.Exit(COULD_NOT_RUN)
     # A terminal is told what is being asked; a pipe gets the report alone.
-    waiting = errors.status("looking") if errors.is_terminal and not login else None
+    waiting = errors.status("looking") if errors.is_terminal else None
     wanted = Visit(
         url=url,
         timeout_seconds=timeout,
@@ -95,7 +95,7 @@ def doctor(
                 visit(
                     wanted,
                     knowledge=knowledge,
-                    open_page=show_or_open(errors),
+                    open_page=show_or_open(errors, on_wait=waiting.update if waiting else None),
                     on_ask=(lambda what: waiting.update(escape(what))) if waiting else None,
                 )
             )

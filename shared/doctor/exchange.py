@@ -43,6 +43,11 @@ class Exchange:
         return ", ".join(found) if found else None
 
     @property
+    def cookies(self) -> tuple[str, ...]:
+        """The cookies that the answer sets, each as `name=value`."""
+        return tuple(value.partition(";")[0].strip() for key, value in self.headers if key.lower() == "set-cookie")
+
+    @property
     def ok(self) -> bool:
         """Whether the answer was 200."""
         return self.status == 200

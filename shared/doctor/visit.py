@@ -85,14 +85,18 @@ def examine_token(unverified_token: str, knowledge: Knowledge) -> Diagnosis:
     return diagnose_token(look_into(unverified_token, None), now=time.time(), catalogue=knowledge.catalogue)
 
 
-def show_or_open(errors: Console) -> Callable[[str], Awaitable[None]]:
-    """Bring the person to an address: the address is always printed, and the browser opened where there is one."""
+def show_or_open(errors: Console, on_wait: Callable[[str], None] | None) -> Callable[[str], Awaitable[None]]:
+    """Bring the person to an address: the address is always printed, and the browser opened where there is one.
+
+    `on_wait` is told that the person's turn has come.
+    """
 
     async def open_page(address: str) -> None:
         errors.print("Sign in at this address; the doctor waits for the answer:", markup=False)
         errors.print(address, markup=False, soft_wrap=True)
         if errors.is_terminal:
             await asyncio.to_thread(webbrowser.open, address)
+        (on_wait or _quiet)("waiting for you to come back from the browser")
 
     return open_page
 

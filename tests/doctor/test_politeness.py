@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 
 from shared.doctor.visit import Visit, visit
 from tests.doctor.person import nobody
+from tests.doctor.zoo.flow import page
 from tests.doctor.zoo.visits import SigningIn
 
 
@@ -38,6 +40,30 @@ async def test_a_code_for_the_vendors_loopback_address_is_not_carried_there(know
     await model.stop()
     assert {f.id for f in diagnosis.findings} == {"authorize-asks-nobody"}
     assert [what for what in asked if not what.split()[1].startswith(model.origin)] == []
+
+
+class SignsInElsewhere(SigningIn):
+    """Sends the browser on to a page of its own, which knows it by a cookie; others get an error page."""
+
+    def routes(self):
+        return super().routes() | {("GET", "/sign-in"): "answer_sign_in"}
+
+    def sign_in_page(self, number, **headers):
+        answer = web.Response(status=303, headers={"Location": f"/sign-in?number={number}"})
+        answer.set_cookie("browser", "insecure", httponly=True)
+        answer.set_cookie("another", "insecure")
+        return answer
+
+    async def answer_sign_in(self, request):
+        if set(request.cookies) != {"browser", "another"}:
+            return page("Who are you?", 400, **{"Content-Security-Policy": "form-action 'none'"})
+        return super().sign_in_page(request.query["number"])
+
+
+async def test_the_page_that_is_looked_at_is_the_one_that_a_browser_with_cookies_gets(run):
+    """The policy of an error page would be taken for the reason why nobody came back."""
+    diagnosis = await run(SignsInElsewhere(), login=True, person=nobody, wait_seconds=0.2)
+    assert {f.id for f in diagnosis.findings} == {"login-not-answered"}
 
 
 @pytest.mark.parametrize("wanted", [{"login": True}, {"register": True}])

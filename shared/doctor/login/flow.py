@@ -87,8 +87,8 @@ async def _flow(
     request = AuthorizationRequest(identity.client_id, callback.uri, resource, seen.scope_to_ask)
     address = request.address(metadata)
     # Only the page is looked at: what is for the callback is brought by the person's browser.
-    page = await asker.get(address, never_to=callback.uri)
-    login = LoginSeen(form_action=form_action(page.header("Content-Security-Policy") or ""))
+    page = await asker.go_on(await asker.ask("GET", address), never_to=callback.uri)
+    login = LoginSeen(form_action=form_action(page.header("Content-Security-Policy") or "") if page.ok else "")
     await how.open_page(address)
     answer = await callback.answer(within_seconds=how.wait_seconds)
     if answer is None:

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
-from shared.doctor.addresses import join, origin_of, split
+from shared.doctor.addresses import origin_of, split
 from shared.doctor.login.registering import LOOPBACK
 from shared.doctor.probes.endpoints import CHALLENGE, STRANGERS_CALLBACK, with_query
 
@@ -58,9 +58,9 @@ async def ask_variants(
 
     seen = {"as it should be": await ask()}
     page = seen["as it should be"]
-    # Never to the client's own address: another program of this machine may listen there.
-    if page.is_redirect and not is_refusal(page) and origin_of(page.location) != origin_of(LOOPBACK):
-        seen["page"] = await asker.get(join(page.url, page.location), never_to=LOOPBACK)
+    if page.is_redirect and not is_refusal(page):
+        # Never to the client's own address: another program of this machine may listen there.
+        seen["page"] = await asker.go_on(page, never_to=LOOPBACK)
     seen |= {
         "other port": await ask(redirect_uri=OTHER_PORT),
         "other redirect": await ask(redirect_uri=STRANGERS_CALLBACK),
