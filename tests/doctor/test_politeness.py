@@ -66,6 +66,32 @@ async def test_the_page_that_is_looked_at_is_the_one_that_a_browser_with_cookies
     assert {f.id for f in diagnosis.findings} == {"login-not-answered"}
 
 
+class HandsOver(SignsInElsewhere):
+    """Its sign-in is another server's."""
+
+    def __init__(self, elsewhere):
+        super().__init__()
+        self.elsewhere = elsewhere
+
+    def sign_in_page(self, number, **headers):
+        answer = super().sign_in_page(number)
+        answer.headers["Location"] = self.elsewhere.origin + "/sign-in"
+        return answer
+
+
+async def test_a_cookie_is_never_carried_to_another_origin(run):
+    class Elsewhere(SignsInElsewhere):
+        async def answer_sign_in(self, request):
+            carried.append(dict(request.cookies))
+            return page("Sign in")
+
+    carried, elsewhere = [], Elsewhere()
+    await elsewhere.start()
+    await run(HandsOver(elsewhere), login=True, person=nobody, wait_seconds=0.2)
+    await elsewhere.stop()
+    assert carried == [{}]
+
+
 @pytest.mark.parametrize("wanted", [{"login": True}, {"register": True}])
 async def test_a_visit_that_is_stopped_half_way_leaves_no_client_behind(knowledge, wanted):
     model, reached = SigningIn(), asyncio.Event()

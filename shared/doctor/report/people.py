@@ -85,7 +85,8 @@ def _print_finding(console: Console, finding: Finding) -> None:
     entry = finding.entry
     style = _SEVERITY_STYLE[entry.severity]
     console.print()
-    console.print(f"[{style}]{entry.severity.value}[/] [bold]{escape(entry.id)}[/bold]: {escape(entry.title)}")
+    heading = f"[{style}]{entry.severity.value}[/] [bold]{escape(entry.id)}[/bold]: {escape(entry.title)}"
+    console.print(heading, soft_wrap=not console.is_terminal)
     grid = Table.grid(padding=(0, 2, 0, 0))
     for name, text in (
         ("seen", finding.seen),
