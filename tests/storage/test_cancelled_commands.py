@@ -10,7 +10,7 @@ import random
 import pytest
 
 from auth_service.storage.scripts import load
-from shared.store import SingleStore
+from shared.store_topology import open_store
 
 ECHO = load("end_grant")
 
@@ -18,7 +18,7 @@ ECHO = load("end_grant")
 @pytest.fixture
 async def narrow(store_url):
     """Few connections, so that every one is shared."""
-    opened = SingleStore(store_url, connections=2)
+    opened = open_store(store_url, connections=2)
     yield opened
     await opened.close()
 

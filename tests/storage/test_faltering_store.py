@@ -14,6 +14,12 @@ ADA = "ada"
 
 
 @pytest.fixture
+def store_url(single_store_url):
+    """The proxy stands in front of one server; what a failover does, tests/e2e/test_failover.py shows."""
+    return single_store_url
+
+
+@pytest.fixture
 async def proxy(store_url):
     async with FaultyStore(store_url) as running:
         yield running

@@ -53,4 +53,4 @@ async def test_the_last_place_has_one_winner(notes):
 
 async def test_every_key_of_the_notes_begins_with_their_prefix(store):
     await NotesInStore(store).add("alice", "one")
-    assert await store.command("KEYS", "*") == ["notes:alice"]
+    assert [key async for page in store.scan("*") for key in page] == ["notes:alice"]

@@ -1,6 +1,7 @@
 """Scripts sent in company: each caller gets its own answer, its own error, and nobody waits for ever."""
 
 import asyncio
+import uuid
 
 import pytest
 
@@ -9,7 +10,6 @@ from shared.store import Script, SingleStore
 
 ECHO = Script("echo", "return ARGV[1]")
 REFUSE = Script("refuse", "return redis.error_reply('NO ' .. ARGV[1])")
-COUNT = Script("count", "return redis.call('INCR', KEYS[1])")
 
 
 async def test_each_caller_gets_its_own_answer(store):
@@ -28,8 +28,8 @@ async def test_an_error_reaches_the_caller_who_caused_it_and_nobody_else(store):
 
 
 async def test_every_script_of_a_batch_runs_once_although_the_server_did_not_know_it(store):
-    await store.command("SCRIPT", "FLUSH")
-    await asyncio.gather(*(store.run(COUNT, ["sp:{n}:count"], []) for _ in range(50)))
+    unheard = Script("count", f"-- {uuid.uuid4()}\nreturn redis.call('INCR', KEYS[1])")
+    await asyncio.gather(*(store.run(unheard, ["sp:{n}:count"], []) for _ in range(50)))
 
     assert await store.command("GET", "sp:{n}:count") == "50"
 

@@ -1,13 +1,18 @@
 """Where a URL leads, and what a failover costs (real processes: three nodes, or a primary, a replica, Sentinels)."""
 
 import asyncio
+import itertools
 import time
+from collections import Counter
 
 import pytest
 
 from shared.errors import Misconfigured, StoreUnavailable
 from shared.store import Script, SingleStore
-from shared.store_topology import ClusterStore, SentinelStore, open_store, parse_address
+from shared.store_address import parse_address
+from shared.store_cluster import ClusterStore
+from shared.store_sentinel import SentinelStore
+from shared.store_topology import open_store
 from tests import topologies
 
 
@@ -59,6 +64,53 @@ async def test_a_cluster_runs_scripts_pipelines_and_scans_over_all_its_nodes():
         assert await asyncio.gather(*(store.run(read, [name], []) for name in names)) == ["1"] * 50
         assert await store.pipeline([("GET", name) for name in names]) == ["1"] * 50
         assert {name async for page in store.scan("sp:*") for name in page} == names
+        await store.close()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("topology", topologies.WITH_REPLICAS)
+async def test_in_a_failover_everybody_gets_the_own_answer_or_a_fault_of_ours(topology):
+    """Nothing else of the client library may come through: who waits for faults only would end for ever."""
+    read = Script("read", "return redis.call('GET', KEYS[1])")
+    outcomes = Counter()
+    done = asyncio.Event()
+
+    async def ask(store, n):
+        key = f"sp:{{{n}}}:x"
+        ways = [
+            lambda: store.command("GET", key),
+            lambda: store.run(read, [key], []),
+            lambda: store.pipeline([("GET", key)]),
+        ]
+        for way in itertools.cycle(ways):
+            if done.is_set():
+                break
+            try:
+                assert await way() in (str(n), [str(n)])
+            except StoreUnavailable:
+                outcomes["fault"] += 1
+            else:
+                outcomes["answer"] += 1
+            await asyncio.sleep(0.01)
+
+    with topologies.WITH_REPLICAS[topology]() as (url, [(primary, _replica), *_others]):
+        store = open_store(url)
+        for n in range(60):
+            await store.command("SET", f"sp:{{{n}}}:x", n)
+        async with asyncio.TaskGroup() as callers:
+            for n in range(60):
+                callers.create_task(ask(store, n))
+            await asyncio.sleep(1)
+            primary.kill()
+            await asyncio.sleep(6)
+            answered = outcomes["answer"]
+            await asyncio.sleep(1)
+            done.set()
+        assert outcomes["fault"] > 0
+        assert outcomes["answer"] > answered
+        assert await asyncio.gather(*(store.command("GET", f"sp:{{{n}}}:x") for n in range(60))) == [
+            str(n) for n in range(60)
+        ]
         await store.close()
 
 
