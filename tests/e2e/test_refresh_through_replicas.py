@@ -3,46 +3,13 @@
 import asyncio
 import itertools
 import random
-from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
 
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
+from tests.e2e.holder import holders
 
 NO_MCP = {"mcp": 0, "resource": "http://localhost:9/mcp"}
-
-
-@dataclass
-class Holder:
-    """A client that holds a refresh token and gets another; `seen` maps each token to the successors it gave."""
-
-    client_id: str
-    token: str
-    seen: dict[str, set[str]] = field(default_factory=dict)
-
-    async def present(self, http, auth, token):
-        """Ask one replica; status and body. A connection that breaks is status 0."""
-        form = {"grant_type": "refresh_token", "client_id": self.client_id, "refresh_token": token}
-        try:
-            async with http.post(f"http://127.0.0.1:{auth.port}/token", data=form) as response:
-                body = await response.json()
-        except (aiohttp.ClientError, TimeoutError):
-            return 0, {}
-        if response.status == 200:
-            self.seen.setdefault(token, set()).add(body["refresh_token"])
-        return response.status, body
-
-
-async def holders(pair, count):
-    """`count` grants of one person with one client."""
-    made = []
-    async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
-        for _ in range(count):
-            tokens = await client.tokens(person)
-            made.append(Holder(client.client_id, tokens["refresh_token"]))
-    return made
 
 
 @pytest.fixture
