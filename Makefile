@@ -23,6 +23,14 @@ run: $(VENV)/.local-installed ## Start the store, auth_service and mcp_service o
 auth: $(VENV)/.local-installed ## A command of auth_service against `make run`: make auth ARGS="users list"
 	@$(PY) -m devstack.command $(ARGS)
 
+backup: $(VENV)/.local-installed ## Save what the pair of `make run` keeps, while it runs: make backup TO=directory
+	@test -n "$(TO)" || { echo "name a directory: make backup TO=directory"; exit 2; }
+	@$(PY) -m devstack.backup save "$(TO)"
+
+restore: $(VENV)/.local-installed ## Put a backup where no data is yet: make restore FROM=directory
+	@test -n "$(FROM)" || { echo "name a backup: make restore FROM=directory"; exit 2; }
+	@$(PY) -m devstack.backup load "$(FROM)"
+
 doctor: $(VENV)/.local-installed ## What real clients would trip over: make doctor URL=https://host/mcp ARGS="--login"
 	@$(if $(URL)$(ARGS),$(PY) -m shared.doctor $(if $(URL),'$(URL)') $(ARGS),echo "name the address: make doctor URL=https://host/mcp"; exit 2)
 
@@ -77,6 +85,14 @@ scale: ## Change the number of replicas while calls run: make scale AUTH=2 MCP=3
 down: ## Stop; the data stays in its volumes
 	@$(COMPOSE) down
 
+compose-backup: ## Save what the running deployment keeps: make compose-backup TO=directory
+	@test -n "$(TO)" || { echo "name a directory: make compose-backup TO=directory"; exit 2; }
+	@COMPOSE="$(COMPOSE)" deploy/backup.sh save "$(TO)"
+
+compose-restore: ## Put a backup into a deployment that has no data yet: make compose-restore FROM=directory
+	@test -n "$(FROM)" || { echo "name a backup: make compose-restore FROM=directory"; exit 2; }
+	@COMPOSE="$(COMPOSE)" deploy/backup.sh load "$(FROM)"
+
 rotate-keys: ## Replace the signing key of the running deployment without one failed call
 	@if [ -n "$$($(COMPOSE) ps --quiet auth 2>/dev/null)" ]; then \
 		$(COMPOSE) exec --no-TTY auth python -m auth_service keys rotate; \
@@ -115,4 +131,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth doctor test test-long test-topologies test-clients test-conformance fuzz lint format bench settings requirements up scale down rotate-keys drill-key-compromise drill-failover
+.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-conformance fuzz lint format bench settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-failover

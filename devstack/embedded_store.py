@@ -52,6 +52,11 @@ class EmbeddedStore:
         return f"unix://{self._socket}"
 
     @property
+    def directory(self) -> Path:
+        """Where the server keeps its files."""
+        return self._directory
+
+    @property
     def pid(self) -> int | None:
         """The server's process id, if this object owns it."""
         return self._process.pid if self._process else None

@@ -29,6 +29,9 @@ from devstack.service_process import ServiceError, ServiceProcess, die_with_pare
 ENVIRONMENT_FILE = "auth-environment.json"
 """auth_service's settings as of the last start, for `python -m devstack.command`."""
 
+KEY_FILE = "key-encryption-key"
+"""The secret that encrypts the signing keys in the store."""
+
 
 def main() -> int:
     """Run until told to stop. Returns the exit code."""
@@ -36,7 +39,7 @@ def main() -> int:
         die_with_parent()
     own = dict(os.environ)
     try:
-        data_dir = _data_dir(own)
+        data_dir = data_dir_of(own)
         with only_here(data_dir):
             return asyncio.run(_run(own, data_dir))
     except (ServiceError, EmbeddedStoreError) as exc:
@@ -53,7 +56,7 @@ async def _run(own: Mapping[str, str], data_dir: Path) -> int:
     for name, port in (("AUTH_PORT", auth_port), ("MCP_PORT", mcp_port)):
         if not is_free(hosts, port):
             raise ServiceError(f"port {port} is busy: end what listens there, or choose another with {name}=…")
-    key_file = data_dir / "key-encryption-key"
+    key_file = data_dir / KEY_FILE
     read_or_make(key_file, new_key_encryption_key)
     with ExitStack() as stack:
         auth_store, notes_store = _stores(own, data_dir, stack)
@@ -169,7 +172,8 @@ def _stores(own: Mapping[str, str], data_dir: Path, stack: ExitStack) -> tuple[s
     return auth_store or f"{embedded.url}?db=0", notes_store or f"{embedded.url}?db=1"
 
 
-def _data_dir(own: Mapping[str, str]) -> Path:
+def data_dir_of(own: Mapping[str, str]) -> Path:
+    """The directory that DATA_DIR names, made if need be."""
     data_dir = Path(own.get("DATA_DIR") or ".data").resolve()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return data_dir

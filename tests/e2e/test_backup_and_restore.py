@@ -1,0 +1,237 @@
+"""The data is lost and comes back from a backup, as docs/operations.md tells: what lives, what is lost, what returns.
+
+On real processes: the pair of `make run`, with `make backup` while it runs and `make restore` into nothing.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+
+from devstack.backup import load, save
+from devstack.embedded_store import EmbeddedStore
+from devstack.loopback import free_port
+from devstack.service_process import REPOSITORY, ServiceError
+from tests.e2e.person import Person
+from tests.e2e.plain_client import PlainClient, header_of
+from tests.e2e.test_make_run import Launcher, ended
+
+NAMES = ("quiet", "refreshed_once", "refreshed_twice", "ended_since")
+
+
+@dataclass
+class Story:
+    """What was known before the loss, and the pair that runs after it."""
+
+    run: Launcher
+    password: str
+    kids: list[str]
+    """The published keys at the time of the backup."""
+    revoked_since: str
+    held: dict[str, SimpleNamespace]
+    """By name a client's id and the tokens that it holds."""
+
+    @property
+    def pair(self):
+        return doors_of(self.run)
+
+    def person(self):
+        return Person("demo", self.password)
+
+    async def refresh(self, name):
+        async with PlainClient(self.pair) as client:
+            return await refresh(client, self.held[name])
+
+
+def doors_of(run):
+    return SimpleNamespace(issuer=f"http://localhost:{run.auth_port}", resource=f"http://localhost:{run.mcp_port}/mcp")
+
+
+def operate(run, module, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        env={**os.environ, "DATA_DIR": str(run.data_dir)},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+async def refresh(client, held):
+    client.client_id = held.client_id
+    status, body = await client.token_request(grant_type="refresh_token", refresh_token=held.tokens["refresh_token"])
+    if status == 200:
+        held.tokens = body
+    return status, body
+
+
+async def connect(run, password, *names):
+    held = {}
+    async with Person("demo", password) as person:
+        for name in names:
+            async with PlainClient(doors_of(run)) as client:
+                tokens = await client.tokens(person)
+                held[name] = SimpleNamespace(client_id=client.client_id, tokens=tokens)
+    return held
+
+
+async def happen_since(run, held):
+    """What the backup does not know."""
+    async with PlainClient(doors_of(run)) as client:
+        for name in ("refreshed_once", "refreshed_twice", "refreshed_twice"):
+            assert (await refresh(client, held[name]))[0] == 200
+    operate(run, "devstack.command", "grants", "revoke", grant_of(held["ended_since"]), "--yes")
+
+
+def grant_of(held):
+    return held.tokens["refresh_token"].split(".")[0]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory):
+    """A pair with users, keys of all states, registrations and grants: saved, changed, lost, restored, started."""
+    place = tmp_path_factory.mktemp("run")
+    loopback = ("127.0.0.1",)
+    ports = free_port(loopback), free_port(loopback)
+    before = Launcher(place / "data", *ports).start()
+    after = None
+    try:
+        before.until_ready()
+        password = re.search(r"with the password +(\S+)", before.said)[1]
+        held = asyncio.run(connect(before, password, *NAMES))
+        operate(before, "devstack.command", "keys", "rotate")
+        kids = before.key_ids()
+        operate(before, "devstack.backup", "save", str(place / "backup"))
+
+        asyncio.run(happen_since(before, held))
+        revoked = header_of(held["refreshed_once"].tokens["access_token"])["kid"]
+        operate(before, "devstack.command", "keys", "revoke", revoked)
+        held |= asyncio.run(connect(before, password, "new"))
+
+        before.end()
+        shutil.rmtree(before.data_dir)
+        said = operate(before, "devstack.backup", "load", str(place / "backup"))
+        assert "keys revoke" in said
+        after = Launcher(place / "data", *ports).start()
+        yield Story(after.until_ready(), password, kids, revoked, held)
+    finally:
+        for run in filter(None, [before, after]):
+            if not run.process.stdout.closed:
+                ended(run)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+class TestAfterTheRestore:
+    def test_the_same_keys_sign_and_are_published(self, story):
+        assert story.run.key_ids() == story.kids
+
+    async def test_a_token_from_before_is_accepted_though_its_key_has_retired(self, story):
+        token = story.held["quiet"].tokens["access_token"]
+        async with PlainClient(story.pair) as client:
+            assert (await client.call_tool(token))[0] == 200
+        assert story.kids.index(header_of(token)["kid"]) == 2
+
+    async def test_a_client_that_has_not_refreshed_since_goes_on(self, story):
+        assert [(await story.refresh("quiet"))[0] for _ in range(2)] == [200, 200]
+
+    async def test_a_client_that_is_one_refresh_ahead_of_the_backup_goes_on(self, story):
+        """Invariant 6: our mark, one step newer than the store knows."""
+        assert [(await story.refresh("refreshed_once"))[0] for _ in range(2)] == [200, 200]
+
+    async def test_a_client_that_is_two_refreshes_ahead_asks_its_person_once(self, story):
+        status, body = await story.refresh("refreshed_twice")
+        assert (status, body["error"]) == (400, "invalid_grant")
+        async with PlainClient(story.pair) as client, story.person() as person:
+            client.client_id = story.held["refreshed_twice"].client_id
+            tokens = await client.tokens(person)
+            assert (await client.call_tool(tokens["access_token"]))[0] == 200
+
+    async def test_a_client_that_the_backup_does_not_know_is_told_to_register_anew(self, story):
+        status, body = await story.refresh("new")
+        assert (status, body["error"]) == (401, "invalid_client")
+
+    async def test_access_that_was_ended_since_is_open_again_until_it_is_ended_again(self, story):
+        assert (await story.refresh("ended_since"))[0] == 200
+        operate(story.run, "devstack.command", "grants", "revoke", grant_of(story.held["ended_since"]), "--yes")
+        assert (await story.refresh("ended_since"))[0] == 400
+
+    async def test_a_key_that_was_revoked_since_is_good_again_until_it_is_revoked_again(self, story):
+        """Stands last: everything else here hangs on that key."""
+        async with PlainClient(story.pair) as client:
+            _status, body = await refresh(client, story.held["quiet"])
+            assert header_of(body["access_token"])["kid"] == story.revoked_since
+            assert (await client.call_tool(body["access_token"]))[0] == 200
+            operate(story.run, "devstack.command", "keys", "revoke", story.revoked_since)
+            assert story.revoked_since not in story.run.key_ids()
+            assert (await client.call_tool(body["access_token"]))[0] == 401
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    """A DATA_DIR with a store that holds one key, and a secret."""
+    directory = tmp_path / "data"
+    directory.mkdir()
+    (directory / "key-encryption-key").write_text("secret\n")
+    with EmbeddedStore(directory / "valkey") as store:
+        asyncio.run(ask(store, "SET", "sp:{x}:it", "kept"))
+    return directory
+
+
+async def ask(store, *command):
+    from shared.store import SingleStore
+
+    client = SingleStore(store.url)
+    try:
+        return await client.command(*command)
+    finally:
+        await client.close()
+
+
+def test_a_backup_is_readable_by_its_owner_only_and_can_be_replaced(data_dir, tmp_path):
+    for _ in range(2):
+        save(data_dir, tmp_path / "backup")
+    modes = {f.name: stat.S_IMODE(f.stat().st_mode) for f in (tmp_path / "backup").iterdir()}
+    assert modes == {"store.rdb": 0o600, "key-encryption-key": 0o600}
+    assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
+    assert not (data_dir / "valkey" / "dump.rdb").exists()
+
+
+def test_a_restored_store_keeps_what_is_added_to_it(data_dir, tmp_path):
+    save(data_dir, tmp_path / "backup")
+    shutil.rmtree(data_dir)
+    load(data_dir, tmp_path / "backup")
+    for _start in range(2):
+        with EmbeddedStore(data_dir / "valkey") as store:
+            assert asyncio.run(ask(store, "GET", "sp:{x}:it")) == "kept"
+            assert asyncio.run(ask(store, "INCR", "sp:{x}:starts")) == _start + 1
+
+
+def test_a_restore_never_replaces_data(data_dir, tmp_path):
+    save(data_dir, tmp_path / "backup")
+    with pytest.raises(ServiceError, match="move it away first"):
+        load(data_dir, tmp_path / "backup")
+
+
+@pytest.mark.parametrize("missing", ["store.rdb", "key-encryption-key"])
+def test_half_a_backup_is_refused_before_anything_is_written(data_dir, tmp_path, missing):
+    save(data_dir, tmp_path / "backup")
+    (tmp_path / "backup" / missing).unlink()
+    with pytest.raises(ServiceError, match=f"it has no {missing}"):
+        load(tmp_path / "empty", tmp_path / "backup")
+    assert not (tmp_path / "empty").exists()
+
+
+def test_a_place_without_a_store_has_nothing_to_save(tmp_path):
+    with pytest.raises(ServiceError, match="holds no store"):
+        save(tmp_path, tmp_path / "backup")
