@@ -107,7 +107,7 @@ drill-key-compromise: $(VENV)/.dev-installed ## Withdraw the signing key of the 
 		$(PY) -m tests.drills.key_compromise; \
 	fi
 
-drill-failover: $(VENV)/.dev-installed ## Kill a primary of a store under load, on processes of its own, and print what it cost
+drill-failover: $(VENV)/.dev-installed ## Lose a primary of a store under load, on processes of its own, and print what that cost
 	@$(PY) -m tests.drills.failover $(ARGS)
 
 # Installation: once, and again when a requirements file changes. The second set holds all of the first.

@@ -1,4 +1,4 @@
-"""`make drill-failover`: a primary of the store is killed under load, and what that cost is printed.
+"""`make drill-failover`: a primary of the store is killed, or frozen, under load, and what that cost is printed.
 
 On processes of its own: three primaries with a replica each as a cluster, then a primary with a replica and three
 Sentinels; two of auth_service and one of mcp_service on each. Nothing that runs elsewhere is touched.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import re
 import sys
 import time
@@ -31,18 +32,26 @@ GIVE_UP_SECONDS = 60.0
 OWN = {"AUTH_RATE_LIMITS": "off", "AUTH_MAX_GRANTS_PER_CLIENT": "100"}
 
 
+WAYS = {
+    "kill": (topologies.Node.kill, topologies.Node.start),
+    "freeze": (topologies.Node.pause, topologies.Node.resume),
+}
+"""How a primary is lost, and how it comes back. A frozen one is like one behind a broken network: it may believe,
+when it can be reached again, that it still is the primary."""
+
+
 @dataclass
 class Toll:
-    """What a failover cost. Times are seconds since the kill."""
+    """What a failover cost. Times are seconds since the primary was lost."""
 
     grants: int = 0
     struck: int = 0
-    """Grants on the primary that was killed."""
+    """Grants on the primary that was lost."""
     leaning: int = 0
     """Grants elsewhere whose client is registered there: its record is remembered for two seconds only."""
     first_fault: float | None = None
     first_success: float | None = None
-    """Of a struck grant, asked for after the kill."""
+    """Of a struck grant, asked for after the loss."""
     all_back: float | None = None
     put_off: int = 0
     """Refreshes of struck or leaning grants that were answered 503."""
@@ -63,7 +72,7 @@ class Toll:
         """The figures, in words."""
         return [
             f"{self.refreshes} refreshes of {self.grants} grants in all",
-            f"{self.struck} grants were on the primary that was killed, of {self.leaning} more only the client",
+            f"{self.struck} grants were on the primary that was lost, of {self.leaning} more only the client",
             f"first 503 after {self.first_fault or 0:.2f} s, first success after {self.first_success or 0:.2f} s",
             f"all grants back after {self.all_back or 0:.2f} s; half of the clients wait as Retry-After says",
             f"{self.put_off} refreshes of these grants put off with 503, {self.put_off_elsewhere} of others",
@@ -80,14 +89,15 @@ class Failover:
         self.toll = Toll()
         self._pair = pair
         self._shards = shards
-        self._killed_at = float("inf")
+        self._lost_at = float("inf")
         self._stop = asyncio.Event()
         self._back = {}
         self._leaning = set()
         self._last = {}
 
-    async def play(self, *, before_seconds=2.0, after_seconds=2.0):
+    async def play(self, *, how="kill", before_seconds=2.0, after_seconds=2.0):
         """Returns the toll. Raises TimeoutError if a grant does not come back."""
+        lose, bring_back = WAYS[how]
         everyone = [(await holders(self._pair, 1))[0] for _ in range(GRANTS)]
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http, asyncio.TaskGroup() as load:
             for number, holder in enumerate(everyone):
@@ -95,13 +105,13 @@ class Failover:
             load.create_task(self._call_tools())
             try:
                 await asyncio.sleep(before_seconds)
-                primary = await self._kill(everyone)
+                primary = await self._lose_primary(everyone, lose)
                 async with asyncio.timeout(GIVE_UP_SECONDS):
                     await asyncio.gather(*(event.wait() for event in self._back.values()))
                 self.toll.all_back = max(self._last.values())
                 await asyncio.sleep(after_seconds)
-                # The killed one comes back as a replica; nobody may notice.
-                await asyncio.to_thread(primary.start)
+                # The lost one comes back, and becomes a replica; nobody may notice.
+                await asyncio.to_thread(bring_back, primary)
                 await asyncio.to_thread(
                     topologies.wait_until, lambda: "role:slave" in (primary.ask("INFO", "replication") or "")
                 )
@@ -112,15 +122,15 @@ class Failover:
         self.toll.recovered = await self._recovered()
         return self.toll
 
-    async def _kill(self, everyone):
-        """Kill the primary of most grants, and compare what clients know with what its replica knows."""
+    async def _lose_primary(self, everyone, lose):
+        """Lose the primary of most grants, and compare what clients know with what its replica knows."""
         (primary, replica), struck = shard_of_most(self._shards, everyone)
         clients_there = {h.client_id for h in everyone if _is_on(primary, client_key(h.client_id))}
         self._leaning = {h.grant_id for h in everyone if h.client_id in clients_there and h not in struck}
         self.toll.grants, self.toll.struck, self.toll.leaning = len(everyone), len(struck), len(self._leaning)
         self._back = {h.grant_id: asyncio.Event() for h in struck}
-        self._killed_at = time.monotonic()
-        primary.kill()
+        self._lost_at = time.monotonic()
+        lose(primary)
         # Answers that were on the way arrive, and nothing is promoted yet.
         await asyncio.sleep(0.3)
         known = await asyncio.to_thread(_generations, replica, [h.grant_id for h in struck])
@@ -132,7 +142,7 @@ class Failover:
         while not self._stop.is_set():
             asked = time.monotonic()
             status, body = await holder.present(http, self._pair.auth[number % len(self._pair.auth)], holder.token)
-            self._count(holder, status, body, after=asked > self._killed_at)
+            self._count(holder, status, body, after=asked > self._lost_at)
             if status == 200:
                 holder.token = body["refresh_token"]
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -140,7 +150,7 @@ class Failover:
                 await asyncio.sleep(holder.wait if patient else 0.02)
 
     def _count(self, holder, status, body, *, after):
-        since = time.monotonic() - self._killed_at
+        since = time.monotonic() - self._lost_at
         struck = holder.grant_id in self._back
         if status == 200:
             self.toll.refreshes += 1
@@ -154,7 +164,7 @@ class Failover:
         elif status == 503:
             self.toll.put_off_elsewhere += 1
         else:
-            self.toll.wrong.append(f"{since:.2f} s after the kill: {status} {body}")
+            self.toll.wrong.append(f"{since:.2f} s after the loss: {status} {body}")
 
     async def _call_tools(self):
         """mcp_service verifies offline: it answers whether the store of auth_service is there or not."""
@@ -162,7 +172,7 @@ class Failover:
             token = (await client.tokens(person))["access_token"]
             while not self._stop.is_set():
                 status, _headers, _answer = await client.call_tool(token)
-                if time.monotonic() > self._killed_at and self.toll.all_back is None:
+                if time.monotonic() > self._lost_at and self.toll.all_back is None:
                     self.toll.tool_calls += 1
                     self.toll.failed_tool_calls += status != 200
                 await asyncio.sleep(0.05)
@@ -198,16 +208,20 @@ def _generations(replica, grant_ids):
 
 
 async def main() -> None:
-    """Play the topologies named on the command line, or all."""
-    for name in sys.argv[1:] or topologies.WITH_REPLICAS:
+    """Play everything, or what the command line names: cluster, sentinel; kill, freeze."""
+    named = set(sys.argv[1:])
+    for name, how in itertools.product(
+        [t for t in topologies.WITH_REPLICAS if t in named] or topologies.WITH_REPLICAS,
+        [w for w in WAYS if w in named] or WAYS,
+    ):
         with topologies.WITH_REPLICAS[name]() as (url, shards):
             pair = Pair(auth=2, own={**OWN, "AUTH_REDIS_URL": url})
             try:
                 await pair.start()
-                toll = await Failover(pair, shards).play()
+                toll = await Failover(pair, shards).play(how=how)
             finally:
                 await pair.close()
-        print(f"{name}:", *toll.lines(), sep="\n  ", flush=True)
+        print(f"{name}, {how}:", *toll.lines(), sep="\n  ", flush=True)
         for wrong in toll.wrong[:10]:
             print(f"  wrong: {wrong}")
 

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from tests import topologies
-from tests.drills.failover import OWN, Failover, shard_of_most
+from tests.drills.failover import OWN, WAYS, Failover, shard_of_most
 from tests.e2e.holder import holders
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
@@ -24,11 +24,12 @@ def replicated(request):
         yield url, shards
 
 
-async def test_a_primary_killed_under_load_ends_no_grant_and_fails_no_tool_call(make_pair, replicated):
+@pytest.mark.parametrize("how", WAYS)
+async def test_a_primary_lost_under_load_ends_no_grant_and_fails_no_tool_call(make_pair, replicated, how):
     url, shards = replicated
     pair = await make_pair(auth=2, own={**OWN, "AUTH_REDIS_URL": url})
 
-    toll = await Failover(pair, shards).play()
+    toll = await Failover(pair, shards).play(how=how)
 
     print("", *toll.lines(), sep="\n")
     assert toll.put_off > 0
