@@ -40,12 +40,13 @@ def embedded_store():
 
 @pytest.fixture(scope="session")
 def several_processes():
-    """The URL and data nodes of the topology that STORE_TOPOLOGY names (cluster, sentinel); None without it."""
+    """The URL and data nodes of what STORE_TOPOLOGY names (cluster, sentinel, limited); None without it."""
     wanted = os.environ.get("STORE_TOPOLOGY")
     if not wanted:
         yield None
         return
-    with {"cluster": topologies.cluster, "sentinel": topologies.sentinel}[wanted]() as (url, nodes, *_watchers):
+    kinds = {"cluster": topologies.cluster, "sentinel": topologies.sentinel, "limited": topologies.limited}
+    with kinds[wanted]() as (url, nodes, *_watchers):
         yield url, nodes
 
 

