@@ -1,14 +1,17 @@
-"""A real Caddy in front of a pair, with the routes of deploy/gateway and the replicas named one by one."""
+"""A real Caddy in front of a pair: the files of deploy/gateway, with the replicas named one by one."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
+import re
 import shutil
+import ssl
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY, die_with_parent
@@ -16,71 +19,116 @@ from devstack.service_process import REPOSITORY, die_with_parent
 if TYPE_CHECKING:
     from tests.e2e.pair import Pair
 
-CONFIG = """
-{{
-	admin off
-	auto_https off
-	log {{
-		level ERROR
-	}}
-}}
+Form = Literal["plain", "one host", "two hosts"]
+"""Plain HTTP for any name, or HTTPS for one name or two."""
+
+CADDY: Final = os.environ.get("CADDY", "caddy")
+"""The server to try; CADDY names another one than the machine's own."""
+FILES: Final = REPOSITORY / "deploy" / "gateway"
+REPLICAS: Final = """
 (auth_replicas) {{
 	to {auth}
 }}
 (mcp_replicas) {{
 	to {mcp}
 }}
-import {routes}/hand-over-by-knocking.caddy
-import {routes}/routes.caddy
-:{port} {{
-	bind 127.0.0.1
-	import mcp_door
-	import auth_door
-}}
 """
+OPTIONS: Final = """
+	admin off
+	default_bind 127.0.0.1
+	http_port {http}
+	https_port {https}
+	skip_install_trust
+	log {{
+		level ERROR
+	}}
+"""
+"""What a test needs that the gateway's own container does not: other ports, and nobody else's trust."""
 
 
 def has_caddy() -> bool:
     """Whether the Caddy server is installed."""
-    return shutil.which("caddy") is not None
+    return shutil.which(CADDY) is not None
+
+
+@cache
+def hand_over() -> str:
+    """How this version hands a request over: before 2.11.2 it has to knock first."""
+    said = subprocess.run([CADDY, "version"], capture_output=True, text=True, check=True).stdout
+    version = tuple(int(part) for part in re.search(r"(\d+)\.(\d+)\.(\d+)", said).groups())
+    return "hand-over" if version >= (2, 11, 2) else "hand-over-by-knocking"
 
 
 class Gateway:
-    """Pick a port first, so that the pair can be told its public address; start when the pair runs."""
+    """Picks its ports first, so that the pair can be told its public addresses; start it when the pair runs."""
 
-    def __init__(self) -> None:
-        self.port = free_port(("127.0.0.1",))
-        self.url = f"http://localhost:{self.port}"
+    def __init__(self, form: Form = "plain") -> None:
+        self.http_port = free_port(("127.0.0.1",))
+        self.https_port = free_port(("127.0.0.1",))
+        self.secure = form != "plain"
+        names = {
+            "plain": ("", ""),
+            "one host": ("sallyport.localhost", ""),
+            "two hosts": ("mcp.sallyport.localhost", "auth.sallyport.localhost"),
+        }
+        self._site, self._auth_site = names[form]
+        self.mcp_url = self._url(self._site)
+        self.auth_url = self._url(self._auth_site or self._site)
         self._process: subprocess.Popen[bytes] | None = None
         self._directory = Path(tempfile.mkdtemp(prefix="sp-caddy-"))
 
+    def _url(self, name: str) -> str:
+        return f"https://{name}:{self.https_port}" if name else f"http://localhost:{self.http_port}"
+
+    def trust(self) -> ssl.SSLContext:
+        """What a client needs to trust the gateway's own authority, once it has started."""
+        root = self._directory / "data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+        return ssl.create_default_context(cafile=root)
+
     async def start(self, pair: Pair) -> None:
         """Start Caddy with every replica of the pair, running or not, and wait until it answers."""
-        config = self._directory / "Caddyfile"
-        config.write_text(
-            CONFIG.format(
+        files = self._directory / "gateway"
+        shutil.copytree(FILES, files)
+        for name in ("gateway.caddy", "gateway-two-hosts.caddy"):
+            text = (files / name).read_text(encoding="utf-8")
+            assert "\tadmin off\n" in text
+            options = OPTIONS.format(http=self.http_port, https=self.https_port)
+            (files / name).write_text(text.replace("\tadmin off\n", options), encoding="utf-8")
+        (files / "replicas.caddy").write_text(
+            REPLICAS.format(
                 auth=" ".join(f"127.0.0.1:{s.port}" for s in pair.auth),
                 mcp=" ".join(f"127.0.0.1:{s.port}" for s in pair.mcp),
-                routes=REPOSITORY / "deploy" / "gateway",
-                port=self.port,
             ),
             encoding="utf-8",
         )
+        config = files / ("gateway-two-hosts.caddy" if self._auth_site else "gateway.caddy")
         self._process = subprocess.Popen(  # noqa: ASYNC220 - starting takes a moment only, and it must outlive this loop
-            ["caddy", "run", "--adapter", "caddyfile", "--config", str(config)],
-            env={"PATH": "/usr/bin:/usr/local/bin", "HOME": str(self._directory)},
+            [CADDY, "run", "--adapter", "caddyfile", "--config", str(config)],
+            env={
+                "PATH": "/usr/bin:/usr/local/bin",
+                "HOME": str(self._directory),
+                "XDG_DATA_HOME": str(self._directory / "data"),
+                "SITE": self._site or f":{self.http_port}",
+                "AUTH_SITE": self._auth_site,
+                "HAND_OVER": hand_over(),
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads take locks here
         )
         async with asyncio.timeout(30):
-            while True:
-                with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                    writer.close()
-                    return
+            while not await self._answers():
+                assert self._process.poll() is None, "Caddy has ended"
                 await asyncio.sleep(0.05)
+
+    async def _answers(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.https_port if self.secure else self.http_port)
+        except OSError:
+            return False
+        writer.close()
+        return True
 
     def stop(self) -> None:
         """Stop Caddy and forget its files."""

@@ -51,8 +51,8 @@ class Pair:
         auth_ports = [free_port(LOOPBACK) for _ in range(auth)]
         mcp_ports = [free_port(LOOPBACK) for _ in range(mcp)]
         self._gateway = gateway
-        self.issuer = gateway.url if gateway else f"http://localhost:{auth_ports[0]}"
-        mcp_door = gateway.url if gateway else f"http://localhost:{mcp_ports[0]}" if mcp_ports else ""
+        self.issuer = gateway.auth_url if gateway else f"http://localhost:{auth_ports[0]}"
+        mcp_door = gateway.mcp_url if gateway else f"http://localhost:{mcp_ports[0]}" if mcp_ports else ""
         self.resource = resource or f"{mcp_door}/mcp"
         key_file = self._directory / "key-encryption-key"
         write(key_file, new_key_encryption_key())
@@ -66,7 +66,9 @@ class Pair:
             log_format="json",
         )
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AUTH_", "MCP_"))}
-        environment = with_repository({**inherited, **(own or {})})
+        # Behind a gateway with HTTPS the keys are fetched inside, as in compose.yaml.
+        inside = {"MCP_JWKS_URL": f"http://127.0.0.1:{auth_ports[0]}/.well-known/jwks.json"}
+        environment = with_repository({**inherited, **(inside if gateway and gateway.secure else {}), **(own or {})})
         self.auth_environment = settings.for_auth(auth_ports[0], environment)
         self.auth = [
             self._process("auth_service", number, settings.for_auth(port, environment), port)

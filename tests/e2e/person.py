@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Self
@@ -44,14 +45,20 @@ class Page(HTMLParser):
 class Person:
     """One browser with its cookies. Use as an async context manager."""
 
-    def __init__(self, username: str, password: str, *, decision: str = "approve") -> None:
+    def __init__(
+        self, username: str, password: str, *, decision: str = "approve", tls: ssl.SSLContext | None = None
+    ) -> None:
+        """`tls` is whom to trust; the usual authorities when None."""
         self.username = username
         self.password = password
         self.decision = decision
         self.pages: list[str] = []
+        self._tls = tls
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        self._session = aiohttp.ClientSession(
+            cookie_jar=aiohttp.CookieJar(unsafe=True), connector=aiohttp.TCPConnector(ssl=self._tls or True)
+        )
         return self
 
     async def __aexit__(self, *_exc: object) -> None:

@@ -12,6 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
 
     from tests.e2e.person import Person
@@ -48,9 +49,18 @@ class Memory:
 
 @asynccontextmanager
 async def connected(
-    resource: str, person: Person, *, memory: Memory | None = None, wire: Wire = "auto", scope: str | None = None
+    resource: str,
+    person: Person,
+    *,
+    memory: Memory | None = None,
+    wire: Wire = "auto",
+    scope: str | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Client]:
-    """A client of the SDK, connected; the person is asked whenever the client needs a new authorization."""
+    """A client of the SDK, connected; the person is asked whenever the client needs a new authorization.
+
+    `tls` is whom to trust; the usual authorities when None.
+    """
     callbacks: list[dict[str, Any]] = []
 
     async def redirect(url: str) -> None:
@@ -74,7 +84,7 @@ async def connected(
         callback_handler=callback,
     )
     async with (
-        httpx2.AsyncClient(auth=provider, timeout=30, follow_redirects=False) as http,
+        httpx2.AsyncClient(auth=provider, timeout=30, follow_redirects=False, verify=tls or True) as http,
         Client(streamable_http_client(resource, http_client=http), mode=wire) as client,
     ):
         yield client

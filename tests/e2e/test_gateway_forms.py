@@ -1,0 +1,136 @@
+"""The gateway as it is configured by .env: plain, one name with HTTPS, two names with HTTPS. A real Caddy each time."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from tests.e2e.gateway import CADDY, FILES, Gateway, hand_over, has_caddy
+from tests.e2e.pair import Pair
+from tests.e2e.person import Person
+from tests.e2e.sdk_client import connected
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.caddy,
+    pytest.mark.skipif(not has_caddy(), reason="Caddy is not installed"),
+    pytest.mark.timeout(180),
+]
+
+
+@pytest.fixture(scope="module", params=["plain", "one host", "two hosts"])
+def behind(request):
+    """A pair behind a gateway of each form; several processes each, which have ports of their own."""
+    gateway = Gateway(request.param)
+    pair = Pair(gateway=gateway, own={"AUTH_PROCESSES": "2", "MCP_PROCESSES": "2"})
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        try:
+            runner.run(pair.start())
+            yield gateway, pair
+        finally:
+            runner.run(pair.close())
+
+
+@pytest.fixture(autouse=True)
+def names_below_localhost(monkeypatch):
+    """They mean this machine (RFC 6761 section 6.3), which not every resolver knows."""
+    ask = socket.getaddrinfo
+
+    def find(host, *arguments, **options):
+        name = host.decode() if isinstance(host, bytes) else host
+        return ask("127.0.0.1" if name and name.endswith(".localhost") else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", find)
+
+
+async def test_a_client_signs_in_and_calls_a_tool(behind):
+    gateway, pair = behind
+    tls = gateway.trust() if gateway.secure else None
+    async with (
+        Person(pair.username, pair.password, tls=tls) as person,
+        connected(pair.resource, person, tls=tls, scope="notes:read notes:write") as client,
+    ):
+        assert not (await client.call_tool("add_note", {"text": "through the gateway"})).is_error
+        listed = await client.call_tool("list_notes", {})
+        assert "through the gateway" in "".join(block.text for block in listed.content)
+
+
+INTERNAL = [
+    *("/metrics", "/readyz", "/livez", "/metrics/", "/METRICS", "//metrics", "/./metrics", "/x/../metrics"),
+    *("/%6detrics", "/metrics%2f", "/metrics?x", "/mcp/../metrics", "/mcp/..%2fmetrics", "/;/metrics", "/readyz%00"),
+]
+
+
+@pytest.mark.parametrize("path", INTERNAL)
+async def test_nothing_internal_is_reachable_from_outside(behind, path):
+    gateway, _pair = behind
+    for url in {gateway.auth_url, gateway.mcp_url}:
+        host, port = urlsplit(url).hostname, urlsplit(url).port
+        tls = gateway.trust() if gateway.secure else None
+        # By hand, so that no client tidies the path up.
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=tls, server_hostname=host if tls else None
+        )
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+        answer = (await reader.read()).decode()
+        writer.close()
+        assert answer.split()[1] in {"400", "404"}, answer
+        assert "sallyport_" not in answer
+        assert '"checks"' not in answer
+
+
+async def test_plain_http_is_sent_on_to_https_where_there_is_a_name(behind):
+    gateway, _pair = behind
+    if not gateway.secure:
+        pytest.skip("this form has no HTTPS")
+    async with aiohttp.ClientSession() as http:
+        for url in {gateway.auth_url, gateway.mcp_url}:
+            name = urlsplit(url).hostname
+            address = f"http://127.0.0.1:{gateway.http_port}/x"
+            async with http.get(address, headers={"Host": name}, allow_redirects=False) as answer:
+                assert answer.status == 308
+                # Whatever port HTTPS has here, outside it is the usual one.
+                assert answer.headers["Location"] == f"https://{name}/x"
+
+
+async def test_the_host_of_the_tools_has_no_page_of_the_other_host(behind):
+    gateway, _pair = behind
+    if gateway.auth_url == gateway.mcp_url:
+        pytest.skip("this form has one host for both")
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=gateway.trust())) as http:
+        for path in ("/authorize", "/token", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"):
+            async with http.get(f"{gateway.mcp_url}{path}") as answer:
+                assert answer.status == 404
+        async with http.get(f"{gateway.auth_url}/mcp") as answer:
+            assert answer.status == 404
+
+
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("gateway.caddy", {"SITE": "mcp.example.com"}),
+        ("gateway-two-hosts.caddy", {"SITE": "mcp.example.com", "AUTH_SITE": "auth.example.com"}),
+    ],
+)
+def test_a_real_name_gets_a_certificate_from_a_public_authority(file, names):
+    adapted = subprocess.run(
+        [CADDY, "adapt", "--adapter", "caddyfile", "--config", str(FILES / file)],
+        env={"PATH": os.environ["PATH"], "HAND_OVER": hand_over(), **names},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    apps = json.loads(adapted)["apps"]
+    (server,) = apps["http"]["servers"].values()
+    assert server["listen"] == [":443"]
+    matched = [host for route in server["routes"] for match in route["match"] for host in match["host"]]
+    assert sorted(matched) == sorted(names.values())
+    # Automatic HTTPS gets a certificate by ACME for every public name, unless one of these says otherwise.
+    assert "automatic_https" not in server
+    assert "tls_connection_policies" not in server
+    assert "tls" not in apps
