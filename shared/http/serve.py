@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from shared.http.doors import Doors
 from shared.http.place import LOOPBACK, Place, joined_to_parent
 from shared.http.siblings import answer_for_all
 from shared.http.tracing import tracing
@@ -69,15 +70,16 @@ async def serve(
         shutdown_timeout=shutdown_seconds,
     )
     await runner.setup()
+    if runner.server is None:
+        raise AssertionError("setup() has made no server")
+    doors = Doors(runner.server)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
         with joined_to_parent(place, on_parents_end=stop.set) as tell_up:
-            sites = _sites(runner, hosts, port, place)
-            for site in sites:
-                await site.start()
+            await doors.open(_addresses(hosts, port, place), shared=place is not None)
             if on_ready is not None:
                 on_ready()
             tell_up()
@@ -86,15 +88,14 @@ async def serve(
             on_stopping()
         draining = True
         await asyncio.sleep(KNOCKED_SECONDS)
-        for site in sites:
-            await site.stop()
+        await doors.close()
         await asyncio.sleep(ARRIVING_SECONDS)
     finally:
+        doors.close_at_once()
         await runner.cleanup()
 
 
-def _sites(runner: web.AppRunner, hosts: Sequence[str], port: int, place: Place | None) -> list[web.TCPSite]:
+def _addresses(hosts: Sequence[str], port: int, place: Place | None) -> list[tuple[str, int]]:
     if place is None:
-        return [web.TCPSite(runner, host, port) for host in hosts]
-    addresses = [*((host, place.port) for host in hosts), (LOOPBACK, place.inside_port)]
-    return [web.TCPSite(runner, host, number, reuse_port=True) for host, number in addresses]
+        return [(host, port) for host in hosts]
+    return [*((host, place.port) for host in hosts), (LOOPBACK, place.inside_port)]
