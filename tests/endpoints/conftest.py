@@ -5,11 +5,14 @@ import time
 from contextlib import AsyncExitStack
 from functools import partial
 
+import jinja2
 import pytest
 
 import auth_service.app
+import auth_service.pages.renderer
 from auth_service.users.passwords import PasswordHasher
 from tests.endpoints.authorization import CHEAP, PASSWORD, USERNAME, AuthServer, settings
+from tests.endpoints.shared_templates import CompiledTemplates
 
 
 @pytest.fixture(scope="session")
@@ -18,11 +21,19 @@ def tls_context():
     return ssl.create_default_context()
 
 
+@pytest.fixture(scope="session")
+def compiled_templates():
+    """Compiling the pages would take a third of every test that sees one."""
+    return CompiledTemplates()
+
+
 @pytest.fixture
-async def start_auth(store, monkeypatch, tls_context):
+async def start_auth(store, monkeypatch, tls_context, compiled_templates):
     """Starts the service with changed settings, or on another store."""
     monkeypatch.setattr(ssl, "create_default_context", lambda *_args, **_kwargs: tls_context)
     monkeypatch.setattr(auth_service.app, "PasswordHasher", partial(PasswordHasher, parameters=CHEAP))
+    environment = partial(jinja2.Environment, bytecode_cache=compiled_templates)
+    monkeypatch.setattr(auth_service.pages.renderer, "Environment", environment)
     async with AsyncExitStack() as running:
 
         async def start(*, on=None, **changes):
