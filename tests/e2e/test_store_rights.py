@@ -1,0 +1,60 @@
+"""The whole service with a user of the store who has the rights that docs/operations.md names, and no more."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from devstack.embedded_store import EmbeddedStore
+from shared.store import SingleStore
+from tests.e2e.person import Person
+from tests.e2e.plain_client import PlainClient
+from tests.topologies import documented_rights
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+async def url_with_rights():
+    directory = Path(tempfile.mkdtemp(prefix="sp-"))
+    with EmbeddedStore(directory) as embedded:
+        root = SingleStore(embedded.url)
+        rights, _of_cluster = documented_rights()
+        await root.command("ACL", "SETUSER", "service", "reset", "on", ">secret", "~sp:*", "&sp:*", *rights.split())
+        # Nobody else is let in, so that a connection without the user's name would be noticed.
+        await root.command("ACL", "SETUSER", "default", "off")
+        yield embedded.url.replace("unix://", "unix://service:secret@") + "?db=0"
+        await root.close()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+async def test_sign_in_tokens_refresh_rotation_audit_and_administration_need_no_more(make_pair, url_with_rights):
+    pair = await make_pair(own={"AUTH_REDIS_URL": url_with_rights, "AUTH_REFRESH_GRACE": "0"})
+    async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
+        tokens = await client.tokens(person)
+        assert (await client.call_tool(tokens["access_token"]))[0] == 200
+        await pair.command("keys", "rotate")
+        newest = tokens["refresh_token"]
+        for _ in range(2):
+            status, fresh = await client.token_request(grant_type="refresh_token", refresh_token=newest)
+            assert status == 200, fresh
+            newest = fresh["refresh_token"]
+        assert (await client.call_tool(fresh["access_token"]))[0] == 200
+        # One from before the last comes back: the grant ends.
+        for spent in (tokens["refresh_token"], newest):
+            status, answer = await client.token_request(grant_type="refresh_token", refresh_token=spent)
+            assert (status, answer["error"]) == (400, "invalid_grant")
+    events = {json.loads(line)["event"] for line in (await pair.command("audit", "--json")).splitlines()}
+    assert {"user.added", "key.created", "token.refresh_reused"} <= events
+    for arguments in (
+        ("grants", "list", "--user", pair.username),
+        ("clients", "list"),
+        ("keys", "list"),
+        ("check-config",),
+    ):
+        await pair.command(*arguments)
+    await pair.command("users", "remove", pair.username, "--yes")
+    faults = [line for line in pair.log(pair.auth[0]) if line["level"] in {"warning", "error"}]
+    assert faults == []
