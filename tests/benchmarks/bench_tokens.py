@@ -1,4 +1,4 @@
-"""Tokens issued by refresh on one core, against the raw RSA signatures of that core; memory; start to first answer.
+"""Tokens issued by refresh on one core, against the raw RSA signatures of that core.
 
 The service is a real process with a real store. What it spends is read from its own processor time, so that the load
 generator and the store, which run beside it, don't count: a token per so many seconds of one saturated core.
@@ -7,14 +7,13 @@ generator and the store, which run beside it, don't count: a token per so many s
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from tests.benchmarks.harness import processor_seconds
 from tests.e2e.pair import Pair
 from tests.e2e.person import Person
 from tests.e2e.plain_client import PlainClient
@@ -28,19 +27,6 @@ if TYPE_CHECKING:
 GRANTS = 32
 """So many that the core never waits for a client."""
 ROUNDS = 5
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-
-
-def processor_seconds(service: ServiceProcess) -> float:
-    """What the process has spent so far, user and system."""
-    fields = Path(f"/proc/{service.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
-
-
-def resident_megabytes(service: ServiceProcess) -> float:
-    """The memory that the process holds now."""
-    pages = int(Path(f"/proc/{service.pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def raw_signature() -> Callable[[], bytes]:
@@ -95,13 +81,6 @@ async def run(report: Report) -> None:
             refreshing = Refreshing(client, (await client.metadata())["token_endpoint"], tokens)
             await refreshing.go_on(report.seconds / 2)
             await measure(report, pair.auth[0], refreshing)
-        report.add("memory of an auth_service process at work", resident_megabytes(pair.auth[0]), unit="MB")
-        await pair.auth[0].stop()
-        began = time.perf_counter()
-        await pair.auth[0].start()
-        report.add(
-            "from the start of auth_service to its first answer", time.perf_counter() - began, unit="s", at_most=2
-        )
     finally:
         await pair.close()
 
@@ -111,9 +90,9 @@ async def measure(report: Report, service: ServiceProcess, refreshing: Refreshin
     sign = raw_signature()
     per_token, per_signature = [], []
     for _ in range(ROUNDS):
-        spent, issued = processor_seconds(service), refreshing.issued
+        spent, issued = processor_seconds(service.pid), refreshing.issued
         await refreshing.go_on(report.seconds)
-        per_token.append((processor_seconds(service) - spent) / (refreshing.issued - issued))
+        per_token.append((processor_seconds(service.pid) - spent) / (refreshing.issued - issued))
         per_signature.append(processor_seconds_per_call(sign, seconds=report.seconds / 4))
     token, signature = sorted(per_token)[ROUNDS // 2], sorted(per_signature)[ROUNDS // 2]
     report.add(
