@@ -11,6 +11,7 @@ from aiohttp import web
 
 from auth_service.endpoints.bodies import reading_body
 from auth_service.errors import InvalidClientMetadata, InvalidRequest
+from auth_service.responses import NO_STORE, secret_json
 from shared.errors import Refusal
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.cors import Cors
@@ -25,7 +26,6 @@ MAX_BODY_BYTES: Final = 8192
 
 CORS: Final = Cors("POST, GET, PUT, DELETE, OPTIONS")
 _HOSTS_COUNTED: Final = 4
-_NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class RegistrationLimits(Protocol):
@@ -74,7 +74,7 @@ class RegisterEndpoint:
     async def delete(self, request: web.Request) -> web.Response:
         """End a registration."""
         await self._registrar.delete(request.match_info["client_id"], _bearer(request))
-        return web.Response(status=204, headers=_NO_STORE)
+        return web.Response(status=204, headers=NO_STORE)
 
     def _answer(self, registration: Registration, *, status: int = 200) -> web.Response:
         record = registration.record
@@ -90,7 +90,7 @@ class RegisterEndpoint:
                 "registration_access_token": registration.access_token,
                 "registration_client_uri": f"{self._base}/{record.client_id}",
             }
-        return web.json_response(body, status=status, headers=_NO_STORE)
+        return secret_json(body, status=status)
 
 
 def _redirect_hosts(unverified: Mapping[str, Any]) -> list[str]:
