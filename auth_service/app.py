@@ -59,7 +59,6 @@ from auth_service.storage.audit import AuditStorage
 from auth_service.storage.client_assertions import AssertionStore
 from auth_service.storage.client_documents import ClientDocumentStore
 from auth_service.storage.clients import ClientStore
-from auth_service.storage.durability import warn_of_risks
 from auth_service.storage.grants import GrantStore
 from auth_service.storage.interactions import InteractionStore
 from auth_service.storage.key_holders import KeyHolderStorage
@@ -85,11 +84,12 @@ from shared.http.envelope import envelope
 from shared.http.health import Readiness, health_routes
 from shared.http.metrics import RequestMetrics, metrics_handler
 from shared.networks import parse_networks
-from shared.store_topology import open_store
+from shared.redis.durability import warn_of_risks
+from shared.redis.topology import open_store
 
 if TYPE_CHECKING:
     from auth_service.settings import AuthSettings
-    from shared.store import Store
+    from shared.redis.client import Store
 
 MAX_BODY_BYTES = 64 * 1024
 

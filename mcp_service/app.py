@@ -38,7 +38,7 @@ from shared.http.metrics import RequestMetrics, metrics_handler
 if TYPE_CHECKING:
     from mcp_service.server_loading import AnyServer
     from mcp_service.settings import McpSettings
-    from shared.store import Store
+    from shared.redis.client import Store
 
 KEYS: Final = web.AppKey("keys", JwksCache)
 ENDPOINT: Final = web.AppKey("endpoint", McpEndpoint)
@@ -174,7 +174,7 @@ def _notes(settings: McpSettings, log: structlog.typing.FilteringBoundLogger) ->
         log.warning("notes_in_memory", why="MCP_NOTES_REDIS_URL is unset: notes end with this process")
         return build_notes_server(NotesInMemory()), None
     from mcp_service.notes.redis_notes import NotesInStore
-    from shared.store_topology import open_store
+    from shared.redis.topology import open_store
 
     store = open_store(settings.notes_redis_url.get_secret_value())
     return build_notes_server(NotesInStore(store)), store

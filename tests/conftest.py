@@ -10,8 +10,8 @@ import pytest
 import structlog
 
 from devstack.embedded_store import EmbeddedStore
-from shared.store import SingleStore
-from shared.store_topology import open_store
+from shared.redis.client import SingleStore
+from shared.redis.topology import open_store
 from tests import topologies
 
 pytest_plugins = ["tests.browser"]

@@ -5,7 +5,7 @@ import contextlib
 from enum import Enum
 from urllib.parse import parse_qsl, urlsplit
 
-from shared.store import SingleStore
+from shared.redis.client import SingleStore
 
 
 class Fault(Enum):

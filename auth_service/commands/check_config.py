@@ -11,8 +11,8 @@ import typer
 from auth_service.commands.app import new_app
 from auth_service.commands.console import ExitStatus, JsonOption, fail, run, say, show_json
 from auth_service.settings import AuthSettings
-from auth_service.storage.durability import risks_of
 from shared.errors import Misconfigured
+from shared.redis.durability import risks_of
 
 if TYPE_CHECKING:
     from auth_service.commands.console import Workplace

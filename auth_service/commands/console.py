@@ -21,10 +21,10 @@ from auth_service.audit.log import AuditLog
 from auth_service.settings import AuthSettings
 from auth_service.storage.audit import AuditStorage
 from shared.errors import Fault, Misconfigured, Refusal
-from shared.store_topology import open_store
+from shared.redis.topology import open_store
 
 if TYPE_CHECKING:
-    from shared.store import Store
+    from shared.redis.client import Store
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of text for a person.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether you are sure.")]

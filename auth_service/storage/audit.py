@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from shared.store import Store
+    from shared.redis.client import Store
 
 _EVENTS: Final = "sp:{audit}:events"
 MAX_EVENTS: Final = 200_000

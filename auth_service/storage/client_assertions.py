@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from auth_service.protocol.client_assertion import SingleUse
-    from shared.store import Store
+    from shared.redis.client import Store
 
 
 class AssertionStore:

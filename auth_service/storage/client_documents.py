@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from shared.store import Argument, Store
+    from shared.redis.client import Argument, Store
 
 KEEP_SECONDS: Final = 30 * 86_400
 

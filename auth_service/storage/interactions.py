@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 from auth_service.protocol.authorization_request import AuthorizationRequest
 from auth_service.sessions.interaction import Decision, Interaction
 from auth_service.storage.grant_keys import grant_key
-from auth_service.storage.scripts import load
+from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.store import Argument, Store
+    from shared.redis.client import Argument, Store
 
-_DECIDE: Final = load("decide")
+_DECIDE: Final = load_script("auth_service.storage.scripts", "decide")
 
 
 class InteractionStore:

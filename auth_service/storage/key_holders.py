@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from auth_service.keys.propagation import HeldSets, Holder
-from auth_service.storage.scripts import load
+from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shared.store import Store
+    from shared.redis.client import Store
 
 MOST_HOLDERS: Final = 512
 
 _HOLDERS: Final = "sp:{keys}:holders"
 _UNNAMED: Final = "*unnamed"
 _OVERFLOW: Final = "*overflow"
-_NOTE: Final = load("note_key_holders")
+_NOTE: Final = load_script("auth_service.storage.scripts", "note_key_holders")
 
 
 class KeyHolderStorage:

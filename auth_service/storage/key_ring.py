@@ -7,17 +7,17 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.keys.lifecycle import BrokenRing, KeyState, Ring, RingKey
-from auth_service.storage.scripts import load
 from shared.errors import Fault
+from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from shared.store import Store
+    from shared.redis.client import Store
 
 _RING: Final = "sp:{keys}:ring"
 _CHANGES: Final = "sp:{keys}:changes"
-_PUT: Final = load("put_key_ring")
+_PUT: Final = load_script("auth_service.storage.scripts", "put_key_ring")
 _MOST_ATTEMPTS: Final = 32
 
 

@@ -12,12 +12,12 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from auth_service.limits.gcra import Decision, Rate, describe
-from auth_service.storage.scripts import load
+from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
-    from shared.store import Store
+    from shared.redis.client import Store
 
-_GCRA: Final = load("gcra")
+_GCRA: Final = load_script("auth_service.storage.scripts", "gcra")
 
 
 class LimitStorage:

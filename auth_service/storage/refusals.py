@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.store import Store
+    from shared.redis.client import Store
 
 _LOG: Final = "sp:{refusals}:log"
 MAX_REFUSALS: Final = 50_000

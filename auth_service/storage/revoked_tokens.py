@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.store import Store
+    from shared.redis.client import Store
 
 
 class RevokedTokenStore:

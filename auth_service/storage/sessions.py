@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from auth_service.sessions.session import Session
 
 if TYPE_CHECKING:
-    from shared.store import Store
+    from shared.redis.client import Store
 
 
 class SessionStore:

@@ -12,18 +12,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from auth_service.storage.scripts import load
 from auth_service.users.user import User, lookup_name
+from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from shared.store import Store
+    from shared.redis.client import Store
 
 _NAMES: Final = "sp:{users}:names"
-_ADD: Final = load("add_user")
-_REMOVE: Final = load("remove_user")
-_SET_PASSWORD_HASH: Final = load("set_password_hash")
+_ADD: Final = load_script("auth_service.storage.scripts", "add_user")
+_REMOVE: Final = load_script("auth_service.storage.scripts", "remove_user")
+_SET_PASSWORD_HASH: Final = load_script("auth_service.storage.scripts", "set_password_hash")
 _PAGE: Final = 200
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mcp_service.notes.note_store import MAX_NOTES_PER_PERSON, Note, TooManyNotes, new_note_id
-from shared.store import Script
+from shared.redis.client import Script
 
 if TYPE_CHECKING:
-    from shared.store import Store
+    from shared.redis.client import Store
 
 _ADD: Final = Script(
     "notes_add",

@@ -20,7 +20,7 @@ from auth_service.protocol.client_assertion import LEEWAY_SECONDS, MAX_LIFETIME_
 from auth_service.protocol.client_authentication import ASSERTION_TYPE
 from auth_service.protocol.form import Form
 from auth_service.storage.client_assertions import AssertionStore
-from shared.store_topology import open_store
+from shared.redis.topology import open_store
 from tests.named_hosts import NamedHosts
 
 ISSUER = "https://auth.example"

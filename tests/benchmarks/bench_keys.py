@@ -25,7 +25,7 @@ from auth_service.keys.sealing import EncryptionKeys
 from auth_service.storage.key_holders import KeyHolderStorage
 from auth_service.storage.key_ring import KeyRingStorage
 from devstack.embedded_store import EmbeddedStore
-from shared.store import SingleStore
+from shared.redis.client import SingleStore
 from tests.benchmarks.harness import compare
 from tests.e2e.pair import Pair
 

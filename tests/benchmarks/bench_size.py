@@ -13,7 +13,7 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, Self
 
-from shared.store import Script, SingleStore
+from shared.redis.client import Script, SingleStore
 from tests.benchmarks.harness import in_turns, processor_seconds
 from tests.e2e.pair import Pair
 from tests.e2e.person import Person

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from auth_service.commands.app import app
-from shared.store import SingleStore
+from shared.redis.client import SingleStore
 
 
 @dataclass

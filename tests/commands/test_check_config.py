@@ -46,7 +46,7 @@ def test_a_new_key_is_32_bytes_needs_no_settings_and_differs_each_time(commands)
 def test_a_store_that_forgets_is_warned_about(commands, embedded_store):
     import asyncio
 
-    from shared.store import SingleStore
+    from shared.redis.client import SingleStore
 
     async def configure(policy, append_only):
         store = SingleStore(embedded_store.url)

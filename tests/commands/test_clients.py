@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from auth_service.storage.clients import ClientStore
-from shared.store import SingleStore
+from shared.redis.client import SingleStore
 
 CALLBACK = "https://vertexaisearch.cloud.google.com/oauth-redirect"
 

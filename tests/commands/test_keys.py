@@ -12,7 +12,7 @@ from auth_service.keys.propagation import Holder
 from auth_service.keys.sealing import parse_encryption_keys
 from auth_service.storage.key_holders import KeyHolderStorage
 from auth_service.storage.key_ring import KeyRingStorage
-from shared.store import SingleStore
+from shared.redis.client import SingleStore
 
 
 class Deployment:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from shared.store import SingleStore
+from shared.redis.client import SingleStore
 from tests.endpoints.person_at_service import CALLBACK, PASSWORD, VERIFIER, Service
 
 ADA = "ada"

@@ -25,7 +25,7 @@ from devstack.loopback import free_port
 from devstack.private_file import new_key_encryption_key, write
 from mcp_service.app import build_app
 from mcp_service.settings import McpSettings
-from shared.store import SingleStore
+from shared.redis.client import SingleStore
 from tests.e2e.person import Person
 from tests.named_hosts import NamedHosts
 

@@ -189,7 +189,7 @@ def data_dir(tmp_path):
 
 
 async def ask(store, *command):
-    from shared.store import SingleStore
+    from shared.redis.client import SingleStore
 
     client = SingleStore(store.url)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devstack.embedded_store import EmbeddedStore
-from shared.store import SingleStore
+from shared.redis.client import SingleStore
 from tests.e2e.person import Person
 from tests.e2e.plain_client import PlainClient
 from tests.topologies import documented_rights

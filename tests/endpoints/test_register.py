@@ -7,7 +7,7 @@ import pytest
 
 from auth_service.clients.client import UnknownClient
 from auth_service.protocol.client_authentication import hash_secret
-from shared.store import SingleStore
+from shared.redis.client import SingleStore
 from tests.endpoints.registration import RegistrationService
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.store_topology import open_store
+from shared.redis.topology import open_store
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from auth_service.storage.key_holders import KeyHolderStorage
 from auth_service.storage.key_ring import KeyRingStorage
 from devstack.embedded_store import EmbeddedStore
 from shared.errors import StoreUnavailable
-from shared.store import SingleStore
-from shared.store_topology import open_store
+from shared.redis.client import SingleStore
+from shared.redis.topology import open_store
 
 SECRET = secrets.token_bytes(32)
 KEYS = EncryptionKeys([SECRET])
@@ -72,7 +72,7 @@ import asyncio, structlog
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.sealing import EncryptionKeys
 from auth_service.storage.key_ring import KeyRingStorage
-from shared.store_topology import open_store
+from shared.redis.topology import open_store
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 async def main():

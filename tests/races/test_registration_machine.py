@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from auth_service.clients.client import ClientKind
 from auth_service.protocol.client_metadata import ClientMetadata
 from auth_service.storage.clients import ClientStore, StoredClient, Tombstone
-from shared.store import SingleStore
+from shared.redis.client import SingleStore
 
 DAY = 86_400
 IDS = ("own-one", "own-two")

@@ -9,10 +9,10 @@ import random
 
 import pytest
 
-from auth_service.storage.scripts import load
-from shared.store_topology import open_store
+from shared.redis.scripts import load_script
+from shared.redis.topology import open_store
 
-ECHO = load("end_grant")
+ECHO = load_script("auth_service.storage.scripts", "end_grant")
 
 
 @pytest.fixture

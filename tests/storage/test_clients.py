@@ -8,7 +8,7 @@ import pytest
 from auth_service.clients.client import ClientKind
 from auth_service.protocol.client_metadata import ClientMetadata
 from auth_service.storage.clients import TOMBSTONE_SECONDS, ClientStore, StoredClient, Tombstone
-from shared.store_topology import open_store
+from shared.redis.topology import open_store
 
 DAY = 86_400
 

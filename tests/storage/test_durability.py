@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import pytest
 import structlog
 
-from auth_service.storage.durability import risks_in, risks_of, warn_of_risks
 from shared.errors import StoreUnavailable
-from shared.store import SingleStore
-from shared.store_topology import open_store
+from shared.redis.client import SingleStore
+from shared.redis.durability import risks_in, risks_of, warn_of_risks
+from shared.redis.topology import open_store
 from tests import topologies
 from tests.topologies import DURABLE, Node, wait_until
 

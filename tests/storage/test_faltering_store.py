@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from auth_service.storage.scripts import load
 from shared.errors import StoreUnavailable
+from shared.redis.scripts import load_script
 from tests.endpoints.person_at_service import CALLBACK, PASSWORD, VERIFIER, Service
 from tests.faulty_store import Fault, FaultyStore
 
@@ -50,7 +50,7 @@ class TestTheStoreClient:
         assert await store.command("GET", "counter") == "1"
 
     async def test_a_script_whose_answer_is_lost_has_run_once(self, proxy, through_proxy, store):
-        script = load("gcra")
+        script = load_script("auth_service.storage.scripts", "gcra")
         arguments = (["sp:{x}:arrival"], [1_800_000_000_000, 1000, 10_000])
         await through_proxy.run(script, *arguments)
         proxy.fault = Fault.LOSE_ANSWERS

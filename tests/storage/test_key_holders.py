@@ -8,8 +8,8 @@ from auth_service.keys.holder_notes import LEAVING_MS, SHORTEST_LIFE_MS, HolderN
 from auth_service.keys.propagation import HeldSets, Holder
 from auth_service.storage.key_holders import KeyHolderStorage
 from shared.errors import StoreUnavailable
-from shared.store import SingleStore
-from shared.store_topology import open_store
+from shared.redis.client import SingleStore
+from shared.redis.topology import open_store
 
 NOW = 1_800_000_000_000
 KEEP = 1_000_000

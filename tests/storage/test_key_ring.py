@@ -18,7 +18,7 @@ from auth_service.keys.sealing import EncryptionKeys
 from auth_service.storage.key_ring import KeyRingStorage
 from shared.access_token import InvalidToken
 from shared.errors import Fault, Misconfigured
-from shared.store import SingleStore
+from shared.redis.client import SingleStore
 
 SECRET, OTHER_SECRET = secrets.token_bytes(32), secrets.token_bytes(32)
 LOG = structlog.get_logger()

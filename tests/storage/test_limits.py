@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from auth_service.limits.gcra import Rate, decide
 from auth_service.storage.limits import LimitStorage
-from shared.store import SingleStore
-from shared.store_topology import open_store
+from shared.redis.client import SingleStore
+from shared.redis.topology import open_store
 
 NOW = 1_800_000_000_000
 

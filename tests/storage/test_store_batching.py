@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from shared.errors import StoreUnavailable
-from shared.store import Script, SingleStore
+from shared.redis.client import Script, SingleStore
 
 ECHO = Script("echo", "return ARGV[1]")
 REFUSE = Script("refuse", "return redis.error_reply('NO ' .. ARGV[1])")

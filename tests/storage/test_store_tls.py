@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from shared.errors import StoreUnavailable
-from shared.store import Script, SingleStore
+from shared.redis.client import Script, SingleStore
 
 HOST = "127.0.0.1"
 

@@ -8,11 +8,11 @@ from collections import Counter
 import pytest
 
 from shared.errors import Misconfigured, StoreUnavailable
-from shared.store import Script, SingleStore
-from shared.store_address import parse_address
-from shared.store_cluster import ClusterStore
-from shared.store_sentinel import SentinelStore
-from shared.store_topology import open_store
+from shared.redis.address import parse_address
+from shared.redis.client import Script, SingleStore
+from shared.redis.cluster import ClusterStore
+from shared.redis.sentinel import SentinelStore
+from shared.redis.topology import open_store
 from tests import topologies
 
 

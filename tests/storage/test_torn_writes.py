@@ -15,7 +15,7 @@ from auth_service.storage.key_ring import KeyRingStorage
 from auth_service.storage.users import UserStorage
 from auth_service.users.user import User
 from devstack.embedded_store import EmbeddedStore
-from shared.store import SingleStore
+from shared.redis.client import SingleStore
 from tests import topologies
 from tests.storage.grant_material import DAY, NOW, interaction, open_grant, present
 from tests.storage.test_rotator import Room

@@ -10,7 +10,7 @@ from shared.errors import StoreUnavailable
 if TYPE_CHECKING:
     import structlog
 
-    from shared.store import Store
+    from shared.redis.client import Store
 
 _OLDEST_VERSION: Final = 7
 _FULL: Final = 0.9

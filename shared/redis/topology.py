@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from shared.store import DEFAULT_TIMEOUT_SECONDS, SingleStore, Store
-from shared.store_address import parse_address
-from shared.store_cluster import ClusterStore
-from shared.store_sentinel import SentinelStore
+from shared.redis.address import parse_address
+from shared.redis.client import DEFAULT_TIMEOUT_SECONDS, SingleStore, Store
+from shared.redis.cluster import ClusterStore
+from shared.redis.sentinel import SentinelStore
 
 _SINGLE = ("redis", "rediss", "unix")
 

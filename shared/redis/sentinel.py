@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from redis.asyncio.sentinel import Sentinel
 
-from shared.store import FAULTS, RedisStore, no_retry
+from shared.redis.client import FAULTS, RedisStore, no_retry
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from shared.store_address import StoreAddress
+    from shared.redis.address import StoreAddress
 
 
 class _SharedLookUp(Sentinel):

@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 from shared.errors import StoreUnavailable
-from shared.store_batching import ScriptBatcher
+from shared.redis.batching import ScriptBatcher
 
 if TYPE_CHECKING:
     from redis.asyncio.client import PubSub

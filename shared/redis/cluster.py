@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 
-from shared.store import COMMAND_FAULTS, FAULTS, SCAN_PAGE, Argument, RedisStore, no_retry, unavailable
+from shared.redis.client import COMMAND_FAULTS, FAULTS, SCAN_PAGE, Argument, RedisStore, no_retry, unavailable
 
 if TYPE_CHECKING:
-    from shared.store_address import StoreAddress
+    from shared.redis.address import StoreAddress
 
 
 class _ClusterPlaces(AbstractAsyncContextManager[None]):
