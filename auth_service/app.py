@@ -34,11 +34,8 @@ from auth_service.endpoints.metadata import MetadataEndpoint, metadata_paths, se
 from auth_service.endpoints.register import RegisterEndpoint
 from auth_service.endpoints.revoke import RevokeEndpoint
 from auth_service.endpoints.sign_in import SignInEndpoint
-from auth_service.endpoints.token import TokenEndpoint
 from auth_service.endpoints.userinfo import UserInfoEndpoint
-from auth_service.grants.authorization_code import AuthorizationCodeGrant
 from auth_service.grants.housekeeping import GrantHousekeeping
-from auth_service.grants.refresh_token import RefreshTokenGrant
 from auth_service.keys.holder_notes import HolderNotes
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.metrics import watch_key_ring
@@ -69,6 +66,9 @@ from auth_service.storage.revoked_tokens import RevokedTokenStore
 from auth_service.storage.sessions import SessionStore
 from auth_service.storage.sign_in_attempts import SignInAttemptStorage
 from auth_service.storage.users import UserStorage
+from auth_service.token_endpoint.authorization_code import AuthorizationCodeGrant
+from auth_service.token_endpoint.endpoint import TokenEndpoint
+from auth_service.token_endpoint.refresh_token import RefreshTokenGrant
 from auth_service.tokens.access_token import AccessTokenMinter
 from auth_service.tokens.id_token import IdTokenMinter
 from auth_service.tokens.inspection import TokenInspector

@@ -42,8 +42,8 @@ def test_every_check_in_the_code_has_advice():
 
 
 def test_every_outcome_of_a_refresh_and_every_limit_is_explained():
-    from auth_service.grants.refresh_token import OUTCOMES
     from auth_service.limits.policy import LIMITS
+    from auth_service.token_endpoint.refresh_token import OUTCOMES
 
     for outcome in OUTCOMES:
         assert advice_for(f"refresh_{outcome}") is not None
@@ -52,7 +52,7 @@ def test_every_outcome_of_a_refresh_and_every_limit_is_explained():
 
 
 def test_no_advice_is_for_a_check_that_is_gone():
-    from auth_service.grants.refresh_token import OUTCOMES
+    from auth_service.token_endpoint.refresh_token import OUTCOMES
 
     named = set(named_checks()) | set(INVALID_TOKEN_CLAIMS) | {f"refresh_{outcome}" for outcome in OUTCOMES}
     dynamic = [re.sub("<>", "*", check) for check in named if "<>" in check]

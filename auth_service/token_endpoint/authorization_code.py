@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
 from auth_service.errors import InvalidGrant, InvalidRequest, InvalidTarget
-from auth_service.grants.exchange import IssuedTokens, TokenRequest
 from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.protocol.pkce import is_verifier, verifier_matches
+from auth_service.token_endpoint.grant_handler import IssuedTokens, TokenRequest
 from auth_service.tokens.authorization_code import NotACode, grant_of_code
 from auth_service.tokens.opaque import digest, new_secret
 

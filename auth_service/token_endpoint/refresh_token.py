@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
 from auth_service.errors import InvalidGrant, InvalidScope, InvalidTarget
-from auth_service.grants.exchange import IssuedTokens, TokenRequest
+from auth_service.token_endpoint.grant_handler import IssuedTokens, TokenRequest
 from auth_service.tokens.refresh_token import NotARefreshToken, RefreshToken, new_successor, unseal_successor
 from shared.scopes import parse_scope
 
