@@ -35,7 +35,9 @@ from auth_service.endpoints.register import RegisterEndpoint
 from auth_service.endpoints.revoke import RevokeEndpoint
 from auth_service.endpoints.sign_in import SignInEndpoint
 from auth_service.endpoints.userinfo import UserInfoEndpoint
-from auth_service.grants.housekeeping import GrantHousekeeping
+from auth_service.grants.grant_limit import GrantHousekeeping
+from auth_service.grants.refresh_token_format import RefreshTokenFormat
+from auth_service.grants.repository import GrantStore
 from auth_service.keys.holder_notes import HolderNotes
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.metrics import watch_key_ring
@@ -56,7 +58,6 @@ from auth_service.storage.audit import AuditStorage
 from auth_service.storage.client_assertions import AssertionStore
 from auth_service.storage.client_documents import ClientDocumentStore
 from auth_service.storage.clients import ClientStore
-from auth_service.storage.grants import GrantStore
 from auth_service.storage.interactions import InteractionStore
 from auth_service.storage.key_holders import KeyHolderStorage
 from auth_service.storage.key_ring import KeyRingStorage
@@ -72,7 +73,6 @@ from auth_service.token_endpoint.refresh_token import RefreshTokenGrant
 from auth_service.tokens.access_token import AccessTokenMinter
 from auth_service.tokens.id_token import IdTokenMinter
 from auth_service.tokens.inspection import TokenInspector
-from auth_service.tokens.refresh_token import RefreshTokenFormat
 from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher
 from shared.configured_url import origin_of, path_of

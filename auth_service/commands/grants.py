@@ -21,7 +21,7 @@ from auth_service.commands.console import (
     show_rows,
 )
 from auth_service.grants.grant import GrantStatus
-from auth_service.storage.grants import GrantStore
+from auth_service.grants.repository import GrantStore
 from auth_service.storage.users import UserStorage
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from auth_service.commands.console import (
     show_rows,
 )
 from auth_service.commands.grants import end_grants
-from auth_service.storage.grants import GrantStore
+from auth_service.grants.repository import GrantStore
 from auth_service.storage.sessions import SessionStore
 from auth_service.storage.users import UserStorage
 from auth_service.users.directory import UnknownUser, UserDirectory, UsernameTaken

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.endpoints.account_page import AccountPage, Visit
     from auth_service.grants.grant import Grant
+    from auth_service.grants.repository import GrantStore
     from auth_service.pages.renderer import Pages
     from auth_service.sessions.sessions import Sessions
-    from auth_service.storage.grants import GrantStore
 
 
 class AccountEndpoint:

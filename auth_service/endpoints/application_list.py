@@ -13,8 +13,8 @@ from auth_service.protocol.scope_words import words_for
 if TYPE_CHECKING:
     from auth_service.clients.client import ClientDirectory
     from auth_service.grants.grant import Grant
+    from auth_service.grants.repository import GrantStore
     from auth_service.protocol.resources import ResourceCatalogue
-    from auth_service.storage.grants import GrantStore
 
 
 class ApplicationList:

@@ -15,7 +15,7 @@ from auth_service.tokens.inspection import LiveAccessToken, TokenInspector
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.clients.authenticator import ClientAuthenticator
-    from auth_service.storage.grants import GrantStore
+    from auth_service.grants.repository import GrantStore
     from auth_service.storage.revoked_tokens import RevokedTokenStore
 
 

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from auth_service.grants.redis_keys import grant_key
 from auth_service.protocol.authorization_request import AuthorizationRequest
 from auth_service.sessions.interaction import Decision, Interaction
-from auth_service.storage.grant_keys import grant_key
 from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
 from auth_service.errors import InvalidGrant, InvalidScope, InvalidTarget
+from auth_service.grants.refresh_token_format import NotARefreshToken, RefreshToken, new_successor, unseal_successor
 from auth_service.token_endpoint.grant_handler import IssuedTokens, TokenRequest
-from auth_service.tokens.refresh_token import NotARefreshToken, RefreshToken, new_successor, unseal_successor
 from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
 
     from auth_service.audit.log import AuditLog
+    from auth_service.grants.refresh_token_format import RefreshTokenFormat
+    from auth_service.grants.repository import GrantStore, Rotation
     from auth_service.limits.limits import Limits
     from auth_service.protocol.form import Form
     from auth_service.protocol.resources import ResourceCatalogue
-    from auth_service.storage.grants import GrantStore, Rotation
     from auth_service.tokens.access_token import AccessTokenMinter
-    from auth_service.tokens.refresh_token import RefreshTokenFormat
 
 _ISSUES: Final = frozenset({"rotated", "repeated", "recovered"})
 OUTCOMES: Final = (

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auth_service.grants.grant import Grant, GrantStatus
-from auth_service.tokens.refresh_token import NotARefreshToken, RefreshTokenFormat
+from auth_service.grants.refresh_token_format import NotARefreshToken, RefreshTokenFormat
 from shared.access_token import SUPPORTED_ALGORITHMS, InvalidToken, VerifiedClaims, check_claims, check_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from auth_service.grants.repository import GrantStore
     from auth_service.keys.signer import Signer
     from auth_service.protocol.resources import ResourceCatalogue
-    from auth_service.storage.grants import GrantStore
     from auth_service.storage.revoked_tokens import RevokedTokenStore
 
 

@@ -13,8 +13,8 @@ import argon2
 from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
+from auth_service.grants.repository import GrantStore
 from auth_service.settings import AuthSettings
-from auth_service.storage.grants import GrantStore
 from auth_service.storage.users import UserStorage
 from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher

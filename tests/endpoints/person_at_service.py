@@ -8,8 +8,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from auth_service.app import build_service
+from auth_service.grants.repository import GrantStore
 from auth_service.settings import AuthSettings
-from auth_service.storage.grants import GrantStore
 from auth_service.storage.users import UserStorage
 from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher

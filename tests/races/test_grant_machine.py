@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from auth_service.grants.grant import GrantStatus
-from auth_service.storage.grants import GrantStore
+from auth_service.grants.repository import GrantStore
 from shared.redis.client import SingleStore
 from tests.storage.grant_material import GRACE, NOW, open_grant, present
 

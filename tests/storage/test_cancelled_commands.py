@@ -12,7 +12,7 @@ import pytest
 from shared.redis.scripts import load_script
 from shared.redis.topology import open_store
 
-ECHO = load_script("auth_service.storage.scripts", "end_grant")
+ECHO = load_script("auth_service.grants", "end_grant")
 
 
 @pytest.fixture

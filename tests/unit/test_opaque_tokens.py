@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.tokens.authorization_code import NotACode, derive_code, grant_of_code
-from auth_service.tokens.opaque import decode, digest, encode, keyed, new_identifier, new_secret
-from auth_service.tokens.refresh_token import (
+from auth_service.grants.code_format import NotACode, derive_code, grant_of_code
+from auth_service.grants.refresh_token_format import (
     NotARefreshToken,
     RefreshTokenFormat,
     new_successor,
     successor_of,
     unseal_successor,
 )
+from auth_service.tokens.opaque import decode, digest, encode, keyed, new_identifier, new_secret
 
 IDENTIFIERS = st.binary(min_size=16, max_size=16).map(encode)
 SECRETS = st.binary(min_size=32, max_size=32).map(encode)

@@ -12,7 +12,7 @@ from auth_service.audit.events import AuditEvent
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.grants.grant import Grant
-    from auth_service.storage.grants import GrantStore
+    from auth_service.grants.repository import GrantStore
 
 
 class GrantHousekeeping:

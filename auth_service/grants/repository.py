@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from auth_service.grants.grant import Grant, GrantStatus
-from auth_service.storage.grant_keys import grant_key
+from auth_service.grants.redis_keys import grant_key
 from auth_service.tokens.opaque import new_identifier
 from shared.errors import StoreUnavailable
 from shared.redis.scripts import load_script
@@ -20,12 +20,12 @@ from shared.redis.scripts import load_script
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from auth_service.tokens.refresh_token import RefreshToken
+    from auth_service.grants.refresh_token_format import RefreshToken
     from shared.redis.client import Argument, Store
 
-_REDEEM: Final = load_script("auth_service.storage.scripts", "redeem_code")
-_ROTATE: Final = load_script("auth_service.storage.scripts", "rotate_refresh_token")
-_END: Final = load_script("auth_service.storage.scripts", "end_grant")
+_REDEEM: Final = load_script("auth_service.grants", "redeem_code")
+_ROTATE: Final = load_script("auth_service.grants", "rotate_refresh_token")
+_END: Final = load_script("auth_service.grants", "end_grant")
 
 REMEMBER_ENDED_SECONDS: Final = 7 * 86_400
 LATE_REPETITIONS: Final = 2
