@@ -33,7 +33,6 @@ from auth_service.endpoints.jwks import KeySetEndpoint
 from auth_service.endpoints.metadata import MetadataEndpoint, metadata_paths, server_metadata
 from auth_service.endpoints.register import RegisterEndpoint
 from auth_service.endpoints.revoke import RevokeEndpoint
-from auth_service.endpoints.sign_in import SignInEndpoint
 from auth_service.endpoints.userinfo import UserInfoEndpoint
 from auth_service.grants.grant_limit import GrantHousekeeping
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
@@ -46,7 +45,6 @@ from auth_service.keys.schedule import RotationSchedule
 from auth_service.keys.sealing import EncryptionKeys, parse_encryption_keys
 from auth_service.limits.guard import guard
 from auth_service.limits.limits import Limits
-from auth_service.limits.sign_in_throttle import SignInThrottle
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.renderer import Pages
 from auth_service.protocol.client_document import DocumentPolicy
@@ -54,6 +52,9 @@ from auth_service.protocol.resources import ResourceCatalogue
 from auth_service.responses import RefusalRenderer
 from auth_service.sessions.browser import BrowserCookies
 from auth_service.sessions.sessions import Sessions
+from auth_service.sign_in.attempt_repository import SignInAttemptStorage
+from auth_service.sign_in.endpoint import SignInEndpoint
+from auth_service.sign_in.throttle import SignInThrottle
 from auth_service.storage.audit import AuditStorage
 from auth_service.storage.client_assertions import AssertionStore
 from auth_service.storage.client_documents import ClientDocumentStore
@@ -65,7 +66,6 @@ from auth_service.storage.limits import LimitStorage
 from auth_service.storage.refusals import RefusalStorage
 from auth_service.storage.revoked_tokens import RevokedTokenStore
 from auth_service.storage.sessions import SessionStore
-from auth_service.storage.sign_in_attempts import SignInAttemptStorage
 from auth_service.storage.users import UserStorage
 from auth_service.token_endpoint.authorization_code import AuthorizationCodeGrant
 from auth_service.token_endpoint.endpoint import TokenEndpoint

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from auth_service.audit.log import AuditLog
     from auth_service.endpoints.account_page import AccountPage, Visit
-    from auth_service.limits.sign_in_throttle import SignInThrottle
     from auth_service.sessions.sessions import Sessions
+    from auth_service.sign_in.throttle import SignInThrottle
     from auth_service.users.directory import UserDirectory
     from auth_service.users.user import User
 

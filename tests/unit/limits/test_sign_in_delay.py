@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.limits.sign_in_delay import (
+from auth_service.sign_in.delay import (
     FORGET_SECONDS,
     KNOWN_BROWSER,
     NONE,

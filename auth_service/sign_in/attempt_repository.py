@@ -16,13 +16,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from auth_service.limits.sign_in_delay import FORGET_SECONDS, NONE, Attempts, counted
+from auth_service.sign_in.delay import FORGET_SECONDS, NONE, Attempts, counted
 from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
     from shared.redis.client import Store
 
-_SWAP: Final = load_script("auth_service.storage.scripts", "swap_all")
+_SWAP: Final = load_script("auth_service.sign_in", "compare_and_set")
 _KNOWN_SECONDS: Final = 180 * 86_400
 
 

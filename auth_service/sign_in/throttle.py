@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
 from auth_service.errors import TooManyRequests
-from auth_service.limits.sign_in_delay import schedule_for, wait_ms
+from auth_service.sign_in.delay import schedule_for, wait_ms
 from auth_service.users.user import lookup_name
 from shared.http.client_address import network_of
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.limits.limits import Limits
-    from auth_service.storage.sign_in_attempts import AttemptCounts, SignInAttemptStorage
+    from auth_service.sign_in.attempt_repository import AttemptCounts, SignInAttemptStorage
 
 _ROUNDS: Final = 5
 """How often a count is tried again when others attempt at the very same time; then this one waits a second."""

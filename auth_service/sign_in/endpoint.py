@@ -20,11 +20,11 @@ from shared.http.envelope import LOG_FIELDS
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.clients.client import ClientDirectory
-    from auth_service.limits.sign_in_throttle import SignInThrottle
     from auth_service.pages.renderer import Pages
     from auth_service.protocol.resources import ResourceCatalogue
     from auth_service.sessions.browser import Browser, BrowserCookies
     from auth_service.sessions.sessions import Sessions
+    from auth_service.sign_in.throttle import SignInThrottle
     from auth_service.storage.interactions import InteractionStore
     from auth_service.users.directory import UserDirectory
 
