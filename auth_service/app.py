@@ -13,6 +13,9 @@ from prometheus_client import CollectorRegistry, Counter
 
 from auth_service.audit.log import AuditLog
 from auth_service.audit.refusal_log import RefusalLog
+from auth_service.authorization.authorize import AuthorizeEndpoint
+from auth_service.authorization.consent import ConsentEndpoint
+from auth_service.authorization.interaction_repository import InteractionStore
 from auth_service.clients.assertions import AssertionVerifier
 from auth_service.clients.authenticator import ClientAuthenticator
 from auth_service.clients.client_keys import ClientKeys
@@ -24,8 +27,6 @@ from auth_service.endpoints.account import AccountEndpoint
 from auth_service.endpoints.account_page import AccountPage
 from auth_service.endpoints.account_password import PasswordEndpoint
 from auth_service.endpoints.application_list import ApplicationList
-from auth_service.endpoints.authorize import AuthorizeEndpoint
-from auth_service.endpoints.consent import ConsentEndpoint
 from auth_service.endpoints.introspect import IntrospectEndpoint
 from auth_service.endpoints.jwks import CORS as KEY_SET_CORS
 from auth_service.endpoints.jwks import PATH as KEY_SET_PATH
@@ -59,7 +60,6 @@ from auth_service.storage.audit import AuditStorage
 from auth_service.storage.client_assertions import AssertionStore
 from auth_service.storage.client_documents import ClientDocumentStore
 from auth_service.storage.clients import ClientStore
-from auth_service.storage.interactions import InteractionStore
 from auth_service.storage.key_holders import KeyHolderStorage
 from auth_service.storage.key_ring import KeyRingStorage
 from auth_service.storage.limits import LimitStorage

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
+from auth_service.authorization.interaction_steps import find_interaction
 from auth_service.clients.client import UnknownClient
 from auth_service.endpoints.bodies import read_own_form
-from auth_service.endpoints.interaction_steps import find_interaction
 from auth_service.errors import TooManyRequests
 from auth_service.pages.views import SignInView
 from auth_service.responses import NO_STORE
@@ -19,13 +19,13 @@ from shared.http.envelope import LOG_FIELDS
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
+    from auth_service.authorization.interaction_repository import InteractionStore
     from auth_service.clients.client import ClientDirectory
     from auth_service.pages.renderer import Pages
     from auth_service.protocol.resources import ResourceCatalogue
     from auth_service.sessions.browser import Browser, BrowserCookies
     from auth_service.sessions.sessions import Sessions
     from auth_service.sign_in.throttle import SignInThrottle
-    from auth_service.storage.interactions import InteractionStore
     from auth_service.users.directory import UserDirectory
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from auth_service.authorization.error_redirects import may_redirect_unasked
 from auth_service.clients.client import Client as Known
 from auth_service.clients.client import ClientKind
-from auth_service.protocol.automatic_redirects import may_redirect_unasked
 from tests.endpoints.authorization import HOSTED, ISSUER, redirect_parameters
 
 REFUSED = [

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from auth_service.authorization.interaction import Decision, Interaction
+from auth_service.authorization.interaction_repository import InteractionStore
+from auth_service.authorization.request import AuthorizationRequest
 from auth_service.grants.refresh_token_format import RefreshToken, new_successor, unseal_successor
 from auth_service.grants.repository import GrantStore, Rotation
-from auth_service.protocol.authorization_request import AuthorizationRequest
-from auth_service.sessions.interaction import Decision, Interaction
-from auth_service.storage.interactions import InteractionStore
 from auth_service.tokens.opaque import digest, new_identifier, new_secret
 
 DAY = 86_400

@@ -4,11 +4,11 @@ import hashlib
 
 import pytest
 
+from auth_service.authorization.interaction import Decision
+from auth_service.authorization.interaction_repository import InteractionStore
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.refresh_token_format import RefreshToken, new_successor, unseal_successor
 from auth_service.grants.repository import GENERATIONS_KEPT, LATE_REPETITIONS, GrantStore
-from auth_service.sessions.interaction import Decision
-from auth_service.storage.interactions import InteractionStore
 from auth_service.tokens.opaque import digest, new_identifier, new_secret
 from tests.storage.grant_material import CLIENT, DAY, GRACE, NOW, RESOURCE, interaction, open_grant, present
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auth_service.protocol.authorization_request import AuthorizationRequest
+    from auth_service.authorization.request import AuthorizationRequest
 
 
 class Decision(StrEnum):

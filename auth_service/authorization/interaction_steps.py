@@ -8,9 +8,9 @@ from auth_service.errors import PageRefusal
 from auth_service.tokens.opaque import decode
 
 if TYPE_CHECKING:
+    from auth_service.authorization.interaction import Interaction
+    from auth_service.authorization.interaction_repository import InteractionStore
     from auth_service.sessions.browser import Browser
-    from auth_service.sessions.interaction import Interaction
-    from auth_service.storage.interactions import InteractionStore
 
 
 async def find_interaction(

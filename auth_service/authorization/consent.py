@@ -13,9 +13,10 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
+from auth_service.authorization.interaction import Decision, Interaction
+from auth_service.authorization.interaction_steps import find_interaction
 from auth_service.clients.client import Client, ClientKind
 from auth_service.endpoints.bodies import read_own_form
-from auth_service.endpoints.interaction_steps import find_interaction
 from auth_service.errors import PageRefusal
 from auth_service.grants.code_format import derive_code
 from auth_service.grants.grant import GrantStatus
@@ -23,11 +24,11 @@ from auth_service.pages.views import ConsentView, ContinueView, ScopeView
 from auth_service.protocol.redirect_uri import describe
 from auth_service.protocol.scope_words import words_for
 from auth_service.responses import NO_STORE, authorization_redirect
-from auth_service.sessions.interaction import Decision, Interaction
 from auth_service.tokens.opaque import digest
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
+    from auth_service.authorization.interaction_repository import InteractionStore
     from auth_service.clients.client import ClientDirectory
     from auth_service.grants.repository import GrantStore
     from auth_service.limits.limits import Limits
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from auth_service.sessions.browser import Browser, BrowserCookies
     from auth_service.sessions.session import Session
     from auth_service.sessions.sessions import Sessions
-    from auth_service.storage.interactions import InteractionStore
 
 _REPLAY_WINDOW_SECONDS = 600
 """How long a code is remembered after it expired, so that a late replay is still recognised."""

@@ -13,23 +13,23 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from auth_service.authorization.error_redirects import may_redirect_unasked
+from auth_service.authorization.interaction import Interaction
+from auth_service.authorization.request import AuthorizationRequest
+from auth_service.authorization.request_checks import CHECKS, MAX_STATE, AuthorizationError, Candidate
 from auth_service.errors import InvalidRedirectUri, PageRefusal, RedirectRefusal
-from auth_service.protocol.authorization_checks import CHECKS, MAX_STATE, AuthorizationError, Candidate
-from auth_service.protocol.authorization_request import AuthorizationRequest
-from auth_service.protocol.automatic_redirects import may_redirect_unasked
 from auth_service.protocol.form import Form, parse_urlencoded
 from auth_service.protocol.redirect_uri import check_redirect_uri, find_matching
 from auth_service.responses import NO_STORE
-from auth_service.sessions.interaction import Interaction
 from auth_service.tokens.opaque import new_identifier
 from shared.http.envelope import LOG_FIELDS
 
 if TYPE_CHECKING:
+    from auth_service.authorization.interaction_repository import InteractionStore
     from auth_service.clients.client import Client, ClientDirectory
     from auth_service.protocol.resources import ResourceCatalogue
     from auth_service.sessions.browser import BrowserCookies
     from auth_service.sessions.sessions import Sessions
-    from auth_service.storage.interactions import InteractionStore
 
 
 class AuthorizeEndpoint:

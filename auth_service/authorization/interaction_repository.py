@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from auth_service.authorization.interaction import Decision, Interaction
+from auth_service.authorization.request import AuthorizationRequest
 from auth_service.grants.redis_keys import grant_key
-from auth_service.protocol.authorization_request import AuthorizationRequest
-from auth_service.sessions.interaction import Decision, Interaction
 from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from shared.redis.client import Argument, Store
 
-_DECIDE: Final = load_script("auth_service.storage.scripts", "decide")
+_DECIDE: Final = load_script("auth_service.authorization", "record_consent")
 
 
 class InteractionStore:
