@@ -20,7 +20,6 @@ from auth_service.clients.assertions import AssertionVerifier
 from auth_service.clients.authenticator import ClientAuthenticator
 from auth_service.clients.client_keys import ClientKeys
 from auth_service.clients.directory import Directory
-from auth_service.clients.guarded_fetch import GuardedFetch
 from auth_service.clients.metadata_document import MetadataDocuments
 from auth_service.clients.registrar import Registrar
 from auth_service.endpoints.account import AccountEndpoint
@@ -77,6 +76,7 @@ from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher
 from shared.configured_url import origin_of, path_of
 from shared.errors import Fault
+from shared.fetch.guarded_fetch import GuardedFetch
 from shared.http.carry_through import CarryThrough
 from shared.http.client_address import client_address_middleware
 from shared.http.cors import Cors, cors_middleware

@@ -18,7 +18,7 @@ from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import Key, import_key
 from joserfc.jws import JWSRegistry
 
-from mcp_service.strict_json import BadJson, parse_json_object
+from shared.jose.strict_json import BadJson, parse_json_object
 
 MAX_KEYS: Final = 64
 MIN_RSA_BITS: Final = 2048

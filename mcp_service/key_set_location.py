@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from mcp_service.bounded_body import read_bounded
-from mcp_service.strict_json import BadJson, parse_json_object
 from shared.configured_url import is_loopback_host, origin_of, path_of
+from shared.jose.strict_json import BadJson, parse_json_object
 
 if TYPE_CHECKING:
     import aiohttp

@@ -13,7 +13,7 @@ from typing import Any, Final
 from mcp.shared.inbound import NAME_BEARING_METHODS, decode_header_value
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
-from mcp_service.strict_json import BadJson, parse_json
+from shared.jose.strict_json import BadJson, parse_json
 
 HEADER_MISMATCH: Final = -32020
 PARSE_ERROR: Final = -32700

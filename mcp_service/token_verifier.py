@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from mcp_service.strict_json import BadJson, parse_json_object
 from shared.access_token import MAX_TOKEN_BYTES, InvalidToken, VerifiedClaims, check_claims, check_header
+from shared.jose.strict_json import BadJson, parse_json_object
 
 REMEMBERED_TOKENS: Final = 10_000
 REMEMBERED_HEADERS: Final = 64

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from auth_service.clients.guarded_fetch import GuardedFetch
+from shared.fetch.guarded_fetch import GuardedFetch
 
 
 class NamedHosts:

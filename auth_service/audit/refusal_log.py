@@ -9,11 +9,11 @@ from prometheus_client import Counter
 
 from auth_service.audit.background import BackgroundWriter
 from auth_service.audit.events import plain
-from auth_service.limits.gcra import Rate
-from auth_service.limits.local_buckets import LocalBuckets
 from auth_service.storage.refusals import Refused
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.envelope import LOG_FIELDS
+from shared.rates.gcra import Rate
+from shared.rates.local_buckets import LocalBuckets
 
 if TYPE_CHECKING:
     from aiohttp import web

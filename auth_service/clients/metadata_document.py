@@ -13,9 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_service.clients.guarded_fetch import FetchFailed, FetchGone, GuardedFetch
 from auth_service.clients.known_documents import KNOWN_DOCUMENTS
-from auth_service.clients.single_flight import SingleFlight
 from auth_service.protocol.client_document import (
     MAX_DOCUMENT_BYTES,
     DocumentPolicy,
@@ -25,9 +23,11 @@ from auth_service.protocol.client_document import (
     is_loopback_url,
     read_document,
 )
-from auth_service.protocol.http_freshness import freshness_seconds
 from auth_service.storage.client_documents import ClientDocumentStore, DocumentCopy
 from shared.errors import Fault
+from shared.fetch.freshness import freshness_seconds
+from shared.fetch.guarded_fetch import FetchFailed, FetchGone, GuardedFetch
+from shared.fetch.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from auth_service.keys.public_key_set import version_named
-from auth_service.protocol.prefer import wait_preference
 from shared.http.cors import Cors
+from shared.http.prefer import wait_preference
 
 if TYPE_CHECKING:
     from auth_service.keys.holder_notes import HolderNotes

@@ -12,19 +12,19 @@ from prometheus_client import Counter
 from auth_service.audit.events import AuditEvent
 from auth_service.errors import TooManyRequests
 from auth_service.limits import policy
-from auth_service.limits.gcra import Rate
-from auth_service.limits.local_buckets import LocalBuckets
 from shared.http.client_address import network_of
 from shared.networks import is_in, parse_networks
+from shared.rates.gcra import Rate
+from shared.rates.local_buckets import LocalBuckets
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from auth_service.audit.log import AuditLog
-    from auth_service.limits.gcra import Decision
     from auth_service.limits.policy import Limit
     from auth_service.storage.limits import LimitStorage
     from shared.networks import Network
+    from shared.rates.gcra import Decision
 
 _TELL: Final = Rate(1, 60, burst=1)
 """One audit event a minute for each key that is over its limit: a flood is told once, not recorded."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from auth_service.limits.gcra import Rate
+from shared.rates.gcra import Rate
 
 
 class Place(Enum):

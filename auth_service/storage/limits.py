@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from auth_service.limits.gcra import Decision, Rate, describe
+from shared.rates.gcra import Decision, Rate, describe
 from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:

@@ -390,7 +390,7 @@ class TestRemoteKeys:
 
     async def test_a_key_set_on_an_inside_address_is_not_fetched(self, make, hosts, clock):
         """Invariant 10 holds for jwks_uri too."""
-        from auth_service.protocol.public_address import is_public
+        from shared.fetch.public_address import is_public
 
         guarded = make(fetch=hosts.fetch(allowed=is_public), jwks=None, jwks_uri=JWKS_URI)
         with pytest.raises(ClientKeysUnavailable):

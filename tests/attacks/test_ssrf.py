@@ -8,9 +8,9 @@ from ipaddress import ip_address
 import pytest
 from aiohttp import web
 
-from auth_service.clients.guarded_fetch import FetchFailed, FetchGone, GuardedFetch
 from auth_service.protocol.client_document import DocumentPolicy, UnacceptableDocument, check_document_url
-from auth_service.protocol.public_address import is_public, parse_address
+from shared.fetch.guarded_fetch import FetchFailed, FetchGone, GuardedFetch
+from shared.fetch.public_address import is_public, parse_address
 from tests.named_hosts import NamedHosts
 
 NOT_PUBLIC = """

@@ -5,8 +5,8 @@ import asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auth_service.limits.gcra import Rate, decide
 from auth_service.storage.limits import LimitStorage
+from shared.rates.gcra import Rate, decide
 from shared.redis.client import SingleStore
 from shared.redis.topology import open_store
 

@@ -13,8 +13,8 @@ from auth_service.protocol.client_document import (
     check_document_url,
     read_document,
 )
-from auth_service.protocol.http_freshness import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS, freshness_seconds
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, find_matching
+from shared.fetch.freshness import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS, freshness_seconds
 from tests import vendor_documents
 
 URL = "https://client.example/oauth/client.json"

@@ -19,9 +19,9 @@ from auth_service.protocol.client_document import (
 )
 from auth_service.protocol.client_metadata import ClientMetadata, effective_metadata
 from auth_service.protocol.form import Form
-from auth_service.protocol.http_freshness import LEAST_SECONDS, MOST_SECONDS, freshness_seconds
-from auth_service.protocol.public_address import is_public
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
+from shared.fetch.freshness import LEAST_SECONDS, MOST_SECONDS, freshness_seconds
+from shared.fetch.public_address import is_public
 
 URL = "https://client.example/c.json"
 NAMES = st.sampled_from(

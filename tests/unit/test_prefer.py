@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_service.protocol.prefer import wait_preference
+from shared.http.prefer import wait_preference
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 -- Takes one request from a rate limit. Invariant: of concurrent requests on one key, exactly as many pass as the
--- rate allows. The arithmetic is that of auth_service/limits/gcra.py `decide`; a test holds the two together.
+-- rate allows. The arithmetic is that of shared/rates/gcra.py `decide`; a test holds the two together.
 -- KEYS: arrival (string, milliseconds). ARGV: now, interval, burst; all in milliseconds.
 -- Answers {1 or 0, arrival time to go on from, as text}: numbers beyond 2^31 stay text on the way.
 local now = tonumber(ARGV[1])

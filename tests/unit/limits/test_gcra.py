@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.limits.gcra import Rate, decide
-from auth_service.limits.local_buckets import LocalBuckets
+from shared.rates.gcra import Rate, decide
+from shared.rates.local_buckets import LocalBuckets
 
 rates = st.builds(Rate, st.integers(1, 100), st.integers(1, 3600), st.integers(1, 50))
 gaps = st.lists(st.integers(0, 10_000), min_size=1, max_size=200)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_service.strict_json import BadJson, parse_json, parse_json_object
+from shared.jose.strict_json import BadJson, parse_json, parse_json_object
 
 
 @pytest.mark.parametrize("text", ['{"a": 1}', ' {"a": 1}\r\n', '\t{"a":1}'])

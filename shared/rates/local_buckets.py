@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from auth_service.limits.gcra import Decision, Rate, decide
+from shared.rates.gcra import Decision, Rate, decide
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

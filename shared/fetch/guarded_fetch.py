@@ -23,7 +23,7 @@ from weakref import WeakValueDictionary
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from auth_service.protocol.public_address import IPAddress, is_public, parse_address
+from shared.fetch.public_address import IPAddress, is_public, parse_address
 
 TIMEOUT_SECONDS: Final = 5.0
 MAX_AT_ONCE: Final = 16
