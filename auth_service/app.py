@@ -16,12 +16,17 @@ from auth_service.audit.refusal_log import RefusalLog
 from auth_service.authorization.authorize import AuthorizeEndpoint
 from auth_service.authorization.consent import ConsentEndpoint
 from auth_service.authorization.interaction_repository import InteractionStore
+from auth_service.clients.assertion_replay import AssertionStore
 from auth_service.clients.assertions import AssertionVerifier
 from auth_service.clients.authenticator import ClientAuthenticator
-from auth_service.clients.client_keys import ClientKeys
-from auth_service.clients.directory import Directory
-from auth_service.clients.metadata_document import MetadataDocuments
-from auth_service.clients.registrar import Registrar
+from auth_service.clients.cimd.document import DocumentPolicy
+from auth_service.clients.cimd.repository import ClientDocumentStore
+from auth_service.clients.cimd.resolver import MetadataDocuments
+from auth_service.clients.client_jwks import ClientKeys
+from auth_service.clients.registration import Registrar
+from auth_service.clients.registration_endpoint import RegisterEndpoint
+from auth_service.clients.repository import ClientStore
+from auth_service.clients.resolver import Directory
 from auth_service.endpoints.account import AccountEndpoint
 from auth_service.endpoints.account_page import AccountPage
 from auth_service.endpoints.account_password import PasswordEndpoint
@@ -31,7 +36,6 @@ from auth_service.endpoints.jwks import CORS as KEY_SET_CORS
 from auth_service.endpoints.jwks import PATH as KEY_SET_PATH
 from auth_service.endpoints.jwks import KeySetEndpoint
 from auth_service.endpoints.metadata import MetadataEndpoint, metadata_paths, server_metadata
-from auth_service.endpoints.register import RegisterEndpoint
 from auth_service.endpoints.revoke import RevokeEndpoint
 from auth_service.endpoints.userinfo import UserInfoEndpoint
 from auth_service.grants.grant_limit import GrantHousekeeping
@@ -47,7 +51,6 @@ from auth_service.limits.guard import guard
 from auth_service.limits.limits import Limits
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.renderer import Pages
-from auth_service.protocol.client_document import DocumentPolicy
 from auth_service.protocol.resources import ResourceCatalogue
 from auth_service.responses import RefusalRenderer
 from auth_service.sessions.browser import BrowserCookies
@@ -56,9 +59,6 @@ from auth_service.sign_in.attempt_repository import SignInAttemptStorage
 from auth_service.sign_in.endpoint import SignInEndpoint
 from auth_service.sign_in.throttle import SignInThrottle
 from auth_service.storage.audit import AuditStorage
-from auth_service.storage.client_assertions import AssertionStore
-from auth_service.storage.client_documents import ClientDocumentStore
-from auth_service.storage.clients import ClientStore
 from auth_service.storage.key_holders import KeyHolderStorage
 from auth_service.storage.key_ring import KeyRingStorage
 from auth_service.storage.limits import LimitStorage

@@ -8,16 +8,16 @@ from joserfc.errors import JoseError
 from joserfc.jwk import import_key
 from joserfc.jws import JWSRegistry
 
+from auth_service.clients.client_assertion import UnverifiedAssertion, check_claims
 from auth_service.errors import InvalidClient
-from auth_service.protocol.client_assertion import UnverifiedAssertion, check_claims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from auth_service.clients.assertion_replay import AssertionStore
     from auth_service.clients.client import Client
-    from auth_service.clients.client_keys import ClientKeys
-    from auth_service.storage.client_assertions import AssertionStore
+    from auth_service.clients.client_jwks import ClientKeys
 
 _KEY_MEMBERS = frozenset({"kty", "crv", "n", "e", "x", "y"})
 

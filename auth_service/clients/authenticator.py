@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from auth_service.errors import InvalidClient
-from auth_service.protocol.client_authentication import (
+from auth_service.clients.client_authentication import (
     BASIC_CHALLENGE,
     UnverifiedCredential,
     check_method,
     check_secret,
     read_credential,
 )
+from auth_service.errors import InvalidClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable

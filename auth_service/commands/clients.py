@@ -10,6 +10,14 @@ import typer
 
 from auth_service.audit.events import AuditEvent
 from auth_service.clients.client import ClientKind
+from auth_service.clients.client_authentication import hash_secret
+from auth_service.clients.client_metadata import (
+    SUPPORTED_GRANT_TYPES,
+    ClientMetadata,
+    display_name,
+    effective_metadata,
+)
+from auth_service.clients.repository import ClientStore, StoredClient, is_storable_id
 from auth_service.commands.app import new_app
 from auth_service.commands.console import (
     CommandFailed,
@@ -22,15 +30,7 @@ from auth_service.commands.console import (
     show_json,
     show_rows,
 )
-from auth_service.protocol.client_authentication import hash_secret
-from auth_service.protocol.client_metadata import (
-    SUPPORTED_GRANT_TYPES,
-    ClientMetadata,
-    display_name,
-    effective_metadata,
-)
 from auth_service.protocol.resources import ResourceCatalogue
-from auth_service.storage.clients import ClientStore, StoredClient, is_storable_id
 from shared.scopes import parse_scope
 
 if TYPE_CHECKING:

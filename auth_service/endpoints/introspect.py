@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from auth_service.clients.client_authentication import read_credential
 from auth_service.endpoints.bodies import read_form
 from auth_service.errors import InvalidClient
-from auth_service.protocol.client_authentication import read_credential
 from auth_service.responses import secret_json
 from auth_service.tokens.inspection import LiveAccessToken, LiveRefreshToken, TokenInspector
 from shared.scopes import format_scope

@@ -11,15 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
+from auth_service.clients.assertion_replay import AssertionStore
 from auth_service.clients.assertions import AssertionVerifier
 from auth_service.clients.authenticator import ClientAuthenticator
 from auth_service.clients.client import Client, ClientKind, UnknownClient
-from auth_service.clients.client_keys import COOLDOWN_SECONDS, MAX_STALE_SECONDS, ClientKeys, ClientKeysUnavailable
+from auth_service.clients.client_assertion import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS
+from auth_service.clients.client_authentication import ASSERTION_TYPE
+from auth_service.clients.client_jwks import COOLDOWN_SECONDS, MAX_STALE_SECONDS, ClientKeys, ClientKeysUnavailable
 from auth_service.errors import InvalidClient, InvalidRequest
-from auth_service.protocol.client_assertion import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS
-from auth_service.protocol.client_authentication import ASSERTION_TYPE
 from auth_service.protocol.form import Form
-from auth_service.storage.client_assertions import AssertionStore
 from shared.redis.topology import open_store
 from tests.named_hosts import NamedHosts
 

@@ -6,17 +6,17 @@ import json
 import pytest
 from aiohttp import web
 
-from auth_service.clients.directory import USE_INTERVAL_SECONDS, Directory
-from auth_service.clients.metadata_document import (
+from auth_service.clients.cimd.document import DocumentPolicy, UnacceptableDocument
+from auth_service.clients.cimd.repository import ClientDocumentStore
+from auth_service.clients.cimd.resolver import (
     FAILURE_SECONDS,
     OUTAGE_SECONDS,
     ClientDocumentUnavailable,
     MetadataDocuments,
 )
-from auth_service.protocol.client_document import DocumentPolicy, UnacceptableDocument
+from auth_service.clients.repository import ClientStore
+from auth_service.clients.resolver import USE_INTERVAL_SECONDS, Directory
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
-from auth_service.storage.client_documents import ClientDocumentStore
-from auth_service.storage.clients import ClientStore
 from shared.errors import Fault
 from tests import vendor_documents
 from tests.named_hosts import NamedHosts
@@ -267,7 +267,7 @@ async def test_the_development_switch_fetches_a_document_of_this_machine_by_http
 
 
 async def test_the_memory_of_documents_is_bounded(hosts, make, monkeypatch):
-    monkeypatch.setattr("auth_service.clients.metadata_document.MEMORY_SIZE", 3)
+    monkeypatch.setattr("auth_service.clients.cimd.resolver.MEMORY_SIZE", 3)
     documents = make()
     for n in range(6):
         url = f"https://client.example/{n}"

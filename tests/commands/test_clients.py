@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from auth_service.storage.clients import ClientStore
+from auth_service.clients.repository import ClientStore
 from shared.redis.client import SingleStore
 
 CALLBACK = "https://vertexaisearch.cloud.google.com/oauth-redirect"

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 import aiohttp
 import redis
 
+from auth_service.clients.repository import _key as client_key
 from auth_service.grants.redis_keys import grant_key
-from auth_service.storage.clients import _key as client_key
 from tests import topologies
 from tests.e2e.holder import holders
 from tests.e2e.pair import Pair

@@ -14,8 +14,8 @@ from typing import Self
 from aiohttp import web
 
 from auth_service.app import build_service
+from auth_service.clients.repository import ClientStore
 from auth_service.settings import AuthSettings
-from auth_service.storage.clients import ClientStore
 from auth_service.storage.users import UserStorage
 from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher

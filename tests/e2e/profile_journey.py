@@ -16,9 +16,9 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from auth_service.clients.client import ClientKind
-from auth_service.protocol.client_authentication import ASSERTION_TYPE, hash_secret
-from auth_service.protocol.client_metadata import ClientMetadata
-from auth_service.storage.clients import StoredClient
+from auth_service.clients.client_authentication import ASSERTION_TYPE, hash_secret
+from auth_service.clients.client_metadata import ClientMetadata
+from auth_service.clients.repository import StoredClient
 from tests.e2e.person import Page
 
 if TYPE_CHECKING:

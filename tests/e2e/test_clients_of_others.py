@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from auth_service.clients.directory import MEMORY_SECONDS
+from auth_service.clients.resolver import MEMORY_SECONDS
 from devstack.loopback import free_port
 from tests.e2e.person import Page
 

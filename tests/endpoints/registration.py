@@ -5,11 +5,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 from structlog.testing import CapturingLogger
 
-from auth_service.clients.directory import Directory
-from auth_service.clients.registrar import Registrar
-from auth_service.endpoints.register import CORS, RegisterEndpoint
+from auth_service.clients.registration import Registrar
+from auth_service.clients.registration_endpoint import CORS, RegisterEndpoint
+from auth_service.clients.repository import ClientStore
+from auth_service.clients.resolver import Directory
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
-from auth_service.storage.clients import ClientStore
 from shared.http.cors import cors_middleware
 from shared.http.envelope import envelope
 from shared.http.metrics import RequestMetrics

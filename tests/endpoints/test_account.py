@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from auth_service.storage.clients import ClientStore
+from auth_service.clients.repository import ClientStore
 from tests.endpoints.authorization import HOSTED, PASSWORD, USERNAME
 
 NEW_PASSWORD = "another handful of words"

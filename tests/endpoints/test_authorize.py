@@ -6,8 +6,8 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from auth_service.clients.client import ClientKind
-from auth_service.protocol.client_metadata import ClientMetadata
-from auth_service.storage.clients import ClientStore, StoredClient
+from auth_service.clients.client_metadata import ClientMetadata
+from auth_service.clients.repository import ClientStore, StoredClient
 from tests.endpoints.authorization import (
     FILES,
     HOSTED,

@@ -6,9 +6,9 @@ import json
 import pytest
 
 from auth_service.clients.client import ClientKind
-from auth_service.protocol.client_authentication import hash_secret
-from auth_service.protocol.client_metadata import ClientMetadata
-from auth_service.storage.clients import ClientStore, StoredClient
+from auth_service.clients.client_authentication import hash_secret
+from auth_service.clients.client_metadata import ClientMetadata
+from auth_service.clients.repository import ClientStore, StoredClient
 from tests.endpoints.authorization import FILES, ISSUER, LOOPBACK, NOTES, Client, claims_of
 
 INACTIVE = {"active": False}

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from auth_service.clients.client import UnknownClient
-from auth_service.protocol.client_authentication import hash_secret
+from auth_service.clients.client_authentication import hash_secret
 from shared.redis.client import SingleStore
 from tests.endpoints.registration import RegistrationService
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from auth_service.clients.client import ClientKind
-from auth_service.protocol.client_metadata import ClientMetadata
-from auth_service.storage.clients import ClientStore, StoredClient, Tombstone
+from auth_service.clients.client_metadata import ClientMetadata
+from auth_service.clients.repository import ClientStore, StoredClient, Tombstone
 from shared.redis.client import SingleStore
 
 DAY = 86_400

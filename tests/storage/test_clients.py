@@ -6,8 +6,8 @@ import dataclasses
 import pytest
 
 from auth_service.clients.client import ClientKind
-from auth_service.protocol.client_metadata import ClientMetadata
-from auth_service.storage.clients import TOMBSTONE_SECONDS, ClientStore, StoredClient, Tombstone
+from auth_service.clients.client_metadata import ClientMetadata
+from auth_service.clients.repository import TOMBSTONE_SECONDS, ClientStore, StoredClient, Tombstone
 from shared.redis.topology import open_store
 
 DAY = 86_400

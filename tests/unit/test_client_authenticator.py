@@ -6,8 +6,8 @@ import pytest
 
 from auth_service.clients.authenticator import ClientAuthenticator
 from auth_service.clients.client import Client, ClientKind, UnknownClient
+from auth_service.clients.client_authentication import hash_secret
 from auth_service.errors import InvalidClient, InvalidRequest
-from auth_service.protocol.client_authentication import hash_secret
 from auth_service.protocol.form import Form
 from shared.errors import StoreUnavailable
 
@@ -154,7 +154,7 @@ async def test_a_store_that_is_away_is_a_fault_and_never_a_refusal():
 
 
 async def test_no_secret_appears_in_what_is_logged_of_a_credential():
-    from auth_service.protocol.client_authentication import read_credential
+    from auth_service.clients.client_authentication import read_credential
 
     credential = read_credential(authorization=basic("secret", SECRET), form=Form([]))
     assert SECRET not in repr(credential)

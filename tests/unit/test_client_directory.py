@@ -3,9 +3,9 @@
 import pytest
 
 from auth_service.clients.client import ClientKind, UnknownClient
-from auth_service.clients.directory import MEMORY_SECONDS, MEMORY_SIZE, USE_INTERVAL_SECONDS, Directory
-from auth_service.protocol.client_metadata import ClientMetadata
-from auth_service.storage.clients import ClientStore, StoredClient
+from auth_service.clients.client_metadata import ClientMetadata
+from auth_service.clients.repository import ClientStore, StoredClient
+from auth_service.clients.resolver import MEMORY_SECONDS, MEMORY_SIZE, USE_INTERVAL_SECONDS, Directory
 from shared.errors import StoreUnavailable
 
 DAY = 86_400

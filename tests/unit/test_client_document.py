@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from auth_service.clients.client import ClientKind
-from auth_service.clients.known_documents import KNOWN_DOCUMENTS
-from auth_service.protocol.client_document import (
+from auth_service.clients.cimd.bundled import KNOWN_DOCUMENTS
+from auth_service.clients.cimd.document import (
     DocumentPolicy,
     NotADocument,
     UnacceptableDocument,
     check_document_url,
     read_document,
 )
+from auth_service.clients.client import ClientKind
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, find_matching
 from shared.fetch.freshness import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS, freshness_seconds
 from tests import vendor_documents

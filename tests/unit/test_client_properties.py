@@ -8,16 +8,16 @@ from urllib.parse import quote_plus
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.errors import InvalidClient, InvalidClientMetadata, InvalidRedirectUri, InvalidRequest
-from auth_service.protocol.client_assertion import check_claims, read_assertion
-from auth_service.protocol.client_authentication import read_credential
-from auth_service.protocol.client_document import (
+from auth_service.clients.cimd.document import (
     DocumentPolicy,
     UnacceptableDocument,
     check_document_url,
     read_document,
 )
-from auth_service.protocol.client_metadata import ClientMetadata, effective_metadata
+from auth_service.clients.client_assertion import check_claims, read_assertion
+from auth_service.clients.client_authentication import read_credential
+from auth_service.clients.client_metadata import ClientMetadata, effective_metadata
+from auth_service.errors import InvalidClient, InvalidClientMetadata, InvalidRedirectUri, InvalidRequest
 from auth_service.protocol.form import Form
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
 from shared.fetch.freshness import LEAST_SECONDS, MOST_SECONDS, freshness_seconds

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_plus
 
+from auth_service.clients.client_assertion import UnverifiedAssertion, read_assertion
+from auth_service.clients.client_metadata import SECRET_METHODS
 from auth_service.errors import InvalidClient, InvalidRequest
-from auth_service.protocol.client_assertion import UnverifiedAssertion, read_assertion
-from auth_service.protocol.client_metadata import SECRET_METHODS
 
 if TYPE_CHECKING:
     from auth_service.clients.client import Client

@@ -13,8 +13,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_service.clients.known_documents import KNOWN_DOCUMENTS
-from auth_service.protocol.client_document import (
+from auth_service.clients.cimd.bundled import KNOWN_DOCUMENTS
+from auth_service.clients.cimd.document import (
     MAX_DOCUMENT_BYTES,
     DocumentPolicy,
     NotADocument,
@@ -23,7 +23,7 @@ from auth_service.protocol.client_document import (
     is_loopback_url,
     read_document,
 )
-from auth_service.storage.client_documents import ClientDocumentStore, DocumentCopy
+from auth_service.clients.cimd.repository import ClientDocumentStore, DocumentCopy
 from shared.errors import Fault
 from shared.fetch.freshness import freshness_seconds
 from shared.fetch.guarded_fetch import FetchFailed, FetchGone, GuardedFetch

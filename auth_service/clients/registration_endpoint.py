@@ -18,7 +18,7 @@ from shared.http.cors import Cors
 from shared.http.envelope import LOG_FIELDS
 
 if TYPE_CHECKING:
-    from auth_service.clients.registrar import Registrar, Registration
+    from auth_service.clients.registration import Registrar, Registration
 
 PATH: Final = "/register"
 MAX_BODY_BYTES: Final = 8192

@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auth_service.protocol.client_assertion import SingleUse
+    from auth_service.clients.client_assertion import SingleUse
     from shared.redis.client import Store
 
 

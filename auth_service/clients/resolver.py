@@ -11,13 +11,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from auth_service.clients.cimd.document import is_document_url
 from auth_service.clients.client import Client, ClientKind, UnknownClient
-from auth_service.protocol.client_document import is_document_url
-from auth_service.storage.clients import ClientStore, StoredClient, is_storable_id
+from auth_service.clients.repository import ClientStore, StoredClient, is_storable_id
 from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from auth_service.clients.metadata_document import MetadataDocuments
+    from auth_service.clients.cimd.resolver import MetadataDocuments
 
 MEMORY_SECONDS: Final = 2.0
 MEMORY_SIZE: Final = 1024

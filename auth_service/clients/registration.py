@@ -26,15 +26,15 @@ from typing import TYPE_CHECKING, Any
 
 from auth_service.audit.events import AuditEvent
 from auth_service.clients.client import ClientKind
+from auth_service.clients.client_authentication import hash_secret
+from auth_service.clients.client_metadata import SECRET_METHODS, ClientMetadata, effective_metadata
+from auth_service.clients.repository import ClientStore, StoredClient, is_storable_id
 from auth_service.errors import InvalidClient, InvalidClientMetadata
-from auth_service.protocol.client_authentication import hash_secret
-from auth_service.protocol.client_metadata import SECRET_METHODS, ClientMetadata, effective_metadata
 from auth_service.protocol.redirect_uri import describe
-from auth_service.storage.clients import ClientStore, StoredClient, is_storable_id
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.clients.directory import Directory
+    from auth_service.clients.resolver import Directory
 
 
 @dataclass(frozen=True, slots=True, repr=False)

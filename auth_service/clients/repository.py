@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.clients.client import Client, ClientKind
-from auth_service.protocol.client_metadata import SECRET_METHODS, ClientMetadata
+from auth_service.clients.client_metadata import SECRET_METHODS, ClientMetadata
 from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
@@ -93,11 +93,11 @@ class ClientStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._add = load_script("auth_service.storage.scripts", "client_add")
-        self._use = load_script("auth_service.storage.scripts", "client_use")
-        self._replace = load_script("auth_service.storage.scripts", "client_replace")
-        self._end = load_script("auth_service.storage.scripts", "client_end")
-        self._index_step = load_script("auth_service.storage.scripts", "client_index")
+        self._add = load_script("auth_service.clients", "client_add")
+        self._use = load_script("auth_service.clients", "client_use")
+        self._replace = load_script("auth_service.clients", "client_replace")
+        self._end = load_script("auth_service.clients", "client_end")
+        self._index_step = load_script("auth_service.clients", "client_index")
 
     async def add(self, record: StoredClient, *, now: int) -> bool:
         """Store a new client; False when the id is taken (a shared registration that came again, say)."""
