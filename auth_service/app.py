@@ -32,21 +32,23 @@ from auth_service.endpoints.account_page import AccountPage
 from auth_service.endpoints.account_password import PasswordEndpoint
 from auth_service.endpoints.application_list import ApplicationList
 from auth_service.endpoints.introspect import IntrospectEndpoint
-from auth_service.endpoints.jwks import CORS as KEY_SET_CORS
-from auth_service.endpoints.jwks import PATH as KEY_SET_PATH
-from auth_service.endpoints.jwks import KeySetEndpoint
 from auth_service.endpoints.metadata import MetadataEndpoint, metadata_paths, server_metadata
 from auth_service.endpoints.revoke import RevokeEndpoint
 from auth_service.endpoints.userinfo import UserInfoEndpoint
 from auth_service.grants.grant_limit import GrantHousekeeping
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
 from auth_service.grants.repository import GrantStore
-from auth_service.keys.holder_notes import HolderNotes
+from auth_service.keys.jwks_endpoint import CORS as KEY_SET_CORS
+from auth_service.keys.jwks_endpoint import PATH as KEY_SET_PATH
+from auth_service.keys.jwks_endpoint import KeySetEndpoint
+from auth_service.keys.key_encryption import EncryptionKeys, parse_encryption_keys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.metrics import watch_key_ring
+from auth_service.keys.propagation_tracker import HolderNotes
+from auth_service.keys.replica_version_repository import KeyHolderStorage
+from auth_service.keys.repository import KeyRingStorage
 from auth_service.keys.rotator import RotationPolicy, Rotator
 from auth_service.keys.schedule import RotationSchedule
-from auth_service.keys.sealing import EncryptionKeys, parse_encryption_keys
 from auth_service.limits.guard import guard
 from auth_service.limits.limits import Limits
 from auth_service.pages.appearance import Appearance
@@ -59,8 +61,6 @@ from auth_service.sign_in.attempt_repository import SignInAttemptStorage
 from auth_service.sign_in.endpoint import SignInEndpoint
 from auth_service.sign_in.throttle import SignInThrottle
 from auth_service.storage.audit import AuditStorage
-from auth_service.storage.key_holders import KeyHolderStorage
-from auth_service.storage.key_ring import KeyRingStorage
 from auth_service.storage.limits import LimitStorage
 from auth_service.storage.refusals import RefusalStorage
 from auth_service.storage.revoked_tokens import RevokedTokenStore

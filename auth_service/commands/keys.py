@@ -15,16 +15,16 @@ from auth_service.commands.console import CommandFailed, JsonOption, as_time, ru
 from auth_service.commands.key_progress import KeyProgress
 from auth_service.commands.key_table import key_rows, moment
 from auth_service.commands.process_start import process_started_ms
+from auth_service.keys.key_encryption import parse_encryption_keys
 from auth_service.keys.lifecycle import UnknownKey
+from auth_service.keys.replica_version_repository import KeyHolderStorage
+from auth_service.keys.repository import KeyRingStorage
 from auth_service.keys.rotator import Done, RotationPolicy, Rotator
-from auth_service.keys.sealing import parse_encryption_keys
-from auth_service.storage.key_holders import KeyHolderStorage
-from auth_service.storage.key_ring import KeyRingStorage
 
 if TYPE_CHECKING:
     from auth_service.commands.console import Workplace
+    from auth_service.keys.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring
-    from auth_service.keys.sealing import EncryptionKeys
 
 app = new_app(no_args_is_help=True, help="The signing keys: which there are, change them, withdraw one.")
 

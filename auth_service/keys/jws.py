@@ -19,7 +19,7 @@ from shared.access_token import MAX_TOKEN_BYTES, InvalidToken
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from auth_service.keys.material import AsymmetricKey
+    from auth_service.keys.key_generation import AsymmetricKey
 
 
 class _Ready:

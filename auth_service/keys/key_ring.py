@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.keys.jws import take_apart
 from auth_service.keys.lifecycle import LONGEST_UNNOTICED_MS
+from auth_service.keys.reconciler import RingSteward
 from auth_service.keys.snapshot import Snapshot, take_snapshot
-from auth_service.keys.steward import RingSteward
 from shared.access_token import InvalidToken
 from shared.background import end_tasks
 from shared.errors import Fault, Misconfigured, StoreUnavailable
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     import structlog
 
+    from auth_service.keys.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring
     from auth_service.keys.public_key_set import PublicKeySet
-    from auth_service.keys.sealing import EncryptionKeys
-    from auth_service.storage.key_ring import KeyRingStorage
+    from auth_service.keys.repository import KeyRingStorage
 
 POLL_SECONDS: Final = 1.0
 CATCH_UP_SECONDS: Final = 0.1

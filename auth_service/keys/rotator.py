@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from auth_service.audit.events import AuditEvent
 from auth_service.keys import lifecycle
-from auth_service.keys.material import new_key
+from auth_service.keys.key_generation import new_key
 from auth_service.keys.propagation import Arrival, judge
 from shared.errors import Fault
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auth_service.audit.log import AuditLog
+    from auth_service.keys.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import NewKey, Ring
-    from auth_service.keys.sealing import EncryptionKeys
+    from auth_service.keys.replica_version_repository import KeyHolderStorage
+    from auth_service.keys.repository import KeyRingStorage
     from auth_service.settings import AuthSettings
-    from auth_service.storage.key_holders import KeyHolderStorage
-    from auth_service.storage.key_ring import KeyRingStorage
 
 Actor = Literal["operator", "service"]
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from joserfc.errors import JoseError
 
 from auth_service.keys.jws import SigningKey, VerifyingKey
-from auth_service.keys.material import import_key
+from auth_service.keys.key_encryption import CannotUnseal
+from auth_service.keys.key_generation import import_key
 from auth_service.keys.public_key_set import PublicKeySet, publish
-from auth_service.keys.sealing import CannotUnseal
 from shared.errors import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from auth_service.keys.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring
-    from auth_service.keys.sealing import EncryptionKeys
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import RSAKey
 
-from auth_service.endpoints.jwks import PATH, KeySetEndpoint
-from auth_service.keys.holder_notes import HolderNotes
+from auth_service.keys.jwks_endpoint import PATH, KeySetEndpoint
 from auth_service.keys.jws import SigningKey
+from auth_service.keys.key_encryption import EncryptionKeys
+from auth_service.keys.key_generation import RSA_BITS
 from auth_service.keys.key_ring import KeyRing
-from auth_service.keys.material import RSA_BITS
-from auth_service.keys.sealing import EncryptionKeys
-from auth_service.storage.key_holders import KeyHolderStorage
-from auth_service.storage.key_ring import KeyRingStorage
+from auth_service.keys.propagation_tracker import HolderNotes
+from auth_service.keys.replica_version_repository import KeyHolderStorage
+from auth_service.keys.repository import KeyRingStorage
 from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleStore
 from tests.benchmarks.harness import compare

@@ -7,11 +7,11 @@ import time
 import pytest
 import structlog
 
+from auth_service.keys.key_encryption import parse_encryption_keys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.propagation import Holder
-from auth_service.keys.sealing import parse_encryption_keys
-from auth_service.storage.key_holders import KeyHolderStorage
-from auth_service.storage.key_ring import KeyRingStorage
+from auth_service.keys.replica_version_repository import KeyHolderStorage
+from auth_service.keys.repository import KeyRingStorage
 from shared.redis.client import SingleStore
 
 

@@ -8,15 +8,15 @@ import pytest
 import structlog
 from aiohttp import web
 
-from auth_service.endpoints import jwks
-from auth_service.keys.holder_notes import LEAVING_MS, HolderNotes
+from auth_service.keys import jwks_endpoint as jwks
+from auth_service.keys.key_encryption import EncryptionKeys
+from auth_service.keys.key_generation import new_key
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import promote
-from auth_service.keys.material import new_key
 from auth_service.keys.propagation import HeldSets
-from auth_service.keys.sealing import EncryptionKeys
-from auth_service.storage.key_holders import KeyHolderStorage
-from auth_service.storage.key_ring import KeyRingStorage
+from auth_service.keys.propagation_tracker import LEAVING_MS, HolderNotes
+from auth_service.keys.replica_version_repository import KeyHolderStorage
+from auth_service.keys.repository import KeyRingStorage
 from shared.doctor.asker import Asker
 from shared.doctor.names import Names
 from shared.doctor.probes.metadata import ask_key_set

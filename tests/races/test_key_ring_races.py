@@ -10,12 +10,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from auth_service.audit.log import AuditLog
+from auth_service.keys.key_encryption import EncryptionKeys
 from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.replica_version_repository import KeyHolderStorage
+from auth_service.keys.repository import KeyRingStorage
 from auth_service.keys.rotator import RotationPolicy, Rotator
-from auth_service.keys.sealing import EncryptionKeys
 from auth_service.storage.audit import AuditStorage
-from auth_service.storage.key_holders import KeyHolderStorage
-from auth_service.storage.key_ring import KeyRingStorage
 from devstack.embedded_store import EmbeddedStore
 from shared.errors import StoreUnavailable
 from shared.redis.client import SingleStore
@@ -70,8 +70,8 @@ async def test_processes_that_start_at_once_make_one_ring(store, store_url):
     program = f"""
 import asyncio, structlog
 from auth_service.keys.key_ring import KeyRing
-from auth_service.keys.sealing import EncryptionKeys
-from auth_service.storage.key_ring import KeyRingStorage
+from auth_service.keys.key_encryption import EncryptionKeys
+from auth_service.keys.repository import KeyRingStorage
 from shared.redis.topology import open_store
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 

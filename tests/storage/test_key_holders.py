@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from auth_service.keys.holder_notes import LEAVING_MS, SHORTEST_LIFE_MS, HolderNotes
 from auth_service.keys.propagation import HeldSets, Holder
-from auth_service.storage.key_holders import KeyHolderStorage
+from auth_service.keys.propagation_tracker import LEAVING_MS, SHORTEST_LIFE_MS, HolderNotes
+from auth_service.keys.replica_version_repository import KeyHolderStorage
 from shared.errors import StoreUnavailable
 from shared.redis.client import SingleStore
 from shared.redis.topology import open_store

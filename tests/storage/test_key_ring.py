@@ -11,11 +11,11 @@ import structlog
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from auth_service.keys.key_encryption import EncryptionKeys
+from auth_service.keys.key_generation import new_key
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import LONGEST_UNNOTICED_MS, UnknownKey, promote, revoke
-from auth_service.keys.material import new_key
-from auth_service.keys.sealing import EncryptionKeys
-from auth_service.storage.key_ring import KeyRingStorage
+from auth_service.keys.repository import KeyRingStorage
 from shared.access_token import InvalidToken
 from shared.errors import Fault, Misconfigured
 from shared.redis.client import SingleStore

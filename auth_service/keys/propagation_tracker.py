@@ -13,14 +13,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from auth_service.keys.propagation import Holder
-from auth_service.storage.key_holders import MOST_HOLDERS
+from auth_service.keys.replica_version_repository import MOST_HOLDERS
 from shared.background import end_tasks
 from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auth_service.storage.key_holders import KeyHolderStorage
+    from auth_service.keys.replica_version_repository import KeyHolderStorage
 
 WRITE_EVERY_SECONDS: Final = 0.2
 SHORTEST_LIFE_MS: Final = 120_000

@@ -17,7 +17,7 @@ MOST_HOLDERS: Final = 512
 _HOLDERS: Final = "sp:{keys}:holders"
 _UNNAMED: Final = "*unnamed"
 _OVERFLOW: Final = "*overflow"
-_NOTE: Final = load_script("auth_service.storage.scripts", "note_key_holders")
+_NOTE: Final = load_script("auth_service.keys", "record_replica_versions")
 
 
 class KeyHolderStorage:

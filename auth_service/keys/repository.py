@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _RING: Final = "sp:{keys}:ring"
 _CHANGES: Final = "sp:{keys}:changes"
-_PUT: Final = load_script("auth_service.storage.scripts", "put_key_ring")
+_PUT: Final = load_script("auth_service.keys", "put_key_ring")
 _MOST_ATTEMPTS: Final = 32
 
 

@@ -19,9 +19,9 @@ from shared.http.cors import Cors
 from shared.http.prefer import wait_preference
 
 if TYPE_CHECKING:
-    from auth_service.keys.holder_notes import HolderNotes
     from auth_service.keys.key_ring import KeyRing
     from auth_service.keys.propagation import Holder
+    from auth_service.keys.propagation_tracker import HolderNotes
 
 REPLICA_HEADER: Final = "Sallyport-Replica"
 """With it a verifier names itself, so that a rotation can wait for it."""

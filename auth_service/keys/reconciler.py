@@ -9,9 +9,9 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from auth_service.keys.key_encryption import CannotUnseal
+from auth_service.keys.key_generation import new_key
 from auth_service.keys.lifecycle import cover_lifetime, first_ring, resealed, restored
-from auth_service.keys.material import new_key
-from auth_service.keys.sealing import CannotUnseal
 from shared.errors import Fault, Misconfigured
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     import structlog
 
+    from auth_service.keys.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring
-    from auth_service.keys.sealing import EncryptionKeys
-    from auth_service.storage.key_ring import KeyRingStorage
+    from auth_service.keys.repository import KeyRingStorage
 
 
 class RingSteward:
