@@ -31,13 +31,15 @@ from auth_service.endpoints.account import AccountEndpoint
 from auth_service.endpoints.account_page import AccountPage
 from auth_service.endpoints.account_password import PasswordEndpoint
 from auth_service.endpoints.application_list import ApplicationList
-from auth_service.endpoints.introspect import IntrospectEndpoint
 from auth_service.endpoints.metadata import MetadataEndpoint, metadata_paths, server_metadata
-from auth_service.endpoints.revoke import RevokeEndpoint
-from auth_service.endpoints.userinfo import UserInfoEndpoint
 from auth_service.grants.grant_limit import GrantHousekeeping
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
 from auth_service.grants.repository import GrantStore
+from auth_service.introspection.introspect import IntrospectEndpoint
+from auth_service.introspection.introspector import TokenInspector
+from auth_service.introspection.revoke import RevokeEndpoint
+from auth_service.introspection.revoked_tokens import RevokedTokenStore
+from auth_service.introspection.userinfo import UserInfoEndpoint
 from auth_service.keys.jwks_endpoint import CORS as KEY_SET_CORS
 from auth_service.keys.jwks_endpoint import PATH as KEY_SET_PATH
 from auth_service.keys.jwks_endpoint import KeySetEndpoint
@@ -63,7 +65,6 @@ from auth_service.sign_in.throttle import SignInThrottle
 from auth_service.storage.audit import AuditStorage
 from auth_service.storage.limits import LimitStorage
 from auth_service.storage.refusals import RefusalStorage
-from auth_service.storage.revoked_tokens import RevokedTokenStore
 from auth_service.storage.sessions import SessionStore
 from auth_service.storage.users import UserStorage
 from auth_service.token_endpoint.authorization_code import AuthorizationCodeGrant
@@ -71,7 +72,6 @@ from auth_service.token_endpoint.endpoint import TokenEndpoint
 from auth_service.token_endpoint.refresh_token import RefreshTokenGrant
 from auth_service.tokens.access_token import AccessTokenMinter
 from auth_service.tokens.id_token import IdTokenMinter
-from auth_service.tokens.inspection import TokenInspector
 from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher
 from shared.configured_url import origin_of, path_of

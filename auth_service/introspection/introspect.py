@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from auth_service.clients.client_authentication import read_credential
 from auth_service.endpoints.bodies import read_form
 from auth_service.errors import InvalidClient
+from auth_service.introspection.introspector import LiveAccessToken, LiveRefreshToken, TokenInspector
 from auth_service.responses import secret_json
-from auth_service.tokens.inspection import LiveAccessToken, LiveRefreshToken, TokenInspector
 from shared.scopes import format_scope
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
 from auth_service.endpoints.bodies import read_form
+from auth_service.introspection.introspector import LiveAccessToken, TokenInspector
 from auth_service.responses import NO_STORE
-from auth_service.tokens.inspection import LiveAccessToken, TokenInspector
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.clients.authenticator import ClientAuthenticator
     from auth_service.grants.repository import GrantStore
-    from auth_service.storage.revoked_tokens import RevokedTokenStore
+    from auth_service.introspection.revoked_tokens import RevokedTokenStore
 
 
 class RevokeEndpoint:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auth_service.grants.repository import GrantStore
+    from auth_service.introspection.revoked_tokens import RevokedTokenStore
     from auth_service.keys.signer import Signer
     from auth_service.protocol.resources import ResourceCatalogue
-    from auth_service.storage.revoked_tokens import RevokedTokenStore
 
 
 @dataclass(frozen=True, slots=True)
