@@ -11,6 +11,10 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 
+from auth_service.account.applications import ApplicationList
+from auth_service.account.endpoint import AccountEndpoint
+from auth_service.account.page import AccountPage
+from auth_service.account.password import PasswordEndpoint
 from auth_service.audit.log import AuditLog
 from auth_service.audit.refusal_log import RefusalLog
 from auth_service.authorization.authorize import AuthorizeEndpoint
@@ -27,10 +31,6 @@ from auth_service.clients.registration import Registrar
 from auth_service.clients.registration_endpoint import RegisterEndpoint
 from auth_service.clients.repository import ClientStore
 from auth_service.clients.resolver import Directory
-from auth_service.endpoints.account import AccountEndpoint
-from auth_service.endpoints.account_page import AccountPage
-from auth_service.endpoints.account_password import PasswordEndpoint
-from auth_service.endpoints.application_list import ApplicationList
 from auth_service.endpoints.metadata import MetadataEndpoint, metadata_paths, server_metadata
 from auth_service.grants.grant_limit import GrantHousekeeping
 from auth_service.grants.refresh_token_format import RefreshTokenFormat

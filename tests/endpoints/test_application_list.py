@@ -1,7 +1,7 @@
 import pytest
 
+from auth_service.account.applications import ApplicationList
 from auth_service.clients.client import Client, ClientKind, UnknownClient
-from auth_service.endpoints.application_list import ApplicationList
 from auth_service.grants.repository import GrantStore
 from auth_service.protocol.resources import ProtectedResource, ResourceCatalogue
 from tests.storage import grant_material

@@ -15,8 +15,8 @@ from shared.http.client_address import CLIENT_ADDRESS
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from auth_service.account.page import AccountPage, Visit
     from auth_service.audit.log import AuditLog
-    from auth_service.endpoints.account_page import AccountPage, Visit
     from auth_service.sessions.sessions import Sessions
     from auth_service.sign_in.throttle import SignInThrottle
     from auth_service.users.directory import UserDirectory

@@ -12,8 +12,8 @@ from auth_service.tokens.opaque import decode
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from auth_service.account.page import AccountPage, Visit
     from auth_service.audit.log import AuditLog
-    from auth_service.endpoints.account_page import AccountPage, Visit
     from auth_service.grants.grant import Grant
     from auth_service.grants.repository import GrantStore
     from auth_service.pages.renderer import Pages

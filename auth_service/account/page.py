@@ -19,7 +19,7 @@ from auth_service.pages.views import AccountNews, AccountView
 from auth_service.responses import NO_STORE
 
 if TYPE_CHECKING:
-    from auth_service.endpoints.application_list import ApplicationList
+    from auth_service.account.applications import ApplicationList
     from auth_service.pages.renderer import Pages
     from auth_service.protocol.form import Form
     from auth_service.sessions.browser import Browser, BrowserCookies
