@@ -51,11 +51,12 @@ from auth_service.keys.replica_version_repository import KeyHolderStorage
 from auth_service.keys.repository import KeyRingStorage
 from auth_service.keys.rotator import RotationPolicy, Rotator
 from auth_service.keys.schedule import RotationSchedule
-from auth_service.limits.guard import guard
-from auth_service.limits.limits import Limits
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.renderer import Pages
 from auth_service.protocol.resources import ResourceCatalogue
+from auth_service.rate_limits.limits import Limits
+from auth_service.rate_limits.middleware import guard
+from auth_service.rate_limits.repository import LimitStorage
 from auth_service.responses import RefusalRenderer
 from auth_service.sessions.browser import BrowserCookies
 from auth_service.sessions.sessions import Sessions
@@ -63,7 +64,6 @@ from auth_service.sign_in.attempt_repository import SignInAttemptStorage
 from auth_service.sign_in.endpoint import SignInEndpoint
 from auth_service.sign_in.throttle import SignInThrottle
 from auth_service.storage.audit import AuditStorage
-from auth_service.storage.limits import LimitStorage
 from auth_service.storage.refusals import RefusalStorage
 from auth_service.storage.sessions import SessionStore
 from auth_service.storage.users import UserStorage

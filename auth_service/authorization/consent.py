@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from auth_service.authorization.interaction_repository import InteractionStore
     from auth_service.clients.client import ClientDirectory
     from auth_service.grants.repository import GrantStore
-    from auth_service.limits.limits import Limits
     from auth_service.pages.renderer import Pages
     from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.rate_limits.limits import Limits
     from auth_service.sessions.browser import Browser, BrowserCookies
     from auth_service.sessions.session import Session
     from auth_service.sessions.sessions import Sessions

@@ -13,7 +13,7 @@ from shared.http.client_address import network_of
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.limits.limits import Limits
+    from auth_service.rate_limits.limits import Limits
     from auth_service.sign_in.attempt_repository import AttemptCounts, SignInAttemptStorage
 
 _ROUNDS: Final = 5

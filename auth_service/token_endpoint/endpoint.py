@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from auth_service.clients.authenticator import ClientAuthenticator
     from auth_service.clients.client import Client
-    from auth_service.limits.limits import Limits
+    from auth_service.rate_limits.limits import Limits
 
 
 class RegistrationUse(Protocol):

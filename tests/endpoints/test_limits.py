@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from auth_service.limits import guard as guard_module
-from auth_service.limits.policy import REQUESTS
+from auth_service.rate_limits import middleware as guard_module
+from auth_service.rate_limits.policy import REQUESTS
 from tests.endpoints.person_at_service import PASSWORD, Service
 
 

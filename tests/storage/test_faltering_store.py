@@ -50,7 +50,7 @@ class TestTheStoreClient:
         assert await store.command("GET", "counter") == "1"
 
     async def test_a_script_whose_answer_is_lost_has_run_once(self, proxy, through_proxy, store):
-        script = load_script("auth_service.storage.scripts", "gcra")
+        script = load_script("auth_service.rate_limits", "gcra")
         arguments = (["sp:{x}:arrival"], [1_800_000_000_000, 1000, 10_000])
         await through_proxy.run(script, *arguments)
         proxy.fault = Fault.LOSE_ANSWERS

@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auth_service.storage.limits import LimitStorage
+from auth_service.rate_limits.repository import LimitStorage
 from shared.rates.gcra import Rate, decide
 from shared.redis.client import SingleStore
 from shared.redis.topology import open_store

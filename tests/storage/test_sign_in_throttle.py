@@ -6,11 +6,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from auth_service.errors import TooManyRequests
-from auth_service.limits.limits import Limits
+from auth_service.rate_limits.limits import Limits
+from auth_service.rate_limits.repository import LimitStorage
 from auth_service.sign_in.attempt_repository import SignInAttemptStorage
 from auth_service.sign_in.delay import UNDER_ATTACK, UNKNOWN_BROWSER
 from auth_service.sign_in.throttle import SignInThrottle
-from auth_service.storage.limits import LimitStorage
 
 
 class Silent:

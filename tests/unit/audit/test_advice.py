@@ -42,7 +42,7 @@ def test_every_check_in_the_code_has_advice():
 
 
 def test_every_outcome_of_a_refresh_and_every_limit_is_explained():
-    from auth_service.limits.policy import LIMITS
+    from auth_service.rate_limits.policy import LIMITS
     from auth_service.token_endpoint.refresh_token import OUTCOMES
 
     for outcome in OUTCOMES:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auth_service.limits.policy import LIMITS, SHARED_EGRESS_FACTOR, Place
+from auth_service.rate_limits.policy import LIMITS, SHARED_EGRESS_FACTOR, Place
 
 PAGE = (Path(__file__).parents[3] / "docs" / "limits.md").read_text(encoding="utf-8")
 

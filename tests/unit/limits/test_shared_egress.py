@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from auth_service.limits.limits import Limits
+from auth_service.rate_limits.limits import Limits
 from shared.networks import parse_networks
 
 

@@ -19,7 +19,7 @@ from shared.http.client_address import CLIENT_ADDRESS, network_of
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
 
-    from auth_service.limits.limits import Limits
+    from auth_service.rate_limits.limits import Limits
 
 HOLD_SECONDS: Final = 1.0
 MAX_HOLD_SECONDS: Final = 8.0

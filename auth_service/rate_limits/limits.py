@@ -11,7 +11,7 @@ from prometheus_client import Counter
 
 from auth_service.audit.events import AuditEvent
 from auth_service.errors import TooManyRequests
-from auth_service.limits import policy
+from auth_service.rate_limits import policy
 from shared.http.client_address import network_of
 from shared.networks import is_in, parse_networks
 from shared.rates.gcra import Rate
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from auth_service.audit.log import AuditLog
-    from auth_service.limits.policy import Limit
-    from auth_service.storage.limits import LimitStorage
+    from auth_service.rate_limits.policy import Limit
+    from auth_service.rate_limits.repository import LimitStorage
     from shared.networks import Network
     from shared.rates.gcra import Decision
 

@@ -17,7 +17,7 @@ from shared.redis.scripts import load_script
 if TYPE_CHECKING:
     from shared.redis.client import Store
 
-_GCRA: Final = load_script("auth_service.storage.scripts", "gcra")
+_GCRA: Final = load_script("auth_service.rate_limits", "gcra")
 
 
 class LimitStorage:
