@@ -53,10 +53,10 @@ from auth_service.keys.rotator import RotationPolicy, Rotator
 from auth_service.keys.schedule import RotationSchedule
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.renderer import Pages
-from auth_service.protocol.resources import ResourceCatalogue
 from auth_service.rate_limits.limits import Limits
 from auth_service.rate_limits.middleware import guard
 from auth_service.rate_limits.repository import LimitStorage
+from auth_service.resources.catalogue import ResourceCatalogue
 from auth_service.responses import RefusalRenderer
 from auth_service.sessions.browser import BrowserCookies
 from auth_service.sessions.sessions import Sessions

@@ -12,7 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from auth_service.keys.key_encryption import parse_encryption_keys
 from auth_service.pages.colour import parse_colour
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, NEVER_SCHEMES
-from auth_service.protocol.resources import ProtectedResource
+from auth_service.resources.catalogue import ProtectedResource
 from shared.configured_url import check_issuer, is_loopback_host, path_of
 from shared.errors import Misconfigured
 from shared.networks import parse_networks

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 from auth_service.clients.client import ClientKind, UnknownClient
 from auth_service.pages.views import ApplicationView, ScopeView
 from auth_service.protocol.redirect_uri import describe
-from auth_service.protocol.scope_words import words_for
+from auth_service.resources.scope_descriptions import words_for
 
 if TYPE_CHECKING:
     from auth_service.clients.client import ClientDirectory
     from auth_service.grants.grant import Grant
     from auth_service.grants.repository import GrantStore
-    from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.resources.catalogue import ResourceCatalogue
 
 
 class ApplicationList:

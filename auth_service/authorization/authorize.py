@@ -27,7 +27,7 @@ from shared.http.envelope import LOG_FIELDS
 if TYPE_CHECKING:
     from auth_service.authorization.interaction_repository import InteractionStore
     from auth_service.clients.client import Client, ClientDirectory
-    from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.sessions.browser import BrowserCookies
     from auth_service.sessions.sessions import Sessions
 

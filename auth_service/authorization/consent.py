@@ -22,7 +22,7 @@ from auth_service.grants.code_format import derive_code
 from auth_service.grants.grant import GrantStatus
 from auth_service.pages.views import ConsentView, ContinueView, ScopeView
 from auth_service.protocol.redirect_uri import describe
-from auth_service.protocol.scope_words import words_for
+from auth_service.resources.scope_descriptions import words_for
 from auth_service.responses import NO_STORE, authorization_redirect
 from auth_service.tokens.opaque import digest
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from auth_service.clients.client import ClientDirectory
     from auth_service.grants.repository import GrantStore
     from auth_service.pages.renderer import Pages
-    from auth_service.protocol.resources import ResourceCatalogue
     from auth_service.rate_limits.limits import Limits
+    from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.sessions.browser import Browser, BrowserCookies
     from auth_service.sessions.session import Session
     from auth_service.sessions.sessions import Sessions

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from auth_service.protocol.pkce import is_s256_challenge
-from auth_service.protocol.resources import grantable_scopes
+from auth_service.resources.catalogue import grantable_scopes
 from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
     from auth_service.clients.client import Client
     from auth_service.protocol.form import Form
-    from auth_service.protocol.resources import ProtectedResource, ResourceCatalogue
+    from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
 
 MAX_STATE: Final = 4096
 MAX_NONCE: Final = 1024

@@ -30,7 +30,7 @@ from auth_service.commands.console import (
     show_json,
     show_rows,
 )
-from auth_service.protocol.resources import ResourceCatalogue
+from auth_service.resources.catalogue import ResourceCatalogue
 from shared.scopes import parse_scope
 
 if TYPE_CHECKING:

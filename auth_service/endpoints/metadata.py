@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from auth_service.protocol.resources import IDENTITY_SCOPES, OFFLINE_ACCESS
+from auth_service.resources.catalogue import IDENTITY_SCOPES, OFFLINE_ACCESS
 from shared.access_token import SUPPORTED_ALGORITHMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.resources.catalogue import ResourceCatalogue
 
 
 def server_metadata(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auth_service.grants.repository import GrantStore
     from auth_service.introspection.revoked_tokens import RevokedTokenStore
     from auth_service.keys.signer import Signer
-    from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.resources.catalogue import ResourceCatalogue
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from auth_service.authorization.interaction_repository import InteractionStore
     from auth_service.clients.client import ClientDirectory
     from auth_service.pages.renderer import Pages
-    from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.sessions.browser import Browser, BrowserCookies
     from auth_service.sessions.sessions import Sessions
     from auth_service.sign_in.throttle import SignInThrottle

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.grants.repository import GrantStore
     from auth_service.protocol.form import Form
-    from auth_service.protocol.resources import ResourceCatalogue
+    from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.tokens.access_token import AccessTokenMinter
     from auth_service.tokens.id_token import IdTokenMinter
 

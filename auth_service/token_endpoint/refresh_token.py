@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.grants.repository import GrantStore, Rotation
     from auth_service.protocol.form import Form
-    from auth_service.protocol.resources import ResourceCatalogue
     from auth_service.rate_limits.limits import Limits
+    from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.tokens.access_token import AccessTokenMinter
 
 _ISSUES: Final = frozenset({"rotated", "repeated", "recovered"})

@@ -9,7 +9,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from auth_service.protocol.resources import ProtectedResource
+from auth_service.resources.catalogue import ProtectedResource
 from mcp_service.__main__ import cli
 
 GOOD = {"MCP_ISSUER": "https://auth.example", "MCP_RESOURCE": "https://tools.example/mcp"}

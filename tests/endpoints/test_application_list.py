@@ -3,7 +3,7 @@ import pytest
 from auth_service.account.applications import ApplicationList
 from auth_service.clients.client import Client, ClientKind, UnknownClient
 from auth_service.grants.repository import GrantStore
-from auth_service.protocol.resources import ProtectedResource, ResourceCatalogue
+from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
 from tests.storage import grant_material
 from tests.storage.grant_material import DAY, NOW, RESOURCE, open_grant
 

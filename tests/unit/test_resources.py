@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.protocol.resources import ProtectedResource, ResourceCatalogue, canonical_resource, grantable_scopes
+from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue, canonical_resource, grantable_scopes
 
 NOTES = ProtectedResource.model_validate(
     {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from auth_service.protocol.resources import OFFLINE_ACCESS
+from auth_service.resources.catalogue import OFFLINE_ACCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from auth_service.protocol.resources import ProtectedResource
+    from auth_service.resources.catalogue import ProtectedResource
 
 _GENERAL: Final = {
     "openid": "Know who you are here (an identifier)",
