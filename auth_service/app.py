@@ -58,22 +58,22 @@ from auth_service.rate_limits.middleware import guard
 from auth_service.rate_limits.repository import LimitStorage
 from auth_service.resources.catalogue import ResourceCatalogue
 from auth_service.responses import RefusalRenderer
-from auth_service.sessions.browser import BrowserCookies
-from auth_service.sessions.sessions import Sessions
+from auth_service.sessions.cookies import BrowserCookies
+from auth_service.sessions.manager import Sessions
+from auth_service.sessions.repository import SessionStore
 from auth_service.sign_in.attempt_repository import SignInAttemptStorage
 from auth_service.sign_in.endpoint import SignInEndpoint
 from auth_service.sign_in.throttle import SignInThrottle
 from auth_service.storage.audit import AuditStorage
 from auth_service.storage.refusals import RefusalStorage
-from auth_service.storage.sessions import SessionStore
-from auth_service.storage.users import UserStorage
 from auth_service.token_endpoint.authorization_code import AuthorizationCodeGrant
 from auth_service.token_endpoint.endpoint import TokenEndpoint
 from auth_service.token_endpoint.refresh_token import RefreshTokenGrant
 from auth_service.tokens.access_token import AccessTokenMinter
 from auth_service.tokens.id_token import IdTokenMinter
-from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher
+from auth_service.users.repository import UserStorage
+from auth_service.users.service import UserDirectory
 from shared.configured_url import origin_of, path_of
 from shared.errors import Fault
 from shared.fetch.guarded_fetch import GuardedFetch

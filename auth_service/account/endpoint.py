@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from auth_service.grants.grant import Grant
     from auth_service.grants.repository import GrantStore
     from auth_service.pages.renderer import Pages
-    from auth_service.sessions.sessions import Sessions
+    from auth_service.sessions.manager import Sessions
 
 
 class AccountEndpoint:

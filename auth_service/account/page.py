@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from auth_service.account.applications import ApplicationList
     from auth_service.pages.renderer import Pages
     from auth_service.protocol.form import Form
-    from auth_service.sessions.browser import Browser, BrowserCookies
+    from auth_service.sessions.cookies import Browser, BrowserCookies
+    from auth_service.sessions.manager import Sessions
     from auth_service.sessions.session import Session
-    from auth_service.sessions.sessions import Sessions
 
 _CSRF_PURPOSE: Final = "account"
 

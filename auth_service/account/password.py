@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from auth_service.audit.events import AuditEvent
 from auth_service.errors import TooManyRequests
 from auth_service.pages.views import AccountNews
-from auth_service.users.directory import UnknownUser
 from auth_service.users.password_rules import WeakPassword, check_new_password
+from auth_service.users.service import UnknownUser
 from shared.http.client_address import CLIENT_ADDRESS
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from auth_service.account.page import AccountPage, Visit
     from auth_service.audit.log import AuditLog
-    from auth_service.sessions.sessions import Sessions
+    from auth_service.sessions.manager import Sessions
     from auth_service.sign_in.throttle import SignInThrottle
-    from auth_service.users.directory import UserDirectory
+    from auth_service.users.service import UserDirectory
     from auth_service.users.user import User
 
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from auth_service.authorization.interaction_repository import InteractionStore
     from auth_service.clients.client import Client, ClientDirectory
     from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.sessions.browser import BrowserCookies
-    from auth_service.sessions.sessions import Sessions
+    from auth_service.sessions.cookies import BrowserCookies
+    from auth_service.sessions.manager import Sessions
 
 
 class AuthorizeEndpoint:

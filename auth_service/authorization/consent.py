@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from auth_service.pages.renderer import Pages
     from auth_service.rate_limits.limits import Limits
     from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.sessions.browser import Browser, BrowserCookies
+    from auth_service.sessions.cookies import Browser, BrowserCookies
+    from auth_service.sessions.manager import Sessions
     from auth_service.sessions.session import Session
-    from auth_service.sessions.sessions import Sessions
 
 _REPLAY_WINDOW_SECONDS = 600
 """How long a code is remembered after it expired, so that a late replay is still recognised."""

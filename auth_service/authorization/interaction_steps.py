@@ -10,7 +10,7 @@ from auth_service.tokens.opaque import decode
 if TYPE_CHECKING:
     from auth_service.authorization.interaction import Interaction
     from auth_service.authorization.interaction_repository import InteractionStore
-    from auth_service.sessions.browser import Browser
+    from auth_service.sessions.cookies import Browser
 
 
 async def find_interaction(

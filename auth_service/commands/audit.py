@@ -14,7 +14,7 @@ from auth_service.audit.events import AuditEvent
 from auth_service.commands.app import new_app
 from auth_service.commands.console import JsonOption, as_time, run, say, show_json
 from auth_service.storage.audit import AuditStorage
-from auth_service.storage.users import UserStorage
+from auth_service.users.repository import UserStorage
 
 if TYPE_CHECKING:
     from auth_service.commands.console import Workplace

@@ -22,7 +22,7 @@ from auth_service.commands.console import (
 )
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantStore
-from auth_service.storage.users import UserStorage
+from auth_service.users.repository import UserStorage
 
 if TYPE_CHECKING:
     from auth_service.commands.console import Workplace

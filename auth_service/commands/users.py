@@ -25,11 +25,11 @@ from auth_service.commands.console import (
 )
 from auth_service.commands.grants import end_grants
 from auth_service.grants.repository import GrantStore
-from auth_service.storage.sessions import SessionStore
-from auth_service.storage.users import UserStorage
-from auth_service.users.directory import UnknownUser, UserDirectory, UsernameTaken
+from auth_service.sessions.repository import SessionStore
 from auth_service.users.generated_password import generate_password
 from auth_service.users.passwords import PasswordHasher
+from auth_service.users.repository import UserStorage
+from auth_service.users.service import UnknownUser, UserDirectory, UsernameTaken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

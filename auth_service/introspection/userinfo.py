@@ -11,7 +11,7 @@ from shared.errors import Refusal
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from auth_service.users.directory import UserDirectory
+    from auth_service.users.service import UserDirectory
 
 
 class BearerRefusal(Refusal):

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from auth_service.clients.client import ClientDirectory
     from auth_service.pages.renderer import Pages
     from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.sessions.browser import Browser, BrowserCookies
-    from auth_service.sessions.sessions import Sessions
+    from auth_service.sessions.cookies import Browser, BrowserCookies
+    from auth_service.sessions.manager import Sessions
     from auth_service.sign_in.throttle import SignInThrottle
-    from auth_service.users.directory import UserDirectory
+    from auth_service.users.service import UserDirectory
 
 
 class SignInEndpoint:

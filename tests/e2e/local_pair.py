@@ -16,9 +16,9 @@ from aiohttp import web
 from auth_service.app import build_service
 from auth_service.clients.repository import ClientStore
 from auth_service.settings import AuthSettings
-from auth_service.storage.users import UserStorage
-from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher
+from auth_service.users.repository import UserStorage
+from auth_service.users.service import UserDirectory
 from devstack.embedded_store import EmbeddedStore
 from devstack.local_settings import LocalSettings
 from devstack.loopback import free_port

@@ -15,9 +15,9 @@ from structlog.testing import capture_logs
 
 from auth_service.grants.repository import GrantStore
 from auth_service.settings import AuthSettings
-from auth_service.storage.users import UserStorage
-from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher
+from auth_service.users.repository import UserStorage
+from auth_service.users.service import UserDirectory
 from shared.http.serve import MAX_HEADER_BYTES
 from tests.e2e.person import Page
 

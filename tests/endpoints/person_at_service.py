@@ -10,9 +10,9 @@ from yarl import URL
 from auth_service.app import build_service
 from auth_service.grants.repository import GrantStore
 from auth_service.settings import AuthSettings
-from auth_service.storage.users import UserStorage
-from auth_service.users.directory import UserDirectory
 from auth_service.users.passwords import PasswordHasher
+from auth_service.users.repository import UserStorage
+from auth_service.users.service import UserDirectory
 from devstack.private_file import new_key_encryption_key
 from tests.e2e.person import Page
 

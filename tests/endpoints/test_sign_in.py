@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from auth_service.storage.sessions import SessionStore
+from auth_service.sessions.repository import SessionStore
 from auth_service.users.passwords import PasswordHasher
 from tests.endpoints.authorization import PASSWORD, USERNAME, Person
 

@@ -12,7 +12,7 @@ from auth_service.authorization.interaction import Decision
 from auth_service.authorization.interaction_repository import InteractionStore
 from auth_service.grants.repository import GrantStore
 from auth_service.keys.repository import KeyRingStorage
-from auth_service.storage.users import UserStorage
+from auth_service.users.repository import UserStorage
 from auth_service.users.user import User
 from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleStore

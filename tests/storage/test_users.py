@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from argon2.profiles import CHEAPEST
 
-from auth_service.storage.users import UserStorage
-from auth_service.users.directory import UnknownUser, UserDirectory, UsernameTaken
 from auth_service.users.password_rules import WeakPassword
 from auth_service.users.passwords import PasswordHasher
+from auth_service.users.repository import UserStorage
+from auth_service.users.service import UnknownUser, UserDirectory, UsernameTaken
 
 GOOD = "violet kettle marches north"
 

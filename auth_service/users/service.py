@@ -10,8 +10,8 @@ from auth_service.users.password_rules import check_new_password
 from auth_service.users.user import User, check_username, new_subject
 
 if TYPE_CHECKING:
-    from auth_service.storage.users import UserStorage
     from auth_service.users.passwords import PasswordHasher
+    from auth_service.users.repository import UserStorage
 
 
 class UsernameTaken(Exception):

@@ -11,8 +11,8 @@ from auth_service.tokens.opaque import digest, new_secret
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from auth_service.sessions.browser import BrowserCookies
-    from auth_service.storage.sessions import SessionStore
+    from auth_service.sessions.cookies import BrowserCookies
+    from auth_service.sessions.repository import SessionStore
 
 
 class Sessions:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from shared.redis.client import Store
 
 _NAMES: Final = "sp:{users}:names"
-_ADD: Final = load_script("auth_service.storage.scripts", "add_user")
-_REMOVE: Final = load_script("auth_service.storage.scripts", "remove_user")
-_SET_PASSWORD_HASH: Final = load_script("auth_service.storage.scripts", "set_password_hash")
+_ADD: Final = load_script("auth_service.users", "add_user")
+_REMOVE: Final = load_script("auth_service.users", "remove_user")
+_SET_PASSWORD_HASH: Final = load_script("auth_service.users", "set_password_hash")
 _PAGE: Final = 200
 
 
