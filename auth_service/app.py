@@ -15,8 +15,10 @@ from auth_service.account.applications import ApplicationList
 from auth_service.account.endpoint import AccountEndpoint
 from auth_service.account.page import AccountPage
 from auth_service.account.password import PasswordEndpoint
+from auth_service.audit.error_log import RefusalLog
+from auth_service.audit.error_repository import RefusalStorage
 from auth_service.audit.log import AuditLog
-from auth_service.audit.refusal_log import RefusalLog
+from auth_service.audit.repository import AuditStorage
 from auth_service.authorization.authorize import AuthorizeEndpoint
 from auth_service.authorization.consent import ConsentEndpoint
 from auth_service.authorization.interaction_repository import InteractionStore
@@ -64,8 +66,6 @@ from auth_service.sessions.repository import SessionStore
 from auth_service.sign_in.attempt_repository import SignInAttemptStorage
 from auth_service.sign_in.endpoint import SignInEndpoint
 from auth_service.sign_in.throttle import SignInThrottle
-from auth_service.storage.audit import AuditStorage
-from auth_service.storage.refusals import RefusalStorage
 from auth_service.token_endpoint.authorization_code import AuthorizationCodeGrant
 from auth_service.token_endpoint.endpoint import TokenEndpoint
 from auth_service.token_endpoint.refresh_token import RefreshTokenGrant

@@ -10,12 +10,12 @@ from prometheus_client import Counter
 
 from auth_service.audit.background import BackgroundWriter
 from auth_service.audit.events import AuditEvent, AuditFields, plain
-from auth_service.storage.audit import AuditEntry
+from auth_service.audit.repository import AuditEntry
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from auth_service.storage.audit import AuditStorage
+    from auth_service.audit.repository import AuditStorage
 
 
 class AuditLog:

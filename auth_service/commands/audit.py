@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from auth_service.audit.events import AuditEvent
+from auth_service.audit.repository import AuditStorage
 from auth_service.commands.app import new_app
 from auth_service.commands.console import JsonOption, as_time, run, say, show_json
-from auth_service.storage.audit import AuditStorage
 from auth_service.users.repository import UserStorage
 
 if TYPE_CHECKING:
+    from auth_service.audit.repository import AuditEntry
     from auth_service.commands.console import Workplace
-    from auth_service.storage.audit import AuditEntry
 
 app = new_app()
 

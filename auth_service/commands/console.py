@@ -18,8 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from auth_service.audit.log import AuditLog
+from auth_service.audit.repository import AuditStorage
 from auth_service.settings import AuthSettings
-from auth_service.storage.audit import AuditStorage
 from shared.errors import Fault, Misconfigured, Refusal
 from shared.redis.topology import open_store
 

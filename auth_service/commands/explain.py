@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auth_service.audit.advice import advice_for
+from auth_service.audit.error_repository import RefusalStorage
+from auth_service.audit.troubleshooting import advice_for
 from auth_service.commands.app import new_app
 from auth_service.commands.console import CommandFailed, JsonOption, as_time, run, say, show_json
-from auth_service.storage.refusals import RefusalStorage
 
 if TYPE_CHECKING:
     from auth_service.commands.console import Workplace

@@ -10,12 +10,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from auth_service.audit.log import AuditLog
+from auth_service.audit.repository import AuditStorage
 from auth_service.keys.key_encryption import EncryptionKeys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.replica_version_repository import KeyHolderStorage
 from auth_service.keys.repository import KeyRingStorage
 from auth_service.keys.rotator import RotationPolicy, Rotator
-from auth_service.storage.audit import AuditStorage
 from devstack.embedded_store import EmbeddedStore
 from shared.errors import StoreUnavailable
 from shared.redis.client import SingleStore

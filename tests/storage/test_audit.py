@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from auth_service.audit.background import CAPACITY
 from auth_service.audit.events import MAX_VALUE_LENGTH, AuditEvent
 from auth_service.audit.log import AuditLog
-from auth_service.storage.audit import AuditEntry, AuditStorage
+from auth_service.audit.repository import AuditEntry, AuditStorage
 from shared.errors import StoreUnavailable
 
 

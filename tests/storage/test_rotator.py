@@ -6,6 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from auth_service.audit.log import AuditLog
+from auth_service.audit.repository import AuditStorage
 from auth_service.keys.key_encryption import EncryptionKeys
 from auth_service.keys.key_generation import new_key
 from auth_service.keys.lifecycle import UnknownKey, first_ring, next_removal_ms
@@ -13,7 +14,6 @@ from auth_service.keys.propagation import Arrival, Evidence, Holder
 from auth_service.keys.replica_version_repository import KeyHolderStorage
 from auth_service.keys.repository import KeyRingStorage
 from auth_service.keys.rotator import Done, Goal, RotationPolicy, Rotator
-from auth_service.storage.audit import AuditStorage
 from shared.errors import Fault
 
 KEYS = EncryptionKeys([secrets.token_bytes(32)])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import auth_service
 import shared
-from auth_service.audit.advice import ADVICE, advice_for
+from auth_service.audit.troubleshooting import ADVICE, advice_for
 
 INVALID_TOKEN_CLAIMS = ("iss", "sub", "client_id", "jti", "exp", "iat", "nbf")
 """What the loop variable of shared/access_token.py stands for there."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import Counter
 
 from auth_service.audit.background import BackgroundWriter
+from auth_service.audit.error_repository import Refused
 from auth_service.audit.events import plain
-from auth_service.storage.refusals import Refused
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.envelope import LOG_FIELDS
 from shared.rates.gcra import Rate
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiohttp import web
     from prometheus_client import CollectorRegistry
 
-    from auth_service.storage.refusals import RefusalStorage
+    from auth_service.audit.error_repository import RefusalStorage
     from shared.errors import Refusal
 
 _PER_CHECK: Final = Rate(requests=10, seconds=1, burst=200)
