@@ -11,8 +11,8 @@ from pydantic_core import to_json
 
 from auth_service.clients.cimd.document import UnacceptableDocument
 from auth_service.clients.client import UnknownClient
-from auth_service.errors import PageRefusal, RedirectRefusal
 from auth_service.pages.views import ErrorView, UnknownClientView
+from auth_service.protocol.errors import PageRefusal, RedirectRefusal
 from auth_service.protocol.redirect_uri import describe
 
 if TYPE_CHECKING:

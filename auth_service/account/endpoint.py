@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
 from auth_service.pages.views import AccountNews, SignedOutView
-from auth_service.tokens.opaque import decode
+from auth_service.protocol.opaque import decode
 
 if TYPE_CHECKING:
     from aiohttp import web

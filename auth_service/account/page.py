@@ -21,7 +21,7 @@ from auth_service.responses import NO_STORE
 if TYPE_CHECKING:
     from auth_service.account.applications import ApplicationList
     from auth_service.pages.renderer import Pages
-    from auth_service.protocol.form import Form
+    from auth_service.protocol.parameters import Form
     from auth_service.sessions.cookies import Browser, BrowserCookies
     from auth_service.sessions.manager import Sessions
     from auth_service.sessions.session import Session

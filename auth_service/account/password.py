@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
-from auth_service.errors import TooManyRequests
 from auth_service.pages.views import AccountNews
+from auth_service.protocol.errors import TooManyRequests
 from auth_service.users.password_rules import WeakPassword, check_new_password
 from auth_service.users.service import UnknownUser
 from shared.http.client_address import CLIENT_ADDRESS

@@ -17,11 +17,11 @@ from auth_service.authorization.error_redirects import may_redirect_unasked
 from auth_service.authorization.interaction import Interaction
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.authorization.request_checks import CHECKS, MAX_STATE, AuthorizationError, Candidate
-from auth_service.errors import InvalidRedirectUri, PageRefusal, RedirectRefusal
-from auth_service.protocol.form import Form, parse_urlencoded
+from auth_service.protocol.errors import InvalidRedirectUri, PageRefusal, RedirectRefusal
+from auth_service.protocol.opaque import new_identifier
+from auth_service.protocol.parameters import Form, parse_urlencoded
 from auth_service.protocol.redirect_uri import check_redirect_uri, find_matching
 from auth_service.responses import NO_STORE
-from auth_service.tokens.opaque import new_identifier
 from shared.http.envelope import LOG_FIELDS
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auth_service.errors import PageRefusal
-from auth_service.tokens.opaque import decode
+from auth_service.protocol.errors import PageRefusal
+from auth_service.protocol.opaque import decode
 
 if TYPE_CHECKING:
     from auth_service.authorization.interaction import Interaction

@@ -15,7 +15,7 @@ from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
     from auth_service.clients.client import Client
-    from auth_service.protocol.form import Form
+    from auth_service.protocol.parameters import Form
     from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
 
 MAX_STATE: Final = 4096

@@ -9,7 +9,7 @@ from joserfc.jwk import import_key
 from joserfc.jws import JWSRegistry
 
 from auth_service.clients.client_assertion import UnverifiedAssertion, check_claims
-from auth_service.errors import InvalidClient
+from auth_service.protocol.errors import InvalidClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,14 +12,14 @@ from auth_service.clients.client_authentication import (
     check_secret,
     read_credential,
 )
-from auth_service.errors import InvalidClient
+from auth_service.protocol.errors import InvalidClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auth_service.clients.assertions import AssertionVerifier
     from auth_service.clients.client import Client, ClientDirectory
-    from auth_service.protocol.form import Form
+    from auth_service.protocol.parameters import Form
 
 
 class ClientAuthenticator:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from auth_service.errors import InvalidClient
+from auth_service.protocol.errors import InvalidClient
 
 
 class ClientKind(StrEnum):

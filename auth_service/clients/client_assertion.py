@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_service.errors import InvalidClient
+from auth_service.protocol.errors import InvalidClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,11 +16,11 @@ from urllib.parse import unquote_plus
 
 from auth_service.clients.client_assertion import UnverifiedAssertion, read_assertion
 from auth_service.clients.client_metadata import SECRET_METHODS
-from auth_service.errors import InvalidClient, InvalidRequest
+from auth_service.protocol.errors import InvalidClient, InvalidRequest
 
 if TYPE_CHECKING:
     from auth_service.clients.client import Client
-    from auth_service.protocol.form import Form
+    from auth_service.protocol.parameters import Form
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 MAX_CREDENTIAL: Final = 4096

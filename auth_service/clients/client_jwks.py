@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.clients.client_assertion import candidate_keys
 from auth_service.clients.client_metadata import check_key_set
-from auth_service.errors import InvalidClient, InvalidClientMetadata
+from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata
 from shared.errors import Fault
 from shared.fetch.freshness import freshness_seconds
 from shared.fetch.guarded_fetch import FetchFailed, GuardedFetch

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from auth_service.errors import InvalidClientMetadata, InvalidRedirectUri
+from auth_service.protocol.errors import InvalidClientMetadata, InvalidRedirectUri
 from auth_service.protocol.redirect_uri import UnsupportedRedirectUri, check_redirect_uri
 
 SUPPORTED_GRANT_TYPES: Final = ("authorization_code", "refresh_token")

@@ -29,7 +29,7 @@ from auth_service.clients.client import ClientKind
 from auth_service.clients.client_authentication import hash_secret
 from auth_service.clients.client_metadata import SECRET_METHODS, ClientMetadata, effective_metadata
 from auth_service.clients.repository import ClientStore, StoredClient, is_storable_id
-from auth_service.errors import InvalidClient, InvalidClientMetadata
+from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata
 from auth_service.protocol.redirect_uri import describe
 
 if TYPE_CHECKING:

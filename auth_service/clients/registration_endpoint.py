@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from auth_service.endpoints.bodies import reading_body
-from auth_service.errors import InvalidClientMetadata, InvalidRequest
+from auth_service.protocol.errors import InvalidClientMetadata, InvalidRequest
 from auth_service.responses import NO_STORE, secret_json
 from shared.errors import Refusal
 from shared.http.client_address import CLIENT_ADDRESS

@@ -12,8 +12,8 @@ from typing import Final
 
 from aiohttp import web
 
-from auth_service.errors import InvalidRequest, PageRefusal
-from auth_service.protocol.form import Form, parse_urlencoded
+from auth_service.protocol.errors import InvalidRequest, PageRefusal
+from auth_service.protocol.parameters import Form, parse_urlencoded
 
 LONGEST_BODY_SECONDS: Final = 15.0
 """A body is a few kilobytes; one that takes longer is not coming. aiohttp itself would wait for ever."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from auth_service.tokens.opaque import SECRET_BYTES, decode, encode, keyed
+from auth_service.protocol.opaque import SECRET_BYTES, decode, encode, keyed
 
 _MAX_LENGTH: Final = 120
 

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from auth_service.tokens.opaque import SECRET_BYTES, decode, digest, encode, keyed
+from auth_service.protocol.opaque import SECRET_BYTES, decode, digest, encode, keyed
 
 _MARK_BYTES: Final = 16
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.grants.redis_keys import grant_key
-from auth_service.tokens.opaque import new_identifier
+from auth_service.protocol.opaque import new_identifier
 from shared.errors import StoreUnavailable
 from shared.redis.scripts import load_script
 

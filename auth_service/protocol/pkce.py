@@ -7,7 +7,7 @@ import hmac
 import re
 from typing import Final
 
-from auth_service.tokens.opaque import encode
+from auth_service.protocol.opaque import encode
 
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")

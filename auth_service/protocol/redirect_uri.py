@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from auth_service.errors import InvalidRedirectUri
+from auth_service.protocol.errors import InvalidRedirectUri
 
 MAX_LENGTH: Final = 1024
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import Counter
 
 from auth_service.audit.events import AuditEvent
-from auth_service.errors import TooManyRequests
+from auth_service.protocol.errors import TooManyRequests
 from auth_service.rate_limits import policy
 from shared.http.client_address import network_of
 from shared.networks import is_in, parse_networks

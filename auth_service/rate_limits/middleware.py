@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from auth_service.errors import TooManyRequests
+from auth_service.protocol.errors import TooManyRequests
 from shared.http.client_address import CLIENT_ADDRESS, network_of
 
 if TYPE_CHECKING:

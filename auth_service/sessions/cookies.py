@@ -9,8 +9,8 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Final
 
-from auth_service.errors import PageRefusal
-from auth_service.tokens.opaque import SECRET_BYTES, decode, digest, encode, keyed, new_secret
+from auth_service.protocol.errors import PageRefusal
+from auth_service.protocol.opaque import SECRET_BYTES, decode, digest, encode, keyed, new_secret
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from auth_service.protocol.opaque import digest, new_secret
 from auth_service.sessions.session import Session
-from auth_service.tokens.opaque import digest, new_secret
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
-from auth_service.errors import TooManyRequests
+from auth_service.protocol.errors import TooManyRequests
 from auth_service.sign_in.delay import schedule_for, wait_ms
 from auth_service.users.user import lookup_name
 from shared.http.client_address import network_of

@@ -6,19 +6,19 @@ import hmac
 from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
-from auth_service.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from auth_service.grants.code_format import NotACode, grant_of_code
 from auth_service.grants.grant import Grant, GrantStatus
+from auth_service.protocol.errors import InvalidGrant, InvalidRequest, InvalidTarget
+from auth_service.protocol.opaque import digest, new_secret
 from auth_service.protocol.pkce import is_verifier, verifier_matches
 from auth_service.token_endpoint.grant_handler import IssuedTokens, TokenRequest
-from auth_service.tokens.opaque import digest, new_secret
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.grants.grant_limit import GrantHousekeeping
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.grants.repository import GrantStore
-    from auth_service.protocol.form import Form
+    from auth_service.protocol.parameters import Form
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.tokens.access_token import AccessTokenMinter
     from auth_service.tokens.id_token import IdTokenMinter

@@ -9,7 +9,7 @@ from shared.scopes import format_scope
 
 if TYPE_CHECKING:
     from auth_service.clients.client import Client
-    from auth_service.protocol.form import Form
+    from auth_service.protocol.parameters import Form
 
 
 @dataclass(frozen=True, slots=True)

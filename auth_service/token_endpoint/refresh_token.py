@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
-from auth_service.errors import InvalidGrant, InvalidScope, InvalidTarget
 from auth_service.grants.refresh_token_format import NotARefreshToken, RefreshToken, new_successor, unseal_successor
+from auth_service.protocol.errors import InvalidGrant, InvalidScope, InvalidTarget
 from auth_service.token_endpoint.grant_handler import IssuedTokens, TokenRequest
 from shared.scopes import parse_scope
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.grants.repository import GrantStore, Rotation
-    from auth_service.protocol.form import Form
+    from auth_service.protocol.parameters import Form
     from auth_service.rate_limits.limits import Limits
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.tokens.access_token import AccessTokenMinter

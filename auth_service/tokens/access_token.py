@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auth_service.protocol.opaque import new_identifier
 from auth_service.resources.catalogue import OFFLINE_ACCESS
-from auth_service.tokens.opaque import new_identifier
 from shared import access_token as profile
 from shared.scopes import format_scope
 

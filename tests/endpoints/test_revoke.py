@@ -3,7 +3,7 @@
 import pytest
 
 from auth_service.grants.grant import GrantStatus
-from auth_service.tokens.opaque import new_secret
+from auth_service.protocol.opaque import new_secret
 from tests.endpoints.authorization import claims_of
 
 METHODS = ["none", "client_secret_basic", "client_secret_post"]

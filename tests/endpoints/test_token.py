@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from auth_service.grants.grant import GrantStatus
-from auth_service.tokens.opaque import new_identifier, new_secret
+from auth_service.protocol.opaque import new_identifier, new_secret
 from tests.endpoints.authorization import (
     FILES,
     HOSTED,

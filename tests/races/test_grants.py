@@ -9,7 +9,7 @@ from auth_service.authorization.interaction import Decision
 from auth_service.authorization.interaction_repository import InteractionStore
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantStore
-from auth_service.tokens.opaque import digest, new_secret
+from auth_service.protocol.opaque import digest, new_secret
 from tests.storage.grant_material import DAY, NOW, interaction, open_grant, present
 
 

@@ -7,7 +7,7 @@ from auth_service.authorization.interaction_repository import InteractionStore
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.grants.refresh_token_format import RefreshToken, new_successor, unseal_successor
 from auth_service.grants.repository import GrantStore, Rotation
-from auth_service.tokens.opaque import digest, new_identifier, new_secret
+from auth_service.protocol.opaque import digest, new_identifier, new_secret
 
 DAY = 86_400
 GRACE = 60

@@ -9,7 +9,7 @@ from auth_service.authorization.interaction_repository import InteractionStore
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.refresh_token_format import RefreshToken, new_successor, unseal_successor
 from auth_service.grants.repository import GENERATIONS_KEPT, LATE_REPETITIONS, GrantStore
-from auth_service.tokens.opaque import digest, new_identifier, new_secret
+from auth_service.protocol.opaque import digest, new_identifier, new_secret
 from tests.storage.grant_material import CLIENT, DAY, GRACE, NOW, RESOURCE, interaction, open_grant, present
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from auth_service.errors import TooManyRequests
+from auth_service.protocol.errors import TooManyRequests
 from auth_service.rate_limits.limits import Limits
 from auth_service.rate_limits.repository import LimitStorage
 from auth_service.sign_in.attempt_repository import SignInAttemptStorage

@@ -7,8 +7,8 @@ import pytest
 from auth_service.clients.authenticator import ClientAuthenticator
 from auth_service.clients.client import Client, ClientKind, UnknownClient
 from auth_service.clients.client_authentication import hash_secret
-from auth_service.errors import InvalidClient, InvalidRequest
-from auth_service.protocol.form import Form
+from auth_service.protocol.errors import InvalidClient, InvalidRequest
+from auth_service.protocol.parameters import Form
 from shared.errors import StoreUnavailable
 
 SECRET = "s3cret:with+odd/characters=%"

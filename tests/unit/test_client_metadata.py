@@ -3,7 +3,7 @@
 import pytest
 
 from auth_service.clients.client_metadata import ClientMetadata, display_name, effective_metadata
-from auth_service.errors import InvalidClientMetadata, InvalidRedirectUri
+from auth_service.protocol.errors import InvalidClientMetadata, InvalidRedirectUri
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
 
 CALLBACK = "https://client.example/cb"

@@ -17,8 +17,8 @@ from auth_service.clients.cimd.document import (
 from auth_service.clients.client_assertion import check_claims, read_assertion
 from auth_service.clients.client_authentication import read_credential
 from auth_service.clients.client_metadata import ClientMetadata, effective_metadata
-from auth_service.errors import InvalidClient, InvalidClientMetadata, InvalidRedirectUri, InvalidRequest
-from auth_service.protocol.form import Form
+from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata, InvalidRedirectUri, InvalidRequest
+from auth_service.protocol.parameters import Form
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
 from shared.fetch.freshness import LEAST_SECONDS, MOST_SECONDS, freshness_seconds
 from shared.fetch.public_address import is_public

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.errors import InvalidRequest
-from auth_service.protocol.form import MAX_PARAMETERS, Form, parse_urlencoded
+from auth_service.protocol.errors import InvalidRequest
+from auth_service.protocol.parameters import MAX_PARAMETERS, Form, parse_urlencoded
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=40)
 

@@ -12,7 +12,7 @@ from auth_service.grants.refresh_token_format import (
     successor_of,
     unseal_successor,
 )
-from auth_service.tokens.opaque import decode, digest, encode, keyed, new_identifier, new_secret
+from auth_service.protocol.opaque import decode, digest, encode, keyed, new_identifier, new_secret
 
 IDENTIFIERS = st.binary(min_size=16, max_size=16).map(encode)
 SECRETS = st.binary(min_size=32, max_size=32).map(encode)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.errors import InvalidRedirectUri
+from auth_service.protocol.errors import InvalidRedirectUri
 from auth_service.protocol.redirect_uri import (
     KNOWN_APP_SCHEMES,
     RedirectTarget,

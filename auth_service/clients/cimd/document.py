@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from auth_service.clients import client_metadata
 from auth_service.clients.client import Client, ClientKind, UnknownClient
-from auth_service.errors import InvalidClientMetadata, InvalidRedirectUri
+from auth_service.protocol.errors import InvalidClientMetadata, InvalidRedirectUri
 from auth_service.protocol.redirect_uri import LOOPBACK_HOSTS
 
 MAX_URL: Final = 512

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import parse_qsl
 
-from auth_service.errors import InvalidRequest
+from auth_service.protocol.errors import InvalidRequest
 
 REPEATABLE: Final = frozenset({"resource"})
 MAX_PARAMETERS: Final = 64
