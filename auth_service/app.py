@@ -33,7 +33,7 @@ from auth_service.clients.registration import Registrar
 from auth_service.clients.registration_endpoint import RegisterEndpoint
 from auth_service.clients.repository import ClientStore
 from auth_service.clients.resolver import Directory
-from auth_service.endpoints.metadata import MetadataEndpoint, metadata_paths, server_metadata
+from auth_service.discovery import MetadataEndpoint, metadata_paths, server_metadata
 from auth_service.grants.grant_limit import GrantHousekeeping
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
 from auth_service.grants.repository import GrantStore

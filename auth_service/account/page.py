@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from auth_service.endpoints.bodies import read_own_form
+from auth_service.http.request_body import read_own_form
 from auth_service.pages.views import AccountNews, AccountView
 from auth_service.responses import NO_STORE
 

@@ -16,9 +16,9 @@ from auth_service.audit.events import AuditEvent
 from auth_service.authorization.interaction import Decision, Interaction
 from auth_service.authorization.interaction_steps import find_interaction
 from auth_service.clients.client import Client, ClientKind
-from auth_service.endpoints.bodies import read_own_form
 from auth_service.grants.code_format import derive_code
 from auth_service.grants.grant import GrantStatus
+from auth_service.http.request_body import read_own_form
 from auth_service.pages.views import ConsentView, ContinueView, ScopeView
 from auth_service.protocol.errors import PageRefusal
 from auth_service.protocol.opaque import digest

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from auth_service.endpoints.bodies import reading_body
+from auth_service.http.request_body import reading_body
 from auth_service.protocol.errors import InvalidClientMetadata, InvalidRequest
 from auth_service.responses import NO_STORE, secret_json
 from shared.errors import Refusal

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auth_service.clients.client_authentication import read_credential
-from auth_service.endpoints.bodies import read_form
+from auth_service.http.request_body import read_form
 from auth_service.introspection.introspector import LiveAccessToken, LiveRefreshToken, TokenInspector
 from auth_service.protocol.errors import InvalidClient
 from auth_service.responses import secret_json

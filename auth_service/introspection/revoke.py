@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
-from auth_service.endpoints.bodies import read_form
+from auth_service.http.request_body import read_form
 from auth_service.introspection.introspector import LiveAccessToken, TokenInspector
 from auth_service.responses import NO_STORE
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from auth_service.endpoints import bodies
+from auth_service.http import request_body as bodies
 
 FORM = "application/x-www-form-urlencoded"
 FORM_ENDPOINTS = ["/token", "/token/introspect", "/token/revoke", "/sign-in", "/consent"]
