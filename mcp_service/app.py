@@ -13,22 +13,22 @@ from aiohttp import web
 from mcp.server.transport_security import TransportSecuritySettings
 from prometheus_client import CollectorRegistry
 
-from mcp_service.bearer import Guard
-from mcp_service.challenge import Challenger
-from mcp_service.jwks_cache import JwksCache
-from mcp_service.key_cache_state import CachePolicy
-from mcp_service.key_set_fetcher import KeySetFetcher
-from mcp_service.key_set_location import KeySetLocation
+from mcp_service.guard.bearer import Guard
+from mcp_service.guard.challenge import Challenger
+from mcp_service.guard.errors import render
+from mcp_service.guard.origins import AllowedOrigins
+from mcp_service.guard.scope_policy import TOKEN_ONLY, ScopeMap, ScopeRules
+from mcp_service.guard.token_verifier import TokenVerifier
+from mcp_service.jwks.cache import JwksCache
+from mcp_service.jwks.discovery import KeySetLocation
+from mcp_service.jwks.fetcher import KeySetFetcher
+from mcp_service.jwks.metrics import GuardMetrics, KeyMetrics
+from mcp_service.jwks.policy import CachePolicy
 from mcp_service.metadata import ProtectedResourceMetadata, metadata_routes
-from mcp_service.metrics import GuardMetrics, KeyMetrics
 from mcp_service.notes.scopes import NOTES_SCOPES
-from mcp_service.origins import AllowedOrigins
-from mcp_service.refusals import render
-from mcp_service.server_loading import load_scope_map, load_server
-from mcp_service.token_verifier import TokenVerifier
-from mcp_service.tool_list import announce_scopes
-from mcp_service.tool_scopes import TOKEN_ONLY, ScopeMap, ScopeRules
-from mcp_service.transport import McpEndpoint, running
+from mcp_service.servers.in_process import McpEndpoint, running
+from mcp_service.servers.loading import load_scope_map, load_server
+from mcp_service.servers.security_schemes import announce_scopes
 from shared.errors import Misconfigured
 from shared.http.cors import Cors, cors_middleware
 from shared.http.envelope import envelope
@@ -36,7 +36,7 @@ from shared.http.health import health_routes
 from shared.http.metrics import RequestMetrics, metrics_handler
 
 if TYPE_CHECKING:
-    from mcp_service.server_loading import AnyServer
+    from mcp_service.servers.loading import AnyServer
     from mcp_service.settings import McpSettings
     from shared.redis.client import Store
 

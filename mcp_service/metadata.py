@@ -13,7 +13,7 @@ from shared.configured_url import origin_of, path_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mcp_service.tool_scopes import ScopeMap
+    from mcp_service.guard.scope_policy import ScopeMap
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 

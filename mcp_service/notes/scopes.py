@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mcp_service.tool_scopes import ScopeMap
+from mcp_service.guard.scope_policy import ScopeMap
 
 NOTES_SCOPES: Final = ScopeMap.model_validate(
     {

@@ -7,8 +7,8 @@ import base64
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from mcp_service.key_set_document import parse_key_set
-from mcp_service.token_verifier import TokenVerifier
+from mcp_service.guard.token_verifier import TokenVerifier
+from mcp_service.jwks.document import parse_key_set
 from shared.access_token import InvalidToken
 from tests.benchmarks.harness import Report, compare, seconds_per_call
 from tests.local_issuer import Minter, key_set, new_key

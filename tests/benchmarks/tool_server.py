@@ -15,10 +15,10 @@ import uvloop
 from aiohttp import web
 
 from mcp_service.app import build_app
-from mcp_service.bearer import Admission
+from mcp_service.guard.bearer import Admission
+from mcp_service.guard.token_verifier import VerifiedToken
+from mcp_service.servers.in_process import McpEndpoint
 from mcp_service.settings import McpSettings
-from mcp_service.token_verifier import VerifiedToken
-from mcp_service.transport import McpEndpoint
 from shared.access_token import VerifiedClaims
 
 

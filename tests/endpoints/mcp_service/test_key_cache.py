@@ -8,11 +8,11 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from mcp_service.jwks_cache import JwksCache
-from mcp_service.key_cache_state import CachePolicy, Phase
-from mcp_service.key_set_fetcher import MAX_DOCUMENT_BYTES, KeySetFetcher
-from mcp_service.key_set_location import KeySetLocation
-from mcp_service.metrics import KeyMetrics
+from mcp_service.jwks.cache import JwksCache
+from mcp_service.jwks.discovery import KeySetLocation
+from mcp_service.jwks.fetcher import MAX_DOCUMENT_BYTES, KeySetFetcher
+from mcp_service.jwks.metrics import KeyMetrics
+from mcp_service.jwks.policy import CachePolicy, Phase
 from shared.access_token import InvalidToken
 from shared.errors import Fault
 from tests.local_issuer import key_set, new_key

@@ -1,7 +1,7 @@
 import pytest
 
-from mcp_service.key_set_document import parse_key_set
-from mcp_service.token_verifier import TokenVerifier
+from mcp_service.guard.token_verifier import TokenVerifier
+from mcp_service.jwks.document import parse_key_set
 from shared.access_token import InvalidToken
 from tests.local_issuer import Minter, key_set, new_key
 

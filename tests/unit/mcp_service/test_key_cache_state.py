@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_service.key_cache_state import (
+from mcp_service.jwks.policy import (
     GREATEST_MAX_AGE,
     LAST_RETRY,
     LEAST_MAX_AGE,

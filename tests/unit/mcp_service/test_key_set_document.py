@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from mcp_service.key_set_document import MAX_KEYS, BadKeySet, parse_key_set
+from mcp_service.jwks.document import MAX_KEYS, BadKeySet, parse_key_set
 from tests.local_issuer import b64, key_set, new_key
 
 SHORT_MODULUS = b64(rsa.generate_private_key(65537, 1024).public_key().public_numbers().n.to_bytes(128))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_service.key_set_location import BadMetadata, key_set_address, metadata_addresses
+from mcp_service.jwks.discovery import BadMetadata, key_set_address, metadata_addresses
 
 ISSUER = "https://auth.example"
 

@@ -1,6 +1,6 @@
 """How the cache learns whether an issuer holds its answers back."""
 
-from mcp_service.long_polling import PATIENCE, LongPolling
+from mcp_service.jwks.long_polling import PATIENCE, LongPolling
 
 WORKS = LongPolling(works=True)
 

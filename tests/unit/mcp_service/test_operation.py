@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mcp_service.operation import BadOperation, read_operation
+from mcp_service.guard.operation import BadOperation, read_operation
 
 MODERN = {"mcp-protocol-version": "2026-07-28"}
 

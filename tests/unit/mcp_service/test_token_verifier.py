@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_service.token_verifier import _STANDARD_ALPHABET, _decode
+from mcp_service.guard.token_verifier import _STANDARD_ALPHABET, _decode
 from shared.access_token import InvalidToken
 from tests.local_issuer import Minter, new_key
 from tests.token_attacks import ATTACKS, sign_raw

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from mcp_service.operation import Operation
-from mcp_service.tool_scopes import TOKEN_ONLY, ScopeMap, ScopeRules
+from mcp_service.guard.operation import Operation
+from mcp_service.guard.scope_policy import TOKEN_ONLY, ScopeMap, ScopeRules
 
 DECLARED = {
     "scopes": {

@@ -11,7 +11,7 @@ from mcp.server import MCPServer
 from mcp.server.lowlevel import Server
 from pydantic import ValidationError
 
-from mcp_service.tool_scopes import ScopeMap
+from mcp_service.guard.scope_policy import ScopeMap
 from shared.errors import Misconfigured
 
 AnyServer = MCPServer[Any] | Server[Any]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
-    from mcp_service.tool_scopes import ScopeRules
+    from mcp_service.guard.scope_policy import ScopeRules
 
 
 def security_schemes(rules: ScopeRules, tool: str) -> list[dict[str, Any]]:

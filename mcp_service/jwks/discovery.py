@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from mcp_service.bounded_body import read_bounded
+from mcp_service.guard.bounded_body import read_bounded
 from shared.configured_url import is_loopback_host, origin_of, path_of
 from shared.jose.strict_json import BadJson, parse_json_object
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-    from mcp_service.bearer import Admission, Guard
-    from mcp_service.token_verifier import VerifiedToken
-    from mcp_service.tool_scopes import ScopeRules
+    from mcp_service.guard.bearer import Admission, Guard
+    from mcp_service.guard.scope_policy import ScopeRules
+    from mcp_service.guard.token_verifier import VerifiedToken
 
 Message = MutableMapping[str, Any]
 AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]

@@ -14,7 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from mcp_service.key_cache_state import (
+from mcp_service.jwks.document import BadKeySet, VerificationKey, parse_key_set
+from mcp_service.jwks.fetcher import FetchFailed
+from mcp_service.jwks.long_polling import LEAST_SPACING_SECONDS, LongPolling
+from mcp_service.jwks.policy import (
     TRUSTED,
     CachePolicy,
     CacheState,
@@ -28,9 +31,6 @@ from mcp_service.key_cache_state import (
     phase_of,
     trusted_until,
 )
-from mcp_service.key_set_document import BadKeySet, VerificationKey, parse_key_set
-from mcp_service.key_set_fetcher import FetchFailed
-from mcp_service.long_polling import LEAST_SPACING_SECONDS, LongPolling
 from shared.access_token import InvalidToken
 from shared.errors import Fault
 from shared.http.health import Readiness
@@ -38,8 +38,8 @@ from shared.http.health import Readiness
 if TYPE_CHECKING:
     import structlog
 
-    from mcp_service.key_set_fetcher import Answer, KeySetFetcher
-    from mcp_service.metrics import KeyMetrics
+    from mcp_service.jwks.fetcher import Answer, KeySetFetcher
+    from mcp_service.jwks.metrics import KeyMetrics
 
 WAIT_SECONDS: Final = 25
 """How long a long-poll may be held: shorter than the idle limit of common proxies."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from mcp_service.key_cache_state import Phase
+from mcp_service.jwks.policy import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mcp_service.jwks_cache import JwksCache
+    from mcp_service.jwks.cache import JwksCache
 
 
 class KeyMetrics:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from mcp_service.operation import Operation
+from mcp_service.guard.operation import Operation
 from shared.scopes import ScopeHierarchy, is_scope_token
 
 PUBLIC: Final = "public"

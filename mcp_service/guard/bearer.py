@@ -11,8 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mcp_service.operation import BadOperation, Operation, read_operation
-from mcp_service.refusals import (
+from mcp_service.guard.errors import (
     AskInBand,
     BadMessage,
     BadToken,
@@ -21,6 +20,7 @@ from mcp_service.refusals import (
     McpRefusal,
     Unauthenticated,
 )
+from mcp_service.guard.operation import BadOperation, Operation, read_operation
 from shared.access_token import InvalidToken
 from shared.errors import Refusal
 from shared.http.envelope import LOG_FIELDS
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from mcp_service.challenge import Challenger
-    from mcp_service.metrics import GuardMetrics
-    from mcp_service.origins import AllowedOrigins
-    from mcp_service.token_verifier import TokenVerifier, VerifiedToken
-    from mcp_service.tool_scopes import ScopeRules
+    from mcp_service.guard.challenge import Challenger
+    from mcp_service.guard.origins import AllowedOrigins
+    from mcp_service.guard.scope_policy import ScopeRules
+    from mcp_service.guard.token_verifier import TokenVerifier, VerifiedToken
+    from mcp_service.jwks.metrics import GuardMetrics
 
 BODY_SECONDS: Final = 30.0
 """How long a body may take to arrive."""

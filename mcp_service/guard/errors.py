@@ -13,7 +13,7 @@ from aiohttp import web
 from shared.errors import Refusal
 
 if TYPE_CHECKING:
-    from mcp_service.operation import RequestId
+    from mcp_service.guard.operation import RequestId
 
 SERVER_ERROR = -32000
 """The first of the codes that JSON-RPC leaves to implementations: for what the HTTP status already says."""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
-from mcp_service.bounded_body import read_bounded
-from mcp_service.key_set_location import BadMetadata
+from mcp_service.guard.bounded_body import read_bounded
+from mcp_service.jwks.discovery import BadMetadata
 
 if TYPE_CHECKING:
-    from mcp_service.key_set_location import KeySetLocation
+    from mcp_service.jwks.discovery import KeySetLocation
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
 CONNECT_SECONDS: Final = 3.0
