@@ -37,6 +37,7 @@ from auth_service.discovery import MetadataEndpoint, metadata_paths, server_meta
 from auth_service.grants.grant_limit import GrantHousekeeping
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
 from auth_service.grants.repository import GrantStore
+from auth_service.http.error_responses import RefusalRenderer
 from auth_service.introspection.introspect import IntrospectEndpoint
 from auth_service.introspection.introspector import TokenInspector
 from auth_service.introspection.revoke import RevokeEndpoint
@@ -59,7 +60,6 @@ from auth_service.rate_limits.limits import Limits
 from auth_service.rate_limits.middleware import guard
 from auth_service.rate_limits.repository import LimitStorage
 from auth_service.resources.catalogue import ResourceCatalogue
-from auth_service.responses import RefusalRenderer
 from auth_service.sessions.cookies import BrowserCookies
 from auth_service.sessions.manager import Sessions
 from auth_service.sessions.repository import SessionStore

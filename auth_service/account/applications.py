@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from auth_service.clients.client import ClientKind, UnknownClient
+from auth_service.clients.client import ClientKind
 from auth_service.pages.views import ApplicationView, ScopeView
+from auth_service.protocol.errors import UnknownClient
 from auth_service.protocol.redirect_uri import describe
 from auth_service.resources.scope_descriptions import words_for
 

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from auth_service.http.request_body import read_own_form
+from auth_service.http.responses import NO_STORE
 from auth_service.pages.views import AccountNews, AccountView
-from auth_service.responses import NO_STORE
 
 if TYPE_CHECKING:
     from auth_service.account.applications import ApplicationList

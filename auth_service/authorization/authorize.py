@@ -5,6 +5,7 @@ Until client and redirect URI are known good an error is a page for the person; 
 redirector, a page with a link that carries them.
 """
 
+from auth_service.protocol.errors import UnknownClient
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -17,11 +18,11 @@ from auth_service.authorization.error_redirects import may_redirect_unasked
 from auth_service.authorization.interaction import Interaction
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.authorization.request_checks import CHECKS, MAX_STATE, AuthorizationError, Candidate
+from auth_service.http.responses import NO_STORE
 from auth_service.protocol.errors import InvalidRedirectUri, PageRefusal, RedirectRefusal
 from auth_service.protocol.opaque import new_identifier
 from auth_service.protocol.parameters import Form, parse_urlencoded
 from auth_service.protocol.redirect_uri import check_redirect_uri, find_matching
-from auth_service.responses import NO_STORE
 from shared.http.envelope import LOG_FIELDS
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ from auth_service.clients.client import Client, ClientKind
 from auth_service.grants.code_format import derive_code
 from auth_service.grants.grant import GrantStatus
 from auth_service.http.request_body import read_own_form
+from auth_service.http.responses import NO_STORE, authorization_redirect
 from auth_service.pages.views import ConsentView, ContinueView, ScopeView
 from auth_service.protocol.errors import PageRefusal
 from auth_service.protocol.opaque import digest
 from auth_service.protocol.redirect_uri import describe
 from auth_service.resources.scope_descriptions import words_for
-from auth_service.responses import NO_STORE, authorization_redirect
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog

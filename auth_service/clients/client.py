@@ -1,12 +1,11 @@
 """The client, wherever it comes from: one frozen record that every rule reads."""
 
+from auth_service.protocol.errors import UnknownClient
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
-
-from auth_service.protocol.errors import InvalidClient
 
 
 class ClientKind(StrEnum):
@@ -43,14 +42,6 @@ class Client:
     introspects: frozenset[str] = frozenset()
     """Resources whose tokens this client (a resource server) may introspect, besides its own tokens."""
     created_at: int = 0
-
-
-class UnknownClient(InvalidClient):
-    """No client has this id. `tombstone` tells that there was one whose registration ended."""
-
-    def __init__(self, reason: str, *, tombstone: bool = False) -> None:
-        super().__init__(reason, check="client_known")
-        self.tombstone = tombstone
 
 
 class ClientDirectory(Protocol):

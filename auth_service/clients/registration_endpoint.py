@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from auth_service.http.request_body import reading_body
+from auth_service.http.responses import NO_STORE, secret_json
 from auth_service.protocol.errors import InvalidClientMetadata, InvalidRequest
-from auth_service.responses import NO_STORE, secret_json
 from shared.errors import Refusal
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.cors import Cors

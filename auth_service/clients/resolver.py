@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from auth_service.clients.cimd.document import is_document_url
-from auth_service.clients.client import Client, ClientKind, UnknownClient
+from auth_service.clients.client import Client, ClientKind
 from auth_service.clients.repository import ClientStore, StoredClient, is_storable_id
+from auth_service.protocol.errors import UnknownClient
 from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:

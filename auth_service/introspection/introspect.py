@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from auth_service.clients.client_authentication import read_credential
 from auth_service.http.request_body import read_form
+from auth_service.http.responses import secret_json
 from auth_service.introspection.introspector import LiveAccessToken, LiveRefreshToken, TokenInspector
 from auth_service.protocol.errors import InvalidClient
-from auth_service.responses import secret_json
 from shared.scopes import format_scope
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
 from auth_service.http.request_body import read_form
+from auth_service.http.responses import NO_STORE
 from auth_service.introspection.introspector import LiveAccessToken, TokenInspector
-from auth_service.responses import NO_STORE
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog

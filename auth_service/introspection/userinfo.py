@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from auth_service.http.responses import secret_json
 from auth_service.introspection.introspector import LiveAccessToken, TokenInspector
-from auth_service.responses import secret_json
 from shared.errors import Refusal
 
 if TYPE_CHECKING:

@@ -24,6 +24,24 @@ class InvalidClient(Refusal):
     public = "Client authentication failed, or the client is not known here."
 
 
+class UnknownClient(InvalidClient):
+    """No client has this id. `tombstone` tells that there was one whose registration ended."""
+
+    def __init__(self, reason: str, *, tombstone: bool = False) -> None:
+        super().__init__(reason, check="client_known")
+        self.tombstone = tombstone
+
+
+class UnacceptableDocument(UnknownClient):
+    """The URL or its document breaks a rule: no client comes of it. The private reason says which."""
+
+    public = "The metadata document by which the application names itself is not acceptable here."
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.check = "client_document"
+
+
 class InvalidGrant(Refusal):
     """RFC 6749 section 5.2, clients.md A12: always 400, always the same public words."""
 

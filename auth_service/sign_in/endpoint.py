@@ -9,11 +9,10 @@ from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
 from auth_service.authorization.interaction_steps import find_interaction
-from auth_service.clients.client import UnknownClient
 from auth_service.http.request_body import read_own_form
+from auth_service.http.responses import NO_STORE
 from auth_service.pages.views import SignInView
-from auth_service.protocol.errors import TooManyRequests
-from auth_service.responses import NO_STORE
+from auth_service.protocol.errors import TooManyRequests, UnknownClient
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.envelope import LOG_FIELDS
 

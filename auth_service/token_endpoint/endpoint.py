@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from auth_service.http.request_body import read_form
+from auth_service.http.responses import secret_json
 from auth_service.protocol.errors import UnauthorizedClient, UnsupportedGrantType
-from auth_service.responses import secret_json
 from auth_service.token_endpoint.grant_handler import Exchange, TokenRequest
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.envelope import LOG_FIELDS

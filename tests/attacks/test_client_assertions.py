@@ -14,11 +14,11 @@ from joserfc.jws import JWSRegistry
 from auth_service.clients.assertion_replay import AssertionStore
 from auth_service.clients.assertions import AssertionVerifier
 from auth_service.clients.authenticator import ClientAuthenticator
-from auth_service.clients.client import Client, ClientKind, UnknownClient
+from auth_service.clients.client import Client, ClientKind
 from auth_service.clients.client_assertion import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS
 from auth_service.clients.client_authentication import ASSERTION_TYPE
 from auth_service.clients.client_jwks import COOLDOWN_SECONDS, MAX_STALE_SECONDS, ClientKeys, ClientKeysUnavailable
-from auth_service.protocol.errors import InvalidClient, InvalidRequest
+from auth_service.protocol.errors import InvalidClient, InvalidRequest, UnknownClient
 from auth_service.protocol.parameters import Form
 from shared.redis.topology import open_store
 from tests.named_hosts import NamedHosts

@@ -8,7 +8,8 @@ from ipaddress import ip_address
 import pytest
 from aiohttp import web
 
-from auth_service.clients.cimd.document import DocumentPolicy, UnacceptableDocument, check_document_url
+from auth_service.clients.cimd.document import DocumentPolicy, check_document_url
+from auth_service.protocol.errors import UnacceptableDocument
 from shared.fetch.guarded_fetch import FetchFailed, FetchGone, GuardedFetch
 from shared.fetch.public_address import is_public, parse_address
 from tests.named_hosts import NamedHosts

@@ -6,7 +6,7 @@ import json
 import pytest
 from aiohttp import web
 
-from auth_service.clients.cimd.document import DocumentPolicy, UnacceptableDocument
+from auth_service.clients.cimd.document import DocumentPolicy
 from auth_service.clients.cimd.repository import ClientDocumentStore
 from auth_service.clients.cimd.resolver import (
     FAILURE_SECONDS,
@@ -16,6 +16,7 @@ from auth_service.clients.cimd.resolver import (
 )
 from auth_service.clients.repository import ClientStore
 from auth_service.clients.resolver import USE_INTERVAL_SECONDS, Directory
+from auth_service.protocol.errors import UnacceptableDocument
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
 from shared.errors import Fault
 from tests import vendor_documents

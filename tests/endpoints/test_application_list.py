@@ -1,7 +1,8 @@
+from auth_service.protocol.errors import UnknownClient
 import pytest
 
 from auth_service.account.applications import ApplicationList
-from auth_service.clients.client import Client, ClientKind, UnknownClient
+from auth_service.clients.client import Client, ClientKind
 from auth_service.grants.repository import GrantStore
 from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
 from tests.storage import grant_material

@@ -1,11 +1,12 @@
 """POST /register (RFC 7591): what real clients send, and what strangers try (clients.md A6, A7, F5, F12, F20)."""
 
+from auth_service.protocol.errors import UnknownClient
 import asyncio
 import json
 
 import pytest
 
-from auth_service.clients.client import UnknownClient
+
 from auth_service.clients.client_authentication import hash_secret
 from shared.redis.client import SingleStore
 from tests.endpoints.registration import RegistrationService

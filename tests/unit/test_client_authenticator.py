@@ -1,11 +1,12 @@
 """How clients prove themselves (RFC 6749 section 2.3), and every way that is refused."""
 
+from auth_service.protocol.errors import UnknownClient
 import base64
 
 import pytest
 
 from auth_service.clients.authenticator import ClientAuthenticator
-from auth_service.clients.client import Client, ClientKind, UnknownClient
+from auth_service.clients.client import Client, ClientKind
 from auth_service.clients.client_authentication import hash_secret
 from auth_service.protocol.errors import InvalidClient, InvalidRequest
 from auth_service.protocol.parameters import Form

@@ -1,8 +1,9 @@
 """The directory: one read of the store serves a burst, and use keeps a client alive (clients.md A18)."""
 
+from auth_service.protocol.errors import UnknownClient
 import pytest
 
-from auth_service.clients.client import ClientKind, UnknownClient
+from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.repository import ClientStore, StoredClient
 from auth_service.clients.resolver import MEMORY_SECONDS, MEMORY_SIZE, USE_INTERVAL_SECONDS, Directory

@@ -1,17 +1,12 @@
 """What a client ID metadata document must say (clients.md A15, F7)."""
 
+from auth_service.protocol.errors import UnacceptableDocument
 import json
 
 import pytest
 
 from auth_service.clients.cimd.bundled import KNOWN_DOCUMENTS
-from auth_service.clients.cimd.document import (
-    DocumentPolicy,
-    NotADocument,
-    UnacceptableDocument,
-    check_document_url,
-    read_document,
-)
+from auth_service.clients.cimd.document import DocumentPolicy, NotADocument, check_document_url, read_document
 from auth_service.clients.client import ClientKind
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, find_matching
 from shared.fetch.freshness import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS, freshness_seconds

@@ -1,5 +1,6 @@
 """Whatever strangers send: the rules for clients answer with a client or a refusal, and hold for every value."""
 
+from auth_service.protocol.errors import UnacceptableDocument
 import base64
 import json
 from ipaddress import IPv4Address, IPv6Address
@@ -8,12 +9,7 @@ from urllib.parse import quote_plus
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.clients.cimd.document import (
-    DocumentPolicy,
-    UnacceptableDocument,
-    check_document_url,
-    read_document,
-)
+from auth_service.clients.cimd.document import DocumentPolicy, check_document_url, read_document
 from auth_service.clients.client_assertion import check_claims, read_assertion
 from auth_service.clients.client_authentication import read_credential
 from auth_service.clients.client_metadata import ClientMetadata, effective_metadata

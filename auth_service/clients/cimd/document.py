@@ -14,8 +14,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from auth_service.clients import client_metadata
-from auth_service.clients.client import Client, ClientKind, UnknownClient
-from auth_service.protocol.errors import InvalidClientMetadata, InvalidRedirectUri
+from auth_service.clients.client import Client, ClientKind
+from auth_service.protocol.errors import InvalidClientMetadata, InvalidRedirectUri, UnacceptableDocument
 from auth_service.protocol.redirect_uri import LOOPBACK_HOSTS
 
 MAX_URL: Final = 512
@@ -26,16 +26,6 @@ _DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|\?|$)", re.IGNORECASE)
 _HOST_NAME: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9\-]{0,61}[a-z0-9]")
 _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9.\-]+\+)?json")
 _FORBIDDEN: Final = ("client_secret", "client_secret_expires_at", "registration_access_token")
-
-
-class UnacceptableDocument(UnknownClient):
-    """The URL or its document breaks a rule: no client comes of it. The private reason says which."""
-
-    public = "The metadata document by which the application names itself is not acceptable here."
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.check = "client_document"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ from auth_service.clients.cimd.document import (
     MAX_DOCUMENT_BYTES,
     DocumentPolicy,
     NotADocument,
-    UnacceptableDocument,
     check_document_url,
     is_loopback_url,
     read_document,
 )
 from auth_service.clients.cimd.repository import ClientDocumentStore, DocumentCopy
+from auth_service.protocol.errors import UnacceptableDocument
 from shared.errors import Fault
 from shared.fetch.freshness import freshness_seconds
 from shared.fetch.guarded_fetch import FetchFailed, FetchGone, GuardedFetch

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
 
 from aiohttp import web
-from pydantic_core import to_json
 
-from auth_service.clients.cimd.document import UnacceptableDocument
-from auth_service.clients.client import UnknownClient
+from auth_service.http.responses import NO_STORE, authorization_redirect
 from auth_service.pages.views import ErrorView, UnknownClientView
-from auth_service.protocol.errors import PageRefusal, RedirectRefusal
+from auth_service.protocol.errors import PageRefusal, RedirectRefusal, UnacceptableDocument, UnknownClient
 from auth_service.protocol.redirect_uri import describe
 
 if TYPE_CHECKING:
@@ -20,26 +16,6 @@ if TYPE_CHECKING:
     from shared.errors import Refusal
 
 _DOCUMENT_HINT: Final = "This is for the application to mend, or for whoever runs this service to permit."
-NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
-_JSON: Final = {"Content-Type": "application/json; charset=utf-8", **NO_STORE}
-
-
-def secret_json(body: Mapping[str, Any], *, status: int = 200) -> web.Response:
-    """A JSON answer that nobody may keep (RFC 6749 section 5.1)."""
-    return web.Response(body=to_json(body), status=status, headers=_JSON)
-
-
-def authorization_redirect(redirect_uri: str, *, issuer: str, state: str | None, parameters: Mapping[str, str]) -> str:
-    """The address that carries an authorization response, with `iss` always (RFC 9207, clients.md A3).
-
-    A query that the redirect URI already has is kept (RFC 6749 section 3.1.2).
-    """
-    values = dict(parameters)
-    if state is not None:
-        values["state"] = state
-    values["iss"] = issuer
-    separator = "&" if "?" in redirect_uri else "?"
-    return f"{redirect_uri}{separator}{urlencode(values)}"
 
 
 class RefusalRenderer:

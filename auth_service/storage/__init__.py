@@ -1,1 +1,0 @@
-"""The only place that names a Redis key; one Lua script per atomic step, its invariant in its header."""
