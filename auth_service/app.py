@@ -15,81 +15,81 @@ from auth_service.account.applications import ApplicationList
 from auth_service.account.endpoint import AccountEndpoint
 from auth_service.account.page import AccountPage
 from auth_service.account.password import PasswordEndpoint
-from auth_service.audit.error_log import RefusalLog
-from auth_service.audit.error_repository import RefusalStorage
+from auth_service.audit.error_log import ErrorLog
+from auth_service.audit.error_repository import ErrorRepository
 from auth_service.audit.log import AuditLog
-from auth_service.audit.repository import AuditStorage
+from auth_service.audit.repository import AuditRepository
 from auth_service.authorization.authorize import AuthorizeEndpoint
 from auth_service.authorization.consent import ConsentEndpoint
-from auth_service.authorization.interaction_repository import InteractionStore
-from auth_service.clients.assertion_replay import AssertionStore
+from auth_service.authorization.interaction_repository import InteractionRepository
+from auth_service.clients.assertion_replay import JtiReplayStore
 from auth_service.clients.assertions import AssertionVerifier
 from auth_service.clients.authenticator import ClientAuthenticator
-from auth_service.clients.cimd.document import DocumentPolicy
-from auth_service.clients.cimd.repository import ClientDocumentStore
-from auth_service.clients.cimd.resolver import MetadataDocuments
-from auth_service.clients.client_jwks import ClientKeys
-from auth_service.clients.registration import Registrar
+from auth_service.clients.cimd.document import CimdPolicy
+from auth_service.clients.cimd.repository import CimdRepository
+from auth_service.clients.cimd.resolver import CimdResolver
+from auth_service.clients.client_jwks import ClientJwks
+from auth_service.clients.registration import RegistrationService
 from auth_service.clients.registration_endpoint import RegisterEndpoint
-from auth_service.clients.repository import ClientStore
-from auth_service.clients.resolver import Directory
+from auth_service.clients.repository import ClientRepository
+from auth_service.clients.resolver import ClientResolver
 from auth_service.discovery import MetadataEndpoint, metadata_paths, server_metadata
-from auth_service.grants.grant_limit import GrantHousekeeping
+from auth_service.grants.grant_limit import GrantLimit
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
-from auth_service.grants.repository import GrantStore
-from auth_service.http.error_responses import RefusalRenderer
+from auth_service.grants.repository import GrantRepository
+from auth_service.http.error_responses import ErrorRenderer
 from auth_service.introspection.introspect import IntrospectEndpoint
-from auth_service.introspection.introspector import TokenInspector
+from auth_service.introspection.introspector import TokenIntrospector
 from auth_service.introspection.revoke import RevokeEndpoint
-from auth_service.introspection.revoked_tokens import RevokedTokenStore
+from auth_service.introspection.revoked_tokens import RevokedTokenRepository
 from auth_service.introspection.userinfo import UserInfoEndpoint
 from auth_service.keys.jwks_endpoint import CORS as KEY_SET_CORS
 from auth_service.keys.jwks_endpoint import PATH as KEY_SET_PATH
-from auth_service.keys.jwks_endpoint import KeySetEndpoint
+from auth_service.keys.jwks_endpoint import JwksEndpoint
 from auth_service.keys.key_encryption import EncryptionKeys, parse_encryption_keys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.metrics import watch_key_ring
-from auth_service.keys.propagation_tracker import HolderNotes
-from auth_service.keys.replica_version_repository import KeyHolderStorage
-from auth_service.keys.repository import KeyRingStorage
+from auth_service.keys.propagation_tracker import PropagationTracker
+from auth_service.keys.replica_version_repository import ReplicaVersionRepository
+from auth_service.keys.repository import KeyRingRepository
 from auth_service.keys.rotator import RotationPolicy, Rotator
 from auth_service.keys.schedule import RotationSchedule
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.renderer import Pages
-from auth_service.rate_limits.limits import Limits
+from auth_service.rate_limits.limits import RateLimits
 from auth_service.rate_limits.middleware import guard
-from auth_service.rate_limits.repository import LimitStorage
+from auth_service.rate_limits.repository import RateLimitRepository
 from auth_service.resources.catalogue import ResourceCatalogue
-from auth_service.sessions.cookies import BrowserCookies
-from auth_service.sessions.manager import Sessions
-from auth_service.sessions.repository import SessionStore
-from auth_service.sign_in.attempt_repository import SignInAttemptStorage
+from auth_service.sessions.cookies import SessionCookies
+from auth_service.sessions.manager import SessionManager
+from auth_service.sessions.repository import SessionRepository
+from auth_service.sign_in.attempt_repository import SignInAttemptRepository
 from auth_service.sign_in.endpoint import SignInEndpoint
 from auth_service.sign_in.throttle import SignInThrottle
-from auth_service.token_endpoint.authorization_code import AuthorizationCodeGrant
+from auth_service.token_endpoint.authorization_code import AuthorizationCodeHandler
 from auth_service.token_endpoint.endpoint import TokenEndpoint
-from auth_service.token_endpoint.refresh_token import RefreshTokenGrant
-from auth_service.tokens.access_token import AccessTokenMinter
-from auth_service.tokens.id_token import IdTokenMinter
+from auth_service.token_endpoint.refresh_token import RefreshTokenHandler
+from auth_service.tokens.access_token import AccessTokenIssuer
+from auth_service.tokens.id_token import IdTokenIssuer
 from auth_service.users.passwords import PasswordHasher
-from auth_service.users.repository import UserStorage
-from auth_service.users.service import UserDirectory
+from auth_service.users.repository import UserRepository
+from auth_service.users.service import UserService
 from shared.configured_url import origin_of, path_of
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 from shared.fetch.guarded_fetch import GuardedFetch
-from shared.http.carry_through import CarryThrough
 from shared.http.client_address import client_address_middleware
 from shared.http.cors import Cors, cors_middleware
-from shared.http.envelope import envelope
 from shared.http.health import Readiness, health_routes
 from shared.http.metrics import RequestMetrics, metrics_handler
+from shared.http.mutation_shield import MutationShield
+from shared.http.request_middleware import request_middleware
 from shared.networks import parse_networks
 from shared.redis.durability import warn_of_risks
-from shared.redis.topology import open_store
+from shared.redis.topology import open_redis_client
 
 if TYPE_CHECKING:
     from auth_service.settings import AuthSettings
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -105,35 +105,35 @@ class AuthService:
 def build_service(
     settings: AuthSettings,
     *,
-    store: Store | None = None,
+    store: RedisClient | None = None,
     now: Callable[[], float] = time.time,
     public_fetch: GuardedFetch | None = None,
 ) -> AuthService:
     """Build the whole service. Raises Misconfigured. `store`, `now` and `public_fetch` are given by tests only."""
     log = structlog.get_logger("auth_service")
     registry = CollectorRegistry()
-    opened = store or open_store(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)
+    opened = store or open_redis_client(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)
     base = settings.base_path
 
     # Rooms that others stand on.
     resources = ResourceCatalogue(settings.resources)
     encryption_keys = parse_encryption_keys([key.get_secret_value() for key in settings.key_encryption_key])
-    audit = AuditLog(AuditStorage(opened), registry)
+    audit = AuditLog(AuditRepository(opened), registry)
     key_room = _key_room(settings, opened, encryption_keys, registry, audit=audit, log=log, now=now)
     key_ring = key_room.ring
     limit_room = _limit_room(settings, opened, registry, audit=audit, now=now)
-    grants = GrantStore(opened)
-    revoked = RevokedTokenStore(opened)
-    interactions = InteractionStore(opened, lifetime_seconds=settings.interaction_ttl)
+    grants = GrantRepository(opened)
+    revoked = RevokedTokenRepository(opened)
+    interactions = InteractionRepository(opened, lifetime_seconds=settings.interaction_ttl)
     passwords = PasswordHasher()
-    users = UserDirectory(UserStorage(opened), passwords)
-    client_store = ClientStore(opened)
+    users = UserService(UserRepository(opened), passwords)
+    client_store = ClientRepository(opened)
     document_fetch = public_fetch or GuardedFetch()
-    documents = MetadataDocuments(
+    documents = CimdResolver(
         fetch=document_fetch,
         loopback_fetch=GuardedFetch(allowed=lambda address: address.is_loopback),
-        store=ClientDocumentStore(opened),
-        policy=DocumentPolicy(
+        store=CimdRepository(opened),
+        policy=CimdPolicy(
             enabled=settings.client_documents,
             allow=settings.client_documents_allow,
             deny=settings.client_documents_deny,
@@ -142,26 +142,28 @@ def build_service(
         app_schemes=settings.app_schemes,
         now=now,
     )
-    directory = Directory(
+    directory = ClientResolver(
         client_store, documents=documents, registration_ttl_seconds=settings.registration_ttl, now=now
     )
-    client_keys = ClientKeys(fetch=document_fetch, now=now)
+    client_keys = ClientJwks(fetch=document_fetch, now=now)
     authenticator = ClientAuthenticator(
         directory,
-        assertions=AssertionVerifier(issuer=settings.issuer, keys=client_keys, used=AssertionStore(opened)),
+        assertions=AssertionVerifier(issuer=settings.issuer, keys=client_keys, used=JtiReplayStore(opened)),
         now=now,
     )
     pages = Pages(Appearance(product_name=settings.product_name, accent=settings.accent))
-    cookies = BrowserCookies(secure=not settings.is_local)
-    sessions = Sessions(
+    cookies = SessionCookies(secure=not settings.is_local)
+    sessions = SessionManager(
         cookies=cookies,
-        store=SessionStore(opened, lifetime_seconds=settings.session_ttl),
+        store=SessionRepository(opened, lifetime_seconds=settings.session_ttl),
         lifetime_seconds=settings.session_ttl,
         now=now,
     )
     refresh_tokens = RefreshTokenFormat(encryption_keys.derive(b"sallyport refresh token mark v1"))
-    minter = AccessTokenMinter(issuer=settings.issuer, lifetime_seconds=settings.access_token_ttl, signer=key_ring)
-    inspector = TokenInspector(
+    token_issuer = AccessTokenIssuer(
+        issuer=settings.issuer, lifetime_seconds=settings.access_token_ttl, signer=key_ring
+    )
+    introspector = TokenIntrospector(
         issuer=settings.issuer,
         resources=resources,
         signer=key_ring,
@@ -172,23 +174,21 @@ def build_service(
     )
 
     # Grants.
-    code_grant = AuthorizationCodeGrant(
+    code_grant = AuthorizationCodeHandler(
         grants=grants,
-        housekeeping=GrantHousekeeping(
-            grants=grants, max_grants_per_client=settings.max_grants_per_client, audit=audit
-        ),
+        housekeeping=GrantLimit(grants=grants, max_grants_per_client=settings.max_grants_per_client, audit=audit),
         resources=resources,
-        minter=minter,
-        id_tokens=IdTokenMinter(issuer=settings.issuer, signer=key_ring),
+        token_issuer=token_issuer,
+        id_tokens=IdTokenIssuer(issuer=settings.issuer, signer=key_ring),
         refresh_tokens=refresh_tokens,
         lifetime_seconds=settings.refresh_token_ttl,
         absolute_lifetime_seconds=settings.refresh_token_absolute_ttl,
         audit=audit,
     )
-    refresh_grant = RefreshTokenGrant(
+    refresh_grant = RefreshTokenHandler(
         grants=grants,
         resources=resources,
-        minter=minter,
+        token_issuer=token_issuer,
         refresh_tokens=refresh_tokens,
         lifetime_seconds=settings.refresh_token_ttl,
         grace_seconds=settings.refresh_grace,
@@ -262,10 +262,10 @@ def build_service(
         now=now,
     )
     revoke = RevokeEndpoint(
-        authenticator=authenticator, inspector=inspector, grants=grants, revoked=revoked, audit=audit, now=now
+        authenticator=authenticator, introspector=introspector, grants=grants, revoked=revoked, audit=audit, now=now
     )
     register = RegisterEndpoint(
-        registrar=Registrar(
+        registrar=RegistrationService(
             clients=client_store,
             directory=directory,
             audit=audit,
@@ -276,8 +276,8 @@ def build_service(
         limits=limit_room.limits,
         issuer=settings.issuer,
     )
-    key_set = KeySetEndpoint(key_ring=key_ring, notes=key_room.notes, max_age_seconds=settings.key_set_max_age)
-    userinfo = UserInfoEndpoint(inspector=inspector, users=users)
+    key_set = JwksEndpoint(key_ring=key_ring, notes=key_room.notes, max_age_seconds=settings.key_set_max_age)
+    userinfo = UserInfoEndpoint(introspector=introspector, users=users)
     metadata = MetadataEndpoint(
         server_metadata(
             issuer=settings.issuer,
@@ -291,7 +291,7 @@ def build_service(
         [path_of(r.identifier) for r in resources.all if origin_of(r.identifier) == origin_of(settings.issuer)],
     )
 
-    render = RefusalRenderer(
+    render = ErrorRenderer(
         issuer=settings.issuer,
         pages=pages,
         page_paths=frozenset(base + path for path in ("/authorize", "/sign-in", "/consent"))
@@ -299,7 +299,7 @@ def build_service(
     )
     reading = Cors(methods="GET, HEAD, OPTIONS")
     posting = Cors(methods="POST, OPTIONS")
-    carried = CarryThrough()
+    carried = MutationShield()
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
@@ -310,7 +310,9 @@ def build_service(
                 | {f"{base}{path}": posting for path in ("/token", "/token/introspect", "/token/revoke", "/register")}
             ),
             client_address_middleware(parse_networks(settings.trusted_proxies)),
-            envelope(render=render, log=log, metrics=RequestMetrics(registry), on_refusal=limit_room.refusals),
+            request_middleware(
+                render=render, log=log, metrics=RequestMetrics(registry), on_refusal=limit_room.refusals
+            ),
             guard(limit_room.limits),
         ],
     )
@@ -328,7 +330,9 @@ def build_service(
             web.post(f"{base}/token", token.__call__),
             web.post(
                 f"{base}/token/introspect",
-                IntrospectEndpoint(issuer=settings.issuer, authenticator=authenticator, inspector=inspector).__call__,
+                IntrospectEndpoint(
+                    issuer=settings.issuer, authenticator=authenticator, introspector=introspector
+                ).__call__,
             ),
             web.post(f"{base}/token/revoke", revoke.__call__),
             web.get(f"{base}/userinfo", userinfo.__call__, allow_head=False),
@@ -359,16 +363,21 @@ def build_service(
 class _LimitRoom:
     """What bounds strangers, and what remembers them."""
 
-    limits: Limits
+    limits: RateLimits
     throttle: SignInThrottle
-    refusals: RefusalLog
+    refusals: ErrorLog
 
 
 def _limit_room(
-    settings: AuthSettings, store: Store, registry: CollectorRegistry, *, audit: AuditLog, now: Callable[[], float]
+    settings: AuthSettings,
+    store: RedisClient,
+    registry: CollectorRegistry,
+    *,
+    audit: AuditLog,
+    now: Callable[[], float],
 ) -> _LimitRoom:
-    limits = Limits(
-        storage=LimitStorage(store),
+    limits = RateLimits(
+        storage=RateLimitRepository(store),
         shared_egress=parse_networks(settings.shared_egress),
         audit=audit,
         registry=registry,
@@ -377,8 +386,8 @@ def _limit_room(
     )
     return _LimitRoom(
         limits=limits,
-        throttle=SignInThrottle(attempts=SignInAttemptStorage(store), limits=limits, audit=audit, now=now),
-        refusals=RefusalLog(RefusalStorage(store), registry),
+        throttle=SignInThrottle(attempts=SignInAttemptRepository(store), limits=limits, audit=audit, now=now),
+        refusals=ErrorLog(ErrorRepository(store), registry),
     )
 
 
@@ -387,7 +396,7 @@ class _KeyRoom:
     """What of the signing keys has a life of its own."""
 
     ring: KeyRing
-    notes: HolderNotes
+    notes: PropagationTracker
     schedule: RotationSchedule
 
     async def start(self) -> None:
@@ -403,7 +412,7 @@ class _KeyRoom:
 
 def _key_room(
     settings: AuthSettings,
-    store: Store,
+    store: RedisClient,
     encryption_keys: EncryptionKeys,
     registry: CollectorRegistry,
     *,
@@ -411,8 +420,8 @@ def _key_room(
     log: structlog.typing.FilteringBoundLogger,
     now: Callable[[], float],
 ) -> _KeyRoom:
-    storage = KeyRingStorage(store)
-    holders = KeyHolderStorage(store)
+    storage = KeyRingRepository(store)
+    replica_versions = ReplicaVersionRepository(store)
     policy = RotationPolicy.from_settings(settings)
     ring = KeyRing(
         storage=storage,
@@ -424,7 +433,7 @@ def _key_room(
     )
     rotator = Rotator(
         storage=storage,
-        holders=holders,
+        replica_versions=replica_versions,
         encryption_keys=encryption_keys,
         policy=policy,
         audit=audit,
@@ -434,7 +443,7 @@ def _key_room(
     watch_key_ring(registry, ring, rotation_interval_seconds=settings.key_rotation_interval, clock=now)
     return _KeyRoom(
         ring=ring,
-        notes=HolderNotes(holders, propagation_ms=policy.propagation_ms, clock=now),
+        notes=PropagationTracker(replica_versions, propagation_ms=policy.propagation_ms, clock=now),
         schedule=RotationSchedule(key_ring=ring, rotator=rotator, log=log),
     )
 
@@ -443,10 +452,10 @@ def _account_routes(
     *,
     page: AccountPage,
     pages: Pages,
-    sessions: Sessions,
-    users: UserDirectory,
+    sessions: SessionManager,
+    users: UserService,
     throttle: SignInThrottle,
-    grants: GrantStore,
+    grants: GrantRepository,
     audit: AuditLog,
     now: Callable[[], float],
 ) -> list[web.RouteDef]:
@@ -462,13 +471,13 @@ def _account_routes(
     ]
 
 
-def _store_check(store: Store) -> Callable[[], Awaitable[Readiness]]:
+def _store_check(store: RedisClient) -> Callable[[], Awaitable[Readiness]]:
     async def check() -> Readiness:
         answers = await store.ask_primaries("PING")
-        away = [answer for answer in answers if isinstance(answer, Fault)]
+        away = [answer for answer in answers if isinstance(answer, ServiceUnavailable)]
         # Who is in reach of one shard of a cluster goes on serving it.
         ready = len(away) < len(answers)
-        note = f"{len(away)} of {len(answers)} primaries away" if ready else away[0].check
+        note = f"{len(away)} of {len(answers)} primaries away" if ready else away[0].error_id
         return Readiness(ready=ready, note=note if away else "")
 
     return check
@@ -478,8 +487,8 @@ def _keys_check(key_ring: KeyRing) -> Callable[[], Awaitable[Readiness]]:
     async def check() -> Readiness:
         try:
             key_ring.ready()
-        except Fault as exc:
-            return Readiness(ready=False, note=exc.check)
+        except ServiceUnavailable as exc:
+            return Readiness(ready=False, note=exc.error_id)
         return Readiness(ready=True)
 
     return check

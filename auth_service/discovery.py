@@ -1,4 +1,4 @@
-"""The authorization server's metadata: one document at every address where a client may look (clients.md A1, A2).
+"""The authorization server's metadata: one document at every address where a client may look (interop.md A1, A2).
 
 Built once from settings, never from a request (invariant 1).
 """
@@ -70,7 +70,7 @@ def server_metadata(
 
 
 def metadata_paths(base_path: str, resource_paths: Sequence[str]) -> tuple[str, ...]:
-    """Every address of the document (clients.md A1).
+    """Every address of the document (interop.md A1).
 
     Inserted and appended forms for an issuer with a path, and the forms that some clients probe with the path of
     a resource on the same host.

@@ -88,7 +88,7 @@ def _serve(settings: McpSettings, place: Place | None) -> None:
             hosts=settings.host,
             port=settings.port,
             shutdown_seconds=settings.shutdown_seconds,
-            on_stopping=app[ENDPOINT].end_listening,
+            on_stopping=app[ENDPOINT].close_streams,
             place=place,
         )
 

@@ -13,16 +13,16 @@ from aiohttp import web
 from mcp.server.transport_security import TransportSecuritySettings
 from prometheus_client import CollectorRegistry
 
-from mcp_service.guard.bearer import Guard
+from mcp_service.guard.bearer import BearerAuthenticator
 from mcp_service.guard.challenge import Challenger
 from mcp_service.guard.errors import render
 from mcp_service.guard.origins import AllowedOrigins
 from mcp_service.guard.scope_policy import TOKEN_ONLY, ScopeMap, ScopeRules
 from mcp_service.guard.token_verifier import TokenVerifier
 from mcp_service.jwks.cache import JwksCache
-from mcp_service.jwks.discovery import KeySetLocation
-from mcp_service.jwks.fetcher import KeySetFetcher
-from mcp_service.jwks.metrics import GuardMetrics, KeyMetrics
+from mcp_service.jwks.discovery import JwksDiscovery
+from mcp_service.jwks.fetcher import JwksFetcher
+from mcp_service.jwks.metrics import GuardMetrics, JwksMetrics
 from mcp_service.jwks.policy import CachePolicy
 from mcp_service.metadata import ProtectedResourceMetadata, metadata_routes
 from mcp_service.notes.scopes import NOTES_SCOPES
@@ -31,14 +31,14 @@ from mcp_service.servers.loading import load_scope_map, load_server
 from mcp_service.servers.security_schemes import announce_scopes
 from shared.errors import Misconfigured
 from shared.http.cors import Cors, cors_middleware
-from shared.http.envelope import envelope
 from shared.http.health import health_routes
 from shared.http.metrics import RequestMetrics, metrics_handler
+from shared.http.request_middleware import request_middleware
 
 if TYPE_CHECKING:
     from mcp_service.servers.loading import AnyServer
     from mcp_service.settings import McpSettings
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 KEYS: Final = web.AppKey("keys", JwksCache)
 ENDPOINT: Final = web.AppKey("endpoint", McpEndpoint)
@@ -79,10 +79,8 @@ def build_app(
         scopes=declared.default,
     )
 
-    fetcher = KeySetFetcher(
-        KeySetLocation(issuer=settings.issuer, configured=settings.jwks_url), replica=_replica_name()
-    )
-    key_metrics = KeyMetrics(registry)
+    fetcher = JwksFetcher(JwksDiscovery(issuer=settings.issuer, configured=settings.jwks_url), replica=_replica_name())
+    key_metrics = JwksMetrics(registry)
     keys = JwksCache(
         fetcher=fetcher,
         policy=CachePolicy(max_stale=settings.jwks_max_stale, cooldown=settings.jwks_cooldown),
@@ -92,7 +90,7 @@ def build_app(
         clock=monotonic,
     )
     key_metrics.watch(keys)
-    guard = Guard(
+    guard = BearerAuthenticator(
         verifier=TokenVerifier(
             keys=keys,
             issuer=settings.issuer,
@@ -125,7 +123,7 @@ def build_app(
         client_max_size=settings.max_body_bytes,
         middlewares=[
             cors_middleware(cors),
-            envelope(render=render, log=log, metrics=RequestMetrics(registry)),
+            request_middleware(render=render, log=log, metrics=RequestMetrics(registry)),
         ],
     )
     app[KEYS] = keys
@@ -165,19 +163,19 @@ def build_app(
     return app
 
 
-def _notes(settings: McpSettings, log: structlog.typing.FilteringBoundLogger) -> tuple[AnyServer, Store | None]:
+def _notes(settings: McpSettings, log: structlog.typing.FilteringBoundLogger) -> tuple[AnyServer, RedisClient | None]:
     """The example server and its store. Whoever runs tools of their own need not wait for these to load."""
-    from mcp_service.notes.note_store import NotesInMemory
+    from mcp_service.notes.note_store import InMemoryNoteRepository
     from mcp_service.notes.server import build_notes_server
 
     if settings.notes_redis_url is None:
         log.warning("notes_in_memory", why="MCP_NOTES_REDIS_URL is unset: notes end with this process")
-        return build_notes_server(NotesInMemory()), None
-    from mcp_service.notes.redis_notes import NotesInStore
-    from shared.redis.topology import open_store
+        return build_notes_server(InMemoryNoteRepository()), None
+    from mcp_service.notes.redis_notes import RedisNoteRepository
+    from shared.redis.topology import open_redis_client
 
-    store = open_store(settings.notes_redis_url.get_secret_value())
-    return build_notes_server(NotesInStore(store)), store
+    store = open_redis_client(settings.notes_redis_url.get_secret_value())
+    return build_notes_server(RedisNoteRepository(store)), store
 
 
 def _replica_name() -> str:

@@ -20,7 +20,7 @@ WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 
 @dataclass(frozen=True, slots=True)
 class ProtectedResourceMetadata:
-    """What clients read first. `scopes` are the least that is useful, never `offline_access` (clients.md R5)."""
+    """What clients read first. `scopes` are the least that is useful, never `offline_access` (interop.md R5)."""
 
     resource: str
     issuer: str
@@ -29,16 +29,16 @@ class ProtectedResourceMetadata:
 
     @property
     def url(self) -> str:
-        """The address that challenges name: the path-inserted one, which every client knows (clients.md R1)."""
+        """The address that challenges name: the path-inserted one, which every client knows (interop.md R1)."""
         return f"{origin_of(self.resource)}{WELL_KNOWN}{path_of(self.resource)}"
 
     @property
     def paths(self) -> tuple[str, str]:
-        """Both addresses under which the document is served (clients.md R2)."""
+        """Both addresses under which the document is served (interop.md R2)."""
         return f"{WELL_KNOWN}{path_of(self.resource)}", WELL_KNOWN
 
     def document(self) -> dict[str, object]:
-        """The members of RFC 9728 section 2. Exactly one authorization server (clients.md R4)."""
+        """The members of RFC 9728 section 2. Exactly one authorization server (interop.md R4)."""
         document: dict[str, object] = {
             "resource": self.resource,
             "authorization_servers": [self.issuer],

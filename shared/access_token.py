@@ -24,11 +24,11 @@ MAX_TOKEN_BYTES: Final = 8192
 
 
 class InvalidToken(Exception):
-    """The token is refused. `check` names the rule; the text is the private reason and never holds the token."""
+    """The token is refused. `error_id` names the rule; the text is the private reason and never holds the token."""
 
-    def __init__(self, check: str, reason: str) -> None:
+    def __init__(self, error_id: str, reason: str) -> None:
         super().__init__(reason)
-        self.check = check
+        self.error_id = error_id
         self.reason = reason
 
 

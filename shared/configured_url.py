@@ -27,7 +27,7 @@ def check_issuer(value: str) -> str:
 
 
 def check_resource(value: str) -> str:
-    """Return the resource identifier unchanged, or raise ValueError (RFC 8707 section 2, clients.md R3).
+    """Return the resource identifier unchanged, or raise ValueError (RFC 8707 section 2, interop.md R3).
 
     A path is required: URL classes of some clients add a slash to a bare host, and equality is then lost.
     """

@@ -1,8 +1,8 @@
 """The one family of errors: raised inside, translated at the edge.
 
-Invariant 8: a fault of ours is a `Fault` (503), never a refusal of the caller.
+Invariant 8: a fault of ours is a `ServiceUnavailable` (503), never a refusal of the caller.
 Invariant 9: every refusal has a public text that gives nothing away, a private reason for the log,
-and the name of the check that failed.
+and the `error_id`, the name of the rule that failed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Refusal(Exception):
+class RequestRejected(Exception):
     """The request is answered with an error.
 
     `code` and `public` may be shown to anybody; `reason` goes to the log only;
-    `check` names the rule that refused (a stable, greppable identifier).
+    `error_id` names the rule that refused (a stable, greppable identifier).
     """
 
     status: int = 400
@@ -28,7 +28,7 @@ class Refusal(Exception):
         self,
         reason: str,
         *,
-        check: str,
+        error_id: str,
         public: str | None = None,
         status: int | None = None,
         code: str | None = None,
@@ -36,7 +36,7 @@ class Refusal(Exception):
     ) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.check = check
+        self.error_id = error_id
         self.headers: dict[str, str] = dict(headers or {})
         if public is not None:
             self.public = public
@@ -46,22 +46,22 @@ class Refusal(Exception):
             self.code = code
 
 
-class Fault(Refusal):
+class ServiceUnavailable(RequestRejected):
     """Something of ours is away. The caller did nothing wrong and may try again (invariant 8)."""
 
     status = 503
     code = "temporarily_unavailable"
     public = "The service is temporarily unavailable. Nothing was lost; please try again."
 
-    def __init__(self, reason: str, *, check: str, retry_after_seconds: int = 2) -> None:
-        super().__init__(reason, check=check, headers={"Retry-After": str(retry_after_seconds)})
+    def __init__(self, reason: str, *, error_id: str, retry_after_seconds: int = 2) -> None:
+        super().__init__(reason, error_id=error_id, headers={"Retry-After": str(retry_after_seconds)})
 
 
-class StoreUnavailable(Fault):
+class RedisUnavailable(ServiceUnavailable):
     """The store did not answer in time, or answered with an error. Whether a write took effect is unknown."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason, check="store")
+        super().__init__(reason, error_id="store")
 
 
 class Misconfigured(Exception):

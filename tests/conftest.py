@@ -10,8 +10,8 @@ import pytest
 import structlog
 
 from devstack.embedded_store import EmbeddedStore
-from shared.redis.client import SingleStore
-from shared.redis.topology import open_store
+from shared.redis.client import SingleRedisClient
+from shared.redis.topology import open_redis_client
 from tests import topologies
 
 pytest_plugins = ["tests.browser"]
@@ -65,7 +65,7 @@ def store_url(single_store_url, several_processes):
 async def single_store_url(embedded_store):
     """The address of an empty database of one real server, whatever the topology of the other tests."""
     url = f"{embedded_store.url}?db={next(_databases)}"
-    store = SingleStore(url)
+    store = SingleRedisClient(url)
     await store.command("FLUSHDB")
     await store.close()
     return url
@@ -74,6 +74,6 @@ async def single_store_url(embedded_store):
 @pytest.fixture
 async def store(store_url):
     """A connection to an empty database of a real store."""
-    opened = open_store(store_url)
+    opened = open_redis_client(store_url)
     yield opened
     await opened.close()

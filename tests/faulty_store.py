@@ -5,10 +5,10 @@ import contextlib
 from enum import Enum
 from urllib.parse import parse_qsl, urlsplit
 
-from shared.redis.client import SingleStore
+from shared.redis.client import SingleRedisClient
 
 
-class Fault(Enum):
+class ServiceUnavailable(Enum):
     """What the proxy does with the connections that it has."""
 
     NONE = "none"
@@ -27,7 +27,7 @@ class FaultyStore:
         parts = urlsplit(store_url)
         self._socket = parts.path
         self._database = dict(parse_qsl(parts.query)).get("db", "0")
-        self._fault = Fault.NONE
+        self._fault = ServiceUnavailable.NONE
         self._connections = set()
 
     async def __aenter__(self):
@@ -43,7 +43,7 @@ class FaultyStore:
 
     def connect(self, *, timeout_seconds=1.0):
         """A store client that goes through the proxy and is impatient, for tests that wait for its patience."""
-        return SingleStore(self.url, timeout_seconds=timeout_seconds)
+        return SingleRedisClient(self.url, timeout_seconds=timeout_seconds)
 
     @property
     def fault(self):
@@ -52,7 +52,7 @@ class FaultyStore:
     @fault.setter
     def fault(self, fault):
         self._fault = fault
-        if fault is Fault.HANG_UP:
+        if fault is ServiceUnavailable.HANG_UP:
             self._hang_up()
 
     def _hang_up(self):
@@ -60,7 +60,7 @@ class FaultyStore:
             writer.transport.abort()
 
     async def _accept(self, reader, writer):
-        if self._fault is Fault.HANG_UP:
+        if self._fault is ServiceUnavailable.HANG_UP:
             writer.transport.abort()
             return
         entry = (writer, asyncio.current_task())
@@ -69,8 +69,8 @@ class FaultyStore:
         try:
             from_store, to_store = await asyncio.open_unix_connection(self._socket)
             await asyncio.gather(
-                self._pump(reader, to_store, lost_while={Fault.STALL}),
-                self._pump(from_store, writer, lost_while={Fault.STALL, Fault.LOSE_ANSWERS}),
+                self._pump(reader, to_store, lost_while={ServiceUnavailable.STALL}),
+                self._pump(from_store, writer, lost_while={ServiceUnavailable.STALL, ServiceUnavailable.LOSE_ANSWERS}),
             )
         finally:
             self._connections.discard(entry)

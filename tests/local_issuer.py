@@ -69,7 +69,7 @@ class Minter:
         } | changes
         return {name: value for name, value in claims.items() if value is not None}
 
-    def mint(self, *, header: dict[str, Any] | None = None, key: Key | None = None, **changes: Any) -> str:
+    def issue(self, *, header: dict[str, Any] | None = None, key: Key | None = None, **changes: Any) -> str:
         """A signed token; `header` overrides members of its header (None takes one away), the rest are claims."""
         signing = key or self.key
         whole = {"typ": "at+jwt", "alg": signing.alg, "kid": signing.kid} | (header or {})

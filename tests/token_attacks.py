@@ -24,51 +24,51 @@ _foreign_key = new_key("key-1")
 """Another key under the trusted key's name."""
 
 
-def sign_raw(minter: Minter, header: bytes, payload: bytes) -> str:
+def sign_raw(token_issuer: Minter, header: bytes, payload: bytes) -> str:
     """A token over exactly these bytes, signed with the trusted key."""
-    return sign_bytes(header, payload, minter.key)
+    return sign_bytes(header, payload, token_issuer.key)
 
 
-def _header(minter: Minter, **members: Any) -> bytes:
-    return json.dumps({"typ": "at+jwt", "alg": "RS256", "kid": minter.key.kid} | members).encode()
+def _header(token_issuer: Minter, **members: Any) -> bytes:
+    return json.dumps({"typ": "at+jwt", "alg": "RS256", "kid": token_issuer.key.kid} | members).encode()
 
 
-def _payload(minter: Minter, **changes: Any) -> bytes:
-    return json.dumps(minter.claims(**changes)).encode()
+def _payload(token_issuer: Minter, **changes: Any) -> bytes:
+    return json.dumps(token_issuer.claims(**changes)).encode()
 
 
 def _raw_payload(text: str) -> Attack:
     """Claims with one member written out by hand, as Python's json would not write it."""
 
-    def make(minter: Minter) -> str:
-        whole = _payload(minter).decode()
-        return sign_raw(minter, _header(minter), (whole[:-1] + ", " + text + "}").encode())
+    def make(token_issuer: Minter) -> str:
+        whole = _payload(token_issuer).decode()
+        return sign_raw(token_issuer, _header(token_issuer), (whole[:-1] + ", " + text + "}").encode())
 
     return make
 
 
 def _replaced(name: str, literal: str) -> Attack:
-    def make(minter: Minter) -> str:
-        claims = minter.claims(**{name: None})
+    def make(token_issuer: Minter) -> str:
+        claims = token_issuer.claims(**{name: None})
         whole = json.dumps(claims)
-        return sign_raw(minter, _header(minter), (whole[:-1] + f', "{name}": {literal}' + "}").encode())
+        return sign_raw(token_issuer, _header(token_issuer), (whole[:-1] + f', "{name}": {literal}' + "}").encode())
 
     return make
 
 
-def _unsigned(minter: Minter, alg: str) -> str:
-    return f"{b64(_header(minter, alg=alg))}.{b64(_payload(minter))}."
+def _unsigned(token_issuer: Minter, alg: str) -> str:
+    return f"{b64(_header(token_issuer, alg=alg))}.{b64(_payload(token_issuer))}."
 
 
-def _hmac_with_public_key(minter: Minter) -> str:
-    signing_input = f"{b64(_header(minter, alg='HS256'))}.{b64(_payload(minter))}"
-    pem = minter.key.as_pem(private=False)
+def _hmac_with_public_key(token_issuer: Minter) -> str:
+    signing_input = f"{b64(_header(token_issuer, alg='HS256'))}.{b64(_payload(token_issuer))}"
+    pem = token_issuer.key.as_pem(private=False)
     return f"{signing_input}.{b64(hmac.new(pem, signing_input.encode(), hashlib.sha256).digest())}"
 
 
 def _with_part(number: int, change: Callable[[str], str]) -> Attack:
-    def make(minter: Minter) -> str:
-        parts = minter.mint().split(".")
+    def make(token_issuer: Minter) -> str:
+        parts = token_issuer.issue().split(".")
         parts[number] = change(parts[number])
         return ".".join(parts)
 
@@ -86,35 +86,35 @@ def _flipped(segment: str) -> str:
     return ("A" if segment[0] != "A" else "B") + segment[1:]
 
 
-def _nested(minter: Minter) -> str:
-    return sign_raw(minter, _header(minter), minter.mint().encode())
+def _nested(token_issuer: Minter) -> str:
+    return sign_raw(token_issuer, _header(token_issuer), token_issuer.issue().encode())
 
 
-def _encrypted(minter: Minter) -> str:
+def _encrypted(token_issuer: Minter) -> str:
     key = OctKey.generate_key(256)
-    return jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM", "typ": "at+jwt"}, minter.mint().encode(), key)
+    return jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM", "typ": "at+jwt"}, token_issuer.issue().encode(), key)
 
 
 def _minted(**changes: Any) -> Attack:
-    return lambda minter: minter.mint(**changes)
+    return lambda token_issuer: token_issuer.issue(**changes)
 
 
 def _with_header(**members: Any) -> Attack:
-    return lambda minter: sign_raw(minter, _header(minter, **members), _payload(minter))
+    return lambda token_issuer: sign_raw(token_issuer, _header(token_issuer, **members), _payload(token_issuer))
 
 
 def _without_header(name: str) -> Attack:
-    def make(minter: Minter) -> str:
-        members = json.loads(_header(minter))
+    def make(token_issuer: Minter) -> str:
+        members = json.loads(_header(token_issuer))
         del members[name]
-        return sign_raw(minter, json.dumps(members).encode(), _payload(minter))
+        return sign_raw(token_issuer, json.dumps(members).encode(), _payload(token_issuer))
 
     return make
 
 
-def _foreign_jwk_inside(minter: Minter) -> str:
+def _foreign_jwk_inside(token_issuer: Minter) -> str:
     """Signed by the attacker, who sends the public key along (RFC 7515 section 4.1.3)."""
-    return minter.mint(key=_foreign_key, header={"jwk": _foreign_key.as_dict(private=False)})
+    return token_issuer.issue(key=_foreign_key, header={"jwk": _foreign_key.as_dict(private=False)})
 
 
 _NOW = int(time.time())
@@ -122,19 +122,19 @@ _DEEP = "[" * 3000 + "]" * 3000
 
 ATTACKS: dict[str, tuple[str, Attack]] = {
     # forged and foreign
-    "signed by another key of the same name": ("signature", lambda m: m.mint(key=_foreign_key)),
+    "signed by another key of the same name": ("signature", lambda m: m.issue(key=_foreign_key)),
     "changed payload under an old signature": ("signature", _with_part(1, lambda _: b64(b"{}"))),
     "changed signature": ("signature", _with_part(2, _flipped)),
     "signature cut short": ("signature", _with_part(2, lambda s: s[:-2])),
     "issued by somebody else": ("iss", _minted(iss="https://elsewhere.example")),
-    "issuer with a slash added": ("iss", lambda m: m.mint(iss=m.issuer + "/")),
-    "issuer in a list": ("iss", lambda m: m.mint(iss=[m.issuer])),
+    "issuer with a slash added": ("iss", lambda m: m.issue(iss=m.issuer + "/")),
+    "issuer in a list": ("iss", lambda m: m.issue(iss=[m.issuer])),
     "meant for another resource": ("aud", _minted(aud="https://other.example/mcp")),
-    "meant for a resource whose name begins alike": ("aud", lambda m: m.mint(aud=m.resource + "-evil")),
-    "resource with a slash added": ("aud", lambda m: m.mint(aud=m.resource + "/")),
+    "meant for a resource whose name begins alike": ("aud", lambda m: m.issue(aud=m.resource + "-evil")),
+    "resource with a slash added": ("aud", lambda m: m.issue(aud=m.resource + "/")),
     "audience list without this resource": ("aud", _minted(aud=["https://a.example/mcp", "https://b.example/mcp"])),
     "empty audience list": ("aud", _minted(aud=[])),
-    "audience list with a number": ("aud", lambda m: m.mint(aud=[m.resource, 1])),
+    "audience list with a number": ("aud", lambda m: m.issue(aud=[m.resource, 1])),
     # algorithms
     "unsigned": ("form", lambda m: _unsigned(m, "none")),
     "unsigned, with a signature to look at": ("alg", lambda m: _unsigned(m, "none") + "AAAA"),
@@ -163,13 +163,13 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "own key in the header": ("signature", _foreign_jwk_inside),
     "own key set address in the header": (
         "signature",
-        lambda m: m.mint(key=_foreign_key, header={"jku": "https://evil.example/jwks.json"}),
+        lambda m: m.issue(key=_foreign_key, header={"jku": "https://evil.example/jwks.json"}),
     ),
     "own certificate address in the header": (
         "signature",
-        lambda m: m.mint(key=_foreign_key, header={"x5u": "https://evil.example/cert.pem"}),
+        lambda m: m.issue(key=_foreign_key, header={"x5u": "https://evil.example/cert.pem"}),
     ),
-    "own certificate in the header": ("signature", lambda m: m.mint(key=_foreign_key, header={"x5c": ["AAAA"]})),
+    "own certificate in the header": ("signature", lambda m: m.issue(key=_foreign_key, header={"x5c": ["AAAA"]})),
     # header extensions
     "critical extension": ("crit", _with_header(crit=["exp"])),
     "empty list of critical extensions": ("crit", _with_header(crit=[])),
@@ -221,9 +221,9 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "deeply nested header": ("header", lambda m: sign_raw(m, (_DEEP[:2000]).encode(), _payload(m))),
     "token in a token": ("payload", _nested),
     "encrypted token": ("form", _encrypted),
-    "two parts": ("form", lambda m: m.mint().rpartition(".")[0]),
-    "four parts": ("form", lambda m: m.mint() + ".AAAA"),
+    "two parts": ("form", lambda m: m.issue().rpartition(".")[0]),
+    "four parts": ("form", lambda m: m.issue() + ".AAAA"),
     "empty parts": ("form", lambda _: ".."),
     "garbage": ("form", lambda _: "garbage"),
-    "huge": ("size", lambda m: m.mint(note="x" * 9000)),
+    "huge": ("size", lambda m: m.issue(note="x" * 9000)),
 }

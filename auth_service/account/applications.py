@@ -12,22 +12,22 @@ from auth_service.protocol.redirect_uri import describe
 from auth_service.resources.scope_descriptions import words_for
 
 if TYPE_CHECKING:
-    from auth_service.clients.client import ClientDirectory
+    from auth_service.clients.client import ClientLookup
     from auth_service.grants.grant import Grant
-    from auth_service.grants.repository import GrantStore
+    from auth_service.grants.repository import GrantRepository
     from auth_service.resources.catalogue import ResourceCatalogue
 
 
 class ApplicationList:
     """Reads grants and what is known of their clients."""
 
-    def __init__(self, *, grants: GrantStore, directory: ClientDirectory, resources: ResourceCatalogue) -> None:
+    def __init__(self, *, grants: GrantRepository, directory: ClientLookup, resources: ResourceCatalogue) -> None:
         self._grants = grants
         self._directory = directory
         self._resources = resources
 
     async def of(self, subject: str, *, now: float) -> tuple[ApplicationView, ...]:
-        """What the person allowed and still holds, the most recently used first. Raises StoreUnavailable."""
+        """What the person allowed and still holds, the most recently used first. Raises RedisUnavailable."""
         grants = await self._grants.find_by_subject(subject, now=now)
         added = {g.client_id: await self._is_added_by_operator(g.client_id) for g in grants}
         return tuple(self._view(g, verified=added[g.client_id]) for g in grants)

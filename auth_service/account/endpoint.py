@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from auth_service.account.page import AccountPage, Visit
     from auth_service.audit.log import AuditLog
     from auth_service.grants.grant import Grant
-    from auth_service.grants.repository import GrantStore
+    from auth_service.grants.repository import GrantRepository
     from auth_service.pages.renderer import Pages
-    from auth_service.sessions.manager import Sessions
+    from auth_service.sessions.manager import SessionManager
 
 
 class AccountEndpoint:
@@ -28,8 +28,8 @@ class AccountEndpoint:
         *,
         page: AccountPage,
         pages: Pages,
-        sessions: Sessions,
-        grants: GrantStore,
+        sessions: SessionManager,
+        grants: GrantRepository,
         audit: AuditLog,
         now: Callable[[], float],
     ) -> None:

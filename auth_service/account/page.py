@@ -14,16 +14,16 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from auth_service.http.request_body import read_own_form
+from auth_service.http.request_body import read_first_party_form
 from auth_service.http.responses import NO_STORE
 from auth_service.pages.views import AccountNews, AccountView
 
 if TYPE_CHECKING:
     from auth_service.account.applications import ApplicationList
     from auth_service.pages.renderer import Pages
-    from auth_service.protocol.parameters import Form
-    from auth_service.sessions.cookies import Browser, BrowserCookies
-    from auth_service.sessions.manager import Sessions
+    from auth_service.protocol.parameters import Parameters
+    from auth_service.sessions.cookies import Browser, SessionCookies
+    from auth_service.sessions.manager import SessionManager
     from auth_service.sessions.session import Session
 
 _CSRF_PURPOSE: Final = "account"
@@ -33,7 +33,7 @@ _CSRF_PURPOSE: Final = "account"
 class Visit:
     """A form that came from this browser's page, and who is signed in there."""
 
-    form: Form
+    form: Parameters
     browser: Browser
     session: Session
 
@@ -47,8 +47,8 @@ class AccountPage:
         base_path: str,
         access_token_ttl_seconds: int,
         pages: Pages,
-        cookies: BrowserCookies,
-        sessions: Sessions,
+        cookies: SessionCookies,
+        sessions: SessionManager,
         applications: ApplicationList,
         now: Callable[[], float],
     ) -> None:
@@ -76,8 +76,8 @@ class AccountPage:
         return _see(self.address)
 
     async def visit(self, request: web.Request) -> Visit | None:
-        """What each step checks first; None when nobody is signed in. Raises PageRefusal for a foreign form."""
-        form = await read_own_form(request)
+        """What each step checks first; None when nobody is signed in. Raises PageError for a foreign form."""
+        form = await read_first_party_form(request)
         browser = self._cookies.browser(request)
         browser.check_csrf(_CSRF_PURPOSE, form.get("csrf"))
         session = await self._sessions.current(request)
@@ -92,7 +92,7 @@ class AccountPage:
         password_problem: str = "",
         status: int = 200,
     ) -> web.Response:
-        """The page itself. Raises StoreUnavailable."""
+        """The page itself. Raises RedisUnavailable."""
         now = self._now()
         view = AccountView(
             address=self.address,

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from auth_service.account.page import AccountPage, Visit
     from auth_service.audit.log import AuditLog
-    from auth_service.sessions.manager import Sessions
+    from auth_service.sessions.manager import SessionManager
     from auth_service.sign_in.throttle import SignInThrottle
-    from auth_service.users.service import UserDirectory
+    from auth_service.users.service import UserService
     from auth_service.users.user import User
 
 
@@ -38,8 +38,8 @@ class PasswordEndpoint:
         self,
         *,
         page: AccountPage,
-        sessions: Sessions,
-        users: UserDirectory,
+        sessions: SessionManager,
+        users: UserService,
         throttle: SignInThrottle,
         audit: AuditLog,
     ) -> None:

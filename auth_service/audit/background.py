@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from shared.background import end_tasks
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
@@ -30,7 +30,7 @@ class BackgroundWriter(Generic[T]):
     def __init__(
         self, write: Callable[[Sequence[T]], Awaitable[None]], *, dropped: Counter, capacity: int = CAPACITY
     ) -> None:
-        """`write` raises Fault when the store is away."""
+        """`write` raises ServiceUnavailable when the store is away."""
         self._write = write
         self._dropped = dropped
         self._capacity = capacity
@@ -73,7 +73,7 @@ class BackgroundWriter(Generic[T]):
             while self._items:
                 try:
                     await self._write_batch()
-                except Fault:
+                except ServiceUnavailable:
                     if self._stopping:
                         return
                     await asyncio.sleep(_RETRY_SECONDS)

@@ -11,7 +11,7 @@ from auth_service.audit.background import BackgroundWriter
 from auth_service.audit.error_repository import Refused
 from auth_service.audit.events import plain
 from shared.http.client_address import CLIENT_ADDRESS
-from shared.http.envelope import LOG_FIELDS
+from shared.http.request_middleware import LOG_FIELDS
 from shared.rates.gcra import Rate
 from shared.rates.local_buckets import LocalBuckets
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from aiohttp import web
     from prometheus_client import CollectorRegistry
 
-    from auth_service.audit.error_repository import RefusalStorage
-    from shared.errors import Refusal
+    from auth_service.audit.error_repository import ErrorRepository
+    from shared.errors import RequestRejected
 
 _PER_CHECK: Final = Rate(requests=10, seconds=1, burst=200)
 """A flood that fails one check cannot push every other refusal out; each request still has its log line."""
 
 
-class RefusalLog:
+class ErrorLog:
     """Told of each refusal by the envelope; never blocks, never raises."""
 
-    def __init__(self, storage: RefusalStorage, registry: CollectorRegistry) -> None:
+    def __init__(self, storage: ErrorRepository, registry: CollectorRegistry) -> None:
         self._refusals = Counter(
-            "sallyport_refusals", "Requests refused, by the check that failed.", ("check",), registry=registry
+            "sallyport_refusals", "Requests refused, by error_id.", ("error_id",), registry=registry
         )
         dropped = Counter(
             "sallyport_refusals_dropped", "Refusals that `explain` will not know; the log does.", registry=registry
@@ -40,19 +40,19 @@ class RefusalLog:
         self._writer: BackgroundWriter[Refused] = BackgroundWriter(storage.append, dropped=dropped)
         self._pace = LocalBuckets(max_keys=1000)
 
-    def __call__(self, request: web.Request, refusal: Refusal, reference: str) -> None:
-        """Note one refusal (shared.http.envelope.OnRefusal)."""
-        self._refusals.labels(refusal.check).inc()
+    def __call__(self, request: web.Request, refusal: RequestRejected, request_id: str) -> None:
+        """Note one refusal (shared.http.request_middleware.OnRefusal)."""
+        self._refusals.labels(refusal.error_id).inc()
         now_ms = int(time.time() * 1000)
-        if not self._pace.take(refusal.check, _PER_CHECK, now_ms=now_ms).allowed:
+        if not self._pace.take(refusal.error_id, _PER_CHECK, now_ms=now_ms).allowed:
             self._dropped.inc()
             return
         resource = request.match_info.route.resource
         self._writer.put(
             Refused(
-                reference=reference,
+                request_id=request_id,
                 at_ms=str(now_ms),
-                check=refusal.check,
+                error_id=refusal.error_id,
                 reason=plain(refusal.reason),
                 error=refusal.code,
                 status=str(refusal.status),

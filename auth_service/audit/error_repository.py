@@ -1,6 +1,6 @@
 """Where refusals are kept for `explain`: one stream, bounded in length, oldest dropped first.
 
-Key: sp:{refusals}:log   stream   reference, at (milliseconds since 1970), and the members of Refused
+Key: sp:{refusals}:log   stream   request_id, at (milliseconds since 1970), and the members of Refused
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 _LOG: Final = "sp:{refusals}:log"
 MAX_REFUSALS: Final = 50_000
@@ -22,9 +22,9 @@ _PAGE: Final = 1000
 class Refused:
     """One refused request, as the operator may know it. All text; `at_ms` in milliseconds since 1970."""
 
-    reference: str
+    request_id: str
     at_ms: str
-    check: str
+    error_id: str
     reason: str
     error: str
     status: str
@@ -37,10 +37,10 @@ class Refused:
 _MEMBERS: Final = tuple(f.name for f in fields(Refused))
 
 
-class RefusalStorage:
-    """Every method raises StoreUnavailable when the store is away."""
+class ErrorRepository:
+    """Every method raises RedisUnavailable when the store is away."""
 
-    def __init__(self, store: Store, *, max_refusals: int = MAX_REFUSALS) -> None:
+    def __init__(self, store: RedisClient, *, max_refusals: int = MAX_REFUSALS) -> None:
         self._store = store
         self._max_refusals = max_refusals
 
@@ -51,13 +51,13 @@ class RefusalStorage:
             for r in refusals
         )
 
-    async def find(self, reference: str) -> Refused | None:
-        """The refusal with this reference, looked for from the newest backwards."""
+    async def find(self, request_id: str) -> Refused | None:
+        """The refusal with this request_id, looked for from the newest backwards."""
         end = "+"
         while True:
             page = await self._store.command("XREVRANGE", _LOG, end, "-", "COUNT", _PAGE)
             for _, entry in page:
-                if entry.get("reference") == reference:
+                if entry.get("request_id") == request_id:
                     return Refused(**{name: entry.get(name, "") for name in _MEMBERS})
             if len(page) < _PAGE:
                 return None

@@ -72,7 +72,7 @@ class AuditFields(TypedDict, total=False):
     limit: str
     reason: str
     """A private reason, in words of ours."""
-    reference: str
+    request_id: str
     """Joins the event with the log line of its request."""
     by: str
     """Who did it, when not the user: `operator` or `service`."""

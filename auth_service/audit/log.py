@@ -15,13 +15,13 @@ from auth_service.audit.repository import AuditEntry
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from auth_service.audit.repository import AuditStorage
+    from auth_service.audit.repository import AuditRepository
 
 
 class AuditLog:
     """Counts each event at once and writes it in the background."""
 
-    def __init__(self, storage: AuditStorage, registry: CollectorRegistry) -> None:
+    def __init__(self, storage: AuditRepository, registry: CollectorRegistry) -> None:
         self._events = Counter("sallyport_audit_events", "Audit events, by name.", ("event",), registry=registry)
         dropped = Counter(
             "sallyport_audit_dropped",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 _EVENTS: Final = "sp:{audit}:events"
 MAX_EVENTS: Final = 200_000
@@ -31,10 +31,10 @@ class AuditEntry:
     fields: dict[str, str]
 
 
-class AuditStorage:
-    """Every method raises StoreUnavailable when the store is away."""
+class AuditRepository:
+    """Every method raises RedisUnavailable when the store is away."""
 
-    def __init__(self, store: Store, *, max_events: int = MAX_EVENTS) -> None:
+    def __init__(self, store: RedisClient, *, max_events: int = MAX_EVENTS) -> None:
         self._store = store
         self._max_events = max_events
 

@@ -162,13 +162,13 @@ ADVICE: Final[dict[str, Advice]] = {
         "Too many passwords were being verified at once.", f"{_OURS}A flood of sign-ins, or too few cores."
     ),
     "onward_location": Advice("A page was to lead on to an address that is not safe.", f"{_OURS}Report it."),
-    "unexpected": Advice("A bug.", f"{_OURS}The log line of this reference has the stack trace: report it."),
+    "unexpected": Advice("A bug.", f"{_OURS}The log line with this request ID has the stack trace: report it."),
 }
 
 
-def advice_for(check: str) -> Advice | None:
+def advice_for(error_id: str) -> Advice | None:
     """The entry of a check: by its name, else by the longest family that fits."""
-    if check in ADVICE:
-        return ADVICE[check]
-    families = [name for name in ADVICE if "*" in name and fnmatchcase(check, name)]
+    if error_id in ADVICE:
+        return ADVICE[error_id]
+    families = [name for name in ADVICE if "*" in name and fnmatchcase(error_id, name)]
     return ADVICE[max(families, key=len)] if families else None

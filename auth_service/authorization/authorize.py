@@ -5,7 +5,6 @@ Until client and redirect URI are known good an error is a page for the person; 
 redirector, a page with a link that carries them.
 """
 
-from auth_service.protocol.errors import UnknownClient
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,23 +13,23 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from auth_service.authorization.error_redirects import may_redirect_unasked
+from auth_service.authorization.error_redirects import error_redirect_allowed
 from auth_service.authorization.interaction import Interaction
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.authorization.request_checks import CHECKS, MAX_STATE, AuthorizationError, Candidate
 from auth_service.http.responses import NO_STORE
-from auth_service.protocol.errors import InvalidRedirectUri, PageRefusal, RedirectRefusal
+from auth_service.protocol.errors import InvalidRedirectUri, PageError, RedirectError
 from auth_service.protocol.opaque import new_identifier
-from auth_service.protocol.parameters import Form, parse_urlencoded
+from auth_service.protocol.parameters import Parameters, parse_urlencoded
 from auth_service.protocol.redirect_uri import check_redirect_uri, find_matching
-from shared.http.envelope import LOG_FIELDS
+from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
-    from auth_service.authorization.interaction_repository import InteractionStore
-    from auth_service.clients.client import Client, ClientDirectory
+    from auth_service.authorization.interaction_repository import InteractionRepository
+    from auth_service.clients.client import Client, ClientLookup
     from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.sessions.cookies import BrowserCookies
-    from auth_service.sessions.manager import Sessions
+    from auth_service.sessions.cookies import SessionCookies
+    from auth_service.sessions.manager import SessionManager
 
 
 class AuthorizeEndpoint:
@@ -40,11 +39,11 @@ class AuthorizeEndpoint:
         self,
         *,
         base_path: str,
-        directory: ClientDirectory,
+        directory: ClientLookup,
         resources: ResourceCatalogue,
-        interactions: InteractionStore,
-        sessions: Sessions,
-        cookies: BrowserCookies,
+        interactions: InteractionRepository,
+        sessions: SessionManager,
+        cookies: SessionCookies,
         app_schemes: frozenset[str],
         now: Callable[[], float],
     ) -> None:
@@ -58,7 +57,7 @@ class AuthorizeEndpoint:
         self._now = now
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Answer the person's browser. Raises PageRefusal, UnknownClient, RedirectRefusal, StoreUnavailable."""
+        """Answer the person's browser. Raises PageError, UnknownClient, RedirectError, RedisUnavailable."""
         # The query as it came: aiohttp's `query_string` is decoded already, and decoding twice changes a state
         # such as `100%25`.
         form = parse_urlencoded(request.rel_url.raw_query_string)
@@ -71,23 +70,23 @@ class AuthorizeEndpoint:
             for check in CHECKS:
                 check(candidate)
         except AuthorizationError as exc:
-            raise RedirectRefusal(
+            raise RedirectError(
                 exc.reason,
-                check=exc.check,
+                error_id=exc.error_id,
                 code=exc.code,
                 redirect_uri=redirect_uri,
                 state=(form.get("state") or "")[:MAX_STATE] or None,
                 public=exc.public,
-                automatic=may_redirect_unasked(client, redirect_uri),
+                automatic=error_redirect_allowed(client, redirect_uri),
             ) from exc
         return await self._begin_interaction(request, _accepted(candidate, redirect_uri))
 
-    async def _known_client(self, form: Form) -> Client:
+    async def _known_client(self, form: Parameters) -> Client:
         client_id = form.get("client_id")
         if client_id is None:
-            raise PageRefusal(
+            raise PageError(
                 "client_id is missing",
-                check="client_id_present",
+                error_id="client_id_present",
                 title="This link is incomplete",
                 public="The application did not say who it is.",
                 hint="Start again from the application that sent you here.",
@@ -130,10 +129,10 @@ def _accepted(candidate: Candidate, redirect_uri: str) -> AuthorizationRequest:
     )
 
 
-def _registered_redirect_uri(client: Client, form: Form, app_schemes: frozenset[str]) -> str:
-    """The redirect URI of this request. Raises PageRefusal.
+def _registered_redirect_uri(client: Client, form: Parameters, app_schemes: frozenset[str]) -> str:
+    """The redirect URI of this request. Raises PageError.
 
-    The rules of registration are applied again (clients.md F5): they may be stricter than on the day of registration.
+    The rules of registration are applied again (interop.md F5): they may be stricter than on the day of registration.
     """
     presented = form.get("redirect_uri")
     redirect_uri = client.redirect_uris[0] if presented is None and len(client.redirect_uris) == 1 else presented
@@ -145,9 +144,9 @@ def _registered_redirect_uri(client: Client, form: Form, app_schemes: frozenset[
             reason = exc.reason
         else:
             return redirect_uri
-    raise PageRefusal(
+    raise PageError(
         reason,
-        check="redirect_uri_registered",
+        error_id="redirect_uri_registered",
         title="This application cannot be answered",
         public="The address to which the answer should go is not one that the application registered.",
         hint="This may be an attempt to trick you. If you started it yourself, remove the connection in the "

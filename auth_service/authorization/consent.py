@@ -1,7 +1,7 @@
 """GET and POST /consent: the person decides; the decision is one atomic step (invariants 3 and 7).
 
 The answer to the decision is a 200 page that navigates on, because a redirect would be stopped by the form's own
-content security policy in Chromium (clients.md F6).
+content security policy in Chromium (interop.md F6).
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from auth_service.authorization.interaction_steps import find_interaction
 from auth_service.clients.client import Client, ClientKind
 from auth_service.grants.code_format import derive_code
 from auth_service.grants.grant import GrantStatus
-from auth_service.http.request_body import read_own_form
+from auth_service.http.request_body import read_first_party_form
 from auth_service.http.responses import NO_STORE, authorization_redirect
 from auth_service.pages.views import ConsentView, ContinueView, ScopeView
-from auth_service.protocol.errors import PageRefusal
+from auth_service.protocol.errors import PageError
 from auth_service.protocol.opaque import digest
 from auth_service.protocol.redirect_uri import describe
 from auth_service.resources.scope_descriptions import words_for
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.authorization.interaction_repository import InteractionStore
-    from auth_service.clients.client import ClientDirectory
-    from auth_service.grants.repository import GrantStore
+    from auth_service.authorization.interaction_repository import InteractionRepository
+    from auth_service.clients.client import ClientLookup
+    from auth_service.grants.repository import GrantRepository
     from auth_service.pages.renderer import Pages
-    from auth_service.rate_limits.limits import Limits
+    from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.sessions.cookies import Browser, BrowserCookies
-    from auth_service.sessions.manager import Sessions
+    from auth_service.sessions.cookies import Browser, SessionCookies
+    from auth_service.sessions.manager import SessionManager
     from auth_service.sessions.session import Session
 
 _REPLAY_WINDOW_SECONDS = 600
@@ -52,13 +52,13 @@ class ConsentEndpoint:
         base_path: str,
         code_lifetime_seconds: int,
         pages: Pages,
-        cookies: BrowserCookies,
-        sessions: Sessions,
-        interactions: InteractionStore,
-        grants: GrantStore,
-        directory: ClientDirectory,
+        cookies: SessionCookies,
+        sessions: SessionManager,
+        interactions: InteractionRepository,
+        grants: GrantRepository,
+        directory: ClientLookup,
         resources: ResourceCatalogue,
-        limits: Limits,
+        limits: RateLimits,
         audit: AuditLog,
         now: Callable[[], float],
     ) -> None:
@@ -88,7 +88,7 @@ class ConsentEndpoint:
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """POST: record the decision once, then lead back to the client."""
-        form = await read_own_form(request)
+        form = await read_first_party_form(request)
         browser = self._cookies.browser(request)
         interaction = await find_interaction(self._interactions, browser, form.get("transaction") or "")
         session = await self._session_for(request, interaction)
@@ -99,9 +99,9 @@ class ConsentEndpoint:
         try:
             wanted = Decision(form.get("decision") or "")
         except ValueError as exc:
-            raise PageRefusal(
+            raise PageError(
                 "the form has no decision",
-                check="decision_present",
+                error_id="decision_present",
                 title="Please decide",
                 public="The form arrived without a decision.",
                 hint="Go back and choose one of the two buttons.",
@@ -156,9 +156,9 @@ class ConsentEndpoint:
             },
         )
         if made is None:
-            raise PageRefusal(
+            raise PageError(
                 "the interaction expired while the person decided",
-                check="interaction_known",
+                error_id="interaction_known",
                 title="This page is no longer current",
                 public="The request took too long.",
                 hint="Go back to your application and connect again.",
@@ -180,9 +180,9 @@ class ConsentEndpoint:
         """Refuse to hand out a spent code again: presented twice, it would end what it issued (invariant 6)."""
         grant = await self._grants.find(interaction.identifier)
         if grant is None or grant.status is not GrantStatus.CODE or self._now() >= grant.code_expires_at:
-            raise PageRefusal(
+            raise PageError(
                 "the decision was made before, and its code is spent or expired",
-                check="decision_current",
+                error_id="decision_current",
                 title="You have decided already",
                 public="This decision was made before, and the application has been told.",
                 hint="You can close this page. If the application does not work, connect it again from there.",

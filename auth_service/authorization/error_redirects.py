@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from auth_service.clients.client import Client
 
 
-def may_redirect_unasked(client: Client, redirect_uri: str) -> bool:
+def error_redirect_allowed(client: Client, redirect_uri: str) -> bool:
     """Whether a refusal may go to this redirect URI, which belongs to the client, without the person's click.
 
     Yes for clients that the operator added; for the person's own device, where no stranger's page is; and for a

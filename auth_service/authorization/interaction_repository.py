@@ -14,20 +14,20 @@ from shared.redis.scripts import load_script
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.redis.client import Argument, Store
+    from shared.redis.client import Argument, RedisClient
 
 _DECIDE: Final = load_script("auth_service.authorization", "record_consent")
 
 
-class InteractionStore:
+class InteractionRepository:
     """Keeps interactions until they expire; decides each at most once."""
 
-    def __init__(self, store: Store, *, lifetime_seconds: int) -> None:
+    def __init__(self, store: RedisClient, *, lifetime_seconds: int) -> None:
         self._store = store
         self._lifetime = lifetime_seconds
 
     async def begin(self, interaction: Interaction) -> None:
-        """Keep a new interaction. Raises StoreUnavailable."""
+        """Keep a new interaction. Raises RedisUnavailable."""
         record = {
             "browser": interaction.browser_hash,
             "nonce": interaction.nonce,
@@ -37,7 +37,7 @@ class InteractionStore:
         await self._store.command("SET", _key(interaction.identifier), json.dumps(record), "EX", self._lifetime)
 
     async def find(self, identifier: str) -> Interaction | None:
-        """Read an interaction and its decision, if any. Raises StoreUnavailable."""
+        """Read an interaction and its decision, if any. Raises RedisUnavailable."""
         text, decision = await self._store.command("MGET", _key(identifier), _decision_key(identifier))
         if text is None:
             return None

@@ -15,7 +15,7 @@ from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
     from auth_service.clients.client import Client
-    from auth_service.protocol.parameters import Form
+    from auth_service.protocol.parameters import Parameters
     from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
 
 MAX_STATE: Final = 4096
@@ -25,10 +25,10 @@ MAX_NONCE: Final = 1024
 class AuthorizationError(Exception):
     """An error of RFC 6749 section 4.1.2.1 or RFC 8707 section 2, for the redirect."""
 
-    def __init__(self, code: str, *, check: str, public: str, reason: str = "") -> None:
+    def __init__(self, code: str, *, error_id: str, public: str, reason: str = "") -> None:
         super().__init__(reason or public)
         self.code = code
-        self.check = check
+        self.error_id = error_id
         self.public = public
         self.reason = reason or public
 
@@ -37,7 +37,7 @@ class AuthorizationError(Exception):
 class Candidate:
     """A request whose client and redirect URI are known good; nothing else is."""
 
-    form: Form
+    form: Parameters
     client: Client
     resources: ResourceCatalogue
 
@@ -49,25 +49,25 @@ class Candidate:
     @property
     def scopes(self) -> tuple[str, ...]:
         """What can be granted of what was asked; of a request that passed `check_scope_is_well_formed`."""
-        fence = None if self.client.scope is None else parse_scope(self.client.scope)
-        return grantable_scopes(parse_scope(self.form.get("scope") or ""), self.resource, fence=fence)
+        max_scope = None if self.client.scope is None else parse_scope(self.client.scope)
+        return grantable_scopes(parse_scope(self.form.get("scope") or ""), self.resource, max_scope=max_scope)
 
 
 def check_not_a_request_object(candidate: Candidate) -> None:
     """Request objects are not supported, and ignoring one would ignore what it says (RFC 9101 section 5)."""
     for name, code in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")):
         if candidate.form.get(name) is not None:
-            raise AuthorizationError(code, check="no_request_object", public="Request objects are not supported.")
+            raise AuthorizationError(code, error_id="no_request_object", public="Request objects are not supported.")
 
 
 def check_response_type_is_code(candidate: Candidate) -> None:
     """Only the code flow (invariant 7, RFC 9700 section 2.1.2)."""
     value = candidate.form.get("response_type")
     if value is None:
-        raise AuthorizationError("invalid_request", check="response_type", public="response_type is missing.")
+        raise AuthorizationError("invalid_request", error_id="response_type", public="response_type is missing.")
     if value != "code":
         raise AuthorizationError(
-            "unsupported_response_type", check="response_type", public="Only response_type=code is supported."
+            "unsupported_response_type", error_id="response_type", public="Only response_type=code is supported."
         )
 
 
@@ -75,7 +75,7 @@ def check_response_mode_is_query(candidate: Candidate) -> None:
     """The answer travels in the query only."""
     if candidate.form.get("response_mode") not in {None, "query"}:
         raise AuthorizationError(
-            "invalid_request", check="response_mode", public="Only response_mode=query is supported."
+            "invalid_request", error_id="response_mode", public="Only response_mode=query is supported."
         )
 
 
@@ -83,7 +83,7 @@ def check_client_may_use_codes(candidate: Candidate) -> None:
     """The client registered for the authorization code grant."""
     if "authorization_code" not in candidate.client.grant_types:
         raise AuthorizationError(
-            "unauthorized_client", check="client_grant_type", public="This client may not use this flow."
+            "unauthorized_client", error_id="client_grant_type", public="This client may not use this flow."
         )
 
 
@@ -91,35 +91,37 @@ def check_challenge_is_s256(candidate: Candidate) -> None:
     """PKCE with S256 for every client, without exception (invariant 7; RFC 9700 section 2.1.1)."""
     challenge = candidate.form.get("code_challenge")
     if challenge is None:
-        raise AuthorizationError("invalid_request", check="pkce", public="code_challenge is missing (PKCE, RFC 7636).")
+        raise AuthorizationError(
+            "invalid_request", error_id="pkce", public="code_challenge is missing (PKCE, RFC 7636)."
+        )
     if candidate.form.get("code_challenge_method") != "S256":
-        raise AuthorizationError("invalid_request", check="pkce", public="code_challenge_method must be S256.")
+        raise AuthorizationError("invalid_request", error_id="pkce", public="code_challenge_method must be S256.")
     if not is_s256_challenge(challenge):
-        raise AuthorizationError("invalid_request", check="pkce", public="code_challenge is not a SHA-256 value.")
+        raise AuthorizationError("invalid_request", error_id="pkce", public="code_challenge is not a SHA-256 value.")
 
 
 def check_resource_is_known(candidate: Candidate) -> None:
-    """At most one resource, and a known one; absent means the default (RFC 8707 section 2, clients.md A8)."""
+    """At most one resource, and a known one; absent means the default (RFC 8707 section 2, interop.md A8)."""
     requested = candidate.form.all("resource")
     if requested and candidate.resources.find_one(requested) is None:
         raise AuthorizationError(
-            "invalid_target", check="resource_known", public="The requested resource is not known here."
+            "invalid_target", error_id="resource_known", public="The requested resource is not known here."
         )
 
 
 def check_scope_is_well_formed(candidate: Candidate) -> None:
-    """The grammar only: unknown names are dropped later, not refused (clients.md A9)."""
+    """The grammar only: unknown names are dropped later, not refused (interop.md A9)."""
     try:
         parse_scope(candidate.form.get("scope") or "")
     except ValueError as exc:
-        raise AuthorizationError("invalid_scope", check="scope_grammar", public="scope is malformed.") from exc
+        raise AuthorizationError("invalid_scope", error_id="scope_grammar", public="scope is malformed.") from exc
 
 
 def check_something_can_be_granted(candidate: Candidate) -> None:
     """A client that the operator fenced in may be left with nothing; a grant of nothing would only mislead."""
     if candidate.client.scope is not None and not candidate.scopes:
         raise AuthorizationError(
-            "invalid_scope", check="scope_grantable", public="This client may not be granted any of these scopes."
+            "invalid_scope", error_id="scope_grantable", public="This client may not be granted any of these scopes."
         )
 
 
@@ -127,14 +129,16 @@ def check_sizes_are_bounded(candidate: Candidate) -> None:
     """State and nonce are stored and sent back; they have a size."""
     for name, most in (("state", MAX_STATE), ("nonce", MAX_NONCE)):
         if len(candidate.form.get(name) or "") > most:
-            raise AuthorizationError("invalid_request", check=f"{name}_size", public=f"{name} is too long.")
+            raise AuthorizationError("invalid_request", error_id=f"{name}_size", public=f"{name} is too long.")
 
 
 def check_interaction_is_allowed(candidate: Candidate) -> None:
     """The person is always asked, so prompt=none cannot succeed (OpenID Connect Core section 3.1.2.6)."""
     if (candidate.form.get("prompt") or "").split() == ["none"]:
         raise AuthorizationError(
-            "interaction_required", check="prompt_none", public="The person must be asked; prompt=none cannot succeed."
+            "interaction_required",
+            error_id="prompt_none",
+            public="The person must be asked; prompt=none cannot succeed.",
         )
 
 

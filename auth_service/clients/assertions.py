@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from auth_service.clients.assertion_replay import AssertionStore
+    from auth_service.clients.assertion_replay import JtiReplayStore
     from auth_service.clients.client import Client
-    from auth_service.clients.client_jwks import ClientKeys
+    from auth_service.clients.client_jwks import ClientJwks
 
 _KEY_MEMBERS = frozenset({"kty", "crv", "n", "e", "x", "y"})
 
@@ -25,22 +25,22 @@ _KEY_MEMBERS = frozenset({"kty", "crv", "n", "e", "x", "y"})
 class AssertionVerifier:
     """For assertions addressed to this server."""
 
-    def __init__(self, *, issuer: str, keys: ClientKeys, used: AssertionStore) -> None:
+    def __init__(self, *, issuer: str, keys: ClientJwks, used: JtiReplayStore) -> None:
         self._audiences = frozenset({issuer, f"{issuer}/token"})
         self._keys = keys
         self._used = used
 
     async def verify(self, client: Client, assertion: UnverifiedAssertion, *, now: float) -> None:
-        """Raises InvalidClient; ClientKeysUnavailable or StoreUnavailable when nobody can know.
+        """Raises InvalidClient; ClientJwksUnavailable or RedisUnavailable when nobody can know.
 
         Nothing is consumed before everything is verified (invariant 3): else a stranger could burn a client's jti.
         """
         use = check_claims(assertion.claims, audiences=self._audiences, now=now)
         keys = await self._keys.candidates(client, algorithm=assertion.algorithm, kid=assertion.kid)
         if not any(_verifies(key, assertion) for key in keys):
-            raise InvalidClient("the signature is by none of the client's keys", check="assertion_signature")
+            raise InvalidClient("the signature is by none of the client's keys", error_id="assertion_signature")
         if not await self._used.consume(client.client_id, use):
-            raise InvalidClient("the assertion was used before", check="assertion_single_use")
+            raise InvalidClient("the assertion was used before", error_id="assertion_single_use")
 
 
 def _verifies(unverified_key: Mapping[str, Any], assertion: UnverifiedAssertion) -> bool:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auth_service.clients.assertions import AssertionVerifier
-    from auth_service.clients.client import Client, ClientDirectory
-    from auth_service.protocol.parameters import Form
+    from auth_service.clients.client import Client, ClientLookup
+    from auth_service.protocol.parameters import Parameters
 
 
 class ClientAuthenticator:
@@ -27,7 +27,7 @@ class ClientAuthenticator:
 
     def __init__(
         self,
-        directory: ClientDirectory,
+        directory: ClientLookup,
         *,
         assertions: AssertionVerifier,
         now: Callable[[], float] = time.time,
@@ -36,7 +36,7 @@ class ClientAuthenticator:
         self._assertions = assertions
         self._now = now
 
-    async def authenticate(self, *, authorization: str | None, form: Form) -> Client:
+    async def authenticate(self, *, authorization: str | None, form: Parameters) -> Client:
         """Return the client that proved itself. Raises InvalidClient (401), InvalidRequest, or a Fault of a source.
 
         Public answers are the same for an unknown client and a wrong credential (invariant 9).

@@ -1,6 +1,5 @@
 """The client, wherever it comes from: one frozen record that every rule reads."""
 
-from auth_service.protocol.errors import UnknownClient
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -44,8 +43,11 @@ class Client:
     created_at: int = 0
 
 
-class ClientDirectory(Protocol):
+class ClientLookup(Protocol):
     """Finds a client by its id, from whichever source holds it."""
 
     async def find(self, client_id: str) -> Client:
-        """Return the client. Raises UnknownClient; StoreUnavailable (or another Fault) when a source is away."""
+        """Return the client.
+
+        Raises UnknownClient; RedisUnavailable (or another ServiceUnavailable) when a source is away.
+        """

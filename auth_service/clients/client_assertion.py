@@ -163,4 +163,4 @@ def _bytes(segment: str) -> bytes:
 
 
 def _refused(reason: str, rule: str) -> InvalidClient:
-    return InvalidClient(f"assertion: {reason}", check=f"assertion_{rule}")
+    return InvalidClient(f"assertion: {reason}", error_id=f"assertion_{rule}")

@@ -20,7 +20,7 @@ from auth_service.protocol.errors import InvalidClient, InvalidRequest
 
 if TYPE_CHECKING:
     from auth_service.clients.client import Client
-    from auth_service.protocol.parameters import Form
+    from auth_service.protocol.parameters import Parameters
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 MAX_CREDENTIAL: Final = 4096
@@ -37,25 +37,25 @@ class UnverifiedCredential:
     assertion: UnverifiedAssertion | None = None
 
 
-def read_credential(*, authorization: str | None, form: Form) -> UnverifiedCredential:
+def read_credential(*, authorization: str | None, form: Parameters) -> UnverifiedCredential:
     """Find the one credential of a request. Raises InvalidClient, or InvalidRequest for several mechanisms at once."""
     body_id, body_secret = form.get("client_id"), form.get("client_secret")
     assertion, assertion_type = form.get("client_assertion"), form.get("client_assertion_type")
     presented = [authorization is not None, body_secret is not None, assertion is not None]
     if sum(presented) > 1:
-        raise InvalidRequest("several authentication mechanisms at once", check="one_authentication_mechanism")
+        raise InvalidRequest("several authentication mechanisms at once", error_id="one_authentication_mechanism")
     if authorization is not None:
         return _basic(authorization, body_id)
     if assertion is not None:
         if assertion_type != ASSERTION_TYPE:
-            raise InvalidClient(f"client_assertion_type {assertion_type!r:.100}", check="assertion_type")
+            raise InvalidClient(f"client_assertion_type {assertion_type!r:.100}", error_id="assertion_type")
         # RFC 7521 section 4.2: client_id may be left out, the assertion names the client itself.
         unverified = read_assertion(assertion, client_id=body_id)
         return UnverifiedCredential("private_key_jwt", unverified.client_id, assertion=unverified)
     if assertion_type is not None:
-        raise InvalidRequest("client_assertion_type without client_assertion", check="assertion_present")
+        raise InvalidRequest("client_assertion_type without client_assertion", error_id="assertion_present")
     if body_id is None:
-        raise InvalidClient("no client_id and no credential", check="client_id_present")
+        raise InvalidClient("no client_id and no credential", error_id="client_id_present")
     if body_secret is not None:
         return UnverifiedCredential("client_secret_post", body_id, secret=body_secret)
     return UnverifiedCredential("none", body_id)
@@ -68,22 +68,22 @@ def check_method(client: Client, credential: UnverifiedCredential) -> None:
     """
     if credential.method == "none":
         if client.secret_hash is not None or "none" not in client.authentication_methods:
-            raise InvalidClient("a client with credentials came without any", check="authentication_method")
+            raise InvalidClient("a client with credentials came without any", error_id="authentication_method")
     elif credential.method in SECRET_METHODS:
         # One secret proves the same by either way, and some clients register one way and use the other.
         if client.secret_hash is None or SECRET_METHODS.isdisjoint(client.authentication_methods):
-            raise InvalidClient("a secret from a client that has none", check="authentication_method")
+            raise InvalidClient("a secret from a client that has none", error_id="authentication_method")
     elif credential.method not in client.authentication_methods:
-        raise InvalidClient(f"{credential.method} is not this client's way", check="authentication_method")
+        raise InvalidClient(f"{credential.method} is not this client's way", error_id="authentication_method")
 
 
 def check_secret(client: Client, unverified_secret: str, *, now: float) -> None:
     """Compare a secret with the stored hash in constant time. Raises InvalidClient."""
     expected = client.secret_hash
     if expected is None or not hmac.compare_digest(hash_secret(unverified_secret), expected):
-        raise InvalidClient("the client secret is wrong", check="client_secret")
+        raise InvalidClient("the client secret is wrong", error_id="client_secret")
     if client.secret_expires_at and now >= client.secret_expires_at:
-        raise InvalidClient("the client secret has expired", check="client_secret_expiry")
+        raise InvalidClient("the client secret has expired", error_id="client_secret_expiry")
 
 
 def hash_secret(secret: str) -> str:
@@ -94,17 +94,17 @@ def hash_secret(secret: str) -> str:
 def _basic(authorization: str, body_id: str | None) -> UnverifiedCredential:
     scheme, _, encoded = authorization.strip().partition(" ")
     if scheme.lower() != "basic":
-        raise InvalidClient(f"the scheme {scheme!r:.20} is not Basic", check="authorization_scheme")
+        raise InvalidClient(f"the scheme {scheme!r:.20} is not Basic", error_id="authorization_scheme")
     try:
         client_id, secret = _decode_basic(encoded.strip())
     except ValueError as exc:
         raise InvalidClient(
-            f"Basic credentials cannot be read: {exc}", check="basic_readable", headers=BASIC_CHALLENGE
+            f"Basic credentials cannot be read: {exc}", error_id="basic_readable", headers=BASIC_CHALLENGE
         ) from exc
     if not client_id:
-        raise InvalidClient("Basic credentials without an id", check="client_id_present", headers=BASIC_CHALLENGE)
+        raise InvalidClient("Basic credentials without an id", error_id="client_id_present", headers=BASIC_CHALLENGE)
     if body_id is not None and body_id != client_id:
-        raise InvalidRequest("client_id differs between header and body", check="one_client_id")
+        raise InvalidRequest("client_id differs between header and body", error_id="one_client_id")
     if not secret:
         # RFC 6749 section 2.3.1: an empty secret may be left out, and so is none.
         return UnverifiedCredential("none", client_id)

@@ -1,4 +1,4 @@
--- Ends a client. One that was used leaves a tombstone, so that its owner can be told what happened (clients.md A18).
+-- Ends a client. One that was used leaves a tombstone, so that its owner can be told what happened (interop.md A18).
 -- KEYS[1] client  ARGV[1] hash of the registration access token, or empty for the operator
 -- ARGV[2] now  ARGV[3] the tombstone's life; both in seconds
 -- Returns 1 when ended, 0 when there was no such client or the token is another's.

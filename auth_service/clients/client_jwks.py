@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from auth_service.clients.client_assertion import candidate_keys
 from auth_service.clients.client_metadata import check_key_set
 from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 from shared.fetch.freshness import freshness_seconds
 from shared.fetch.guarded_fetch import FetchFailed, GuardedFetch
 from shared.fetch.single_flight import SingleFlight
@@ -30,13 +30,13 @@ MEMORY_SIZE: Final = 256
 Keys = list[Mapping[str, Any]]
 
 
-class ClientKeysUnavailable(Fault):
+class ClientJwksUnavailable(ServiceUnavailable):
     """The client's key set cannot be had now: nobody can say whether the assertion is good (invariant 8)."""
 
     public = "The client's keys could not be fetched just now. Please try again in a minute."
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason, check="client_keys_fetched", retry_after_seconds=COOLDOWN_SECONDS)
+        super().__init__(reason, error_id="client_keys_fetched", retry_after_seconds=COOLDOWN_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class _Held:
     failure: str = ""
 
 
-class ClientKeys:
+class ClientJwks:
     """Finds the keys that may have signed an assertion."""
 
     def __init__(self, *, fetch: GuardedFetch, now: Callable[[], float] = time.time) -> None:
@@ -59,7 +59,7 @@ class ClientKeys:
         self._flights: SingleFlight[_Held] = SingleFlight()
 
     async def candidates(self, client: Client, *, algorithm: str, kid: str | None) -> Keys:
-        """The keys to try. Raises InvalidClient when there is none, ClientKeysUnavailable when nobody can know."""
+        """The keys to try. Raises InvalidClient when there is none, ClientJwksUnavailable when nobody can know."""
         if client.jwks is not None:
             found = candidate_keys(client.jwks["keys"], algorithm=algorithm, kid=kid)
         elif client.jwks_uri is not None:
@@ -67,7 +67,7 @@ class ClientKeys:
         else:
             found = []
         if not found:
-            raise InvalidClient("the client has no such key", check="assertion_key")
+            raise InvalidClient("the client has no such key", error_id="assertion_key")
         return found
 
     async def close(self) -> None:
@@ -84,12 +84,12 @@ class ClientKeys:
             held = await self._flights.run(uri, lambda: self._ask(uri))
             found = candidate_keys(self._usable(uri, held), algorithm=algorithm, kid=kid)
         if not found and held.failure:
-            raise ClientKeysUnavailable(f"{uri}: {held.failure}")
+            raise ClientJwksUnavailable(f"{uri}: {held.failure}")
         return found
 
     def _usable(self, uri: str, held: _Held) -> Keys:
         if self._now() >= held.fetched_at + MAX_STALE_SECONDS and held.failure:
-            raise ClientKeysUnavailable(f"{uri}: {held.failure}")
+            raise ClientJwksUnavailable(f"{uri}: {held.failure}")
         return held.keys
 
     async def _ask(self, uri: str) -> _Held:

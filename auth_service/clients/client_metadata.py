@@ -1,9 +1,9 @@
 """Client metadata: from what a stranger asks (RFC 7591 section 2) to what is really granted.
 
 Pure. Unknown members are ignored, unsupported grant types dropped, and the answer tells the effective set
-(clients.md A7). Kept small on purpose: only what a later rule reads, each member bounded.
+(interop.md A7). Kept small on purpose: only what a later rule reads, each member bounded.
 
-Which of several redirect URIs may fail (clients.md A6): one that is hostile or malformed refuses the whole
+Which of several redirect URIs may fail (interop.md A6): one that is hostile or malformed refuses the whole
 request, because no honest client sends it; one that is merely not offered here (an app scheme that is not listed,
 http to another machine) is left out as long as another remains, because Cursor and VS Code send mixed lists.
 """
@@ -22,7 +22,7 @@ from auth_service.protocol.redirect_uri import UnsupportedRedirectUri, check_red
 SUPPORTED_GRANT_TYPES: Final = ("authorization_code", "refresh_token")
 SECRET_METHODS: Final = frozenset({"client_secret_basic", "client_secret_post"})
 SUPPORTED_METHODS: Final = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
-"""In the order of the server's metadata: `none` first (clients.md A2)."""
+"""In the order of the server's metadata: `none` first (interop.md A2)."""
 
 DEFAULT_METHOD: Final = "client_secret_basic"
 """RFC 7591 section 2: what a request without token_endpoint_auth_method means."""
@@ -48,7 +48,7 @@ class ClientMetadata:
     client_uri: str | None = None
     logo_uri: str | None = None
     scope: str | None = None
-    """Echoed, and no fence: clients register the scopes of their first request and step up later (clients.md F13)."""
+    """Echoed, and no fence: clients register the scopes of their first request and step up later (interop.md F13)."""
     jwks: dict[str, Any] | None = None
     jwks_uri: str | None = None
 
@@ -74,7 +74,7 @@ def effective_metadata(unverified: Mapping[str, Any], *, app_schemes: frozenset[
     method = _method(unverified.get("token_endpoint_auth_method"))
     jwks, jwks_uri = key_members(unverified)
     if method == "private_key_jwt" and jwks is None and jwks_uri is None:
-        raise InvalidClientMetadata("private_key_jwt without jwks or jwks_uri", check="client_keys")
+        raise InvalidClientMetadata("private_key_jwt without jwks or jwks_uri", error_id="client_keys")
     _check_response_types(unverified.get("response_types"))
     return ClientMetadata(
         redirect_uris=redirect_uris(unverified.get("redirect_uris"), app_schemes=app_schemes),
@@ -93,9 +93,9 @@ def redirect_uris(unverified: object, *, app_schemes: frozenset[str]) -> tuple[s
     """The acceptable redirect URIs of a list, in order. Raises InvalidRedirectUri; see the module's text for when."""
     uris = _strings(unverified)
     if not uris:
-        raise InvalidRedirectUri("redirect_uris is not a list of strings with at least one", check="redirect_uris")
+        raise InvalidRedirectUri("redirect_uris is not a list of strings with at least one", error_id="redirect_uris")
     if len(uris) > MAX_REDIRECT_URIS or sum(map(len, uris)) > MAX_REDIRECT_CHARACTERS:
-        raise InvalidRedirectUri(f"{len(uris)} redirect URIs, or too long ones", check="redirect_uris_number")
+        raise InvalidRedirectUri(f"{len(uris)} redirect URIs, or too long ones", error_id="redirect_uris_number")
     accepted: dict[str, None] = {}
     last: UnsupportedRedirectUri | None = None
     for uri in uris:
@@ -113,17 +113,17 @@ def redirect_uris(unverified: object, *, app_schemes: frozenset[str]) -> tuple[s
 def granted_types(unverified: object) -> tuple[str, ...]:
     """The grant types out of those asked for; both when none are named, so that nobody has to sign in hourly.
 
-    VS Code's device_code is dropped (clients.md A7). Raises InvalidClientMetadata when nothing usable remains.
+    VS Code's device_code is dropped (interop.md A7). Raises InvalidClientMetadata when nothing usable remains.
     """
     if unverified is None:
         return SUPPORTED_GRANT_TYPES
     asked = _strings(unverified)
     if asked is None:
-        raise InvalidClientMetadata("grant_types is not a list of strings", check="grant_types")
+        raise InvalidClientMetadata("grant_types is not a list of strings", error_id="grant_types")
     if not asked:
         return SUPPORTED_GRANT_TYPES
     if "authorization_code" not in asked:
-        raise InvalidClientMetadata("grant_types without authorization_code", check="grant_types")
+        raise InvalidClientMetadata("grant_types without authorization_code", error_id="grant_types")
     return tuple(grant for grant in SUPPORTED_GRANT_TYPES if grant in asked)
 
 
@@ -142,14 +142,14 @@ def key_members(unverified: Mapping[str, Any]) -> tuple[dict[str, Any] | None, s
     jwks = unverified.get("jwks")
     jwks_uri = unverified.get("jwks_uri")
     if jwks is not None and jwks_uri is not None:
-        raise InvalidClientMetadata("both jwks and jwks_uri", check="client_keys")
+        raise InvalidClientMetadata("both jwks and jwks_uri", error_id="client_keys")
     if jwks is not None:
         check_key_set(jwks)
         return {"keys": list(jwks["keys"])}, None
     if jwks_uri is None:
         return None, None
     if not isinstance(jwks_uri, str) or web_address(jwks_uri) is None:
-        raise InvalidClientMetadata("jwks_uri is not a plain https URL", check="client_keys")
+        raise InvalidClientMetadata("jwks_uri is not a plain https URL", error_id="client_keys")
     return None, jwks_uri
 
 
@@ -157,9 +157,9 @@ def check_key_set(unverified: object) -> None:
     """Check the shape of a client's key set: a few public keys. Raises InvalidClientMetadata."""
     keys = unverified.get("keys") if isinstance(unverified, dict) else None
     if not isinstance(keys, list) or not 0 < len(keys) <= MAX_KEYS or not all(isinstance(k, dict) for k in keys):
-        raise InvalidClientMetadata("jwks is not a set of a few keys", check="client_keys")
+        raise InvalidClientMetadata("jwks is not a set of a few keys", error_id="client_keys")
     if any(not _PRIVATE_MEMBERS.isdisjoint(key) or key.get("kty") == "oct" for key in keys):
-        raise InvalidClientMetadata("jwks holds a private or a symmetric key", check="client_keys_public")
+        raise InvalidClientMetadata("jwks holds a private or a symmetric key", error_id="client_keys_public")
 
 
 def _method(unverified: object) -> str:
@@ -167,7 +167,7 @@ def _method(unverified: object) -> str:
         return DEFAULT_METHOD
     if not isinstance(unverified, str) or unverified not in SUPPORTED_METHODS:
         raise InvalidClientMetadata(
-            f"the authentication method {unverified!r:.60} is not offered", check="token_endpoint_auth_method"
+            f"the authentication method {unverified!r:.60} is not offered", error_id="token_endpoint_auth_method"
         )
     return unverified
 
@@ -175,7 +175,7 @@ def _method(unverified: object) -> str:
 def _check_response_types(unverified: object) -> None:
     asked = None if unverified is None else _strings(unverified)
     if unverified is not None and (asked is None or (asked and "code" not in asked)):
-        raise InvalidClientMetadata("response_types without code", check="response_types")
+        raise InvalidClientMetadata("response_types without code", error_id="response_types")
 
 
 def _scope(unverified: object) -> str | None:

@@ -1,6 +1,6 @@
 """Registration of clients by themselves (RFC 7591) and its management (RFC 7592).
 
-Two kinds of registration, so that neither an attacker nor a busy vendor fills the store (clients.md F12):
+Two kinds of registration, so that neither an attacker nor a busy vendor fills the store (interop.md F12):
 
 - A *shared* one: a public client whose every redirect URI leads to a server. Claude registers anew for each
   connection; all those bodies are equal, so the id is derived from the body and there is one record. RFC 7591
@@ -28,13 +28,13 @@ from auth_service.audit.events import AuditEvent
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_authentication import hash_secret
 from auth_service.clients.client_metadata import SECRET_METHODS, ClientMetadata, effective_metadata
-from auth_service.clients.repository import ClientStore, StoredClient, is_storable_id
+from auth_service.clients.repository import ClientRepository, StoredClient, is_storable_id
 from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata
 from auth_service.protocol.redirect_uri import describe
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.clients.resolver import Directory
+    from auth_service.clients.resolver import ClientResolver
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -46,14 +46,14 @@ class Registration:
     access_token: str | None = None
 
 
-class Registrar:
+class RegistrationService:
     """Creates, shows, changes and ends registrations."""
 
     def __init__(
         self,
         *,
-        clients: ClientStore,
-        directory: Directory,
+        clients: ClientRepository,
+        directory: ClientResolver,
         audit: AuditLog,
         app_schemes: frozenset[str],
         unused_ttl_seconds: int,
@@ -68,7 +68,7 @@ class Registrar:
         self._now = now
 
     async def register(self, unverified: Mapping[str, Any]) -> Registration:
-        """Store a new client. Raises InvalidRedirectUri, InvalidClientMetadata or StoreUnavailable."""
+        """Store a new client. Raises InvalidRedirectUri, InvalidClientMetadata or RedisUnavailable."""
         metadata = effective_metadata(unverified, app_schemes=self._app_schemes)
         now = int(self._now())
         if is_shared(metadata):
@@ -91,13 +91,13 @@ class Registrar:
         return Registration(record, client_secret=secret, access_token=access_token)
 
     async def read(self, client_id: str, unverified_access_token: str) -> Registration:
-        """Show a registration to its holder (RFC 7592 section 2.1). Raises InvalidClient or StoreUnavailable."""
+        """Show a registration to its holder (RFC 7592 section 2.1). Raises InvalidClient or RedisUnavailable."""
         return Registration(await self._held(client_id, unverified_access_token), access_token=unverified_access_token)
 
     async def update(self, client_id: str, unverified_access_token: str, unverified: Mapping[str, Any]) -> Registration:
         """Replace the metadata (RFC 7592 section 2.2); the id and an existing secret stay.
 
-        Raises InvalidClient, InvalidClientMetadata, InvalidRedirectUri or StoreUnavailable.
+        Raises InvalidClient, InvalidClientMetadata, InvalidRedirectUri or RedisUnavailable.
         """
         record = await self._held(client_id, unverified_access_token)
         metadata = _checked_update(record, unverified, app_schemes=self._app_schemes)
@@ -118,7 +118,7 @@ class Registrar:
     async def delete(self, client_id: str, unverified_access_token: str) -> None:
         """End the registration (RFC 7592 section 2.3): its grants can no longer be refreshed by anybody.
 
-        Raises InvalidClient or StoreUnavailable.
+        Raises InvalidClient or RedisUnavailable.
         """
         record = await self._held(client_id, unverified_access_token)
         await self._clients.end(client_id, now=int(self._now()), management_hash=record.management_hash or "")
@@ -171,19 +171,19 @@ def _checked_update(
     record: StoredClient, unverified: Mapping[str, Any], *, app_schemes: frozenset[str]
 ) -> ClientMetadata:
     if unverified.get("client_id") != record.client_id:
-        raise InvalidClientMetadata("client_id is missing or another", check="update_client_id")
+        raise InvalidClientMetadata("client_id is missing or another", error_id="update_client_id")
     given = unverified.get("client_secret")
     if given is not None and not (
         isinstance(given, str) and record.secret_hash and hmac.compare_digest(hash_secret(given), record.secret_hash)
     ):
-        raise InvalidClientMetadata("client_secret is not the current one", check="update_client_secret")
+        raise InvalidClientMetadata("client_secret is not the current one", error_id="update_client_secret")
     return effective_metadata(unverified, app_schemes=app_schemes)
 
 
 def _not_the_holder(reason: str) -> InvalidClient:
     return InvalidClient(
         reason,
-        check="registration_access_token",
+        error_id="registration_access_token",
         code="invalid_token",
         public="The registration access token is not valid for this client.",
         headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},

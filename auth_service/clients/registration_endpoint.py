@@ -12,13 +12,13 @@ from aiohttp import web
 from auth_service.http.request_body import reading_body
 from auth_service.http.responses import NO_STORE, secret_json
 from auth_service.protocol.errors import InvalidClientMetadata, InvalidRequest
-from shared.errors import Refusal
+from shared.errors import RequestRejected
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.cors import Cors
-from shared.http.envelope import LOG_FIELDS
+from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
-    from auth_service.clients.registration import Registrar, Registration
+    from auth_service.clients.registration import Registration, RegistrationService
 
 PATH: Final = "/register"
 MAX_BODY_BYTES: Final = 8192
@@ -32,13 +32,13 @@ class RegistrationLimits(Protocol):
     """How many registrations are too many."""
 
     async def registration(self, redirect_hosts: Iterable[str], address: str) -> None:
-        """Count one. Raises TooManyRequests or StoreUnavailable."""
+        """Count one. Raises TooManyRequests or RedisUnavailable."""
 
 
 class RegisterEndpoint:
     """JSON in, JSON out; the registrar decides."""
 
-    def __init__(self, *, registrar: Registrar, limits: RegistrationLimits, issuer: str) -> None:
+    def __init__(self, *, registrar: RegistrationService, limits: RegistrationLimits, issuer: str) -> None:
         self._registrar = registrar
         self._limits = limits
         self._base = f"{issuer}{PATH}"
@@ -110,7 +110,7 @@ async def _read_json(request: web.Request) -> dict[str, Any]:
     if request.content_type != "application/json":
         raise InvalidRequest(
             f"the content type is {request.content_type!r:.60}",
-            check="content_type",
+            error_id="content_type",
             status=415,
             public="The body must be application/json.",
         )
@@ -119,13 +119,15 @@ async def _read_json(request: web.Request) -> dict[str, Any]:
         async for chunk in request.content.iter_chunked(MAX_BODY_BYTES):
             body += chunk
             if len(body) > MAX_BODY_BYTES:
-                raise Refusal("the body is too large", check="body_size", status=413, public="The body is too large.")
+                raise RequestRejected(
+                    "the body is too large", error_id="body_size", status=413, public="The body is too large."
+                )
     try:
         unverified = json.loads(bytes(body).decode("utf-8"))
     except (ValueError, RecursionError) as exc:
-        raise InvalidClientMetadata(f"the body is not JSON: {exc}"[:200], check="body_json") from exc
+        raise InvalidClientMetadata(f"the body is not JSON: {exc}"[:200], error_id="body_json") from exc
     if not isinstance(unverified, dict):
-        raise InvalidClientMetadata("the body is not a JSON object", check="body_json")
+        raise InvalidClientMetadata("the body is not a JSON object", error_id="body_json")
     return unverified
 
 
@@ -134,7 +136,7 @@ def _bearer(request: web.Request) -> str:
     if scheme.lower() != "bearer" or not token.strip():
         raise InvalidRequest(
             "no registration access token",
-            check="registration_access_token",
+            error_id="registration_access_token",
             status=401,
             code="invalid_token",
             public="The registration access token is missing.",

@@ -7,7 +7,7 @@
 | `sp:clients:pre_registered` | set | ids that the operator added | until removed |
 
 A registration lives for a day until its first grant, then as long as it is used and longer than any of its grants
-(clients.md A18): each use slides `expires_at`. The key outlives `expires_at` as a tombstone, so that a person whose
+(interop.md A18): each use slides `expires_at`. The key outlives `expires_at` as a tombstone, so that a person whose
 client ended can be told so. A flood of registrations that nobody authorizes is gone within the day.
 """
 
@@ -23,7 +23,7 @@ from auth_service.clients.client_metadata import SECRET_METHODS, ClientMetadata
 from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
-    from shared.redis.client import Argument, Store
+    from shared.redis.client import Argument, RedisClient
 
 TOMBSTONE_SECONDS: Final = 90 * 86_400
 
@@ -88,13 +88,13 @@ class Tombstone:
     """There was a client of this id; its registration ended."""
 
 
-class ClientStore:
-    """Reads and changes the records; every change is one atomic step. All methods raise StoreUnavailable."""
+class ClientRepository:
+    """Reads and changes the records; every change is one atomic step. All methods raise RedisUnavailable."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RedisClient) -> None:
         self._store = store
         self._add = load_script("auth_service.clients", "client_add")
-        self._use = load_script("auth_service.clients", "client_use")
+        self._use = load_script("auth_service.clients", "touch_client")
         self._replace = load_script("auth_service.clients", "client_replace")
         self._end = load_script("auth_service.clients", "client_end")
         self._index_step = load_script("auth_service.clients", "client_index")

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from auth_service.clients.cimd.document import is_document_url
 from auth_service.clients.client import Client, ClientKind
-from auth_service.clients.repository import ClientStore, StoredClient, is_storable_id
+from auth_service.clients.repository import ClientRepository, StoredClient, is_storable_id
 from auth_service.protocol.errors import UnknownClient
-from shared.errors import StoreUnavailable
+from shared.errors import RedisUnavailable
 
 if TYPE_CHECKING:
-    from auth_service.clients.cimd.resolver import MetadataDocuments
+    from auth_service.clients.cimd.resolver import CimdResolver
 
 MEMORY_SECONDS: Final = 2.0
 MEMORY_SIZE: Final = 1024
@@ -29,14 +29,14 @@ USE_INTERVAL_SECONDS: Final = 6 * 3600
 _V = TypeVar("_V")
 
 
-class Directory:
-    """The ClientDirectory of this service: the store first and, for ids that are URLs, metadata documents."""
+class ClientResolver:
+    """The ClientLookup of this service: the store first and, for ids that are URLs, metadata documents."""
 
     def __init__(
         self,
-        stored: ClientStore,
+        stored: ClientRepository,
         *,
-        documents: MetadataDocuments,
+        documents: CimdResolver,
         registration_ttl_seconds: int,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -49,7 +49,7 @@ class Directory:
         self._last_uses: OrderedDict[str, float] = OrderedDict()
 
     async def find(self, client_id: str) -> Client:
-        """Return the client. Raises UnknownClient; StoreUnavailable or ClientDocumentUnavailable."""
+        """Return the client. Raises UnknownClient; RedisUnavailable or CimdUnavailable."""
         if is_document_url(client_id):
             return await self._documents.find(client_id)
         if not is_storable_id(client_id):
@@ -67,7 +67,7 @@ class Directory:
         return client
 
     async def record_use(self, client: Client) -> None:
-        """Slide the life of a client whose grant was just made or refreshed (clients.md A18).
+        """Slide the life of a client whose grant was just made or refreshed (interop.md A18).
 
         That is the life of its registration, or of the copy that serves while its document is away. Costs nothing
         most of the time, and never fails a request: what was missed is caught up at the next use.
@@ -82,7 +82,7 @@ class Directory:
                 await self._documents.keep(client.client_id)
             else:
                 await self._stored.record_use(client.client_id, now=int(now), expires_at=int(now) + self._ttl)
-        except StoreUnavailable:
+        except RedisUnavailable:
             return
         _remember(self._last_uses, client.client_id, now)
 

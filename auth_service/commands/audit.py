@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from auth_service.audit.events import AuditEvent
-from auth_service.audit.repository import AuditStorage
+from auth_service.audit.repository import AuditRepository
 from auth_service.commands.app import new_app
 from auth_service.commands.console import JsonOption, as_time, run, say, show_json
-from auth_service.users.repository import UserStorage
+from auth_service.users.repository import UserRepository
 
 if TYPE_CHECKING:
     from auth_service.audit.repository import AuditEntry
-    from auth_service.commands.console import Workplace
+    from auth_service.commands.console import CommandContext
 
 app = new_app()
 
@@ -45,8 +45,8 @@ def audit(
     wanted = _wanted_events(event or [])
     since_ms = _since(since, now=time.time())
 
-    async def work(workplace: Workplace) -> None:
-        known = await UserStorage(workplace.store).find_by_name(user) if user else None
+    async def work(workplace: CommandContext) -> None:
+        known = await UserRepository(workplace.store).find_by_name(user) if user else None
         subject = known.user.subject if known else user
         seen: deque[str] = deque(maxlen=_REMEMBERED)
 
@@ -60,7 +60,7 @@ def audit(
                 and (client is None or entry.fields.get("client") == client)
             )
 
-        storage = AuditStorage(workplace.store)
+        storage = AuditRepository(workplace.store)
         if follow:
             async for entry in storage.follow(since_ms=since_ms):
                 if matches(entry):

@@ -15,7 +15,7 @@ from shared.errors import Misconfigured
 from shared.redis.durability import risks_of
 
 if TYPE_CHECKING:
-    from auth_service.commands.console import Workplace
+    from auth_service.commands.console import CommandContext
 
 app = new_app()
 
@@ -47,7 +47,7 @@ def check_config(
     warnings: list[str] = []
     if not offline:
 
-        async def look(workplace: Workplace) -> None:
+        async def look(workplace: CommandContext) -> None:
             warnings.extend(await risks_of(workplace.store))
 
         run(look)

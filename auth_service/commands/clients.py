@@ -17,7 +17,7 @@ from auth_service.clients.client_metadata import (
     display_name,
     effective_metadata,
 )
-from auth_service.clients.repository import ClientStore, StoredClient, is_storable_id
+from auth_service.clients.repository import ClientRepository, StoredClient, is_storable_id
 from auth_service.commands.app import new_app
 from auth_service.commands.console import (
     CommandFailed,
@@ -34,7 +34,7 @@ from auth_service.resources.catalogue import ResourceCatalogue
 from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
-    from auth_service.commands.console import Workplace
+    from auth_service.commands.console import CommandContext
 
 app = new_app(no_args_is_help=True, help="The applications that may connect.")
 
@@ -50,8 +50,8 @@ def list_clients(
 ) -> None:
     """List the clients that you added, or those that registered themselves, the longest-lived first."""
 
-    async def work(workplace: Workplace) -> None:
-        clients, now = ClientStore(workplace.store), time.time()
+    async def work(workplace: CommandContext) -> None:
+        clients, now = ClientRepository(workplace.store), time.time()
         if registered:
             records = await clients.list_registered(now=now, limit=limit)
         else:
@@ -70,8 +70,8 @@ def list_clients(
 def show(client_id: ClientId, *, as_json: JsonOption = False) -> None:
     """Show one client. Its secret is kept as a hash only and cannot be shown."""
 
-    async def work(workplace: Workplace) -> None:
-        row = _as_row(await _require(ClientStore(workplace.store), client_id))
+    async def work(workplace: CommandContext) -> None:
+        row = _as_row(await _require(ClientRepository(workplace.store), client_id))
         if as_json:
             show_json(row)
             return
@@ -102,7 +102,7 @@ def add(
 ) -> None:
     """Add a client: public unless --secret or --jwks-uri is given. Status 1 if the id is taken."""
 
-    async def work(workplace: Workplace) -> None:
+    async def work(workplace: CommandContext) -> None:
         made_secret = secrets.token_urlsafe(32) if secret else None
         record = _new_record(
             workplace,
@@ -114,7 +114,7 @@ def add(
             scope=scope,
             introspects=introspects or [],
         )
-        if not await ClientStore(workplace.store).add(record, now=record.created_at):
+        if not await ClientRepository(workplace.store).add(record, now=record.created_at):
             raise CommandFailed(f"there is a client {record.client_id} already", hint="clients show tells of it.")
         workplace.audit.record(
             AuditEvent.CLIENT_ADDED,
@@ -132,8 +132,8 @@ def add(
 def remove(client_id: ClientId, *, yes: YesOption = False, as_json: JsonOption = False) -> None:
     """End a client, added or registered: its users are asked again, its tokens are no longer renewed."""
 
-    async def work(workplace: Workplace) -> None:
-        clients = ClientStore(workplace.store)
+    async def work(workplace: CommandContext) -> None:
+        clients = ClientRepository(workplace.store)
         record = await _require(clients, client_id)
         confirm(f"End the client {record.metadata.client_name or client_id}?", yes=yes)
         if not await clients.end(client_id, now=int(time.time())):
@@ -150,7 +150,7 @@ def remove(client_id: ClientId, *, yes: YesOption = False, as_json: JsonOption =
 
 
 def _new_record(
-    workplace: Workplace,
+    workplace: CommandContext,
     *,
     client_id: str,
     name: str,
@@ -198,7 +198,7 @@ def _metadata(
     return ClientMetadata((), (), asked["token_endpoint_auth_method"], asked["client_name"], jwks_uri=asked["jwks_uri"])
 
 
-def _identifier(workplace: Workplace, resource: str) -> str:
+def _identifier(workplace: CommandContext, resource: str) -> str:
     found = ResourceCatalogue(workplace.settings.resources).find(resource)
     if found is None:
         raise CommandFailed(f"{resource} is not one of AUTH_RESOURCES")
@@ -214,7 +214,7 @@ def _fence(scope: str | None) -> str | None:
         raise CommandFailed(str(exc)) from exc
 
 
-async def _require(clients: ClientStore, client_id: str) -> StoredClient:
+async def _require(clients: ClientRepository, client_id: str) -> StoredClient:
     record = await clients.find(client_id, now=time.time()) if is_storable_id(client_id) else None
     if not isinstance(record, StoredClient):
         raise CommandFailed(f"there is no client {client_id}", hint="clients list shows those that you added.")

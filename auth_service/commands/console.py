@@ -18,13 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from auth_service.audit.log import AuditLog
-from auth_service.audit.repository import AuditStorage
+from auth_service.audit.repository import AuditRepository
 from auth_service.settings import AuthSettings
-from shared.errors import Fault, Misconfigured, Refusal
-from shared.redis.topology import open_store
+from shared.errors import Misconfigured, RequestRejected, ServiceUnavailable
+from shared.redis.topology import open_redis_client
 
 if TYPE_CHECKING:
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of text for a person.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether you are sure.")]
@@ -50,16 +50,16 @@ class CommandFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Workplace:
+class CommandContext:
     """What a command works with."""
 
     settings: AuthSettings
-    store: Store
+    store: RedisClient
     audit: AuditLog
     """Record with `by="operator"`; it is written before the command ends."""
 
 
-def run(work: Callable[[Workplace], Awaitable[None]]) -> None:
+def run(work: Callable[[CommandContext], Awaitable[None]]) -> None:
     """Read the settings, open the store, do the work; turn every expected failure into a message and a status."""
     try:
         asyncio.run(_with_workplace(work))
@@ -71,21 +71,21 @@ def run(work: Callable[[Workplace], Awaitable[None]]) -> None:
             hint="python -m auth_service check-config explains each.",
             status=ExitStatus.MISCONFIGURED,
         )
-    except Fault as exc:
+    except ServiceUnavailable as exc:
         fail(exc.reason, hint="Is the store up, and AUTH_REDIS_URL right?", status=ExitStatus.UNAVAILABLE)
-    except Refusal as exc:
+    except RequestRejected as exc:
         fail(exc.reason, status=ExitStatus.REFUSED)
     except KeyboardInterrupt:
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
 
 
-async def _with_workplace(work: Callable[[Workplace], Awaitable[None]]) -> None:
+async def _with_workplace(work: Callable[[CommandContext], Awaitable[None]]) -> None:
     settings = AuthSettings.from_environment()
     # A person at a terminal waits longer than a request may.
-    store = open_store(settings.redis_url.get_secret_value(), timeout_seconds=max(5.0, settings.store_timeout))
-    audit = AuditLog(AuditStorage(store), CollectorRegistry())
+    store = open_redis_client(settings.redis_url.get_secret_value(), timeout_seconds=max(5.0, settings.store_timeout))
+    audit = AuditLog(AuditRepository(store), CollectorRegistry())
     try:
-        await work(Workplace(settings, store, audit))
+        await work(CommandContext(settings, store, audit))
     finally:
         await audit.stop()
         await store.close()

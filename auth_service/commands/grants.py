@@ -21,11 +21,11 @@ from auth_service.commands.console import (
     show_rows,
 )
 from auth_service.grants.grant import GrantStatus
-from auth_service.grants.repository import GrantStore
-from auth_service.users.repository import UserStorage
+from auth_service.grants.repository import GrantRepository
+from auth_service.users.repository import UserRepository
 
 if TYPE_CHECKING:
-    from auth_service.commands.console import Workplace
+    from auth_service.commands.console import CommandContext
     from auth_service.grants.grant import Grant
 
 app = new_app(no_args_is_help=True, help="Who allowed what to which application.")
@@ -45,7 +45,7 @@ def list_grants(
 ) -> None:
     """List live grants, the most recently used first. Without --user all grants are gone through, a page at a time."""
 
-    async def work(workplace: Workplace) -> None:
+    async def work(workplace: CommandContext) -> None:
         grants = await _find(workplace, user=user, client=client, resource=resource)
         show_rows(
             ("username", "client_name", "client_id", "resource", "scopes", "created", "last_used", "grant"),
@@ -71,7 +71,7 @@ def revoke(
     if grant is None and user is None and client is None and resource is None:
         raise typer.BadParameter("say which: a grant id, --user, --client or --resource")
 
-    async def work(workplace: Workplace) -> None:
+    async def work(workplace: CommandContext) -> None:
         selected = await _find(workplace, user=user, client=client, resource=resource, grant_id=grant)
         if not selected:
             raise CommandFailed("there are no such grants", hint="grants list shows all.")
@@ -85,9 +85,9 @@ def revoke(
     run(work)
 
 
-async def end_grants(workplace: Workplace, grants: list[Grant]) -> list[Grant]:
+async def end_grants(workplace: CommandContext, grants: list[Grant]) -> list[Grant]:
     """End them one by one, with an audit event each; returns those that this call ended."""
-    store, ended = GrantStore(workplace.store), []
+    store, ended = GrantRepository(workplace.store), []
     for grant in grants:
         if await store.end(grant.grant_id, reason="ended_by_operator", now=time.time()):
             ended.append(grant)
@@ -104,14 +104,19 @@ async def end_grants(workplace: Workplace, grants: list[Grant]) -> list[Grant]:
 
 
 async def _find(
-    workplace: Workplace, *, user: str | None, client: str | None, resource: str | None, grant_id: str | None = None
+    workplace: CommandContext,
+    *,
+    user: str | None,
+    client: str | None,
+    resource: str | None,
+    grant_id: str | None = None,
 ) -> list[Grant]:
-    store, now = GrantStore(workplace.store), time.time()
+    store, now = GrantRepository(workplace.store), time.time()
     if grant_id is not None:
         found = await store.find(grant_id)
         candidates = [found] if found else []
     elif user is not None:
-        known = await UserStorage(workplace.store).find_by_name(user)
+        known = await UserRepository(workplace.store).find_by_name(user)
         candidates = await store.find_by_subject(known.user.subject if known else user, now=now)
     else:
         # A scan may show a grant twice while the store grows.

@@ -10,12 +10,12 @@ from rich.status import Status
 from rich.text import Text
 
 from auth_service.commands.key_table import moment
-from auth_service.keys.propagation import Evidence
+from auth_service.keys.propagation import PropagationEvidence
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from auth_service.keys.propagation import Arrival
+    from auth_service.keys.propagation import PropagationStatus
 
 
 class KeyProgress:
@@ -36,7 +36,7 @@ class KeyProgress:
         if self._status is not None:
             self._status.stop()
 
-    def show(self, arrival: Arrival) -> None:
+    def show(self, arrival: PropagationStatus) -> None:
         """Say what is waited for."""
         self.say(self.words_for(arrival))
 
@@ -54,9 +54,9 @@ class KeyProgress:
             self._status.update(Text(words))
 
     @staticmethod
-    def words_for(arrival: Arrival) -> str:
+    def words_for(arrival: PropagationStatus) -> str:
         """What is waited for, in words."""
         at_the_latest = f"until {moment(arrival.certain_ms)} at the latest"
-        if arrival.evidence is Evidence.REPLICAS:
+        if arrival.evidence is PropagationEvidence.REPLICAS:
             return f"waiting for {', '.join(arrival.waiting_for)} to hold the next key, {at_the_latest}"
         return f"waiting for verifiers that cannot be seen, {at_the_latest}"

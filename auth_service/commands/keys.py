@@ -17,12 +17,12 @@ from auth_service.commands.key_table import key_rows, moment
 from auth_service.commands.process_start import process_started_ms
 from auth_service.keys.key_encryption import parse_encryption_keys
 from auth_service.keys.lifecycle import UnknownKey
-from auth_service.keys.replica_version_repository import KeyHolderStorage
-from auth_service.keys.repository import KeyRingStorage
-from auth_service.keys.rotator import Done, RotationPolicy, Rotator
+from auth_service.keys.replica_version_repository import ReplicaVersionRepository
+from auth_service.keys.repository import KeyRingRepository
+from auth_service.keys.rotator import RotationPolicy, RotationResult, Rotator
 
 if TYPE_CHECKING:
-    from auth_service.commands.console import Workplace
+    from auth_service.commands.console import CommandContext
     from auth_service.keys.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring
 
@@ -37,11 +37,11 @@ REVOCATION_SECONDS = 10.0
 def list_keys(*, as_json: JsonOption = False) -> None:
     """List the keys: state, algorithm, age, what happens to each next and when, which secret seals it."""
 
-    async def work(workplace: Workplace) -> None:
-        ring = await KeyRingStorage(workplace.store).read()
+    async def work(workplace: CommandContext) -> None:
+        ring = await KeyRingRepository(workplace.store).read()
         if ring is None:
             raise CommandFailed("there is no key yet", hint="auth_service makes the first at its first start.")
-        held = await KeyHolderStorage(workplace.store).read()
+        held = await ReplicaVersionRepository(workplace.store).read()
         now_ms = _now_ms()
         policy = RotationPolicy.from_settings(workplace.settings)
         rows = key_rows(ring, policy=policy, encryption_keys=_encryption_keys(workplace), now_ms=now_ms)
@@ -72,12 +72,12 @@ def rotate(
     """
     since_ms = process_started_ms()
 
-    async def work(workplace: Workplace) -> None:
+    async def work(workplace: CommandContext) -> None:
         rotator = _rotator(workplace)
         goal = await rotator.goal(since_ms=since_ms)
         started = time.monotonic()
         with KeyProgress(quiet=as_json) as progress:
-            while not isinstance(found := await rotator.advance(goal, force=force), Done):
+            while not isinstance(found := await rotator.advance(goal, force=force), RotationResult):
                 if timeout is not None and time.monotonic() - started >= timeout:
                     raise CommandFailed(
                         f"not rotated within {timeout:g} s: {progress.words_for(found)}",
@@ -102,7 +102,7 @@ def revoke(
     If it was the active one, the pending one signs from now on. Watches it vanish from the mcp_service replicas.
     """
 
-    async def work(workplace: Workplace) -> None:
+    async def work(workplace: CommandContext) -> None:
         try:
             ring = await _rotator(workplace).revoke(kid, reason=f"{reason} ({_who()})")
         except UnknownKey as exc:
@@ -133,13 +133,13 @@ def revoke(
     run(work)
 
 
-async def _watch_vanish(workplace: Workplace, kid: str, ring: Ring, *, quiet: bool) -> tuple[int, tuple[str, ...]]:
+async def _watch_vanish(workplace: CommandContext, kid: str, ring: Ring, *, quiet: bool) -> tuple[int, tuple[str, ...]]:
     """Wait until every live replica holds the ring without the key; how many there are, and who does not yet."""
-    holders = KeyHolderStorage(workplace.store)
+    replica_versions = ReplicaVersionRepository(workplace.store)
     deadline = time.monotonic() + REVOCATION_SECONDS
     with KeyProgress(quiet=quiet) as progress:
         while True:
-            held, now_ms = await holders.read(), _now_ms()
+            held, now_ms = await replica_versions.read(), _now_ms()
             behind = held.behind(ring.version, now_ms)
             if not behind or time.monotonic() >= deadline:
                 return len(held.live(now_ms)), behind
@@ -147,7 +147,7 @@ async def _watch_vanish(workplace: Workplace, kid: str, ring: Ring, *, quiet: bo
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
-def _show_rotated(done: Done, *, waited: float, as_json: bool) -> None:
+def _show_rotated(done: RotationResult, *, waited: float, as_json: bool) -> None:
     ring = done.ring
     if as_json:
         show_json(_as_record(ring) | {"result": "rotated" if done.by_this else "rotated_by_another"})
@@ -170,10 +170,10 @@ def _as_record(ring: Ring) -> dict[str, Any]:
     }
 
 
-def _rotator(workplace: Workplace) -> Rotator:
+def _rotator(workplace: CommandContext) -> Rotator:
     return Rotator(
-        storage=KeyRingStorage(workplace.store),
-        holders=KeyHolderStorage(workplace.store),
+        storage=KeyRingRepository(workplace.store),
+        replica_versions=ReplicaVersionRepository(workplace.store),
         encryption_keys=_encryption_keys(workplace),
         policy=RotationPolicy.from_settings(workplace.settings),
         audit=workplace.audit,
@@ -181,7 +181,7 @@ def _rotator(workplace: Workplace) -> Rotator:
     )
 
 
-def _encryption_keys(workplace: Workplace) -> EncryptionKeys:
+def _encryption_keys(workplace: CommandContext) -> EncryptionKeys:
     return parse_encryption_keys([secret.get_secret_value() for secret in workplace.settings.key_encryption_key])
 
 

@@ -24,17 +24,17 @@ from auth_service.commands.console import (
     show_rows,
 )
 from auth_service.commands.grants import end_grants
-from auth_service.grants.repository import GrantStore
-from auth_service.sessions.repository import SessionStore
+from auth_service.grants.repository import GrantRepository
+from auth_service.sessions.repository import SessionRepository
 from auth_service.users.generated_password import generate_password
 from auth_service.users.passwords import PasswordHasher
-from auth_service.users.repository import UserStorage
-from auth_service.users.service import UnknownUser, UserDirectory, UsernameTaken
+from auth_service.users.repository import UserRepository
+from auth_service.users.service import UnknownUser, UsernameTaken, UserService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from auth_service.commands.console import Workplace
+    from auth_service.commands.console import CommandContext
     from auth_service.users.user import User
 
 app = new_app(no_args_is_help=True, help="The people who may sign in.")
@@ -62,7 +62,7 @@ def add(
     """Add a user. The password is asked for, read from standard input, or made up. Status 1 if the name is taken."""
     password = _password(from_stdin=password_stdin, generate=generate)
 
-    async def work(workplace: Workplace) -> None:
+    async def work(workplace: CommandContext) -> None:
         async with _directory(workplace) as directory:
             try:
                 user = await directory.add(
@@ -89,7 +89,7 @@ def add(
 def list_users(*, as_json: JsonOption = False) -> None:
     """List all users, by name."""
 
-    async def work(workplace: Workplace) -> None:
+    async def work(workplace: CommandContext) -> None:
         async with _directory(workplace) as directory:
             users = sorted([user async for user in directory.all()], key=lambda user: user.username.casefold())
         show_rows(
@@ -106,7 +106,7 @@ def list_users(*, as_json: JsonOption = False) -> None:
 def remove(username: Username, *, yes: YesOption = False, as_json: JsonOption = False) -> None:
     """Remove a user: the account, all grants and all sessions end, and the name is free."""
 
-    async def work(workplace: Workplace) -> None:
+    async def work(workplace: CommandContext) -> None:
         async with _directory(workplace) as directory:
             user = await _require(directory, username)
             confirm(f"Remove the user {user.username}?", yes=yes)
@@ -115,7 +115,9 @@ def remove(username: Username, *, yes: YesOption = False, as_json: JsonOption = 
             except UnknownUser as exc:
                 raise CommandFailed(f"the user {username} was removed meanwhile") from exc
         await _end_sessions(workplace, user)
-        await end_grants(workplace, await GrantStore(workplace.store).find_by_subject(user.subject, now=time.time()))
+        await end_grants(
+            workplace, await GrantRepository(workplace.store).find_by_subject(user.subject, now=time.time())
+        )
         workplace.audit.record(AuditEvent.USER_REMOVED, user=user.subject, username=user.username, by="operator")
         _show_changed(user, "removed", as_json=as_json)
 
@@ -134,7 +136,7 @@ def set_password(
     """Set a new password: asked for, read from standard input, or made up. Every browser is signed out."""
     password = _password(from_stdin=password_stdin, generate=generate)
 
-    async def work(workplace: Workplace) -> None:
+    async def work(workplace: CommandContext) -> None:
         async with _directory(workplace) as directory:
             user = await _require(directory, username)
             try:
@@ -151,20 +153,20 @@ def set_password(
 
 
 @asynccontextmanager
-async def _directory(workplace: Workplace) -> AsyncIterator[UserDirectory]:
+async def _directory(workplace: CommandContext) -> AsyncIterator[UserService]:
     passwords = PasswordHasher(workers=1)
     try:
-        yield UserDirectory(UserStorage(workplace.store), passwords)
+        yield UserService(UserRepository(workplace.store), passwords)
     finally:
         passwords.close()
 
 
-async def _end_sessions(workplace: Workplace, user: User) -> None:
-    sessions = SessionStore(workplace.store, lifetime_seconds=workplace.settings.session_ttl)
+async def _end_sessions(workplace: CommandContext, user: User) -> None:
+    sessions = SessionRepository(workplace.store, lifetime_seconds=workplace.settings.session_ttl)
     await sessions.end_all(user.subject, now=time.time())
 
 
-async def _require(directory: UserDirectory, username: str) -> User:
+async def _require(directory: UserService, username: str) -> User:
     user = await directory.find_by_name(username)
     if user is None:
         raise CommandFailed(f"there is no user {username}", hint="users list shows all.")

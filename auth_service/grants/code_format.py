@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from auth_service.protocol.opaque import SECRET_BYTES, decode, encode, keyed
+from auth_service.protocol.opaque import SECRET_BYTES, decode, encode, mac
 
 _MAX_LENGTH: Final = 120
 
@@ -19,7 +19,7 @@ class NotACode(ValueError):
 
 def derive_code(browser_secret: str, grant_id: str, nonce: str) -> str:
     """The code for one decision of one browser. `nonce` is random, unique to the decision, and kept in the store."""
-    return f"{grant_id}.{encode(keyed(browser_secret.encode(), 'authorization-code', grant_id, nonce))}"
+    return f"{grant_id}.{encode(mac(browser_secret.encode(), 'authorization-code', grant_id, nonce))}"
 
 
 def grant_of_code(unverified_code: str) -> str:

@@ -12,13 +12,13 @@ from auth_service.audit.events import AuditEvent
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.grants.grant import Grant
-    from auth_service.grants.repository import GrantStore
+    from auth_service.grants.repository import GrantRepository
 
 
-class GrantHousekeeping:
+class GrantLimit:
     """Steps that may be repeated without harm."""
 
-    def __init__(self, *, grants: GrantStore, max_grants_per_client: int, audit: AuditLog) -> None:
+    def __init__(self, *, grants: GrantRepository, max_grants_per_client: int, audit: AuditLog) -> None:
         self._grants = grants
         self._max = max_grants_per_client
         self._audit = audit
@@ -26,7 +26,7 @@ class GrantHousekeeping:
     async def before_opening(self, grant: Grant, *, absolute_expires_at: float, now: float) -> None:
         """Index the grant, and end the least recently used beyond the bound.
 
-        Raises StoreUnavailable; nothing has been consumed then.
+        Raises RedisUnavailable; nothing has been consumed then.
         """
         await self._grants.index(grant.grant_id, subject=grant.subject, absolute_expires_at=absolute_expires_at)
         same = [

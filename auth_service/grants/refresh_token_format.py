@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from auth_service.protocol.opaque import SECRET_BYTES, decode, digest, encode, keyed
+from auth_service.protocol.opaque import SECRET_BYTES, decode, digest, encode, mac
 
 _MARK_BYTES: Final = 16
 
@@ -67,7 +67,7 @@ class RefreshTokenFormat:
 
     @staticmethod
     def _mark(key: bytes, grant_id: str, generation: int, secret: str) -> str:
-        return encode(keyed(key, "refresh-token", grant_id, str(generation), secret)[:_MARK_BYTES])
+        return encode(mac(key, "refresh-token", grant_id, str(generation), secret)[:_MARK_BYTES])
 
 
 class Successor(NamedTuple):
@@ -105,5 +105,5 @@ def unseal_successor(predecessor_secret: str, sealed: str, successor_hash: str) 
 def _padded(predecessor_secret: str, successor_hash: str, data: bytes) -> bytes:
     if len(data) != SECRET_BYTES:
         raise ValueError("a sealed secret has another length")
-    pad = keyed(predecessor_secret.encode(), "successor", successor_hash)
+    pad = mac(predecessor_secret.encode(), "successor", successor_hash)
     return (int.from_bytes(pad, "big") ^ int.from_bytes(data, "big")).to_bytes(SECRET_BYTES, "big")

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.grants.redis_keys import grant_key
 from auth_service.protocol.opaque import new_identifier
-from shared.errors import StoreUnavailable
+from shared.errors import RedisUnavailable
 from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from auth_service.grants.refresh_token_format import RefreshToken
-    from shared.redis.client import Argument, Store
+    from shared.redis.client import Argument, RedisClient
 
 _REDEEM: Final = load_script("auth_service.grants", "redeem_code")
 _ROTATE: Final = load_script("auth_service.grants", "rotate_refresh_token")
@@ -53,10 +53,10 @@ class Rotation:
     chain: tuple[tuple[str, str], ...] = ()
 
 
-class GrantStore:
-    """Reads grants, and changes them in atomic steps. Every method raises StoreUnavailable, and only that."""
+class GrantRepository:
+    """Reads grants, and changes them in atomic steps. Every method raises RedisUnavailable, and only that."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RedisClient) -> None:
         self._store = store
 
     async def find(self, grant_id: str) -> Grant | None:
@@ -92,7 +92,7 @@ class GrantStore:
         outcome: str
         try:
             outcome = await self._store.run(_REDEEM, [grant_key(grant_id)], arguments)
-        except StoreUnavailable:
+        except RedisUnavailable:
             await asyncio.sleep(_SECOND_ATTEMPT_SECONDS)
             outcome = await self._store.run(_REDEEM, [grant_key(grant_id)], arguments)
         return outcome

@@ -8,17 +8,17 @@ from aiohttp import web
 
 from auth_service.http.responses import NO_STORE, authorization_redirect
 from auth_service.pages.views import ErrorView, UnknownClientView
-from auth_service.protocol.errors import PageRefusal, RedirectRefusal, UnacceptableDocument, UnknownClient
+from auth_service.protocol.errors import PageError, RedirectError, UnacceptableCimd, UnknownClient
 from auth_service.protocol.redirect_uri import describe
 
 if TYPE_CHECKING:
     from auth_service.pages.renderer import Pages
-    from shared.errors import Refusal
+    from shared.errors import RequestRejected
 
 _DOCUMENT_HINT: Final = "This is for the application to mend, or for whoever runs this service to permit."
 
 
-class RefusalRenderer:
+class ErrorRenderer:
     """Renders every refusal of auth_service."""
 
     def __init__(self, *, issuer: str, pages: Pages, page_paths: frozenset[str]) -> None:
@@ -27,27 +27,27 @@ class RefusalRenderer:
         self._pages = pages
         self._page_paths = page_paths
 
-    def __call__(self, request: web.Request, refusal: Refusal, reference: str) -> web.StreamResponse:
+    def __call__(self, request: web.Request, refusal: RequestRejected, request_id: str) -> web.StreamResponse:
         """The response to a refusal."""
-        if isinstance(refusal, RedirectRefusal):
-            return self._redirect(refusal, reference)
-        if isinstance(refusal, PageRefusal):
-            return self._page(refusal.title, refusal, refusal.hint, reference)
-        if isinstance(refusal, UnacceptableDocument) and request.path in self._page_paths:
-            return self._page("This application cannot be let in", refusal, _DOCUMENT_HINT, reference)
+        if isinstance(refusal, RedirectError):
+            return self._redirect(refusal, request_id)
+        if isinstance(refusal, PageError):
+            return self._page(refusal.title, refusal, refusal.hint, request_id)
+        if isinstance(refusal, UnacceptableCimd) and request.path in self._page_paths:
+            return self._page("This application cannot be let in", refusal, _DOCUMENT_HINT, request_id)
         if request.path in self._page_paths and isinstance(refusal, UnknownClient):
-            return self._pages.unknown_client(UnknownClientView(ended=refusal.tombstone, reference=reference))
+            return self._pages.unknown_client(UnknownClientView(ended=refusal.tombstone, request_id=request_id))
         if request.path in self._page_paths:
             title = "Please try again in a moment" if refusal.status == 503 else "That did not work"
-            return self._page(title, refusal, "", reference)
-        return self._json(refusal, reference)
+            return self._page(title, refusal, "", request_id)
+        return self._json(refusal, request_id)
 
-    def _redirect(self, refusal: RedirectRefusal, reference: str) -> web.Response:
+    def _redirect(self, refusal: RedirectError, request_id: str) -> web.Response:
         location = authorization_redirect(
             refusal.redirect_uri,
             issuer=self._issuer,
             state=refusal.state,
-            parameters={"error": refusal.code, "error_description": f"{refusal.public} (reference {reference})"},
+            parameters={"error": refusal.code, "error_description": f"{refusal.public} (request ID {request_id})"},
         )
         if not refusal.automatic:
             return self._pages.error(
@@ -55,7 +55,7 @@ class RefusalRenderer:
                     title="The application asked for something impossible",
                     message=refusal.public,
                     hint="This is for the application to mend; there is nothing you did wrong.",
-                    reference=reference,
+                    request_id=request_id,
                     status=refusal.status,
                     onward=location,
                     onward_host=describe(refusal.redirect_uri).host,
@@ -63,17 +63,17 @@ class RefusalRenderer:
             )
         return web.Response(status=303, headers={"Location": location, **NO_STORE, "Referrer-Policy": "no-referrer"})
 
-    def _page(self, title: str, refusal: Refusal, hint: str, reference: str) -> web.Response:
+    def _page(self, title: str, refusal: RequestRejected, hint: str, request_id: str) -> web.Response:
         response = self._pages.error(
-            ErrorView(title=title, message=refusal.public, hint=hint, reference=reference, status=refusal.status)
+            ErrorView(title=title, message=refusal.public, hint=hint, request_id=request_id, status=refusal.status)
         )
         response.headers.update(refusal.headers)
         return response
 
-    def _json(self, refusal: Refusal, reference: str) -> web.Response:
+    def _json(self, refusal: RequestRejected, request_id: str) -> web.Response:
         body: dict[str, Any] = {
             "error": refusal.code,
             "error_description": refusal.public,
-            "reference": reference,
+            "request_id": request_id,
         }
         return web.json_response(body, status=refusal.status, headers={**NO_STORE, **refusal.headers})

@@ -12,22 +12,22 @@ from typing import Final
 
 from aiohttp import web
 
-from auth_service.protocol.errors import InvalidRequest, PageRefusal
-from auth_service.protocol.parameters import Form, parse_urlencoded
+from auth_service.protocol.errors import InvalidRequest, PageError
+from auth_service.protocol.parameters import Parameters, parse_urlencoded
 
 LONGEST_BODY_SECONDS: Final = 15.0
 """A body is a few kilobytes; one that takes longer is not coming. aiohttp itself would wait for ever."""
 
 
-async def read_form(request: web.Request) -> Form:
-    """Parse application/x-www-form-urlencoded (clients.md A13).
+async def read_form(request: web.Request) -> Parameters:
+    """Parse application/x-www-form-urlencoded (interop.md A13).
 
     Raises InvalidRequest; aiohttp raises HTTPRequestEntityTooLarge.
     """
     if request.content_type != "application/x-www-form-urlencoded":
         raise InvalidRequest(
             f"content type {request.content_type!r:.60}",
-            check="content_type",
+            error_id="content_type",
             public="The request must be application/x-www-form-urlencoded.",
         )
     if request.content.is_eof():  # it came with the headers: there is nothing to wait for
@@ -37,16 +37,16 @@ async def read_form(request: web.Request) -> Form:
     return parse_urlencoded(body)
 
 
-async def read_own_form(request: web.Request) -> Form:
-    """Parse a form that a page of ours sent. Raises PageRefusal when the browser says that another one did.
+async def read_first_party_form(request: web.Request) -> Parameters:
+    """Parse a form that a page of ours sent. Raises PageError when the browser says that another one did.
 
     The CSRF value is what protects a form. This stands beside it where a cookie can be planted: over plain http on
     localhost every port shares cookies, and a page of another port could plant the one that CSRF values hang on.
     """
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-        raise PageRefusal(
+        raise PageError(
             "the browser says that a page of another origin sent the form",
-            check="form_origin",
+            error_id="form_origin",
             title="This form was not ours",
             public="Another website tried to decide for you. Nothing was done.",
             hint="If you wanted to connect an application, start again from there.",
@@ -63,7 +63,7 @@ async def reading_body() -> AsyncIterator[None]:
             yield
     except TimeoutError as exc:
         raise InvalidRequest(
-            "the body did not come in time", check="body_time", status=408, public="The request took too long."
+            "the body did not come in time", error_id="body_time", status=408, public="The request took too long."
         ) from exc
     except web.RequestPayloadError as exc:
-        raise InvalidRequest(f"the body cannot be read: {exc}"[:200], check="body_readable") from exc
+        raise InvalidRequest(f"the body cannot be read: {exc}"[:200], error_id="body_readable") from exc

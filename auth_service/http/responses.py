@@ -19,7 +19,7 @@ def secret_json(body: Mapping[str, Any], *, status: int = 200) -> web.Response:
 
 
 def authorization_redirect(redirect_uri: str, *, issuer: str, state: str | None, parameters: Mapping[str, str]) -> str:
-    """The address that carries an authorization response, with `iss` always (RFC 9207, clients.md A3).
+    """The address that carries an authorization response, with `iss` always (RFC 9207, interop.md A3).
 
     A query that the redirect URI already has is kept (RFC 6749 section 3.1.2).
     """

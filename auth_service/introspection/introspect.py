@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from auth_service.clients.client_authentication import read_credential
 from auth_service.http.request_body import read_form
 from auth_service.http.responses import secret_json
-from auth_service.introspection.introspector import LiveAccessToken, LiveRefreshToken, TokenInspector
+from auth_service.introspection.introspector import LiveAccessToken, LiveRefreshToken, TokenIntrospector
 from auth_service.protocol.errors import InvalidClient
 from shared.scopes import format_scope
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 class IntrospectEndpoint:
     """Answers about access tokens and refresh tokens."""
 
-    def __init__(self, *, issuer: str, authenticator: ClientAuthenticator, inspector: TokenInspector) -> None:
+    def __init__(self, *, issuer: str, authenticator: ClientAuthenticator, introspector: TokenIntrospector) -> None:
         self._issuer = issuer
         self._authenticator = authenticator
-        self._inspector = inspector
+        self._inspector = introspector
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Raises InvalidClient for a caller without a credential (RFC 7662 section 2.1), InvalidRequest, Faults."""
@@ -37,7 +37,7 @@ class IntrospectEndpoint:
         if read_credential(authorization=authorization, form=form).method == "none":
             # Anyone can name a client that may come without a credential, and could then test stolen tokens. What
             # counts is how this caller came: some clients offer a credential and may leave it out.
-            raise InvalidClient("a caller without a credential cannot introspect", check="introspection_caller")
+            raise InvalidClient("a caller without a credential cannot introspect", error_id="introspection_caller")
         live = await self._inspector.inspect(form.require("token"))
         body = {"active": False} if live is None else self._describe(live, caller)
         return secret_json(body)

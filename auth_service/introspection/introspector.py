@@ -13,8 +13,8 @@ from shared.access_token import SUPPORTED_ALGORITHMS, InvalidToken, VerifiedClai
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auth_service.grants.repository import GrantStore
-    from auth_service.introspection.revoked_tokens import RevokedTokenStore
+    from auth_service.grants.repository import GrantRepository
+    from auth_service.introspection.revoked_tokens import RevokedTokenRepository
     from auth_service.keys.signer import Signer
     from auth_service.resources.catalogue import ResourceCatalogue
 
@@ -35,7 +35,7 @@ class LiveRefreshToken:
     """False for an older one that bears our mark: good for giving the grant back, and for nothing else."""
 
 
-class TokenInspector:
+class TokenIntrospector:
     """Recognises tokens of this server. Raises only Faults: a token that is not ours is None."""
 
     def __init__(
@@ -44,8 +44,8 @@ class TokenInspector:
         issuer: str,
         resources: ResourceCatalogue,
         signer: Signer,
-        grants: GrantStore,
-        revoked: RevokedTokenStore,
+        grants: GrantRepository,
+        revoked: RevokedTokenRepository,
         refresh_tokens: RefreshTokenFormat,
         now: Callable[[], float],
     ) -> None:

@@ -10,13 +10,13 @@ from aiohttp import web
 from auth_service.audit.events import AuditEvent
 from auth_service.http.request_body import read_form
 from auth_service.http.responses import NO_STORE
-from auth_service.introspection.introspector import LiveAccessToken, TokenInspector
+from auth_service.introspection.introspector import LiveAccessToken, TokenIntrospector
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.clients.authenticator import ClientAuthenticator
-    from auth_service.grants.repository import GrantStore
-    from auth_service.introspection.revoked_tokens import RevokedTokenStore
+    from auth_service.grants.repository import GrantRepository
+    from auth_service.introspection.revoked_tokens import RevokedTokenRepository
 
 
 class RevokeEndpoint:
@@ -29,14 +29,14 @@ class RevokeEndpoint:
         self,
         *,
         authenticator: ClientAuthenticator,
-        inspector: TokenInspector,
-        grants: GrantStore,
-        revoked: RevokedTokenStore,
+        introspector: TokenIntrospector,
+        grants: GrantRepository,
+        revoked: RevokedTokenRepository,
         audit: AuditLog,
         now: Callable[[], float],
     ) -> None:
         self._authenticator = authenticator
-        self._inspector = inspector
+        self._inspector = introspector
         self._grants = grants
         self._revoked = revoked
         self._audit = audit

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 
-class RevokedTokenStore:
-    """Remembers revoked token ids. Every method raises StoreUnavailable, and only that."""
+class RevokedTokenRepository:
+    """Remembers revoked token ids. Every method raises RedisUnavailable, and only that."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RedisClient) -> None:
         self._store = store
 
     async def add(self, token_id: str, *, expires_at: int) -> None:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auth_service.http.responses import secret_json
-from auth_service.introspection.introspector import LiveAccessToken, TokenInspector
-from shared.errors import Refusal
+from auth_service.introspection.introspector import LiveAccessToken, TokenIntrospector
+from shared.errors import RequestRejected
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from auth_service.users.service import UserDirectory
+    from auth_service.users.service import UserService
 
 
-class BearerRefusal(Refusal):
+class BearerError(RequestRejected):
     """RFC 6750 section 3.1, with the challenge that goes with it."""
 
-    def __init__(self, reason: str, *, check: str, status: int, code: str, public: str) -> None:
+    def __init__(self, reason: str, *, error_id: str, status: int, code: str, public: str) -> None:
         challenge = f'Bearer error="{code}"' if code else "Bearer"
         super().__init__(
             reason,
-            check=check,
+            error_id=error_id,
             status=status,
             code=code or "invalid_token",
             public=public,
@@ -32,30 +32,30 @@ class BearerRefusal(Refusal):
 class UserInfoEndpoint:
     """Who the token is about."""
 
-    def __init__(self, *, inspector: TokenInspector, users: UserDirectory) -> None:
-        self._inspector = inspector
+    def __init__(self, *, introspector: TokenIntrospector, users: UserService) -> None:
+        self._inspector = introspector
         self._users = users
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Raises BearerRefusal (401, 403) and Faults."""
+        """Raises BearerError (401, 403) and Faults."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise BearerRefusal(
-                "no bearer token", check="bearer_present", status=401, code="", public="An access token is needed."
+            raise BearerError(
+                "no bearer token", error_id="bearer_present", status=401, code="", public="An access token is needed."
             )
         live = await self._inspector.inspect(token.strip())
         if not isinstance(live, LiveAccessToken):
-            raise BearerRefusal(
+            raise BearerError(
                 "not a live access token",
-                check="bearer_live",
+                error_id="bearer_live",
                 status=401,
                 code="invalid_token",
                 public="The access token is not valid.",
             )
         if "openid" not in live.claims.scopes:
-            raise BearerRefusal(
+            raise BearerError(
                 "the token lacks openid",
-                check="openid_scope",
+                error_id="openid_scope",
                 status=403,
                 code="insufficient_scope",
                 public="The access token does not have the scope openid.",
@@ -66,9 +66,9 @@ class UserInfoEndpoint:
         claims: dict[str, Any] = {"sub": live.claims.subject}
         user = await self._users.find(live.claims.subject)
         if user is None:
-            raise BearerRefusal(
+            raise BearerError(
                 "the person was removed",
-                check="bearer_subject",
+                error_id="bearer_subject",
                 status=401,
                 code="invalid_token",
                 public="The access token is not valid.",

@@ -20,8 +20,8 @@ from shared.http.prefer import wait_preference
 
 if TYPE_CHECKING:
     from auth_service.keys.key_ring import KeyRing
-    from auth_service.keys.propagation import Holder
-    from auth_service.keys.propagation_tracker import HolderNotes
+    from auth_service.keys.propagation import ReplicaKeyVersion
+    from auth_service.keys.propagation_tracker import PropagationTracker
 
 REPLICA_HEADER: Final = "Sallyport-Replica"
 """With it a verifier names itself, so that a rotation can wait for it."""
@@ -45,10 +45,10 @@ CORS: Final = Cors(
 )
 
 
-class KeySetEndpoint:
+class JwksEndpoint:
     """Serves the key set of one process."""
 
-    def __init__(self, *, key_ring: KeyRing, notes: HolderNotes, max_age_seconds: int) -> None:
+    def __init__(self, *, key_ring: KeyRing, notes: PropagationTracker, max_age_seconds: int) -> None:
         self._key_ring = key_ring
         self._notes = notes
         self._cache_control = f"public, max-age={max_age_seconds}"
@@ -65,7 +65,7 @@ class KeySetEndpoint:
         self._key_ring.wake()
 
     async def show(self, request: web.Request) -> web.Response:
-        """Answer 200, or 304 if the caller holds the set. Raises Fault while no key ring is loaded."""
+        """Answer 200, or 304 if the caller holds the set. Raises ServiceUnavailable while no key ring is loaded."""
         if_none_match = request.headers.get("If-None-Match")
         if version_named(if_none_match) > self._key_ring.public_key_set.version:
             # Another replica has told of a change that is still on its way here: nobody is sent back to an older set.
@@ -87,13 +87,13 @@ class KeySetEndpoint:
         headers["ETag"] = key_set.etag
         return web.Response(body=key_set.body, content_type="application/json", headers=headers)
 
-    def _note(self, request: web.Request, version: int) -> Holder | None:
+    def _note(self, request: web.Request, version: int) -> ReplicaKeyVersion | None:
         replica = request.headers.get(REPLICA_HEADER)
         if replica == ONLY_LOOKS and "If-None-Match" not in request.headers:
             return None
         return self._notes.holds(replica, version)
 
-    async def _wait(self, changed: asyncio.Event, seconds: int, holder: Holder | None) -> None:
+    async def _wait(self, changed: asyncio.Event, seconds: int, holder: ReplicaKeyVersion | None) -> None:
         self._waiters += 1
         try:
             with suppress(TimeoutError):

@@ -83,7 +83,7 @@ class UnverifiedToken:
     signature: bytes
 
 
-def take_apart(unverified_token: str) -> UnverifiedToken:
+def parse_compact_jws(unverified_token: str) -> UnverifiedToken:
     """Decode the three parts. Raises InvalidToken for what is not a compact JWS of JSON objects."""
     if len(unverified_token) > MAX_TOKEN_BYTES:
         raise InvalidToken("size", "the token is longer than any that is issued")

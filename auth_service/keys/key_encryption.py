@@ -27,7 +27,7 @@ _ENCRYPTION: Final = "A256GCM"
 _ADVICE: Final = "make one with: python -m auth_service check-config --new-key"
 
 
-class CannotUnseal(Exception):
+class DecryptionFailed(Exception):
     """None of the configured secrets opens this, or what is inside does not belong here."""
 
 
@@ -54,7 +54,7 @@ class EncryptionKeys:
         return jwe.encrypt_compact(header, plaintext, key, algorithms=["dir", _ENCRYPTION])
 
     def unseal(self, kid: str, sealed: str) -> dict[str, Any]:
-        """The private JWK of this kid. Raises CannotUnseal."""
+        """The private JWK of this kid. Raises DecryptionFailed."""
         for _name, key in self._sealing:
             try:
                 opened = jwe.decrypt_compact(sealed, key, algorithms=["dir", _ENCRYPTION]).plaintext
@@ -62,10 +62,10 @@ class EncryptionKeys:
             except (JoseError, ValueError):
                 continue
             if content["kid"] != kid:
-                raise CannotUnseal(f"what is sealed as {kid} is another key")
+                raise DecryptionFailed(f"what is sealed as {kid} is another key")
             jwk: dict[str, Any] = content["jwk"]
             return jwk
-        raise CannotUnseal(f"no secret of AUTH_KEY_ENCRYPTION_KEY opens the key {kid}")
+        raise DecryptionFailed(f"no secret of AUTH_KEY_ENCRYPTION_KEY opens the key {kid}")
 
     def position(self, sealed: str) -> int | None:
         """Which secret sealed this, counted from 0, by the name in the header; None if it is not configured."""

@@ -12,13 +12,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_service.keys.jws import take_apart
+from auth_service.keys.jws import parse_compact_jws
 from auth_service.keys.lifecycle import LONGEST_UNNOTICED_MS
-from auth_service.keys.reconciler import RingSteward
+from auth_service.keys.reconciler import KeyRingReconciler
 from auth_service.keys.snapshot import Snapshot, take_snapshot
 from shared.access_token import InvalidToken
 from shared.background import end_tasks
-from shared.errors import Fault, Misconfigured, StoreUnavailable
+from shared.errors import Misconfigured, RedisUnavailable, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from auth_service.keys.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring
     from auth_service.keys.public_key_set import PublicKeySet
-    from auth_service.keys.repository import KeyRingStorage
+    from auth_service.keys.repository import KeyRingRepository
 
 POLL_SECONDS: Final = 1.0
 CATCH_UP_SECONDS: Final = 0.1
@@ -40,7 +40,7 @@ class KeyRing:
     def __init__(
         self,
         *,
-        storage: KeyRingStorage,
+        storage: KeyRingRepository,
         encryption_keys: EncryptionKeys,
         algorithm: str,
         token_lifetime_seconds: int,
@@ -52,7 +52,7 @@ class KeyRing:
         """`algorithm` is that of a first ring; later ones come with a rotation."""
         self._storage = storage
         self._encryption_keys = encryption_keys
-        self._steward = RingSteward(
+        self._steward = KeyRingReconciler(
             storage=storage,
             encryption_keys=encryption_keys,
             algorithm=algorithm,
@@ -78,7 +78,7 @@ class KeyRing:
         """
         try:
             await self.refresh()
-        except Fault as exc:
+        except ServiceUnavailable as exc:
             self._log.warning("key_ring_not_loaded", reason=exc.reason)
         self._tasks = (asyncio.create_task(self._poll()), asyncio.create_task(self._listen()))
 
@@ -88,16 +88,18 @@ class KeyRing:
         self._tasks = ()
 
     def ready(self) -> None:
-        """Raise Fault unless the active key is loaded and known to be current (invariant 8)."""
+        """Raise ServiceUnavailable unless the active key is loaded and known to be current (invariant 8)."""
         if self._snapshot is None:
-            raise Fault("no key ring has been loaded yet", check="keys_loaded")
+            raise ServiceUnavailable("no key ring has been loaded yet", error_id="keys_loaded")
         if self._snapshot.signing_key is None:
-            raise Fault("the active key cannot be opened with AUTH_KEY_ENCRYPTION_KEY", check="keys_unsealed")
+            raise ServiceUnavailable(
+                "the active key cannot be opened with AUTH_KEY_ENCRYPTION_KEY", error_id="keys_unsealed"
+            )
         if (self._monotonic() - self._confirmed_at) * 1000 > LONGEST_UNNOTICED_MS:
-            raise Fault("the key ring could not be confirmed for too long", check="keys_confirmed")
+            raise ServiceUnavailable("the key ring could not be confirmed for too long", error_id="keys_confirmed")
 
     def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
-        """A compact JWS signed with the active key. Raises Fault."""
+        """A compact JWS signed with the active key. Raises ServiceUnavailable."""
         self.ready()
         snapshot = self._snapshot
         if snapshot is None or snapshot.signing_key is None:
@@ -105,9 +107,12 @@ class KeyRing:
         return snapshot.signing_key.sign(claims, typ=typ)
 
     def verify(self, unverified_token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Check the signature against the published keys. Raises InvalidToken; Fault while no ring is loaded."""
+        """Check the signature against the published keys.
+
+        Raises InvalidToken; ServiceUnavailable while no ring is loaded.
+        """
         published = self._loaded().verifying_keys
-        unverified = take_apart(unverified_token)
+        unverified = parse_compact_jws(unverified_token)
         kid = unverified.header.get("kid")
         key = published.get(kid) if isinstance(kid, str) else None
         if key is None:
@@ -120,12 +125,12 @@ class KeyRing:
 
     @property
     def ring(self) -> Ring:
-        """The ring as last seen. Raises Fault while none is loaded."""
+        """The ring as last seen. Raises ServiceUnavailable while none is loaded."""
         return self._loaded().ring
 
     @property
     def public_key_set(self) -> PublicKeySet:
-        """What is to be published now. Raises Fault while no ring is loaded."""
+        """What is to be published now. Raises ServiceUnavailable while no ring is loaded."""
         return self._loaded().public_key_set
 
     @property
@@ -150,7 +155,7 @@ class KeyRing:
                 await self._refresh_quietly()
 
     async def refresh(self) -> None:
-        """Look at the stored ring now. Raises Fault; Misconfigured at the first look, see `start`."""
+        """Look at the stored ring now. Raises ServiceUnavailable; Misconfigured at the first look, see `start`."""
         async with self._refreshing:
             looked_at = self._looked_at = self._monotonic()
             known = self._snapshot.ring if self._snapshot else None
@@ -161,7 +166,7 @@ class KeyRing:
 
     def _loaded(self) -> Snapshot:
         if self._snapshot is None:
-            raise Fault("no key ring has been loaded yet", check="keys_loaded")
+            raise ServiceUnavailable("no key ring has been loaded yet", error_id="keys_loaded")
         return self._snapshot
 
     def _adopt(self, ring: Ring) -> None:
@@ -176,7 +181,7 @@ class KeyRing:
 
     async def _listen(self) -> None:
         while True:
-            with suppress(StoreUnavailable):
+            with suppress(RedisUnavailable):
                 async with self._storage.changes() as changes:
                     # What happened before the subscription stood was not announced to it.
                     await self._refresh_quietly()
@@ -187,7 +192,7 @@ class KeyRing:
     async def _refresh_quietly(self) -> None:
         try:
             await self.refresh()
-        except Fault as exc:
+        except ServiceUnavailable as exc:
             self._log.warning("key_ring_not_refreshed", reason=exc.reason)
         except Misconfigured as exc:
             self._log.error("key_ring_not_opened", reason=str(exc))

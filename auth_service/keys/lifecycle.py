@@ -156,7 +156,7 @@ def prune(ring: Ring, *, now_ms: int) -> Ring | None:
     return None if len(kept) == len(ring.keys) else Ring(ring.version + 1, kept)
 
 
-def cover_lifetime(ring: Ring, *, token_lifetime_ms: int) -> Ring | None:
+def extended_for_token_lifetime(ring: Ring, *, token_lifetime_ms: int) -> Ring | None:
     """Remember that a replica gives its tokens a longer life than was known; None if it was known.
 
     While a new setting is rolled out, a replica with the old one may retire the key: it must not drop it early.
@@ -170,7 +170,7 @@ def cover_lifetime(ring: Ring, *, token_lifetime_ms: int) -> Ring | None:
     return None if keys == ring.keys else Ring(ring.version + 1, keys)
 
 
-def resealed(ring: Ring, sealed: Mapping[str, str]) -> Ring:
+def reencrypted(ring: Ring, sealed: Mapping[str, str]) -> Ring:
     """The same keys with their private parts encrypted anew. `sealed` maps kids to the new form."""
     return Ring(ring.version + 1, tuple(replace(key, sealed=sealed.get(key.kid, key.sealed)) for key in ring.keys))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Gauge
 
 from auth_service.keys.lifecycle import KeyState, rotation_due_ms
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def watch_key_ring(
         def read() -> float:
             try:
                 return figure(key_ring.ring)
-            except Fault:
+            except ServiceUnavailable:
                 return float("nan")
 
         return read

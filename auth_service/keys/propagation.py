@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class ReplicaKeyVersion:
     """What one verifier that names itself holds, as of `seen_ms`. After `expires_ms` it counts as gone."""
 
     replica: str
@@ -30,22 +30,22 @@ class Holder:
 class HeldSets:
     """All that is known of who holds what."""
 
-    holders: tuple[Holder, ...] = ()
+    replica_versions: tuple[ReplicaKeyVersion, ...] = ()
     unnamed_ms: int | None = None
     """When the key set was last fetched by somebody without a name."""
     overflow_ms: int | None = None
     """When there were last more names than are kept."""
 
-    def live(self, now_ms: int) -> tuple[Holder, ...]:
+    def live(self, now_ms: int) -> tuple[ReplicaKeyVersion, ...]:
         """The verifiers that are there."""
-        return tuple(holder for holder in self.holders if now_ms < holder.expires_ms)
+        return tuple(holder for holder in self.replica_versions if now_ms < holder.expires_ms)
 
     def behind(self, version: int, now_ms: int) -> tuple[str, ...]:
         """The names of the live verifiers that have not shown this version or a later one."""
         return tuple(sorted(holder.replica for holder in self.live(now_ms) if holder.version < version))
 
 
-class Evidence(StrEnum):
+class PropagationEvidence(StrEnum):
     """What lets a pending key sign, or what is waited for."""
 
     PROOF = "proof"
@@ -59,32 +59,32 @@ class Evidence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class PropagationStatus:
     """The answer of `judge`. At `certain_ms` time decides, whoever is waited for."""
 
-    evidence: Evidence
+    evidence: PropagationEvidence
     certain_ms: int
     waiting_for: tuple[str, ...] = ()
 
     @property
     def has_arrived(self) -> bool:
         """Whether the pending key may sign."""
-        return self.evidence in {Evidence.PROOF, Evidence.TIME}
+        return self.evidence in {PropagationEvidence.PROOF, PropagationEvidence.TIME}
 
 
-def judge(ring: Ring, held: HeldSets, *, now_ms: int, propagation_ms: int) -> Arrival:
+def propagation_status(ring: Ring, held: HeldSets, *, now_ms: int, propagation_ms: int) -> PropagationStatus:
     """Whether the pending key may sign now, and if not, what is waited for."""
     pending = ring.pending
     certain_ms = pending.published_ms + propagation_ms
     if now_ms >= certain_ms:
-        return Arrival(Evidence.TIME, certain_ms)
+        return PropagationStatus(PropagationEvidence.TIME, certain_ms)
     # Who fetched without a name since then may still rely on a set without the pending key.
     relevant_since = pending.published_ms - propagation_ms
     unseen = any(at is not None and at >= relevant_since for at in (held.unnamed_ms, held.overflow_ms))
     behind = held.behind(pending.published_version, now_ms)
     if behind:
-        return Arrival(Evidence.REPLICAS, certain_ms, behind)
+        return PropagationStatus(PropagationEvidence.REPLICAS, certain_ms, behind)
     # Nobody at all is no proof either: verifiers may have lost their connection rather than gone.
     if unseen or not held.live(now_ms):
-        return Arrival(Evidence.UNSEEN, certain_ms)
-    return Arrival(Evidence.PROOF, certain_ms)
+        return PropagationStatus(PropagationEvidence.UNSEEN, certain_ms)
+    return PropagationStatus(PropagationEvidence.PROOF, certain_ms)

@@ -12,15 +12,15 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from auth_service.keys.propagation import Holder
+from auth_service.keys.propagation import ReplicaKeyVersion
 from auth_service.keys.replica_version_repository import MOST_HOLDERS
 from shared.background import end_tasks
-from shared.errors import StoreUnavailable
+from shared.errors import RedisUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auth_service.keys.replica_version_repository import KeyHolderStorage
+    from auth_service.keys.replica_version_repository import ReplicaVersionRepository
 
 WRITE_EVERY_SECONDS: Final = 0.2
 SHORTEST_LIFE_MS: Final = 120_000
@@ -31,12 +31,12 @@ LEAVING_MS: Final = 15_000
 _REPLICA: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
-class HolderNotes:
+class PropagationTracker:
     """One process's notes."""
 
     def __init__(
         self,
-        storage: KeyHolderStorage,
+        storage: ReplicaVersionRepository,
         *,
         propagation_ms: int,
         clock: Callable[[], float] = time.time,
@@ -47,7 +47,7 @@ class HolderNotes:
         self._life_ms = max(propagation_ms, SHORTEST_LIFE_MS)
         self._clock = clock
         self._most = most
-        self._noted: dict[str, Holder] = {}
+        self._noted: dict[str, ReplicaKeyVersion] = {}
         self._unnamed_ms: int | None = None
         self._overflow_ms: int | None = None
         self._news = asyncio.Event()
@@ -61,7 +61,7 @@ class HolderNotes:
         """Stop writing; what is not written is lost, and will be said again."""
         await end_tasks(self._tasks)
 
-    def holds(self, replica: str | None, version: int) -> Holder | None:
+    def holds(self, replica: str | None, version: int) -> ReplicaKeyVersion | None:
         """Note that a caller holds this version; None if it has no name, or none that is one."""
         now_ms = int(self._clock() * 1000)
         self._news.set()
@@ -71,10 +71,10 @@ class HolderNotes:
         if replica not in self._noted and len(self._noted) >= self._most:
             self._overflow_ms = now_ms
             return None
-        holder = self._noted[replica] = Holder(replica, version, now_ms, now_ms + self._life_ms)
+        holder = self._noted[replica] = ReplicaKeyVersion(replica, version, now_ms, now_ms + self._life_ms)
         return holder
 
-    def leaves(self, holder: Holder) -> None:
+    def leaves(self, holder: ReplicaKeyVersion) -> None:
         """Note that a caller's connection broke. If it has been heard of since, even elsewhere, that counts."""
         noted = self._noted.get(holder.replica, holder)
         if noted.seen_ms <= holder.seen_ms and len(self._noted) < self._most:
@@ -83,7 +83,7 @@ class HolderNotes:
             self._news.set()
 
     async def write(self) -> None:
-        """Write what is noted now. Raises StoreUnavailable; then the notes are kept for the next time."""
+        """Write what is noted now. Raises RedisUnavailable; then the notes are kept for the next time."""
         self._news.clear()
         noted, self._noted = self._noted, {}
         unnamed_ms, self._unnamed_ms = self._unnamed_ms, None
@@ -96,7 +96,7 @@ class HolderNotes:
                 unnamed_ms=unnamed_ms,
                 overflow_ms=overflow_ms,
             )
-        except StoreUnavailable:
+        except RedisUnavailable:
             # A forgotten note could be taken for proof: what does not fit counts as an overflow.
             merged = noted | self._noted
             self._noted = dict(list(merged.items())[: self._most])
@@ -112,7 +112,7 @@ class HolderNotes:
             await self._news.wait()
             try:
                 await self.write()
-            except StoreUnavailable:
+            except RedisUnavailable:
                 # The key ring says in the log that the store is away.
                 await asyncio.sleep(10 * WRITE_EVERY_SECONDS)
             await asyncio.sleep(WRITE_EVERY_SECONDS)

@@ -9,10 +9,10 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from auth_service.keys.key_encryption import CannotUnseal
+from auth_service.keys.key_encryption import DecryptionFailed
 from auth_service.keys.key_generation import new_key
-from auth_service.keys.lifecycle import cover_lifetime, first_ring, resealed, restored
-from shared.errors import Fault, Misconfigured
+from auth_service.keys.lifecycle import extended_for_token_lifetime, first_ring, reencrypted, restored
+from shared.errors import Misconfigured, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
     from auth_service.keys.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring
-    from auth_service.keys.repository import KeyRingStorage
+    from auth_service.keys.repository import KeyRingRepository
 
 
-class RingSteward:
-    """One process's. Its `current` raises Fault, and Misconfigured until the secrets were found to fit once."""
+class KeyRingReconciler:
+    """Its `current` raises ServiceUnavailable, and Misconfigured until the secrets fitted once."""
 
     def __init__(
         self,
         *,
-        storage: KeyRingStorage,
+        storage: KeyRingRepository,
         encryption_keys: EncryptionKeys,
         algorithm: str,
         token_lifetime_ms: int,
@@ -81,7 +81,7 @@ class RingSteward:
             return ring
         stored = await self._storage.read()
         if stored is None:
-            raise Fault("the key ring vanished while it was written", check="key_ring")
+            raise ServiceUnavailable("the key ring vanished while it was written", error_id="key_ring")
         return stored
 
     async def _open(self, ring: Ring) -> Ring:
@@ -92,13 +92,13 @@ class RingSteward:
         return await self._storage.change(self._reseal) or ring
 
     def _cover_lifetime(self, ring: Ring) -> Ring | None:
-        return cover_lifetime(ring, token_lifetime_ms=self._token_lifetime_ms)
+        return extended_for_token_lifetime(ring, token_lifetime_ms=self._token_lifetime_ms)
 
     def _reseal(self, ring: Ring) -> Ring | None:
         anew: dict[str, str] = {}
         for key in ring.keys:
             if key.sealed and self._encryption_keys.position(key.sealed) != 0:
-                with suppress(CannotUnseal):
+                with suppress(DecryptionFailed):
                     private = self._encryption_keys.unseal(key.kid, key.sealed)
                     anew[key.kid] = self._encryption_keys.seal(key.kid, private)
-        return resealed(ring, anew) if anew else None
+        return reencrypted(ring, anew) if anew else None

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.keys.lifecycle import BrokenRing, KeyState, Ring, RingKey
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 _RING: Final = "sp:{keys}:ring"
 _CHANGES: Final = "sp:{keys}:changes"
@@ -21,10 +21,10 @@ _PUT: Final = load_script("auth_service.keys", "put_key_ring")
 _MOST_ATTEMPTS: Final = 32
 
 
-class KeyRingStorage:
-    """Every method raises Fault, StoreUnavailable above all; reading again tells what became of a write."""
+class KeyRingRepository:
+    """Methods raise ServiceUnavailable, mostly RedisUnavailable; reading again tells what became of a write."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RedisClient) -> None:
         self._store = store
 
     async def read(self) -> Ring | None:
@@ -45,11 +45,11 @@ class KeyRingStorage:
         for _ in range(_MOST_ATTEMPTS):
             ring = await self.read()
             if ring is None:
-                raise Fault("no replica has made a key ring yet", check="key_ring")
+                raise ServiceUnavailable("no replica has made a key ring yet", error_id="key_ring")
             changed = step(ring)
             if changed is None or await self.put(changed, expected_version=ring.version):
                 return changed
-        raise Fault(f"the key ring changed {_MOST_ATTEMPTS} times during one step", check="key_ring")
+        raise ServiceUnavailable(f"the key ring changed {_MOST_ATTEMPTS} times during one step", error_id="key_ring")
 
     @asynccontextmanager
     async def changes(self) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
@@ -88,7 +88,7 @@ def _decode(body: str) -> Ring:
         content: dict[str, Any] = json.loads(body)
         return Ring(version=content["version"], keys=tuple(_decode_key(key) for key in content["keys"]))
     except (ValueError, KeyError, TypeError, BrokenRing) as exc:
-        raise Fault(f"the stored key ring is not readable: {exc!r:.200}", check="key_ring") from exc
+        raise ServiceUnavailable(f"the stored key ring is not readable: {exc!r:.200}", error_id="key_ring") from exc
 
 
 def _decode_key(key: dict[str, Any]) -> RingKey:

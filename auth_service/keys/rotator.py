@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 from auth_service.audit.events import AuditEvent
 from auth_service.keys import lifecycle
 from auth_service.keys.key_generation import new_key
-from auth_service.keys.propagation import Arrival, judge
-from shared.errors import Fault
+from auth_service.keys.propagation import PropagationStatus, propagation_status
+from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.keys.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import NewKey, Ring
-    from auth_service.keys.replica_version_repository import KeyHolderStorage
-    from auth_service.keys.repository import KeyRingStorage
+    from auth_service.keys.replica_version_repository import ReplicaVersionRepository
+    from auth_service.keys.repository import KeyRingRepository
     from auth_service.settings import AuthSettings
 
 Actor = Literal["operator", "service"]
@@ -52,7 +52,7 @@ class RotationPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class RotationRequest:
     """The key that shall stop signing, and since when that is wanted."""
 
     kid: str
@@ -60,7 +60,7 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class RotationResult:
     """The goal is reached. `by_this` tells whether this rotator took the last step."""
 
     ring: Ring
@@ -68,13 +68,13 @@ class Done:
 
 
 class Rotator:
-    """Takes the steps. Its methods raise Fault, StoreUnavailable above all; repeating them is then safe."""
+    """Methods raise ServiceUnavailable, mostly RedisUnavailable; repeating them is then safe."""
 
     def __init__(
         self,
         *,
-        storage: KeyRingStorage,
-        holders: KeyHolderStorage,
+        storage: KeyRingRepository,
+        replica_versions: ReplicaVersionRepository,
         encryption_keys: EncryptionKeys,
         policy: RotationPolicy,
         audit: AuditLog,
@@ -82,7 +82,7 @@ class Rotator:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._storage = storage
-        self._holders = holders
+        self._holders = replica_versions
         self._encryption_keys = encryption_keys
         self._policy = policy
         self._audit = audit
@@ -97,13 +97,13 @@ class Rotator:
             await self._prune()
         due_ms = lifecycle.rotation_due_ms(ring, interval_ms=self._policy.interval_ms)
         if now_ms >= due_ms:
-            await self.advance(Goal(ring.active.kid, due_ms))
+            await self.advance(RotationRequest(ring.active.kid, due_ms))
 
-    async def goal(self, *, since_ms: int) -> Goal:
+    async def goal(self, *, since_ms: int) -> RotationRequest:
         """The goal of a rotation that was asked for at `since_ms`: that the key which signs now stops."""
-        return Goal((await self._read()).active.kid, since_ms)
+        return RotationRequest((await self._read()).active.kid, since_ms)
 
-    async def advance(self, goal: Goal, *, force: bool = False) -> Done | Arrival:
+    async def advance(self, goal: RotationRequest, *, force: bool = False) -> RotationResult | PropagationStatus:
         """Take the steps towards the goal that may be taken now; Arrival tells what has to be waited for.
 
         A rotation that somebody else completed since the goal was set counts: two commands at the same moment make
@@ -111,10 +111,10 @@ class Rotator:
         """
         ring = await self._read()
         if _is_reached(ring, goal):
-            return Done(ring, by_this=False)
+            return RotationResult(ring, by_this=False)
         if _has_other_algorithm(ring, goal, self._policy):
             ring = await self._replace_pending(goal) or await self._read()
-        arrival = judge(
+        arrival = propagation_status(
             ring,
             await self._holders.read(),
             now_ms=self._now_ms(),
@@ -124,9 +124,9 @@ class Rotator:
             return arrival
         promoted = await self._promote(goal, ring.pending.kid)
         if promoted is not None:
-            return Done(promoted, by_this=True)
+            return RotationResult(promoted, by_this=True)
         ring = await self._read()
-        return Done(ring, by_this=False) if _is_reached(ring, goal) else arrival
+        return RotationResult(ring, by_this=False) if _is_reached(ring, goal) else arrival
 
     async def revoke(self, kid: str, *, reason: str) -> Ring:
         """Withdraw a key at once, and every token that it signed. Raises lifecycle.UnknownKey."""
@@ -150,7 +150,7 @@ class Rotator:
             self._audit.record(AuditEvent.KEY_CREATED, kid=successor.kid, by=self._by)
         return ring
 
-    async def _replace_pending(self, goal: Goal) -> Ring | None:
+    async def _replace_pending(self, goal: RotationRequest) -> Ring | None:
         successor = await self._new_key()
 
         def step(ring: Ring) -> Ring | None:
@@ -165,7 +165,7 @@ class Rotator:
             self._audit.record(AuditEvent.KEY_CREATED, kid=successor.kid, by=self._by)
         return replaced
 
-    async def _promote(self, goal: Goal, pending_kid: str) -> Ring | None:
+    async def _promote(self, goal: RotationRequest, pending_kid: str) -> Ring | None:
         successor = await self._new_key()
 
         def step(ring: Ring) -> Ring | None:
@@ -191,7 +191,9 @@ class Rotator:
     async def _read(self) -> Ring:
         ring = await self._storage.read()
         if ring is None:
-            raise Fault("there is no key ring yet: auth_service makes it at its first start", check="key_ring")
+            raise ServiceUnavailable(
+                "there is no key ring yet: auth_service makes it at its first start", error_id="key_ring"
+            )
         return ring
 
     async def _new_key(self) -> NewKey:
@@ -202,11 +204,11 @@ class Rotator:
         return int(self._clock() * 1000)
 
 
-def _is_reached(ring: Ring, goal: Goal) -> bool:
+def _is_reached(ring: Ring, goal: RotationRequest) -> bool:
     return ring.active.kid != goal.kid or (ring.active.activated_ms or 0) >= goal.since_ms
 
 
-def _has_other_algorithm(ring: Ring, goal: Goal, policy: RotationPolicy) -> bool:
+def _has_other_algorithm(ring: Ring, goal: RotationRequest, policy: RotationPolicy) -> bool:
     # A pending key made since the goal was set is left alone, whatever its algorithm: while another setting is
     # rolled out, replicas with the old and the new one would otherwise replace each other's key without end.
     return ring.pending.algorithm != policy.algorithm and ring.pending.published_ms < goal.since_ms

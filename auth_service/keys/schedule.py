@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING, Final
 
 from shared.background import end_tasks
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     import structlog
@@ -49,5 +49,5 @@ class RotationSchedule:
             await asyncio.sleep(self._look_every_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
             try:
                 await self._rotator.tick(self._key_ring.ring)
-            except Fault as exc:
+            except ServiceUnavailable as exc:
                 self._log.warning("key_rotation_put_off", reason=exc.reason)

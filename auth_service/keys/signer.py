@@ -10,10 +10,13 @@ class Signer(Protocol):
     """Signs with the active key and recognises tokens signed with any published key."""
 
     def ready(self) -> None:
-        """Raise Fault if no active key is loaded: called before anything is consumed (invariant 8)."""
+        """Raise ServiceUnavailable if no active key is loaded: called before anything is consumed (invariant 8)."""
 
     def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
-        """A compact JWS with `kid`, `alg` and `typ` in its header, signed with the active key. Raises Fault."""
+        """A compact JWS with `kid`, `alg` and `typ` in its header, signed with the active key.
+
+        Raises ServiceUnavailable.
+        """
 
     def verify(self, unverified_token: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check the signature against the published keys; return header and claims (the claims still unchecked).

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from joserfc.errors import JoseError
 
 from auth_service.keys.jws import SigningKey, VerifyingKey
-from auth_service.keys.key_encryption import CannotUnseal
+from auth_service.keys.key_encryption import DecryptionFailed
 from auth_service.keys.key_generation import import_key
 from auth_service.keys.public_key_set import PublicKeySet, publish
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,12 +33,12 @@ class Snapshot:
 def take_snapshot(ring: Ring, encryption_keys: EncryptionKeys, previous: Snapshot | None) -> Snapshot:
     """Import what is new since the previous snapshot: a kid never means two keys, so known ones are kept.
 
-    Raises Fault if a stored key is not what it says.
+    Raises ServiceUnavailable if a stored key is not what it says.
     """
     try:
         return _taken(ring, encryption_keys, previous)
     except (JoseError, ValueError) as exc:
-        raise Fault(f"a key of the stored ring cannot be imported: {exc}", check="key_ring") from exc
+        raise ServiceUnavailable(f"a key of the stored ring cannot be imported: {exc}", error_id="key_ring") from exc
 
 
 def _taken(ring: Ring, encryption_keys: EncryptionKeys, previous: Snapshot | None) -> Snapshot:
@@ -58,6 +58,6 @@ def _unsealed(ring: Ring, encryption_keys: EncryptionKeys) -> SigningKey | None:
     active = ring.active
     try:
         private = encryption_keys.unseal(active.kid, active.sealed or "")
-    except CannotUnseal:
+    except DecryptionFailed:
         return None
     return SigningKey(active.kid, active.algorithm, import_key(active.algorithm, private))

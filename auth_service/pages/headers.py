@@ -13,7 +13,7 @@ def security_headers(*, style: str, form_target: FormTarget, keep_opener: bool) 
     """Headers for a page whose one style element holds exactly `style`; nothing else may load, run or frame it.
 
     `form_target` is `'self'` only where a form's answer stays on this origin: browsers apply it to every redirect
-    that follows (clients.md F6), which is why a decision is answered with a page that goes on by itself.
+    that follows (interop.md F6), which is why a decision is answered with a page that goes on by itself.
     `keep_opener`: clients open the flow in a popup and hear of its end through `window.opener`; a
     Cross-Origin-Opener-Policy on any page on the way would cut that for good.
     """

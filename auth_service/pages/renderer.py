@@ -14,7 +14,7 @@ from auth_service.pages.headers import FormTarget, security_headers
 from auth_service.pages.location import Destination, destination_of
 from auth_service.pages.stale_registrations import REMEDIES
 from auth_service.pages.text import plain_host, short_name, visible
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from auth_service.pages.views import (
@@ -64,20 +64,23 @@ class Pages:
     def continue_to(self, view: ContinueView) -> web.Response:
         """A page that goes on to the client by itself, without a redirect that a browser could block.
 
-        Raises Fault if the address is one that no check should have let through.
+        Raises ServiceUnavailable if the address is one that no check should have let through.
         """
         destination = _checked(view.location)
         context = {"view": view, "stays_open": destination is Destination.APP, "destination": destination.value}
         return self._render("continue.html", context)
 
     def error(self, view: ErrorView) -> web.Response:
-        """A refusal, with its reference. Raises Fault for an onward address that no check should have let through."""
+        """A refusal, with its reference.
+
+        Raises ServiceUnavailable for an onward address that no check should have let through.
+        """
         if view.onward:
             _checked(view.onward)
         return self._render("error.html", {"view": view}, status=view.status)
 
     def unknown_client(self, view: UnknownClientView) -> web.Response:
-        """How to clear a stale registration, client by client (clients.md A18)."""
+        """How to clear a stale registration, client by client (interop.md A18)."""
         return self._render("unknown_client.html", {"view": view, "remedies": REMEDIES}, status=view.status)
 
     def account(self, view: AccountView, status: int = 200) -> web.Response:
@@ -111,4 +114,4 @@ def _checked(location: str) -> Destination:
     try:
         return destination_of(location)
     except ValueError as exc:
-        raise Fault(str(exc), check="onward_location") from exc
+        raise ServiceUnavailable(str(exc), error_id="onward_location") from exc

@@ -1,4 +1,4 @@
-"""How to clear a stale registration, client by client: data only, one row per client (clients.md A18).
+"""How to clear a stale registration, client by client: data only, one row per client (interop.md A18).
 
 A client that keeps using a registration which this server no longer has cannot mend that by itself at `/authorize`:
 nothing it would read comes back to it. The person can.

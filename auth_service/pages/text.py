@@ -1,4 +1,4 @@
-"""Text of strangers, made fit to show (clients.md F20). Pure.
+"""Text of strangers, made fit to show (interop.md F20). Pure.
 
 A client chooses its own name. Escaping keeps it from becoming markup; these functions keep it from lying by other
 means: turning the reading direction, hiding letters, stacking marks over the lines around it, or running on forever.

@@ -58,7 +58,7 @@ class ConsentView:
 
 @dataclass(frozen=True, slots=True)
 class ContinueView:
-    """The 200 page that navigates on to the client (clients.md F6: no redirect chain under form-action)."""
+    """The 200 page that navigates on to the client (interop.md F6: no redirect chain under form-action)."""
 
     location: str
     client_name: str
@@ -72,7 +72,7 @@ class ErrorView:
     title: str
     message: str
     hint: str
-    reference: str
+    request_id: str
     status: int
     onward: str = ""
     """Where the person may go on to, by a link that is theirs to follow: a stranger chose the address."""
@@ -85,7 +85,7 @@ class UnknownClientView:
 
     ended: bool
     """There was such a registration, and it ended; otherwise there never was one."""
-    reference: str
+    request_id: str
     status: int = 400
 
 

@@ -6,18 +6,18 @@ not known good) and as a redirect (afterwards). `responses.py` is the one transl
 
 from __future__ import annotations
 
-from shared.errors import Refusal
+from shared.errors import RequestRejected
 
 
-class InvalidRequest(Refusal):
+class InvalidRequest(RequestRejected):
     """RFC 6749 section 5.2: a parameter is missing, repeated or malformed."""
 
     code = "invalid_request"
     public = "The request is missing a parameter, repeats one, or has one that is malformed."
 
 
-class InvalidClient(Refusal):
-    """RFC 6749 section 5.2, clients.md A12: 401, so that a client knows to register anew."""
+class InvalidClient(RequestRejected):
+    """RFC 6749 section 5.2, interop.md A12: 401, so that a client knows to register anew."""
 
     status = 401
     code = "invalid_client"
@@ -28,97 +28,107 @@ class UnknownClient(InvalidClient):
     """No client has this id. `tombstone` tells that there was one whose registration ended."""
 
     def __init__(self, reason: str, *, tombstone: bool = False) -> None:
-        super().__init__(reason, check="client_known")
+        super().__init__(reason, error_id="client_known")
         self.tombstone = tombstone
 
 
-class UnacceptableDocument(UnknownClient):
+class UnacceptableCimd(UnknownClient):
     """The URL or its document breaks a rule: no client comes of it. The private reason says which."""
 
     public = "The metadata document by which the application names itself is not acceptable here."
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.check = "client_document"
+        self.error_id = "client_document"
 
 
-class InvalidGrant(Refusal):
-    """RFC 6749 section 5.2, clients.md A12: always 400, always the same public words."""
+class InvalidGrant(RequestRejected):
+    """RFC 6749 section 5.2, interop.md A12: always 400, always the same public words."""
 
     code = "invalid_grant"
     public = "The grant is invalid, expired, already used, or was issued to another client."
 
 
-class UnauthorizedClient(Refusal):
+class UnauthorizedClient(RequestRejected):
     """RFC 6749 section 5.2: this client may not use this grant type."""
 
     code = "unauthorized_client"
     public = "This client may not use this grant type."
 
 
-class UnsupportedGrantType(Refusal):
+class UnsupportedGrantType(RequestRejected):
     """RFC 6749 section 5.2."""
 
     code = "unsupported_grant_type"
     public = "This grant type is not supported."
 
 
-class InvalidScope(Refusal):
+class InvalidScope(RequestRejected):
     """RFC 6749 section 5.2."""
 
     code = "invalid_scope"
     public = "The requested scope is malformed or exceeds what was granted."
 
 
-class InvalidTarget(Refusal):
+class InvalidTarget(RequestRejected):
     """RFC 8707 section 2: the resource is not known here."""
 
     code = "invalid_target"
     public = "The requested resource is not known here."
 
 
-class InvalidClientMetadata(Refusal):
+class InvalidClientMetadata(RequestRejected):
     """RFC 7591 section 3.2.2."""
 
     code = "invalid_client_metadata"
     public = "A member of the client metadata is not acceptable."
 
 
-class InvalidRedirectUri(Refusal):
+class InvalidRedirectUri(RequestRejected):
     """RFC 7591 section 3.2.2."""
 
     code = "invalid_redirect_uri"
     public = "A redirect URI is not acceptable."
 
 
-class PageRefusal(Refusal):
+class PageError(RequestRejected):
     """Shown to the person as a page, never redirected: client or redirect URI are not known good."""
 
     code = "invalid_request"
 
-    def __init__(self, reason: str, *, check: str, title: str, public: str, hint: str = "", status: int = 400) -> None:
-        super().__init__(reason, check=check, public=public, status=status)
+    def __init__(
+        self, reason: str, *, error_id: str, title: str, public: str, hint: str = "", status: int = 400
+    ) -> None:
+        super().__init__(reason, error_id=error_id, public=public, status=status)
         self.title = title
         self.hint = hint
 
 
-class RedirectRefusal(Refusal):
+class RedirectError(RequestRejected):
     """Sent to the client's redirect URI with `error`, `state` and `iss` (RFC 6749 section 4.1.2.1, RFC 9207).
 
     Unless `automatic`, it is the person who goes there, from a page that says where that is (RFC 9700 4.11.2).
     """
 
     def __init__(
-        self, reason: str, *, check: str, code: str, redirect_uri: str, state: str | None, public: str, automatic: bool
+        self,
+        reason: str,
+        *,
+        error_id: str,
+        code: str,
+        redirect_uri: str,
+        state: str | None,
+        public: str,
+        automatic: bool,
     ) -> None:
-        super().__init__(reason, check=check, public=public, code=code, status=303 if automatic else 400)
+        super().__init__(reason, error_id=error_id, public=public, code=code, status=303 if automatic else 400)
         self.redirect_uri = redirect_uri
         self.state = state
         self.automatic = automatic
 
 
-class TooManyRequests(Refusal):
-    """RFC 6585 section 4, clients.md A12: 429 with Retry-After, never invalid_grant; nothing was consumed."""
+class TooManyRequests(RequestRejected):
+    """RFC 6585 section 4, interop.md A12: 429 with Retry-After, never invalid_grant; nothing was consumed."""
 
     status = 429
     code = "temporarily_unavailable"

@@ -16,7 +16,7 @@ REPEATABLE: Final = frozenset({"resource"})
 MAX_PARAMETERS: Final = 64
 
 
-class Form:
+class Parameters:
     """Decoded parameters by name."""
 
     __slots__ = ("_values",)
@@ -29,7 +29,7 @@ class Form:
                 continue
             seen = values.get(name, ())
             if seen and name not in repeatable:
-                raise InvalidRequest(f"the parameter {name!r:.60} is repeated", check="repeated_parameter")
+                raise InvalidRequest(f"the parameter {name!r:.60} is repeated", error_id="repeated_parameter")
             if value not in seen:
                 values[name] = (*seen, value)
         self._values = values
@@ -47,17 +47,17 @@ class Form:
         """The value of a parameter. Raises InvalidRequest when it is absent."""
         value = self.get(name)
         if value is None:
-            raise InvalidRequest(f"the parameter {name} is missing", check=f"{name}_present")
+            raise InvalidRequest(f"the parameter {name} is missing", error_id=f"{name}_present")
         return value
 
 
-def parse_urlencoded(text: str | bytes) -> Form:
+def parse_urlencoded(text: str | bytes) -> Parameters:
     """Parse application/x-www-form-urlencoded. Raises InvalidRequest for bad UTF-8 or too many parameters."""
     try:
         raw = text.decode("utf-8") if isinstance(text, bytes) else text
         pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError as exc:
-        raise InvalidRequest(f"the parameters cannot be decoded: {exc}", check="parameters_decodable") from exc
+        raise InvalidRequest(f"the parameters cannot be decoded: {exc}", error_id="parameters_decodable") from exc
     if ("\x00" in raw or "%00" in raw) and any("\x00" in name or "\x00" in value for name, value in pairs):
-        raise InvalidRequest("a parameter holds a NUL", check="parameters_decodable")
-    return Form(pairs)
+        raise InvalidRequest("a parameter holds a NUL", error_id="parameters_decodable")
+    return Parameters(pairs)

@@ -1,6 +1,6 @@
 """Redirect URIs: which may be registered, when a presented one matches, what the person is told of it.
 
-Pure. The same check stands at registration and at authorization (clients.md F5), and matching is by equality of
+Pure. The same check stands at registration and at authorization (interop.md F5), and matching is by equality of
 strings, save the port of a loopback address (RFC 8252 section 7.3, RFC 9700 section 4.1.3). Invariant 7.
 """
 
@@ -37,7 +37,7 @@ NEVER_SCHEMES: Final = frozenset(
     }
     | {"view-source", "ws", "wss"}
 )
-"""Schemes that run code, read files or mean something else in a browser: no setting allows them (clients.md A6)."""
+"""Schemes that run code, read files or mean something else in a browser: no setting allows them (interop.md A6)."""
 
 LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -69,33 +69,34 @@ class RedirectTarget:
 def check_redirect_uri(uri: str, *, app_schemes: frozenset[str]) -> None:
     """Check one redirect URI. Raises UnsupportedRedirectUri when it is merely not offered, else InvalidRedirectUri."""
     if not 0 < len(uri) <= MAX_LENGTH:
-        raise InvalidRedirectUri(f"a redirect URI of {len(uri)} characters", check="redirect_uri_length")
+        raise InvalidRedirectUri(f"a redirect URI of {len(uri)} characters", error_id="redirect_uri_length")
     scheme_match = _SCHEME.match(uri.lower())
     scheme = scheme_match[1] if scheme_match else ""
     if scheme in NEVER_SCHEMES:
-        raise InvalidRedirectUri(f"the scheme {scheme} is never a redirect", check="redirect_uri_scheme")
+        raise InvalidRedirectUri(f"the scheme {scheme} is never a redirect", error_id="redirect_uri_scheme")
     if _URI_CHARACTERS.fullmatch(uri) is None:
         raise InvalidRedirectUri(
-            f"{uri!r:.200} has a fragment, a wildcard or a character that no URI has", check="redirect_uri_characters"
+            f"{uri!r:.200} has a fragment, a wildcard or a character that no URI has",
+            error_id="redirect_uri_characters",
         )
     if not scheme or not uri.startswith(scheme):
-        raise InvalidRedirectUri(f"{uri!r:.200} has no lower-case scheme", check="redirect_uri_absolute")
+        raise InvalidRedirectUri(f"{uri!r:.200} has no lower-case scheme", error_id="redirect_uri_absolute")
     parts = _split(uri)
     if scheme in {"https", "http"}:
         host = _host_of(uri, parts.netloc)
         if scheme == "http" and host not in LOOPBACK_HOSTS:
-            raise UnsupportedRedirectUri(f"{uri!r:.200} is http to another machine", check="redirect_uri_https")
+            raise UnsupportedRedirectUri(f"{uri!r:.200} is http to another machine", error_id="redirect_uri_https")
     elif scheme not in app_schemes:
-        raise UnsupportedRedirectUri(f"the scheme {scheme} is not on the list", check="redirect_uri_app_scheme")
+        raise UnsupportedRedirectUri(f"the scheme {scheme} is not on the list", error_id="redirect_uri_app_scheme")
     elif not uri.removeprefix(f"{scheme}:").strip("/"):
-        raise InvalidRedirectUri(f"{uri!r:.200} is a bare scheme", check="redirect_uri_absolute")
+        raise InvalidRedirectUri(f"{uri!r:.200} is a bare scheme", error_id="redirect_uri_absolute")
 
 
 def find_matching(registered: Iterable[str], presented: str) -> bool:
     """Whether a presented redirect URI is one of the registered ones.
 
     Equal as strings, or both http on the same loopback host with the same path and query: the port is then free,
-    whether the registered one names a port or not (clients.md A5). `localhost` and `127.0.0.1` are two hosts.
+    whether the registered one names a port or not (interop.md A5). `localhost` and `127.0.0.1` are two hosts.
     """
     registered = tuple(registered)
     if presented in registered:
@@ -129,14 +130,14 @@ def _split(uri: str) -> SplitResult:
         parts = urlsplit(uri)
         port = parts.port
     except ValueError as exc:
-        raise InvalidRedirectUri(f"{uri!r:.200} is not a URI: {exc}", check="redirect_uri_parses") from exc
+        raise InvalidRedirectUri(f"{uri!r:.200} is not a URI: {exc}", error_id="redirect_uri_parses") from exc
     if "@" in parts.netloc:
-        raise InvalidRedirectUri(f"{uri!r:.200} has user information", check="redirect_uri_userinfo")
+        raise InvalidRedirectUri(f"{uri!r:.200} has user information", error_id="redirect_uri_userinfo")
     if port == 0:
-        raise InvalidRedirectUri(f"{uri!r:.200} names port 0", check="redirect_uri_port")
+        raise InvalidRedirectUri(f"{uri!r:.200} names port 0", error_id="redirect_uri_port")
     if not RESPONSE_PARAMETERS.isdisjoint(name for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
         raise InvalidRedirectUri(
-            f"{uri!r:.200} has a parameter of authorization responses in its query", check="redirect_uri_query"
+            f"{uri!r:.200} has a parameter of authorization responses in its query", error_id="redirect_uri_query"
         )
     return parts
 
@@ -151,16 +152,16 @@ def _host_of(uri: str, netloc: str) -> str:
         except ValueError:
             address = None
         if not bracket or address is None or address.scope_id is not None or (rest and not rest.startswith(":")):
-            raise InvalidRedirectUri(f"{uri!r:.200} has a bad IPv6 address", check="redirect_uri_host")
+            raise InvalidRedirectUri(f"{uri!r:.200} has a bad IPv6 address", error_id="redirect_uri_host")
         return f"[{literal}]"
     host = host.partition(":")[0]
     labels = host.split(".")
     if not host or len(host) > 253 or not all(_HOST_LABEL.fullmatch(label) for label in labels):
-        raise InvalidRedirectUri(f"{uri!r:.200} has no plain host name", check="redirect_uri_host")
+        raise InvalidRedirectUri(f"{uri!r:.200} has no plain host name", error_id="redirect_uri_host")
     if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):
         # A last label that is a number makes browsers read an IPv4 address: only the usual notation is clear.
         try:
             ipaddress.IPv4Address(host)
         except ValueError as exc:
-            raise InvalidRedirectUri(f"{uri!r:.200} has an odd IPv4 address", check="redirect_uri_host") from exc
+            raise InvalidRedirectUri(f"{uri!r:.200} has an odd IPv4 address", error_id="redirect_uri_host") from exc
     return host

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from auth_service.audit.log import AuditLog
     from auth_service.rate_limits.policy import Limit
-    from auth_service.rate_limits.repository import LimitStorage
+    from auth_service.rate_limits.repository import RateLimitRepository
     from shared.networks import Network
     from shared.rates.gcra import Decision
 
@@ -36,13 +36,13 @@ _INSIDE: Final = parse_networks(
 """Loopback and private networks: behind such an address a tunnel or a proxy without X-Forwarded-For may hide many."""
 
 
-class Limits:
+class RateLimits:
     """Counts, and refuses with 429 what is too much."""
 
     def __init__(
         self,
         *,
-        storage: LimitStorage,
+        storage: RateLimitRepository,
         shared_egress: Sequence[Network],
         audit: AuditLog,
         registry: CollectorRegistry,
@@ -111,7 +111,7 @@ class Limits:
             self._audit.record(AuditEvent.LIMIT_REACHED, limit=limit.name, address=address)
         raise TooManyRequests(
             f"{limit.counts}: over {rate.requests} in {rate.seconds} s, burst {rate.burst}",
-            check=f"limit_{limit.name}",
+            error_id=f"limit_{limit.name}",
             headers={"Retry-After": str(_seconds(decision.retry_after_ms)), **fields_of(limit, rate, decision)},
         )
 

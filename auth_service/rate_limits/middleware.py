@@ -19,18 +19,18 @@ from shared.http.client_address import CLIENT_ADDRESS, network_of
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
 
-    from auth_service.rate_limits.limits import Limits
+    from auth_service.rate_limits.limits import RateLimits
 
 HOLD_SECONDS: Final = 1.0
 MAX_HOLD_SECONDS: Final = 8.0
-"""Below the shortest time-out of the hosted clients (ten seconds, clients.md A13), so that they see the 429."""
+"""Below the shortest time-out of the hosted clients (ten seconds, interop.md A13), so that they see the 429."""
 MAX_HELD: Final = 2048
 """Held requests cost some kilobytes each; beyond this many, refusals are answered at once."""
 
 _UNLIMITED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 
-def guard(limits: Limits) -> Middleware:
+def guard(limits: RateLimits) -> Middleware:
     """Make the middleware; it stands inside the envelope, so that its refusals are rendered and logged."""
     held: Counter[str] = Counter()
     all_held = 0

@@ -1,6 +1,6 @@
 """Where limits that all replicas share are kept.
 
-Key: sp:{limit:<name>:<digest>}:arrival   string   theoretical arrival time (limits/gcra.py), milliseconds
+Key: sp:{limit:<name>:<digest>}:arrival   string   theoretical arrival time (shared/rates/gcra.py), milliseconds
 
 It expires a second after the allowance is whole again. The digest is a SHA-256, shortened, of what is limited: keys
 have one length, whatever a stranger sends.
@@ -15,15 +15,15 @@ from shared.rates.gcra import Decision, Rate, describe
 from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 _GCRA: Final = load_script("auth_service.rate_limits", "gcra")
 
 
-class LimitStorage:
-    """Raises StoreUnavailable when the store is away: what that means is each limit's own policy."""
+class RateLimitRepository:
+    """Raises RedisUnavailable when the store is away: what that means is each limit's own policy."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RedisClient) -> None:
         self._store = store
 
     async def take(self, name: str, key: str, rate: Rate, *, now_ms: int) -> Decision:

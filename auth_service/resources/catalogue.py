@@ -64,7 +64,7 @@ class ResourceCatalogue:
     """All resources, found by what a client sent."""
 
     def __init__(self, resources: Sequence[ProtectedResource]) -> None:
-        """The first resource is the default for clients that name none (clients.md A8)."""
+        """The first resource is the default for clients that name none (interop.md A8)."""
         if not resources:
             raise ValueError("at least one resource is needed")
         self.all = tuple(resources)
@@ -75,7 +75,7 @@ class ResourceCatalogue:
             raise ValueError("two resources have the same identifier")
 
     def find(self, requested: str) -> ProtectedResource | None:
-        """The resource that a client means, tolerating a final slash and an upper-case host (clients.md A8)."""
+        """The resource that a client means, tolerating a final slash and an upper-case host (interop.md A8)."""
         return self._by_identifier.get(requested) or self._by_canonical.get(canonical_resource(requested))
 
     def find_one(self, requested: Iterable[str]) -> ProtectedResource | None:
@@ -111,14 +111,14 @@ def canonical_resource(value: str) -> str:
 
 
 def grantable_scopes(
-    requested: Iterable[str], resource: ProtectedResource, *, fence: Iterable[str] | None = None
+    requested: Iterable[str], resource: ProtectedResource, *, max_scope: Iterable[str] | None = None
 ) -> tuple[str, ...]:
     """Which of the requested scopes this resource can grant; none requested or none known gives the defaults.
 
-    Unknown scopes are dropped, not refused (clients.md A9): several clients ask for all they ever saw. `fence` is
+    Unknown scopes are dropped, not refused (interop.md A9): several clients ask for all they ever saw. `fence` is
     what the operator allows the client at most; the defaults do not jump it.
     """
-    allowed = None if fence is None else resource.hierarchy().effective(fence)
+    allowed = None if max_scope is None else resource.hierarchy().effective(max_scope)
     known = tuple(
         s
         for s in requested

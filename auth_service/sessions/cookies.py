@@ -9,8 +9,8 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Final
 
-from auth_service.protocol.errors import PageRefusal
-from auth_service.protocol.opaque import SECRET_BYTES, decode, digest, encode, keyed, new_secret
+from auth_service.protocol.errors import PageError
+from auth_service.protocol.opaque import SECRET_BYTES, decode, digest, encode, mac, new_secret
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -33,16 +33,16 @@ class Browser:
 
     def csrf(self, purpose: str) -> str:
         """The value that a form of this browser must carry for this purpose (a transaction, or a page's name)."""
-        return encode(keyed(self.secret.encode(), "csrf", purpose))
+        return encode(mac(self.secret.encode(), "csrf", purpose))
 
     def check_csrf(self, purpose: str, unverified_value: str | None) -> None:
-        """Raise PageRefusal unless the value was made for this browser and purpose (RFC 9700 section 4.7)."""
+        """Raise PageError unless the value was made for this browser and purpose (RFC 9700 section 4.7)."""
         if unverified_value is None or not hmac.compare_digest(
             self.csrf(purpose).encode(), unverified_value.encode("utf-8", "replace")
         ):
-            raise PageRefusal(
+            raise PageError(
                 "the form's CSRF value is not of this browser and purpose",
-                check="csrf",
+                error_id="csrf",
                 title="This form can no longer be used",
                 public="The page was open for too long, or was opened in another browser.",
                 hint="Your browser sent no cookie: allow cookies for this site, go back and reload the page."
@@ -51,7 +51,7 @@ class Browser:
             )
 
 
-class BrowserCookies:
+class SessionCookies:
     """Reads and writes the cookies. Over https they carry the __Host- prefix, so no sibling host can set them."""
 
     def __init__(self, *, secure: bool) -> None:

@@ -11,15 +11,15 @@ from auth_service.sessions.session import Session
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from auth_service.sessions.cookies import BrowserCookies
-    from auth_service.sessions.repository import SessionStore
+    from auth_service.sessions.cookies import SessionCookies
+    from auth_service.sessions.repository import SessionRepository
 
 
-class Sessions:
+class SessionManager:
     """Who is signed in at the browser that sent a request."""
 
     def __init__(
-        self, *, cookies: BrowserCookies, store: SessionStore, lifetime_seconds: int, now: Callable[[], float]
+        self, *, cookies: SessionCookies, store: SessionRepository, lifetime_seconds: int, now: Callable[[], float]
     ) -> None:
         self._cookies = cookies
         self._store = store
@@ -27,7 +27,7 @@ class Sessions:
         self._now = now
 
     async def current(self, request: web.Request) -> Session | None:
-        """The session of this browser, if it is signed in. Raises StoreUnavailable."""
+        """The session of this browser, if it is signed in. Raises RedisUnavailable."""
         claimed = self._cookies.session(request)
         if claimed is None:
             return None
@@ -37,7 +37,7 @@ class Sessions:
     async def sign_in(
         self, response: web.StreamResponse, *, subject: str, username: str, replacing: Session | None = None
     ) -> Session:
-        """Begin a session with a token of its own and set its cookie. Raises StoreUnavailable.
+        """Begin a session with a token of its own and set its cookie. Raises RedisUnavailable.
 
         The session that the browser had before ends: only a stolen copy of its cookie would still name it.
         """
@@ -50,11 +50,11 @@ class Sessions:
         return session
 
     async def sign_out(self, response: web.StreamResponse, session: Session) -> None:
-        """End this browser's session. Raises StoreUnavailable."""
+        """End this browser's session. Raises RedisUnavailable."""
         await self._store.end(session)
         self._cookies.clear_session(response)
 
     async def sign_out_everywhere(self, response: web.StreamResponse, session: Session) -> None:
-        """End all sessions of the person. Raises StoreUnavailable."""
+        """End all sessions of the person. Raises RedisUnavailable."""
         await self._store.end_all(session.subject, now=self._now())
         self._cookies.clear_session(response)

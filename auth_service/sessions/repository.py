@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from auth_service.sessions.session import Session
 
 if TYPE_CHECKING:
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 
-class SessionStore:
-    """Keeps who is signed in where. Every method raises StoreUnavailable, and only that."""
+class SessionRepository:
+    """Keeps who is signed in where. Every method raises RedisUnavailable, and only that."""
 
-    def __init__(self, store: Store, *, lifetime_seconds: int) -> None:
+    def __init__(self, store: RedisClient, *, lifetime_seconds: int) -> None:
         self._store = store
         self._lifetime = lifetime_seconds
 

@@ -20,7 +20,7 @@ from auth_service.sign_in.delay import FORGET_SECONDS, NONE, Attempts, counted
 from shared.redis.scripts import load_script
 
 if TYPE_CHECKING:
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 _SWAP: Final = load_script("auth_service.sign_in", "compare_and_set")
 _KNOWN_SECONDS: Final = 180 * 86_400
@@ -39,10 +39,10 @@ class AttemptCounts:
     account: Attempts
 
 
-class SignInAttemptStorage:
-    """Every method raises StoreUnavailable when the store is away: nobody signs in then anyway."""
+class SignInAttemptRepository:
+    """Every method raises RedisUnavailable when the store is away: nobody signs in then anyway."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RedisClient) -> None:
         self._store = store
 
     async def read(self, name: str, *, network: str, browser_hash: str) -> AttemptCounts:

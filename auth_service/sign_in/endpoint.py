@@ -9,23 +9,23 @@ from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
 from auth_service.authorization.interaction_steps import find_interaction
-from auth_service.http.request_body import read_own_form
+from auth_service.http.request_body import read_first_party_form
 from auth_service.http.responses import NO_STORE
 from auth_service.pages.views import SignInView
 from auth_service.protocol.errors import TooManyRequests, UnknownClient
 from shared.http.client_address import CLIENT_ADDRESS
-from shared.http.envelope import LOG_FIELDS
+from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.authorization.interaction_repository import InteractionStore
-    from auth_service.clients.client import ClientDirectory
+    from auth_service.authorization.interaction_repository import InteractionRepository
+    from auth_service.clients.client import ClientLookup
     from auth_service.pages.renderer import Pages
     from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.sessions.cookies import Browser, BrowserCookies
-    from auth_service.sessions.manager import Sessions
+    from auth_service.sessions.cookies import Browser, SessionCookies
+    from auth_service.sessions.manager import SessionManager
     from auth_service.sign_in.throttle import SignInThrottle
-    from auth_service.users.service import UserDirectory
+    from auth_service.users.service import UserService
 
 
 class SignInEndpoint:
@@ -36,12 +36,12 @@ class SignInEndpoint:
         *,
         base_path: str,
         pages: Pages,
-        cookies: BrowserCookies,
-        sessions: Sessions,
-        interactions: InteractionStore,
-        users: UserDirectory,
+        cookies: SessionCookies,
+        sessions: SessionManager,
+        interactions: InteractionRepository,
+        users: UserService,
         throttle: SignInThrottle,
-        directory: ClientDirectory,
+        directory: ClientLookup,
         resources: ResourceCatalogue,
         audit: AuditLog,
     ) -> None:
@@ -66,7 +66,7 @@ class SignInEndpoint:
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """POST: check name and password, begin a session, go on."""
-        form = await read_own_form(request)
+        form = await read_first_party_form(request)
         browser = self._cookies.browser(request)
         transaction = form.get("transaction") or ""
         browser.check_csrf(transaction, form.get("csrf"))
@@ -78,7 +78,7 @@ class SignInEndpoint:
         try:
             attempt = await self._throttle.begin(username, browser_hash=browser.secret_hash, address=address)
         except TooManyRequests as exc:
-            request[LOG_FIELDS].update(check=exc.check, reason=exc.reason)
+            request[LOG_FIELDS].update(error_id=exc.error_id, reason=exc.reason)
             delayed = await self._form(browser, transaction, username, exc.public, status=exc.status)
             delayed.headers.update(exc.headers)
             return delayed
@@ -89,7 +89,7 @@ class SignInEndpoint:
             self._audit.record(
                 AuditEvent.USER_SIGN_IN_FAILED, user=known.subject if known else "unknown", address=address
             )
-            request[LOG_FIELDS]["check"] = "password"
+            request[LOG_FIELDS]["error_id"] = "password"
             problem = "The name or the password is not right. Please try again."
             return await self._form(browser, transaction, username, problem, status=403)
         if transaction:

@@ -13,8 +13,8 @@ from shared.http.client_address import network_of
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.rate_limits.limits import Limits
-    from auth_service.sign_in.attempt_repository import AttemptCounts, SignInAttemptStorage
+    from auth_service.rate_limits.limits import RateLimits
+    from auth_service.sign_in.attempt_repository import AttemptCounts, SignInAttemptRepository
 
 _ROUNDS: Final = 5
 """How often a count is tried again when others attempt at the very same time; then this one waits a second."""
@@ -24,7 +24,7 @@ class SignInThrottle:
     """Ask before a password is verified, tell when it was right."""
 
     def __init__(
-        self, *, attempts: SignInAttemptStorage, limits: Limits, audit: AuditLog, now: Callable[[], float]
+        self, *, attempts: SignInAttemptRepository, limits: RateLimits, audit: AuditLog, now: Callable[[], float]
     ) -> None:
         self._attempts = attempts
         self._limits = limits
@@ -56,7 +56,7 @@ def _delayed(seconds: int) -> TooManyRequests:
     words = f"{seconds} seconds" if seconds < 120 else f"{-(-seconds // 60)} minutes"
     return TooManyRequests(
         f"sign-in attempts follow each other too closely; {seconds} s left",
-        check="sign_in_delay",
+        error_id="sign_in_delay",
         public=f"Too many attempts. Please wait {words}, then try again.",
         headers={"Retry-After": str(seconds)},
     )

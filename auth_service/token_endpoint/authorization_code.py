@@ -15,18 +15,18 @@ from auth_service.token_endpoint.grant_handler import IssuedTokens, TokenRequest
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.grants.grant_limit import GrantHousekeeping
+    from auth_service.grants.grant_limit import GrantLimit
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
-    from auth_service.grants.repository import GrantStore
-    from auth_service.protocol.parameters import Form
+    from auth_service.grants.repository import GrantRepository
+    from auth_service.protocol.parameters import Parameters
     from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.tokens.access_token import AccessTokenMinter
-    from auth_service.tokens.id_token import IdTokenMinter
+    from auth_service.tokens.access_token import AccessTokenIssuer
+    from auth_service.tokens.id_token import IdTokenIssuer
 
 CODE_REUSED: Final = "code_reused"
 
 
-class AuthorizationCodeGrant:
+class AuthorizationCodeHandler:
     """Turns a code into tokens, once."""
 
     grant_type = "authorization_code"
@@ -34,11 +34,11 @@ class AuthorizationCodeGrant:
     def __init__(
         self,
         *,
-        grants: GrantStore,
-        housekeeping: GrantHousekeeping,
+        grants: GrantRepository,
+        housekeeping: GrantLimit,
         resources: ResourceCatalogue,
-        minter: AccessTokenMinter,
-        id_tokens: IdTokenMinter,
+        token_issuer: AccessTokenIssuer,
+        id_tokens: IdTokenIssuer,
         refresh_tokens: RefreshTokenFormat,
         lifetime_seconds: int,
         absolute_lifetime_seconds: int,
@@ -47,7 +47,7 @@ class AuthorizationCodeGrant:
         self._grants = grants
         self._housekeeping = housekeeping
         self._resources = resources
-        self._minter = minter
+        self._minter = token_issuer
         self._id_tokens = id_tokens
         self._refresh_tokens = refresh_tokens
         self._lifetime = lifetime_seconds
@@ -55,7 +55,7 @@ class AuthorizationCodeGrant:
         self._audit = audit
 
     async def exchange(self, request: TokenRequest) -> IssuedTokens:
-        """Raises InvalidRequest, InvalidGrant, InvalidTarget, StoreUnavailable, Fault."""
+        """Raises InvalidRequest, InvalidGrant, InvalidTarget, RedisUnavailable, ServiceUnavailable."""
         grant, code_hash = await self._validated(request)
         with_refresh = "refresh_token" in request.client.grant_types
         secret = new_secret() if with_refresh else ""
@@ -75,7 +75,7 @@ class AuthorizationCodeGrant:
         if outcome != "redeemed":
             if outcome == "reused":
                 self._record_reuse(grant)
-            raise InvalidGrant(f"the code is {outcome}", check="code_unused")
+            raise InvalidGrant(f"the code is {outcome}", error_id="code_unused")
         self._audit.record(
             AuditEvent.GRANT_CREATED,
             user=grant.subject,
@@ -92,25 +92,25 @@ class AuthorizationCodeGrant:
         code = form.require("code")
         verifier = form.require("code_verifier")
         if not is_verifier(verifier):
-            raise InvalidRequest("code_verifier is malformed", check="code_verifier_form")
+            raise InvalidRequest("code_verifier is malformed", error_id="code_verifier_form")
         try:
             grant_id = grant_of_code(code)
         except NotACode as exc:
-            raise InvalidGrant(str(exc), check="code_form") from exc
+            raise InvalidGrant(str(exc), error_id="code_form") from exc
         grant, code_hash = await self._grants.find(grant_id), digest(code)
         if grant is None or not hmac.compare_digest(grant.code_hash, code_hash):
-            raise InvalidGrant("no such code", check="code_known")
+            raise InvalidGrant("no such code", error_id="code_known")
         if grant.status is GrantStatus.LIVE:
             await self._end_after_reuse(grant, request.now)
         if grant.status is not GrantStatus.CODE:
-            raise InvalidGrant(f"the grant is {grant.status}: {grant.ended_reason}", check="code_unused")
+            raise InvalidGrant(f"the grant is {grant.status}: {grant.ended_reason}", error_id="code_unused")
         if grant.client_id != request.client.client_id:
-            raise InvalidGrant("the code was issued to another client", check="code_client")
+            raise InvalidGrant("the code was issued to another client", error_id="code_client")
         if request.now >= grant.code_expires_at:
-            raise InvalidGrant("the code has expired", check="code_fresh")
+            raise InvalidGrant("the code has expired", error_id="code_fresh")
         _check_redirect_uri(grant, form)
         if not verifier_matches(verifier, grant.code_challenge):
-            raise InvalidGrant("code_verifier does not match the challenge", check="pkce")
+            raise InvalidGrant("code_verifier does not match the challenge", error_id="pkce")
         check_resources(form, grant.resource, self._resources)
         return grant, code_hash
 
@@ -118,13 +118,13 @@ class AuthorizationCodeGrant:
         """A code used twice ends what it had issued (invariant 6, RFC 6749 section 4.1.2)."""
         if await self._grants.end(grant.grant_id, reason=CODE_REUSED, now=now):
             self._record_reuse(grant)
-        raise InvalidGrant("the code was used before; its grant is ended", check="code_unused")
+        raise InvalidGrant("the code was used before; its grant is ended", error_id="code_unused")
 
     def _record_reuse(self, grant: Grant) -> None:
         self._audit.record(AuditEvent.CODE_REPLAYED, user=grant.subject, client=grant.client_id, grant=grant.grant_id)
 
     def _issue(self, grant: Grant, request: TokenRequest, secret: str) -> IssuedTokens:
-        access = self._minter.mint(
+        access = self._minter.issue(
             subject=grant.subject,
             client_id=grant.client_id,
             resource=grant.resource,
@@ -134,7 +134,7 @@ class AuthorizationCodeGrant:
         )
         id_token = None
         if "openid" in grant.scopes:
-            id_token = self._id_tokens.mint(
+            id_token = self._id_tokens.issue(
                 subject=grant.subject,
                 client_id=grant.client_id,
                 nonce=grant.nonce,
@@ -152,19 +152,19 @@ class AuthorizationCodeGrant:
         )
 
 
-def _check_redirect_uri(grant: Grant, form: Form) -> None:
+def _check_redirect_uri(grant: Grant, form: Parameters) -> None:
     """The same redirect URI as in the authorization request, if that named one (RFC 6749 section 4.1.3).
 
     OAuth 2.1 drops the parameter; it is compared when it comes, and PKCE binds the request when it does not.
     """
     presented = form.get("redirect_uri")
     if presented is not None and presented != grant.redirect_uri:
-        raise InvalidGrant("redirect_uri differs from the authorization request", check="code_redirect_uri")
+        raise InvalidGrant("redirect_uri differs from the authorization request", error_id="code_redirect_uri")
 
 
-def check_resources(form: Form, granted: str, resources: ResourceCatalogue) -> None:
+def check_resources(form: Parameters, granted: str, resources: ResourceCatalogue) -> None:
     """Every `resource` sent must mean the one that was granted (RFC 8707 section 2.2). Raises InvalidTarget."""
     for value in form.all("resource"):
         found = resources.find(value)
         if found is None or found.identifier != granted:
-            raise InvalidTarget(f"resource {value!r:.200} is not the one granted", check="resource_granted")
+            raise InvalidTarget(f"resource {value!r:.200} is not the one granted", error_id="resource_granted")

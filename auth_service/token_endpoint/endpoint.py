@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 from auth_service.http.request_body import read_form
 from auth_service.http.responses import secret_json
 from auth_service.protocol.errors import UnauthorizedClient, UnsupportedGrantType
-from auth_service.token_endpoint.grant_handler import Exchange, TokenRequest
+from auth_service.token_endpoint.grant_handler import GrantHandler, TokenRequest
 from shared.http.client_address import CLIENT_ADDRESS
-from shared.http.envelope import LOG_FIELDS
+from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from auth_service.clients.authenticator import ClientAuthenticator
     from auth_service.clients.client import Client
-    from auth_service.rate_limits.limits import Limits
+    from auth_service.rate_limits.limits import RateLimits
 
 
 class RegistrationUse(Protocol):
-    """Slides the life of a registration that is in use (clients.md A18)."""
+    """Slides the life of a registration that is in use (interop.md A18)."""
 
     async def record_use(self, client: Client) -> None:
         """Note the use. Never fails a request."""
@@ -36,8 +36,8 @@ class TokenEndpoint:
         *,
         authenticator: ClientAuthenticator,
         registrations: RegistrationUse,
-        grants: Sequence[Exchange],
-        limits: Limits,
+        grants: Sequence[GrantHandler],
+        limits: RateLimits,
         issued: Counter,
         now: Callable[[], float],
     ) -> None:
@@ -57,9 +57,9 @@ class TokenEndpoint:
         grant_type = form.require("grant_type")
         grant = self._grants.get(grant_type)
         if grant is None:
-            raise UnsupportedGrantType(f"grant_type {grant_type!r:.80}", check="grant_type_known")
+            raise UnsupportedGrantType(f"grant_type {grant_type!r:.80}", error_id="grant_type_known")
         if grant_type not in client.grant_types:
-            raise UnauthorizedClient(f"{client.client_id} may not use {grant_type}", check="client_grant_type")
+            raise UnauthorizedClient(f"{client.client_id} may not use {grant_type}", error_id="client_grant_type")
         fields = request[LOG_FIELDS]
         fields["client_id"] = client.client_id
         fields["grant_type"] = grant_type

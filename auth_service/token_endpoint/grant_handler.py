@@ -9,14 +9,14 @@ from shared.scopes import format_scope
 
 if TYPE_CHECKING:
     from auth_service.clients.client import Client
-    from auth_service.protocol.parameters import Form
+    from auth_service.protocol.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
     """A token request whose client is authenticated. `now` in seconds; `address` of the caller, for the record."""
 
-    form: Form
+    form: Parameters
     client: Client
     now: float
     address: str
@@ -24,7 +24,7 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class IssuedTokens:
-    """What was issued (RFC 6749 section 5.1). `expires_in` in seconds, always given (clients.md A10)."""
+    """What was issued (RFC 6749 section 5.1). `expires_in` in seconds, always given (interop.md A10)."""
 
     access_token: str
     expires_in: int
@@ -49,10 +49,10 @@ class IssuedTokens:
         return body
 
 
-class Exchange(Protocol):
+class GrantHandler(Protocol):
     """A grant type. The endpoint has authenticated the client and checked that it may use the grant."""
 
     grant_type: str
 
     async def exchange(self, request: TokenRequest) -> IssuedTokens:
-        """Validate everything, consume once, then mint (invariant 3). Raises Refusal or Fault."""
+        """Validate everything, consume once, then mint (invariant 3). Raises RequestRejected or ServiceUnavailable."""

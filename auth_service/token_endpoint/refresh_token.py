@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from auth_service.audit.log import AuditLog
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
-    from auth_service.grants.repository import GrantStore, Rotation
-    from auth_service.protocol.parameters import Form
-    from auth_service.rate_limits.limits import Limits
+    from auth_service.grants.repository import GrantRepository, Rotation
+    from auth_service.protocol.parameters import Parameters
+    from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.tokens.access_token import AccessTokenMinter
+    from auth_service.tokens.access_token import AccessTokenIssuer
 
 _ISSUES: Final = frozenset({"rotated", "repeated", "recovered"})
 OUTCOMES: Final = (
@@ -34,7 +34,7 @@ OUTCOMES: Final = (
 )
 
 
-class RefreshTokenGrant:
+class RefreshTokenHandler:
     """Turns a refresh token into its successor and an access token."""
 
     grant_type = "refresh_token"
@@ -42,20 +42,20 @@ class RefreshTokenGrant:
     def __init__(
         self,
         *,
-        grants: GrantStore,
+        grants: GrantRepository,
         resources: ResourceCatalogue,
-        minter: AccessTokenMinter,
+        token_issuer: AccessTokenIssuer,
         refresh_tokens: RefreshTokenFormat,
         lifetime_seconds: int,
         grace_seconds: int,
         audit: AuditLog,
-        limits: Limits,
+        limits: RateLimits,
         outcomes: Counter,
     ) -> None:
         """`outcomes` counts by outcome: a benign repetition and a theft look different to the operator."""
         self._grants = grants
         self._resources = resources
-        self._minter = minter
+        self._minter = token_issuer
         self._refresh_tokens = refresh_tokens
         self._lifetime = lifetime_seconds
         self._grace = grace_seconds
@@ -65,7 +65,7 @@ class RefreshTokenGrant:
         self._outcomes = {outcome: outcomes.labels(outcome) for outcome in OUTCOMES}
 
     async def exchange(self, request: TokenRequest) -> IssuedTokens:
-        """Raises InvalidRequest, InvalidScope, InvalidTarget, InvalidGrant, TooManyRequests, Fault."""
+        """Raises InvalidRequest, InvalidScope, InvalidTarget, InvalidGrant, TooManyRequests, ServiceUnavailable."""
         presented, resource, asked = self._validated(request.form)
         self._minter.ready()
         successor = new_successor(presented.secret)
@@ -89,31 +89,31 @@ class RefreshTokenGrant:
         secret = _follow(rotation, presented) if rotation.outcome == "repeated" else successor.secret
         return self._issue(rotation, presented.grant_id, secret, request, asked)
 
-    def _validated(self, form: Form) -> tuple[RefreshToken, str | None, tuple[str, ...]]:
+    def _validated(self, form: Parameters) -> tuple[RefreshToken, str | None, tuple[str, ...]]:
         """What can be checked without the store; the script checks the rest and consumes in the same step."""
         try:
             presented = self._refresh_tokens.read(form.require("refresh_token"))
         except NotARefreshToken as exc:
-            raise InvalidGrant(str(exc), check="refresh_token_form") from exc
+            raise InvalidGrant(str(exc), error_id="refresh_token_form") from exc
         if presented.authentic:
             # Our mark: nobody else can use up this grant's allowance.
             self._limits.grant(presented.grant_id)
         requested = form.all("resource")
         resource = self._resources.find_one(requested)
         if requested and resource is None:
-            raise InvalidTarget("resource is unknown or not one", check="resource_known")
+            raise InvalidTarget("resource is unknown or not one", error_id="resource_known")
         try:
             asked = parse_scope(form.get("scope") or "")
         except ValueError as exc:
-            raise InvalidScope(str(exc), check="scope_grammar") from exc
+            raise InvalidScope(str(exc), error_id="scope_grammar") from exc
         return presented, resource.identifier if resource else None, asked
 
     def _refuse(self, rotation: Rotation, presented: RefreshToken, request: TokenRequest) -> None:
         if rotation.outcome == "reused":
             self._record(AuditEvent.TOKEN_REFRESH_REUSED, rotation, presented, request)
         if rotation.outcome == "wrong_resource":
-            raise InvalidTarget(rotation.reason, check="resource_granted")
-        raise InvalidGrant(f"{rotation.outcome}: {rotation.reason}", check=f"refresh_{rotation.outcome}")
+            raise InvalidTarget(rotation.reason, error_id="resource_granted")
+        raise InvalidGrant(f"{rotation.outcome}: {rotation.reason}", error_id=f"refresh_{rotation.outcome}")
 
     def _record(self, event: AuditEvent, rotation: Rotation, presented: RefreshToken, request: TokenRequest) -> None:
         self._audit.record(
@@ -129,7 +129,7 @@ class RefreshTokenGrant:
         self, rotation: Rotation, grant_id: str, successor: str, request: TokenRequest, asked: tuple[str, ...]
     ) -> IssuedTokens:
         scopes = self._narrowed(rotation, asked)
-        access = self._minter.mint(
+        access = self._minter.issue(
             subject=rotation.subject,
             client_id=request.client.client_id,
             resource=rotation.resource,
@@ -147,7 +147,7 @@ class RefreshTokenGrant:
         )
 
     def _narrowed(self, rotation: Rotation, asked: tuple[str, ...]) -> tuple[str, ...]:
-        """Fewer scopes if fewer were asked for; what was never granted is dropped, not refused (clients.md A9)."""
+        """Fewer scopes if fewer were asked for; what was never granted is dropped, not refused (interop.md A9)."""
         resource = self._resources.find(rotation.resource)
         if not asked or resource is None:
             return rotation.scopes

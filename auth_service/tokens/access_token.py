@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class MintedToken:
+class IssuedToken:
     """A signed token and its life in seconds."""
 
     value: str
@@ -24,7 +24,7 @@ class MintedToken:
     token_id: str
 
 
-class AccessTokenMinter:
+class AccessTokenIssuer:
     """Writes the claims of RFC 9068 section 2.2 and has them signed with the active key."""
 
     def __init__(self, *, issuer: str, lifetime_seconds: int, signer: Signer) -> None:
@@ -33,13 +33,13 @@ class AccessTokenMinter:
         self._signer = signer
 
     def ready(self) -> None:
-        """Raise Fault when nothing can be signed now: asked before anything is consumed (invariants 3 and 8)."""
+        """Raise ServiceUnavailable when nothing can be signed: called before consuming (invariants 3 and 8)."""
         self._signer.ready()
 
-    def mint(
+    def issue(
         self, *, subject: str, client_id: str, resource: str, scopes: Sequence[str], grant_id: str, now: float
-    ) -> MintedToken:
-        """A token for one resource. `now` in seconds. Raises Fault if no key is active."""
+    ) -> IssuedToken:
+        """A token for one resource. `now` in seconds. Raises ServiceUnavailable if no key is active."""
         issued_at = int(now)
         token_id = new_identifier()
         claims = {
@@ -53,4 +53,4 @@ class AccessTokenMinter:
             "jti": token_id,
             "gid": grant_id,
         }
-        return MintedToken(self._signer.sign(claims, typ=profile.TYPE), self._lifetime, token_id)
+        return IssuedToken(self._signer.sign(claims, typ=profile.TYPE), self._lifetime, token_id)

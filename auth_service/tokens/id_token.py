@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 LIFETIME_SECONDS: Final = 600
 
 
-class IdTokenMinter:
+class IdTokenIssuer:
     """Writes who signed in, for the client alone: the audience is the client."""
 
     def __init__(self, *, issuer: str, signer: Signer) -> None:
         self._issuer = issuer
         self._signer = signer
 
-    def mint(self, *, subject: str, client_id: str, nonce: str | None, authenticated_at: int, now: float) -> str:
-        """A signed ID token; times in seconds. Raises Fault if no key is active."""
+    def issue(self, *, subject: str, client_id: str, nonce: str | None, authenticated_at: int, now: float) -> str:
+        """A signed ID token; times in seconds. Raises ServiceUnavailable if no key is active."""
         claims: dict[str, Any] = {
             "iss": self._issuer,
             "sub": subject,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,10 @@ class PasswordHasher:
         self._decoy = _decoy(parameters)
 
     async def hash(self, password: str) -> str:
-        """The encoded argon2id hash. Raises ValueError for one too long, Fault when too many are waiting."""
+        """The encoded argon2id hash.
+
+        Raises ValueError for one too long, ServiceUnavailable when too many are waiting.
+        """
         if len(password) > MAX_PASSWORD_LENGTH:
             raise ValueError(f"a password has at most {MAX_PASSWORD_LENGTH} characters")
         return await self._run(lambda: self._hasher.hash(_bytes(password)))
@@ -63,7 +66,7 @@ class PasswordHasher:
     async def verify(self, password: str, stored_hash: str | None) -> bool:
         """Whether the password is right. None stands for an unknown account and takes the same time.
 
-        Raises Fault when too many are waiting.
+        Raises ServiceUnavailable when too many are waiting.
         """
         if len(password) > MAX_PASSWORD_LENGTH:
             password, stored_hash = "", None
@@ -87,7 +90,7 @@ class PasswordHasher:
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= self._workers * (QUEUE_PER_WORKER + 1):
-            raise Fault("the queue for password hashing is full", check="password_queue")
+            raise ServiceUnavailable("the queue for password hashing is full", error_id="password_queue")
         self._waiting += 1
         future = self._pool.submit(work)
         loop = asyncio.get_running_loop()

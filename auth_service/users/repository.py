@@ -18,7 +18,7 @@ from shared.redis.scripts import load_script
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 _NAMES: Final = "sp:{users}:names"
 _ADD: Final = load_script("auth_service.users", "add_user")
@@ -35,10 +35,10 @@ class StoredUser:
     password_hash: str
 
 
-class UserStorage:
-    """Every method raises StoreUnavailable when the store is away."""
+class UserRepository:
+    """Every method raises RedisUnavailable when the store is away."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RedisClient) -> None:
         self._store = store
 
     async def add(self, user: User, password_hash: str) -> bool:

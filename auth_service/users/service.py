@@ -11,7 +11,7 @@ from auth_service.users.user import User, check_username, new_subject
 
 if TYPE_CHECKING:
     from auth_service.users.passwords import PasswordHasher
-    from auth_service.users.repository import UserStorage
+    from auth_service.users.repository import UserRepository
 
 
 class UsernameTaken(Exception):
@@ -22,10 +22,10 @@ class UnknownUser(Exception):
     """There is no such user (any more)."""
 
 
-class UserDirectory:
-    """Every method raises StoreUnavailable when the store is away, and Fault when too many passwords wait."""
+class UserService:
+    """Methods raise RedisUnavailable, and ServiceUnavailable when too many passwords wait for hashing."""
 
-    def __init__(self, storage: UserStorage, passwords: PasswordHasher) -> None:
+    def __init__(self, storage: UserRepository, passwords: PasswordHasher) -> None:
         self._storage = storage
         self._passwords = passwords
 

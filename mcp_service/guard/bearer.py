@@ -1,7 +1,7 @@
 """The guard in front of /mcp: origin, credential, token, operation, scopes, in this order.
 
 Owns: the order of the checks and the challenges. Does not own: any of the rules, which have files of their own.
-Invariants 1, 2, 8 and 9. A fault of ours passes through as the Fault that it is: 503, never 401.
+Invariants 1, 2, 8 and 9. A fault of ours passes through as the ServiceUnavailable that it is: 503, never 401.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mcp_service.guard.errors import (
-    AskInBand,
     BadMessage,
     BadToken,
     ForbiddenOrigin,
     InsufficientScope,
-    McpRefusal,
+    McpError,
+    SignInToolResult,
     Unauthenticated,
 )
 from mcp_service.guard.operation import BadOperation, Operation, read_operation
 from shared.access_token import InvalidToken
-from shared.errors import Refusal
-from shared.http.envelope import LOG_FIELDS
+from shared.errors import RequestRejected
+from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,7 @@ _B64TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class AuthorizedRequest:
     """A request that may pass. `token` is None only for what is public; `body` was read within its bounds."""
 
     token: VerifiedToken | None
@@ -51,7 +51,7 @@ class Admission:
     body: bytes
 
 
-class Guard:
+class BearerAuthenticator:
     """Admits a request or raises a refusal."""
 
     def __init__(
@@ -73,40 +73,40 @@ class Guard:
         self._mixed = mixed_access
         self._in_band_clients = frozenset(c.lower() for c in in_band_clients)
 
-    async def admit(self, request: web.Request) -> Admission:
-        """The ordered list of checks. Raises McpRefusal, or Fault while keys cannot be had."""
+    async def authorize(self, request: web.Request) -> AuthorizedRequest:
+        """The ordered list of checks. Raises McpError, or ServiceUnavailable while keys cannot be had."""
         try:
             admission = await self._admit(request)
-        except Refusal as refusal:
-            self._metrics.decided(refusal.check)
+        except RequestRejected as refusal:
+            self._metrics.decided(refusal.error_id)
             raise
         self._metrics.decided("public" if admission.token is None else "passed")
         return admission
 
-    async def _admit(self, request: web.Request) -> Admission:
+    async def _admit(self, request: web.Request) -> AuthorizedRequest:
         self._check_origin(request)
         credential = self._credential(request)
         token = None if credential is None else await self._verify(request, credential)
         if request.method != "POST":
             if token is None:
                 raise self._unauthenticated(None)
-            return Admission(token, None, b"")
+            return AuthorizedRequest(token, None, b"")
         if token is None and not self._mixed:
             raise self._unauthenticated(None)
         body = await self._read(request)
         operation = self._operation(request, body)
         try:
             self._check_scopes(token, operation)
-        except McpRefusal as refusal:
+        except McpError as refusal:
             if self._asks_in_band(request, operation):
-                raise AskInBand(refusal) from refusal
+                raise SignInToolResult(refusal) from refusal
             raise
-        return Admission(token, operation, body)
+        return AuthorizedRequest(token, operation, body)
 
     def _check_origin(self, request: web.Request) -> None:
         for origin in request.headers.getall("Origin", ()):
             if not self._origins.allows(origin):
-                raise ForbiddenOrigin(f"the origin {origin!r:.100} is not allowed", check="origin")
+                raise ForbiddenOrigin(f"the origin {origin!r:.100} is not allowed", error_id="origin")
 
     def _credential(self, request: web.Request) -> str | None:
         """The bearer token as it came, or None if there is none. Raises BadMessage for one in the wrong place."""
@@ -131,7 +131,9 @@ class Guard:
             challenge = self._challenger.challenge(
                 scopes=self._rules.default, error=BadToken.code, description=BadToken.public
             )
-            raise BadToken(exc.reason, check=f"token_{exc.check}", headers={"WWW-Authenticate": challenge}) from exc
+            raise BadToken(
+                exc.reason, error_id=f"token_{exc.error_id}", headers={"WWW-Authenticate": challenge}
+            ) from exc
         request[LOG_FIELDS].update(client=token.claims.client_id, subject=token.claims.subject)
         return token
 
@@ -143,14 +145,14 @@ class Guard:
             async with asyncio.timeout(BODY_SECONDS):
                 return await request.read()
         except TimeoutError as exc:
-            raise BadMessage("the body did not arrive in time", check="body_time", status=408) from exc
+            raise BadMessage("the body did not arrive in time", error_id="body_time", status=408) from exc
 
     def _operation(self, request: web.Request, body: bytes) -> Operation:
         try:
             operation = read_operation(body, request.headers)
         except BadOperation as exc:
-            refusal = BadMessage(exc.reason, check=exc.check)
-            refusal.rpc_code, refusal.request_id = exc.rpc_code, exc.request_id
+            refusal = BadMessage(exc.reason, error_id=exc.error_id)
+            refusal.rpc_code, refusal.rpc_id = exc.rpc_code, exc.rpc_id
             raise refusal from exc
         fields = request[LOG_FIELDS]
         fields["operation"] = operation.method[:60]
@@ -173,26 +175,26 @@ class Guard:
         )
         refusal = InsufficientScope(
             f"needs {' '.join(required)}, has {' '.join(granted) or 'none'}",
-            check="scope",
+            error_id="scope",
             headers={"WWW-Authenticate": challenge},
         )
-        refusal.request_id = operation.request_id
+        refusal.rpc_id = operation.rpc_id
         raise refusal
 
     def _unauthenticated(self, operation: Operation | None) -> Unauthenticated:
         needed = () if operation is None else self._rules.required(operation)
         challenge = self._challenger.challenge(scopes=(*self._rules.default, *needed))
-        refusal = Unauthenticated("no credential", check="credential", headers={"WWW-Authenticate": challenge})
-        refusal.request_id = None if operation is None else operation.request_id
+        refusal = Unauthenticated("no credential", error_id="credential", headers={"WWW-Authenticate": challenge})
+        refusal.rpc_id = None if operation is None else operation.rpc_id
         return refusal
 
-    def _malformed(self, reason: str, check: str) -> BadMessage:
+    def _malformed(self, reason: str, error_id: str) -> BadMessage:
         challenge = self._challenger.challenge(scopes=self._rules.default, error="invalid_request")
-        return BadMessage(reason, check=check, headers={"WWW-Authenticate": challenge})
+        return BadMessage(reason, error_id=error_id, headers={"WWW-Authenticate": challenge})
 
     def _asks_in_band(self, request: web.Request, operation: Operation) -> bool:
         """Whether this client shows its sign-in only for a tool result (mixed access only)."""
-        if not self._mixed or operation.method != "tools/call" or operation.request_id is None:
+        if not self._mixed or operation.method != "tools/call" or operation.rpc_id is None:
             return False
         agent = request.headers.get("User-Agent", "").partition("/")[0]
         return bool({"*", agent.lower(), (operation.client_name or "").lower()} & self._in_band_clients)

@@ -1,6 +1,6 @@
 """The `WWW-Authenticate` header: how a client learns where to sign in and what to ask for.
 
-Pure. RFC 6750 section 3, RFC 9728 section 5.1, clients.md R1 and R6.
+Pure. RFC 6750 section 3, RFC 9728 section 5.1, interop.md R1 and R6.
 """
 
 from __future__ import annotations

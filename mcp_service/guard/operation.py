@@ -29,13 +29,13 @@ class BadOperation(Exception):
     """The request is malformed: 400. `rpc_code` is the JSON-RPC error code; the text is for the log."""
 
     def __init__(
-        self, check: str, reason: str, *, rpc_code: int = INVALID_REQUEST, request_id: RequestId = None
+        self, error_id: str, reason: str, *, rpc_code: int = INVALID_REQUEST, rpc_id: RequestId = None
     ) -> None:
         super().__init__(reason)
-        self.check = check
+        self.error_id = error_id
         self.reason = reason
         self.rpc_code = rpc_code
-        self.request_id = request_id
+        self.rpc_id = rpc_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Operation:
     prompts: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     is_notification: bool = False
-    request_id: RequestId = None
+    rpc_id: RequestId = None
     client_name: str | None = None
 
 
@@ -60,18 +60,18 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
     if not isinstance(message, dict):
         # Batches left the protocol with 2025-06-18; each element would have needed its own decision.
         raise BadOperation("body_single", "the body is not one JSON-RPC message")
-    request_id = message.get("id")
-    if isinstance(request_id, bool) or not isinstance(request_id, str | int | None):
+    rpc_id = message.get("id")
+    if isinstance(rpc_id, bool) or not isinstance(rpc_id, str | int | None):
         raise BadOperation("body_id", "the request id is neither text nor a number")
     if "method" not in message and ("result" in message or "error" in message):
         return Operation("response", is_notification=True)
     method = message.get("method")
     params = message.get("params", {})
     if not isinstance(method, str) or not isinstance(params, dict | None):
-        raise BadOperation("body_shape", "method or params have the wrong type", request_id=request_id)
+        raise BadOperation("body_shape", "method or params have the wrong type", rpc_id=rpc_id)
     params = params or {}
     if headers.get("mcp-protocol-version") not in _OLDER_WIRE:
-        _check_headers(method, params, headers, request_id)
+        _check_headers(method, params, headers, rpc_id)
     tools, prompts, resources = _names(method, params)
     return Operation(
         method,
@@ -80,23 +80,23 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
         resources=resources,
         # Only what calls itself a notification: anything else without an id is judged as the request it may be.
         is_notification="id" not in message and method.startswith("notifications/"),
-        request_id=request_id,
+        rpc_id=rpc_id,
         client_name=_client_name(method, params),
     )
 
 
-def _check_headers(method: str, params: Mapping[str, Any], headers: Mapping[str, str], request_id: RequestId) -> None:
+def _check_headers(method: str, params: Mapping[str, Any], headers: Mapping[str, str], rpc_id: RequestId) -> None:
     """Mcp-Method and Mcp-Name must equal the body (2026-07-28); the SDK says the same, later and to itself."""
     routed = headers.get("mcp-method")
     if routed is not None and routed != method:
         raise BadOperation(
-            "header_method", "Mcp-Method is not the method of the body", rpc_code=HEADER_MISMATCH, request_id=request_id
+            "header_method", "Mcp-Method is not the method of the body", rpc_code=HEADER_MISMATCH, rpc_id=rpc_id
         )
     key = NAME_BEARING_METHODS.get(method)
     name = headers.get("mcp-name")
     if key is not None and name is not None and decode_header_value(name) != params.get(key):
         raise BadOperation(
-            "header_name", "Mcp-Name is not the name in the body", rpc_code=HEADER_MISMATCH, request_id=request_id
+            "header_name", "Mcp-Name is not the name in the body", rpc_code=HEADER_MISMATCH, rpc_id=rpc_id
         )
 
 

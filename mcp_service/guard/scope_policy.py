@@ -16,10 +16,15 @@ from shared.scopes import ScopeHierarchy, is_scope_token
 
 PUBLIC: Final = "public"
 
-PLUMBING: Final = frozenset({"initialize", "ping", "server/discover", "logging/setLevel"})
+LIFECYCLE_METHODS: Final = frozenset({"initialize", "ping", "server/discover", "logging/setLevel"})
 """Methods that reveal and do nothing by themselves: a valid token is enough, whatever its scopes."""
 
-PUBLIC_PLUMBING: Final = PLUMBING | {"tools/list", "resources/list", "resources/templates/list", "prompts/list"}
+DISCOVERY_METHODS: Final = LIFECYCLE_METHODS | {
+    "tools/list",
+    "resources/list",
+    "resources/templates/list",
+    "prompts/list",
+}
 """What anybody may ask where access is mixed, so that a client can show what there is before it signs in."""
 
 
@@ -110,7 +115,7 @@ class ScopeRules:
         """Whether a caller without a token may do this."""
         if not self._mixed:
             return False
-        if operation.method in PUBLIC_PLUMBING or operation.is_notification:
+        if operation.method in DISCOVERY_METHODS or operation.is_notification:
             return True
         needed = list(self._needed(operation))
         return bool(needed) and all(n == PUBLIC for n in needed)
@@ -121,7 +126,7 @@ class ScopeRules:
 
     def required(self, operation: Operation) -> tuple[str, ...]:
         """All scopes that the operation needs, in the order declared."""
-        if operation.method in PLUMBING or operation.is_notification:
+        if operation.method in LIFECYCLE_METHODS or operation.is_notification:
             return ()
         found = list(self._needed(operation)) or [self.default]
         scopes = {scope for needed in found if needed != PUBLIC for scope in needed}

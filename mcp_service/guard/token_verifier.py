@@ -41,7 +41,10 @@ class KeySource(Protocol):
         """The key, if it is held and trusted at this moment. No I/O; microseconds."""
 
     async def find(self, unverified_kid: str) -> VerifyingKey:
-        """The key, perhaps after one shared refresh. Raises InvalidToken (unknown) or Fault (cannot know now)."""
+        """The key, perhaps after one shared refresh.
+
+        Raises InvalidToken (unknown) or ServiceUnavailable (cannot know now).
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class TokenVerifier:
         return self._look_up(_digest(unverified_token))
 
     async def verify(self, unverified_token: str) -> VerifiedToken:
-        """Verify. Raises InvalidToken with the private reason, or Fault while keys cannot be had."""
+        """Verify. Raises InvalidToken with the private reason, or ServiceUnavailable while keys cannot be had."""
         digest = _digest(unverified_token)
         known = self._look_up(digest)
         if known is not None:

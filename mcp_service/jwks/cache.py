@@ -1,4 +1,4 @@
-"""The issuer's keys, kept fresh: the I/O shell around key_cache_state.py (DESIGN section 6).
+"""The issuer's keys, kept fresh: the I/O shell around policy.py.
 
 One task does all the fetching, so there is never more than one request under way. Against an issuer that honours
 `Prefer: wait` it long-polls and learns of a change within a round trip; against any other it refreshes by time.
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from mcp_service.jwks.document import BadKeySet, VerificationKey, parse_key_set
+from mcp_service.jwks.document import InvalidJwks, VerificationKey, parse_jwks
 from mcp_service.jwks.fetcher import FetchFailed
 from mcp_service.jwks.long_polling import LEAST_SPACING_SECONDS, LongPolling
 from mcp_service.jwks.policy import (
@@ -32,14 +32,14 @@ from mcp_service.jwks.policy import (
     trusted_until,
 )
 from shared.access_token import InvalidToken
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 from shared.http.health import Readiness
 
 if TYPE_CHECKING:
     import structlog
 
-    from mcp_service.jwks.fetcher import Answer, KeySetFetcher
-    from mcp_service.jwks.metrics import KeyMetrics
+    from mcp_service.jwks.fetcher import Answer, JwksFetcher
+    from mcp_service.jwks.metrics import JwksMetrics
 
 WAIT_SECONDS: Final = 25
 """How long a long-poll may be held: shorter than the idle limit of common proxies."""
@@ -56,10 +56,10 @@ class JwksCache:
     def __init__(
         self,
         *,
-        fetcher: KeySetFetcher,
+        fetcher: JwksFetcher,
         policy: CachePolicy,
         algorithms: frozenset[str],
-        metrics: KeyMetrics,
+        metrics: JwksMetrics,
         log: structlog.typing.FilteringBoundLogger,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -89,7 +89,7 @@ class JwksCache:
         return self._keys.get(kid) if self._clock() < self._trusted_until else None
 
     async def find(self, unverified_kid: str) -> VerificationKey:
-        """The key, perhaps after one refresh that all who ask share. Raises InvalidToken or Fault."""
+        """The key, perhaps after one refresh that all who ask share. Raises InvalidToken or ServiceUnavailable."""
         now = self._clock()
         decision = on_unknown_kid(self._state, self._policy, now, self._unknown.get(unverified_kid))
         if decision is UnknownKid.REFRESH:
@@ -105,7 +105,7 @@ class JwksCache:
                 self._remember_unknown(unverified_kid)
         self._metrics.unknown_kid(decision.value)
         if decision is UnknownKid.CANNOT_KNOW:
-            raise Fault(self._trouble(), check="keys_loaded", retry_after_seconds=self._retry_after())
+            raise ServiceUnavailable(self._trouble(), error_id="keys_loaded", retry_after_seconds=self._retry_after())
         raise InvalidToken("kid", f"kid {unverified_kid!r:.60} is not in the issuer's key set")
 
     @property
@@ -211,8 +211,8 @@ class JwksCache:
             changed = self._accept(answer)
         except FetchFailed as exc:
             self._failed("unreachable", str(exc), wait_seconds)
-        except BadKeySet as exc:
-            self._failed("bad_document", f"{exc.check}: {exc.reason}", wait_seconds)
+        except InvalidJwks as exc:
+            self._failed("bad_document", f"{exc.error_id}: {exc.reason}", wait_seconds)
         except Exception as exc:  # noqa: BLE001 - logged whole, and counted as a failure
             # The task that keeps the keys must outlive every surprise, or nothing would ever recover.
             self._log.exception("key_set_refresh_surprise")
@@ -227,13 +227,13 @@ class JwksCache:
             self._metrics.refresh("changed" if changed else "unchanged")
 
     def _accept(self, answer: Answer) -> bool:
-        """Replace the set by a good document; whether it differs. Raises BadKeySet, and then nothing has changed.
+        """Replace the set by a good document; whether it differs. Raises InvalidJwks, and then nothing has changed.
 
         Not even the ETag: an issuer that waits for proof that we hold the new set must not be told that we do.
         """
         if answer.body is None:
             return False
-        fresh = parse_key_set(answer.body, algorithms=self._algorithms)
+        fresh = parse_jwks(answer.body, algorithms=self._algorithms)
         # The same key keeps its identity, which is what remembered tokens hang on: a key that is gone,
         # or that came back as another, takes its tokens with it at this very moment.
         kept = {

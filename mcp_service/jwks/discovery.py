@@ -23,7 +23,7 @@ class BadMetadata(Exception):
     """The issuer's metadata cannot be believed. The text is for the log."""
 
 
-class KeySetLocation:
+class JwksDiscovery:
     """The address to fetch from, found once and looked for again after a failure."""
 
     def __init__(self, *, issuer: str, configured: str | None) -> None:

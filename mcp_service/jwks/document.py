@@ -34,12 +34,12 @@ _ALGORITHMS: Final[Mapping[tuple[object, object], str]] = {
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
-class BadKeySet(Exception):
-    """The document is refused. `check` names the rule; the text is for the log."""
+class InvalidJwks(Exception):
+    """The document is refused. `error_id` names the rule; the text is for the log."""
 
-    def __init__(self, check: str, reason: str) -> None:
+    def __init__(self, error_id: str, reason: str) -> None:
         super().__init__(reason)
-        self.check = check
+        self.error_id = error_id
         self.reason = reason
 
 
@@ -61,43 +61,43 @@ class VerificationKey:
         return self.thumbprint == other.thumbprint and self.algorithm == other.algorithm
 
 
-def parse_key_set(body: bytes, *, algorithms: frozenset[str]) -> dict[str, VerificationKey]:
-    """Read a JWK Set (RFC 7517 section 5) and return its usable keys by kid. Raises BadKeySet."""
+def parse_jwks(body: bytes, *, algorithms: frozenset[str]) -> dict[str, VerificationKey]:
+    """Read a JWK Set (RFC 7517 section 5) and return its usable keys by kid. Raises InvalidJwks."""
     try:
         document = parse_json_object(body)
     except BadJson as exc:
-        raise BadKeySet("json", str(exc)) from exc
+        raise InvalidJwks("json", str(exc)) from exc
     entries = document.get("keys")
     if not isinstance(entries, list) or not entries:
-        raise BadKeySet("no_keys", "the document has no list of keys")
+        raise InvalidJwks("no_keys", "the document has no list of keys")
     if len(entries) > MAX_KEYS:
-        raise BadKeySet("too_many", f"{len(entries)} keys are more than {MAX_KEYS}")
+        raise InvalidJwks("too_many", f"{len(entries)} keys are more than {MAX_KEYS}")
     kids: set[str] = set()
     usable: dict[str, VerificationKey] = {}
     for entry in entries:
         if not isinstance(entry, dict):
-            raise BadKeySet("json", "a key is not an object")
+            raise InvalidJwks("json", "a key is not an object")
         _refuse_secrets(entry)
         kid = entry.get("kid")
         if not isinstance(kid, str) or not 0 < len(kid) <= 200:
             continue  # no token that we accept can name it
         if kid in kids:
-            raise BadKeySet("duplicate_kid", f"two keys are called {kid!r:.60}")
+            raise InvalidJwks("duplicate_kid", f"two keys are called {kid!r:.60}")
         kids.add(kid)
         key = _usable(kid, entry, algorithms)
         if key is not None:
             usable[kid] = key
     if not usable:
-        raise BadKeySet("no_keys", "none of the keys is one that can verify a token here")
+        raise InvalidJwks("no_keys", "none of the keys is one that can verify a token here")
     return usable
 
 
 def _refuse_secrets(entry: Mapping[str, Any]) -> None:
     # Whoever publishes a private or symmetric key has lost it: nothing in that document can be trusted.
     if entry.get("kty") == "oct":
-        raise BadKeySet("symmetric", "the document holds a symmetric key")
+        raise InvalidJwks("symmetric", "the document holds a symmetric key")
     if not _PRIVATE_MEMBERS.isdisjoint(entry):
-        raise BadKeySet("private", "the document holds a private key")
+        raise InvalidJwks("private", "the document holds a private key")
 
 
 def _usable(kid: str, entry: Mapping[str, Any], algorithms: frozenset[str]) -> VerificationKey | None:
@@ -111,11 +111,11 @@ def _usable(kid: str, entry: Mapping[str, Any], algorithms: frozenset[str]) -> V
     try:
         # Before the library looks at it: it warns of short keys, and takes its time with absurd ones.
         if algorithm == "RS256" and not MIN_RSA_BITS <= (bits := _bits(entry["n"])) <= MAX_RSA_BITS:
-            raise BadKeySet("rsa_size", f"the RSA key {kid!r:.60} has {bits} bits")
+            raise InvalidJwks("rsa_size", f"the RSA key {kid!r:.60} has {bits} bits")
         key = import_key(public)
         return VerificationKey(kid, algorithm, key.thumbprint(), key)
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as exc:
-        raise BadKeySet("key", f"the key {kid!r:.60} cannot be read: {type(exc).__name__}") from exc
+        raise InvalidJwks("key", f"the key {kid!r:.60} cannot be read: {type(exc).__name__}") from exc
 
 
 def _bits(modulus: str) -> int:

@@ -16,7 +16,7 @@ from mcp_service.guard.bounded_body import read_bounded
 from mcp_service.jwks.discovery import BadMetadata
 
 if TYPE_CHECKING:
-    from mcp_service.jwks.discovery import KeySetLocation
+    from mcp_service.jwks.discovery import JwksDiscovery
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
 CONNECT_SECONDS: Final = 3.0
@@ -40,10 +40,10 @@ class Answer:
     """Whether the issuer honoured the wish to wait: asking again at once is then what it wants."""
 
 
-class KeySetFetcher:
+class JwksFetcher:
     """Asks one issuer for its keys."""
 
-    def __init__(self, location: KeySetLocation, *, replica: str, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, location: JwksDiscovery, *, replica: str, answer_seconds: float = ANSWER_SECONDS) -> None:
         """`replica` is the name under which the issuer sees this process in its proof of propagation."""
         self._location = location
         self._replica = replica

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mcp_service.jwks.cache import JwksCache
 
 
-class KeyMetrics:
+class JwksMetrics:
     """What the key cache does."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -55,14 +55,14 @@ class GuardMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._decisions = Counter(
             "sallyport_guard_decisions",
-            "Requests at the guard, by the check that decided.",
-            ("check",),
+            "Requests at the guard, by the error_id that decided; passed and public are no errors.",
+            ("error_id",),
             registry=registry,
         )
 
         # Looking a label up costs more than the count itself.
         self._decision = lru_cache(256)(self._decisions.labels)
 
-    def decided(self, check: str) -> None:
+    def decided(self, error_id: str) -> None:
         """`check` is passed, public, or the name of the rule that refused."""
-        self._decision(check).inc()
+        self._decision(error_id).inc()

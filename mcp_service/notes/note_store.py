@@ -23,7 +23,7 @@ class Note:
     text: str
 
 
-class NoteStore(Protocol):
+class NoteRepository(Protocol):
     """Notes by the subject of the token: nobody sees another's."""
 
     async def list(self, subject: str) -> list[Note]:
@@ -41,7 +41,7 @@ def new_note_id() -> str:
     return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(4)}"
 
 
-class NotesInMemory:
+class InMemoryNoteRepository:
     """Lost at a restart and not shared between replicas: for trying things out."""
 
     def __init__(self) -> None:

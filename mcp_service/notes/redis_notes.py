@@ -8,7 +8,7 @@ from mcp_service.notes.note_store import MAX_NOTES_PER_PERSON, Note, TooManyNote
 from shared.redis.client import Script
 
 if TYPE_CHECKING:
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 _ADD: Final = Script(
     "notes_add",
@@ -19,10 +19,10 @@ return redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
 )
 
 
-class NotesInStore:
+class RedisNoteRepository:
     """Shared by all replicas, kept over restarts."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RedisClient) -> None:
         self._store = store
 
     async def list(self, subject: str) -> list[Note]:

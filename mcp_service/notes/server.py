@@ -14,12 +14,12 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from mcp_service.notes.note_store import MAX_NOTES_PER_PERSON, Note, TooManyNotes
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from mcp.server.auth.provider import AccessToken
 
-    from mcp_service.notes.note_store import NoteStore
+    from mcp_service.notes.note_store import NoteRepository
 
 NoteText = Annotated[str, Field(min_length=1, max_length=4000, description="What to remember.")]
 NoteId = Annotated[str, Field(min_length=1, max_length=64, description="As list_notes shows it.")]
@@ -34,7 +34,7 @@ class WhoAmI:
     scopes: list[str]
 
 
-def build_notes_server(store: NoteStore) -> MCPServer:
+def build_notes_server(store: NoteRepository) -> MCPServer:
     """The example server over a store of notes."""
     server = MCPServer("Sallyport notes", instructions="Keeps short notes for the person who signed in.")
 
@@ -75,8 +75,8 @@ def _public_words() -> Iterator[None]:
         yield
     except TooManyNotes as exc:
         raise ToolError(f"You have {MAX_NOTES_PER_PERSON} notes already; delete some first.") from exc
-    except Fault as exc:
-        structlog.get_logger("mcp_service").error("notes_unavailable", check=exc.check, reason=exc.reason)
+    except ServiceUnavailable as exc:
+        structlog.get_logger("mcp_service").error("notes_unavailable", error_id=exc.error_id, reason=exc.reason)
         raise ToolError(exc.public) from exc
 
 

@@ -17,14 +17,14 @@ from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 
-from shared.http.envelope import REFERENCE, REFERENCE_HEADER
+from shared.http.request_middleware import REQUEST_ID, REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-    from mcp_service.guard.bearer import Admission, Guard
+    from mcp_service.guard.bearer import AuthorizedRequest, BearerAuthenticator
     from mcp_service.guard.scope_policy import ScopeRules
     from mcp_service.guard.token_verifier import VerifiedToken
 
@@ -37,7 +37,7 @@ _CONNECTION_HEADERS: Final = frozenset({"connection", "transfer-encoding", "cont
 class McpEndpoint:
     """The handler of the resource's path."""
 
-    def __init__(self, *, guard: Guard, rules: ScopeRules, app: AsgiApp, sessions: bool = False) -> None:
+    def __init__(self, *, guard: BearerAuthenticator, rules: ScopeRules, app: AsgiApp, sessions: bool = False) -> None:
         self._guard = guard
         self._rules = rules
         self._app = app
@@ -45,13 +45,13 @@ class McpEndpoint:
         self._methods = ("POST", "GET", "DELETE") if sessions else ("POST",)
         self._listening_ends = asyncio.Event()
 
-    def end_listening(self) -> None:
+    def close_streams(self) -> None:
         """The server is about to stop: end the streams that only wait for news, and would hold it up."""
         self._listening_ends.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Admit, then hand over."""
-        admission = await self._guard.admit(request)
+        admission = await self._guard.authorize(request)
         if request.method not in self._methods:
             raise web.HTTPMethodNotAllowed(request.method, self._methods)
         user = None if admission.token is None else AuthenticatedUser(self._principal(admission.token))
@@ -61,7 +61,7 @@ class McpEndpoint:
         finally:
             auth_context_var.reset(reset)
 
-    def _end_of(self, admission: Admission, request: web.Request) -> asyncio.Event | None:
+    def _end_of(self, admission: AuthorizedRequest, request: web.Request) -> asyncio.Event | None:
         operation = admission.operation
         only_listens = request.method == "GET" or (operation and operation.method == "subscriptions/listen")
         return self._listening_ends if only_listens else None
@@ -139,7 +139,7 @@ class _Answer:
 
     async def _begin(self) -> web.StreamResponse:
         response = web.StreamResponse(status=self._status, headers=self._headers)
-        response.headers[REFERENCE_HEADER] = self._request[REFERENCE]
+        response.headers[REQUEST_ID_HEADER] = self._request[REQUEST_ID]
         await response.prepare(self._request)
         return response
 

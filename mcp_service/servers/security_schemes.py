@@ -1,4 +1,4 @@
-"""What the list of tools says of the scopes that each needs (clients.md R7).
+"""What the list of tools says of the scopes that each needs (interop.md R7).
 
 The SDK's own models know no `securitySchemes` and would drop the member, so it is added to the finished result,
 at the top level of a tool and mirrored in its `_meta`, where clients look for it.

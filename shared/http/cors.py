@@ -1,4 +1,4 @@
-"""Cross-origin access for browser clients (clients.md R9): preflights answered without authentication.
+"""Cross-origin access for browser clients (interop.md R9): preflights answered without authentication.
 
 No credentials are ever allowed, so `*` is safe: a page gains nothing that it could not fetch from its own server.
 """
@@ -21,7 +21,7 @@ REQUEST_HEADERS: Final = (
 _PARAMETER_HEADER: Final = re.compile(r"mcp-param-[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 """Only what is a header name (RFC 9110 section 5.1) is echoed."""
 
-EXPOSED_HEADERS: Final = "WWW-Authenticate, Mcp-Session-Id, Retry-After, Sallyport-Reference"
+EXPOSED_HEADERS: Final = "WWW-Authenticate, Mcp-Session-Id, Retry-After, X-Request-Id"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """JSON that leaves no room for two readings: no repeated names, no NaN, no numbers or nesting without end.
 
 Pure. Python's own parser takes the last of two equal names and reads NaN and Infinity; another reader of the same
-token might not, and `exp: NaN` passes every comparison (reference: RFC 8259 sections 4 and 6, RFC 8725 section 2.4).
+token might not, and `exp: NaN` passes every comparison (request_id: RFC 8259 sections 4 and 6, RFC 8725 section 2.4).
 """
 
 from __future__ import annotations

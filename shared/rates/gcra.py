@@ -60,7 +60,7 @@ def decide(arrival_ms: int | None, now_ms: int, rate: Rate) -> Decision:
 
 
 def describe(*, allowed: bool, arrival_ms: int, now_ms: int, rate: Rate) -> Decision:
-    """The decision in the caller's terms, from what the store decided in the same way (storage/scripts/gcra.lua)."""
+    """The decision in the caller's terms, from what the store decided in the same way (rate_limits/gcra.lua)."""
     ahead = max(0, arrival_ms - now_ms)
     return Decision(
         allowed=allowed,

@@ -9,7 +9,7 @@ from shared.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
-class StoreAddress:
+class RedisAddress:
     """Who is to be reached, and how."""
 
     topology: str
@@ -22,7 +22,7 @@ class StoreAddress:
     sentinel_password: str | None
 
 
-def parse_address(url: str) -> StoreAddress:
+def parse_address(url: str) -> RedisAddress:
     """Take a redis+sentinel:// or redis+cluster:// URL apart. Raises Misconfigured, without the password."""
     parts = urlsplit(url)
     kind, _, topology = parts.scheme.partition("+")
@@ -43,7 +43,7 @@ def parse_address(url: str) -> StoreAddress:
         database = int(path[1]) if topology == "sentinel" and len(path) == 2 else 0
     except ValueError as exc:
         raise Misconfigured("the database is not a number") from exc
-    return StoreAddress(
+    return RedisAddress(
         topology=topology,
         tls=kind == "rediss",
         hosts=tuple(_host(place, 26379 if topology == "sentinel" else 6379) for place in places.split(",")),

@@ -1,7 +1,7 @@
 """The connection to Redis or Valkey: bounded, impatient, and never re-running a write by itself.
 
 redis-py's defaults repeat a command whose answer was lost; an authorization code is then consumed twice and the
-honest client gets nothing. Here there are no retries: an unclear outcome is `StoreUnavailable` (503), and every
+honest client gets nothing. Here there are no retries: an unclear outcome is `RedisUnavailable` (503), and every
 step that matters is a script whose repetition by the caller is safe (invariants 3, 6 and 8).
 """
 
@@ -17,14 +17,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
-from shared.errors import StoreUnavailable
+from shared.errors import RedisUnavailable
 from shared.redis.batching import ScriptBatcher
 
 if TYPE_CHECKING:
     from redis.asyncio.client import PubSub
     from redis.asyncio.cluster import RedisCluster
 
-    RedisClient = Redis | RedisCluster
+    AnyRedis = Redis | RedisCluster
 
 Argument = str | bytes | int | float
 
@@ -58,8 +58,8 @@ class Script:
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-class Store(Protocol):
-    """What the rooms of storage need of a store. Every method raises at most StoreUnavailable."""
+class RedisClient(Protocol):
+    """What the rooms of storage need of a store. Every method raises at most RedisUnavailable."""
 
     @property
     def fails_over(self) -> bool:
@@ -77,7 +77,7 @@ class Store(Protocol):
     async def ask_primaries(self, *args: Argument) -> list[Any]:
         """Run one command that names no key on each primary: the answers of those that are there.
 
-        In the place of one that is away stands a StoreUnavailable; it is not raised.
+        In the place of one that is away stands a RedisUnavailable; it is not raised.
         """
 
     def scan(self, pattern: str) -> AsyncIterator[list[str]]:
@@ -90,7 +90,7 @@ class Store(Protocol):
         """Close all connections."""
 
 
-class RedisStore:
+class BaseRedisClient:
     """What every topology shares: one client for commands, one for listening, and the translation of faults.
 
     Values are text: everything stored is UTF-8 or ASCII armour.
@@ -99,7 +99,7 @@ class RedisStore:
     fails_over = True
 
     def __init__(
-        self, *, client: RedisClient, listener: RedisClient, places: AbstractAsyncContextManager[Any] | None = None
+        self, *, client: AnyRedis, listener: AnyRedis, places: AbstractAsyncContextManager[Any] | None = None
     ) -> None:
         """`places` is held around each command, where the client's own pool cannot wait for a free connection."""
         self._redis = client
@@ -137,11 +137,11 @@ class RedisStore:
     async def ask_primaries(self, *args: Argument) -> list[Any]:
         try:
             return [await self.command(*args)]
-        except StoreUnavailable as exc:
+        except RedisUnavailable as exc:
             return [exc]
 
     async def scan(self, pattern: str) -> AsyncIterator[list[str]]:
-        """Pages of key names, for the operator's commands; each key at least once. Raises StoreUnavailable."""
+        """Pages of key names, for the operator's commands; each key at least once. Raises RedisUnavailable."""
         cursor = "0"
         while True:
             cursor, keys = await self.command("SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_PAGE)
@@ -173,7 +173,7 @@ class RedisStore:
                 await client.aclose()
 
 
-class SingleStore(RedisStore):
+class SingleRedisClient(BaseRedisClient):
     """A store of one address."""
 
     fails_over = False
@@ -218,6 +218,6 @@ async def _messages(pubsub: PubSub) -> AsyncIterator[tuple[str, str]]:
             yield str(message["channel"]), str(message["data"])
 
 
-def unavailable(exc: BaseException, step: str = "command") -> StoreUnavailable:
+def unavailable(exc: BaseException, step: str = "command") -> RedisUnavailable:
     """The one translation of what the client library raises."""
-    return StoreUnavailable(f"{step}: {type(exc).__name__}: {exc}"[:300])
+    return RedisUnavailable(f"{step}: {type(exc).__name__}: {exc}"[:300])

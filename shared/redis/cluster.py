@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 
-from shared.redis.client import COMMAND_FAULTS, FAULTS, SCAN_PAGE, Argument, RedisStore, no_retry, unavailable
+from shared.redis.client import COMMAND_FAULTS, FAULTS, SCAN_PAGE, Argument, BaseRedisClient, no_retry, unavailable
 
 if TYPE_CHECKING:
-    from shared.redis.address import StoreAddress
+    from shared.redis.address import RedisAddress
 
 
 class _ClusterPlaces(AbstractAsyncContextManager[None]):
@@ -38,10 +38,10 @@ class _ClusterPlaces(AbstractAsyncContextManager[None]):
         self._places.release()
 
 
-class ClusterStore(RedisStore):
+class ClusterRedisClient(BaseRedisClient):
     """A cluster. Every script's keys share a hash tag, and so a slot."""
 
-    def __init__(self, address: StoreAddress, *, timeout_seconds: float, connections: int) -> None:
+    def __init__(self, address: RedisAddress, *, timeout_seconds: float, connections: int) -> None:
         """Timeouts in seconds; `connections` bounds the commands under way."""
         common: dict[str, Any] = {
             "username": address.username,

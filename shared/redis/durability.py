@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.errors import StoreUnavailable
+from shared.errors import RedisUnavailable
 
 if TYPE_CHECKING:
     import structlog
 
-    from shared.redis.client import Store
+    from shared.redis.client import RedisClient
 
 _OLDEST_VERSION: Final = 7
 _FULL: Final = 0.9
 """Share of `maxmemory` from which on it is time to say so."""
 
 
-async def risks_of(store: Store) -> list[str]:
+async def risks_of(store: RedisClient) -> list[str]:
     """What could lose grants, of every primary. Managed stores hide some of their configuration: then less is said.
 
-    Raises StoreUnavailable.
+    Raises RedisUnavailable.
     """
     answers = await store.ask_primaries("INFO")
-    away = [answer for answer in answers if isinstance(answer, StoreUnavailable)]
+    away = [answer for answer in answers if isinstance(answer, RedisUnavailable)]
     if len(away) == len(answers):
         raise away[0]
     risks = [f"a primary of the store does not answer ({exc.reason}): its grants are away with it." for exc in away]
@@ -101,11 +101,11 @@ def _setting(answer: object) -> str:
     return str(next(iter(answer.values()), "")) if isinstance(answer, Mapping) else ""
 
 
-async def warn_of_risks(store: Store, log: structlog.typing.FilteringBoundLogger) -> None:
+async def warn_of_risks(store: RedisClient, log: structlog.typing.FilteringBoundLogger) -> None:
     """Log each risk once, at the start. A store that is away is no reason not to start: readiness tells of it."""
     try:
         risks = await risks_of(store)
-    except StoreUnavailable:
+    except RedisUnavailable:
         return
     for risk in risks:
         log.warning("store_at_risk", risk=risk)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from redis.asyncio.sentinel import Sentinel
 
-from shared.redis.client import FAULTS, RedisStore, no_retry
+from shared.redis.client import FAULTS, BaseRedisClient, no_retry
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from shared.redis.address import StoreAddress
+    from shared.redis.address import RedisAddress
 
 
 class _SharedLookUp(Sentinel):
@@ -42,10 +42,10 @@ class _SharedLookUp(Sentinel):
             await asyncio.wait([self._under_way])
 
 
-class SentinelStore(RedisStore):
+class SentinelRedisClient(BaseRedisClient):
     """The primary that the Sentinels name, whichever that is."""
 
-    def __init__(self, address: StoreAddress, *, timeout_seconds: float, connections: int) -> None:
+    def __init__(self, address: RedisAddress, *, timeout_seconds: float, connections: int) -> None:
         """Timeouts in seconds; `connections` bounds the commands under way."""
         common: dict[str, Any] = {
             "username": address.username,

@@ -13,18 +13,20 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from shared.redis.address import parse_address
-from shared.redis.client import DEFAULT_TIMEOUT_SECONDS, SingleStore, Store
-from shared.redis.cluster import ClusterStore
-from shared.redis.sentinel import SentinelStore
+from shared.redis.client import DEFAULT_TIMEOUT_SECONDS, RedisClient, SingleRedisClient
+from shared.redis.cluster import ClusterRedisClient
+from shared.redis.sentinel import SentinelRedisClient
 
 _SINGLE = ("redis", "rediss", "unix")
 
 
-def open_store(url: str, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, connections: int = 64) -> Store:
+def open_redis_client(
+    url: str, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, connections: int = 64
+) -> RedisClient:
     """Make the store that the URL describes; nothing is connected yet. Raises Misconfigured."""
     if urlsplit(url).scheme in _SINGLE:
-        return SingleStore(url, timeout_seconds=timeout_seconds, connections=connections)
+        return SingleRedisClient(url, timeout_seconds=timeout_seconds, connections=connections)
     address = parse_address(url)
     if address.topology == "sentinel":
-        return SentinelStore(address, timeout_seconds=timeout_seconds, connections=connections)
-    return ClusterStore(address, timeout_seconds=timeout_seconds, connections=connections)
+        return SentinelRedisClient(address, timeout_seconds=timeout_seconds, connections=connections)
+    return ClusterRedisClient(address, timeout_seconds=timeout_seconds, connections=connections)

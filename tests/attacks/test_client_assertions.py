@@ -11,16 +11,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from auth_service.clients.assertion_replay import AssertionStore
+from auth_service.clients.assertion_replay import JtiReplayStore
 from auth_service.clients.assertions import AssertionVerifier
 from auth_service.clients.authenticator import ClientAuthenticator
 from auth_service.clients.client import Client, ClientKind
 from auth_service.clients.client_assertion import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS
 from auth_service.clients.client_authentication import ASSERTION_TYPE
-from auth_service.clients.client_jwks import COOLDOWN_SECONDS, MAX_STALE_SECONDS, ClientKeys, ClientKeysUnavailable
+from auth_service.clients.client_jwks import COOLDOWN_SECONDS, MAX_STALE_SECONDS, ClientJwks, ClientJwksUnavailable
 from auth_service.protocol.errors import InvalidClient, InvalidRequest, UnknownClient
-from auth_service.protocol.parameters import Form
-from shared.redis.topology import open_store
+from auth_service.protocol.parameters import Parameters
+from shared.redis.topology import open_redis_client
 from tests.named_hosts import NamedHosts
 
 ISSUER = "https://auth.example"
@@ -76,7 +76,7 @@ def make(store, clock):
 
     def make_one(*, fetch=None, keys=None, replica_store=store, **client):
         verifier = AssertionVerifier(
-            issuer=ISSUER, keys=keys or ClientKeys(fetch=fetch, now=clock), used=AssertionStore(replica_store)
+            issuer=ISSUER, keys=keys or ClientJwks(fetch=fetch, now=clock), used=JtiReplayStore(replica_store)
         )
         return ClientAuthenticator(OneClient(**client), assertions=verifier, now=clock)
 
@@ -112,7 +112,7 @@ def _b64(data):
 async def present(authenticator, assertion, **parameters):
     values = {"client_assertion": assertion, "client_assertion_type": ASSERTION_TYPE, "client_id": CLIENT}
     pairs = [(name, value) for name, value in (values | parameters).items() if value is not None]
-    return await authenticator.authenticate(authorization=None, form=Form(pairs))
+    return await authenticator.authenticate(authorization=None, form=Parameters(pairs))
 
 
 @pytest.mark.parametrize("algorithm", KEYS)
@@ -271,7 +271,7 @@ async def test_the_same_jti_in_another_assertion_is_a_replay_too(make, clock):
 
 async def test_of_concurrent_presentations_at_several_replicas_one_wins(make, store_url, clock):
     """Invariant 3."""
-    stores = [open_store(store_url) for _ in range(8)]
+    stores = [open_redis_client(store_url) for _ in range(8)]
     assertion = sign(claims(clock))
     results = await asyncio.gather(*(present(make(replica_store=s), assertion) for s in stores), return_exceptions=True)
     for one in stores:
@@ -367,7 +367,7 @@ class TestRemoteKeys:
         """Invariant 8."""
         hosts.pages[JWKS_URI] = lambda _request: web.Response(status=503)
         for n in range(3):
-            with pytest.raises(ClientKeysUnavailable):
+            with pytest.raises(ClientJwksUnavailable):
                 await present(remote, sign(claims(clock, jti=str(n))))
         assert hosts.count(JWKS_URI) == 1
 
@@ -378,7 +378,7 @@ class TestRemoteKeys:
         clock.now += 7200
         await present(remote, sign(claims(clock, jti="b")))
         clock.now += MAX_STALE_SECONDS
-        with pytest.raises(ClientKeysUnavailable):
+        with pytest.raises(ClientJwksUnavailable):
             await present(remote, sign(claims(clock, jti="c")))
 
     async def test_a_withdrawn_key_is_no_longer_accepted_once_the_set_is_stale(self, remote, hosts, clock):
@@ -393,6 +393,6 @@ class TestRemoteKeys:
         from shared.fetch.public_address import is_public
 
         guarded = make(fetch=hosts.fetch(allowed=is_public), jwks=None, jwks_uri=JWKS_URI)
-        with pytest.raises(ClientKeysUnavailable):
+        with pytest.raises(ClientJwksUnavailable):
             await present(guarded, sign(claims(clock)))
         assert hosts.requests == []

@@ -409,7 +409,7 @@ class TestClientImpersonatingAResourceOwner:
 
 
 class TestDenialOfServiceByRegistration:
-    """Section 4.1 and clients.md F12: a stranger who registers all day locks nobody out."""
+    """Section 4.1 and interop.md F12: a stranger who registers all day locks nobody out."""
 
     async def test_the_shared_record_of_a_hosted_client_survives_a_flood_of_others(self, auth):
         honest = await auth.register(HOSTED, client_name="Hosted")

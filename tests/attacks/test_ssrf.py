@@ -8,8 +8,8 @@ from ipaddress import ip_address
 import pytest
 from aiohttp import web
 
-from auth_service.clients.cimd.document import DocumentPolicy, check_document_url
-from auth_service.protocol.errors import UnacceptableDocument
+from auth_service.clients.cimd.document import CimdPolicy, check_document_url
+from auth_service.protocol.errors import UnacceptableCimd
 from shared.fetch.guarded_fetch import FetchFailed, FetchGone, GuardedFetch
 from shared.fetch.public_address import is_public, parse_address
 from tests.named_hosts import NamedHosts
@@ -111,8 +111,8 @@ TRICKS = [
 
 @pytest.mark.parametrize("url", TRICKS)
 def test_a_url_with_a_trick_is_refused_before_anything_is_looked_up(url):
-    with pytest.raises(UnacceptableDocument):
-        check_document_url(url, DocumentPolicy())
+    with pytest.raises(UnacceptableCimd):
+        check_document_url(url, CimdPolicy())
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,11 @@ def test_a_url_with_a_trick_is_refused_before_anything_is_looked_up(url):
     ],
 )
 def test_the_development_switch_opens_this_machine_and_no_other(url):
-    policy = DocumentPolicy(loopback=True, deny=(".evil.example",))
+    policy = CimdPolicy(loopback=True, deny=(".evil.example",))
     check_document_url("http://localhost:4000/c.json", policy)
     check_document_url("http://127.0.0.1:4000/c.json", policy)
     check_document_url("http://[::1]:4000/c.json", policy)
-    with pytest.raises(UnacceptableDocument):
+    with pytest.raises(UnacceptableCimd):
         check_document_url(url, policy)
 
 

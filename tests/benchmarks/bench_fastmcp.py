@@ -46,40 +46,45 @@ async def run(report: Report) -> None:
     issuer.holds_back = True
     await issuer.publish(key)
     await issuer.start()
-    minter = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
+    token_issuer = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(issuer.stop)
         ours = await stack.enter_async_context(await stack.enter_async_context(_ours(issuer)))
         theirs = await stack.enter_async_context(await stack.enter_async_context(_fastmcp(python, issuer)))
-        await _both_guard(ours, theirs, minter)
-        await _compare(report, ours, theirs, minter)
+        await _both_guard(ours, theirs, token_issuer)
+        await _compare(report, ours, theirs, token_issuer)
 
 
-async def _both_guard(ours: Callers, theirs: Callers, minter: Minter) -> None:
+async def _both_guard(ours: Callers, theirs: Callers, token_issuer: Minter) -> None:
     for protocol in (MODERN, OLDER):
-        for token, expected in ((minter.mint(scope="weather:read"), 200), (minter.mint(key=new_key()), 401)):
+        for token, expected in (
+            (token_issuer.issue(scope="weather:read"), 200),
+            (token_issuer.issue(key=new_key()), 401),
+        ):
             for server in (ours, theirs):
                 status, body = await server.once(_call(token, protocol))
                 assert status == expected, (status, body)
                 assert expected != 200 or b"Sunny in Oslo for 3 days" in body, body
 
 
-async def _compare(report: Report, ours: Callers, theirs: Callers, minter: Minter) -> None:
+async def _compare(report: Report, ours: Callers, theirs: Callers, token_issuer: Minter) -> None:
     count = max(20, round(CALLS * report.seconds))
     for protocol in (MODERN, OLDER):
-        repeated = [_call(minter.mint(scope="weather:read"), protocol)] * count
+        repeated = [_call(token_issuer.issue(scope="weather:read"), protocol)] * count
         await ours.make(repeated)
         await theirs.make(repeated)
         cost = await in_turns(lambda: theirs.cost(repeated), lambda: ours.cost(repeated), rounds=ROUNDS)  # noqa: B023 - called within this round
         report.add(f"{AGAINST} ({protocol}, a token that comes again)", cost.ratio, at_least=1, detail=_rates(cost))
-    batches = [[_call(_fresh(minter, f"{turn}-{number}"), MODERN) for number in range(count)] for turn in range(ROUNDS)]
+    batches = [
+        [_call(_fresh(token_issuer, f"{turn}-{number}"), MODERN) for number in range(count)] for turn in range(ROUNDS)
+    ]
     for_us, for_them = iter(batches), iter(batches)
     cost = await in_turns(lambda: theirs.cost(next(for_them)), lambda: ours.cost(next(for_us)), rounds=ROUNDS)
     report.add(f"{AGAINST} ({MODERN}, each token seen for the first time)", cost.ratio, at_least=1, detail=_rates(cost))
 
 
-def _fresh(minter: Minter, token_id: str) -> str:
-    return minter.mint(scope="weather:read", jti=token_id)
+def _fresh(token_issuer: Minter, token_id: str) -> str:
+    return token_issuer.issue(scope="weather:read", jti=token_id)
 
 
 def _call(token: str, protocol: str) -> bytes:

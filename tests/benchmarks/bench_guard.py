@@ -91,15 +91,15 @@ async def run(report: Report) -> None:
     issuer = LocalIssuer()
     await issuer.publish(key)
     await issuer.start()
-    minter = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
+    token_issuer = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
     async with tool_server("guarded", issuer) as guarded, tool_server("open", issuer) as unguarded:
-        await _guard(report, guarded, unguarded, minter)
-        await _flood(report, guarded, issuer, minter)
+        await _guard(report, guarded, unguarded, token_issuer)
+        await _flood(report, guarded, issuer, token_issuer)
     await issuer.stop()
 
 
-async def _guard(report: Report, guarded: ToolServer, unguarded: ToolServer, minter: Minter) -> None:
-    calls = [_call(minter.mint(scope="slow:use"))] * max(20, round(CALLS * report.seconds))
+async def _guard(report: Report, guarded: ToolServer, unguarded: ToolServer, token_issuer: Minter) -> None:
+    calls = [_call(token_issuer.issue(scope="slow:use"))] * max(20, round(CALLS * report.seconds))
     async with Callers(guarded.port, guarded.pid) as behind, Callers(unguarded.port, unguarded.pid) as without:
         await behind.make(calls)
         await without.make(calls)
@@ -112,13 +112,13 @@ async def _guard(report: Report, guarded: ToolServer, unguarded: ToolServer, min
     )
 
 
-async def _flood(report: Report, server: ToolServer, issuer: LocalIssuer, minter: Minter) -> None:
-    good = _call(minter.mint(scope="slow:use"))
-    rest = minter.mint(scope="slow:use").partition(".")[2]
+async def _flood(report: Report, server: ToolServer, issuer: LocalIssuer, token_issuer: Minter) -> None:
+    good = _call(token_issuer.issue(scope="slow:use"))
+    rest = token_issuer.issue(scope="slow:use").partition(".")[2]
     cheap = new_key("cheap", "ES256")
 
     def forged() -> bytes:
-        forged_header = minter.mint(header={"kid": secrets.token_hex(8)}, key=cheap).partition(".")[0]
+        forged_header = token_issuer.issue(header={"kid": secrets.token_hex(8)}, key=cheap).partition(".")[0]
         return _call(f"{forged_header}.{rest}")
 
     flood = [forged() for _ in range(10_000)]

@@ -16,16 +16,16 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import RSAKey
 
-from auth_service.keys.jwks_endpoint import PATH, KeySetEndpoint
+from auth_service.keys.jwks_endpoint import PATH, JwksEndpoint
 from auth_service.keys.jws import SigningKey
 from auth_service.keys.key_encryption import EncryptionKeys
 from auth_service.keys.key_generation import RSA_BITS
 from auth_service.keys.key_ring import KeyRing
-from auth_service.keys.propagation_tracker import HolderNotes
-from auth_service.keys.replica_version_repository import KeyHolderStorage
-from auth_service.keys.repository import KeyRingStorage
+from auth_service.keys.propagation_tracker import PropagationTracker
+from auth_service.keys.replica_version_repository import ReplicaVersionRepository
+from auth_service.keys.repository import KeyRingRepository
 from devstack.embedded_store import EmbeddedStore
-from shared.redis.client import SingleStore
+from shared.redis.client import SingleRedisClient
 from tests.benchmarks.harness import compare
 from tests.e2e.pair import Pair
 
@@ -75,17 +75,17 @@ async def _signing(report: Report) -> None:
 async def _answers(report: Report) -> None:
     """The key set against a static answer of the same size and headers, by the same server, over one connection."""
     with tempfile.TemporaryDirectory(prefix="sp-") as directory, EmbeddedStore(Path(directory)) as server:
-        store = SingleStore(server.url)
+        store = SingleRedisClient(server.url)
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
         ring = KeyRing(
-            storage=KeyRingStorage(store),
+            storage=KeyRingRepository(store),
             encryption_keys=EncryptionKeys([secrets.token_bytes(32)]),
             algorithm="RS256",
             token_lifetime_seconds=3600,
             log=structlog.get_logger(),
         )
         await ring.refresh()
-        notes = HolderNotes(KeyHolderStorage(store), propagation_ms=600_000)
+        notes = PropagationTracker(ReplicaVersionRepository(store), propagation_ms=600_000)
         await notes.start()
         body, etag = ring.public_key_set.body, ring.public_key_set.etag
 
@@ -94,7 +94,7 @@ async def _answers(report: Report) -> None:
             return web.Response(body=body, content_type="application/json", headers=headers)
 
         app = web.Application()
-        app.add_routes([*KeySetEndpoint(key_ring=ring, notes=notes, max_age_seconds=300).routes("")])
+        app.add_routes([*JwksEndpoint(key_ring=ring, notes=notes, max_age_seconds=300).routes("")])
         app.add_routes([web.get("/static/answer/of/size", static)])
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()

@@ -13,7 +13,7 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, Self
 
-from shared.redis.client import Script, SingleStore
+from shared.redis.client import Script, SingleRedisClient
 from tests.benchmarks.harness import in_turns, processor_seconds
 from tests.e2e.pair import Pair
 from tests.e2e.person import Person
@@ -65,7 +65,7 @@ class Service:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(pair.close)
             await pair.start()
-            self.store = SingleStore(f"{pair.store.url}?db=0", timeout_seconds=30)
+            self.store = SingleRedisClient(f"{pair.store.url}?db=0", timeout_seconds=30)
             stack.push_async_callback(self.store.close)
             client = await stack.enter_async_context(PlainClient(pair))
             person = await stack.enter_async_context(Person(pair.username, pair.password))
@@ -141,7 +141,7 @@ async def run(report: Report) -> None:
     )
 
 
-async def _fill(store: SingleStore, script: Script, template: str, first: int, last: int) -> float:
+async def _fill(store: SingleRedisClient, script: Script, template: str, first: int, last: int) -> float:
     """Copy the template under the numbers from first to last; the bytes that each took."""
     expires_at = int(time.time()) + 30 * 86_400
     await store.command("CONFIG", "SET", "appendonly", "no")

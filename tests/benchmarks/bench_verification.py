@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from mcp_service.guard.token_verifier import TokenVerifier
-from mcp_service.jwks.document import parse_key_set
+from mcp_service.jwks.document import parse_jwks
 from shared.access_token import InvalidToken
 from tests.benchmarks.harness import Report, compare, seconds_per_call
 from tests.local_issuer import Minter, key_set, new_key
@@ -19,7 +19,7 @@ ISSUER = "https://issuer.example"
 
 class _Held:
     def __init__(self, body: bytes) -> None:
-        self._keys = parse_key_set(body, algorithms=frozenset({"RS256"}))
+        self._keys = parse_jwks(body, algorithms=frozenset({"RS256"}))
 
     def held(self, kid):
         return self._keys.get(kid)
@@ -31,7 +31,7 @@ class _Held:
 async def run(report: Report) -> None:
     """What a first and a second look at a token cost."""
     key = new_key()
-    minter = Minter(issuer=ISSUER, resource=RESOURCE, key=key)
+    token_issuer = Minter(issuer=ISSUER, resource=RESOURCE, key=key)
     claims = {
         "scope": "notes:read notes:write",
         "jti": "x" * 22,
@@ -39,7 +39,7 @@ async def run(report: Report) -> None:
         "client_id": "z" * 22,
         "gid": "g" * 22,
     }
-    token = minter.mint(**claims)
+    token = token_issuer.issue(**claims)
     signing_input, _, signature = token.rpartition(".")
     message, raw_signature = signing_input.encode(), _b64decode(signature)
     public = key.raw_value.public_key()

@@ -15,7 +15,7 @@ import uvloop
 from aiohttp import web
 
 from mcp_service.app import build_app
-from mcp_service.guard.bearer import Admission
+from mcp_service.guard.bearer import AuthorizedRequest
 from mcp_service.guard.token_verifier import VerifiedToken
 from mcp_service.servers.in_process import McpEndpoint
 from mcp_service.settings import McpSettings
@@ -40,8 +40,8 @@ class _NoGuard:
         key=None,
     )
 
-    async def admit(self, request: web.Request) -> Admission:
-        return Admission(self._somebody, None, await request.read())
+    async def authorize(self, request: web.Request) -> AuthorizedRequest:
+        return AuthorizedRequest(self._somebody, None, await request.read())
 
 
 async def main(settings: McpSettings, mode: str) -> None:

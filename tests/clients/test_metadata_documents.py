@@ -6,19 +6,19 @@ import json
 import pytest
 from aiohttp import web
 
-from auth_service.clients.cimd.document import DocumentPolicy
-from auth_service.clients.cimd.repository import ClientDocumentStore
+from auth_service.clients.cimd.document import CimdPolicy
+from auth_service.clients.cimd.repository import CimdRepository
 from auth_service.clients.cimd.resolver import (
     FAILURE_SECONDS,
     OUTAGE_SECONDS,
-    ClientDocumentUnavailable,
-    MetadataDocuments,
+    CimdResolver,
+    CimdUnavailable,
 )
-from auth_service.clients.repository import ClientStore
-from auth_service.clients.resolver import USE_INTERVAL_SECONDS, Directory
-from auth_service.protocol.errors import UnacceptableDocument
+from auth_service.clients.repository import ClientRepository
+from auth_service.clients.resolver import USE_INTERVAL_SECONDS, ClientResolver
+from auth_service.protocol.errors import UnacceptableCimd
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 from tests import vendor_documents
 from tests.named_hosts import NamedHosts
 
@@ -50,11 +50,11 @@ async def make(hosts, store, clock):
     made = []
 
     def make_one(**policy):
-        documents = MetadataDocuments(
+        documents = CimdResolver(
             fetch=hosts.fetch(),
             loopback_fetch=hosts.fetch(),
-            store=ClientDocumentStore(store),
-            policy=DocumentPolicy(**policy),
+            store=CimdRepository(store),
+            policy=CimdPolicy(**policy),
             app_schemes=KNOWN_APP_SCHEMES,
             now=clock,
         )
@@ -123,7 +123,7 @@ async def test_during_an_outage_the_last_good_copy_serves_for_two_weeks(hosts, m
     clock.now += OUTAGE_SECONDS - 1
     assert await documents.find(URL) == good
     clock.now += FAILURE_SECONDS
-    with pytest.raises(ClientDocumentUnavailable):
+    with pytest.raises(CimdUnavailable):
         await documents.find(URL)
 
 
@@ -144,7 +144,7 @@ async def test_a_failure_is_remembered_for_a_minute_and_not_longer(hosts, make, 
     hosts.pages[URL] = answer
     documents = make()
     for _ in range(5):
-        with pytest.raises((ClientDocumentUnavailable, UnacceptableDocument)):
+        with pytest.raises((CimdUnavailable, UnacceptableCimd)):
             await documents.find(URL)
     assert hosts.count(URL) == 1
     hosts.serve_json(URL, PLAIN)
@@ -160,9 +160,9 @@ async def test_a_document_that_cannot_be_fetched_is_a_fault_with_one_text_and_no
         return answers
 
     hosts.lookup = lookup
-    with pytest.raises(ClientDocumentUnavailable) as refused:
+    with pytest.raises(CimdUnavailable) as refused:
         await make().find("https://unreachable.example/c.json")
-    assert isinstance(refused.value, Fault)
+    assert isinstance(refused.value, ServiceUnavailable)
     assert (refused.value.status, refused.value.headers["Retry-After"]) == (503, str(FAILURE_SECONDS))
     assert "unreachable" not in refused.value.public
 
@@ -183,17 +183,17 @@ async def test_a_withdrawn_document_ends_the_client_although_a_copy_exists(hosts
     await documents.keep(URL)
     hosts.pages[URL] = answer
     clock.now += 86_400
-    with pytest.raises(UnacceptableDocument):
+    with pytest.raises(UnacceptableCimd):
         await documents.find(URL)
     hosts.pages[URL] = outage
     clock.now += FAILURE_SECONDS
-    with pytest.raises(ClientDocumentUnavailable):
+    with pytest.raises(CimdUnavailable):
         await documents.find(URL)
 
 
 async def test_the_copy_of_a_used_client_survives_a_restart_during_an_outage(hosts, make, store, clock):
     hosts.serve_json(URL, PLAIN)
-    directory = Directory(ClientStore(store), documents=make(), registration_ttl_seconds=86_400, now=clock)
+    directory = ClientResolver(ClientRepository(store), documents=make(), registration_ttl_seconds=86_400, now=clock)
     client = await directory.find(URL)
     await directory.record_use(client)
     hosts.pages[URL] = outage
@@ -210,12 +210,12 @@ async def test_a_document_that_nobody_used_leaves_nothing_in_the_store(hosts, ma
 
 async def test_use_keeps_the_copy_again_once_in_a_while(hosts, make, store, clock):
     hosts.serve_json(URL, PLAIN)
-    directory = Directory(ClientStore(store), documents=make(), registration_ttl_seconds=86_400, now=clock)
+    directory = ClientResolver(ClientRepository(store), documents=make(), registration_ttl_seconds=86_400, now=clock)
     await directory.record_use(await directory.find(URL))
     hosts.serve_json(URL, PLAIN | {"client_name": "Newer"})
     clock.now += USE_INTERVAL_SECONDS
     await directory.record_use(await directory.find(URL))
-    copy = await ClientDocumentStore(store).find(URL)
+    copy = await CimdRepository(store).find(URL)
     assert json.loads(copy.body)["client_name"] == "Newer"
 
 
@@ -227,7 +227,7 @@ async def test_a_copy_in_the_store_is_read_under_the_rules_of_today(hosts, make,
     stricter = make()
     stricter._app_schemes = frozenset()
     hosts.pages[URL] = outage
-    with pytest.raises(ClientDocumentUnavailable):
+    with pytest.raises(CimdUnavailable):
         await stricter.find(URL)
 
 
@@ -242,7 +242,7 @@ async def test_a_well_known_vendors_client_works_although_its_edge_refuses_us(ho
 async def test_a_denied_host_is_not_fetched_and_has_no_built_in_copy(hosts, make):
     url = vendor_documents.CLAUDE["client_id"]
     hosts.serve_json(url, vendor_documents.CLAUDE)
-    with pytest.raises(UnacceptableDocument):
+    with pytest.raises(UnacceptableCimd):
         await make(deny=("claude.ai",)).find(url)
     assert hosts.requests == []
 
@@ -261,7 +261,7 @@ async def test_the_development_switch_fetches_a_document_of_this_machine_by_http
     url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/client.json"
     try:
         assert (await make(loopback=True).find(url)).client_name == "Mine"
-        with pytest.raises(UnacceptableDocument):
+        with pytest.raises(UnacceptableCimd):
             await make().find(url)
     finally:
         await runner.cleanup()

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from auth_service.commands.app import app
-from shared.redis.client import SingleStore
+from shared.redis.client import SingleRedisClient
 
 
 @dataclass
@@ -35,7 +35,7 @@ def environment(embedded_store):
     url = f"{embedded_store.url}?db=15"
 
     async def empty():
-        store = SingleStore(url)
+        store = SingleRedisClient(url)
         await store.command("FLUSHDB")
         await store.close()
 

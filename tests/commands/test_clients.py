@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from auth_service.clients.repository import ClientStore
-from shared.redis.client import SingleStore
+from auth_service.clients.repository import ClientRepository
+from shared.redis.client import SingleRedisClient
 
 CALLBACK = "https://vertexaisearch.cloud.google.com/oauth-redirect"
 
@@ -30,7 +30,7 @@ def test_a_secret_is_shown_once_and_kept_as_a_hash_only(commands, environment):
     assert secret not in str(commands.json("clients", "show", added["client_id"]))
 
     async def kept():
-        store = SingleStore(environment["AUTH_REDIS_URL"])
+        store = SingleRedisClient(environment["AUTH_REDIS_URL"])
         fields = await store.command("HGETALL", f"sp:{{client:{added['client_id']}}}")
         await store.close()
         return fields
@@ -96,9 +96,9 @@ def test_registrations_are_listed_apart(commands, environment):
     from tests.storage.test_clients import record
 
     async def register():
-        store = SingleStore(environment["AUTH_REDIS_URL"])
+        store = SingleRedisClient(environment["AUTH_REDIS_URL"])
         now = int((await store.command("TIME"))[0])
-        await ClientStore(store).add(record(now), now=now)
+        await ClientRepository(store).add(record(now), now=now)
         await store.close()
 
     asyncio.run(register())

@@ -9,10 +9,10 @@ import structlog
 
 from auth_service.keys.key_encryption import parse_encryption_keys
 from auth_service.keys.key_ring import KeyRing
-from auth_service.keys.propagation import Holder
-from auth_service.keys.replica_version_repository import KeyHolderStorage
-from auth_service.keys.repository import KeyRingStorage
-from shared.redis.client import SingleStore
+from auth_service.keys.propagation import ReplicaKeyVersion
+from auth_service.keys.replica_version_repository import ReplicaVersionRepository
+from auth_service.keys.repository import KeyRingRepository
+from shared.redis.client import SingleRedisClient
 
 
 class Deployment:
@@ -24,7 +24,7 @@ class Deployment:
 
     def run(self, work):
         async def inside():
-            store = SingleStore(self.url)
+            store = SingleRedisClient(self.url)
             try:
                 return await work(store)
             finally:
@@ -35,7 +35,7 @@ class Deployment:
     def begin(self):
         async def work(store):
             ring = KeyRing(
-                storage=KeyRingStorage(store),
+                storage=KeyRingRepository(store),
                 encryption_keys=self.keys,
                 algorithm="RS256",
                 token_lifetime_seconds=3600,
@@ -49,15 +49,15 @@ class Deployment:
 
     def is_looked_at_by_somebody(self):
         now = int(time.time() * 1000)
-        self.run(lambda store: KeyHolderStorage(store).note([], now_ms=now, keep_ms=10**6, unnamed_ms=now))
+        self.run(lambda store: ReplicaVersionRepository(store).note([], now_ms=now, keep_ms=10**6, unnamed_ms=now))
 
     def shows(self, replica, version):
         now = int(time.time() * 1000)
-        holder = Holder(replica, version, now, now + 60_000)
-        self.run(lambda store: KeyHolderStorage(store).note([holder], now_ms=now, keep_ms=10**6))
+        holder = ReplicaKeyVersion(replica, version, now, now + 60_000)
+        self.run(lambda store: ReplicaVersionRepository(store).note([holder], now_ms=now, keep_ms=10**6))
 
     def ring(self):
-        return self.run(lambda store: KeyRingStorage(store).read())
+        return self.run(lambda store: KeyRingRepository(store).read())
 
 
 @pytest.fixture

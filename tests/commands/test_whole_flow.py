@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from shared.redis.client import SingleStore
+from shared.redis.client import SingleRedisClient
 from tests.endpoints.person_at_service import CALLBACK, PASSWORD, VERIFIER, Service
 
 ADA = "ada"
@@ -31,7 +31,7 @@ async def operator(commands):
 
 @pytest.fixture
 async def service_store(environment):
-    store = SingleStore(environment["AUTH_REDIS_URL"])
+    store = SingleRedisClient(environment["AUTH_REDIS_URL"])
     yield store
     await store.close()
 
@@ -47,11 +47,11 @@ async def test_explain_tells_the_private_reason_and_what_to_do(service, service_
     async with service.browser() as stranger:
         refused = await stranger.token(grant_type="refresh_token", refresh_token="x", client_id="unknown")
     await wait_for_entry(service_store, "sp:{refusals}:log")
-    explained = await operator.json("explain", refused["reference"])
-    assert (explained["check"], explained["status"], explained["route"]) == ("client_known", "401", "/token")
+    explained = await operator.json("explain", refused["request_id"])
+    assert (explained["error_id"], explained["status"], explained["route"]) == ("client_known", "401", "/token")
     assert explained["reason"] != refused["error_description"]
     assert "add it again" in explained["remedy"]
-    text = (await operator.run("explain", refused["reference"].upper())).stdout
+    text = (await operator.run("explain", refused["request_id"].upper())).stdout
     assert "client_known" in text
 
 

@@ -119,12 +119,12 @@ async def test_all_scenarios_pass_but_those_with_a_reason(packages, tmp_path, mo
         scopes="tests.conformance.server:scopes",
         sessions=mode == "sessions",
     )
-    minter = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
+    token_issuer = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
     with capture_logs() as entries:
-        service = Service(build_app(settings), issuer, minter, entries)
+        service = Service(build_app(settings), issuer, token_issuer, entries)
         await service.start()
         try:
-            async with TokenProxy(service.url, lambda: minter.mint(scope="conformance")) as proxy:
+            async with TokenProxy(service.url, lambda: token_issuer.issue(scope="conformance")) as proxy:
                 await run_scenarios(packages, proxy.url, tmp_path)
         finally:
             await service.stop()

@@ -20,7 +20,7 @@ import redis
 from auth_service.clients.repository import _key as client_key
 from auth_service.grants.redis_keys import grant_key
 from tests import topologies
-from tests.e2e.holder import holders
+from tests.e2e.holder import replica_versions
 from tests.e2e.pair import Pair
 from tests.e2e.person import Person
 from tests.e2e.plain_client import PlainClient
@@ -98,7 +98,7 @@ class Failover:
     async def play(self, *, how="kill", before_seconds=2.0, after_seconds=2.0):
         """Returns the toll. Raises TimeoutError if a grant does not come back."""
         lose, bring_back = WAYS[how]
-        everyone = [(await holders(self._pair, 1))[0] for _ in range(GRANTS)]
+        everyone = [(await replica_versions(self._pair, 1))[0] for _ in range(GRANTS)]
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http, asyncio.TaskGroup() as load:
             for number, holder in enumerate(everyone):
                 load.create_task(self._refresh(http, number, holder))

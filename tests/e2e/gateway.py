@@ -19,7 +19,7 @@ from devstack.service_process import REPOSITORY, die_with_parent
 if TYPE_CHECKING:
     from tests.e2e.pair import Pair
 
-Form = Literal["plain", "one host", "two hosts"]
+Parameters = Literal["plain", "one host", "two hosts"]
 """Plain HTTP for any name, or HTTPS for one name or two."""
 
 CADDY: Final = os.environ.get("CADDY", "caddy")
@@ -62,7 +62,7 @@ def hand_over() -> str:
 class Gateway:
     """Picks its ports first, so that the pair can be told its public addresses; start it when the pair runs."""
 
-    def __init__(self, form: Form = "plain") -> None:
+    def __init__(self, form: Parameters = "plain") -> None:
         self.http_port = free_port(("127.0.0.1",))
         self.https_port = free_port(("127.0.0.1",))
         self.secure = form != "plain"

@@ -11,7 +11,7 @@ from tests.e2e.plain_client import PlainClient
 
 
 @dataclass
-class Holder:
+class ReplicaKeyVersion:
     """A client that holds a refresh token and gets another; `seen` maps each token to the successors it gave."""
 
     client_id: str
@@ -44,11 +44,11 @@ class Holder:
         return response.status, body
 
 
-async def holders(pair, count):
+async def replica_versions(pair, count):
     """`count` grants of one person with one client."""
     made = []
     async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
         for _ in range(count):
             tokens = await client.tokens(person)
-            made.append(Holder(client.client_id, tokens["refresh_token"]))
+            made.append(ReplicaKeyVersion(client.client_id, tokens["refresh_token"]))
     return made

@@ -14,18 +14,18 @@ from typing import Self
 from aiohttp import web
 
 from auth_service.app import build_service
-from auth_service.clients.repository import ClientStore
+from auth_service.clients.repository import ClientRepository
 from auth_service.settings import AuthSettings
 from auth_service.users.passwords import PasswordHasher
-from auth_service.users.repository import UserStorage
-from auth_service.users.service import UserDirectory
+from auth_service.users.repository import UserRepository
+from auth_service.users.service import UserService
 from devstack.embedded_store import EmbeddedStore
 from devstack.local_settings import LocalSettings
 from devstack.loopback import free_port
 from devstack.private_file import new_key_encryption_key, write
 from mcp_service.app import build_app
 from mcp_service.settings import McpSettings
-from shared.redis.client import SingleStore
+from shared.redis.client import SingleRedisClient
 from tests.e2e.person import Person
 from tests.named_hosts import NamedHosts
 
@@ -65,8 +65,8 @@ class LocalPair:
         self._runners: list[web.AppRunner] = []
         self._on_stopping: Callable[[], None] = lambda: None
         self.hosts = NamedHosts()
-        self.store = SingleStore(f"{self._embedded.url}?db=0")
-        self.clients = ClientStore(self.store)
+        self.store = SingleRedisClient(f"{self._embedded.url}?db=0")
+        self.clients = ClientRepository(self.store)
 
     async def __aenter__(self) -> Self:
         try:
@@ -87,7 +87,7 @@ class LocalPair:
     async def add_person(self, username: str) -> Person:
         """Somebody new who can sign in, to be entered as a context manager."""
         passwords = PasswordHasher(workers=1)
-        await UserDirectory(UserStorage(self.store), passwords).add(username, self.password)
+        await UserService(UserRepository(self.store), passwords).add(username, self.password)
         passwords.close()
         return Person(username, self.password)
 

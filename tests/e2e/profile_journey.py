@@ -46,7 +46,7 @@ class Journey:
         await self._http.close()
 
     async def discover(self) -> None:
-        """From a refused call to the endpoints, as this client looks for them (clients.md R1 to R5, A1, A2)."""
+        """From a refused call to the endpoints, as this client looks for them (interop.md R1 to R5, A1, A2)."""
         status, challenge, _ = await self._call("list_notes", {}, token=None)
         assert status == 401
         assert "error" not in challenge
@@ -67,7 +67,7 @@ class Journey:
         assert self.server["authorization_response_iss_parameter_supported"] is True
 
     async def identify(self) -> None:
-        """By document, by registration, or with what the operator handed out (clients.md A4)."""
+        """By document, by registration, or with what the operator handed out (interop.md A4)."""
         if self.profile.document is not None:
             self.client_id = self.profile.document["client_id"]
             self.pair.hosts.serve_json(self.client_id, self.profile.document)
@@ -83,7 +83,7 @@ class Journey:
         assert (self.secret is not None) == self.profile.authentication.startswith("client_secret")
 
     async def authorize(self, scope: str | None) -> dict[str, Any]:
-        """Ask the person; then redeem the code (clients.md A3, A8, A9, A10)."""
+        """Ask the person; then redeem the code (interop.md A3, A8, A9, A10)."""
         verifier = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
         state = secrets.token_urlsafe(8)

@@ -189,9 +189,9 @@ def data_dir(tmp_path):
 
 
 async def ask(store, *command):
-    from shared.redis.client import SingleStore
+    from shared.redis.client import SingleRedisClient
 
-    client = SingleStore(store.url)
+    client = SingleRedisClient(store.url)
     try:
         return await client.command(*command)
     finally:

@@ -145,7 +145,7 @@ HOSTILE_NAME = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202eedoC 
 
 
 async def test_a_hostile_name_stays_text_even_where_scripts_run(pair, browser):
-    """Consent phishing and cross-site scripting through an open registration (clients.md F20)."""
+    """Consent phishing and cross-site scripting through an open registration (interop.md F20)."""
     async with aiohttp.ClientSession() as http:
         body = {"client_name": HOSTILE_NAME, "redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "none"}
         async with http.post(f"{pair.issuer}/register", json=body) as response:

@@ -35,7 +35,7 @@ async def test_the_client_connects_calls_refreshes_and_steps_up(local_pair, prof
         if "notes:write" in tokens["scope"].split():
             assert status == 200
             return
-        # Step-up (clients.md R6): one challenge names everything that is needed, what is granted already included.
+        # Step-up (interop.md R6): one challenge names everything that is needed, what is granted already included.
         assert (status, challenge["error"]) == (403, "insufficient_scope")
         assert {"notes:read", "notes:write"} <= set(challenge["scope"].split())
         tokens = await client.authorize(challenge["scope"])

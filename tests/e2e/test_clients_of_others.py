@@ -216,9 +216,9 @@ async def test_mcp_remote_bridges_a_local_program_to_the_server(pair, person, in
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
 async def test_the_inspectors_command_line_signs_in_and_calls_a_tool(pair, person, installed, tmp_path, era):
-    inspector = installed / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+    introspector = installed / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
     arguments = [
-        inspector, "--cli", "--server-url", pair.resource, "--transport", "http", "--protocol-era", era,
+        introspector, "--cli", "--server-url", pair.resource, "--transport", "http", "--protocol-era", era,
         "--callback-url", f"http://127.0.0.1:{free_port(('127.0.0.1',))}/oauth/callback",
         "--connect-timeout", "60000", "--method", "tools/list", "--format", "json",
     ]  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from tests import topologies
 from tests.drills.failover import OWN, WAYS, Failover, shard_of_most
-from tests.e2e.holder import holders
+from tests.e2e.holder import replica_versions
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -44,7 +44,7 @@ async def test_a_failover_that_lost_the_last_refresh_of_every_grant_ends_none(ma
     """Each client was told of one rotation that no replica heard of; its token is one step newer than the store."""
     url, shards = replicated
     pair = await make_pair(auth=2, own={**OWN, "AUTH_REDIS_URL": url}, **NO_MCP)
-    everyone = await holders(pair, 12)
+    everyone = await replica_versions(pair, 12)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http:
         await asyncio.gather(*(refresh(http, pair, holder) for holder in everyone))
         (primary, replica), struck = shard_of_most(shards, everyone)

@@ -7,7 +7,7 @@ import random
 import aiohttp
 import pytest
 
-from tests.e2e.holder import holders
+from tests.e2e.holder import replica_versions
 
 NO_MCP = {"mcp": 0, "resource": "http://localhost:9/mcp"}
 
@@ -20,7 +20,7 @@ async def http():
 
 async def test_two_hundred_refreshes_at_once_through_three_processes_give_one_successor(make_pair, http):
     pair = await make_pair(auth=3, **NO_MCP)
-    (holder,) = await holders(pair, 1)
+    (holder,) = await replica_versions(pair, 1)
     replicas = itertools.cycle(pair.auth)
 
     answers = await asyncio.gather(*(holder.present(http, next(replicas), holder.token) for _ in range(200)))
@@ -45,7 +45,7 @@ async def test_nobody_is_locked_out_when_answers_are_lost(make_pair, http):
                 holder.token = body["refresh_token"]
                 refreshed += 1
 
-    everyone = await holders(pair, 50)
+    everyone = await replica_versions(pair, 50)
     await asyncio.gather(*(live(holder) for holder in everyone))
 
     assert all(len(successors) == 1 for holder in everyone for successors in holder.seen.values())
@@ -56,7 +56,7 @@ async def test_a_thief_who_replays_at_any_later_point_ends_the_grant(make_pair, 
     """Whatever token was stolen, and however many refreshes later it is replayed, both holders end up with nothing."""
     pair = await make_pair(auth=2, own={"AUTH_REFRESH_GRACE": "0"}, **NO_MCP)
     for refreshes_until_replay in range(2, 5):
-        (owner,) = await holders(pair, 1)
+        (owner,) = await replica_versions(pair, 1)
         for _ in range(stolen_after):
             owner.token = (await owner.present(http, pair.auth[0], owner.token))[1]["refresh_token"]
         stolen = owner.token
@@ -72,7 +72,7 @@ async def test_a_thief_who_replays_at_any_later_point_ends_the_grant(make_pair, 
 
 async def test_a_thief_who_keeps_up_with_the_owner_is_caught_within_three_refreshes(make_pair, http):
     pair = await make_pair(auth=1, own={"AUTH_REFRESH_GRACE": "0"}, **NO_MCP)
-    (owner,) = await holders(pair, 1)
+    (owner,) = await replica_versions(pair, 1)
     stolen = owner.token
     outcomes = []
     for _turn in range(3):
@@ -92,7 +92,7 @@ async def test_a_thief_who_keeps_up_with_the_owner_is_caught_within_three_refres
 async def test_no_grant_is_lost_when_the_store_is_killed_twenty_times_under_load(make_pair, http):
     """SIGKILL and restart, append-only file on: nobody is locked out, no token has two successors."""
     pair = await make_pair(auth=2, own={"AUTH_REFRESH_GRACE": "0", "AUTH_RATE_LIMITS": "off"}, **NO_MCP)
-    everyone = await holders(pair, 12)
+    everyone = await replica_versions(pair, 12)
     stop = asyncio.Event()
     answered = {holder.token: 0 for holder in everyone}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devstack.embedded_store import EmbeddedStore
-from shared.redis.client import SingleStore
+from shared.redis.client import SingleRedisClient
 from tests.e2e.person import Person
 from tests.e2e.plain_client import PlainClient
 from tests.topologies import documented_rights
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.long
 async def url_with_rights():
     directory = Path(tempfile.mkdtemp(prefix="sp-"))
     with EmbeddedStore(directory) as embedded:
-        root = SingleStore(embedded.url)
+        root = SingleRedisClient(embedded.url)
         rights, _of_cluster = documented_rights()
         await root.command("ACL", "SETUSER", "service", "reset", "on", ">secret", "~sp:*", "&sp:*", *rights.split())
         # Nobody else is let in, so that a connection without the user's name would be noticed.

@@ -166,6 +166,6 @@ async def test_the_callers_trace_stands_in_the_log_of_both_services(pair, client
     for service in (pair.auth[0], pair.mcp[0]):
         headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
         async with client.http.get(f"http://127.0.0.1:{service.port}/nothing-here", headers=headers) as response:
-            reference = response.headers["Sallyport-Reference"]
-        (line,) = [line for line in pair.log(service) if line.get("reference") == reference]
+            request_id = response.headers["X-Request-Id"]
+        (line,) = [line for line in pair.log(service) if line.get("request_id") == request_id]
         assert line["trace"] == trace

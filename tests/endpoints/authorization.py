@@ -13,11 +13,11 @@ import argon2
 from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
-from auth_service.grants.repository import GrantStore
+from auth_service.grants.repository import GrantRepository
 from auth_service.settings import AuthSettings
 from auth_service.users.passwords import PasswordHasher
-from auth_service.users.repository import UserStorage
-from auth_service.users.service import UserDirectory
+from auth_service.users.repository import UserRepository
+from auth_service.users.service import UserService
 from shared.http.serve import MAX_HEADER_BYTES
 from tests.e2e.person import Page
 
@@ -201,8 +201,8 @@ class AuthServer:
         self.store = store
         self.settings = chosen
         self.clock = Clock(now)
-        self.users = UserDirectory(UserStorage(store), PasswordHasher(parameters=CHEAP))
-        self.grants = GrantStore(store)
+        self.users = UserService(UserRepository(store), PasswordHasher(parameters=CHEAP))
+        self.grants = GrantRepository(store)
         self.logs = []
         self._service = build(chosen, store=store, now=self.clock)
         self._capture = capture_logs()
@@ -303,9 +303,9 @@ class AuthServer:
         headers, credentials = caller.credentials()
         return await self.post("/token/revoke", credentials | {"token": token}, headers=headers)
 
-    def log_of(self, reference):
-        """The one log line of the request that was answered with this reference."""
-        lines = [line for line in self.logs if line.get("reference") == reference and line["event"] == "request"]
+    def log_of(self, request_id):
+        """The one log line of the request that was answered with this request ID."""
+        lines = [line for line in self.logs if line.get("request_id") == request_id and line["event"] == "request"]
         assert len(lines) == 1
         return lines[0]
 

@@ -8,11 +8,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from auth_service.app import build_service
-from auth_service.grants.repository import GrantStore
+from auth_service.grants.repository import GrantRepository
 from auth_service.settings import AuthSettings
 from auth_service.users.passwords import PasswordHasher
-from auth_service.users.repository import UserStorage
-from auth_service.users.service import UserDirectory
+from auth_service.users.repository import UserRepository
+from auth_service.users.service import UserService
 from devstack.private_file import new_key_encryption_key
 from tests.e2e.person import Page
 
@@ -42,9 +42,9 @@ class Service:
             **{"issuer": "http://localhost:9", "signing_algorithm": "ES256"} | settings,
         )
         self.store = store
-        self.grants = GrantStore(store)
+        self.grants = GrantRepository(store)
         self._passwords = PasswordHasher()
-        self.users = UserDirectory(UserStorage(store), self._passwords)
+        self.users = UserService(UserRepository(store), self._passwords)
         self._server = TestServer(build_service(self.settings, store=store).app, port=0)
 
     async def __aenter__(self):

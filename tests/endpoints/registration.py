@@ -5,14 +5,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 from structlog.testing import CapturingLogger
 
-from auth_service.clients.registration import Registrar
+from auth_service.clients.registration import RegistrationService
 from auth_service.clients.registration_endpoint import CORS, RegisterEndpoint
-from auth_service.clients.repository import ClientStore
-from auth_service.clients.resolver import Directory
+from auth_service.clients.repository import ClientRepository
+from auth_service.clients.resolver import ClientResolver
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
 from shared.http.cors import cors_middleware
-from shared.http.envelope import envelope
 from shared.http.metrics import RequestMetrics
+from shared.http.request_middleware import request_middleware
 
 ISSUER = "https://auth.example"
 DAY = 86_400
@@ -25,22 +25,22 @@ class Unlimited:
         pass
 
 
-class RegistrationService:
-    """What a test needs of the service: the HTTP client and the rooms behind it."""
+class RunningRegistration:
+    """What a test needs of the service: the HTTP client and the objects behind it."""
 
     def __init__(self, store):
         self.log = CapturingLogger()
         self.events = []
-        self.clients = ClientStore(store)
-        self.directory = Directory(self.clients, documents=None, registration_ttl_seconds=90 * DAY)
-        registrar = Registrar(
+        self.clients = ClientRepository(store)
+        self.directory = ClientResolver(self.clients, documents=None, registration_ttl_seconds=90 * DAY)
+        registrar = RegistrationService(
             clients=self.clients,
             directory=self.directory,
             audit=self,
             app_schemes=KNOWN_APP_SCHEMES,
             unused_ttl_seconds=DAY,
         )
-        surround = envelope(render=_as_json, log=self.log, metrics=RequestMetrics(CollectorRegistry()))
+        surround = request_middleware(render=_as_json, log=self.log, metrics=RequestMetrics(CollectorRegistry()))
         app = web.Application(middlewares=[cors_middleware({"/register": CORS}), surround])
         app.add_routes(RegisterEndpoint(registrar=registrar, limits=Unlimited(), issuer=ISSUER).routes(""))
         self.http = TestClient(TestServer(app))
@@ -62,6 +62,6 @@ class RegistrationService:
             return await response.json()
 
 
-def _as_json(_request, refusal, reference):
-    body = {"error": refusal.code, "error_description": refusal.public, "reference": reference}
+def _as_json(_request, refusal, request_id):
+    body = {"error": refusal.code, "error_description": refusal.public, "request_id": request_id}
     return web.json_response(body, status=refusal.status, headers=refusal.headers)

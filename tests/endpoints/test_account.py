@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from auth_service.clients.repository import ClientStore
+from auth_service.clients.repository import ClientRepository
 from tests.endpoints.authorization import HOSTED, PASSWORD, USERNAME
 
 NEW_PASSWORD = "another handful of words"
@@ -237,7 +237,7 @@ async def test_whoever_is_not_the_one_signed_in_can_say_so_and_come_back_to_the_
 
 
 class TestAnUnknownClient:
-    """clients.md A18."""
+    """interop.md A18."""
 
     async def test_gets_a_page_that_tells_how_to_clear_its_registration(self, auth):
         client = await auth.register()
@@ -250,7 +250,7 @@ class TestAnUnknownClient:
 
     async def test_that_was_one_once_is_told_that_its_registration_ended(self, auth):
         client, now = await auth.register(), int(time.time())
-        clients = ClientStore(auth.store)
+        clients = ClientRepository(auth.store)
         assert await clients.record_use(client.client_id, now=now, expires_at=now + 86_400)
         assert await clients.end(client.client_id, now=now)
         answer = await auth.get(auth.authorization(client)[0])

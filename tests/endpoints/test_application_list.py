@@ -1,9 +1,9 @@
-from auth_service.protocol.errors import UnknownClient
 import pytest
 
 from auth_service.account.applications import ApplicationList
 from auth_service.clients.client import Client, ClientKind
-from auth_service.grants.repository import GrantStore
+from auth_service.grants.repository import GrantRepository
+from auth_service.protocol.errors import UnknownClient
 from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
 from tests.storage import grant_material
 from tests.storage.grant_material import DAY, NOW, RESOURCE, open_grant
@@ -26,7 +26,7 @@ class KnownClients:
 
 async def listed(store, *clients, resource=KNOWN, now=NOW):
     applications = ApplicationList(
-        grants=GrantStore(store), directory=KnownClients(*clients), resources=ResourceCatalogue([resource])
+        grants=GrantRepository(store), directory=KnownClients(*clients), resources=ResourceCatalogue([resource])
     )
     return await applications.of("person", now=now)
 

@@ -7,7 +7,7 @@ import pytest
 
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
-from auth_service.clients.repository import ClientStore, StoredClient
+from auth_service.clients.repository import ClientRepository, StoredClient
 from tests.endpoints.authorization import (
     FILES,
     HOSTED,
@@ -30,16 +30,16 @@ async def interactions(auth):
     return await auth.store.command("KEYS", "sp:*:interaction")
 
 
-async def pre_register(auth, client_id="ours", redirect_uri=HOSTED, *, fence=None):
+async def pre_register(auth, client_id="ours", redirect_uri=HOSTED, *, max_scope=None):
     record = StoredClient(
         client_id=client_id,
         kind=ClientKind.PRE_REGISTERED,
         metadata=ClientMetadata((redirect_uri,), ("authorization_code", "refresh_token"), "none"),
         created_at=0,
         expires_at=None,
-        scope_fence=fence,
+        scope_fence=max_scope,
     )
-    await ClientStore(auth.store).add(record, now=0)
+    await ClientRepository(auth.store).add(record, now=0)
     return Client(client_id, redirect_uri)
 
 
@@ -110,15 +110,15 @@ class TestBeforeTheRedirectIsTrusted:
         assert answer.headers["Content-Type"].startswith("text/html")
         assert "Location" not in answer.headers
         assert answer.page.refresh is None
-        assert auth.log_of(answer.headers["Sallyport-Reference"])["check"] == check
-        assert answer.headers["Sallyport-Reference"] in answer.text
+        assert auth.log_of(answer.headers["X-Request-Id"])["error_id"] == check
+        assert answer.headers["X-Request-Id"] in answer.text
         assert await interactions(auth) == []
 
     @pytest.mark.parametrize("raw", ["state=%ff", "state=%C3%28", "%80=1"])
     async def test_bad_utf_8_is_a_page(self, auth, client, raw):
         answer = await auth.get(f"{auth.authorization(client, state=None)[0]}&{raw}")
         assert answer.status == 400
-        assert auth.log_of(answer.headers["Sallyport-Reference"])["check"] == "parameters_decodable"
+        assert auth.log_of(answer.headers["X-Request-Id"])["error_id"] == "parameters_decodable"
 
     async def test_an_unknown_client_is_told_how_to_register_anew(self, auth, client):
         """Clients.md A18: clients replay registrations that are gone."""
@@ -192,7 +192,7 @@ class TestAfterTheRedirectIsTrusted:
             created_at=0,
             expires_at=None,
         )
-        await ClientStore(auth.store).add(record, now=0)
+        await ClientRepository(auth.store).add(record, now=0)
         answer = await begin(auth, Client("refresh-only", LOOPBACK))
         assert redirect_parameters(answer.headers["Location"])["error"] == "unauthorized_client"
 
@@ -214,7 +214,7 @@ class TestAfterTheRedirectIsTrusted:
 
 
 class TestRedirects:
-    """RFC 8252 section 7.3, clients.md A5."""
+    """RFC 8252 section 7.3, interop.md A5."""
 
     @pytest.mark.parametrize("port", ["", ":1", ":33419", ":65535"])
     async def test_the_port_of_a_loopback_redirect_is_free(self, auth, client, port):
@@ -271,17 +271,17 @@ class TestResourceAndScope:
         assert claims_of(tokens["access_token"])["scope"] == granted
 
     async def test_a_pre_registered_client_gets_nothing_beyond_its_fence(self, auth):
-        fenced = await pre_register(auth, fence="notes:read openid")
+        fenced = await pre_register(auth, max_scope="notes:read openid")
         asked = "notes:read notes:write openid email"
         assert (await auth.tokens(fenced, scope=asked))["scope"] == "notes:read openid"
 
     async def test_within_its_fence_a_client_may_have_what_a_broader_scope_implies(self, auth):
-        fenced = await pre_register(auth, fence="notes:write")
+        fenced = await pre_register(auth, max_scope="notes:write")
         assert (await auth.tokens(fenced, scope="notes:read"))["scope"] == "notes:read"
 
     @pytest.mark.parametrize("asked", ["notes:read", None, "unknown", "openid"])
     async def test_not_even_the_defaults_jump_the_fence(self, auth, asked):
-        fenced = await pre_register(auth, fence="files:read")
+        fenced = await pre_register(auth, max_scope="files:read")
         answer = await begin(auth, fenced, scope=asked)
         assert redirect_parameters(answer.headers["Location"])["error"] == "invalid_scope"
 
@@ -329,7 +329,7 @@ class TestMethods:
 
     async def test_parameters_in_a_body_do_not_count(self, auth):
         answer = await auth.request("GET", "/authorize", data={"client_id": "x"})
-        assert auth.log_of(answer.headers["Sallyport-Reference"])["check"] == "client_id_present"
+        assert auth.log_of(answer.headers["X-Request-Id"])["error_id"] == "client_id_present"
 
 
 async def test_the_kept_request_holds_no_secret_of_the_browser(auth, client):

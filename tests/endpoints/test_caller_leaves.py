@@ -56,7 +56,7 @@ async def test_a_thief_who_does_not_wait_for_the_answer_is_still_recorded(auth, 
 
     await post_and_leave(auth, gated, "rotate_refresh_token", client, replay)
 
-    assert auth.logs[-1]["check"] == "refresh_reused"
+    assert auth.logs[-1]["error_id"] == "refresh_reused"
     assert await counted(auth, "token.refresh_reused")
 
 

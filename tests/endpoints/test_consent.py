@@ -21,7 +21,7 @@ from tests.endpoints.authorization import (
 
 
 def check_of(auth, answer):
-    return auth.log_of(answer.headers["Sallyport-Reference"]).get("check")
+    return auth.log_of(answer.headers["X-Request-Id"]).get("error_id")
 
 
 async def grants(auth):

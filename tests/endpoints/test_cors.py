@@ -1,4 +1,4 @@
-"""Browser clients (clients.md R9, F15): every endpoint that they call, refusals included, and no page of ours."""
+"""Browser clients (interop.md R9, F15): every endpoint that they call, refusals included, and no page of ours."""
 
 import pytest
 
@@ -34,7 +34,7 @@ async def test_refusals_can_be_read_too_with_what_explains_them(auth, path):
     assert answer.status >= 400
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     exposed = answer.headers["Access-Control-Expose-Headers"]
-    for name in ("WWW-Authenticate", "Retry-After", "Sallyport-Reference"):
+    for name in ("WWW-Authenticate", "Retry-After", "X-Request-Id"):
         assert name in exposed
 
 

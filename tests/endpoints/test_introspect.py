@@ -8,7 +8,7 @@ import pytest
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_authentication import hash_secret
 from auth_service.clients.client_metadata import ClientMetadata
-from auth_service.clients.repository import ClientStore, StoredClient
+from auth_service.clients.repository import ClientRepository, StoredClient
 from tests.endpoints.authorization import FILES, ISSUER, LOOPBACK, NOTES, Client, claims_of
 
 INACTIVE = {"active": False}
@@ -30,7 +30,7 @@ async def resource_server(auth, introspects):
         secret_hash=hash_secret("s"),
         introspects=frozenset(introspects),
     )
-    await ClientStore(auth.store).add(record, now=0)
+    await ClientRepository(auth.store).add(record, now=0)
     return Client("rs", LOOPBACK, "s", "client_secret_basic")
 
 

@@ -14,9 +14,9 @@ from auth_service.keys.key_generation import new_key
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import promote
 from auth_service.keys.propagation import HeldSets
-from auth_service.keys.propagation_tracker import LEAVING_MS, HolderNotes
-from auth_service.keys.replica_version_repository import KeyHolderStorage
-from auth_service.keys.repository import KeyRingStorage
+from auth_service.keys.propagation_tracker import LEAVING_MS, PropagationTracker
+from auth_service.keys.replica_version_repository import ReplicaVersionRepository
+from auth_service.keys.repository import KeyRingRepository
 from shared.doctor.asker import Asker
 from shared.doctor.names import Names
 from shared.doctor.probes.metadata import ask_key_set
@@ -27,8 +27,8 @@ KEYS = EncryptionKeys([secrets.token_bytes(32)])
 class Served:
     def __init__(self, store, client, key_ring, endpoint, notes):
         self.client, self.key_ring, self.endpoint, self.notes = client, key_ring, endpoint, notes
-        self._holders = KeyHolderStorage(store)
-        self._storage = KeyRingStorage(store)
+        self._holders = ReplicaVersionRepository(store)
+        self._storage = KeyRingRepository(store)
 
     def get(self, **headers):
         return self.client.get(jwks.PATH, headers={name.replace("_", "-"): value for name, value in headers.items()})
@@ -49,15 +49,15 @@ class Served:
 @pytest.fixture
 async def served(store, aiohttp_client):
     key_ring = KeyRing(
-        storage=KeyRingStorage(store),
+        storage=KeyRingRepository(store),
         encryption_keys=KEYS,
         algorithm="RS256",
         token_lifetime_seconds=3600,
         log=structlog.get_logger(),
     )
     await key_ring.start()
-    notes = HolderNotes(KeyHolderStorage(store), propagation_ms=600_000)
-    endpoint = jwks.KeySetEndpoint(key_ring=key_ring, notes=notes, max_age_seconds=300)
+    notes = PropagationTracker(ReplicaVersionRepository(store), propagation_ms=600_000)
+    endpoint = jwks.JwksEndpoint(key_ring=key_ring, notes=notes, max_age_seconds=300)
     app = web.Application()
     app.add_routes(endpoint.routes(""))
     yield Served(store, await aiohttp_client(app), key_ring, endpoint, notes)
@@ -178,9 +178,9 @@ async def test_the_document_is_the_same_byte_for_byte_until_it_changes(served):
 
 async def test_a_named_verifier_is_noted_with_what_it_showed_to_hold(served):
     etag = (await served.get(Sallyport_Replica="mcp-1")).headers["ETag"]
-    assert [(holder.replica, holder.version) for holder in (await served.held()).holders] == [("mcp-1", 0)]
+    assert [(holder.replica, holder.version) for holder in (await served.held()).replica_versions] == [("mcp-1", 0)]
     await served.get(Sallyport_Replica="mcp-1", If_None_Match=etag)
-    assert [(holder.replica, holder.version) for holder in (await served.held()).holders] == [("mcp-1", 1)]
+    assert [(holder.replica, holder.version) for holder in (await served.held()).replica_versions] == [("mcp-1", 1)]
     assert (await served.held()).unnamed_ms is None
 
 
@@ -188,7 +188,7 @@ async def test_a_named_verifier_is_noted_with_what_it_showed_to_hold(served):
 async def test_a_caller_without_a_proper_name_is_noted_as_somebody_unseen(served, name):
     await served.get(**({} if name is None else {"Sallyport_Replica": name}))
     held = await served.held()
-    assert held.holders == ()
+    assert held.replica_versions == ()
     assert held.unnamed_ms is not None
 
 
@@ -220,18 +220,18 @@ async def test_a_cache_in_between_keeps_answers_to_different_names_apart(served)
 async def test_a_verifier_cannot_claim_to_hold_a_set_that_is_yet_to_come(served):
     for etag in ('"999-0000000000000000"', '"1-0000000000000000"', "*", "nonsense"):
         await served.get(Sallyport_Replica="mcp-1", If_None_Match=etag)
-        assert [holder.version for holder in (await served.held()).holders] == [0]
+        assert [holder.version for holder in (await served.held()).replica_versions] == [0]
 
 
 async def test_a_verifier_whose_connection_breaks_is_soon_counted_as_gone(served):
     etag = (await served.get()).headers["ETag"]
     waiting = asyncio.create_task(served.get(Sallyport_Replica="m", If_None_Match=etag, Prefer="wait=50"))
     await served.waiting(1)
-    (before,) = (await served.held()).holders
+    (before,) = (await served.held()).replica_versions
     waiting.cancel()
     while served.endpoint._waiters:  # noqa: ASYNC110 - the endpoint has no reason to announce it
         await asyncio.sleep(0.01)
-    (after,) = (await served.held()).holders
+    (after,) = (await served.held()).replica_versions
     assert after.seen_ms == before.seen_ms
     assert after.expires_ms < before.expires_ms
     assert after.expires_ms - after.seen_ms < LEAVING_MS + 10_000
@@ -241,7 +241,7 @@ async def test_nobody_is_sent_back_to_an_older_set_by_a_replica_that_has_not_hea
     await served.key_ring.stop()
     await served.rotate()
     other = KeyRing(
-        storage=KeyRingStorage(store),
+        storage=KeyRingRepository(store),
         encryption_keys=KEYS,
         algorithm="RS256",
         token_lifetime_seconds=3600,

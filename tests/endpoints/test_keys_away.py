@@ -4,11 +4,11 @@ import pytest
 
 from auth_service.grants.grant import GrantStatus
 from auth_service.keys.key_ring import KeyRing
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 
 
 def away(*_args, **_kwargs):
-    raise Fault("no key ring has been loaded yet", check="keys_loaded")
+    raise ServiceUnavailable("no key ring has been loaded yet", error_id="keys_loaded")
 
 
 @pytest.mark.parametrize("step", ["ready", "sign"])

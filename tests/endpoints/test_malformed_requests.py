@@ -19,7 +19,7 @@ async def send(auth, path, body, *, content_type=FORM, **headers):
 
 
 def check_of(auth, answer):
-    return auth.log_of(answer.headers["Sallyport-Reference"])["check"]
+    return auth.log_of(answer.headers["X-Request-Id"])["error_id"]
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_service.authorization.error_redirects import may_redirect_unasked
+from auth_service.authorization.error_redirects import error_redirect_allowed
 from auth_service.clients.client import Client as Known
 from auth_service.clients.client import ClientKind
 from tests.endpoints.authorization import HOSTED, ISSUER, redirect_parameters
@@ -79,4 +79,4 @@ async def test_sign_in_alone_sends_nobody_anywhere(auth):
 )
 def test_who_may_be_told_by_a_redirect(kind, client_id, redirect_uri, automatic):
     client = Known(client_id, kind, (redirect_uri,))
-    assert may_redirect_unasked(client, redirect_uri) is automatic
+    assert error_redirect_allowed(client, redirect_uri) is automatic

@@ -31,22 +31,22 @@ async def refusals(auth, client):
 
 async def test_each_is_joined_with_one_log_line_that_says_why(auth, client):
     for answer in await refusals(auth, client):
-        reference = answer.headers["Sallyport-Reference"]
-        assert re.fullmatch(r"[a-z1-9]{10}", reference)
-        line = auth.log_of(reference)
-        assert line["check"]
+        request_id = answer.headers["X-Request-Id"]
+        assert re.fullmatch(r"[a-z1-9]{10}", request_id)
+        line = auth.log_of(request_id)
+        assert line["error_id"]
         assert line["reason"]
         assert line["status"] == answer.status
         shown = answer.headers.get("Location", "") + answer.text
-        assert reference in shown
+        assert request_id in shown
 
 
 async def test_the_private_reason_is_in_no_answer(auth, client):
     for answer in await refusals(auth, client):
-        line = auth.log_of(answer.headers["Sallyport-Reference"])
+        line = auth.log_of(answer.headers["X-Request-Id"])
         everything = answer.text + str(answer.headers)
         assert line["reason"] not in everything
-        assert f'"{line["check"]}"' not in everything
+        assert f'"{line["error_id"]}"' not in everything
         assert "Traceback" not in everything
 
 
@@ -72,7 +72,7 @@ async def test_no_log_line_of_a_whole_flow_holds_a_secret(auth):
 
 
 async def test_every_reference_is_another(auth):
-    references = [(await auth.get("/nowhere")).headers["Sallyport-Reference"] for _ in range(50)]
+    references = [(await auth.get("/nowhere")).headers["X-Request-Id"] for _ in range(50)]
     assert len(set(references)) == 50
 
 

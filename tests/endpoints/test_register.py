@@ -1,20 +1,19 @@
-"""POST /register (RFC 7591): what real clients send, and what strangers try (clients.md A6, A7, F5, F12, F20)."""
+"""POST /register (RFC 7591): what real clients send, and what strangers try (interop.md A6, A7, F5, F12, F20)."""
 
-from auth_service.protocol.errors import UnknownClient
 import asyncio
 import json
 
 import pytest
 
-
 from auth_service.clients.client_authentication import hash_secret
-from shared.redis.client import SingleStore
-from tests.endpoints.registration import RegistrationService
+from auth_service.protocol.errors import UnknownClient
+from shared.redis.client import SingleRedisClient
+from tests.endpoints.registration import RunningRegistration
 
 
 @pytest.fixture
 async def service(store):
-    async with RegistrationService(store) as running:
+    async with RunningRegistration(store) as running:
         yield running
 
 
@@ -218,9 +217,9 @@ async def test_clients_with_secrets_and_programs_on_devices_are_never_shared(ser
 
 async def test_a_store_that_is_away_is_503_with_retry_after():
     """Invariant 8."""
-    away = SingleStore("unix:///nonexistent/valkey.sock")
+    away = SingleRedisClient("unix:///nonexistent/valkey.sock")
     async with (
-        RegistrationService(away) as service,
+        RunningRegistration(away) as service,
         service.http.post("/register", json=WARP) as response,
     ):
         assert response.status == 503

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from auth_service.sessions.repository import SessionStore
+from auth_service.sessions.repository import SessionRepository
 from auth_service.users.passwords import PasswordHasher
 from tests.endpoints.authorization import PASSWORD, USERNAME, Person
 
@@ -12,7 +12,7 @@ BROWSER, SESSION = "__Host-sallyport-browser", "__Host-sallyport-session"
 
 
 def check_of(auth, answer):
-    return auth.log_of(answer.headers["Sallyport-Reference"]).get("check")
+    return auth.log_of(answer.headers["X-Request-Id"]).get("error_id")
 
 
 async def sessions(auth):
@@ -213,7 +213,7 @@ class TestSessions:
         for person in (one, other):
             await person.sign_in(await person.get("/sign-in"))
         user = await auth.users.find_by_name(USERNAME)
-        await SessionStore(auth.store, lifetime_seconds=60).end_all(user.subject, now=auth.clock())
+        await SessionRepository(auth.store, lifetime_seconds=60).end_all(user.subject, now=auth.clock())
         for person in (one, other):
             answer = await person.get(auth.authorization(client)[0])
             assert answer.headers["Location"].startswith("/sign-in?")

@@ -35,7 +35,7 @@ async def refused(answer, status, error):
 
 
 class TestAnswer:
-    """RFC 6749 section 5.1, RFC 9068, clients.md A10 and A13."""
+    """RFC 6749 section 5.1, RFC 9068, interop.md A10 and A13."""
 
     @pytest.mark.parametrize("method", METHODS)
     async def test_a_client_of_every_kind_redeems_its_code(self, auth, method):
@@ -86,7 +86,7 @@ class TestAnswer:
 
 
 class TestAuthentication:
-    """RFC 6749 section 2.3 and 5.2, clients.md A12."""
+    """RFC 6749 section 2.3 and 5.2, interop.md A12."""
 
     @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
     async def test_either_way_of_sending_the_secret_will_do(self, auth, method):
@@ -192,7 +192,7 @@ class TestCode:
     )
     async def test_a_refused_request_leaves_the_code_good(self, auth, code, changes, error, check):
         answer = await refused(await auth.redeem(code, **changes), 400, error)
-        assert auth.log_of(answer.headers["Sallyport-Reference"])["check"] == check
+        assert auth.log_of(answer.headers["X-Request-Id"])["error_id"] == check
         assert (await auth.redeem(code)).status == 200
 
     @pytest.mark.parametrize("resource", [f"{NOTES}/", [NOTES, NOTES], None])
@@ -204,7 +204,7 @@ class TestCode:
         thief = await auth.register(LOOPBACK)
         answer = await auth.redeem(Code(code.parameters, code.verifier, thief))
         await refused(answer, 400, "invalid_grant")
-        assert auth.log_of(answer.headers["Sallyport-Reference"])["check"] == "code_client"
+        assert auth.log_of(answer.headers["X-Request-Id"])["error_id"] == "code_client"
         assert (await auth.redeem(code)).status == 200
 
     @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ class TestCode:
     async def test_an_expired_code_is_refused(self, auth, code):
         auth.clock.ahead += 61
         answer = await refused(await auth.redeem(code), 400, "invalid_grant")
-        assert auth.log_of(answer.headers["Sallyport-Reference"])["check"] == "code_fresh"
+        assert auth.log_of(answer.headers["X-Request-Id"])["error_id"] == "code_fresh"
 
     async def test_a_code_of_a_hosted_client_goes_the_same_way(self, auth):
         client = await auth.register(HOSTED, method="client_secret_basic")
@@ -262,7 +262,7 @@ class TestCode:
 
 
 class TestRefresh:
-    """RFC 6749 section 6, clients.md A8, A9, A11 and A12; what the store decides is tested in tests/storage."""
+    """RFC 6749 section 6, interop.md A8, A9, A11 and A12; what the store decides is tested in tests/storage."""
 
     @pytest.fixture
     async def tokens(self, auth, client):

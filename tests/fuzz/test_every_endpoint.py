@@ -36,7 +36,7 @@ class Findings:
     statuses: Counter = field(default_factory=Counter)
     problems: list = field(default_factory=list)
     refusals: dict = field(default_factory=dict)
-    """Answers by reference: head and body, to be held against the reasons in the logs."""
+    """Answers by request_id: head and body, to be held against the reasons in the logs."""
 
 
 async def test_no_input_crashes_hangs_or_makes_either_service_talk(make_pair):
@@ -49,7 +49,7 @@ async def test_no_input_crashes_hangs_or_makes_either_service_talk(make_pair):
         left -= count
     logged = [line for service in (*pair.auth, *pair.mcp) for line in pair.log(service)]
     print(f"\n{REQUESTS} requests, seed {SEED}: {dict(sorted(findings.statuses.items()))}")
-    unexpected = [line for line in logged if line.get("event") == "unexpected" or line.get("check") == "unexpected"]
+    unexpected = [line for line in logged if line.get("event") == "unexpected" or line.get("error_id") == "unexpected"]
     for problem in [*findings.problems[:5], *unexpected[:6]]:
         print(problem)
     assert not findings.problems
@@ -90,9 +90,9 @@ async def send(port, sent, findings):
         findings.problems.append((received.status, data[:1500], received.body[:500]))
     if "x-injected" in received.head.lower():
         findings.problems.append(("a header was injected", data[:1500]))
-    reference = received.header("Sallyport-Reference")
-    if reference and received.status >= 300:
-        findings.refusals[reference] = received.head + received.body.decode("utf-8", "replace")
+    request_id = received.header("X-Request-Id")
+    if request_id and received.status >= 300:
+        findings.refusals[request_id] = received.head + received.body.decode("utf-8", "replace")
 
 
 def leaks(refusals, logged):
@@ -100,7 +100,7 @@ def leaks(refusals, logged):
     public = public_texts()
     found = []
     for line in logged:
-        reason, answer = str(line.get("reason", "")), refusals.get(line.get("reference"))
+        reason, answer = str(line.get("reason", "")), refusals.get(line.get("request_id"))
         if answer is not None and len(reason) > 8 and reason not in public and reason in answer:
             found.append((line, answer[:600]))
     return found

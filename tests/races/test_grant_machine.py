@@ -18,8 +18,8 @@ from hypothesis.stateful import (
 )
 
 from auth_service.grants.grant import GrantStatus
-from auth_service.grants.repository import GrantStore
-from shared.redis.client import SingleStore
+from auth_service.grants.repository import GrantRepository
+from shared.redis.client import SingleRedisClient
 from tests.storage.grant_material import GRACE, NOW, open_grant, present
 
 ISSUES = {"rotated", "repeated", "recovered"}
@@ -33,8 +33,8 @@ class GrantMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.runner = asyncio.Runner()
-        self.store = SingleStore(self.store_url)
-        self.grants = GrantStore(self.store)
+        self.store = SingleRedisClient(self.store_url)
+        self.grants = GrantRepository(self.store)
         self.now = NOW
         self.successors = {}
         self.thief_acted = self.lost_after_grace = False

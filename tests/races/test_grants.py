@@ -6,9 +6,9 @@ import itertools
 import pytest
 
 from auth_service.authorization.interaction import Decision
-from auth_service.authorization.interaction_repository import InteractionStore
+from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.grant import GrantStatus
-from auth_service.grants.repository import GrantStore
+from auth_service.grants.repository import GrantRepository
 from auth_service.protocol.opaque import digest, new_secret
 from tests.storage.grant_material import DAY, NOW, interaction, open_grant, present
 
@@ -17,12 +17,12 @@ from tests.storage.grant_material import DAY, NOW, interaction, open_grant, pres
 async def asked(store):
     """An interaction that waits for its decision."""
     waiting = interaction()
-    await InteractionStore(store, lifetime_seconds=600).begin(waiting)
+    await InteractionRepository(store, lifetime_seconds=600).begin(waiting)
     return waiting
 
 
 def decide(store, asked, decision):
-    return InteractionStore(store, lifetime_seconds=600).decide(
+    return InteractionRepository(store, lifetime_seconds=600).decide(
         asked.identifier,
         decision,
         grant={
@@ -45,12 +45,12 @@ async def test_two_hundred_refreshes_at_once_give_one_successor(store, stores):
     token = await open_grant(store)
     connections = itertools.cycle(stores)
 
-    answers = await asyncio.gather(*(present(GrantStore(next(connections)), token) for _ in range(200)))
+    answers = await asyncio.gather(*(present(GrantRepository(next(connections)), token) for _ in range(200)))
 
     assert [a.outcome for a in answers].count("rotated") == 1
     assert {a.outcome for a in answers} == {"rotated", "repeated"}
     assert len({a.token.secret for a in answers}) == 1
-    assert (await GrantStore(store).find(token.grant_id)).generation == 1
+    assert (await GrantRepository(store).find(token.grant_id)).generation == 1
 
 
 async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(stores, asked):
@@ -59,7 +59,7 @@ async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(s
 
     outcomes = await asyncio.gather(
         *(
-            GrantStore(one).redeem_code(
+            GrantRepository(one).redeem_code(
                 asked.identifier,
                 code_hash=digest("code"),
                 refresh_hash=digest(new_secret()),
@@ -76,7 +76,7 @@ async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(s
     assert outcomes.count("redeemed") == 1
     assert outcomes.count("reused") == 1
     assert set(outcomes) == {"redeemed", "reused", "ended"}
-    assert (await GrantStore(stores[0]).find(asked.identifier)).status is GrantStatus.ENDED
+    assert (await GrantRepository(stores[0]).find(asked.identifier)).status is GrantStatus.ENDED
 
 
 async def test_approve_and_deny_at_once_leave_one_decision(stores, asked):
@@ -91,10 +91,10 @@ async def test_approve_and_deny_at_once_leave_one_decision(stores, asked):
 async def test_a_grant_ended_while_it_is_refreshed_stays_ended(store, stores):
     """Invariant 3: nothing revives an ended grant."""
     token = await open_grant(store)
-    work = [present(GrantStore(one), token) for one in stores for _ in range(5)]
-    work.insert(len(work) // 2, GrantStore(store).end(token.grant_id, reason="by_hand", now=NOW))
+    work = [present(GrantRepository(one), token) for one in stores for _ in range(5)]
+    work.insert(len(work) // 2, GrantRepository(store).end(token.grant_id, reason="by_hand", now=NOW))
 
     await asyncio.gather(*work)
 
-    assert (await GrantStore(store).find(token.grant_id)).status is GrantStatus.ENDED
-    assert (await present(GrantStore(store), token)).outcome == "ended"
+    assert (await GrantRepository(store).find(token.grant_id)).status is GrantStatus.ENDED
+    assert (await present(GrantRepository(store), token)).outcome == "ended"

@@ -10,16 +10,16 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from auth_service.audit.log import AuditLog
-from auth_service.audit.repository import AuditStorage
+from auth_service.audit.repository import AuditRepository
 from auth_service.keys.key_encryption import EncryptionKeys
 from auth_service.keys.key_ring import KeyRing
-from auth_service.keys.replica_version_repository import KeyHolderStorage
-from auth_service.keys.repository import KeyRingStorage
+from auth_service.keys.replica_version_repository import ReplicaVersionRepository
+from auth_service.keys.repository import KeyRingRepository
 from auth_service.keys.rotator import RotationPolicy, Rotator
 from devstack.embedded_store import EmbeddedStore
-from shared.errors import StoreUnavailable
-from shared.redis.client import SingleStore
-from shared.redis.topology import open_store
+from shared.errors import RedisUnavailable
+from shared.redis.client import SingleRedisClient
+from shared.redis.topology import open_redis_client
 
 SECRET = secrets.token_bytes(32)
 KEYS = EncryptionKeys([SECRET])
@@ -27,7 +27,7 @@ KEYS = EncryptionKeys([SECRET])
 
 def ring_on(store):
     return KeyRing(
-        storage=KeyRingStorage(store),
+        storage=KeyRingRepository(store),
         encryption_keys=KEYS,
         algorithm="ES256",
         token_lifetime_seconds=3600,
@@ -37,11 +37,11 @@ def ring_on(store):
 
 def rotator_on(store):
     return Rotator(
-        storage=KeyRingStorage(store),
-        holders=KeyHolderStorage(store),
+        storage=KeyRingRepository(store),
+        replica_versions=ReplicaVersionRepository(store),
         encryption_keys=KEYS,
         policy=RotationPolicy("ES256", 10**12, 0, 3_600_000),
-        audit=AuditLog(AuditStorage(store), CollectorRegistry()),
+        audit=AuditLog(AuditRepository(store), CollectorRegistry()),
         by="operator",
     )
 
@@ -49,7 +49,7 @@ def rotator_on(store):
 @pytest.fixture
 async def stores(store_url):
     """Connections of their own, as of so many processes."""
-    opened = [open_store(store_url) for _ in range(5)]
+    opened = [open_redis_client(store_url) for _ in range(5)]
     yield opened
     for store in opened:
         await store.close()
@@ -71,13 +71,13 @@ async def test_processes_that_start_at_once_make_one_ring(store, store_url):
 import asyncio, structlog
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.key_encryption import EncryptionKeys
-from auth_service.keys.repository import KeyRingStorage
-from shared.redis.topology import open_store
+from auth_service.keys.repository import KeyRingRepository
+from shared.redis.topology import open_redis_client
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 async def main():
-    store = open_store({store_url!r})
-    ring = KeyRing(storage=KeyRingStorage(store), encryption_keys=EncryptionKeys([bytes.fromhex({SECRET.hex()!r})]),
+    store = open_redis_client({store_url!r})
+    ring = KeyRing(storage=KeyRingRepository(store), encryption_keys=EncryptionKeys([bytes.fromhex({SECRET.hex()!r})]),
                    algorithm="ES256", token_lifetime_seconds=3600, log=structlog.get_logger())
     await store.command("INCR", "sp:{{started}}")
     while int(await store.command("GET", "sp:{{started}}")) < 4:
@@ -95,12 +95,12 @@ asyncio.run(main())
     said = {(await process.communicate())[0] for process in processes}
     assert [process.returncode for process in processes] == [0] * 4
     assert len(said) == 1
-    assert (await KeyRingStorage(store).read()).version == 1
+    assert (await KeyRingRepository(store).read()).version == 1
 
 
 async def test_two_rotations_at_once_are_one_fifty_times_over(stores):
     await ring_on(stores[0]).refresh()
-    storage = KeyRingStorage(stores[0])
+    storage = KeyRingRepository(stores[0])
     for turn in range(50):
         before = await storage.read()
         rotators = [rotator_on(store) for store in stores[:2]]
@@ -116,7 +116,7 @@ async def test_two_rotations_at_once_are_one_fifty_times_over(stores):
 
 async def test_rotations_and_withdrawals_at_once_leave_a_whole_ring_every_time(stores):
     await ring_on(stores[0]).refresh()
-    storage = KeyRingStorage(stores[0])
+    storage = KeyRingRepository(stores[0])
     for _ in range(20):
         before = await storage.read()
         rotators = [rotator_on(store) for store in stores]
@@ -135,10 +135,10 @@ async def test_rotations_and_withdrawals_at_once_leave_a_whole_ring_every_time(s
 async def test_a_store_that_is_killed_during_rotations_keeps_a_whole_ring(tmp_path):
     """What was acknowledged is there afterwards, and one key is active (invariant 3)."""
     with EmbeddedStore(tmp_path) as server:
-        store = SingleStore(server.url)
+        store = SingleRedisClient(server.url)
         ring = ring_on(store)
         await ring.refresh()
-        storage, token = KeyRingStorage(store), ring.sign({"sub": "ann"}, typ="at+jwt")
+        storage, token = KeyRingRepository(store), ring.sign({"sub": "ann"}, typ="at+jwt")
         for _ in range(5):
             acknowledged = (await storage.read()).version
             rotating = asyncio.create_task(rotate_until_the_store_is_gone(store))
@@ -160,7 +160,7 @@ async def rotate_until_the_store_is_gone(store):
         while True:
             goal = await rotator.goal(since_ms=int(time.time() * 1000) + 10**6)
             acknowledged = (await rotator.advance(goal)).ring.version
-    except StoreUnavailable:
+    except RedisUnavailable:
         return acknowledged
 
 
@@ -172,4 +172,4 @@ async def test_a_replica_that_starts_during_a_rotation_takes_part_in_the_same_ri
         starting = ring_on(stores[1])
         await asyncio.gather(rotator.advance(goal), starting.refresh())
         await starting.refresh()
-        assert starting.ring == await KeyRingStorage(stores[2]).read()
+        assert starting.ring == await KeyRingRepository(stores[2]).read()

@@ -1,6 +1,6 @@
 """A search for a sequence of registrations, uses, waits and ends that loses a client in use, or keeps a dead one.
 
-The model is what clients.md A18 promises: a day until the first use, then 90 days from the last use, and whoever was
+The model is what interop.md A18 promises: a day until the first use, then 90 days from the last use, and whoever was
 used leaves a tombstone. Two registrations take turns, so that one cannot disturb the other.
 """
 
@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
-from auth_service.clients.repository import ClientStore, StoredClient, Tombstone
-from shared.redis.client import SingleStore
+from auth_service.clients.repository import ClientRepository, StoredClient, Tombstone
+from shared.redis.client import SingleRedisClient
 
 DAY = 86_400
 IDS = ("own-one", "own-two")
@@ -39,8 +39,8 @@ class RegistrationMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.runner = asyncio.Runner()
-        self.store = SingleStore(self.store_url)
-        self.clients = ClientStore(self.store)
+        self.store = SingleRedisClient(self.store_url)
+        self.clients = ClientRepository(self.store)
         self.now = NOW
         self.expected = {}
 

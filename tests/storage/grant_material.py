@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from auth_service.authorization.interaction import Decision, Interaction
-from auth_service.authorization.interaction_repository import InteractionStore
+from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.grants.refresh_token_format import RefreshToken, new_successor, unseal_successor
-from auth_service.grants.repository import GrantStore, Rotation
+from auth_service.grants.repository import GrantRepository, Rotation
 from auth_service.protocol.opaque import digest, new_identifier, new_secret
 
 DAY = 86_400
@@ -35,7 +35,7 @@ def interaction():
 
 async def open_grant(store, *, code="a-code", now=NOW, index=False):
     """Approve and redeem; answers the first refresh token."""
-    interactions, grants = InteractionStore(store, lifetime_seconds=600), GrantStore(store)
+    interactions, grants = InteractionRepository(store, lifetime_seconds=600), GrantRepository(store)
     asked, secret = interaction(), new_secret()
     await interactions.begin(asked)
     await interactions.decide(

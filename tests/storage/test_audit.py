@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry
 from auth_service.audit.background import CAPACITY
 from auth_service.audit.events import MAX_VALUE_LENGTH, AuditEvent
 from auth_service.audit.log import AuditLog
-from auth_service.audit.repository import AuditEntry, AuditStorage
-from shared.errors import StoreUnavailable
+from auth_service.audit.repository import AuditEntry, AuditRepository
+from shared.errors import RedisUnavailable
 
 
 class AwayThenBack:
@@ -21,7 +21,7 @@ class AwayThenBack:
     async def append(self, entries):
         if self.failures:
             self.failures -= 1
-            raise StoreUnavailable("away")
+            raise RedisUnavailable("away")
         await self.storage.append(entries)
 
 
@@ -31,7 +31,7 @@ async def entries_of(storage, **filters):
 
 async def test_events_are_kept_in_order_with_their_fields(store):
     registry = CollectorRegistry()
-    storage = AuditStorage(store)
+    storage = AuditRepository(store)
     log = AuditLog(storage, registry)
     await log.start()
     log.record(AuditEvent.USER_SIGNED_IN, user="subject", address="192.0.2.1")
@@ -58,7 +58,7 @@ async def test_recording_without_a_store_neither_blocks_nor_raises_and_counts_wh
 
 
 async def test_events_wait_for_a_store_that_is_away_and_are_written_when_it_is_back(store):
-    storage = AuditStorage(store)
+    storage = AuditRepository(store)
     log = AuditLog(AwayThenBack(storage, failures=1), CollectorRegistry())
     await log.start()
     log.record(AuditEvent.KEY_CREATED, kid="one")
@@ -70,7 +70,7 @@ async def test_events_wait_for_a_store_that_is_away_and_are_written_when_it_is_b
 
 
 async def test_a_field_that_is_not_in_the_closed_set_is_left_out(store):
-    storage = AuditStorage(store)
+    storage = AuditRepository(store)
     log = AuditLog(storage, CollectorRegistry())
     log.record(AuditEvent.USER_SIGNED_IN, user="subject", password="violet kettle")  # type: ignore[call-arg]
     await log.stop()
@@ -78,7 +78,7 @@ async def test_a_field_that_is_not_in_the_closed_set_is_left_out(store):
 
 
 async def test_a_value_of_a_stranger_is_cut_and_made_printable(store):
-    storage = AuditStorage(store)
+    storage = AuditRepository(store)
     log = AuditLog(storage, CollectorRegistry())
     log.record(AuditEvent.CLIENT_REGISTERED, client_name="\x1b[31mred\n" + "x" * 1000)
     await log.stop()
@@ -88,7 +88,7 @@ async def test_a_value_of_a_stranger_is_cut_and_made_printable(store):
 
 
 async def test_the_stream_is_bounded(store):
-    storage = AuditStorage(store, max_events=100)
+    storage = AuditRepository(store, max_events=100)
     for start in range(0, 2000, 100):
         await storage.append([AuditEntry(str(start + i), 0, "token.revoked", {}) for i in range(100)])
     kept = await entries_of(storage)
@@ -98,14 +98,14 @@ async def test_the_stream_is_bounded(store):
 
 
 async def test_reading_goes_through_all_pages(store):
-    storage = AuditStorage(store)
+    storage = AuditRepository(store)
     for start in range(0, 1200, 100):
         await storage.append([AuditEntry(str(start + i), 0, "token.revoked", {}) for i in range(100)])
     assert [e.id for e in await entries_of(storage)] == [str(i) for i in range(1200)]
 
 
 async def test_a_follower_sees_only_what_comes(store):
-    storage = AuditStorage(store)
+    storage = AuditRepository(store)
     await storage.append([AuditEntry("old", 0, "token.revoked", {})])
     follower = storage.follow()
     waiting = asyncio.ensure_future(anext(follower))

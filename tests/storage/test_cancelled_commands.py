@@ -10,7 +10,7 @@ import random
 import pytest
 
 from shared.redis.scripts import load_script
-from shared.redis.topology import open_store
+from shared.redis.topology import open_redis_client
 
 ECHO = load_script("auth_service.grants", "end_grant")
 
@@ -18,7 +18,7 @@ ECHO = load_script("auth_service.grants", "end_grant")
 @pytest.fixture
 async def narrow(store_url):
     """Few connections, so that every one is shared."""
-    opened = open_store(store_url, connections=2)
+    opened = open_redis_client(store_url, connections=2)
     yield opened
     await opened.close()
 

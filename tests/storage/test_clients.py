@@ -1,4 +1,4 @@
-"""How long a client lives in the store, and what is left of it (clients.md A18, invariants 3 and 4)."""
+"""How long a client lives in the store, and what is left of it (interop.md A18, invariants 3 and 4)."""
 
 import asyncio
 import dataclasses
@@ -7,8 +7,8 @@ import pytest
 
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
-from auth_service.clients.repository import TOMBSTONE_SECONDS, ClientStore, StoredClient, Tombstone
-from shared.redis.topology import open_store
+from auth_service.clients.repository import TOMBSTONE_SECONDS, ClientRepository, StoredClient, Tombstone
+from shared.redis.topology import open_redis_client
 
 DAY = 86_400
 
@@ -25,7 +25,7 @@ async def now(store):
 
 @pytest.fixture
 def clients(store):
-    return ClientStore(store)
+    return ClientRepository(store)
 
 
 def record(now, **changes):
@@ -93,9 +93,9 @@ async def test_a_pre_registered_client_never_expires(clients, store, now):
 
 async def test_of_concurrent_adds_under_one_id_one_wins(clients, store_url, now):
     """Invariant 3: exactly one winner, on separate connections."""
-    others = [open_store(store_url) for _ in range(8)]
+    others = [open_redis_client(store_url) for _ in range(8)]
     candidates = [record(now, secret_hash=f"{n:064d}") for n in range(8)]
-    won = await asyncio.gather(*(ClientStore(s).add(c, now=now) for s, c in zip(others, candidates, strict=True)))
+    won = await asyncio.gather(*(ClientRepository(s).add(c, now=now) for s, c in zip(others, candidates, strict=True)))
     for other in others:
         await other.close()
     assert won.count(True) == 1

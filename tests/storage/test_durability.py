@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import pytest
 import structlog
 
-from shared.errors import StoreUnavailable
-from shared.redis.client import SingleStore
+from shared.errors import RedisUnavailable
+from shared.redis.client import SingleRedisClient
 from shared.redis.durability import risks_in, risks_of, warn_of_risks
-from shared.redis.topology import open_store
+from shared.redis.topology import open_redis_client
 from tests import topologies
 from tests.topologies import DURABLE, Node, wait_until
 
@@ -33,7 +33,7 @@ def make_server(tmp_path):
 
 @asynccontextmanager
 async def connected(url):
-    store = open_store(url)
+    store = open_redis_client(url)
     try:
         yield store
     finally:
@@ -134,10 +134,10 @@ async def test_a_primary_that_has_lost_its_replica_is_a_risk():
 
 
 async def test_a_store_that_is_away_does_not_keep_the_service_from_starting(tmp_path):
-    away = SingleStore(f"unix://{tmp_path}/nobody.sock")
+    away = SingleRedisClient(f"unix://{tmp_path}/nobody.sock")
     with structlog.testing.capture_logs() as lines:
         await warn_of_risks(away, structlog.get_logger())
     assert lines == []
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(RedisUnavailable):
         await risks_of(away)
     await away.close()

@@ -5,17 +5,17 @@ import hashlib
 import pytest
 
 from auth_service.authorization.interaction import Decision
-from auth_service.authorization.interaction_repository import InteractionStore
+from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.refresh_token_format import RefreshToken, new_successor, unseal_successor
-from auth_service.grants.repository import GENERATIONS_KEPT, LATE_REPETITIONS, GrantStore
+from auth_service.grants.repository import GENERATIONS_KEPT, LATE_REPETITIONS, GrantRepository
 from auth_service.protocol.opaque import digest, new_identifier, new_secret
 from tests.storage.grant_material import CLIENT, DAY, GRACE, NOW, RESOURCE, interaction, open_grant, present
 
 
 @pytest.fixture
 def grants(store):
-    return GrantStore(store)
+    return GrantRepository(store)
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ async def test_a_copy_of_the_store_holds_no_secret_of_the_grant(store, grants, o
 
 async def test_an_interaction_is_decided_once_and_the_decision_stands(store):
     """Invariant 3: the first decision wins; the second answer tells what it was."""
-    interactions = InteractionStore(store, lifetime_seconds=600)
+    interactions = InteractionRepository(store, lifetime_seconds=600)
     asked = interaction()
     await interactions.begin(asked)
     made = [
@@ -204,11 +204,11 @@ async def test_an_interaction_is_decided_once_and_the_decision_stands(store):
     ]
 
     assert made == [Decision.DENY, Decision.DENY]
-    assert await GrantStore(store).find(asked.identifier) is None
+    assert await GrantRepository(store).find(asked.identifier) is None
 
 
 async def test_an_expired_interaction_cannot_be_decided(store):
-    interactions = InteractionStore(store, lifetime_seconds=600)
+    interactions = InteractionRepository(store, lifetime_seconds=600)
 
     assert (
         await interactions.decide(new_identifier(), Decision.APPROVE, grant={"status": "code"}, grant_expires_at=NOW)

@@ -15,10 +15,10 @@ from auth_service.keys.key_encryption import EncryptionKeys
 from auth_service.keys.key_generation import new_key
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import LONGEST_UNNOTICED_MS, UnknownKey, promote, revoke
-from auth_service.keys.repository import KeyRingStorage
+from auth_service.keys.repository import KeyRingRepository
 from shared.access_token import InvalidToken
-from shared.errors import Fault, Misconfigured
-from shared.redis.client import SingleStore
+from shared.errors import Misconfigured, ServiceUnavailable
+from shared.redis.client import SingleRedisClient
 
 SECRET, OTHER_SECRET = secrets.token_bytes(32), secrets.token_bytes(32)
 LOG = structlog.get_logger()
@@ -35,7 +35,7 @@ class Clock:
 
 def ring_of(store, *, secrets_given=(SECRET,), clock=time.time, monotonic=time.monotonic, algorithm="ES256", ttl=3600):
     return KeyRing(
-        storage=KeyRingStorage(store),
+        storage=KeyRingRepository(store),
         encryption_keys=EncryptionKeys(secrets_given),
         algorithm=algorithm,
         token_lifetime_seconds=ttl,
@@ -55,7 +55,7 @@ async def key_ring(store):
 
 @pytest.fixture
 def storage(store):
-    return KeyRingStorage(store)
+    return KeyRingRepository(store)
 
 
 def successor(secret=SECRET):
@@ -114,7 +114,7 @@ async def test_a_rotation_whose_message_is_lost_is_noticed_by_polling(store):
     await key_ring.start()
     key_ring._tasks[1].cancel()
     changed = key_ring.changed
-    await rotate(KeyRingStorage(store))
+    await rotate(KeyRingRepository(store))
     await asyncio.wait_for(changed.wait(), 5)
     assert key_ring.ring.version == 2
     await key_ring.stop()
@@ -130,7 +130,7 @@ async def test_a_token_of_a_retiring_key_still_verifies_and_one_of_a_revoked_key
     await key_ring.refresh()
     with pytest.raises(InvalidToken) as refusal:
         key_ring.verify(token)
-    assert refusal.value.check == "kid"
+    assert refusal.value.error_id == "kid"
 
 
 async def test_revoking_an_unknown_key_changes_nothing(storage, key_ring):
@@ -157,9 +157,9 @@ async def test_a_copy_that_cannot_be_confirmed_stops_signing_but_still_verifies_
     clock.now += LONGEST_UNNOTICED_MS / 1000
     key_ring.ready()
     clock.now += 0.001
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(ServiceUnavailable) as fault:
         key_ring.sign({}, typ="at+jwt")
-    assert fault.value.check == "keys_confirmed"
+    assert fault.value.error_id == "keys_confirmed"
     assert key_ring.verify(token)[1] == {"sub": "ann"}
     assert key_ring.public_key_set.version == 1
     await key_ring.refresh()
@@ -168,13 +168,13 @@ async def test_a_copy_that_cannot_be_confirmed_stops_signing_but_still_verifies_
 
 async def test_before_a_ring_is_loaded_everything_is_a_fault_of_ours():
     """Invariant 8."""
-    away = SingleStore("unix:///nonexistent/valkey.sock")
+    away = SingleRedisClient("unix:///nonexistent/valkey.sock")
     key_ring = ring_of(away)
     await key_ring.start()
     for use in (key_ring.ready, lambda: key_ring.sign({}, typ="x"), lambda: key_ring.public_key_set):
-        with pytest.raises(Fault):
+        with pytest.raises(ServiceUnavailable):
             use()
-    with pytest.raises(Fault):
+    with pytest.raises(ServiceUnavailable):
         key_ring.verify("e30.e30.AAAA")
     await key_ring.stop()
     await away.close()
@@ -186,7 +186,7 @@ async def test_a_store_that_comes_later_makes_the_ring_ready(tmp_path_factory, e
 
     directory = tmp_path_factory.mktemp("s")
     later = EmbeddedStore(directory)
-    store = SingleStore(later.url)
+    store = SingleRedisClient(later.url)
     key_ring = ring_of(store)
     key_ring._poll_seconds = 0.05
     await key_ring.start()
@@ -267,7 +267,7 @@ async def test_a_ring_that_went_back_to_an_older_version_is_put_forward_again(st
 
 async def test_an_unreadable_ring_is_a_fault_and_the_copy_in_memory_is_kept(store, key_ring):
     await store.command("HSET", "sp:{keys}:ring", "body", "{}")
-    with pytest.raises(Fault):
+    with pytest.raises(ServiceUnavailable):
         await key_ring.refresh()
     assert key_ring.sign({}, typ="at+jwt")
 
@@ -291,7 +291,7 @@ async def test_an_unreadable_ring_is_a_fault_and_the_copy_in_memory_is_kept(stor
 async def test_a_token_that_is_not_ours_is_refused(key_ring, check, forge):
     with pytest.raises(InvalidToken) as refusal:
         key_ring.verify(forge(key_ring.sign({"sub": "ann"}, typ="at+jwt")))
-    assert refusal.value.check == check
+    assert refusal.value.error_id == check
 
 
 async def test_another_algorithm_or_claims_under_a_published_kid_are_refused(key_ring):
@@ -301,7 +301,7 @@ async def test_another_algorithm_or_claims_under_a_published_kid_are_refused(key
     for alg, check in (("HS256", "alg"), ("none", "alg"), ("RS256", "alg"), ("ES256", "signature")):
         with pytest.raises(InvalidToken) as refusal:
             key_ring.verify(header({"alg": alg, "kid": kid}) + rest)
-        assert refusal.value.check == check
+        assert refusal.value.error_id == check
     head, _, signature = token.split(".")
     with pytest.raises(InvalidToken):
         key_ring.verify(f"{head}.{header({'sub': 'bob'})}.{signature}")

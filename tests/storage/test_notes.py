@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from mcp_service.notes.note_store import MAX_NOTES_PER_PERSON, NotesInMemory, TooManyNotes
-from mcp_service.notes.redis_notes import NotesInStore
+from mcp_service.notes.note_store import MAX_NOTES_PER_PERSON, InMemoryNoteRepository, TooManyNotes
+from mcp_service.notes.redis_notes import RedisNoteRepository
 
 
 @pytest.fixture(params=["memory", "store"])
 def notes(request, store):
-    return NotesInMemory() if request.param == "memory" else NotesInStore(store)
+    return InMemoryNoteRepository() if request.param == "memory" else RedisNoteRepository(store)
 
 
 async def test_a_note_is_kept_listed_and_deleted(notes):
@@ -52,5 +52,5 @@ async def test_the_last_place_has_one_winner(notes):
 
 
 async def test_every_key_of_the_notes_begins_with_their_prefix(store):
-    await NotesInStore(store).add("alice", "one")
+    await RedisNoteRepository(store).add("alice", "one")
     assert [key async for page in store.scan("*") for key in page] == ["notes:alice"]

@@ -57,7 +57,7 @@ async def test_a_store_that_is_away_puts_a_rotation_off_and_does_not_end_it(stor
         nonlocal failures
         if failures:
             failures -= 1
-            await room.holders._store.command("NOT-A-COMMAND")
+            await room.replica_versions._store.command("NOT-A-COMMAND")
         asked.set()
         return await advance(goal)
 

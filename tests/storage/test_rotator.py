@@ -6,15 +6,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from auth_service.audit.log import AuditLog
-from auth_service.audit.repository import AuditStorage
+from auth_service.audit.repository import AuditRepository
 from auth_service.keys.key_encryption import EncryptionKeys
 from auth_service.keys.key_generation import new_key
 from auth_service.keys.lifecycle import UnknownKey, first_ring, next_removal_ms
-from auth_service.keys.propagation import Arrival, Evidence, Holder
-from auth_service.keys.replica_version_repository import KeyHolderStorage
-from auth_service.keys.repository import KeyRingStorage
-from auth_service.keys.rotator import Done, Goal, RotationPolicy, Rotator
-from shared.errors import Fault
+from auth_service.keys.propagation import PropagationEvidence, PropagationStatus, ReplicaKeyVersion
+from auth_service.keys.replica_version_repository import ReplicaVersionRepository
+from auth_service.keys.repository import KeyRingRepository
+from auth_service.keys.rotator import RotationPolicy, RotationRequest, RotationResult, Rotator
+from shared.errors import ServiceUnavailable
 
 KEYS = EncryptionKeys([secrets.token_bytes(32)])
 INTERVAL, PROPAGATION, LIFETIME = 30 * 86_400, 600, 3600
@@ -25,8 +25,8 @@ class Room:
 
     def __init__(self, store):
         self.now = 1_800_000_000.0
-        self.storage, self.holders = KeyRingStorage(store), KeyHolderStorage(store)
-        self.audit = AuditLog(AuditStorage(store), CollectorRegistry())
+        self.storage, self.replica_versions = KeyRingRepository(store), ReplicaVersionRepository(store)
+        self.audit = AuditLog(AuditRepository(store), CollectorRegistry())
         self.recorded = []
         self.audit.record = lambda event, **fields: self.recorded.append((event.value, fields))
         self.rotator = self.make()
@@ -35,7 +35,7 @@ class Room:
         policy = RotationPolicy(algorithm, INTERVAL * 1000, PROPAGATION * 1000, LIFETIME * 1000)
         return Rotator(
             storage=self.storage,
-            holders=self.holders,
+            replica_versions=self.replica_versions,
             encryption_keys=KEYS,
             policy=policy,
             audit=self.audit,
@@ -54,8 +54,8 @@ class Room:
         assert await self.storage.put(ring, expected_version=0)
 
     async def shows(self, replica, version):
-        holder = Holder(replica, version, self.now_ms, self.now_ms + 120_000)
-        await self.holders.note([holder], now_ms=self.now_ms, keep_ms=10**9)
+        holder = ReplicaKeyVersion(replica, version, self.now_ms, self.now_ms + 120_000)
+        await self.replica_versions.note([holder], now_ms=self.now_ms, keep_ms=10**9)
 
     async def ring(self):
         return await self.storage.read()
@@ -88,17 +88,17 @@ async def test_the_next_rotation_waits_for_the_verifier_that_has_not_shown_the_n
     goal = await room.rotator.goal(since_ms=room.now_ms)
     await room.shows("mcp-1", 2)
     arrival = await room.rotator.advance(goal)
-    assert arrival == Arrival(Evidence.REPLICAS, arrival.certain_ms, ("mcp-2",))
+    assert arrival == PropagationStatus(PropagationEvidence.REPLICAS, arrival.certain_ms, ("mcp-2",))
     await room.shows("mcp-2", 2)
-    assert isinstance(await room.rotator.advance(goal), Done)
+    assert isinstance(await room.rotator.advance(goal), RotationResult)
 
 
 async def test_with_nobody_to_be_seen_time_decides(room):
     goal = await room.rotator.goal(since_ms=room.now_ms + 1)
     room.now += PROPAGATION - 0.001
-    assert (await room.rotator.advance(goal)).evidence is Evidence.UNSEEN
+    assert (await room.rotator.advance(goal)).evidence is PropagationEvidence.UNSEEN
     room.now += 0.001
-    assert isinstance(await room.rotator.advance(goal), Done)
+    assert isinstance(await room.rotator.advance(goal), RotationResult)
 
 
 async def test_force_waits_for_nobody(room):
@@ -205,7 +205,7 @@ async def test_withdrawing_a_pending_key_during_a_rotation_does_not_promote_it(r
     pending = (await room.ring()).pending.kid
     await room.rotator.revoke(pending, reason="test")
     assert (await room.rotator._promote(goal, pending)) is None
-    assert (await room.rotator.advance(goal)).evidence is Evidence.UNSEEN
+    assert (await room.rotator.advance(goal)).evidence is PropagationEvidence.UNSEEN
 
 
 async def test_withdrawing_an_unknown_key_is_told_and_not_recorded(room):
@@ -215,5 +215,5 @@ async def test_withdrawing_an_unknown_key_is_told_and_not_recorded(room):
 
 
 async def test_without_a_ring_a_command_says_so(store):
-    with pytest.raises(Fault, match="no key ring"):
-        await Room(store).rotator.advance(Goal("a", 0))
+    with pytest.raises(ServiceUnavailable, match="no key ring"):
+        await Room(store).rotator.advance(RotationRequest("a", 0))

@@ -6,9 +6,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from auth_service.protocol.errors import TooManyRequests
-from auth_service.rate_limits.limits import Limits
-from auth_service.rate_limits.repository import LimitStorage
-from auth_service.sign_in.attempt_repository import SignInAttemptStorage
+from auth_service.rate_limits.limits import RateLimits
+from auth_service.rate_limits.repository import RateLimitRepository
+from auth_service.sign_in.attempt_repository import SignInAttemptRepository
 from auth_service.sign_in.delay import UNDER_ATTACK, UNKNOWN_BROWSER
 from auth_service.sign_in.throttle import SignInThrottle
 
@@ -35,15 +35,15 @@ def clock():
 
 @pytest.fixture
 def throttle(store, clock):
-    limits = Limits(
-        storage=LimitStorage(store),
+    limits = RateLimits(
+        storage=RateLimitRepository(store),
         shared_egress=(),
         audit=Silent(),
         registry=CollectorRegistry(),
         enabled=True,
         now=clock,
     )
-    return SignInThrottle(attempts=SignInAttemptStorage(store), limits=limits, audit=Silent(), now=clock)
+    return SignInThrottle(attempts=SignInAttemptRepository(store), limits=limits, audit=Silent(), now=clock)
 
 
 async def attempt(throttle, *, name="margaret", browser="stranger", address="192.0.2.66"):
@@ -140,7 +140,7 @@ async def test_one_network_cannot_try_one_password_on_every_account(throttle):
             await attempt(throttle, name=f"user{number}")
             accepted += 1
         except TooManyRequests as exc:
-            assert exc.check == "limit_sign_ins"  # noqa: PT017 - the only refusal expected
+            assert exc.error_id == "limit_sign_ins"  # noqa: PT017 - the only refusal expected
     assert accepted == 50
 
 

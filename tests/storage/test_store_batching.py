@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
-from shared.errors import StoreUnavailable
-from shared.redis.client import Script, SingleStore
+from shared.errors import RedisUnavailable
+from shared.redis.client import Script, SingleRedisClient
 
 ECHO = Script("echo", "return ARGV[1]")
 REFUSE = Script("refuse", "return redis.error_reply('NO ' .. ARGV[1])")
@@ -23,7 +23,7 @@ async def test_an_error_reaches_the_caller_who_caused_it_and_nobody_else(store):
         *(store.run(REFUSE if n == 3 else ECHO, [], [str(n)]) for n in range(6)), return_exceptions=True
     )
 
-    assert isinstance(outcomes[3], StoreUnavailable)
+    assert isinstance(outcomes[3], RedisUnavailable)
     assert [o for n, o in enumerate(outcomes) if n != 3] == ["0", "1", "2", "4", "5"]
 
 
@@ -45,11 +45,11 @@ async def test_a_caller_who_gives_up_does_not_disturb_the_others(store):
 
 
 async def test_a_store_that_is_away_is_a_fault_for_all_who_asked():
-    away = SingleStore("unix:///nonexistent/valkey.sock")
+    away = SingleRedisClient("unix:///nonexistent/valkey.sock")
     outcomes = await asyncio.gather(*(away.run(ECHO, [], ["x"]) for _ in range(5)), return_exceptions=True)
     await away.close()
 
-    assert all(isinstance(outcome, StoreUnavailable) for outcome in outcomes)
+    assert all(isinstance(outcome, RedisUnavailable) for outcome in outcomes)
 
 
 @pytest.mark.parametrize("value", ["", "ü€\U0001f600", "\r\n$5\r\n", 12345678901234567, 1.5, b"\x00bytes"])

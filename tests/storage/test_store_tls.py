@@ -12,8 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from shared.errors import StoreUnavailable
-from shared.redis.client import Script, SingleStore
+from shared.errors import RedisUnavailable
+from shared.redis.client import Script, SingleRedisClient
 
 HOST = "127.0.0.1"
 
@@ -80,19 +80,19 @@ async def use(store):
 
 
 async def test_a_store_of_a_private_authority_is_reached_when_the_authority_is_named(tls_port, certificate):
-    assert await use(SingleStore(f"rediss://{HOST}:{tls_port}/0?ssl_ca_certs={certificate}")) == "1"
+    assert await use(SingleRedisClient(f"rediss://{HOST}:{tls_port}/0?ssl_ca_certs={certificate}")) == "1"
 
 
 async def test_the_authority_may_stand_in_the_environment(tls_port, certificate, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    assert await use(SingleStore(f"rediss://{HOST}:{tls_port}/0")) == "1"
+    assert await use(SingleRedisClient(f"rediss://{HOST}:{tls_port}/0")) == "1"
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_not_believed(tls_port):
-    with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
-        await use(SingleStore(f"rediss://{HOST}:{tls_port}/0"))
+    with pytest.raises(RedisUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        await use(SingleRedisClient(f"rediss://{HOST}:{tls_port}/0"))
 
 
 async def test_a_certificate_for_another_host_is_not_believed(tls_port, certificate):
-    with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
-        await use(SingleStore(f"rediss://localhost:{tls_port}/0?ssl_ca_certs={certificate}"))
+    with pytest.raises(RedisUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        await use(SingleRedisClient(f"rediss://localhost:{tls_port}/0?ssl_ca_certs={certificate}"))

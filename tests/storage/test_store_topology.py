@@ -7,18 +7,18 @@ from collections import Counter
 
 import pytest
 
-from shared.errors import Misconfigured, StoreUnavailable
+from shared.errors import Misconfigured, RedisUnavailable
 from shared.redis.address import parse_address
-from shared.redis.client import Script, SingleStore
-from shared.redis.cluster import ClusterStore
-from shared.redis.sentinel import SentinelStore
-from shared.redis.topology import open_store
+from shared.redis.client import Script, SingleRedisClient
+from shared.redis.cluster import ClusterRedisClient
+from shared.redis.sentinel import SentinelRedisClient
+from shared.redis.topology import open_redis_client
 from tests import topologies
 
 
 @pytest.mark.parametrize("url", ["redis://h:6379/0", "rediss://u:p@h/1", "unix:///run/valkey.sock?db=2"])
 def test_a_plain_url_is_one_server(url):
-    assert type(open_store(url)) is SingleStore
+    assert type(open_redis_client(url)) is SingleRedisClient
 
 
 def test_a_sentinel_url_is_taken_apart():
@@ -48,19 +48,19 @@ def test_a_cluster_url_is_taken_apart():
 )
 def test_a_url_that_leads_nowhere_refuses_to_start_and_keeps_the_password_to_itself(url):
     with pytest.raises(Misconfigured) as refused:
-        open_store(url.replace("://", "://user:hunter2@"))
+        open_redis_client(url.replace("://", "://user:hunter2@"))
 
     assert "hunter2" not in str(refused.value)
 
 
 async def test_a_cluster_runs_scripts_pipelines_and_scans_over_all_its_nodes():
     with topologies.cluster() as (url, _nodes):
-        store = open_store(url)
+        store = open_redis_client(url)
         names = {f"sp:{{{n}}}:x" for n in range(50)}
         await asyncio.gather(*(store.command("SET", name, "1") for name in names))
         read = Script("read", "return redis.call('GET', KEYS[1])")
 
-        assert type(store) is ClusterStore
+        assert type(store) is ClusterRedisClient
         assert await asyncio.gather(*(store.run(read, [name], []) for name in names)) == ["1"] * 50
         assert await store.pipeline([("GET", name) for name in names]) == ["1"] * 50
         assert {name async for page in store.scan("sp:*") for name in page} == names
@@ -73,7 +73,7 @@ async def test_the_rights_that_the_guide_names_are_enough_in_a_cluster():
         for node in nodes:
             rights = " ".join(topologies.documented_rights()).split()
             assert node.ask("ACL", "SETUSER", "limited", "on", ">words", "~sp:*", "&sp:*", "-@all", *rights) == "OK"
-        store = open_store(url.replace("://", "://limited:words@"))
+        store = open_redis_client(url.replace("://", "://limited:words@"))
         await store.command("SET", "sp:{1}:x", "1")
         assert await store.run(read, ["sp:{1}:x"], []) == "1"
         assert await store.pipeline([("GET", "sp:{1}:x")]) == ["1"]
@@ -88,9 +88,9 @@ async def test_a_step_that_no_replica_would_hear_of_is_refused_whole_where_the_s
     """`min-replicas-to-write`: a primary that the network cut off confirms nothing that a failover would lose."""
     node = topologies.Node(tmp_path, *topologies.DURABLE, "min-replicas-to-write 1")
     node.start()
-    store = open_store(f"redis://127.0.0.1:{node.port}/0")
+    store = open_redis_client(f"redis://127.0.0.1:{node.port}/0")
     step = Script("step", "redis.call('SET', KEYS[1], '1') redis.call('SET', KEYS[2], '1')")
-    with pytest.raises(StoreUnavailable, match="good replicas"):
+    with pytest.raises(RedisUnavailable, match="good replicas"):
         await store.run(step, ["sp:{1}:x", "sp:{1}:y"], [])
     assert await store.command("EXISTS", "sp:{1}:x", "sp:{1}:y") == 0
     await store.close()
@@ -117,14 +117,14 @@ async def test_in_a_failover_everybody_gets_the_own_answer_or_a_fault_of_ours(to
                 break
             try:
                 assert await way() in (str(n), [str(n)])
-            except StoreUnavailable:
+            except RedisUnavailable:
                 outcomes["fault"] += 1
             else:
                 outcomes["answer"] += 1
             await asyncio.sleep(0.01)
 
     with topologies.WITH_REPLICAS[topology]() as (url, [(primary, _replica), *_others]):
-        store = open_store(url)
+        store = open_redis_client(url)
         for n in range(60):
             await store.command("SET", f"sp:{{{n}}}:x", n)
         async with asyncio.TaskGroup() as callers:
@@ -148,7 +148,7 @@ async def test_in_a_failover_everybody_gets_the_own_answer_or_a_fault_of_ours(to
 async def test_writes_are_back_soon_after_a_primary_is_killed_and_nothing_confirmed_is_lost():
     """With a replica in step: what was confirmed before the kill is there after the failover."""
     with topologies.sentinel() as (url, (primary, _replica), _sentinels):
-        store = open_store(url)
+        store = open_redis_client(url)
         for n in range(100):
             await store.command("SET", f"sp:{{{n}}}:x", n)
         await store.command("WAIT", 1, 1000)
@@ -159,10 +159,10 @@ async def test_writes_are_back_soon_after_a_primary_is_killed_and_nothing_confir
             try:
                 await store.command("SET", "sp:{after}:x", "1")
                 break
-            except StoreUnavailable:
+            except RedisUnavailable:
                 assert time.monotonic() < killed + 30
                 await asyncio.sleep(0.05)
 
-        assert type(store) is SentinelStore
+        assert type(store) is SentinelRedisClient
         assert [await store.command("GET", f"sp:{{{n}}}:x") for n in range(100)] == [str(n) for n in range(100)]
         await store.close()

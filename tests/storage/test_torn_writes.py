@@ -9,13 +9,13 @@ import shutil
 import pytest
 
 from auth_service.authorization.interaction import Decision
-from auth_service.authorization.interaction_repository import InteractionStore
-from auth_service.grants.repository import GrantStore
-from auth_service.keys.repository import KeyRingStorage
-from auth_service.users.repository import UserStorage
+from auth_service.authorization.interaction_repository import InteractionRepository
+from auth_service.grants.repository import GrantRepository
+from auth_service.keys.repository import KeyRingRepository
+from auth_service.users.repository import UserRepository
 from auth_service.users.user import User
 from devstack.embedded_store import EmbeddedStore
-from shared.redis.client import SingleStore
+from shared.redis.client import SingleRedisClient
 from tests import topologies
 from tests.storage.grant_material import DAY, NOW, interaction, open_grant, present
 from tests.storage.test_rotator import Room
@@ -43,7 +43,7 @@ class Recording:
 
 async def decide(store):
     asked = interaction()
-    interactions = InteractionStore(store, lifetime_seconds=600)
+    interactions = InteractionRepository(store, lifetime_seconds=600)
     await interactions.begin(asked)
     grant = {"status": "code", "code_hash": "hash", "subject": "person"}
     return lambda: interactions.decide(asked.identifier, Decision.APPROVE, grant=grant, grant_expires_at=NOW)
@@ -55,36 +55,36 @@ async def redeem(store):
     grant_id = store.last[1][2].split("{")[1].split("}")[0]
     await store.command("HSET", store.last[1][2], "code_expires_at", (NOW + 60) * 1000)
     times = {"now": NOW, "expires_at": NOW + DAY, "absolute_expires_at": NOW + 2 * DAY}
-    return lambda: GrantStore(store).redeem_code(
+    return lambda: GrantRepository(store).redeem_code(
         grant_id, code_hash="hash", refresh_hash="refresh", address="192.0.2.1", **times
     )
 
 
 async def rotate(store):
     token = await open_grant(store)
-    token = (await present(GrantStore(store), token)).token
-    return lambda: present(GrantStore(store), token)
+    token = (await present(GrantRepository(store), token)).token
+    return lambda: present(GrantRepository(store), token)
 
 
 async def end(store):
     token = await open_grant(store)
-    return lambda: GrantStore(store).end(token.grant_id, reason="revoked", now=NOW)
+    return lambda: GrantRepository(store).end(token.grant_id, reason="revoked", now=NOW)
 
 
 async def put_ring(store):
     room = Room(store)
     await room.begin()
     ring = await room.ring()
-    return lambda: KeyRingStorage(store).put(type(ring)(ring.version + 1, ring.keys), expected_version=ring.version)
+    return lambda: KeyRingRepository(store).put(type(ring)(ring.version + 1, ring.keys), expected_version=ring.version)
 
 
 async def add_user(store):
-    return lambda: UserStorage(store).add(ADA, "hash")
+    return lambda: UserRepository(store).add(ADA, "hash")
 
 
 async def remove_user(store):
-    await UserStorage(store).add(ADA, "hash")
-    return lambda: UserStorage(store).remove(ADA)
+    await UserRepository(store).add(ADA, "hash")
+    return lambda: UserRepository(store).remove(ADA)
 
 
 async def state_of(store):
@@ -105,7 +105,7 @@ def values(state):
 
 async def at(directory, work):
     with EmbeddedStore(directory, server=topologies.SERVER) as server:
-        store = SingleStore(server.url)
+        store = SingleRedisClient(server.url)
         try:
             return await work(store)
         finally:

@@ -8,8 +8,8 @@ from argon2.profiles import CHEAPEST
 
 from auth_service.users.password_rules import WeakPassword
 from auth_service.users.passwords import PasswordHasher
-from auth_service.users.repository import UserStorage
-from auth_service.users.service import UnknownUser, UserDirectory, UsernameTaken
+from auth_service.users.repository import UserRepository
+from auth_service.users.service import UnknownUser, UsernameTaken, UserService
 
 GOOD = "violet kettle marches north"
 
@@ -17,7 +17,7 @@ GOOD = "violet kettle marches north"
 @pytest.fixture
 def directory(store):
     hasher = PasswordHasher(parameters=CHEAPEST, workers=1)
-    yield UserDirectory(UserStorage(store), hasher)
+    yield UserService(UserRepository(store), hasher)
     hasher.close()
 
 
@@ -89,22 +89,22 @@ async def test_removing_a_stale_record_leaves_the_new_owner_of_the_name_alone(di
 
 
 async def test_signing_in_renews_a_hash_of_older_parameters(store):
-    storage = UserStorage(store)
+    storage = UserRepository(store)
     old, new = (PasswordHasher(parameters=p, workers=1) for p in (CHEAPEST, replace(CHEAPEST, memory_cost=16)))
-    margaret = await UserDirectory(storage, old).add("margaret", GOOD)
+    margaret = await UserService(storage, old).add("margaret", GOOD)
     before = (await storage.find(margaret.subject)).password_hash
-    assert await UserDirectory(storage, new).authenticate("margaret", GOOD) == margaret
+    assert await UserService(storage, new).authenticate("margaret", GOOD) == margaret
     after = (await storage.find(margaret.subject)).password_hash
     assert old.is_outdated(after)
     assert before != after
-    assert await UserDirectory(storage, new).authenticate("margaret", GOOD) == margaret
+    assert await UserService(storage, new).authenticate("margaret", GOOD) == margaret
     old.close()
     new.close()
 
 
 async def test_a_renewal_never_overwrites_a_password_that_was_set_meanwhile(store, directory):
     margaret = await directory.add("margaret", GOOD)
-    storage = UserStorage(store)
+    storage = UserRepository(store)
     seen = (await storage.find(margaret.subject)).password_hash
     await directory.set_password(margaret, "eleven quiet foxes")
     assert not await storage.set_password_hash(margaret.subject, "renewed", replacing=seen)

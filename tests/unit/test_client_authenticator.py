@@ -1,6 +1,5 @@
 """How clients prove themselves (RFC 6749 section 2.3), and every way that is refused."""
 
-from auth_service.protocol.errors import UnknownClient
 import base64
 
 import pytest
@@ -8,9 +7,9 @@ import pytest
 from auth_service.clients.authenticator import ClientAuthenticator
 from auth_service.clients.client import Client, ClientKind
 from auth_service.clients.client_authentication import hash_secret
-from auth_service.protocol.errors import InvalidClient, InvalidRequest
-from auth_service.protocol.parameters import Form
-from shared.errors import StoreUnavailable
+from auth_service.protocol.errors import InvalidClient, InvalidRequest, UnknownClient
+from auth_service.protocol.parameters import Parameters
+from shared.errors import RedisUnavailable
 
 SECRET = "s3cret:with+odd/characters=%"
 NOW = 1_000_000
@@ -50,7 +49,7 @@ CLIENTS = {
 class KnownClients:
     async def find(self, client_id):
         if client_id == "store-away":
-            raise StoreUnavailable("away")
+            raise RedisUnavailable("away")
         if client_id not in CLIENTS:
             raise UnknownClient("unknown")
         return CLIENTS[client_id]
@@ -64,7 +63,7 @@ def basic(client_id, secret):
 
 async def authenticate(authorization=None, **parameters):
     authenticator = ClientAuthenticator(KnownClients(), assertions=None, now=lambda: NOW)
-    return await authenticator.authenticate(authorization=authorization, form=Form(parameters.items()))
+    return await authenticator.authenticate(authorization=authorization, form=Parameters(parameters.items()))
 
 
 async def test_a_public_client_names_itself():
@@ -150,12 +149,12 @@ async def test_several_mechanisms_at_once_are_a_malformed_request(authorization,
 
 async def test_a_store_that_is_away_is_a_fault_and_never_a_refusal():
     """Invariant 8."""
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(RedisUnavailable):
         await authenticate(client_id="store-away")
 
 
 async def test_no_secret_appears_in_what_is_logged_of_a_credential():
     from auth_service.clients.client_authentication import read_credential
 
-    credential = read_credential(authorization=basic("secret", SECRET), form=Form([]))
+    credential = read_credential(authorization=basic("secret", SECRET), form=Parameters([]))
     assert SECRET not in repr(credential)

@@ -1,13 +1,13 @@
-"""The directory: one read of the store serves a burst, and use keeps a client alive (clients.md A18)."""
+"""The directory: one read of the store serves a burst, and use keeps a client alive (interop.md A18)."""
 
-from auth_service.protocol.errors import UnknownClient
 import pytest
 
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
-from auth_service.clients.repository import ClientStore, StoredClient
-from auth_service.clients.resolver import MEMORY_SECONDS, MEMORY_SIZE, USE_INTERVAL_SECONDS, Directory
-from shared.errors import StoreUnavailable
+from auth_service.clients.repository import ClientRepository, StoredClient
+from auth_service.clients.resolver import MEMORY_SECONDS, MEMORY_SIZE, USE_INTERVAL_SECONDS, ClientResolver
+from auth_service.protocol.errors import UnknownClient
+from shared.errors import RedisUnavailable
 
 DAY = 86_400
 
@@ -34,7 +34,7 @@ class CountingStore:
 
     def _count(self):
         if self.away:
-            raise StoreUnavailable("away")
+            raise RedisUnavailable("away")
         self.trips += 1
 
 
@@ -58,7 +58,7 @@ def counting(store):
 
 @pytest.fixture
 def directory(counting, clock):
-    return Directory(ClientStore(counting), documents=None, registration_ttl_seconds=90 * DAY, now=clock)
+    return ClientResolver(ClientRepository(counting), documents=None, registration_ttl_seconds=90 * DAY, now=clock)
 
 
 def record(clock, client_id="own-a", kind=ClientKind.REGISTERED):
@@ -68,16 +68,16 @@ def record(clock, client_id="own-a", kind=ClientKind.REGISTERED):
 
 async def test_a_client_that_was_just_read_costs_no_round_trip(directory, counting, store, clock):
     """A refresh then costs one round trip in all: the grant's own."""
-    await ClientStore(store).add(record(clock), now=clock())
+    await ClientRepository(store).add(record(clock), now=clock())
     first = await directory.find("own-a")
     assert await directory.find("own-a") == first
     assert counting.trips == 1
 
 
 async def test_a_change_made_elsewhere_is_seen_after_the_memory_ends(directory, store, clock):
-    await ClientStore(store).add(record(clock), now=clock())
+    await ClientRepository(store).add(record(clock), now=clock())
     await directory.find("own-a")
-    await ClientStore(store).end("own-a", now=clock())
+    await ClientRepository(store).end("own-a", now=clock())
     clock.now += MEMORY_SECONDS
     with pytest.raises(UnknownClient):
         await directory.find("own-a")
@@ -86,7 +86,7 @@ async def test_a_change_made_elsewhere_is_seen_after_the_memory_ends(directory, 
 async def test_an_unknown_client_is_looked_up_each_time(directory, store, clock):
     with pytest.raises(UnknownClient):
         await directory.find("own-a")
-    await ClientStore(store).add(record(clock), now=clock())
+    await ClientRepository(store).add(record(clock), now=clock())
     assert (await directory.find("own-a")).client_id == "own-a"
 
 
@@ -99,7 +99,7 @@ async def test_an_id_of_a_form_that_is_never_issued_does_not_reach_the_store(dir
 
 
 async def test_an_ended_client_is_told_apart_by_its_tombstone(directory, store, clock):
-    clients = ClientStore(store)
+    clients = ClientRepository(store)
     await clients.add(record(clock), now=clock())
     await clients.record_use("own-a", now=int(clock()), expires_at=int(clock()) + DAY)
     await clients.end("own-a", now=clock())
@@ -109,7 +109,7 @@ async def test_an_ended_client_is_told_apart_by_its_tombstone(directory, store, 
 
 
 async def test_the_memory_is_bounded(directory, store, clock):
-    clients = ClientStore(store)
+    clients = ClientRepository(store)
     await clients.add(record(clock), now=clock())
     client = await directory.find("own-a")
     for n in range(MEMORY_SIZE + 10):
@@ -120,7 +120,7 @@ async def test_the_memory_is_bounded(directory, store, clock):
 
 
 async def test_use_slides_a_registration_and_is_written_rarely(directory, counting, store, clock):
-    await ClientStore(store).add(record(clock), now=clock())
+    await ClientRepository(store).add(record(clock), now=clock())
     client = await directory.find("own-a")
     counting.trips = 0
     await directory.record_use(client)
@@ -128,13 +128,13 @@ async def test_use_slides_a_registration_and_is_written_rarely(directory, counti
     for _ in range(10):
         await directory.record_use(client)
     assert counting.trips == written > 0
-    found = await ClientStore(store).find("own-a", now=clock())
+    found = await ClientRepository(store).find("own-a", now=clock())
     assert (found.used, found.expires_at) == (True, clock() + 90 * DAY)
 
 
 async def test_a_client_in_steady_use_lives_on_for_ever(directory, store, clock):
     """Clients.md A18: nothing with a live grant is purged; a refresh an hour keeps the client."""
-    clients = ClientStore(store)
+    clients = ClientRepository(store)
     await clients.add(record(clock), now=clock())
     client = await directory.find("own-a")
     for _ in range(8):
@@ -144,27 +144,27 @@ async def test_a_client_in_steady_use_lives_on_for_ever(directory, store, clock)
 
 
 async def test_a_use_that_could_not_be_written_is_caught_up_and_fails_nobody(directory, counting, store, clock):
-    await ClientStore(store).add(record(clock), now=clock())
+    await ClientRepository(store).add(record(clock), now=clock())
     client = await directory.find("own-a")
     counting.away = True
     await directory.record_use(client)
     counting.away = False
     clock.now += 1
     await directory.record_use(client)
-    assert (await ClientStore(store).find("own-a", now=clock())).used
+    assert (await ClientRepository(store).find("own-a", now=clock())).used
 
 
 async def test_after_the_interval_use_is_written_again(directory, store, clock):
-    await ClientStore(store).add(record(clock), now=clock())
+    await ClientRepository(store).add(record(clock), now=clock())
     client = await directory.find("own-a")
     await directory.record_use(client)
     clock.now += USE_INTERVAL_SECONDS
     await directory.record_use(client)
-    assert (await ClientStore(store).find("own-a", now=clock())).expires_at == clock() + 90 * DAY
+    assert (await ClientRepository(store).find("own-a", now=clock())).expires_at == clock() + 90 * DAY
 
 
 async def test_a_store_that_is_away_is_a_fault(directory, counting):
     """Invariant 8: never an unknown client."""
     counting.away = True
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(RedisUnavailable):
         await directory.find("own-a")

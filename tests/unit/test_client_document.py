@@ -1,13 +1,13 @@
-"""What a client ID metadata document must say (clients.md A15, F7)."""
+"""What a client ID metadata document must say (interop.md A15, F7)."""
 
-from auth_service.protocol.errors import UnacceptableDocument
 import json
 
 import pytest
 
 from auth_service.clients.cimd.bundled import KNOWN_DOCUMENTS
-from auth_service.clients.cimd.document import DocumentPolicy, NotADocument, check_document_url, read_document
+from auth_service.clients.cimd.document import CimdPolicy, NotADocument, check_document_url, read_document
 from auth_service.clients.client import ClientKind
+from auth_service.protocol.errors import UnacceptableCimd
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, find_matching
 from shared.fetch.freshness import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS, freshness_seconds
 from tests import vendor_documents
@@ -24,7 +24,7 @@ def read(document, *, content_type="application/json", url=URL):
 
 @pytest.mark.parametrize("document", vendor_documents.ALL, ids=lambda d: d["client_id"])
 def test_the_documents_of_real_clients_make_clients_that_may_come_without_credentials(document):
-    check_document_url(document["client_id"], DocumentPolicy())
+    check_document_url(document["client_id"], CimdPolicy())
     client = read(document, url=document["client_id"])
     assert client.kind is ClientKind.METADATA_DOCUMENT
     assert client.redirect_uris == tuple(document["redirect_uris"])
@@ -95,7 +95,7 @@ def test_claude_codes_portless_loopback_takes_any_port():
     ],
 )
 def test_a_document_that_breaks_a_rule_makes_no_client(changes):
-    with pytest.raises(UnacceptableDocument) as refused:
+    with pytest.raises(UnacceptableCimd) as refused:
         read(PLAIN | changes)
     assert not isinstance(refused.value, NotADocument)
     assert (refused.value.status, refused.value.code) == (401, "invalid_client")
@@ -128,23 +128,23 @@ def test_json_is_recognised_by_its_content_type(content_type):
 
 @pytest.mark.parametrize("url", KNOWN_DOCUMENTS)
 def test_the_copies_of_well_known_documents_pass_the_rules_of_fetched_ones(url):
-    check_document_url(url, DocumentPolicy())
+    check_document_url(url, CimdPolicy())
     assert "none" in read(KNOWN_DOCUMENTS[url] | {"client_id": url}, url=url).authentication_methods
 
 
 @pytest.mark.parametrize(
     ("policy", "host", "permitted"),
     [
-        (DocumentPolicy(), "anything.example", True),
-        (DocumentPolicy(allow=("claude.ai",)), "claude.ai", True),
-        (DocumentPolicy(allow=("claude.ai",)), "www.claude.ai", False),
-        (DocumentPolicy(allow=("claude.ai",)), "notclaude.ai", False),
-        (DocumentPolicy(allow=(".claude.ai",)), "www.claude.ai", True),
-        (DocumentPolicy(allow=(".claude.ai",)), "claude.ai", False),
-        (DocumentPolicy(deny=("evil.example",)), "evil.example", False),
-        (DocumentPolicy(deny=(".evil.example",)), "a.b.evil.example", False),
-        (DocumentPolicy(allow=(".example",), deny=("evil.example",)), "evil.example", False),
-        (DocumentPolicy(allow=(".example",), deny=("evil.example",)), "good.example", True),
+        (CimdPolicy(), "anything.example", True),
+        (CimdPolicy(allow=("claude.ai",)), "claude.ai", True),
+        (CimdPolicy(allow=("claude.ai",)), "www.claude.ai", False),
+        (CimdPolicy(allow=("claude.ai",)), "notclaude.ai", False),
+        (CimdPolicy(allow=(".claude.ai",)), "www.claude.ai", True),
+        (CimdPolicy(allow=(".claude.ai",)), "claude.ai", False),
+        (CimdPolicy(deny=("evil.example",)), "evil.example", False),
+        (CimdPolicy(deny=(".evil.example",)), "a.b.evil.example", False),
+        (CimdPolicy(allow=(".example",), deny=("evil.example",)), "evil.example", False),
+        (CimdPolicy(allow=(".example",), deny=("evil.example",)), "good.example", True),
     ],
 )
 def test_the_operators_policy_decides_by_host(policy, host, permitted):
@@ -153,13 +153,13 @@ def test_the_operators_policy_decides_by_host(policy, host, permitted):
     if permitted:
         check_document_url(url, policy)
     else:
-        with pytest.raises(UnacceptableDocument):
+        with pytest.raises(UnacceptableCimd):
             check_document_url(url, policy)
 
 
 def test_documents_can_be_switched_off():
-    with pytest.raises(UnacceptableDocument):
-        check_document_url(URL, DocumentPolicy(enabled=False))
+    with pytest.raises(UnacceptableCimd):
+        check_document_url(URL, CimdPolicy(enabled=False))
 
 
 @pytest.mark.parametrize(

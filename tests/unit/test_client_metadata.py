@@ -1,4 +1,4 @@
-"""From what a registration asks to what it gets (RFC 7591, clients.md A6 and A7)."""
+"""From what a registration asks to what it gets (RFC 7591, interop.md A6 and A7)."""
 
 import pytest
 

@@ -1,6 +1,5 @@
 """Whatever strangers send: the rules for clients answer with a client or a refusal, and hold for every value."""
 
-from auth_service.protocol.errors import UnacceptableDocument
 import base64
 import json
 from ipaddress import IPv4Address, IPv6Address
@@ -9,12 +8,18 @@ from urllib.parse import quote_plus
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.clients.cimd.document import DocumentPolicy, check_document_url, read_document
+from auth_service.clients.cimd.document import CimdPolicy, check_document_url, read_document
 from auth_service.clients.client_assertion import check_claims, read_assertion
 from auth_service.clients.client_authentication import read_credential
 from auth_service.clients.client_metadata import ClientMetadata, effective_metadata
-from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata, InvalidRedirectUri, InvalidRequest
-from auth_service.protocol.parameters import Form
+from auth_service.protocol.errors import (
+    InvalidClient,
+    InvalidClientMetadata,
+    InvalidRedirectUri,
+    InvalidRequest,
+    UnacceptableCimd,
+)
+from auth_service.protocol.parameters import Parameters
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
 from shared.fetch.freshness import LEAST_SECONDS, MOST_SECONDS, freshness_seconds
 from shared.fetch.public_address import is_public
@@ -69,7 +74,7 @@ def test_any_document_makes_a_client_or_is_refused(document):
         client = read_document(
             URL, json.dumps(document).encode(), content_type="application/json", app_schemes=KNOWN_APP_SCHEMES
         )
-    except UnacceptableDocument:
+    except UnacceptableCimd:
         return
     assert client.client_id == URL
     assert client.secret_hash is None
@@ -80,7 +85,7 @@ def test_any_document_makes_a_client_or_is_refused(document):
 def test_any_bytes_in_a_documents_place_are_refused(body):
     try:
         read_document(URL, body, content_type="application/json", app_schemes=KNOWN_APP_SCHEMES)
-    except UnacceptableDocument:
+    except UnacceptableCimd:
         return
     raise AssertionError("random bytes made a client")
 
@@ -89,8 +94,8 @@ def test_any_bytes_in_a_documents_place_are_refused(body):
 def test_any_text_as_a_document_url_is_accepted_or_refused(text):
     for candidate in (text, f"https://{text}", f"https://client.example/{text}", f"https://client.example{text}/c"):
         try:
-            check_document_url(candidate, DocumentPolicy())
-        except UnacceptableDocument:
+            check_document_url(candidate, CimdPolicy())
+        except UnacceptableCimd:
             continue
         assert candidate.startswith("https://")
         assert candidate.isascii()
@@ -115,7 +120,7 @@ def test_basic_credentials_of_any_characters_arrive_as_they_were(client_id, secr
     except UnicodeEncodeError:
         return
     authorization = f"Basic {base64.b64encode(pair.encode()).decode()}"
-    credential = read_credential(authorization=authorization, form=Form([]))
+    credential = read_credential(authorization=authorization, form=Parameters([]))
     assert (credential.client_id, credential.secret) == (client_id, secret)
 
 
@@ -126,7 +131,7 @@ def test_basic_credentials_of_any_characters_arrive_as_they_were(client_id, secr
 def test_any_credential_is_read_or_refused(authorization, parameters):
     for header in (authorization, f"Basic {authorization}", None):
         try:
-            read_credential(authorization=header, form=Form(parameters.items()))
+            read_credential(authorization=header, form=Parameters(parameters.items()))
         except (InvalidClient, InvalidRequest):
             continue
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth_service.protocol.errors import InvalidRequest
-from auth_service.protocol.parameters import MAX_PARAMETERS, Form, parse_urlencoded
+from auth_service.protocol.parameters import MAX_PARAMETERS, Parameters, parse_urlencoded
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=40)
 
@@ -36,14 +36,14 @@ def test_a_parameter_without_a_value_counts_as_absent():
     assert (form.get("a"), form.get("b"), form.get("c")) == (None, "1", None)
     with pytest.raises(InvalidRequest) as refused:
         form.require("a")
-    assert refused.value.check == "a_present"
+    assert refused.value.error_id == "a_present"
 
 
 @pytest.mark.parametrize("text", ["a=1&a=1", "a=1&a=2", "a=1&b=2&%61=3"])
 def test_a_repeated_parameter_is_refused_even_with_the_same_value(text):
     with pytest.raises(InvalidRequest) as refused:
         parse_urlencoded(text)
-    assert refused.value.check == "repeated_parameter"
+    assert refused.value.error_id == "repeated_parameter"
 
 
 def test_resource_may_be_repeated_and_repeats_count_once():
@@ -53,7 +53,7 @@ def test_resource_may_be_repeated_and_repeats_count_once():
 
 def test_the_name_of_a_repeated_parameter_is_cut_in_the_log():
     with pytest.raises(InvalidRequest) as refused:
-        Form([("x" * 5000, "1"), ("x" * 5000, "2")])
+        Parameters([("x" * 5000, "1"), ("x" * 5000, "2")])
     assert len(refused.value.reason) < 200
 
 

@@ -10,13 +10,13 @@ from auth_service.keys.lifecycle import (
     NewKey,
     Ring,
     UnknownKey,
-    cover_lifetime,
+    extended_for_token_lifetime,
     first_ring,
     next_removal_ms,
     promote,
     prune,
+    reencrypted,
     replace_pending,
-    resealed,
     restored,
     revoke,
     rotation_due_ms,
@@ -128,9 +128,9 @@ def test_nothing_is_to_be_removed_while_nothing_retires(ring):
 
 
 def test_the_longest_life_that_a_replica_gives_to_tokens_counts(ring):
-    longer = cover_lifetime(ring, token_lifetime_ms=2 * HOUR)
-    assert cover_lifetime(longer, token_lifetime_ms=2 * HOUR) is None
-    assert cover_lifetime(longer, token_lifetime_ms=HOUR) is None
+    longer = extended_for_token_lifetime(ring, token_lifetime_ms=2 * HOUR)
+    assert extended_for_token_lifetime(longer, token_lifetime_ms=2 * HOUR) is None
+    assert extended_for_token_lifetime(longer, token_lifetime_ms=HOUR) is None
     retired = promoted(longer, "c", START)
     assert retired.retiring[0].remove_ms == START + AFTER_LAST_TOKEN + HOUR
 
@@ -138,11 +138,11 @@ def test_the_longest_life_that_a_replica_gives_to_tokens_counts(ring):
 def test_a_life_that_becomes_known_later_does_not_touch_what_has_retired(ring):
     """Its tokens were given a life that was known; a replica that gives a longer one does not sign with it."""
     retired = promoted(ring, "c", START)
-    assert cover_lifetime(retired, token_lifetime_ms=2 * HOUR).retiring == retired.retiring
+    assert extended_for_token_lifetime(retired, token_lifetime_ms=2 * HOUR).retiring == retired.retiring
 
 
 def test_resealing_changes_the_sealed_forms_only(ring):
-    after = resealed(ring, {"a": "anew"})
+    after = reencrypted(ring, {"a": "anew"})
     assert after.version == 2
     assert [(k.kid, k.sealed) for k in after.keys] == [("a", "anew"), ("b", "sealed b")]
 

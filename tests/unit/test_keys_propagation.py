@@ -3,7 +3,7 @@
 import pytest
 
 from auth_service.keys.lifecycle import NewKey, first_ring, promote
-from auth_service.keys.propagation import Evidence, HeldSets, Holder, judge
+from auth_service.keys.propagation import HeldSets, PropagationEvidence, ReplicaKeyVersion, propagation_status
 
 NOW = 1_800_000_000_000
 PROPAGATION = 600_000
@@ -21,22 +21,22 @@ def ring():
 
 
 def holder(name, version, *, expires_in=60_000):
-    return Holder(name, version, NOW, NOW + expires_in)
+    return ReplicaKeyVersion(name, version, NOW, NOW + expires_in)
 
 
 def evidence(ring, held, after=1000):
-    return judge(ring, held, now_ms=NOW + after, propagation_ms=PROPAGATION)
+    return propagation_status(ring, held, now_ms=NOW + after, propagation_ms=PROPAGATION)
 
 
 def test_when_every_live_verifier_has_shown_the_key_that_is_proof(ring):
     found = evidence(ring, HeldSets((holder("m1", 2), holder("m2", 3))))
-    assert found.evidence is Evidence.PROOF
+    assert found.evidence is PropagationEvidence.PROOF
     assert found.has_arrived
 
 
 def test_the_verifiers_that_have_not_are_named(ring):
     found = evidence(ring, HeldSets((holder("m2", 1), holder("m1", 0), holder("m3", 2)), unnamed_ms=NOW))
-    assert found.evidence is Evidence.REPLICAS
+    assert found.evidence is PropagationEvidence.REPLICAS
     assert found.waiting_for == ("m1", "m2")
     assert not found.has_arrived
 
@@ -44,21 +44,21 @@ def test_the_verifiers_that_have_not_are_named(ring):
 def test_a_verifier_that_is_gone_is_not_waited_for(ring):
     held = HeldSets((holder("m1", 2), holder("m2", 1, expires_in=1000)))
     assert evidence(ring, held, after=999).waiting_for == ("m2",)
-    assert evidence(ring, held, after=1000).evidence is Evidence.PROOF
+    assert evidence(ring, held, after=1000).evidence is PropagationEvidence.PROOF
 
 
 def test_nobody_at_all_is_no_proof(ring):
-    assert evidence(ring, HeldSets()).evidence is Evidence.UNSEEN
+    assert evidence(ring, HeldSets()).evidence is PropagationEvidence.UNSEEN
 
 
 @pytest.mark.parametrize(
     ("last_seen", "expected"),
     [
-        (NOW - PROPAGATION - 1, Evidence.PROOF),
-        (NOW - PROPAGATION, Evidence.UNSEEN),
-        (NOW, Evidence.UNSEEN),
-        (NOW + 500, Evidence.UNSEEN),
-        (None, Evidence.PROOF),
+        (NOW - PROPAGATION - 1, PropagationEvidence.PROOF),
+        (NOW - PROPAGATION, PropagationEvidence.UNSEEN),
+        (NOW, PropagationEvidence.UNSEEN),
+        (NOW + 500, PropagationEvidence.UNSEEN),
+        (None, PropagationEvidence.PROOF),
     ],
 )
 @pytest.mark.parametrize("kind", ["unnamed_ms", "overflow_ms"])
@@ -78,7 +78,7 @@ def test_whatever_callers_say_time_decides_at_the_latest(ring, held):
     """Strangers that name themselves verifiers can make a rotation wait, but no longer than this."""
     assert not evidence(ring, held, after=PROPAGATION - 1).has_arrived
     found = evidence(ring, held, after=PROPAGATION)
-    assert found.evidence is Evidence.TIME
+    assert found.evidence is PropagationEvidence.TIME
     assert found.has_arrived
 
 

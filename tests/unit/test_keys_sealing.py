@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from auth_service.keys.key_encryption import CannotUnseal, parse_encryption_keys
+from auth_service.keys.key_encryption import DecryptionFailed, parse_encryption_keys
 from shared.errors import Misconfigured
 
 FIRST, SECOND = (base64.urlsafe_b64encode(bytes((7 * i * i + s) % 251 for i in range(32))).decode() for s in (3, 90))
@@ -34,14 +34,14 @@ def test_every_configured_secret_opens_and_the_first_seals():
 
 def test_a_secret_that_is_no_longer_configured_opens_nothing():
     sealed = parse_encryption_keys([FIRST]).seal("a", JWK)
-    with pytest.raises(CannotUnseal):
+    with pytest.raises(DecryptionFailed):
         parse_encryption_keys([SECOND]).unseal("a", sealed)
     assert parse_encryption_keys([SECOND]).position(sealed) is None
 
 
 def test_one_key_cannot_be_passed_off_as_another():
     keys = parse_encryption_keys([FIRST])
-    with pytest.raises(CannotUnseal):
+    with pytest.raises(DecryptionFailed):
         keys.unseal("b", keys.seal("a", JWK))
 
 
@@ -50,7 +50,7 @@ def test_an_altered_sealed_key_does_not_open(part):
     keys = parse_encryption_keys([FIRST])
     parts = keys.seal("a", JWK).split(".")
     parts[part] = parts[part][:-4] + ("AAAA" if parts[part][-4:] != "AAAA" else "BBBB")
-    with pytest.raises(CannotUnseal):
+    with pytest.raises(DecryptionFailed):
         keys.unseal("a", ".".join(parts))
 
 
@@ -59,7 +59,7 @@ def test_a_key_wrapped_by_a_password_is_not_even_tried():
     header = base64.urlsafe_b64encode(
         json.dumps({"alg": "PBES2-HS256+A128KW", "enc": "A256GCM", "p2s": "AAAA", "p2c": 2**31}).encode()
     ).decode()
-    with pytest.raises(CannotUnseal):
+    with pytest.raises(DecryptionFailed):
         parse_encryption_keys([FIRST]).unseal("a", f"{header.rstrip('=')}.AAAA.AAAA.AAAA.AAAA")
 
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from auth_service.keys import lifecycle
 from auth_service.keys.lifecycle import LONGEST_UNNOTICED_MS, NewKey, first_ring
-from auth_service.keys.propagation import HeldSets, Holder, judge
+from auth_service.keys.propagation import HeldSets, ReplicaKeyVersion, propagation_status
 
 LIFETIME = 3_600_000
 MAX_AGE = 300_000
@@ -34,7 +34,7 @@ class Keys(RuleBasedStateMachine):
         self.copies = [(self.stored, self.now)] * REPLICAS
         self.sets = {f"seen{n}": self.stored for n in range(seen)}
         self.unseen = [(self.stored, self.now) for _ in range(unseen)]
-        self.notes = {name: Holder(name, 1, self.now, self.now + PROPAGATION) for name in self.sets}
+        self.notes = {name: ReplicaKeyVersion(name, 1, self.now, self.now + PROPAGATION) for name in self.sets}
         self.unnamed_ms = self.now if unseen else None
         self.tokens = []
         self.revoked = set()
@@ -78,7 +78,7 @@ class Keys(RuleBasedStateMachine):
     def a_seen_verifier_asks(self, n):
         """It shows what it holds, and then gets the newest set."""
         name = f"seen{n % len(self.sets)}"
-        self.notes[name] = Holder(name, self.sets[name].version, self.now, self.now + PROPAGATION)
+        self.notes[name] = ReplicaKeyVersion(name, self.sets[name].version, self.now, self.now + PROPAGATION)
         self.sets[name] = self.stored
 
     @rule()
@@ -102,8 +102,8 @@ class Keys(RuleBasedStateMachine):
         # Every verifier, seen or not, holds the key now: unless it was let sign without waiting.
         if copy.active.kid in self.revoked or copy.active.kid in self.promoted_by_force:
             return
-        holders = [*self.sets.items(), *((f"unseen{n}", held) for n, (held, _at) in enumerate(self.unseen))]
-        for name, held in holders:
+        replica_versions = [*self.sets.items(), *((f"unseen{n}", held) for n, (held, _at) in enumerate(self.unseen))]
+        for name, held in replica_versions:
             kids = {key.kid for key in held.keys}
             # A verifier that has not asked for very long is not there: its note has ended.
             gone = name in self.notes and self.notes[name].expires_ms <= self.now
@@ -117,7 +117,7 @@ class Keys(RuleBasedStateMachine):
             self.stored = lifecycle.replace_pending(ring, self.new("ES256"), now_ms=now, token_lifetime_ms=LIFETIME)
             return
         held = HeldSets(tuple(self.notes.values()), unnamed_ms=self.unnamed_ms)
-        if not judge(ring, held, now_ms=now, propagation_ms=PROPAGATION).has_arrived:
+        if not propagation_status(ring, held, now_ms=now, propagation_ms=PROPAGATION).has_arrived:
             if how != "force":
                 return
             self.promoted_by_force.add(ring.pending.kid)

@@ -12,7 +12,7 @@ from auth_service.grants.refresh_token_format import (
     successor_of,
     unseal_successor,
 )
-from auth_service.protocol.opaque import decode, digest, encode, keyed, new_identifier, new_secret
+from auth_service.protocol.opaque import decode, digest, encode, mac, new_identifier, new_secret
 
 IDENTIFIERS = st.binary(min_size=16, max_size=16).map(encode)
 SECRETS = st.binary(min_size=32, max_size=32).map(encode)
@@ -39,13 +39,13 @@ PARTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x0
 
 @given(st.lists(PARTS, min_size=1, max_size=4))
 def test_the_parts_of_a_keyed_value_cannot_run_into_each_other(parts):
-    assert keyed(b"k", *parts) != keyed(b"k", *parts, "")
-    assert keyed(b"k", "".join(parts), "x") != keyed(b"k", "".join(parts) + "x")
+    assert mac(b"k", *parts) != mac(b"k", *parts, "")
+    assert mac(b"k", "".join(parts), "x") != mac(b"k", "".join(parts) + "x")
 
 
 def test_what_separates_the_parts_cannot_stand_in_one():
     with pytest.raises(ValueError, match="NUL"):
-        keyed(b"k", "a\x00b")
+        mac(b"k", "a\x00b")
 
 
 class TestRefreshToken:

@@ -1,4 +1,4 @@
-"""Which redirect URIs may be registered and when a presented one matches (invariant 7, clients.md A5 and A6)."""
+"""Which redirect URIs may be registered and when a presented one matches (invariant 7, interop.md A5 and A6)."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Which resource a client means, and which scopes it can grant (RFC 8707, clients.md A8 and A9)."""
+"""Which resource a client means, and which scopes it can grant (RFC 8707, interop.md A8 and A9)."""
 
 import pytest
 from hypothesis import given

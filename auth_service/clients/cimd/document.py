@@ -1,6 +1,6 @@
 """Client ID metadata documents: which URLs name a client, and what their documents must say.
 
-Pure. draft-ietf-oauth-client-id-metadata-document sections 3 to 6, MCP authorization 2026-07-28, clients.md A15
+Pure. draft-ietf-oauth-client-id-metadata-document sections 3 to 6, MCP authorization 2026-07-28, interop.md A15
 and F7.
 """
 
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from auth_service.clients import client_metadata
 from auth_service.clients.client import Client, ClientKind
-from auth_service.protocol.errors import InvalidClientMetadata, InvalidRedirectUri, UnacceptableDocument
+from auth_service.protocol.errors import InvalidClientMetadata, InvalidRedirectUri, UnacceptableCimd
 from auth_service.protocol.redirect_uri import LOOPBACK_HOSTS
 
 MAX_URL: Final = 512
@@ -29,7 +29,7 @@ _FORBIDDEN: Final = ("client_secret", "client_secret_expires_at", "registration_
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentPolicy:
+class CimdPolicy:
     """The operator's say in whose documents are fetched.
 
     A name means that host; one with a leading dot, every host below it. Denied names win; an empty allow-list
@@ -59,51 +59,51 @@ def is_loopback_url(url: str) -> bool:
     return _bare_host(url) in LOOPBACK_HOSTS
 
 
-def check_document_url(url: str, policy: DocumentPolicy) -> None:
-    """Check a client_id that is a URL, before anything is fetched. Raises UnacceptableDocument."""
+def check_document_url(url: str, policy: CimdPolicy) -> None:
+    """Check a client_id that is a URL, before anything is fetched. Raises UnacceptableCimd."""
     if not policy.enabled:
-        raise UnacceptableDocument("client ID metadata documents are switched off")
+        raise UnacceptableCimd("client ID metadata documents are switched off")
     if len(url) > MAX_URL or _URL.fullmatch(url) is None:
-        raise UnacceptableDocument(
+        raise UnacceptableCimd(
             "the client_id is too long, or has a fragment, user information or a character that it may not have"
         )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as exc:
-        raise UnacceptableDocument(f"the client_id is not a URL: {exc}") from exc
+        raise UnacceptableCimd(f"the client_id is not a URL: {exc}") from exc
     if "@" in parts.netloc or port == 0 or parts.netloc.endswith(":"):
-        raise UnacceptableDocument("the client_id has user information or a bad port")
+        raise UnacceptableCimd("the client_id has user information or a bad port")
     if parts.path == "/" or _DOT_SEGMENT.search(parts.path):
-        raise UnacceptableDocument("the client_id has no path, or one with dot segments")
+        raise UnacceptableCimd("the client_id has no path, or one with dot segments")
     host = _bare_host(url)
     if policy.loopback and host in LOOPBACK_HOSTS:
         return
     if parts.scheme != "https":
-        raise UnacceptableDocument("the client_id is not https")
+        raise UnacceptableCimd("the client_id is not https")
     # A name with a dot whose last label begins with a letter: no address in any notation gets through.
     if _HOST_NAME.fullmatch(host) is None:
-        raise UnacceptableDocument(f"the host {host!r:.100} is not a public name")
+        raise UnacceptableCimd(f"the host {host!r:.100} is not a public name")
     if not policy.permits(host):
-        raise UnacceptableDocument(f"the policy does not permit documents of {host}")
+        raise UnacceptableCimd(f"the policy does not permit documents of {host}")
 
 
 def read_document(url: str, unverified_body: bytes, *, content_type: str, app_schemes: frozenset[str]) -> Client:
-    """The client that a document describes. Raises UnacceptableDocument, or NotADocument for what is no JSON at all."""
+    """The client that a document describes. Raises UnacceptableCimd, or NotADocument for what is no JSON at all."""
     unverified = _parse(unverified_body, content_type)
     if unverified.get("client_id") != url:
-        raise UnacceptableDocument("client_id in the document is not the URL that it was fetched from")
+        raise UnacceptableCimd("client_id in the document is not the URL that it was fetched from")
     if any(name in unverified for name in _FORBIDDEN):
-        raise UnacceptableDocument("the document holds a secret")
+        raise UnacceptableCimd("the document holds a secret")
     name = client_metadata.display_name(unverified.get("client_name"))
     if name is None:
-        raise UnacceptableDocument("the document has no client_name")
+        raise UnacceptableCimd("the document has no client_name")
     try:
         uris = client_metadata.redirect_uris(unverified.get("redirect_uris"), app_schemes=app_schemes)
         grants = client_metadata.granted_types(unverified.get("grant_types"))
         jwks, jwks_uri = client_metadata.key_members(unverified)
     except (InvalidRedirectUri, InvalidClientMetadata) as exc:
-        raise UnacceptableDocument(exc.reason) from exc
+        raise UnacceptableCimd(exc.reason) from exc
     return Client(
         client_id=url,
         kind=ClientKind.METADATA_DOCUMENT,
@@ -118,12 +118,12 @@ def read_document(url: str, unverified_body: bytes, *, content_type: str, app_sc
     )
 
 
-class NotADocument(UnacceptableDocument):
+class NotADocument(UnacceptableCimd):
     """An error page or a bot challenge in a document's place: counts as an outage of its host."""
 
 
 def _offer(unverified: Mapping[str, Any], *, has_keys: bool) -> frozenset[str]:
-    """The methods that the client offers: the singular and the plural member are one offer (clients.md F7).
+    """The methods that the client offers: the singular and the plural member are one offer (interop.md F7).
 
     ChatGPT's document says `private_key_jwt` in the one and lists `none` in the other. A document that says nothing
     means `none`: the default of RFC 7591 is a secret, and a public document has none.
@@ -136,7 +136,7 @@ def _offer(unverified: Mapping[str, Any], *, has_keys: bool) -> frozenset[str]:
         offered.discard("private_key_jwt")
     usable = frozenset(offered & {"none", "private_key_jwt"})
     if not usable:
-        raise UnacceptableDocument(f"no authentication method in common: {sorted(offered)!r:.200}")
+        raise UnacceptableCimd(f"no authentication method in common: {sorted(offered)!r:.200}")
     return usable
 
 

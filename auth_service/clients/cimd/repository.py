@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from shared.redis.client import Argument, Store
+    from shared.redis.client import Argument, RedisClient
 
 KEEP_SECONDS: Final = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentCopy:
+class CimdCopy:
     """One document as fetched. Times in seconds since 1970."""
 
     body: str
@@ -28,13 +28,13 @@ class DocumentCopy:
     fresh_until: int
 
 
-class ClientDocumentStore:
-    """Keeps and finds copies. Raises StoreUnavailable."""
+class CimdRepository:
+    """Keeps and finds copies. Raises RedisUnavailable."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RedisClient) -> None:
         self._store = store
 
-    async def keep(self, url: str, copy: DocumentCopy) -> None:
+    async def keep(self, url: str, copy: CimdCopy) -> None:
         """Store the copy, replacing an older one. Repeating it is harmless."""
         key = _key(url)
         fields: list[Argument] = [
@@ -53,12 +53,12 @@ class ClientDocumentStore:
         """Forget the copy: the document's own host withdrew it."""
         await self._store.command("DEL", _key(url))
 
-    async def find(self, url: str) -> DocumentCopy | None:
+    async def find(self, url: str) -> CimdCopy | None:
         """The copy of this very URL, if one was kept."""
         fields = await self._store.command("HGETALL", _key(url))
         if not fields or fields.get("url") != url or "fresh_until" not in fields:
             return None
-        return DocumentCopy(
+        return CimdCopy(
             body=fields["body"], fetched_at=int(fields["fetched_at"]), fresh_until=int(fields["fresh_until"])
         )
 

@@ -1,7 +1,7 @@
 """Clients that name themselves by the URL of a metadata document: fetched guarded, cached, and kept for outages.
 
 One fetch serves all who wait for it. A failure is remembered briefly, so that a dead host costs one fetch a minute.
-While a host is away its last good copy serves, for two weeks (clients.md A15, F8); a host that says the document is
+While a host is away its last good copy serves, for two weeks (interop.md A15, F8); a host that says the document is
 gone, or serves one that breaks a rule, is believed.
 """
 
@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 from auth_service.clients.cimd.bundled import KNOWN_DOCUMENTS
 from auth_service.clients.cimd.document import (
     MAX_DOCUMENT_BYTES,
-    DocumentPolicy,
+    CimdPolicy,
     NotADocument,
     check_document_url,
     is_loopback_url,
     read_document,
 )
-from auth_service.clients.cimd.repository import ClientDocumentStore, DocumentCopy
-from auth_service.protocol.errors import UnacceptableDocument
-from shared.errors import Fault
+from auth_service.clients.cimd.repository import CimdCopy, CimdRepository
+from auth_service.protocol.errors import UnacceptableCimd
+from shared.errors import ServiceUnavailable
 from shared.fetch.freshness import freshness_seconds
 from shared.fetch.guarded_fetch import FetchFailed, FetchGone, GuardedFetch
 from shared.fetch.single_flight import SingleFlight
@@ -39,7 +39,7 @@ FAILURE_SECONDS: Final = 60
 MEMORY_SIZE: Final = 512
 
 
-class ClientDocumentUnavailable(Fault):
+class CimdUnavailable(ServiceUnavailable):
     """The document could not be fetched and no copy serves.
 
     The words are the same whatever the cause: who probes addresses through us learns nothing (invariants 8 and 10).
@@ -48,13 +48,13 @@ class ClientDocumentUnavailable(Fault):
     public = "The client's metadata document could not be fetched just now. Please try again in a minute."
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason, check="client_document_fetched", retry_after_seconds=FAILURE_SECONDS)
+        super().__init__(reason, error_id="client_document_fetched", retry_after_seconds=FAILURE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class _Good:
     client: Client
-    copy: DocumentCopy
+    copy: CimdCopy
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class _Failure:
     """The host answered, and its answer makes no client: no copy serves then."""
 
 
-class MetadataDocuments:
+class CimdResolver:
     """Finds clients by their document's URL. Call `close` when the service stops."""
 
     def __init__(
@@ -73,8 +73,8 @@ class MetadataDocuments:
         *,
         fetch: GuardedFetch,
         loopback_fetch: GuardedFetch,
-        store: ClientDocumentStore,
-        policy: DocumentPolicy,
+        store: CimdRepository,
+        policy: CimdPolicy,
         app_schemes: frozenset[str],
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -90,7 +90,7 @@ class MetadataDocuments:
         self._flights: SingleFlight[Client] = SingleFlight()
 
     async def find(self, url: str) -> Client:
-        """The client of this document. Raises UnacceptableDocument, ClientDocumentUnavailable or StoreUnavailable."""
+        """The client of this document. Raises UnacceptableCimd, CimdUnavailable or RedisUnavailable."""
         check_document_url(url, self._policy)
         good = self._good.get(url)
         if good is not None and self._now() < good.copy.fresh_until:
@@ -99,7 +99,7 @@ class MetadataDocuments:
         return await self._flights.run(url, lambda: self._refresh(url))
 
     async def keep(self, url: str) -> None:
-        """Store the last good copy: the client was just used. Raises StoreUnavailable."""
+        """Store the last good copy: the client was just used. Raises RedisUnavailable."""
         good = self._good.get(url)
         if good is not None:
             await self._store.keep(url, good.copy)
@@ -119,17 +119,17 @@ class MetadataDocuments:
         if failure is None or now >= failure.until:
             try:
                 return self._remember(url, await self._fetched(url))
-            except (FetchFailed, UnacceptableDocument) as exc:
+            except (FetchFailed, UnacceptableCimd) as exc:
                 failure = self._failed(url, exc)
                 if failure.withdrawn:
                     await self._store.drop(url)
         if failure.withdrawn:
-            raise UnacceptableDocument(failure.reason)
+            raise UnacceptableCimd(failure.reason)
         return self._despite_outage(url, good, failure.reason)
 
-    def _failed(self, url: str, exc: FetchFailed | UnacceptableDocument) -> _Failure:
+    def _failed(self, url: str, exc: FetchFailed | UnacceptableCimd) -> _Failure:
         # An error page where the document should be is an outage; a document that breaks a rule is its host's word.
-        withdrawn = isinstance(exc, FetchGone | UnacceptableDocument) and not isinstance(exc, NotADocument)
+        withdrawn = isinstance(exc, FetchGone | UnacceptableCimd) and not isinstance(exc, NotADocument)
         failure = _Failure(self._now() + FAILURE_SECONDS, str(exc), withdrawn=withdrawn)
         _bounded(self._failures, url, failure)
         if withdrawn:
@@ -141,7 +141,7 @@ class MetadataDocuments:
             return good.client
         known = KNOWN_DOCUMENTS.get(url)
         if known is None:
-            raise ClientDocumentUnavailable(f"{url}: {reason}")
+            raise CimdUnavailable(f"{url}: {reason}")
         return self._read(url, json.dumps(known | {"client_id": url}).encode(), "application/json")
 
     async def _fetched(self, url: str) -> _Good:
@@ -150,7 +150,7 @@ class MetadataDocuments:
         client = self._read(url, answer.body, answer.content_type)
         now = int(self._now())
         fresh = freshness_seconds(cache_control=answer.cache_control, age=answer.age)
-        return _Good(client, DocumentCopy(answer.body.decode(), fetched_at=now, fresh_until=now + fresh))
+        return _Good(client, CimdCopy(answer.body.decode(), fetched_at=now, fresh_until=now + fresh))
 
     async def _stored(self, url: str) -> _Good | None:
         copy = await self._store.find(url)
@@ -159,7 +159,7 @@ class MetadataDocuments:
         try:
             # Read again rather than trusted: the rules may be stricter than when it was kept.
             return _Good(self._read(url, copy.body.encode(), "application/json"), copy)
-        except UnacceptableDocument:
+        except UnacceptableCimd:
             return None
 
     def _read(self, url: str, unverified_body: bytes, content_type: str) -> Client:

@@ -113,7 +113,7 @@ async def door(aiohttp_server):
     other = {
         "/account": pages.account(replace(ACCOUNT, news=AccountNews.ACCESS_ENDED)),
         "/account-refused": pages.account(replace(ACCOUNT, password_problem="The current password is not right.")),
-        "/unknown-client": pages.unknown_client(UnknownClientView(ended=True, reference="abcde23456")),
+        "/unknown-client": pages.unknown_client(UnknownClientView(ended=True, request_id="abcde23456")),
         "/signed-out": pages.signed_out(SignedOutView("/sign-in", everywhere=True, applications_ended=2)),
     }
     for address, page in other.items():

@@ -1,4 +1,4 @@
-"""A decision reaches the client in a real Chromium, under the pages' own Content-Security-Policy (clients.md F6)."""
+"""A decision reaches the client in a real Chromium, under the pages' own Content-Security-Policy (interop.md F6)."""
 
 import pytest
 

@@ -47,10 +47,10 @@ def modern(method, params=None, *, request_id=1, client="test"):
 class Service:
     """The running application and what a test needs to talk to it."""
 
-    def __init__(self, app: web.Application, issuer: LocalIssuer, minter: Minter, logs) -> None:
+    def __init__(self, app: web.Application, issuer: LocalIssuer, token_issuer: Minter, logs) -> None:
         self.app = app
         self.issuer = issuer
-        self.minter = minter
+        self.token_issuer = token_issuer
         self.logs = logs
         self.keys = app[KEYS]
         self._server = TestServer(app)
@@ -68,7 +68,7 @@ class Service:
         await self._server.close()
 
     def auth(self, token=None, **claims):
-        return {"Authorization": f"Bearer {token or self.minter.mint(**claims)}"}
+        return {"Authorization": f"Bearer {token or self.token_issuer.issue(**claims)}"}
 
     async def call(self, tool, arguments=None, *, token=None, headers=None, **claims):
         """A modern tool call with a good token, or with the one given."""
@@ -79,7 +79,7 @@ class Service:
 
     def refusals(self):
         """The log lines that tell of a refusal."""
-        return [entry for entry in self.logs if entry.get("event") == "request" and "check" in entry]
+        return [entry for entry in self.logs if entry.get("event") == "request" and "error_id" in entry]
 
 
 @pytest.fixture(scope="session")
@@ -105,8 +105,8 @@ async def make_service(issuer, signing_key, log_entries):
         settings = McpSettings(
             **{"issuer": issuer.url, "resource": RESOURCE, "port": 0, **changes},
         )
-        minter = Minter(issuer=settings.issuer, resource=settings.resource, key=signing_key)
-        service = Service(build_app(settings, **(clocks or {})), issuer, minter, log_entries)
+        token_issuer = Minter(issuer=settings.issuer, resource=settings.resource, key=signing_key)
+        service = Service(build_app(settings, **(clocks or {})), issuer, token_issuer, log_entries)
         services.append(service)
         await service.start()
         return service
@@ -130,8 +130,8 @@ async def shared_service(signing_key):
         await local.publish(signing_key)
         await local.start()
         settings = McpSettings(issuer=local.url, resource=RESOURCE, port=0)
-        minter = Minter(issuer=local.url, resource=RESOURCE, key=signing_key)
-        running = Service(build_app(settings), local, minter, entries)
+        token_issuer = Minter(issuer=local.url, resource=RESOURCE, key=signing_key)
+        running = Service(build_app(settings), local, token_issuer, entries)
         await running.start()
         yield running
         await running.stop()

@@ -1,4 +1,4 @@
-"""401 and 403 as clients.md R1 to R6 have them."""
+"""401 and 403 as interop.md R1 to R6 have them."""
 
 from tests.endpoints.mcp_service.conftest import RESOURCE, modern
 

@@ -9,12 +9,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from mcp_service.jwks.cache import JwksCache
-from mcp_service.jwks.discovery import KeySetLocation
-from mcp_service.jwks.fetcher import MAX_DOCUMENT_BYTES, KeySetFetcher
-from mcp_service.jwks.metrics import KeyMetrics
+from mcp_service.jwks.discovery import JwksDiscovery
+from mcp_service.jwks.fetcher import MAX_DOCUMENT_BYTES, JwksFetcher
+from mcp_service.jwks.metrics import JwksMetrics
 from mcp_service.jwks.policy import CachePolicy, Phase
 from shared.access_token import InvalidToken
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 from tests.local_issuer import key_set, new_key
 
 COOLDOWN = 10
@@ -37,9 +37,7 @@ async def make_cache(issuer, clock):
     opened = []
 
     async def make(*, start=True):
-        fetcher = KeySetFetcher(
-            KeySetLocation(issuer=issuer.url, configured=None), replica="replica-1", answer_seconds=1
-        )
+        fetcher = JwksFetcher(JwksDiscovery(issuer=issuer.url, configured=None), replica="replica-1", answer_seconds=1)
         cache = JwksCache(
             fetcher=fetcher,
             policy=CachePolicy(max_stale=1000, cooldown=COOLDOWN),
@@ -64,7 +62,7 @@ async def cache(make_cache):
     return await make_cache()
 
 
-class AnnouncingMetrics(KeyMetrics):
+class AnnouncingMetrics(JwksMetrics):
     """Tells a test of every refresh."""
 
     def __init__(self, registry):
@@ -91,7 +89,7 @@ async def ask(cache, kid):
         return await cache.find(kid)
     except InvalidToken:
         return "unknown"
-    except Fault as fault:
+    except ServiceUnavailable as fault:
         return "cannot know" if "Retry-After" in fault.headers else "no time to come back is given"
 
 

@@ -30,7 +30,7 @@ async def post(service, data, headers=None):
     ],
 )
 async def test_what_is_no_bearer_credential_gets_a_challenge_without_error(shared_service, authorization, why):
-    """clients.md R1; RFC 6750 section 3.1: an unsupported method counts as none."""
+    """interop.md R1; RFC 6750 section 3.1: an unsupported method counts as none."""
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = await shared_service.session.post(shared_service.url, json=rpc("ping"), headers=headers)
     assert answer.status == 401
@@ -39,7 +39,7 @@ async def test_what_is_no_bearer_credential_gets_a_challenge_without_error(share
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer  "])
 async def test_the_scheme_is_read_as_the_standard_has_it(shared_service, scheme):
-    token = shared_service.minter.mint()
+    token = shared_service.token_issuer.issue()
     body, headers = modern("server/discover")
     answer = await shared_service.session.post(
         shared_service.url, json=body, headers={**headers, "Authorization": f"{scheme} {token}"}
@@ -56,7 +56,7 @@ async def test_a_credential_that_cannot_be_a_token_is_a_malformed_request(shared
 
 async def test_two_credentials_are_a_malformed_request(shared_service):
     """RFC 6750 section 2: one method per request."""
-    token = f"Bearer {shared_service.minter.mint()}"
+    token = f"Bearer {shared_service.token_issuer.issue()}"
     answer = await shared_service.session.post(
         shared_service.url, json=rpc("ping"), headers=[("Authorization", token), ("Authorization", token)]
     )
@@ -67,7 +67,7 @@ async def test_two_credentials_are_a_malformed_request(shared_service):
 @pytest.mark.parametrize("with_header", [False, True])
 async def test_a_token_in_the_query_is_refused_even_beside_a_good_one(shared_service, query, with_header):
     """MCP authorization: tokens MUST NOT be in the query string, where they get logged."""
-    token = shared_service.minter.mint()
+    token = shared_service.token_issuer.issue()
     answer = await shared_service.session.post(
         f"{shared_service.url}?{query.format(token=token)}",
         json=rpc("ping"),
@@ -102,8 +102,8 @@ async def test_a_malformed_message_is_told_so_with_the_check_in_the_log(shared_s
     assert answer.status == 400
     error = (await answer.json())["error"]
     assert error["code"] == code
-    logged = next(e for e in shared_service.refusals() if e["reference"] == error["data"]["reference"])
-    assert logged["check"] == check
+    logged = next(e for e in shared_service.refusals() if e["request_id"] == error["data"]["request_id"])
+    assert logged["error_id"] == check
 
 
 async def test_a_body_that_is_too_long_is_413(shared_service):
@@ -134,7 +134,7 @@ async def test_other_methods_are_405_for_whoever_may_call_and_401_for_the_rest(s
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
 async def test_the_endpoint_answers_with_and_without_a_final_slash(shared_service, path):
-    """clients.md R12: no redirect."""
+    """interop.md R12: no redirect."""
     body, headers = modern("server/discover")
     answer = await shared_service.session.post(
         shared_service.root + path, json=body, headers={**headers, **shared_service.auth()}, allow_redirects=False
@@ -165,7 +165,7 @@ async def test_an_unknown_address_is_404_in_json(shared_service):
 
 
 async def test_an_unknown_method_of_a_caller_with_a_token_is_never_401(shared_service):
-    """clients.md R11: a client must be able to fall back to the older wire."""
+    """interop.md R11: a client must be able to fall back to the older wire."""
     body, headers = modern("no/such")
     answer = await shared_service.session.post(
         shared_service.url, json=body, headers={**headers, **shared_service.auth()}
@@ -200,7 +200,7 @@ async def test_headers_that_say_something_else_than_the_body_are_refused(shared_
     )
     assert answer.status == 400
     assert (await answer.json())["error"]["code"] == -32020
-    assert shared_service.refusals()[-1]["check"] == check
+    assert shared_service.refusals()[-1]["error_id"] == check
 
 
 async def test_a_name_wrapped_in_base64_is_the_same_name(shared_service):

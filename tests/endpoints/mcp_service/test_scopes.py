@@ -37,7 +37,7 @@ async def test_a_call_beyond_the_granted_scopes_is_403_on_both_wires(service, wi
     assert challenge.endswith(f'{PRM}, scope="notes:read notes:write"')
     assert (await answer.json())["id"] == 1
     logged = service.refusals()[-1]
-    assert (logged["check"], logged["reason"]) == ("scope", "needs notes:write, has notes:read")
+    assert (logged["error_id"], logged["reason"]) == ("scope", "needs notes:write, has notes:read")
     assert (logged["tool"], logged["client"]) == ("add_note", "client-1")
 
 
@@ -52,7 +52,7 @@ async def test_a_token_without_any_scope_may_open_and_ask_what_to_do_next(servic
 
 
 async def test_offline_access_is_never_named_in_a_challenge(service):
-    """MCP authorization 2026-07-28; clients.md R5."""
+    """MCP authorization 2026-07-28; interop.md R5."""
     answer = await call(service, "add_note", scope="notes:read offline_access")
     assert 'scope="notes:read notes:write"' in answer.headers["WWW-Authenticate"]
 
@@ -123,7 +123,7 @@ async def test_a_public_resource_is_public(mixed):
 
 @pytest.mark.parametrize("by", ["user agent", "client info"])
 async def test_a_client_that_looks_only_at_tool_results_is_asked_there(mixed, by):
-    """clients.md R7: 200, isError, and the challenge in `_meta`."""
+    """interop.md R7: 200, isError, and the challenge in `_meta`."""
     body, headers = modern(
         "tools/call", {"name": "change", "arguments": {}}, client="openai-mcp" if by == "client info" else "x"
     )
@@ -134,7 +134,7 @@ async def test_a_client_that_looks_only_at_tool_results_is_asked_there(mixed, by
     result = (await answer.json())["result"]
     assert result["isError"] is True
     assert result["_meta"]["mcp/www_authenticate"] == [f'Bearer {PRM}, scope="t:read t:write"']
-    assert mixed.refusals()[-1]["check"] == "credential"
+    assert mixed.refusals()[-1]["error_id"] == "credential"
 
 
 async def test_the_same_client_is_asked_in_band_for_more_scopes(mixed):

@@ -51,7 +51,7 @@ async def test_a_stream_carries_what_every_answer_carries(service, wire):
     answer = await service.session.post(service.url, json=body, headers={**headers, **service.auth(scope="slow:use")})
     await answer.read()
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert answer.headers["Sallyport-Reference"]
+    assert answer.headers["X-Request-Id"]
     assert "no-transform" in answer.headers["Cache-Control"]
 
 
@@ -92,5 +92,5 @@ async def test_a_stream_that_only_listens_ends_when_the_service_is_about_to_stop
     ):
         assert answer.content_type == "text/event-stream"
         assert b"acknowledged" in await answer.content.readany()
-        service.app[ENDPOINT].end_listening()
+        service.app[ENDPOINT].close_streams()
         await answer.read()

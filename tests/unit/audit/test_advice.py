@@ -25,7 +25,7 @@ def named_checks():
     for tree in sources():
         for node in ast.walk(tree):
             value = None
-            if isinstance(node, ast.keyword) and node.arg == "check":
+            if isinstance(node, ast.keyword) and node.arg == "error_id":
                 value = node.value
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "InvalidToken":
                 value = node.args[0]

@@ -3,13 +3,13 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from auth_service.rate_limits.limits import Limits
+from auth_service.rate_limits.limits import RateLimits
 from shared.networks import parse_networks
 
 
 @pytest.fixture
 def limits():
-    return Limits(
+    return RateLimits(
         storage=None,
         shared_egress=parse_networks(["160.79.104.0/21"]),
         audit=None,

@@ -1,7 +1,7 @@
 import pytest
 
 from mcp_service.guard.token_verifier import TokenVerifier
-from mcp_service.jwks.document import parse_key_set
+from mcp_service.jwks.document import parse_jwks
 from shared.access_token import InvalidToken
 from tests.local_issuer import Minter, key_set, new_key
 
@@ -15,7 +15,7 @@ class HeldKeys:
         self.replace(*keys)
 
     def replace(self, *keys):
-        self.keys = parse_key_set(key_set(*keys), algorithms=ALL) if keys else {}
+        self.keys = parse_jwks(key_set(*keys), algorithms=ALL) if keys else {}
 
     def held(self, kid):
         return self.keys.get(kid)
@@ -38,7 +38,7 @@ def signing_key():
 
 
 @pytest.fixture
-def minter(signing_key):
+def token_issuer(signing_key):
     return Minter(issuer="https://issuer.example", resource="https://tools.example/mcp", key=signing_key)
 
 

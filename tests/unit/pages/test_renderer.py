@@ -21,7 +21,7 @@ from auth_service.pages.views import (
     SignInView,
     UnknownClientView,
 )
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 
 SIGN_IN = SignInView(
     action="/sign-in", transaction="tx", csrf="cs", client_name="Claude", resource_name="Notes", username=""
@@ -42,7 +42,7 @@ CONSENT = ConsentView(
 )
 CONTINUE = ContinueView("https://claude.ai/api/mcp/auth_callback?code=abc&state=x", "Claude", approved=True)
 ERROR = ErrorView("Not known here", "The program is not known.", "Connect it anew.", "abcde23456", 400)
-UNKNOWN = UnknownClientView(ended=True, reference="abcde23456")
+UNKNOWN = UnknownClientView(ended=True, request_id="abcde23456")
 SIGNED_OUT = SignedOutView("/sign-in", everywhere=False)
 APPLICATION = ApplicationView(
     grant_id="g1",
@@ -267,10 +267,10 @@ def test_a_decision_goes_on_by_itself_and_by_a_link(pages, location):
     ],
 )
 def test_an_address_that_no_check_lets_through_is_a_fault(pages, location):
-    with pytest.raises(Fault):
+    with pytest.raises(ServiceUnavailable):
         pages.continue_to(replace(CONTINUE, location=location))
     if location:
-        with pytest.raises(Fault):
+        with pytest.raises(ServiceUnavailable):
             pages.error(replace(ERROR, onward=location, onward_host="x.example"))
 
 

@@ -9,7 +9,7 @@ from argon2.exceptions import VerificationError, VerifyMismatchError
 from argon2.profiles import CHEAPEST
 
 from auth_service.users.passwords import MAX_PASSWORD_LENGTH, PARAMETERS, QUEUE_PER_WORKER, PasswordHasher
-from shared.errors import Fault
+from shared.errors import ServiceUnavailable
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def test_a_full_queue_is_a_fault_of_ours_and_drains_by_itself(hasher):
     capacity = QUEUE_PER_WORKER + 1
     waiting = [asyncio.ensure_future(hasher._run(gate.wait)) for _ in range(capacity)]
     await asyncio.sleep(0)
-    with pytest.raises(Fault):
+    with pytest.raises(ServiceUnavailable):
         await hasher.verify("violet kettle", None)
     gate.set()
     await asyncio.gather(*waiting)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _CHANGING: Final = frozenset({"POST", "PUT", "DELETE"})
 
 
-class CarryThrough:
+class MutationShield:
     """Make one per application; its middleware stands outside everything that logs."""
 
     def __init__(self) -> None:

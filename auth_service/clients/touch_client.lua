@@ -1,4 +1,4 @@
--- Records that a grant of this client was made or refreshed: its expiry slides, and never backwards (clients.md A18).
+-- Records that a grant of this client was made or refreshed: its expiry slides, and never backwards (interop.md A18).
 -- An expired or ended registration is not revived.
 -- KEYS[1] client  ARGV[1] now  ARGV[2] expires_at  ARGV[3] key's time of death; all in seconds
 -- Returns 1 when the client lives on, else 0.
