@@ -1,0 +1,93 @@
+"""docs/architecture.md lists every Redis key that the sources name, with its owner and its scripts, and no other."""
+
+import ast
+import re
+
+from devstack.service_process import REPOSITORY
+
+SERVICES = ("auth_service", "mcp_service", "shared")
+ROW = re.compile(r"^\| `((?:sp|notes):[^`]+)` \| [^|]+ \| [^|]+ \| [^|]+ \| `([^`]+)` \| ([^|]+) \|$", re.MULTILINE)
+KEY = re.compile(r"sp:\S+|notes:\*\S*")
+"""A literal that is a key, its variable parts spelled `*`. `notes:read` is a scope."""
+
+
+def listed():
+    """Of each key in the table, the owner and the scripts."""
+    text = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return {
+        re.sub(r"<[^>]+>", "*", key): (owner, re.findall(r"\w+\.lua", scripts))
+        for key, owner, scripts in ROW.findall(text)
+    }
+
+
+def spelled(node, prefixes):
+    """The text of a literal, with what a variable holds where that is the beginning of a key, else `*`."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(spelled(part, prefixes) or "" for part in parts)
+        case ast.FormattedValue(value=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return prefixes.get(name, "*")
+        case ast.FormattedValue():
+            return "*"
+    return None
+
+
+def prefixes_in(tree):
+    """What variables and the fields that they are passed to hold, if it is the beginning of a key."""
+    held = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.keyword(arg=str(name), value=value):
+                text = held.get(value.id) if isinstance(value, ast.Name) else spelled(value, held)
+                if text and KEY.fullmatch(text):
+                    held[name] = text
+    return held
+
+
+def keys_in(source):
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    prefixes = prefixes_in(tree)
+    parts = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    texts = {
+        spelled(n, prefixes) for n in ast.walk(tree) if isinstance(n, ast.Constant | ast.JoinedStr) and n not in parts
+    }
+    keys = {text for text in texts if text and KEY.fullmatch(text) and text.count("{") == text.count("}")}
+    return {key for key in keys if not any(other.startswith(f"{key}:") for other in keys)}
+
+
+def named_in_sources():
+    """Of each key, the folders of the files that name it."""
+    named = {}
+    for service in SERVICES:
+        for source in (REPOSITORY / service).rglob("*.py"):
+            for key in keys_in(source):
+                named.setdefault(key, set()).add(source.parent.relative_to(REPOSITORY).as_posix())
+    return named
+
+
+def test_the_table_lists_the_keys_that_the_sources_name():
+    assert set(listed()) == set(named_in_sources())
+
+
+def test_the_owner_of_a_key_is_the_only_package_that_names_it():
+    owners = {key: owner for key, (owner, _) in listed().items()}
+    strangers = {
+        key: folders
+        for key, folders in named_in_sources().items()
+        if not all(f"{folder}/".startswith(f"{owners[key]}/") for folder in folders)
+    }
+    assert strangers == {}
+
+
+def test_the_table_names_every_script():
+    scripts = {file.name for service in SERVICES for file in (REPOSITORY / service).rglob("*.lua")}
+    assert {script for _, names in listed().values() for script in names} == scripts
+
+
+def test_scripts_are_given_their_keys():
+    """A key that a script makes up itself could lie on another slot of a cluster."""
+    for service in SERVICES:
+        for script in (REPOSITORY / service).rglob("*.lua"):
+            assert not re.search(r"['\"](?:sp|notes):", script.read_text(encoding="utf-8")), script.name

@@ -1,0 +1,109 @@
+"""References resolve: links between documents, and the ids by which comments, scripts and data cite a document."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from devstack.service_process import REPOSITORY
+from sallyport_doctor.knowledge.catalogue import load_catalogue
+
+DOCUMENTS = sorted(
+    [*REPOSITORY.glob("*.md"), *(file for folder in ("docs", "deploy") for file in (REPOSITORY / folder).rglob("*.md"))]
+)
+SOURCES = sorted(
+    file
+    for folder in ("auth_service", "mcp_service", "shared", "sallyport_doctor", "devstack", "deploy", "tests")
+    for file in (REPOSITORY / folder).rglob("*.*")
+    if file.suffix in {".py", ".lua", ".toml", ".yaml", ".md"} and file != Path(__file__) and "build" not in file.parts
+)
+IDS = r"([A-Z]\d+(?:(?:,|\s+and|\s+to)\s+[A-Z]\d+)*)"
+CITED = {
+    name: re.compile(rf"(?i:{name}\.md)(?:\s+(?:(?:#|--)\s+)?{IDS}|#([a-z]\d+))") for name in ("interop", "divergences")
+}
+"""As in "interop.md A5 and F8", over the end of a line too, or "docs/interop.md#a5"."""
+
+DOCTOR = re.compile(rf'\(reference: {IDS}|^\s+"""{IDS}: ', re.MULTILINE)
+"""How a module or a rule of the doctor cites interop.md, which its distribution does not contain."""
+
+RETIRED = re.compile(r"(?<![\w/])[Cc]lients\.md|\bDESIGN\b|\b(?:house|vocabulary|style|upstreams)\.md")
+"""Documents that are not part of the repository. `docs/clients.md` is, and is cited with its folder."""
+
+
+def text_of(file):
+    return file.read_text(encoding="utf-8")
+
+
+def named(file):
+    return str(file.relative_to(REPOSITORY))
+
+
+def anchors_of(document):
+    text = text_of(document)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)"></a>', text))
+
+
+def ids_of(document):
+    anchors = anchors_of(REPOSITORY / "docs" / f"{document}.md")
+    return {anchor.upper() for anchor in anchors if re.fullmatch(r"[a-z]\d+", anchor)}
+
+
+def rows_in(groups):
+    """The ids in what a pattern has found."""
+    return {row.upper() for found in groups for text in found for row in re.findall(r"[A-Za-z]\d+", text)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_every_link_to_a_file_leads_somewhere(document):
+    text = re.sub(r"```.*?```", "", text_of(document), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith(("http://", "https://", "mailto:")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (document.parent / path).resolve() if path else document
+        assert file.exists(), f"{document.name} links to {target}"
+        if anchor:
+            assert anchor in anchors_of(file), f"{document.name} links to {target}"
+
+
+@pytest.mark.parametrize("document", sorted(CITED))
+def test_every_row_that_is_cited_exists(document):
+    cited = {
+        (named(file), row) for file in [*SOURCES, *DOCUMENTS] for row in rows_in(CITED[document].findall(text_of(file)))
+    }
+    assert cited
+    assert {(file, row) for file, row in cited if row not in ids_of(document)} == set()
+
+
+def test_every_row_that_the_doctor_cites_exists():
+    code = {
+        row
+        for file in (REPOSITORY / "sallyport_doctor").rglob("*.py")
+        for row in rows_in(DOCTOR.findall(text_of(file)))
+    }
+    data = {row for entry in load_catalogue().values() if entry.reference for row in entry.reference.split(", ")}
+    assert code
+    assert data
+    assert code | data <= ids_of("interop")
+
+
+@pytest.mark.parametrize("document", sorted(CITED))
+def test_a_row_has_one_place_and_its_anchor_is_its_id(document):
+    rows = re.findall(r'<a id="([a-z]\d+)"></a>(\S+)', text_of(REPOSITORY / "docs" / f"{document}.md"))
+    assert rows
+    assert [(anchor, shown) for anchor, shown in rows if anchor != shown.lower()] == []
+    assert len(rows) == len(set(rows))
+
+
+def test_every_decision_that_is_cited_exists_and_is_in_the_index():
+    folder = REPOSITORY / "docs" / "adr"
+    numbers = {file.name[:4] for file in folder.glob("[0-9]*.md")}
+    cited = {n for file in [*SOURCES, *DOCUMENTS] for n in re.findall(r"\bADR (\d{4})\b", text_of(file))}
+    assert cited <= numbers
+    assert set(re.findall(r"^\| \[(\d{4})\]", text_of(folder / "README.md"), re.MULTILINE)) == numbers
+
+
+def test_no_document_is_cited_that_is_not_here():
+    assert {named(file): RETIRED.findall(text_of(file)) for file in SOURCES if RETIRED.search(text_of(file))} == {}
