@@ -15,7 +15,9 @@ SOURCES = sorted(
     file
     for folder in ("auth_service", "mcp_service", "shared", "sallyport_doctor", "devstack", "deploy", "tests")
     for file in (REPOSITORY / folder).rglob("*.*")
-    if file.suffix in {".py", ".lua", ".toml", ".yaml", ".md"} and file != Path(__file__) and "build" not in file.parts
+    if file.suffix in {".py", ".lua", ".toml", ".yaml", ".md"}
+    and file != Path(__file__)
+    and not {"build", "node_modules"} & set(file.parts)
 )
 IDS = r"([A-Z]\d+(?:(?:,|\s+and|\s+to)\s+[A-Z]\d+)*)"
 CITED = {
