@@ -43,10 +43,10 @@ from auth_service.introspection.introspector import TokenIntrospector
 from auth_service.introspection.revoke import RevokeEndpoint
 from auth_service.introspection.revoked_tokens import RevokedTokenRepository
 from auth_service.introspection.userinfo import UserInfoEndpoint
+from auth_service.key_encryption import EncryptionKeys, parse_encryption_keys
 from auth_service.keys.jwks_endpoint import CORS as KEY_SET_CORS
 from auth_service.keys.jwks_endpoint import PATH as KEY_SET_PATH
 from auth_service.keys.jwks_endpoint import JwksEndpoint
-from auth_service.keys.key_encryption import EncryptionKeys, parse_encryption_keys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.metrics import watch_key_ring
 from auth_service.keys.propagation_tracker import PropagationTracker

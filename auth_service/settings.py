@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from auth_service.keys.key_encryption import parse_encryption_keys
+from auth_service.key_encryption import parse_encryption_keys
 from auth_service.pages.colour import parse_colour
 from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, NEVER_SCHEMES
 from auth_service.resources.catalogue import ProtectedResource

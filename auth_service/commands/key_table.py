@@ -9,7 +9,7 @@ from auth_service.commands.console import as_time
 from auth_service.keys.lifecycle import KeyState, rotation_due_ms
 
 if TYPE_CHECKING:
-    from auth_service.keys.key_encryption import EncryptionKeys
+    from auth_service.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring, RingKey
     from auth_service.keys.rotator import RotationPolicy
 

@@ -15,7 +15,7 @@ from auth_service.commands.console import CommandFailed, JsonOption, as_time, ru
 from auth_service.commands.key_progress import KeyProgress
 from auth_service.commands.key_table import key_rows, moment
 from auth_service.commands.process_start import process_started_ms
-from auth_service.keys.key_encryption import parse_encryption_keys
+from auth_service.key_encryption import parse_encryption_keys
 from auth_service.keys.lifecycle import UnknownKey
 from auth_service.keys.replica_version_repository import ReplicaVersionRepository
 from auth_service.keys.repository import KeyRingRepository
@@ -23,7 +23,7 @@ from auth_service.keys.rotator import RotationPolicy, RotationResult, Rotator
 
 if TYPE_CHECKING:
     from auth_service.commands.console import CommandContext
-    from auth_service.keys.key_encryption import EncryptionKeys
+    from auth_service.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring
 
 app = new_app(no_args_is_help=True, help="The signing keys: which there are, change them, withdraw one.")

@@ -14,7 +14,7 @@ from auth_service.keys.lifecycle import NewKey
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from auth_service.keys.key_encryption import EncryptionKeys
+    from auth_service.key_encryption import EncryptionKeys
 
 AsymmetricKey = RSAKey | ECKey | OKPKey
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import structlog
 
-    from auth_service.keys.key_encryption import EncryptionKeys
+    from auth_service.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring
     from auth_service.keys.public_key_set import PublicKeySet
     from auth_service.keys.repository import KeyRingRepository

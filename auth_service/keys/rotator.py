@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auth_service.audit.log import AuditLog
-    from auth_service.keys.key_encryption import EncryptionKeys
+    from auth_service.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import NewKey, Ring
     from auth_service.keys.replica_version_repository import ReplicaVersionRepository
     from auth_service.keys.repository import KeyRingRepository

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from joserfc.errors import JoseError
 
+from auth_service.key_encryption import DecryptionFailed
 from auth_service.keys.jws import SigningKey, VerifyingKey
-from auth_service.keys.key_encryption import DecryptionFailed
 from auth_service.keys.key_generation import import_key
 from auth_service.keys.public_key_set import PublicKeySet, publish
 from shared.errors import ServiceUnavailable
@@ -16,7 +16,7 @@ from shared.errors import ServiceUnavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from auth_service.keys.key_encryption import EncryptionKeys
+    from auth_service.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring
 
 

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import RSAKey
 
+from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys.jwks_endpoint import PATH, JwksEndpoint
 from auth_service.keys.jws import SigningKey
-from auth_service.keys.key_encryption import EncryptionKeys
 from auth_service.keys.key_generation import RSA_BITS
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.propagation_tracker import PropagationTracker

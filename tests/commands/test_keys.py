@@ -7,7 +7,7 @@ import time
 import pytest
 import structlog
 
-from auth_service.keys.key_encryption import parse_encryption_keys
+from auth_service.key_encryption import parse_encryption_keys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.propagation import ReplicaKeyVersion
 from auth_service.keys.replica_version_repository import ReplicaVersionRepository

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from sallyport_doctor.knowledge.catalogue import load_catalogue
 
 from devstack.service_process import REPOSITORY
-from sallyport_doctor.knowledge.catalogue import load_catalogue
 
 DOCUMENTS = sorted(
     [*REPOSITORY.glob("*.md"), *(file for folder in ("docs", "deploy") for file in (REPOSITORY / folder).rglob("*.md"))]

@@ -8,8 +8,8 @@ import pytest
 import structlog
 from aiohttp import web
 
+from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys import jwks_endpoint as jwks
-from auth_service.keys.key_encryption import EncryptionKeys
 from auth_service.keys.key_generation import new_key
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import promote

@@ -11,7 +11,7 @@ import structlog
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from auth_service.keys.key_encryption import EncryptionKeys
+from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys.key_generation import new_key
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import LONGEST_UNNOTICED_MS, UnknownKey, promote, revoke

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditRepository
-from auth_service.keys.key_encryption import EncryptionKeys
+from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys.key_generation import new_key
 from auth_service.keys.lifecycle import UnknownKey, first_ring, next_removal_ms
 from auth_service.keys.propagation import PropagationEvidence, PropagationStatus, ReplicaKeyVersion

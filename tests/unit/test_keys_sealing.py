@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from auth_service.keys.key_encryption import DecryptionFailed, parse_encryption_keys
+from auth_service.key_encryption import DecryptionFailed, parse_encryption_keys
 from shared.errors import Misconfigured
 
 FIRST, SECOND = (base64.urlsafe_b64encode(bytes((7 * i * i + s) % 251 for i in range(32))).decode() for s in (3, 90))
