@@ -32,7 +32,7 @@ restore: $(VENV)/.local-installed ## Put a backup where no data is yet: make res
 	@$(PY) -m devstack.backup load "$(FROM)"
 
 doctor: $(VENV)/.local-installed ## What real clients would trip over: make doctor URL=https://host/mcp ARGS="--login"
-	@$(if $(URL)$(ARGS),$(PY) -m shared.doctor $(if $(URL),'$(URL)') $(ARGS),echo "name the address: make doctor URL=https://host/mcp"; exit 2)
+	@$(if $(URL)$(ARGS),$(PY) -m sallyport_doctor $(if $(URL),'$(URL)') $(ARGS),echo "name the address: make doctor URL=https://host/mcp"; exit 2)
 
 ##@ Work on the code
 

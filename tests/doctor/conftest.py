@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from typer.testing import CliRunner
 
-from shared.doctor.cli import app
-from shared.doctor.knowledge.load import load_knowledge
-from shared.doctor.visit import Visit, visit
+from sallyport_doctor.cli import app
+from sallyport_doctor.knowledge.load import load_knowledge
+from sallyport_doctor.visit import Visit, visit
 from tests.doctor.person import sign_in_by_forms
 from tests.doctor.zoo.faults_resource_metadata import ResourceWithSlash
 from tests.doctor.zoo.healthy import HealthyServer

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from shared.doctor.knowledge.load import load_knowledge
-from shared.doctor.report.people import print_diagnosis
+from sallyport_doctor.knowledge.load import load_knowledge
+from sallyport_doctor.report.people import print_diagnosis
 from tests.doctor.person import sign_in_by_forms
 from tests.doctor.stage import NAME, Stage
 from tests.doctor.zoo.opaque import BehindIntrospection, KeysWithoutSignedTokens, OpaqueServer, SignedTokens

@@ -1,7 +1,7 @@
 """A stage for model servers: a public name with a certificate that leads to this machine."""
 
-from shared.doctor.names import Names
-from shared.doctor.visit import Visit, visit
+from sallyport_doctor.names import Names
+from sallyport_doctor.visit import Visit, visit
 from tests.doctor.certificates import Authority
 from tests.doctor.person import nobody
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.doctor.challenge import bearer_challenge, read_challenges
+from sallyport_doctor.challenge import bearer_challenge, read_challenges
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from shared.doctor.cli import app
+from sallyport_doctor.cli import app
 
 
 async def process(*arguments):
     started = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "shared.doctor",
+        "sallyport_doctor",
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -23,7 +23,7 @@ def test_the_list_of_findings_is_the_catalogue(knowledge):
 
 def test_the_page_of_the_command_names_every_option():
     page = (DOCS / "doctor.md").read_text(encoding="utf-8")
-    cli = (DOCS.parent / "shared" / "doctor" / "cli.py").read_text(encoding="utf-8")
+    cli = (DOCS.parent / "sallyport_doctor" / "cli.py").read_text(encoding="utf-8")
     options = {
         f"--{name.replace('_', '-')}"
         for name in re.findall(r"^    (\w+): Annotated\[\n? *(?:bool|float|int|str)", cli, re.MULTILINE)

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import BasicAuth
 
 from devstack.loopback import free_port
-from shared.doctor.could_not_look import CouldNotLook
+from sallyport_doctor.could_not_look import CouldNotLook
 from tests.doctor.zoo.register import oauth_error
 from tests.doctor.zoo.visits import SigningIn
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shared.doctor.judge import all_rules
+from sallyport_doctor.judge import all_rules
 from tests.doctor.zoo.menagerie import all_faults
 
 # Findings that need a network, a clock or a name that a model on this machine does not have: see test_network.py.

@@ -4,8 +4,8 @@ import ssl
 
 import pytest
 
-from shared.doctor.asker import Asker
-from shared.doctor.exchange import Failure
+from sallyport_doctor.asker import Asker
+from sallyport_doctor.exchange import Failure
 from tests.doctor.stage import NAME, PUBLIC, Stage, StageNames
 from tests.doctor.zoo.healthy import HealthyServer
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from shared.doctor.visit import Visit, visit
+from sallyport_doctor.visit import Visit, visit
 from tests.doctor.person import nobody
 from tests.doctor.zoo.flow import page
 from tests.doctor.zoo.visits import SigningIn

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.doctor.challenge import read_challenges
-from shared.doctor.diagnosis import diagnose
-from shared.doctor.exchange import Exchange
-from shared.doctor.knowledge.catalogue import load_catalogue
-from shared.doctor.knowledge.clients import load_clients
-from shared.doctor.login.seen import LoginSeen, RegistrationSeen, StepUpSeen, TokenSeen
-from shared.doctor.login.token import look_into
-from shared.doctor.observation import HostSeen, Observation
+from sallyport_doctor.challenge import read_challenges
+from sallyport_doctor.diagnosis import diagnose
+from sallyport_doctor.exchange import Exchange
+from sallyport_doctor.knowledge.catalogue import load_catalogue
+from sallyport_doctor.knowledge.clients import load_clients
+from sallyport_doctor.login.seen import LoginSeen, RegistrationSeen, StepUpSeen, TokenSeen
+from sallyport_doctor.login.token import look_into
+from sallyport_doctor.observation import HostSeen, Observation
 from tests.doctor.zoo.healthy import HealthyServer
 
 URL = "https://mcp.example/mcp"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.doctor.exchange import Exchange
-from shared.doctor.login.step_up import Demand, demand_beyond
+from sallyport_doctor.exchange import Exchange
+from sallyport_doctor.login.step_up import Demand, demand_beyond
 from tests.doctor.zoo.endpoint import rpc
 from tests.doctor.zoo.visits import SigningIn
 

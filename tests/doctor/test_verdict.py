@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.doctor.judge import Finding
-from shared.doctor.verdict import Outcome, verdicts
+from sallyport_doctor.judge import Finding
+from sallyport_doctor.verdict import Outcome, verdicts
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_the_drill_withdraws_the_key_of_the_deployment(deployment):
 
 def test_the_doctor_finds_nothing_to_mend(deployment):
     looked = subprocess.run(
-        [sys.executable, "-m", "shared.doctor", f"{deployment.url}/mcp", "--register"],
+        [sys.executable, "-m", "sallyport_doctor", f"{deployment.url}/mcp", "--register"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from shared.doctor.knowledge.load import load_knowledge
-from shared.doctor.visit import Visit, visit
+from sallyport_doctor.knowledge.load import load_knowledge
+from sallyport_doctor.visit import Visit, visit
 from tests.doctor.person import sign_in_by_forms
 
 

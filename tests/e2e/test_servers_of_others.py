@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from devstack.loopback import free_port
-from shared.doctor.knowledge.load import load_knowledge
-from shared.doctor.visit import Visit, visit
+from sallyport_doctor.knowledge.load import load_knowledge
+from sallyport_doctor.visit import Visit, visit
 from tests.doctor.person import sign_in_by_forms
 
 pytestmark = [

@@ -17,9 +17,9 @@ from auth_service.keys.propagation import HeldSets
 from auth_service.keys.propagation_tracker import LEAVING_MS, PropagationTracker
 from auth_service.keys.replica_version_repository import ReplicaVersionRepository
 from auth_service.keys.repository import KeyRingRepository
-from shared.doctor.asker import Asker
-from shared.doctor.names import Names
-from shared.doctor.probes.metadata import ask_key_set
+from sallyport_doctor.asker import Asker
+from sallyport_doctor.names import Names
+from sallyport_doctor.probes.metadata import ask_key_set
 
 KEYS = EncryptionKeys([secrets.token_bytes(32)])
 

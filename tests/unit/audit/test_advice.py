@@ -16,8 +16,7 @@ INVALID_TOKEN_CLAIMS = ("iss", "sub", "client_id", "jti", "exp", "iat", "nbf")
 def sources():
     for package in (auth_service, shared):
         for path in sorted(Path(package.__file__).parent.rglob("*.py")):
-            if "doctor" not in path.parts:
-                yield ast.parse(path.read_text(encoding="utf-8"))
+            yield ast.parse(path.read_text(encoding="utf-8"))
 
 
 def named_checks():

@@ -1,0 +1,50 @@
+"""The authorization request of the sign-in, and the policy of the page that answers it. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sallyport_doctor.probes.endpoints import with_query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """One request with secrets of its own, which die with the run."""
+
+    client_id: str
+    redirect_uri: str
+    resource: str
+    scope: str
+    verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
+    state: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+
+    def address(self, metadata: Mapping[str, Any]) -> str:
+        """Where the person's browser goes."""
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        pairs = [
+            ("response_type", "code"),
+            ("client_id", self.client_id),
+            ("redirect_uri", self.redirect_uri),
+            ("code_challenge", base64.urlsafe_b64encode(digest).rstrip(b"=").decode()),
+            ("code_challenge_method", "S256"),
+            ("state", self.state),
+            ("resource", self.resource),
+            *([("scope", self.scope)] if self.scope else []),
+        ]
+        return with_query(str(metadata["authorization_endpoint"]), pairs)
+
+
+def form_action(policy: str) -> str:
+    """What a content security policy says of forms; empty when nothing."""
+    for directive in policy.split(";"):
+        name, _, value = directive.strip().partition(" ")
+        if name.lower() == "form-action":
+            return value.strip()
+    return ""
