@@ -1,9 +1,9 @@
-"""The doctor: looks at an MCP server from outside and says what each real client will trip over.
+"""Diagnoses an MCP server from outside: which real clients fail or are limited there, why, and how to fix it.
 
-Owns: asking (probes), judging (rules), the knowledge of clients and findings (data files), the report.
-Does not own: any part of the two services. It imports neither, reads no setting of theirs, and works on any
-MCP server; it keeps no credential and changes nothing unless it is told to register or to sign in.
+Owns: the probes (requests), the rules, the knowledge base of clients and findings (data files), the reports.
+Does not own: any part of auth_service, mcp_service or shared; it imports none of them and works with any MCP server.
+It stores no credential, and registers or signs in only when told to.
 
-The way of the data: probes ask and fill one frozen `Observation`; rules, pure functions, turn it into findings;
-the client table turns findings into a verdict per client; a report writes them down.
+Data flow: probes send requests and fill one frozen `Evidence`; rules, pure functions, turn it into findings; the
+client table turns findings into a verdict per client; a report writes them.
 """

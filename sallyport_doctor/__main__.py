@@ -1,4 +1,4 @@
-"""`python -m sallyport_doctor URL`: see docs/doctor.md."""
+"""`python -m sallyport_doctor URL`, the same as the command `sallyport-doctor`: see docs/doctor.md."""
 
 from sallyport_doctor.cli import app
 

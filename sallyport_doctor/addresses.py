@@ -1,4 +1,4 @@
-"""Where metadata is looked for: the well-known addresses, built from a resource or an issuer. Pure."""
+"""Well-known URLs of a resource or an issuer, and the classification of hosts. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 
 class Reach(StrEnum):
-    """From where an address can be reached."""
+    """The network from which a host is reachable."""
 
     LOOPBACK = "this machine only"
     PRIVATE = "a private network only"
@@ -16,17 +16,17 @@ class Reach(StrEnum):
 
 
 def split(url: str) -> SplitResult:
-    """The parts of a URL that a stranger wrote; all empty when it is none, and never an exception."""
+    """The parts of an untrusted URL; all empty when it is invalid. Never raises."""
     try:
         parts = urlsplit(url)
-        _ = parts.port  # a bad port is noticed only when it is asked for
+        _ = parts.port  # urlsplit validates the port only on access
     except ValueError:
         return SplitResult("", "", "", "", "")
     return parts
 
 
 def join(base: str, location: str) -> str:
-    """Where a relative or absolute location leads; empty when it leads nowhere."""
+    """The absolute URL of a relative or absolute location; empty when it is invalid."""
     try:
         return urljoin(base, location)
     except ValueError:
@@ -40,22 +40,22 @@ def origin_of(url: str) -> str:
 
 
 def path_of(url: str) -> str:
-    """The path without a final slash; empty for a bare origin."""
+    """The path without trailing slashes; empty for a bare origin."""
     return split(url).path.rstrip("/")
 
 
 def resource_metadata_path_form(resource: str) -> str:
-    """The path-inserted address of protected resource metadata (RFC 9728 section 3.1)."""
+    """The path-inserted URL of protected resource metadata (RFC 9728 section 3.1)."""
     return f"{origin_of(resource)}/.well-known/oauth-protected-resource{path_of(resource)}"
 
 
 def resource_metadata_root_form(resource: str) -> str:
-    """The root address of protected resource metadata, which clients try second."""
+    """The root URL of protected resource metadata, the fallback of clients."""
     return f"{origin_of(resource)}/.well-known/oauth-protected-resource"
 
 
 def server_metadata_forms(issuer: str) -> dict[str, str]:
-    """The addresses of authorization server metadata by form, in the order in which clients try them."""
+    """The URLs of authorization server metadata by form, in the order in which clients try them."""
     origin, path = origin_of(issuer), path_of(issuer)
     forms = {
         "oauth": f"{origin}/.well-known/oauth-authorization-server{path}",
@@ -67,7 +67,7 @@ def server_metadata_forms(issuer: str) -> dict[str, str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or literal means this machine."""
+    """Whether a host name or address literal is loopback."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -77,9 +77,9 @@ def is_loopback(host: str) -> bool:
 
 
 def reach_of(host: str, addresses: tuple[str, ...]) -> Reach:
-    """How far a host can be reached, by its name and the addresses it resolves to; the narrowest of them counts.
+    """The reach of a host with these addresses. One private address makes it private.
 
-    Claude rejects a host with any non-public address (reference: hosted surfaces, network), so one is enough.
+    Claude rejects a host if any of its addresses is not public (docs/interop.md A17).
     """
     if is_loopback(host):
         return Reach.LOOPBACK
@@ -92,7 +92,7 @@ def reach_of(host: str, addresses: tuple[str, ...]) -> Reach:
 
 
 def uses_plain_http(url: str) -> bool:
-    """Whether a URL is http on a host other than this machine."""
+    """Whether a URL is http on a host that is not loopback."""
     parts = split(url)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 

@@ -1,4 +1,4 @@
-"""Reading a WWW-Authenticate header (RFC 9110 section 11.6.1): pure and tolerant."""
+"""A tolerant parser of the WWW-Authenticate header (RFC 9110 section 11.6.1). Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Challenge:
 
 
 def read_challenges(header: str) -> tuple[Challenge, ...]:
-    """Split a header into its challenges; an empty tuple when it cannot be read at all."""
+    """Split a header into its challenges; an empty tuple when it is malformed."""
     found: list[Challenge] = []
     rest = header.strip()
     while rest:
@@ -44,7 +44,7 @@ def read_challenges(header: str) -> tuple[Challenge, ...]:
 
 
 def bearer_challenge(header: str | None) -> Challenge | None:
-    """The Bearer challenge of a header, if there is one."""
+    """The first Bearer challenge of a header; None when there is none."""
     for challenge in read_challenges(header or ""):
         if challenge.scheme == "bearer":
             return challenge

@@ -1,31 +1,37 @@
-"""Everything the doctor has to say about one server, before it is written down in any form."""
+"""The result of a run: findings, verdicts and remarks, independent of the report format. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sallyport_doctor.addresses import Reach
-from sallyport_doctor.judge import judge
+from sallyport_doctor.evaluation import evaluate_rules, printable
+from sallyport_doctor.evidence import Evidence
 from sallyport_doctor.knowledge.catalogue import Severity
-from sallyport_doctor.login.description import describe
-from sallyport_doctor.observation import Observation
-from sallyport_doctor.printable import printable
+from sallyport_doctor.login.evidence import Signature
 from sallyport_doctor.verdict import Outcome, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sallyport_doctor.judge import Finding
+    from sallyport_doctor.evaluation import Finding
     from sallyport_doctor.knowledge.catalogue import Entry
     from sallyport_doctor.knowledge.clients import ClientTable
-    from sallyport_doctor.login.seen import TokenSeen
+    from sallyport_doctor.login.evidence import TokenEvidence
     from sallyport_doctor.verdict import Verdict
+
+_SIGNATURES: Final = {
+    Signature.VALID: "verified offline with the JWKS",
+    Signature.INVALID: "signature invalid",
+    Signature.UNKNOWN_KEY: "signed with a key that is not in the JWKS",
+    Signature.NOT_CHECKED: "not verified",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The findings, the verdict per client, and remarks that are no findings."""
+    """The findings, the verdict per client, and remarks that are not findings."""
 
     url: str
     findings: tuple[Finding, ...]
@@ -35,51 +41,65 @@ class Diagnosis:
 
     @property
     def exit_status(self) -> int:
-        """0 healthy, 1 findings. Notes alone are health."""
+        """1 if a client fails or a finding is more severe than a note, else 0."""
         serious = any(f.severity is not Severity.NOTE for f in self.findings)
         return 1 if serious or any(v.outcome is Outcome.FAILS for v in self.verdicts) else 0
 
 
-def diagnose(seen: Observation, catalogue: Mapping[str, Entry], table: ClientTable) -> Diagnosis:
-    """Judge an observation. Pure."""
-    findings = judge(seen, catalogue)
+def diagnose(evidence: Evidence, catalogue: Mapping[str, Entry], table: ClientTable) -> Diagnosis:
+    """Turn evidence into a diagnosis."""
+    findings = evaluate_rules(evidence, catalogue)
     return Diagnosis(
-        url=seen.url,
+        url=evidence.url,
         findings=findings,
         verdicts=verdicts(findings, table),
-        remarks=_remarks(seen, table),
+        remarks=_remarks(evidence, table),
         clients_as_of=table.as_of,
     )
 
 
-def _remarks(seen: Observation, table: ClientTable) -> tuple[str, ...]:
+def diagnose_token(token: TokenEvidence, *, now: float, catalogue: Mapping[str, Entry]) -> Diagnosis:
+    """The diagnosis of a token without a server, so without verdicts. `now` is in seconds since 1970."""
+    evidence = Evidence(url="", now=now, supplied_token=token)
+    return Diagnosis(
+        url="the supplied token",
+        findings=evaluate_rules(evidence, catalogue),
+        verdicts=(),
+        remarks=(describe_token(token),),
+        clients_as_of="",
+    )
+
+
+def describe_token(token: TokenEvidence) -> str:
+    """Kind, issuer, audience, lifetime and scope of a token in one sentence; never the token itself."""
+    if token.opaque:
+        return "The access token is opaque: only its issuer can interpret it."
+    claims, header = token.claims, token.header
+    begins, ends = claims.get("iat"), claims.get("exp")
+    lifetime = f"{ends - begins} seconds" if type(begins) is int and type(ends) is int else "an unknown time"
+    return printable(
+        f"The access token is a JWT of type {header.get('typ')}, signed with {header.get('alg')} "
+        f"(kid {header.get('kid')}, {_SIGNATURES[token.signature]}), issued by {claims.get('iss')} "
+        f"for {claims.get('aud')}, valid for {lifetime}, scope {claims.get('scope') or 'none'}."
+    )
+
+
+def _remarks(evidence: Evidence, table: ClientTable) -> tuple[str, ...]:
     remarks: list[str] = []
-    if seen.reach is Reach.LOOPBACK:
+    if evidence.reach is Reach.LOOPBACK:
         hosted = ", ".join(c.name for c in table.clients if c.hosted)
         remarks.append(
             f"This address is on this machine. {hosted} call from their vendors' servers and cannot reach it; "
-            "their verdict is for the day it is published over https."
+            "their verdict assumes that the server is published over https."
         )
-    if seen.registration is not None:
-        remarks.extend(seen.registration.remarks)
-    if seen.login is not None:
-        remarks.extend(seen.login.remarks)
-        step_up = seen.login.step_up
+    if evidence.registration is not None:
+        remarks.extend(evidence.registration.remarks)
+    if evidence.login is not None:
+        remarks.extend(evidence.login.remarks)
+        step_up = evidence.login.step_up
         if step_up is not None:
-            answer = printable(f"{step_up.answer.status} to {step_up.asked}")
-            remarks.append(f"A call that needs more than the token's scopes got {answer}.")
-    if seen.token is not None:
-        remarks.append(describe(seen.token))
+            result = printable(f"{step_up.response.status} to {step_up.request}")
+            remarks.append(f"A call that needs more than the token's scopes got {result}.")
+    if evidence.token is not None:
+        remarks.append(describe_token(evidence.token))
     return tuple(remarks)
-
-
-def diagnose_token(token: TokenSeen, *, now: float, catalogue: Mapping[str, Entry]) -> Diagnosis:
-    """Judge a token alone, without any server: there are no clients to speak of. Pure."""
-    seen = Observation(url="", now=now, token_at_hand=token)
-    return Diagnosis(
-        url="a token at hand",
-        findings=judge(seen, catalogue),
-        verdicts=(),
-        remarks=(describe(token),),
-        clients_as_of="",
-    )

@@ -1,4 +1,4 @@
-"""The order of the examination: what is asked first, and what each answer leads to."""
+"""The examination without credentials: runs the probes in order, each based on the responses before it."""
 
 from __future__ import annotations
 
@@ -8,81 +8,84 @@ from typing import TYPE_CHECKING
 
 from sallyport_doctor.addresses import is_absolute, split
 from sallyport_doctor.challenge import bearer_challenge
-from sallyport_doctor.could_not_look import CouldNotLook
-from sallyport_doctor.exchange import Failure
-from sallyport_doctor.observation import HostSeen, Observation
-from sallyport_doctor.probes.cors import ask_cors
-from sallyport_doctor.probes.endpoint import ask_endpoint
-from sallyport_doctor.probes.endpoints import ask_endpoints
-from sallyport_doctor.probes.metadata import ask_key_set, ask_resource_metadata, ask_server_metadata
-from sallyport_doctor.probes.network import is_private, look_at_host
-from sallyport_doctor.probes.user_agents import ask_as_clients
+from sallyport_doctor.evidence import Evidence, ExaminationError, HostEvidence
+from sallyport_doctor.http_exchange import Failure
+from sallyport_doctor.probes.cors import probe_cors
+from sallyport_doctor.probes.mcp_endpoint import probe_mcp_endpoint
+from sallyport_doctor.probes.metadata import (
+    fetch_key_set,
+    fetch_resource_metadata,
+    fetch_server_metadata,
+    probe_user_agents,
+)
+from sallyport_doctor.probes.network import is_private, probe_host
+from sallyport_doctor.probes.oauth_endpoints import probe_oauth_endpoints
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from sallyport_doctor.asker import Asker
-    from sallyport_doctor.exchange import Exchange
-    from sallyport_doctor.names import Names
+    from sallyport_doctor.dns import DnsResolver
+    from sallyport_doctor.http_exchange import HttpExchange
+    from sallyport_doctor.http_probe import HttpProbe
 
 
 async def examine(
     url: str,
     *,
-    asker: Asker,
-    names: Names,
+    http: HttpProbe,
+    dns: DnsResolver,
     tls: ssl.SSLContext | None = None,
-    now: Callable[[], float] = time.time,
-) -> Observation:
-    """Look at a server from outside, with nothing but its address. Raises CouldNotLook."""
+    clock: Callable[[], float] = time.time,
+) -> Evidence:
+    """Examine a server, given its URL. Raises ExaminationError for an invalid URL or when nothing responds."""
     check_address(url)
     try:
-        host = await look_at_host(names, url, tls=tls)
+        host = await probe_host(dns, url, tls=tls)
     except OSError as exc:
-        raise CouldNotLook(f"the host of {url} does not resolve: {exc.strerror or exc}") from exc
+        raise ExaminationError(f"the host of {url} does not resolve: {exc.strerror or exc}") from exc
     if is_private(host):
-        asker.allow_private()
-    mcp = await ask_endpoint(asker, url)
+        http.allow_private()
+    mcp = await probe_mcp_endpoint(http, url)
     if all(e.failure is not None for e in mcp.values()) and (host.tls is None or not host.tls.problem):
-        raise CouldNotLook(_nothing_came(url, mcp["tools/list"]))
+        raise ExaminationError(_no_response(url, mcp["tools/list"]))
     named = _named_metadata(mcp["tools/list"].header("WWW-Authenticate"))
-    resource_metadata = await ask_resource_metadata(asker, url, named=named)
-    seen = Observation(url=url, now=now(), hosts=(host,), mcp=mcp, resource_metadata=resource_metadata)
-    issuer = seen.issuer_asked
-    server_metadata = await ask_server_metadata(asker, url, issuer) if issuer else {}
-    seen = replace(seen, server_metadata=server_metadata)
-    metadata = seen.metadata or {}
-    documents = _documents(seen)
+    resource_metadata = await fetch_resource_metadata(http, url, named=named)
+    evidence = Evidence(url=url, now=clock(), hosts=(host,), mcp=mcp, resource_metadata=resource_metadata)
+    issuer = evidence.requested_issuer
+    server_metadata = await fetch_server_metadata(http, url, issuer) if issuer else {}
+    evidence = replace(evidence, server_metadata=server_metadata)
+    metadata = evidence.metadata or {}
+    documents = _documents(evidence)
     return replace(
-        seen,
-        hosts=(host, *await _other_host(names, issuer, host, tls)),
-        key_set=await ask_key_set(asker, metadata.get("jwks_uri")),
-        endpoints=await ask_endpoints(asker, metadata, resource=url),
-        cors=await ask_cors(asker, url, documents=documents, metadata=metadata),
-        user_agents=await ask_as_clients(asker, next(iter(documents.values()))) if documents else {},
+        evidence,
+        hosts=(host, *await _other_host(dns, issuer, host, tls)),
+        key_set=await fetch_key_set(http, metadata.get("jwks_uri")),
+        oauth_endpoints=await probe_oauth_endpoints(http, metadata, resource=url),
+        cors=await probe_cors(http, url, documents=documents, metadata=metadata),
+        user_agents=await probe_user_agents(http, next(iter(documents.values()))) if documents else {},
     )
 
 
 def check_address(url: str) -> None:
-    """Raise CouldNotLook unless people can paste this address into a client."""
+    """Raise ExaminationError unless this is an absolute http or https URL without credentials and fragment."""
     if not is_absolute(url):
         hint = f": did you mean https://{url}?" if is_absolute(f"https://{url}") and "://" not in url else ""
-        raise CouldNotLook(f"{url!r} is not an http or https address{hint}")
+        raise ExaminationError(f"{url!r} is not an http or https URL{hint}")
     parts = split(url)
     if parts.username is not None or parts.password is not None:
-        raise CouldNotLook("the address holds a user's name or password: clients send none, leave it out")
+        raise ExaminationError("the URL contains a user name or password; clients do not send it, so leave it out")
     if parts.fragment:
-        raise CouldNotLook("the address has a fragment (#…): clients send none, leave it out")
+        raise ExaminationError("the URL contains a fragment (#…); clients do not send it, so leave it out")
 
 
-def _nothing_came(url: str, exchange: Exchange) -> str:
+def _no_response(url: str, exchange: HttpExchange) -> str:
     hints: dict[Failure | None, str] = {
         Failure.REFUSED: "Is the server running, and is the port right?",
-        Failure.TIMEOUT: "Is the server running, and does a firewall let this machine in? --timeout waits longer.",
-        Failure.BROKEN: f"Does it speak {split(url).scheme} there? {exchange.detail}",
+        Failure.TIMEOUT: "Is the server running, and does a firewall block this machine? See also --timeout.",
+        Failure.PROTOCOL: f"Does this port use {split(url).scheme}? {exchange.detail}",
     }
-    return f"nothing to look at: {url}: {exchange.failure}. {hints.get(exchange.failure, exchange.detail)}".rstrip()
+    return f"no response from {url}: {exchange.failure}. {hints.get(exchange.failure, exchange.detail)}".rstrip()
 
 
 def _named_metadata(header: str | None) -> str | None:
@@ -91,25 +94,25 @@ def _named_metadata(header: str | None) -> str | None:
 
 
 async def _other_host(
-    names: Names, issuer: str | None, first: HostSeen, tls: ssl.SSLContext | None
-) -> tuple[HostSeen, ...]:
-    """The authorization server's host, when it is another one and resolves."""
+    dns: DnsResolver, issuer: str | None, first: HostEvidence, tls: ssl.SSLContext | None
+) -> tuple[HostEvidence, ...]:
+    """The authorization server's host, if it differs from `first` and resolves."""
     if not issuer or not is_absolute(issuer):
         return ()
     try:
-        host = await look_at_host(names, issuer, tls=tls)
+        host = await probe_host(dns, issuer, tls=tls)
     except OSError:
         return ()
     return (host,) if host.host != first.host else ()
 
 
-def _documents(seen: Observation) -> dict[str, str]:
-    """The metadata documents that were found, one of each kind."""
+def _documents(evidence: Evidence) -> dict[str, str]:
+    """The URLs of the metadata documents that exist, one of each kind."""
     found: dict[str, str] = {}
     for form in ("path", "root", "named"):
-        exchange = seen.resource_metadata.get(form)
+        exchange = evidence.resource_metadata.get(form)
         if exchange is not None and exchange.ok and exchange.document is not None:
             found.setdefault("resource metadata", exchange.url)
-    if seen.metadata_exchange is not None:
-        found["server metadata"] = seen.metadata_exchange.url
+    if evidence.metadata_exchange is not None:
+        found["server metadata"] = evidence.metadata_exchange.url
     return found

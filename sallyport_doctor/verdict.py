@@ -1,20 +1,20 @@
-"""From findings to a verdict per client, by the client table. Pure."""
+"""The verdict per client, derived from findings by the client table. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sallyport_doctor.judge import Finding
+    from sallyport_doctor.evaluation import Finding
     from sallyport_doctor.knowledge.clients import Client, ClientTable
 
 
 class Outcome(StrEnum):
-    """How a client fares."""
+    """Whether a client works with the server."""
 
     WORKS = "works"
     LIMITED = "works with a limitation"
@@ -23,7 +23,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A finding that matters to a client, and why it matters to this one."""
+    """A finding that affects a client, and its effect on this client."""
 
     finding: str
     why: str
@@ -31,13 +31,19 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One client's lot: the outcome and the findings behind it. `says` is what its user sees when it fails."""
+    """The outcome for one client. `error_message` is what the client shows to its user when it fails."""
 
     client: str
     name: str
     outcome: Outcome
     reasons: tuple[Reason, ...] = ()
-    says: str = ""
+    error_message: str = ""
+
+
+class _Registration(Enum):
+    OPEN = 1
+    MANUAL_ONLY = 2
+    BLOCKED = 3
 
 
 def verdicts(findings: Iterable[Finding], table: ClientTable) -> tuple[Verdict, ...]:
@@ -48,13 +54,13 @@ def verdicts(findings: Iterable[Finding], table: ClientTable) -> tuple[Verdict, 
 
 def _verdict(client: Client, found: dict[str, Finding]) -> Verdict:
     failing = _reasons(client.fails, found)
-    blocked = _registration_blocked(client, found)
-    if failing or blocked == "all":
-        reasons = failing + (_registration_reasons(client, found) if blocked == "all" else ())
-        reasons = _unique(reasons)
-        return Verdict(client.id, client.name, Outcome.FAILS, reasons, _says(client, reasons))
+    registration = _registration(client, found)
+    if failing or registration is _Registration.BLOCKED:
+        blocking = _registration_reasons(client, found) if registration is _Registration.BLOCKED else ()
+        reasons = _unique(failing + blocking)
+        return Verdict(client.id, client.name, Outcome.FAILS, reasons, _error_message(client, reasons))
     limiting = _reasons(client.limited, found)
-    if blocked == "by hand":
+    if registration is _Registration.MANUAL_ONLY:
         limiting += _registration_reasons(client, found)
     outcome = Outcome.LIMITED if limiting else Outcome.WORKS
     return Verdict(client.id, client.name, outcome, _unique(limiting))
@@ -64,23 +70,23 @@ def _reasons(needs: Mapping[str, str], found: dict[str, Finding]) -> tuple[Reaso
     return tuple(Reason(f.id, needs[f.id] or f.entry.title) for f in found.values() if f.id in needs)
 
 
-def _registration_blocked(client: Client, found: dict[str, Finding]) -> str:
-    """`all` ways, all but the way `by hand`, or none that matters (empty)."""
-    open_ways = [w for w in client.ways if not w.blocked_by & found.keys()]
-    if not open_ways:
-        return "all"
-    return "by hand" if all(w.by_hand for w in open_ways) else ""
+def _registration(client: Client, found: dict[str, Finding]) -> _Registration:
+    available = [m for m in client.registration_methods if not m.blocked_by & found.keys()]
+    if not available:
+        return _Registration.BLOCKED
+    return _Registration.MANUAL_ONLY if all(m.manual for m in available) else _Registration.OPEN
 
 
 def _registration_reasons(client: Client, found: dict[str, Finding]) -> tuple[Reason, ...]:
-    blocking = [f for f in found.values() if any(f.id in w.blocked_by for w in client.ways)]
-    hand = any(w.by_hand for w in client.ways)
-    ending = "; the person has to type in an id" if hand else ""
-    return tuple(Reason(f.id, f.entry.title + ending) for f in blocking)
+    blocking = [f for f in found.values() if any(f.id in m.blocked_by for m in client.registration_methods)]
+    manual = any(m.manual for m in client.registration_methods)
+    suffix = "; the user has to type in an id" if manual else ""
+    return tuple(Reason(f.id, f.entry.title + suffix) for f in blocking)
 
 
-def _says(client: Client, reasons: tuple[Reason, ...]) -> str:
-    return next((client.says[r.finding] for r in reasons if r.finding in client.says), client.says.get("*", ""))
+def _error_message(client: Client, reasons: tuple[Reason, ...]) -> str:
+    messages = client.error_messages
+    return next((messages[r.finding] for r in reasons if r.finding in messages), messages.get("*", ""))
 
 
 def _unique(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:

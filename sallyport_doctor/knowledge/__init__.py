@@ -1,4 +1,4 @@
-"""What is known: the catalogue of findings and the table of clients, as data with sources.
+"""The knowledge base: the catalogue of findings and the client table, as TOML with sources.
 
-Owns: reading those files into records. Does not own: any decision. To keep it current, change the data, not the code.
+Owns: reading these files into records. Does not own: any rule. Updates change the data, not the code.
 """

@@ -1,4 +1,4 @@
-"""The table of clients: what each needs, read from data."""
+"""The client table: what each real client needs from a server, read from `clients.toml`."""
 
 from __future__ import annotations
 
@@ -12,71 +12,71 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A way to introduce itself, and the findings that block it."""
+class RegistrationMethod:
+    """One method of client registration, and the findings that block it."""
 
     id: str
     title: str
     blocked_by: frozenset[str]
-    by_hand: bool
+    manual: bool
+    """Whether the user has to enter a client_id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One real client. `fails` and `limited` map findings to the client's own reason (empty: the finding's title)."""
+    """One real client. `fails` and `limited` map a finding to the reason; an empty reason means the finding's title."""
 
     id: str
     name: str
     hosted: bool
-    ways: tuple[Way, ...]
+    registration_methods: tuple[RegistrationMethod, ...]
     fails: Mapping[str, str]
     limited: Mapping[str, str]
-    says: Mapping[str, str]
-    """What its user sees, by finding; `*` stands for any."""
+    error_messages: Mapping[str, str]
+    """The message that the client shows to its user, by finding; `*` is the default."""
     redirects: tuple[str, ...]
     sources: tuple[str, ...]
     document: tuple[str, str] | None = None
-    """The address of its metadata document, which is its client_id, and a redirect that it uses with it."""
+    """The URL of its client ID metadata document, which is its client_id, and a redirect URI in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientTable:
-    """All clients, and as of when the table is current."""
+    """All clients, and the month (YYYY-MM) of the data."""
 
     as_of: str
     clients: tuple[Client, ...]
 
     def findings(self) -> frozenset[str]:
-        """Every finding that the table names, so that a test can hold it against the catalogue."""
+        """Every finding that the table refers to."""
         named: set[str] = set()
         for client in self.clients:
             named |= {*client.fails, *client.limited}
-            for way in client.ways:
-                named |= way.blocked_by
+            for method in client.registration_methods:
+                named |= method.blocked_by
         return frozenset(named)
 
 
 def load_clients() -> ClientTable:
-    """Read the table. Raises KeyError for a group or a way that is not declared."""
+    """Read the table. Raises KeyError for an undeclared group or registration method."""
     raw = tomllib.loads(files(__package__).joinpath("clients.toml").read_text(encoding="utf-8"))
-    ways = {
-        name: Way(name, w["title"], frozenset(w["blocked_by"]), bool(w.get("by_hand", False)))
-        for name, w in raw["ways"].items()
+    methods = {
+        name: RegistrationMethod(name, m["title"], frozenset(m["blocked_by"]), bool(m.get("manual", False)))
+        for name, m in raw["registration_methods"].items()
     }
-    return ClientTable(as_of=raw["as_of"], clients=tuple(_client(c, raw["groups"], ways) for c in raw["client"]))
+    return ClientTable(as_of=raw["as_of"], clients=tuple(_client(c, raw["groups"], methods) for c in raw["client"]))
 
 
-def _client(raw: dict[str, Any], groups: dict[str, Any], ways: dict[str, Way]) -> Client:
+def _client(raw: dict[str, Any], groups: dict[str, Any], methods: dict[str, RegistrationMethod]) -> Client:
     document = raw.get("document")
-    own_fails, own_limited = raw.get("fails", {}), raw.get("limited", {})
     return Client(
         id=raw["id"],
         name=raw["name"],
         hosted="hosted" in raw["groups"],
-        ways=tuple(ways[name] for name in raw["ways"]),
-        fails=_of_groups("fails", raw["groups"], groups) | own_fails,
-        limited=_of_groups("limited", raw["groups"], groups) | own_limited,
-        says=raw.get("says", {}),
+        registration_methods=tuple(methods[name] for name in raw["registration_methods"]),
+        fails=_of_groups("fails", raw["groups"], groups) | raw.get("fails", {}),
+        limited=_of_groups("limited", raw["groups"], groups) | raw.get("limited", {}),
+        error_messages=raw.get("error_messages", {}),
         redirects=tuple(raw["redirects"]),
         sources=tuple(raw["sources"]),
         document=(document["client_id"], document["redirect_uri"]) if document else None,

@@ -1,5 +1,5 @@
-"""Going in. Owns: registering as a client, the whole authorization code flow, and the examination of a token.
+"""Registration and sign-in. Owns: dynamic registration, the authorization code flow, the examination of a token.
 
-Does not own: any judgement. What was seen goes into frozen records for the rules. Whatever was registered is deleted
-again where the server can, what was granted is revoked, and no credential outlives the run.
+Does not own: any rule; the results are frozen records for the rules. Registered clients are deleted where the server
+supports it, refresh tokens are revoked, and no credential outlives the run.
 """

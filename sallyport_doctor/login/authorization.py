@@ -1,4 +1,4 @@
-"""The authorization request of the sign-in, and the policy of the page that answers it. Pure."""
+"""The authorization request of the sign-in, and the form-action directive of the page. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sallyport_doctor.probes.endpoints import with_query
+from sallyport_doctor.probes.oauth_endpoints import with_query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """One request with secrets of its own, which die with the run."""
+    """An authorization request with PKCE. Verifier and state live for one run."""
 
     client_id: str
     redirect_uri: str
@@ -25,8 +25,8 @@ class AuthorizationRequest:
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
     state: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
-    def address(self, metadata: Mapping[str, Any]) -> str:
-        """Where the person's browser goes."""
+    def url(self, metadata: Mapping[str, Any]) -> str:
+        """The URL for the user's browser."""
         digest = hashlib.sha256(self.verifier.encode()).digest()
         pairs = [
             ("response_type", "code"),
@@ -42,7 +42,7 @@ class AuthorizationRequest:
 
 
 def form_action(policy: str) -> str:
-    """What a content security policy says of forms; empty when nothing."""
+    """The form-action directive of a content security policy; empty when it has none."""
     for directive in policy.split(";"):
         name, _, value = directive.strip().partition(" ")
         if name.lower() == "form-action":

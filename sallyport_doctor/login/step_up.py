@@ -1,8 +1,8 @@
-"""What a call gets whose token has too few scopes: the question that begins a step-up.
+"""Calls with insufficient scope, to examine the step-up challenge.
 
-Nothing is done to the server. A tool is called only if it says itself that the token's scopes do not suffice, and
-then without the arguments that it requires. Where no tool says so, a refresh asks for one scope of several
-(RFC 6749 section 6) and `tools/list` is called with what comes.
+They change nothing on the server. A tool is called only if it declares scopes that the token lacks, and then without
+its required arguments. If no tool does, a refresh requests one of several scopes (RFC 6749 section 6), and
+`tools/list` is called with the resulting token.
 """
 
 from __future__ import annotations
@@ -10,81 +10,83 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sallyport_doctor.login.seen import StepUpSeen
-from sallyport_doctor.observation import strings
-from sallyport_doctor.probes.wire import new_headers, new_request, old_headers, old_request
+from sallyport_doctor.evidence import strings
+from sallyport_doctor.login.evidence import StepUpEvidence
+from sallyport_doctor.probes.mcp_requests import current_headers, current_request, legacy_headers, legacy_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sallyport_doctor.asker import Asker
-    from sallyport_doctor.exchange import Exchange
-    from sallyport_doctor.login.tokens import TokenClient
+    from sallyport_doctor.http_exchange import HttpExchange
+    from sallyport_doctor.http_probe import HttpProbe
+    from sallyport_doctor.login.token_client import TokenClient
 
-_NOT_OF_RESOURCE = frozenset({"offline_access", "openid", "profile", "email"})
+_NOT_RESOURCE_SCOPES = frozenset({"offline_access", "openid", "profile", "email"})
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """A tool and the scopes that it says it needs."""
+class ToolScopes:
+    """A tool and the scopes that it declares."""
 
-    tool: str
+    name: str
     scopes: tuple[str, ...]
 
 
-def demand_beyond(listing: Exchange | None, granted: tuple[str, ...]) -> Demand | None:
-    """The first tool that says it needs more than what was granted, and that can do nothing without arguments."""
+def find_tool_beyond(listing: HttpExchange | None, granted: tuple[str, ...]) -> ToolScopes | None:
+    """The first tool that declares scopes beyond `granted` and has required arguments, so that a call has no effect."""
     result = (listing.document or {}).get("result") if listing is not None and listing.ok else None
     tools = result.get("tools") if isinstance(result, dict) else None
     for tool in tools if isinstance(tools, list) else ():
         name = tool.get("name") if isinstance(tool, dict) else None
-        # The name goes into a header as well.
+        # The name is also sent in a header.
         if not isinstance(name, str) or not name.isascii() or not name.isprintable():
             continue
-        schema, needed = tool.get("inputSchema"), _lacking(tool, granted)
-        if needed and isinstance(schema, dict) and strings(schema.get("required")):
-            return Demand(name, needed)
+        schema, scopes = tool.get("inputSchema"), _scopes_beyond(tool, granted)
+        if scopes and isinstance(schema, dict) and strings(schema.get("required")):
+            return ToolScopes(name, scopes)
     return None
 
 
-def _lacking(tool: Mapping[str, Any], granted: tuple[str, ...]) -> tuple[str, ...]:
-    """What the tool asks for when no alternative of its is satisfied; empty otherwise."""
+def _scopes_beyond(tool: Mapping[str, Any], granted: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes of the tool's first security scheme if no scheme is satisfied; else empty."""
     schemes = tool.get("securitySchemes")
-    ways = [w for w in schemes if isinstance(w, dict)] if isinstance(schemes, list) else []
-    if not ways or any(w.get("type") != "oauth2" for w in ways):
+    declared = [s for s in schemes if isinstance(s, dict)] if isinstance(schemes, list) else []
+    if not declared or any(s.get("type") != "oauth2" for s in declared):
         return ()
-    wanted = [strings(w.get("scopes")) for w in ways]
-    return () if any(set(scopes) <= set(granted) for scopes in wanted) else wanted[0]
+    alternatives = [strings(s.get("scopes")) for s in declared]
+    return () if any(set(scopes) <= set(granted) for scopes in alternatives) else alternatives[0]
 
 
-async def call_beyond(
-    asker: Asker,
+async def call_tool_beyond(
+    http: HttpProbe,
     url: str,
-    demand: Demand,
+    tool: ToolScopes,
     granted: tuple[str, ...],
     *,
     headers: Mapping[str, str],
     request: Callable[[str, dict[str, Any]], dict[str, Any]],
-) -> StepUpSeen:
-    """Call the tool without arguments on the wire of `headers` and `request`; the answer should be a challenge."""
-    body = request("tools/call", {"name": demand.tool, "arguments": {}})
-    answer = await asker.ask("POST", url, headers=headers, json=body)
-    return StepUpSeen(asked=f"tools/call {demand.tool}", needed=demand.scopes, granted=granted, answer=answer)
+) -> StepUpEvidence:
+    """Call the tool without arguments; the response should be a step-up challenge."""
+    body = request("tools/call", {"name": tool.name, "arguments": {}})
+    response = await http.request("POST", url, headers=headers, json=body)
+    return StepUpEvidence(request=f"tools/call {tool.name}", required=tool.scopes, granted=granted, response=response)
 
 
-async def call_with_one_of(
-    asker: Asker, url: str, client: TokenClient, granted: tuple[str, ...], *, new_wire: bool
-) -> StepUpSeen | None:
-    """Refresh for the first of several scopes, and list the tools with it; None where the server does not narrow."""
-    wanted = [scope for scope in granted if scope not in _NOT_OF_RESOURCE]
-    if len(wanted) < 2 or not client.refresh_token:
+async def call_with_narrowed_token(
+    http: HttpProbe, url: str, client: TokenClient, granted: tuple[str, ...], *, current_revision: bool
+) -> StepUpEvidence | None:
+    """Refresh with the first of several scopes and call tools/list; None if the server does not narrow the scope."""
+    scopes = [scope for scope in granted if scope not in _NOT_RESOURCE_SCOPES]
+    if len(scopes) < 2 or not client.refresh_token:
         return None
-    narrowed = await client.refresh(client.refresh_token, scope=wanted[0])
-    if not narrowed.ok or narrowed.scope is None or set(wanted) <= set(narrowed.scope.split()):
+    narrowed = await client.refresh(client.refresh_token, scope=scopes[0])
+    if not narrowed.ok or narrowed.scope is None or set(scopes) <= set(narrowed.scope.split()):
         return None
-    headers, body = new_headers("tools/list"), new_request("tools/list")
-    if not new_wire:
-        headers, body = old_headers(initialized=True), old_request("tools/list")
+    headers, body = current_headers("tools/list"), current_request("tools/list")
+    if not current_revision:
+        headers, body = legacy_headers(initialized=True), legacy_request("tools/list")
     bearer = {"Authorization": f"Bearer {client.access_token}"}
-    answer = await asker.ask("POST", url, headers={**headers, **bearer}, json=body)
-    return StepUpSeen(asked="tools/list", needed=tuple(wanted), granted=tuple(narrowed.scope.split()), answer=answer)
+    response = await http.request("POST", url, headers={**headers, **bearer}, json=body)
+    return StepUpEvidence(
+        request="tools/list", required=tuple(scopes), granted=tuple(narrowed.scope.split()), response=response
+    )

@@ -1,4 +1,4 @@
-"""Asking. Owns: every request that the doctor sends without a sign-in, one file per area.
+"""Probes. Owns: every request that the doctor sends without registration or sign-in, one file per area.
 
-Does not own: any judgement. A probe records what came and decides only what to ask next.
+Does not own: any rule. A probe records exchanges and decides only which request to send next.
 """

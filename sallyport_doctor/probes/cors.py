@@ -1,20 +1,20 @@
-"""The questions of a browser client: preflights, and answers to a page of another origin."""
+"""CORS: preflights, and requests with the Origin of a browser client."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from sallyport_doctor.addresses import is_absolute
-from sallyport_doctor.probes.endpoint import BROWSER_ORIGIN
-from sallyport_doctor.probes.wire import initialize, old_headers
+from sallyport_doctor.probes.mcp_endpoint import BROWSER_ORIGIN
+from sallyport_doctor.probes.mcp_requests import initialize, legacy_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sallyport_doctor.asker import Asker
-    from sallyport_doctor.exchange import Exchange
+    from sallyport_doctor.http_exchange import HttpExchange
+    from sallyport_doctor.http_probe import HttpProbe
 
-ASKED_HEADERS: Final = (
+CLIENT_HEADERS: Final = (
     "authorization",
     "content-type",
     "accept",
@@ -24,7 +24,7 @@ ASKED_HEADERS: Final = (
     "mcp-session-id",
     "last-event-id",
 )
-"""What browser clients send to the endpoint (reference: R9)."""
+"""What browser clients send to the endpoint (docs/interop.md R9)."""
 
 
 def _preflight(method: str, headers: tuple[str, ...]) -> dict[str, str]:
@@ -35,23 +35,23 @@ def _preflight(method: str, headers: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-async def ask_cors(
-    asker: Asker,
+async def probe_cors(
+    http: HttpProbe,
     url: str,
     *,
     documents: Mapping[str, str],
     metadata: Mapping[str, Any],
-) -> dict[str, Exchange]:
-    """Ask as the Inspector's page does. `documents` are the addresses of metadata that were found."""
-    page = {"Origin": BROWSER_ORIGIN}
-    seen = {
-        "preflight": await asker.ask("OPTIONS", url, headers=_preflight("POST", ASKED_HEADERS)),
-        "endpoint": await asker.ask("POST", url, headers={**old_headers(), **page}, json=initialize()),
+) -> dict[str, HttpExchange]:
+    """Send the requests of the MCP Inspector. `documents` are the URLs of the existing metadata documents."""
+    origin = {"Origin": BROWSER_ORIGIN}
+    exchanges = {
+        "preflight": await http.request("OPTIONS", url, headers=_preflight("POST", CLIENT_HEADERS)),
+        "endpoint": await http.request("POST", url, headers={**legacy_headers(), **origin}, json=initialize()),
     }
     for name, address in documents.items():
-        seen[name] = await asker.get(address, headers=page)
+        exchanges[name] = await http.get(address, headers=origin)
     for name in ("token_endpoint", "registration_endpoint"):
         if is_absolute(metadata.get(name)):
             headers = _preflight("POST", ("content-type",))
-            seen[name] = await asker.ask("OPTIONS", metadata[name], headers=headers)
-    return seen
+            exchanges[name] = await http.request("OPTIONS", metadata[name], headers=headers)
+    return exchanges

@@ -1,4 +1,4 @@
-"""Protected resource metadata, authorization server metadata and the key set, at every address clients try."""
+"""Protected resource metadata, authorization server metadata and JWKS, at every URL that clients try."""
 
 from __future__ import annotations
 
@@ -13,37 +13,52 @@ from sallyport_doctor.addresses import (
     resource_metadata_root_form,
     server_metadata_forms,
 )
+from sallyport_doctor.http_probe import USER_AGENT
 
 if TYPE_CHECKING:
-    from sallyport_doctor.asker import Asker
-    from sallyport_doctor.exchange import Exchange
+    from sallyport_doctor.http_exchange import HttpExchange
+    from sallyport_doctor.http_probe import HttpProbe
 
-ONLY_LOOKS: Final = {"Sallyport-Replica": "*look"}
-"""Tells this project's key set endpoint that nothing is kept, so that no rotation waits for us; nothing to others."""
+OBSERVER: Final = {"Sallyport-Replica": "*look"}
+"""Tells the JWKS endpoint of Sallyport that the doctor does not cache, so that key rotation does not wait for it."""
+
+AGENTS: Final = {
+    "Claude-User": f"Claude-User ({USER_AGENT})",
+    "python-httpx": f"python-httpx/0.28.1 ({USER_AGENT})",
+    "aiohttp": f"Python/3.12 aiohttp/3.13.5 ({USER_AGENT})",
+}
+"""User-Agents of hosted clients (observed), each with that of the doctor added."""
 
 
-async def ask_resource_metadata(asker: Asker, url: str, *, named: str | None) -> dict[str, Exchange]:
-    """GET the metadata at the path-inserted and the root address, and where the challenge says it is."""
-    seen = {"path": await asker.get(resource_metadata_path_form(url))}
+async def fetch_resource_metadata(http: HttpProbe, url: str, *, named: str | None) -> dict[str, HttpExchange]:
+    """GET the metadata at the path-inserted URL, the root URL and the URL of the challenge."""
+    exchanges = {"path": await http.get(resource_metadata_path_form(url))}
     if path_of(url):
-        seen["root"] = await asker.get(resource_metadata_root_form(url))
+        exchanges["root"] = await http.get(resource_metadata_root_form(url))
     if named:
-        known = next((e for e in seen.values() if e.url == named), None)
+        known = next((e for e in exchanges.values() if e.url == named), None)
         target = named if is_absolute(named) else join(url, named)
-        seen["named"] = known if known is not None else await asker.get(target)
-    return seen
+        exchanges["named"] = known if known is not None else await http.get(target)
+    return exchanges
 
 
-async def ask_server_metadata(asker: Asker, url: str, issuer: str) -> dict[str, Exchange]:
-    """GET the metadata of an issuer in all forms, and in the form of older clients when it shares the host."""
+async def fetch_server_metadata(http: HttpProbe, url: str, issuer: str) -> dict[str, HttpExchange]:
+    """GET the metadata of an issuer in all forms; on a shared host also at the URL that older clients derive."""
     if not is_absolute(issuer):
         return {}
-    seen = {form: await asker.get(address) for form, address in server_metadata_forms(issuer).items()}
+    exchanges = {form: await http.get(address) for form, address in server_metadata_forms(issuer).items()}
     if origin_of(issuer) == origin_of(url) and not path_of(issuer) and path_of(url):
-        seen["at-resource"] = await asker.get(f"{origin_of(url)}/.well-known/oauth-authorization-server{path_of(url)}")
-    return seen
+        exchanges["at-resource"] = await http.get(
+            f"{origin_of(url)}/.well-known/oauth-authorization-server{path_of(url)}"
+        )
+    return exchanges
 
 
-async def ask_key_set(asker: Asker, address: object) -> Exchange | None:
-    """GET the key set where the metadata says it is."""
-    return await asker.get(str(address), headers=ONLY_LOOKS) if is_absolute(address) else None
+async def fetch_key_set(http: HttpProbe, address: object) -> HttpExchange | None:
+    """GET the JWKS; None when the address is not an absolute URL."""
+    return await http.get(str(address), headers=OBSERVER) if is_absolute(address) else None
+
+
+async def probe_user_agents(http: HttpProbe, address: str) -> dict[str, HttpExchange]:
+    """GET one public document with each User-Agent."""
+    return {name: await http.get(address, headers={"User-Agent": agent}) for name, agent in AGENTS.items()}

@@ -1,4 +1,4 @@
-"""Names, addresses and certificates of the hosts that a server lives on."""
+"""DNS and TLS of the hosts of a server."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import ssl
 from typing import TYPE_CHECKING, Final
 
 from sallyport_doctor.addresses import Reach, reach_of, split
-from sallyport_doctor.observation import HostSeen, TlsSeen
+from sallyport_doctor.evidence import HostEvidence, TlsEvidence
 
 if TYPE_CHECKING:
-    from sallyport_doctor.names import Names
+    from sallyport_doctor.dns import DnsResolver
 
 _CONNECT_SECONDS: Final = 10
 _EXPIRED: Final = 10
@@ -18,39 +18,39 @@ _WRONG_NAME: Final = 62
 """Verification codes of OpenSSL (X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_HOSTNAME_MISMATCH)."""
 
 
-async def look_at_host(names: Names, url: str, *, tls: ssl.SSLContext | None = None) -> HostSeen:
-    """Resolve the host of a URL and, for https, shake hands once. Raises OSError when the name does not resolve."""
+async def probe_host(dns: DnsResolver, url: str, *, tls: ssl.SSLContext | None = None) -> HostEvidence:
+    """Resolve the host of a URL and, for https, do one TLS handshake. Raises OSError when the host does not resolve."""
     parts = split(url)
     host = parts.hostname or ""
-    addresses = await names.addresses(host)
+    addresses = await dns.addresses(host)
     reach = reach_of(host, addresses)
-    seen = HostSeen(host=host, addresses=addresses, reach=reach)
+    host_evidence = HostEvidence(host=host, addresses=addresses, reach=reach)
     if parts.scheme != "https":
-        return seen
-    handshake = await _shake_hands(names, host, parts.port or 443, tls or ssl.create_default_context())
-    return HostSeen(host=host, addresses=addresses, reach=reach, tls=handshake)
+        return host_evidence
+    handshake = await _handshake(dns, host, parts.port or 443, tls or ssl.create_default_context())
+    return HostEvidence(host=host, addresses=addresses, reach=reach, tls=handshake)
 
 
-def is_private(seen: HostSeen) -> bool:
-    """Whether the host is on this machine or a private network: the person's own, then."""
-    return seen.reach is not Reach.PUBLIC
+def is_private(host_evidence: HostEvidence) -> bool:
+    """Whether the host is on this machine or a private network."""
+    return host_evidence.reach is not Reach.PUBLIC
 
 
-async def _shake_hands(names: Names, host: str, port: int, context: ssl.SSLContext) -> TlsSeen | None:
-    """None when nothing could be reached at all: that is told by the requests themselves."""
-    addresses = await names.dial(host)
+async def _handshake(dns: DnsResolver, host: str, port: int, context: ssl.SSLContext) -> TlsEvidence | None:
+    """None when the host is unreachable: the exchanges record that."""
+    addresses = await dns.connect_addresses(host)
     try:
         _reader, writer = await asyncio.wait_for(
             asyncio.open_connection(addresses[0], port, ssl=context, server_hostname=host), _CONNECT_SECONDS
         )
     except ssl.SSLCertVerificationError as exc:
         problem = {_EXPIRED: "expired", _WRONG_NAME: "wrong-name"}.get(exc.verify_code, "untrusted")
-        return TlsSeen(problem=problem, detail=exc.verify_message)
+        return TlsEvidence(problem=problem, detail=exc.verify_message)
     except ssl.SSLError as exc:
-        return TlsSeen(problem="failed", detail=str(exc.reason or exc))
+        return TlsEvidence(problem="failed", detail=str(exc.reason or exc))
     except (OSError, TimeoutError):
         return None
     certificate = writer.get_extra_info("peercert") or {}
     writer.close()
     ends = certificate.get("notAfter")
-    return TlsSeen(expires_at=ssl.cert_time_to_seconds(ends) if ends else None)
+    return TlsEvidence(expires_at=ssl.cert_time_to_seconds(ends) if ends else None)

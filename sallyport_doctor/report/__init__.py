@@ -1,4 +1,4 @@
-"""Writing it down. Owns: the forms of a diagnosis (for people, JSON, SARIF) and the page of one finding.
+"""Reports. Owns: the formats of a diagnosis (text, JSON, SARIF, JUnit XML) and the explanation of one finding.
 
-Does not own: any judgement, and no text that belongs to a finding.
+Does not own: any rule, and the texts of findings.
 """

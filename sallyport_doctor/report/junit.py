@@ -1,4 +1,4 @@
-"""The diagnosis as JUnit XML, which most build servers show: a case for each client, and one for each finding."""
+"""The diagnosis as JUnit XML: a test case for each client and for each finding."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sallyport_doctor.verdict import Outcome
 
 if TYPE_CHECKING:
     from sallyport_doctor.diagnosis import Diagnosis
-    from sallyport_doctor.judge import Finding
+    from sallyport_doctor.evaluation import Finding
     from sallyport_doctor.verdict import Verdict
 
 
 def as_junit(diagnosis: Diagnosis) -> str:
-    """A client that fails and a finding that is no note are failures: as many as the exit status has grounds."""
+    """Failures are failing clients, errors and warnings: the same conditions that make the exit status 1."""
     suite = Element("testsuite", name=f"sallyport-doctor {diagnosis.url}")
     for verdict in diagnosis.verdicts:
         _client(suite, verdict)
@@ -42,7 +42,7 @@ def _client(suite: Element, verdict: Verdict) -> None:
 def _finding(suite: Element, finding: Finding) -> None:
     entry = finding.entry
     case = SubElement(suite, "testcase", classname="doctor.findings", name=entry.id)
-    text = f"seen: {finding.seen}\nexpected: {entry.expected}\nwhy: {entry.why}\nmend: {entry.mend}"
+    text = f"observed: {finding.observed}\nexpected: {entry.expected}\nwhy: {entry.why}\nfix: {entry.fix}"
     if finding.severity is Severity.NOTE:
         SubElement(case, "system-out").text = f"{entry.title}\n{text}"
     else:

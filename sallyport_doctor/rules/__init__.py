@@ -1,6 +1,6 @@
-"""Judging. Owns: every rule, a pure function from what was seen to a phrase about it, or None when all is well.
+"""Rules. Owns: the pure functions that check evidence; each returns what was observed, or None.
 
-Does not own: any question asked of a server, any client's name, and the texts of findings (those are data).
-The function's name is the finding's id with underscores; its file is the area. One rule speaks per cause:
-where a coarser rule has spoken, the finer one keeps still, so that one fault gives one finding.
+Does not own: any request to a server, any client's name, and the texts of findings, which are data.
+The name of a rule is the id of its finding, whose catalogue entry describes it; its module is the area. One fault
+yields one finding: a specific rule returns None when a more general rule applies.
 """

@@ -1,4 +1,4 @@
-"""How authorization requests of a registered client are taken (reference: A5, A8, A9, A16, F5, F17, F18)."""
+"""Rules for authorization requests of a registered client."""
 
 from __future__ import annotations
 
@@ -6,128 +6,122 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from sallyport_doctor.addresses import split
-from sallyport_doctor.login.registering import LOOPBACK
-from sallyport_doctor.login.variants import OTHER_PORT, goes_to, is_granted_unasked, is_refusal
-from sallyport_doctor.probes.endpoints import STRANGERS_CALLBACK
+from sallyport_doctor.login.authorization_probe import OTHER_PORT, is_code_without_sign_in, is_refusal, redirects_to
+from sallyport_doctor.login.registration_client import LOOPBACK
+from sallyport_doctor.probes.oauth_endpoints import UNREGISTERED_REDIRECT
 
 if TYPE_CHECKING:
-    from sallyport_doctor.exchange import Exchange
-    from sallyport_doctor.observation import Observation
+    from sallyport_doctor.evidence import Evidence
+    from sallyport_doctor.http_exchange import HttpExchange
 
 
-def _variant(seen: Observation, name: str) -> Exchange | None:
-    """The answer to a variant, where the request as it should be was taken (else nothing can be said)."""
-    if seen.registration is None:
+def _variant(evidence: Evidence, name: str) -> HttpExchange | None:
+    """The response to a variant; None if the baseline request is refused, because then it proves nothing."""
+    if evidence.registration is None:
         return None
-    plain = seen.registration.authorize.get("as it should be")
-    return None if plain is None or is_refusal(plain) else seen.registration.authorize.get(name)
+    baseline = evidence.registration.authorize.get("baseline")
+    return None if baseline is None or is_refusal(baseline) else evidence.registration.authorize.get(name)
 
 
-def _refused(seen: Observation, name: str) -> str | None:
-    answer = _variant(seen, name)
-    return _told(answer) if answer is not None and is_refusal(answer) else None
+def _refused(evidence: Evidence, name: str) -> str | None:
+    response = _variant(evidence, name)
+    return _describe(response) if response is not None and is_refusal(response) else None
 
 
-def _told(answer: Exchange) -> str:
-    error = parse_qs(split(answer.location).query).get("error", [""])[0] if answer.is_redirect else ""
-    return f"{answer.status} {error[:60]}".strip()
+def _describe(response: HttpExchange) -> str:
+    error = parse_qs(split(response.location).query).get("error", [""])[0] if response.is_redirect else ""
+    return f"{response.status} {error[:60]}".strip()
 
 
-def authorize_refused(seen: Observation) -> str | None:
-    """A well-formed request of a client just registered is refused."""
-    if seen.registration is None:
+def authorize_refused(evidence: Evidence) -> str | None:
+    if evidence.registration is None:
         return None
-    answer = seen.registration.authorize.get("as it should be")
-    return _told(answer) if answer is not None and is_refusal(answer) else None
+    response = evidence.registration.authorize.get("baseline")
+    return _describe(response) if response is not None and is_refusal(response) else None
 
 
-def authorize_asks_nobody(seen: Observation) -> str | None:
-    """F20: nobody has signed in or agreed, and the client gets a code."""
-    answer = _variant(seen, "as it should be")
-    granted = answer is not None and is_granted_unasked(answer)
-    return "a code for a client just registered, without any page" if granted else None
+def authorize_without_consent(evidence: Evidence) -> str | None:
+    response = _variant(evidence, "baseline")
+    granted = response is not None and is_code_without_sign_in(response)
+    return "a code for a new client, without a sign-in page" if granted else None
 
 
-def redirect_loopback_port_refused(seen: Observation) -> str | None:
-    """A5: the port of a loopback redirect is chosen when the client runs."""
-    told = _refused(seen, "other port")
-    return f"{told} for {OTHER_PORT}, where {LOOPBACK} is registered" if told else None
+def redirect_loopback_port_refused(evidence: Evidence) -> str | None:
+    refusal = _refused(evidence, "other port")
+    return f"{refusal} for {OTHER_PORT}, where {LOOPBACK} is registered" if refusal else None
 
 
-def redirect_unregistered_accepted(seen: Observation) -> str | None:
-    """F20: the answer can be led to a host that was never registered."""
-    answer = _variant(seen, "other redirect")
-    if answer is None or answer.failure is not None:
+def redirect_unregistered_accepted(evidence: Evidence) -> str | None:
+    response = _variant(evidence, "other redirect")
+    if response is None or response.failure is not None:
         return None
-    if goes_to(answer, STRANGERS_CALLBACK) or not is_refusal(answer):
-        return f"{_told(answer)} for a redirect that was not registered"
+    if redirects_to(response, UNREGISTERED_REDIRECT) or not is_refusal(response):
+        return f"{_describe(response)} for an unregistered redirect URI"
     return None
 
 
-def pkce_not_enforced(seen: Observation) -> str | None:
-    """OAuth 2.1 section 7.5.2: a request without a challenge is refused."""
-    answer = _variant(seen, "without PKCE")
-    return f"{_told(answer)} without code_challenge" if answer is not None and not is_refusal(answer) else None
+def pkce_not_enforced(evidence: Evidence) -> str | None:
+    response = _variant(evidence, "without PKCE")
+    return (
+        f"{_describe(response)} without code_challenge" if response is not None and not is_refusal(response) else None
+    )
 
 
-def authorize_needs_scope(seen: Observation) -> str | None:
-    """A9: a request without scope gets the default."""
-    return _refused(seen, "without scope")
+def authorize_needs_scope(evidence: Evidence) -> str | None:
+    return _refused(evidence, "without scope")
 
 
-def authorize_needs_resource(seen: Observation) -> str | None:
-    """A8: a request without resource gets the default resource."""
-    return _refused(seen, "without resource")
+def authorize_needs_resource(evidence: Evidence) -> str | None:
+    return _refused(evidence, "without resource")
 
 
-def authorize_refuses_repeated_resource(seen: Observation) -> str | None:
-    """A8: the same resource twice is one resource (RFC 8707 section 2)."""
-    return _refused(seen, "resource twice")
+def authorize_refuses_repeated_resource(evidence: Evidence) -> str | None:
+    return _refused(evidence, "resource twice")
 
 
-def authorize_takes_foreign_resource(seen: Observation) -> str | None:
-    """A8: a token for a resource that this server does not know."""
-    answer = _variant(seen, "foreign resource")
-    return f"{_told(answer)} for a foreign resource" if answer is not None and not is_refusal(answer) else None
+def authorize_accepts_foreign_resource(evidence: Evidence) -> str | None:
+    response = _variant(evidence, "foreign resource")
+    return (
+        f"{_describe(response)} for a foreign resource" if response is not None and not is_refusal(response) else None
+    )
 
 
-def cimd_vendor_refused(seen: Observation) -> str | None:
-    """F7, F8: a well-known client's metadata document is not taken, although documents are offered."""
-    if seen.registration is None:
+def cimd_vendor_refused(evidence: Evidence) -> str | None:
+    if evidence.registration is None:
         return None
-    hit = [f"{name}: {_told(answer)}" for name, answer in seen.registration.vendors.items() if is_refusal(answer)]
-    return "; ".join(hit) or None
+    refused = [
+        f"{name}: {_describe(response)}"
+        for name, response in evidence.registration.client_documents.items()
+        if is_refusal(response)
+    ]
+    return "; ".join(refused) or None
 
 
-def authorize_needs_state(seen: Observation) -> str | None:
-    """A16: older clients send none, and PKCE protects them."""
-    return _refused(seen, "without state")
+def authorize_needs_state(evidence: Evidence) -> str | None:
+    return _refused(evidence, "without state")
 
 
-def authorize_refuses_offline_access(seen: Observation) -> str | None:
-    """A9, F13: advertised and refused."""
-    return _refused(seen, "offline access")
+def authorize_refuses_offline_access(evidence: Evidence) -> str | None:
+    return _refused(evidence, "offline access")
 
 
-def iss_missing_in_error(seen: Observation) -> str | None:
-    """A3, F17: the flag is set, and an error goes out without the issuer."""
-    if (seen.metadata or {}).get("authorization_response_iss_parameter_supported") is not True:
+def iss_missing_in_error(evidence: Evidence) -> str | None:
+    if (evidence.metadata or {}).get("authorization_response_iss_parameter_supported") is not True:
         return None
-    if seen.registration is None:
+    if evidence.registration is None:
         return None
-    for name, answer in seen.registration.authorize.items():
-        if is_refusal(answer) and goes_to(answer, LOOPBACK) and "iss=" not in split(answer.location).query:
-            return f"the error for a request {name} has no iss"
+    for name, response in evidence.registration.authorize.items():
+        if is_refusal(response) and redirects_to(response, LOOPBACK) and "iss=" not in split(response.location).query:
+            return f"no iss in the error for the request variant: {name}"
     return None
 
 
-def page_frameable(seen: Observation) -> str | None:
-    """RFC 9700 section 4.16: another page can lay itself over the question."""
-    if seen.registration is None:
+def page_frameable(evidence: Evidence) -> str | None:
+    if evidence.registration is None:
         return None
-    variants = seen.registration.authorize
-    page = variants.get("page") or variants.get("as it should be")
-    if page is None or not page.ok or not page.looks_like_page:
+    variants = evidence.registration.authorize
+    page = variants.get("page") or variants.get("baseline")
+    if page is None or not page.ok or not page.is_html_page:
         return None
     policy = (page.header("Content-Security-Policy") or "").lower()
     if "frame-ancestors" in policy or page.header("X-Frame-Options"):
@@ -135,12 +129,11 @@ def page_frameable(seen: Observation) -> str | None:
     return "neither frame-ancestors nor X-Frame-Options"
 
 
-def refresh_dead_answer(seen: Observation) -> str | None:
-    """A12: a dead refresh token is 400 invalid_grant."""
-    answer = seen.registration.dead_refresh if seen.registration is not None else None
-    if answer is None or answer.failure is not None:
+def refresh_error_not_invalid_grant(evidence: Evidence) -> str | None:
+    response = evidence.registration.invalid_refresh if evidence.registration is not None else None
+    if response is None or response.failure is not None:
         return None
-    error = (answer.document or {}).get("error")
-    if answer.status == 400 and error == "invalid_grant":
+    error = (response.document or {}).get("error")
+    if response.status == 400 and error == "invalid_grant":
         return None
-    return f"{answer.status} {error!r:.60} for a made-up refresh token of a known client"
+    return f"{response.status} {error!r:.60} for an unknown refresh token of a known client"

@@ -1,4 +1,4 @@
-"""The key set: fetchable, well-formed, strong, and cacheable for a sensible time (reference: F16; RFC 7517)."""
+"""Rules for the JWKS (RFC 7517): reachability, validity, key strength, caching."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sallyport_doctor.exchange import Failure
+from sallyport_doctor.http_exchange import Failure
 
 if TYPE_CHECKING:
-    from sallyport_doctor.observation import Observation
+    from sallyport_doctor.evidence import Evidence
 
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 _NEEDED: Final = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
@@ -19,79 +19,69 @@ _LONG_MAX_AGE: Final = _DAY
 _OLD: Final = 400 * _DAY
 
 
-def _keys(seen: Observation) -> list[dict[str, Any]]:
-    exchange = seen.key_set
+def _keys(evidence: Evidence) -> list[dict[str, Any]]:
+    exchange = evidence.key_set
     keys = (exchange.document or {}).get("keys") if exchange is not None and exchange.ok else None
     return [k for k in keys if isinstance(k, dict)] if isinstance(keys, list) else []
 
 
-def key_set_unreachable(seen: Observation) -> str | None:
-    """The address that the metadata names does not answer with 200."""
-    exchange = seen.key_set
+def key_set_unreachable(evidence: Evidence) -> str | None:
+    exchange = evidence.key_set
     if exchange is None or exchange.ok or exchange.failure is Failure.NOT_PUBLIC:
-        return None  # an inside address has a rule of its own
+        return None  # document-names-private-address applies
     return exchange.summary()
 
 
-def key_set_malformed(seen: Observation) -> str | None:
-    """Something else than an object with a list of keys."""
-    exchange = seen.key_set
+def key_set_malformed(evidence: Evidence) -> str | None:
+    exchange = evidence.key_set
     if exchange is None or not exchange.ok:
         return None
     if exchange.document is None:
-        return f"not a JSON object but {exchange.media_type or 'something without a media type'}"
+        return f"not a JSON object, {exchange.media_type or 'no media type'}"
     return None if isinstance(exchange.document.get("keys"), list) else "no list named keys"
 
 
-def key_set_empty(seen: Observation) -> str | None:
-    """A list without a key."""
-    exchange = seen.key_set
+def key_set_empty(evidence: Evidence) -> str | None:
+    exchange = evidence.key_set
     if exchange is None or not exchange.ok or (exchange.document or {}).get("keys") != []:
         return None
-    return "the list of keys is empty"
+    return "keys is an empty list"
 
 
-def key_set_redirected(seen: Observation) -> str | None:
-    """R12: resource servers do not follow redirects to key material."""
-    exchange = seen.key_set
-    return f"leads to {exchange.hops[0]}" if exchange is not None and exchange.hops else None
+def key_set_redirected(evidence: Evidence) -> str | None:
+    exchange = evidence.key_set
+    return f"redirects to {exchange.hops[0]}" if exchange is not None and exchange.hops else None
 
 
-def key_without_kid(seen: Observation) -> str | None:
-    """Without a kid no rotation can be followed."""
-    nameless = [k for k in _keys(seen) if not isinstance(k.get("kid"), str) or not k["kid"]]
-    return f"{len(nameless)} of {len(_keys(seen))} keys" if nameless else None
+def key_without_kid(evidence: Evidence) -> str | None:
+    nameless = [k for k in _keys(evidence) if not isinstance(k.get("kid"), str) or not k["kid"]]
+    return f"{len(nameless)} of {len(_keys(evidence))} keys" if nameless else None
 
 
-def key_kid_repeated(seen: Observation) -> str | None:
-    """Two keys of one name."""
-    kids = [k["kid"] for k in _keys(seen) if isinstance(k.get("kid"), str)]
+def key_kid_duplicate(evidence: Evidence) -> str | None:
+    kids = [k["kid"] for k in _keys(evidence) if isinstance(k.get("kid"), str)]
     repeated = sorted({k for k in kids if kids.count(k) > 1})
     return ", ".join(repeated)[:120] or None
 
 
-def key_private_published(seen: Observation) -> str | None:
-    """A private key is public: everything that it signed is worthless."""
-    leaked = [_name(k) for k in _keys(seen) if k.get("kty") != "oct" and _PRIVATE & k.keys()]
+def key_private_published(evidence: Evidence) -> str | None:
+    leaked = [_name(k) for k in _keys(evidence) if k.get("kty") != "oct" and _PRIVATE & k.keys()]
     return ", ".join(leaked) or None
 
 
-def key_symmetric(seen: Observation) -> str | None:
-    """A shared secret is public."""
-    leaked = [_name(k) for k in _keys(seen) if k.get("kty") == "oct"]
+def key_symmetric(evidence: Evidence) -> str | None:
+    leaked = [_name(k) for k in _keys(evidence) if k.get("kty") == "oct"]
     return ", ".join(leaked) or None
 
 
-def key_weak(seen: Observation) -> str | None:
-    """RSA below 2048 bits (RFC 7518 section 3.3)."""
-    weak = [f"{_name(k)} has {_bits(k)} bits" for k in _keys(seen) if k.get("kty") == "RSA" and 0 < _bits(k) < 2048]
+def key_weak(evidence: Evidence) -> str | None:
+    weak = [f"{_name(k)} has {_bits(k)} bits" for k in _keys(evidence) if k.get("kty") == "RSA" and 0 < _bits(k) < 2048]
     return ", ".join(weak) or None
 
 
-def key_incomplete(seen: Observation) -> str | None:
-    """A key of an unknown type or without a required member."""
+def key_incomplete(evidence: Evidence) -> str | None:
     wrong = []
-    for key in _keys(seen):
+    for key in _keys(evidence):
         kty = key.get("kty")
         if kty == "oct":
             continue
@@ -102,32 +92,29 @@ def key_incomplete(seen: Observation) -> str | None:
     return "; ".join(wrong) or None
 
 
-def key_set_not_cacheable(seen: Observation) -> str | None:
-    """Every verification would cost a request."""
-    exchange = seen.key_set
-    if exchange is None or not _keys(seen):
+def key_set_not_cacheable(evidence: Evidence) -> str | None:
+    exchange = evidence.key_set
+    if exchange is None or not _keys(evidence):
         return None
     control = (exchange.header("Cache-Control") or "").lower()
     return control if "no-store" in control or _max_age(control) == 0 else None
 
 
-def key_set_cached_too_long(seen: Observation) -> str | None:
-    """F16: a rotated or withdrawn key stays unknown or trusted for so long."""
-    exchange = seen.key_set
-    if exchange is None or not _keys(seen):
+def key_set_cached_too_long(evidence: Evidence) -> str | None:
+    exchange = evidence.key_set
+    if exchange is None or not _keys(evidence):
         return None
     age = _max_age((exchange.header("Cache-Control") or "").lower())
     return f"max-age {age} seconds" if age is not None and age > _LONG_MAX_AGE else None
 
 
-def key_set_old(seen: Observation) -> str | None:
-    """The set has not changed for more than a year: keys are not rotated."""
-    exchange = seen.key_set
-    modified = exchange.header("Last-Modified") if exchange is not None and _keys(seen) else None
+def key_set_old(evidence: Evidence) -> str | None:
+    exchange = evidence.key_set
+    modified = exchange.header("Last-Modified") if exchange is not None and _keys(evidence) else None
     if not modified:
         return None
     try:
-        age = seen.now - parsedate_to_datetime(modified).timestamp()
+        age = evidence.now - parsedate_to_datetime(modified).timestamp()
     except ValueError:
         return None
     return f"unchanged for {int(age // _DAY)} days" if age > _OLD else None

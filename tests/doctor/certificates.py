@@ -22,14 +22,14 @@ class Authority:
 
     def __init__(self):
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._certificate = self._sign(_name("Zoo authority"), self._key.public_key(), days=30, ca=True)
+        self._certificate = self._sign(_name("Test authority"), self._key.public_key(), days=30, ca=True)
 
     def _sign(self, subject, public_key, *, days, ca, names=()):
         now = dt.datetime.now(dt.UTC)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(_name("Zoo authority"))
+            .issuer_name(_name("Test authority"))
             .public_key(public_key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 40 * DAY)

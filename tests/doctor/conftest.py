@@ -1,4 +1,4 @@
-"""The doctor's tests: ways to run it on a model server, and what it found or wrote."""
+"""Fixtures that run the doctor against a model server in-process or through its command line."""
 
 import asyncio
 
@@ -6,11 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 from sallyport_doctor.cli import app
-from sallyport_doctor.knowledge.load import load_knowledge
-from sallyport_doctor.visit import Visit, visit
-from tests.doctor.person import sign_in_by_forms
-from tests.doctor.zoo.faults_resource_metadata import ResourceWithSlash
-from tests.doctor.zoo.healthy import HealthyServer
+from sallyport_doctor.knowledge.catalogue import load_knowledge
+from sallyport_doctor.run import RunOptions
+from sallyport_doctor.run import run as run_doctor
+from tests.doctor.faulty_servers.faults_resource_metadata import ResourceWithSlash
+from tests.doctor.faulty_servers.healthy import HealthyServer
+from tests.doctor.user import sign_in_by_forms
 
 
 @pytest.fixture(scope="session")
@@ -30,24 +31,24 @@ def client_table(knowledge):
 
 @pytest.fixture
 async def run(knowledge):
-    """Start a model server, visit it, and give the diagnosis."""
+    """Start a model server, examine it and return the diagnosis."""
     started = []
 
-    async def look(model, *, person=sign_in_by_forms, **wanted):
+    async def examine(model, *, user=sign_in_by_forms, **options):
         if not started or started[-1] is not model:
             await model.start()
             started.append(model)
-        wanted = {"url": model.resource, "timeout_seconds": 10, "wait_seconds": 10} | wanted
-        return await visit(Visit(**wanted), knowledge=knowledge, open_page=person)
+        options = {"url": model.resource, "timeout_seconds": 10, "wait_seconds": 10} | options
+        return await run_doctor(RunOptions(**options), knowledge=knowledge, open_page=user)
 
-    yield look
+    yield examine
     for model in started:
         await model.stop()
 
 
 @pytest.fixture
 def command():
-    """Run the command and give its exit status and what it wrote. In a thread: it has an event loop of its own."""
+    """Run the command; return its exit status and output. It runs in a thread, as it starts an event loop."""
 
     async def invoke(*arguments, given=None):
         result = await asyncio.to_thread(CliRunner().invoke, app, arguments, input=given)
@@ -65,7 +66,7 @@ async def healthy():
 
 
 @pytest.fixture
-async def ill():
+async def faulty():
     model = ResourceWithSlash()
     await model.start()
     yield model

@@ -1,4 +1,4 @@
-"""Makes what the pages show. `python -m tests.doctor.documents` writes it into them; a test compares the two."""
+"""Generates doctor output for the documentation. `python -m tests.doctor.documents` writes it; a test compares."""
 
 import asyncio
 import io
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sallyport_doctor.knowledge.load import load_knowledge
-from sallyport_doctor.report.people import print_diagnosis
-from tests.doctor.person import sign_in_by_forms
-from tests.doctor.stage import NAME, Stage
-from tests.doctor.zoo.opaque import BehindIntrospection, KeysWithoutSignedTokens, OpaqueServer, SignedTokens
+from sallyport_doctor.knowledge.catalogue import load_knowledge
+from sallyport_doctor.report.text import print_diagnosis
+from tests.doctor.faulty_servers.opaque import BehindIntrospection, KeysWithoutSignedTokens, OpaqueServer, SignedTokens
+from tests.doctor.publishing import NAME, Publisher
+from tests.doctor.user import sign_in_by_forms
 
 DOCS = Path(__file__).parents[2] / "docs"
 STAGES = {
@@ -23,16 +23,16 @@ STAGES = {
 
 
 async def shown(model, knowledge):
-    """What `--login` prints for a model that is published at https://mcp.example/mcp."""
-    stage = Stage(knowledge)
-    await stage.publish(model)
-    tls, place = stage.authority.client_context(), f"{NAME}:{model.port}"
+    """The text report of `--login` for a model published at https://mcp.example/mcp."""
+    publisher = Publisher(knowledge)
+    await publisher.publish(model)
+    tls, place = publisher.authority.client_context(), f"{NAME}:{model.port}"
     try:
-        diagnosis = await stage.visit(
-            model, person=lambda url: sign_in_by_forms(url, dial=NAME, tls=tls), wanted={"login": True}
+        diagnosis = await publisher.examine(
+            model, user=lambda url: sign_in_by_forms(url, loopback=True, tls=tls), options={"login": True}
         )
     finally:
-        await stage.close()
+        await publisher.close()
     out = io.StringIO()
     print_diagnosis(Console(file=out, width=100, highlight=False), diagnosis)
     lines = out.getvalue().replace(place, NAME).splitlines()
@@ -40,26 +40,33 @@ async def shown(model, knowledge):
 
 
 def block(stage):
-    """The pattern of one stage's place in the migration page."""
+    """The pattern of one stage's block in the migration guide."""
     return re.compile(rf"(<!-- doctor: {stage} -->\n\n```text\n)(.*?)(\n```)", re.DOTALL)
 
 
 def findings(knowledge):
-    """The rows of the list of findings."""
-    return [f"| `{e.id}` | {e.severity.value} | {e.title} |" for e in knowledge.catalogue.values()]
+    """The rows of the table of findings."""
+    return [
+        f"| `{e.id}` | {e.severity.value} | {e.title} | {', '.join(map(interop_link, e.interop))} |"
+        for e in knowledge.catalogue.values()
+    ]
+
+
+def interop_link(row):
+    return f"[{row}](interop.md#{row.lower()})"
 
 
 async def write():
-    """Bring the pages up to date."""
+    """Update the generated parts of the pages."""
     knowledge = load_knowledge()
     page = DOCS / "migrating-from-opaque-tokens.md"
     text = page.read_text(encoding="utf-8")
     for stage, model in STAGES.items():
-        said = await shown(model(), knowledge)
-        text = block(stage).sub(lambda m, said=said: m[1] + said + m[3], text)
+        output = await shown(model(), knowledge)
+        text = block(stage).sub(lambda m, output=output: m[1] + output + m[3], text)
     page.write_text(text, encoding="utf-8")
     page = DOCS / "doctor-findings.md"
-    head = page.read_text(encoding="utf-8").partition("| --- | --- | --- |\n")
+    head = page.read_text(encoding="utf-8").partition("| --- | --- | --- | --- |\n")
     page.write_text(head[0] + head[1] + "\n".join(findings(knowledge)) + "\n", encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The command: what it says and how it ends. Once it runs in a process of its own, as people run it."""
+"""The command: output and exit status. One test runs it as a process."""
 
 import asyncio
 import sys
@@ -25,15 +25,15 @@ async def process(*arguments):
 async def test_it_ends_with_0_and_is_quiet_on_standard_error_when_all_is_well(healthy):
     status, out, err = await process(healthy.resource)
     assert (status, err) == (0, "")
-    assert "Nothing to mend." in out
+    assert "Nothing to fix." in out
     assert "\x1b[" not in out
 
 
-async def test_it_ends_with_1_and_tells_what_was_seen_and_how_to_mend_it(command, ill):
-    status, out, _err = await command(ill.resource)
+async def test_it_ends_with_1_and_tells_what_was_observed_and_how_to_fix_it(command, faulty):
+    status, out, _err = await command(faulty.resource)
     assert status == 1
     assert "resource-trailing-slash" in out
-    assert f"'{ill.resource}/' instead of '{ill.resource}'" in out
+    assert f"'{faulty.resource}/' instead of '{faulty.resource}'" in out
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_arguments_that_contradict_each_other_are_refused_before_anything_is_ask
     assert "--" in result.stderr
 
 
-async def test_explain_shows_the_page_of_a_finding_and_asks_nobody(command):
+async def test_explain_shows_the_page_of_a_finding_and_sends_no_request(command):
     status, out, _err = await command("--explain", "resource-trailing-slash")
     assert status == 0
-    assert "How to mend it" in out
+    assert "How to fix it" in out
     assert "Breaks\nChatGPT, Claude, " in out
 
 
@@ -101,8 +101,8 @@ def test_explain_guesses_what_was_meant():
     assert "Perhaps: resource-trailing-slash" in result.stderr
 
 
-async def test_at_the_end_it_names_who_fails(command, ill):
-    _status, out, _err = await command(ill.resource)
+async def test_at_the_end_it_names_the_clients_that_fail(command, faulty):
+    _status, out, _err = await command(faulty.resource)
     assert out.splitlines()[-1].startswith("Fails: ChatGPT, Claude, ")
 
 
@@ -115,10 +115,10 @@ async def test_a_token_at_hand_is_examined_and_sent_nowhere(command, healthy):
         return await answer(request)
 
     healthy.answer_mcp = watch
-    token = healthy.mint("somebody")
+    token = healthy.mint("client")
     status, out, _err = await command(healthy.resource, "--token", "-", given=token)
     assert (status, [headers for headers in seen if token in str(headers)]) == (0, [])
-    assert "Nothing to mend." in out
+    assert "Nothing to fix." in out
 
 
 async def test_a_token_at_hand_without_a_signature_is_told(command, healthy):
@@ -128,6 +128,6 @@ async def test_a_token_at_hand_without_a_signature_is_told(command, healthy):
 
 
 async def test_a_token_can_be_examined_without_any_address(command, healthy):
-    status, out, err = await command("--token", "-", given=healthy.mint("somebody"))
+    status, out, err = await command("--token", "-", given=healthy.mint("client"))
     assert (status, err) == (0, "")
-    assert "a JWT of type at+jwt, signed with ES256 (kid zoo-1, not verified)" in out
+    assert "a JWT of type at+jwt, signed with ES256 (kid test-1, not verified)" in out

@@ -1,6 +1,6 @@
-"""What the pages show is what the doctor says: real runs on models, compared word for word.
+"""The generated parts of the documentation equal the output of real runs on model servers.
 
-When it says something else on purpose: python -m tests.doctor.documents
+After an intended change: python -m tests.doctor.documents
 """
 
 import re

@@ -1,10 +1,10 @@
-"""A healthy server yields nothing: what the doctor says of the ill ones is worth only as much as this silence."""
+"""A healthy server yields no finding; otherwise findings on faulty servers prove nothing."""
 
-from tests.doctor.zoo.healthy import HealthyServer
+from tests.doctor.faulty_servers.healthy import HealthyServer
 
 
 def told(diagnosis):
-    return {f.id: f.seen for f in diagnosis.findings}
+    return {f.id: f.observed for f in diagnosis.findings}
 
 
 async def test_a_healthy_server_has_no_finding_of_any_severity(run):

@@ -1,4 +1,4 @@
-"""Signing in as a client that was registered by hand, with a secret or without."""
+"""Signing in as a pre-registered client, with a secret or without."""
 
 import socket
 
@@ -6,15 +6,15 @@ import pytest
 from aiohttp import BasicAuth
 
 from devstack.loopback import free_port
-from sallyport_doctor.could_not_look import CouldNotLook
-from tests.doctor.zoo.register import oauth_error
-from tests.doctor.zoo.visits import SigningIn
+from sallyport_doctor.evidence import ExaminationError
+from tests.doctor.faulty_servers.healthy import SigningIn
+from tests.doctor.faulty_servers.register import oauth_error
 
 SECRET = "a b:c%insecure"
 
 
-class ByHand(SigningIn):
-    """Registers nobody by itself; somebody registered one client by hand."""
+class PreRegistered(SigningIn):
+    """Offers no registration; one client is pre-registered."""
 
     methods = ("none",)
 
@@ -33,8 +33,8 @@ class ByHand(SigningIn):
         return document
 
 
-class Confidential(ByHand):
-    """Wants the secret at its token endpoint, and does not rotate: its clients are not public."""
+class Confidential(PreRegistered):
+    """Requires the secret at the token endpoint and does not rotate: its clients are confidential."""
 
     methods = ("none", "client_secret_basic")
 
@@ -49,7 +49,7 @@ class Confidential(ByHand):
         form = await request.post()
         if form.get("client_id") == "sallyport-doctor-unknown-client":
             return oauth_error("invalid_client", 401)
-        # RFC 6749 section 2.3.1: both halves are form-encoded before they are put together.
+        # RFC 6749 section 2.3.1: id and secret are form-encoded before they are joined.
         if self.presented(request, form) != "a+b%3Ac%25insecure":
             return oauth_error("invalid_client", 401)
         client = self.clients["by-hand"]
@@ -77,14 +77,14 @@ def ids(diagnosis):
 
 
 async def test_without_a_client_the_doctor_says_how_to_give_it_one_and_does_not_call_it_health(run):
-    diagnosis = await run(ByHand(), login=True)
+    diagnosis = await run(PreRegistered(), login=True)
     [finding] = [f for f in diagnosis.findings if f.id == "login-needs-client"]
-    assert "--client-id ID" in finding.entry.mend
+    assert "--client-id ID" in finding.entry.fix
     assert diagnosis.exit_status == 1
 
 
 async def test_with_a_public_client_by_hand_the_sign_in_goes_through(run):
-    diagnosis = await run(ByHand(), login=True, client_id="by-hand")
+    diagnosis = await run(PreRegistered(), login=True, client_id="by-hand")
     assert ids(diagnosis) == {"dcr-not-offered"}
     assert "a JWT of type at+jwt" in " ".join(diagnosis.remarks)
 
@@ -101,8 +101,8 @@ async def test_a_wrong_secret_is_told(run):
     assert "exchange-refused" in ids(diagnosis)
 
 
-class MakesEverybodyConfidential(SigningIn):
-    """Gives a secret to whoever registers, and insists on it."""
+class RegistersConfidentialClients(SigningIn):
+    """Issues a secret to each client and requires it."""
 
     def method_for(self, asked):
         return "client_secret_post"
@@ -116,14 +116,14 @@ class MakesEverybodyConfidential(SigningIn):
 
 
 async def test_a_secret_that_came_with_the_registration_is_used(run):
-    diagnosis = await run(MakesEverybodyConfidential(), login=True)
+    diagnosis = await run(RegistersConfidentialClients(), login=True)
     assert ids(diagnosis) == set()
 
 
-async def test_the_answer_can_be_awaited_at_a_port_of_the_persons_choice(run):
+async def test_the_answer_can_be_awaited_at_a_port_of_the_users_choice(run):
     port = free_port(("127.0.0.1",))
 
-    class ComparesPorts(ByHand):
+    class ComparesPorts(PreRegistered):
         def redirect_matches(self, registered, presented):
             return registered == presented
 
@@ -135,5 +135,5 @@ async def test_the_answer_can_be_awaited_at_a_port_of_the_persons_choice(run):
 async def test_a_port_that_is_taken_is_said_to_be(run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(CouldNotLook, match=f"nothing can listen on port {port}"):
-            await run(ByHand(), login=True, client_id="by-hand", callback_port=port)
+        with pytest.raises(ExaminationError, match=f"nothing can listen on port {port}"):
+            await run(PreRegistered(), login=True, client_id="by-hand", callback_port=port)

@@ -1,17 +1,17 @@
-"""What needs a name, a certificate or a slow clock: a model on this machine that answers to a public name."""
+"""Findings that need DNS, a certificate or a slow clock: models published under a public name."""
 
 import ssl
 
 import pytest
 
-from sallyport_doctor.asker import Asker
-from sallyport_doctor.exchange import Failure
-from tests.doctor.stage import NAME, PUBLIC, Stage, StageNames
-from tests.doctor.zoo.healthy import HealthyServer
+from sallyport_doctor.http_exchange import Failure
+from sallyport_doctor.http_probe import HttpProbe
+from tests.doctor.faulty_servers.healthy import HealthyServer
+from tests.doctor.publishing import NAME, PUBLIC, FakeDns, Publisher
 
 
 class SlowClock:
-    """A clock that a model moves on, so that nobody has to wait."""
+    """A clock that a model advances, so that the test does not wait."""
 
     def __init__(self):
         self.seconds = 0.0
@@ -21,26 +21,26 @@ class SlowClock:
 
 
 @pytest.fixture
-async def stage(knowledge):
-    stage = Stage(knowledge)
-    yield stage
-    await stage.close()
+async def publisher(knowledge):
+    publisher = Publisher(knowledge)
+    yield publisher
+    await publisher.close()
 
 
 @pytest.fixture
-def authority(stage):
-    return stage.authority
+def authority(publisher):
+    return publisher.authority
 
 
 @pytest.fixture
-def published(stage):
-    """Publish a model under a public name and visit it."""
+def published(publisher):
+    """Publish a model under a public name and examine it."""
 
-    async def look(model, *, server=None, https=True, **settings):
-        await stage.publish(model, server=server, https=https)
-        return await stage.visit(model, **settings)
+    async def examine(model, *, server=None, https=True, **settings):
+        await publisher.publish(model, server=server, https=https)
+        return await publisher.examine(model, **settings)
 
-    return look
+    return examine
 
 
 def ids(diagnosis):
@@ -99,7 +99,7 @@ async def test_a_port_that_speaks_no_tls_is_the_only_finding(published):
     assert ids(await published(SaysHttps())) == {"tls-failed"}
 
 
-@pytest.mark.parametrize(("seconds", "finding"), [(12, "answer-too-slow"), (6, "answer-slow"), (2, None)])
+@pytest.mark.parametrize(("seconds", "finding"), [(12, "response-too-slow"), (6, "response-slow"), (2, None)])
 async def test_an_answer_is_held_against_the_clients_patience(published, seconds, finding):
     clock = SlowClock()
 
@@ -108,15 +108,15 @@ async def test_an_answer_is_held_against_the_clients_patience(published, seconds
             clock.seconds += seconds
             return await super().answer_key_set(request)
 
-    assert ids(await published(Cold(), clock=clock)) == ({finding} if finding else set())
+    assert ids(await published(Cold(), monotonic_clock=clock)) == ({finding} if finding else set())
 
 
 async def test_a_public_document_that_names_a_private_address_is_told_and_not_followed(published):
-    class InsideKeys(HealthyServer):
+    class InternalKeys(HealthyServer):
         def metadata(self):
             return super().metadata() | {"jwks_uri": "https://10.0.0.5/jwks.json"}
 
-    assert ids(await published(InsideKeys())) == {"document-names-private-address"}
+    assert ids(await published(InternalKeys())) == {"document-names-private-address"}
 
 
 @pytest.mark.parametrize(
@@ -132,14 +132,14 @@ async def test_a_redirect_to_a_private_address_is_not_followed(authority, target
 
     model = Redirects()
     await model.start(ssl=authority.server_context(NAME), host=NAME)
-    async with Asker(model.resource, names=StageNames(PUBLIC), tls=authority.client_context()) as asker:
-        exchange = await asker.get(f"{model.origin}/jwks.json")
+    async with HttpProbe(model.resource, dns=FakeDns(PUBLIC), tls=authority.client_context()) as http:
+        exchange = await http.get(f"{model.origin}/jwks.json")
     await model.stop()
     assert exchange.failure is Failure.NOT_PUBLIC
 
 
 class TakesDocuments(HealthyServer):
-    """Knows the metadata documents of well-known clients, save those that it was told to refuse."""
+    """Accepts the metadata documents of well-known clients except those in `refused`."""
 
     refused = ()
 
@@ -151,12 +151,12 @@ class TakesDocuments(HealthyServer):
 
 
 async def test_a_published_server_that_takes_the_vendors_documents_has_no_finding(published):
-    assert ids(await published(TakesDocuments(), wanted={"register": True})) == set()
+    assert ids(await published(TakesDocuments(), options={"register": True})) == set()
 
 
 async def test_a_refused_document_of_a_vendor_is_told_with_its_name(published):
     class BotCheckAtVendor(TakesDocuments):
         refused = ("claude.ai",)
 
-    diagnosis = await published(BotCheckAtVendor(), wanted={"register": True})
-    assert {f.id: f.seen for f in diagnosis.findings} == {"cimd-vendor-refused": "Claude: 400; Claude Code: 400"}
+    diagnosis = await published(BotCheckAtVendor(), options={"register": True})
+    assert {f.id: f.observed for f in diagnosis.findings} == {"cimd-vendor-refused": "Claude: 400; Claude Code: 400"}

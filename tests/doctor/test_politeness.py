@@ -1,18 +1,19 @@
-"""What the doctor never does, whatever a server says."""
+"""Limits that the doctor respects, whatever a server responds."""
 
 import asyncio
 
 import pytest
 from aiohttp import web
 
-from sallyport_doctor.visit import Visit, visit
-from tests.doctor.person import nobody
-from tests.doctor.zoo.flow import page
-from tests.doctor.zoo.visits import SigningIn
+from sallyport_doctor.run import RunOptions
+from sallyport_doctor.run import run as run_doctor
+from tests.doctor.faulty_servers.flow import page
+from tests.doctor.faulty_servers.healthy import SigningIn
+from tests.doctor.user import unresponsive_user
 
 
 class ApprovesByItself(SigningIn):
-    """Sends whoever comes straight back to the client with a code."""
+    """Redirects to the client with a code, without a page."""
 
     def __init__(self):
         super().__init__()
@@ -24,26 +25,26 @@ class ApprovesByItself(SigningIn):
         return self.send_back(query["redirect_uri"], {"code": "a", "state": query.get("state", ""), **self.iss()})
 
 
-async def test_looking_at_the_sign_in_page_does_not_bring_the_answer_in_the_persons_place(run):
+async def test_looking_at_the_sign_in_page_does_not_bring_the_answer_in_the_users_place(run):
     model = ApprovesByItself()
-    diagnosis = await run(model, login=True, person=nobody, wait_seconds=0.2)
+    diagnosis = await run(model, login=True, user=unresponsive_user, wait_seconds=0.2)
     assert len(model.asked) == 1
-    assert {f.id for f in diagnosis.findings} == {"login-not-answered"}
+    assert {f.id for f in diagnosis.findings} == {"login-timed-out"}
 
 
 async def test_a_code_for_the_vendors_loopback_address_is_not_carried_there(knowledge):
-    """Port 33418 may be another program's: the redirect is read and not followed."""
+    """Another program may listen on port 33418: the redirect is recorded and not followed."""
     model, asked = ApprovesByItself(), []
     await model.start()
-    wanted = Visit(url=model.resource, register=True)
-    diagnosis = await visit(wanted, knowledge=knowledge, open_page=nobody, on_ask=asked.append)
+    wanted = RunOptions(url=model.resource, register=True)
+    diagnosis = await run_doctor(wanted, knowledge=knowledge, open_page=unresponsive_user, on_request=asked.append)
     await model.stop()
-    assert {f.id for f in diagnosis.findings} == {"authorize-asks-nobody"}
+    assert {f.id for f in diagnosis.findings} == {"authorize-without-consent"}
     assert [what for what in asked if not what.split()[1].startswith(model.origin)] == []
 
 
 class SignsInElsewhere(SigningIn):
-    """Sends the browser on to a page of its own, which knows it by a cookie; others get an error page."""
+    """Redirects to a sign-in page that requires a cookie; without it the page is an error."""
 
     def routes(self):
         return super().routes() | {("GET", "/sign-in"): "answer_sign_in"}
@@ -61,13 +62,13 @@ class SignsInElsewhere(SigningIn):
 
 
 async def test_the_page_that_is_looked_at_is_the_one_that_a_browser_with_cookies_gets(run):
-    """The policy of an error page would be taken for the reason why nobody came back."""
-    diagnosis = await run(SignsInElsewhere(), login=True, person=nobody, wait_seconds=0.2)
-    assert {f.id for f in diagnosis.findings} == {"login-not-answered"}
+    """The policy of an error page would be reported as the reason for the missing callback."""
+    diagnosis = await run(SignsInElsewhere(), login=True, user=unresponsive_user, wait_seconds=0.2)
+    assert {f.id for f in diagnosis.findings} == {"login-timed-out"}
 
 
 class HandsOver(SignsInElsewhere):
-    """Its sign-in is another server's."""
+    """Delegates the sign-in to another server."""
 
     def __init__(self, elsewhere):
         super().__init__()
@@ -87,13 +88,13 @@ async def test_a_cookie_is_never_carried_to_another_origin(run):
 
     carried, elsewhere = [], Elsewhere()
     await elsewhere.start()
-    await run(HandsOver(elsewhere), login=True, person=nobody, wait_seconds=0.2)
+    await run(HandsOver(elsewhere), login=True, user=unresponsive_user, wait_seconds=0.2)
     await elsewhere.stop()
     assert carried == [{}]
 
 
 @pytest.mark.parametrize("wanted", [{"login": True}, {"register": True}])
-async def test_a_visit_that_is_stopped_half_way_leaves_no_client_behind(knowledge, wanted):
+async def test_a_run_that_is_stopped_half_way_leaves_no_client_behind(knowledge, wanted):
     model, reached = SigningIn(), asyncio.Event()
     await model.start()
 
@@ -102,17 +103,19 @@ async def test_a_visit_that_is_stopped_half_way_leaves_no_client_behind(knowledg
         await asyncio.Event().wait()
 
     def watch(what):
-        # While it tries variants of the authorization request: its clients are registered by then.
+        # Variants of the authorization request follow the registration.
         if wanted == {"register": True} and what.startswith("GET") and "/authorize" in what and model.clients:
             reached.set()
 
-    going = visit(Visit(url=model.resource, **wanted), knowledge=knowledge, open_page=forever, on_ask=watch)
-    visiting = asyncio.create_task(going)
+    going = run_doctor(
+        RunOptions(url=model.resource, **wanted), knowledge=knowledge, open_page=forever, on_request=watch
+    )
+    running = asyncio.create_task(going)
     await reached.wait()
     had = len(model.clients)
-    visiting.cancel()
+    running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await visiting
+        await running
     await model.stop()
     assert had > 0
     assert model.clients == {}

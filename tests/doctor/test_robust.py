@@ -1,4 +1,4 @@
-"""Whatever a server says, the doctor judges it and does not fall over."""
+"""No server response makes the doctor fail."""
 
 import json
 import random
@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from sallyport_doctor.challenge import read_challenges
 from sallyport_doctor.diagnosis import diagnose
-from sallyport_doctor.exchange import Exchange
+from sallyport_doctor.evidence import Evidence, HostEvidence
+from sallyport_doctor.http_exchange import HttpExchange
 from sallyport_doctor.knowledge.catalogue import load_catalogue
 from sallyport_doctor.knowledge.clients import load_clients
-from sallyport_doctor.login.seen import LoginSeen, RegistrationSeen, StepUpSeen, TokenSeen
-from sallyport_doctor.login.token import look_into
-from sallyport_doctor.observation import HostSeen, Observation
-from tests.doctor.zoo.healthy import HealthyServer
+from sallyport_doctor.login.evidence import LoginEvidence, RegistrationEvidence, StepUpEvidence, TokenEvidence
+from sallyport_doctor.login.token_examination import examine_token
+from tests.doctor.faulty_servers.healthy import HealthyServer
 
 URL = "https://mcp.example/mcp"
 CATALOGUE, TABLE = load_catalogue(), load_clients()
@@ -89,8 +89,8 @@ VALUES = (
 )
 
 
-class Stranger:
-    """Makes answers that mean nothing, the same for the same seed."""
+class RandomResponses:
+    """Generates random responses, reproducible by seed."""
 
     def __init__(self, seed):
         self._random = random.Random(seed)
@@ -112,7 +112,7 @@ class Stranger:
             (self._random.choice(HEADERS), self._random.choice(VALUES)) for _ in range(self._random.randrange(4))
         ]
         status = self._random.choice([200, 200, 201, 302, 400, 401, 401, 403, 404, 500])
-        return Exchange("GET", URL, status, tuple(headers), body, self._random.random() * 20)
+        return HttpExchange("GET", URL, status, tuple(headers), body, self._random.random() * 20)
 
     def answers(self, *names):
         return {name: self.exchange() for name in names}
@@ -121,28 +121,28 @@ class Stranger:
 @pytest.mark.parametrize("seed", range(40))
 def test_no_answer_makes_a_rule_fail(seed):
     for offset in range(5):
-        stranger = Stranger(seed * 5 + offset)
-        answers = stranger.answers
-        claims = stranger.document()
-        seen = Observation(
+        random_responses = RandomResponses(seed * 5 + offset)
+        answers = random_responses.answers
+        claims = random_responses.document()
+        evidence = Evidence(
             url=URL,
             now=1.0e9,
-            hosts=(HostSeen("mcp.example", ("93.184.216.34",)),),
-            mcp=answers("tools/list", "initialize", "server/discover", "worthless token", "other slash"),
+            hosts=(HostEvidence("mcp.example", ("93.184.216.34",)),),
+            mcp=answers("tools/list", "initialize", "server/discover", "invalid token", "slash variant"),
             resource_metadata=answers("named", "path", "root"),
             server_metadata=answers("oauth", "openid", "openid-appended", "at-resource"),
-            key_set=stranger.exchange(),
+            key_set=random_responses.exchange(),
             cors=answers("preflight", "endpoint", "resource metadata", "server metadata", "token_endpoint"),
-            endpoints=answers("token", "authorize"),
-            registration=RegistrationSeen(authorize=answers("as it should be", "other port", "other redirect")),
-            login=LoginSeen(
-                answered=True,
+            oauth_endpoints=answers("token", "authorize"),
+            registration=RegistrationEvidence(authorize=answers("baseline", "other port", "other redirect")),
+            login=LoginEvidence(
+                callback_received=True,
                 calls=answers("tools/list", "initialize", "server/discover"),
-                step_up=StepUpSeen("tools/call x", ("a",), ("b",), stranger.exchange()),
+                step_up=StepUpEvidence("tools/call x", ("a",), ("b",), random_responses.exchange()),
             ),
-            token_at_hand=TokenSeen(opaque=False, header=stranger.document(), claims=claims),
+            supplied_token=TokenEvidence(opaque=False, header=random_responses.document(), claims=claims),
         )
-        assert diagnose(seen, CATALOGUE, TABLE).verdicts
+        assert diagnose(evidence, CATALOGUE, TABLE).verdicts
 
 
 @settings(max_examples=100, deadline=None)
@@ -154,13 +154,13 @@ def test_any_header_can_be_read(header):
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60))
 def test_any_string_can_be_examined_as_a_token(text):
-    assert look_into(text, {"keys": [{"kty": "RSA"}, None]}).signature in {"not checked", "no such key"}
+    assert examine_token(text, {"keys": [{"kty": "RSA"}, None]}).signature in {"not checked", "unknown key"}
 
 
-async def test_words_of_a_stranger_cannot_command_the_terminal(run):
+async def test_control_characters_from_a_server_do_not_reach_the_terminal(run):
     class Painter(HealthyServer):
         def resource_metadata(self):
             return super().resource_metadata() | {"scopes_supported": ["notes:read", "\x1b[2J\x1b[31mgone"]}
 
     [finding] = (await run(Painter())).findings
-    assert (finding.id, finding.seen) == ("scopes-of-resource-unknown", "?[2J?[31mgone")
+    assert (finding.id, finding.observed) == ("scopes-of-resource-unknown", "?[2J?[31mgone")

@@ -1,11 +1,11 @@
-"""Asking for more than a token allows: harmless to whoever is asked."""
+"""Requests beyond the scope of the token: they change nothing on the server."""
 
 import pytest
 
-from sallyport_doctor.exchange import Exchange
-from sallyport_doctor.login.step_up import Demand, demand_beyond
-from tests.doctor.zoo.endpoint import rpc
-from tests.doctor.zoo.visits import SigningIn
+from sallyport_doctor.http_exchange import HttpExchange
+from sallyport_doctor.login.step_up import ToolScopes, find_tool_beyond
+from tests.doctor.faulty_servers.endpoint import rpc
+from tests.doctor.faulty_servers.healthy import SigningIn
 
 WRITE = [{"type": "oauth2", "scopes": ["notes:write"]}]
 TEXT = {"type": "object", "required": ["text"]}
@@ -13,11 +13,11 @@ TEXT = {"type": "object", "required": ["text"]}
 
 def listing(**tool):
     body = rpc({"tools": [{"name": "add_note", "inputSchema": TEXT, "securitySchemes": WRITE, **tool}]}).body
-    return Exchange("POST", "https://mcp.example/mcp", status=200, body=body)
+    return HttpExchange("POST", "https://mcp.example/mcp", status=200, body=body)
 
 
 def test_a_tool_that_says_it_needs_more_is_the_one_to_ask():
-    assert demand_beyond(listing(), ("notes:read",)) == Demand("add_note", ("notes:write",))
+    assert find_tool_beyond(listing(), ("notes:read",)) == ToolScopes("add_note", ("notes:write",))
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,15 @@ def test_a_tool_that_says_it_needs_more_is_the_one_to_ask():
     ids=lambda tool: str(tool)[:60],
 )
 def test_a_tool_that_might_do_something_or_needs_no_more_is_never_called(tool):
-    assert demand_beyond(listing(**tool), ("notes:read",)) is None
+    assert find_tool_beyond(listing(**tool), ("notes:read",)) is None
 
 
 def test_with_all_scopes_there_is_nothing_to_ask_for():
-    assert demand_beyond(listing(), ("notes:read", "notes:write")) is None
+    assert find_tool_beyond(listing(), ("notes:read", "notes:write")) is None
 
 
 class Recording(SigningIn):
-    """Remembers what was called, and lets it pass."""
+    """Records each tool call and accepts it."""
 
     def __init__(self):
         super().__init__()

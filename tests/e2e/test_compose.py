@@ -134,7 +134,7 @@ def test_the_drill_withdraws_the_key_of_the_deployment(deployment):
     assert "the client has refreshed" in told
 
 
-def test_the_doctor_finds_nothing_to_mend(deployment):
+def test_the_doctor_finds_nothing_to_fix(deployment):
     looked = subprocess.run(
         [sys.executable, "-m", "sallyport_doctor", f"{deployment.url}/mcp", "--register"],
         cwd=REPOSITORY,

@@ -1,4 +1,4 @@
-"""The doctor at servers that others built: it finds what docs/doctor-field-notes.md tells, and nothing else.
+"""The doctor at servers of other projects: it finds what docs/doctor-field-notes.md lists, and nothing else.
 
 `make test-clients` runs them. They are pinned here and in servers_of_others/package.json; each finding was compared by
 hand with the server's own answers. When one changes, look at the answer before the page.
@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from devstack.loopback import free_port
-from sallyport_doctor.knowledge.load import load_knowledge
-from sallyport_doctor.visit import Visit, visit
-from tests.doctor.person import sign_in_by_forms
+from sallyport_doctor.knowledge.catalogue import load_knowledge
+from sallyport_doctor.run import RunOptions, run
+from tests.doctor.user import sign_in_by_forms
 
 pytestmark = [
     pytest.mark.npm,
@@ -88,10 +88,10 @@ async def listens(port):
 
 
 async def findings(port):
-    """Everything there is to find, with a registration and a sign-in."""
-    wanted = Visit(url=f"http://localhost:{port}/mcp", register=True, login=True, wait_seconds=30)
-    diagnosis = await visit(wanted, knowledge=load_knowledge(), open_page=sign_in_by_forms)
-    return {f.id: f.seen for f in diagnosis.findings}
+    """All findings of a run with --register and --login."""
+    options = RunOptions(url=f"http://localhost:{port}/mcp", register=True, login=True, wait_seconds=30)
+    diagnosis = await run(options, knowledge=load_knowledge(), open_page=sign_in_by_forms)
+    return {f.id: f.observed for f in diagnosis.findings}
 
 
 def told(section):

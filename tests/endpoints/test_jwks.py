@@ -17,9 +17,9 @@ from auth_service.keys.propagation import HeldSets
 from auth_service.keys.propagation_tracker import LEAVING_MS, PropagationTracker
 from auth_service.keys.replica_version_repository import ReplicaVersionRepository
 from auth_service.keys.repository import KeyRingRepository
-from sallyport_doctor.asker import Asker
-from sallyport_doctor.names import Names
-from sallyport_doctor.probes.metadata import ask_key_set
+from sallyport_doctor.dns import DnsResolver
+from sallyport_doctor.http_probe import HttpProbe
+from sallyport_doctor.probes.metadata import fetch_key_set
 
 KEYS = EncryptionKeys([secrets.token_bytes(32)])
 
@@ -205,9 +205,9 @@ async def test_a_caller_that_says_it_only_looks_and_shows_a_set_is_noted_as_some
 
 
 async def test_the_doctor_looks_at_the_key_set_without_being_taken_for_a_verifier(served):
-    async with Asker(str(served.client.make_url("/")), names=Names()) as asker:
-        seen = await ask_key_set(asker, str(served.client.make_url(jwks.PATH)))
-    assert seen.ok
+    async with HttpProbe(str(served.client.make_url("/")), dns=DnsResolver()) as http:
+        exchange = await fetch_key_set(http, str(served.client.make_url(jwks.PATH)))
+    assert exchange.ok
     assert await served.held() == HeldSets()
 
 

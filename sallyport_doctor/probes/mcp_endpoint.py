@@ -1,0 +1,53 @@
+"""The MCP endpoint without a credential and with an invalid token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sallyport_doctor.addresses import path_of
+from sallyport_doctor.probes.mcp_requests import (
+    current_headers,
+    current_request,
+    initialize,
+    legacy_headers,
+    legacy_request,
+)
+
+if TYPE_CHECKING:
+    from sallyport_doctor.http_exchange import HttpExchange
+    from sallyport_doctor.http_probe import HttpProbe
+
+INVALID_TOKEN: Final = "not-a-token-sallyport-doctor"
+BROWSER_ORIGIN: Final = "http://localhost:6274"
+"""The default origin of the MCP Inspector."""
+
+
+async def probe_mcp_endpoint(http: HttpProbe, url: str) -> dict[str, HttpExchange]:
+    """Send the opening requests of both protocol revisions. They change nothing on the server."""
+    opening = await http.request("POST", url, headers=legacy_headers(), json=initialize())
+    # A server without protection may require its session id; the session is deleted below.
+    session = opening.header("Mcp-Session-Id")
+    headers = legacy_headers(initialized=True) | ({"Mcp-Session-Id": session} if session else {})
+    if session:
+        notification = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        await http.request("POST", url, headers=headers, json=notification)
+    listing = legacy_request("tools/list")
+    with_token = {**headers, "Authorization": f"Bearer {INVALID_TOKEN}"}
+    exchanges = {
+        "tools/list": await http.request("POST", url, headers=headers, json=listing),
+        "initialize": opening,
+        "server/discover": await http.request(
+            "POST", url, headers=current_headers("server/discover"), json=current_request("server/discover")
+        ),
+        "invalid token": await http.request("POST", url, headers=with_token, json=listing),
+    }
+    if path_of(url):
+        other = url.rstrip("/") if url.endswith("/") else f"{url}/"
+        exchanges["slash variant"] = await http.request("POST", other, headers=headers, json=listing)
+    if exchanges["tools/list"].status == 403:
+        exchanges["with origin"] = await http.request(
+            "POST", url, headers={**headers, "Origin": BROWSER_ORIGIN}, json=listing
+        )
+    if session:
+        await http.request("DELETE", url, headers=headers)
+    return exchanges
