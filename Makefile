@@ -31,8 +31,8 @@ restore: $(VENV)/.local-installed ## Put a backup where no data is yet: make res
 	@test -n "$(FROM)" || { echo "name a backup: make restore FROM=directory"; exit 2; }
 	@$(PY) -m devstack.backup load "$(FROM)"
 
-doctor: $(VENV)/.local-installed ## What real clients would trip over: make doctor URL=https://host/mcp ARGS="--login"
-	@$(if $(URL)$(ARGS),$(PY) -m sallyport_doctor $(if $(URL),'$(URL)') $(ARGS),echo "name the address: make doctor URL=https://host/mcp"; exit 2)
+doctor: $(VENV)/.local-installed ## Diagnose an MCP server: make doctor URL=https://host/mcp ARGS="--login"
+	@$(if $(URL)$(ARGS),$(PY) -m sallyport_doctor $(if $(URL),'$(URL)') $(ARGS),echo "URL is missing: make doctor URL=https://host/mcp"; exit 2)
 
 ##@ Work on the code
 
