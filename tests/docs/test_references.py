@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from sallyport_doctor.knowledge.catalogue import load_catalogue
 
 from devstack.service_process import REPOSITORY
+from sallyport_doctor.knowledge.catalogue import load_catalogue
 
 DOCUMENTS = sorted(
     [*REPOSITORY.glob("*.md"), *(file for folder in ("docs", "deploy") for file in (REPOSITORY / folder).rglob("*.md"))]
@@ -24,9 +24,6 @@ CITED = {
     name: re.compile(rf"(?i:{name}\.md)(?:\s+(?:(?:#|--)\s+)?{IDS}|#([a-z]\d+))") for name in ("interop", "divergences")
 }
 """As in "interop.md A5 and F8", over the end of a line too, or "docs/interop.md#a5"."""
-
-DOCTOR = re.compile(rf'\(reference: {IDS}|^\s+"""{IDS}: ', re.MULTILINE)
-"""How a module or a rule of the doctor cites interop.md, which its distribution does not contain."""
 
 RETIRED = re.compile(r"(?<![\w/])[Cc]lients\.md|\bDESIGN\b|\b(?:house|vocabulary|style|upstreams)\.md")
 """Documents that are not part of the repository. `docs/clients.md` is, and is cited with its folder."""
@@ -79,16 +76,10 @@ def test_every_row_that_is_cited_exists(document):
     assert {(file, row) for file, row in cited if row not in ids_of(document)} == set()
 
 
-def test_every_row_that_the_doctor_cites_exists():
-    code = {
-        row
-        for file in (REPOSITORY / "sallyport_doctor").rglob("*.py")
-        for row in rows_in(DOCTOR.findall(text_of(file)))
-    }
-    data = {row for entry in load_catalogue().values() if entry.reference for row in entry.reference.split(", ")}
-    assert code
-    assert data
-    assert code | data <= ids_of("interop")
+def test_every_row_that_a_finding_of_the_doctor_cites_exists():
+    cited = {row for entry in load_catalogue().values() for row in entry.interop}
+    assert cited
+    assert cited <= ids_of("interop")
 
 
 @pytest.mark.parametrize("document", sorted(CITED))
