@@ -18,7 +18,7 @@ def _name(text):
 
 
 class Authority:
-    """Signs certificates that only those trust who ask for `client_context`."""
+    """Signs certificates that only `client_context` trusts."""
 
     def __init__(self):
         self._key = ec.generate_private_key(ec.SECP256R1())

@@ -57,7 +57,7 @@ class SignsInElsewhere(SigningIn):
 
     async def answer_sign_in(self, request):
         if set(request.cookies) != {"browser", "another"}:
-            return page("Who are you?", 400, **{"Content-Security-Policy": "form-action 'none'"})
+            return page("Session missing", 400, **{"Content-Security-Policy": "form-action 'none'"})
         return super().sign_in_page(request.query["number"])
 
 
