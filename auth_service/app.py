@@ -134,12 +134,12 @@ def build_service(
         loopback_fetch=GuardedFetch(allowed=lambda address: address.is_loopback),
         store=CimdRepository(opened),
         policy=CimdPolicy(
-            enabled=settings.client_documents,
-            allow=settings.client_documents_allow,
-            deny=settings.client_documents_deny,
-            loopback=settings.client_documents_loopback,
+            enabled=settings.cimd_enabled,
+            allow=settings.cimd_allow,
+            deny=settings.cimd_deny,
+            loopback=settings.cimd_loopback,
         ),
-        app_schemes=settings.app_schemes,
+        redirect_schemes=settings.redirect_schemes,
         now=now,
     )
     directory = ClientResolver(
@@ -151,7 +151,7 @@ def build_service(
         assertions=AssertionVerifier(issuer=settings.issuer, keys=client_keys, used=JtiReplayStore(opened)),
         now=now,
     )
-    pages = Pages(Appearance(product_name=settings.product_name, accent=settings.accent))
+    pages = Pages(Appearance(product_name=settings.product_name, accent=settings.brand_color))
     cookies = SessionCookies(secure=not settings.is_local)
     sessions = SessionManager(
         cookies=cookies,
@@ -191,7 +191,7 @@ def build_service(
         token_issuer=token_issuer,
         refresh_tokens=refresh_tokens,
         lifetime_seconds=settings.refresh_token_ttl,
-        grace_seconds=settings.refresh_grace,
+        grace_seconds=settings.refresh_token_reuse_interval,
         audit=audit,
         limits=limit_room.limits,
         outcomes=Counter("sallyport_refreshes", "Refresh tokens presented.", ("outcome",), registry=registry),
@@ -205,7 +205,7 @@ def build_service(
         interactions=interactions,
         sessions=sessions,
         cookies=cookies,
-        app_schemes=settings.app_schemes,
+        redirect_schemes=settings.redirect_schemes,
         now=now,
     )
     sign_in = SignInEndpoint(
@@ -269,7 +269,7 @@ def build_service(
             clients=client_store,
             directory=directory,
             audit=audit,
-            app_schemes=settings.app_schemes,
+            redirect_schemes=settings.redirect_schemes,
             unused_ttl_seconds=settings.registration_unused_ttl,
             now=now,
         ),
@@ -283,7 +283,7 @@ def build_service(
             issuer=settings.issuer,
             resources=resources,
             signing_algorithm=settings.signing_algorithm,
-            accepts_documents=settings.client_documents,
+            accepts_documents=settings.cimd_enabled,
         )
     )
     well_known = metadata_paths(
@@ -378,7 +378,7 @@ def _limit_room(
 ) -> _LimitRoom:
     limits = RateLimits(
         storage=RateLimitRepository(store),
-        shared_egress=parse_networks(settings.shared_egress),
+        shared_networks=parse_networks(settings.rate_limit_shared_networks),
         audit=audit,
         registry=registry,
         enabled=settings.rate_limits == "on",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from auth_service.key_encryption import parse_encryption_keys
 from auth_service.pages.colour import parse_colour
-from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, NEVER_SCHEMES
+from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, NEVER_SCHEMES
 from auth_service.resources.catalogue import ProtectedResource
 from shared.configured_url import check_issuer, is_loopback_host, path_of
 from shared.errors import Misconfigured
@@ -20,13 +21,24 @@ from shared.settings import ServiceSettings
 
 DAY = 86_400
 
+_RETIRED_SETTINGS: Final = {
+    "AUTH_SHARED_EGRESS": "was renamed: use AUTH_RATE_LIMIT_SHARED_NETWORKS",
+    "AUTH_REFRESH_GRACE": "was renamed: use AUTH_REFRESH_TOKEN_REUSE_INTERVAL",
+    "AUTH_KEY_PROPAGATION": "was renamed: use AUTH_KEY_PUBLISH_LEAD_TIME",
+    "AUTH_APP_SCHEMES": "was renamed: use AUTH_REDIRECT_SCHEMES",
+    "AUTH_ACCENT": "was renamed: use AUTH_BRAND_COLOR",
+    "AUTH_CLIENT_DOCUMENTS": "was renamed: use AUTH_CIMD_ENABLED",
+    "AUTH_CLIENT_DOCUMENTS_ALLOW": "was renamed: use AUTH_CIMD_ALLOW",
+    "AUTH_CLIENT_DOCUMENTS_DENY": "was renamed: use AUTH_CIMD_DENY",
+    "AUTH_CLIENT_DOCUMENTS_LOOPBACK": "was renamed: use AUTH_CIMD_LOOPBACK",
+}
+
 
 class AuthSettings(ServiceSettings):
     """Read from `AUTH_*`. Durations are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="AUTH_", frozen=True, extra="forbid")
-    # AUTH_PORT is the launcher's too, and means the same there.
-    not_settings: ClassVar[frozenset[str]] = frozenset()
+    retired_settings: ClassVar[Mapping[str, str]] = _RETIRED_SETTINGS
 
     issuer: str = Field(description="Who issues tokens: one https URL (http on a loopback host), no final slash.")
     resources: tuple[ProtectedResource, ...] = Field(
@@ -57,7 +69,7 @@ class AuthSettings(ServiceSettings):
     access_token_ttl: int = Field(3600, ge=60, le=DAY, description="Life of an access token.")
     refresh_token_ttl: int = Field(30 * DAY, ge=3600, description="A refresh token unused this long ends its grant.")
     refresh_token_absolute_ttl: int = Field(180 * DAY, ge=3600, description="Longest life of a grant, used or not.")
-    refresh_grace: int = Field(
+    refresh_token_reuse_interval: int = Field(
         60,
         ge=0,
         le=3600,
@@ -73,20 +85,18 @@ class AuthSettings(ServiceSettings):
         description="Grants of one person, client and resource; the least recently used ends first.",
     )
 
-    app_schemes: frozenset[str] = Field(
-        KNOWN_APP_SCHEMES,
+    redirect_schemes: frozenset[str] = Field(
+        KNOWN_REDIRECT_SCHEMES,
         description="Private-use URI schemes to which apps may be redirected; those of known clients when unset.",
     )
-    client_documents: bool = Field(
+    cimd_enabled: bool = Field(
         True, description="Whether clients may name themselves by the https URL of a metadata document."
     )
-    client_documents_allow: tuple[str, ...] = Field(
+    cimd_allow: tuple[str, ...] = Field(
         (), description="Hosts whose documents are used; .example.com means all below it; empty means every host."
     )
-    client_documents_deny: tuple[str, ...] = Field(
-        (), description="Hosts whose documents are refused, whatever is allowed."
-    )
-    client_documents_loopback: bool = Field(
+    cimd_deny: tuple[str, ...] = Field((), description="Hosts whose documents are refused, whatever is allowed.")
+    cimd_loopback: bool = Field(
         False, description="For development: documents on this very machine too, and by http. Needs a local issuer."
     )
     registration_ttl: int = Field(
@@ -100,7 +110,7 @@ class AuthSettings(ServiceSettings):
         (),
         description="Addresses and networks of our own proxies: their X-Forwarded-For is believed, nobody else's.",
     )
-    shared_egress: tuple[str, ...] = Field(
+    rate_limit_shared_networks: tuple[str, ...] = Field(
         ("160.79.104.0/21",),
         description="Networks whose addresses speak for many people and get wider limits; Anthropic's by default.",
     )
@@ -109,14 +119,14 @@ class AuthSettings(ServiceSettings):
     )
 
     product_name: str = Field("Sallyport", min_length=1, max_length=40, description="What the pages call themselves.")
-    accent: str = Field("#17615b", description="The pages' one colour, as #rrggbb; its shades are kept readable.")
+    brand_color: str = Field("#17615b", description="The pages' one colour, as #rrggbb; its shades are kept readable.")
 
     signing_algorithm: Literal["RS256", "ES256", "EdDSA"] = Field(
         "RS256", description="Algorithm of the next signing key; changed through an ordinary rotation."
     )
     key_rotation_interval: int = Field(30 * DAY, ge=60, description="Age at which the signing key is replaced.")
     key_set_max_age: int = Field(300, ge=0, le=DAY, description="max-age of the published key set.")
-    key_propagation: int | None = Field(
+    key_publish_lead_time: int | None = Field(
         None,
         ge=0,
         description="How long a new key is published before it signs, for verifiers that cannot be seen; "
@@ -137,7 +147,7 @@ class AuthSettings(ServiceSettings):
             raise ValueError(str(exc)) from None
         return value
 
-    @field_validator("trusted_proxies", "shared_egress")
+    @field_validator("trusted_proxies", "rate_limit_shared_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         parse_networks(value)
@@ -153,7 +163,7 @@ class AuthSettings(ServiceSettings):
                 raise ValueError(f"not JSON: {exc}") from exc
         return value
 
-    @field_validator("app_schemes")
+    @field_validator("redirect_schemes")
     @classmethod
     def _harmless_schemes(cls, value: frozenset[str]) -> frozenset[str]:
         for scheme in value:
@@ -161,7 +171,7 @@ class AuthSettings(ServiceSettings):
                 raise ValueError(f"{scheme!r} is not a lower-case scheme of an app")
         return value
 
-    @field_validator("client_documents_allow", "client_documents_deny")
+    @field_validator("cimd_allow", "cimd_deny")
     @classmethod
     def _plain_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for host in value:
@@ -169,7 +179,7 @@ class AuthSettings(ServiceSettings):
                 raise ValueError(f"{host!r} is not a lower-case host name, alone or with a leading dot")
         return value
 
-    @field_validator("accent")
+    @field_validator("brand_color")
     @classmethod
     def _a_colour(cls, value: str) -> str:
         parse_colour(value)
@@ -181,8 +191,8 @@ class AuthSettings(ServiceSettings):
             raise ValueError("REFRESH_TOKEN_ABSOLUTE_TTL is shorter than REFRESH_TOKEN_TTL")
         if self.refresh_token_ttl < self.access_token_ttl:
             raise ValueError("REFRESH_TOKEN_TTL is shorter than ACCESS_TOKEN_TTL")
-        if self.client_documents_loopback and not self.is_local:
-            raise ValueError("CLIENT_DOCUMENTS_LOOPBACK is for development: the issuer must be http on a loopback host")
+        if self.cimd_loopback and not self.is_local:
+            raise ValueError("CIMD_LOOPBACK is for development: the issuer must be http on a loopback host")
         if self.registration_ttl < self.refresh_token_ttl + DAY:
             raise ValueError(
                 "REGISTRATION_TTL must be a day longer than REFRESH_TOKEN_TTL: clients outlive their grants"
@@ -202,6 +212,6 @@ class AuthSettings(ServiceSettings):
         )
 
     @property
-    def key_propagation_seconds(self) -> int:
-        """`key_propagation` with its default applied."""
-        return 2 * self.key_set_max_age if self.key_propagation is None else self.key_propagation
+    def key_publish_lead_seconds(self) -> int:
+        """`key_publish_lead_time` with its default applied."""
+        return 2 * self.key_set_max_age if self.key_publish_lead_time is None else self.key_publish_lead_time

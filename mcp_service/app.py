@@ -52,9 +52,9 @@ def declared_scopes(settings: McpSettings) -> ScopeMap:
         declared = load_scope_map(settings.scopes)
     else:
         declared = NOTES_SCOPES if settings.server is None else TOKEN_ONLY
-    if declared.has_public and not settings.mixed_access:
+    if declared.has_public and not settings.allow_anonymous:
         raise Misconfigured(
-            "MCP_SCOPES calls something public, but MCP_MIXED_ACCESS is off: switch it on, or name scopes"
+            "MCP_SCOPES calls something public, but MCP_ALLOW_ANONYMOUS is off: switch it on, or name scopes"
         )
     return declared
 
@@ -69,7 +69,7 @@ def build_app(
     log = structlog.get_logger("mcp_service")
     registry = CollectorRegistry()
     declared = declared_scopes(settings)
-    rules = ScopeRules(declared, mixed_access=settings.mixed_access)
+    rules = ScopeRules(declared, allow_anonymous=settings.allow_anonymous)
     algorithms = frozenset(settings.algorithms)
     server, notes_store = (load_server(settings.server), None) if settings.server else _notes(settings, log)
     metadata = ProtectedResourceMetadata(
@@ -102,19 +102,19 @@ def build_app(
         challenger=Challenger(metadata.url),
         origins=AllowedOrigins(settings.resource, settings.allowed_origins),
         metrics=GuardMetrics(registry),
-        mixed_access=settings.mixed_access,
-        in_band_clients=settings.in_band_clients,
+        allow_anonymous=settings.allow_anonymous,
+        tool_result_auth_clients=settings.tool_result_auth_clients,
     )
     server.middleware.append(announce_scopes(rules))
     server.streamable_http_app(
-        stateless_http=not settings.sessions,
+        stateless_http=not settings.stateful,
         json_response=settings.json_response,
         max_request_body_size=settings.max_body_bytes,
         # Origin is the guard's, and Host decides nothing here (invariant 1).
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     endpoint = McpEndpoint(
-        guard=guard, rules=rules, app=server.session_manager.handle_request, sessions=settings.sessions
+        guard=guard, rules=rules, app=server.session_manager.handle_request, sessions=settings.stateful
     )
 
     cors = {path: Cors("POST, GET, DELETE, OPTIONS") for path in (settings.path, f"{settings.path}/")}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -14,11 +15,18 @@ from shared.settings import ServiceSettings
 
 DAY = 86_400
 
+_RETIRED_SETTINGS: Final = {
+    "MCP_SESSIONS": "was renamed: use MCP_STATEFUL",
+    "MCP_IN_BAND_CLIENTS": "was renamed: use MCP_TOOL_RESULT_AUTH_CLIENTS",
+    "MCP_MIXED_ACCESS": "was renamed: use MCP_ALLOW_ANONYMOUS",
+}
+
 
 class McpSettings(ServiceSettings):
     """Read from `MCP_*`. Durations are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="MCP_", frozen=True, extra="forbid")
+    retired_settings: ClassVar[Mapping[str, str]] = _RETIRED_SETTINGS
 
     issuer: str = Field(description="Who issues the tokens: one https URL (http on a loopback host), no final slash.")
     resource: str = Field(description="What people paste into their client, path included; the audience of tokens.")
@@ -55,12 +63,12 @@ class McpSettings(ServiceSettings):
         None,
         description="Which tool needs which scopes: package.module:attribute of a dict, or the same as JSON.",
     )
-    mixed_access: bool = Field(
+    allow_anonymous: bool = Field(
         False, description="Whether the tools that the scope map calls public may be called without a token."
     )
-    in_band_clients: tuple[str, ...] = Field(
+    tool_result_auth_clients: tuple[str, ...] = Field(
         ("openai-mcp",),
-        description="Clients that are asked to sign in by a tool result instead of a status, in mixed access only.",
+        description="Clients that are asked to sign in by a tool result instead of a status; needs ALLOW_ANONYMOUS.",
     )
     allowed_origins: tuple[str, ...] = Field(
         (), description="Origins of browser clients beside this one and loopback ones; * allows all."
@@ -69,7 +77,7 @@ class McpSettings(ServiceSettings):
     json_response: bool = Field(
         False, description="Answer with plain JSON only: no progress, no notifications while a tool runs."
     )
-    sessions: bool = Field(
+    stateful: bool = Field(
         False,
         description="Keep sessions on the older wire, so that a tool can ask the client back while it runs; "
         "needs one replica, or a gateway that keeps each client on its replica.",
@@ -113,8 +121,8 @@ class McpSettings(ServiceSettings):
     def _safe_together(self) -> Self:
         if self.resource == self.issuer:
             raise ValueError("RESOURCE and ISSUER are the same; they name two different doors")
-        if self.processes > 1 and self.sessions:
-            raise ValueError("SESSIONS need one process: one PROCESSES, or no SESSIONS")
+        if self.processes > 1 and self.stateful:
+            raise ValueError("STATEFUL needs one process: PROCESSES=1, or no STATEFUL")
         if self.processes > 1 and self.server is None and self.notes_redis_url is None:
             raise ValueError("PROCESSES above 1 need NOTES_REDIS_URL: in memory, each would keep notes of its own")
         return self

@@ -1,7 +1,8 @@
 """Settings from the environment: frozen, strict, with secrets from files.
 
 Every setting `X` may be given as `X_FILE` naming a file that holds the value. An unknown name with the
-service's prefix refuses to start: a typing error must not become a default.
+service's prefix refuses to start: a typing error must not become a default. A retired name is refused with its
+successor, or with the reason.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_ignore_empty=True, validate_default=True)
 
-    not_settings: ClassVar[frozenset[str]] = frozenset()
-    """Names with the prefix that belong to others (the launcher's ports, say) and are passed over."""
+    retired_settings: ClassVar[Mapping[str, str]] = {}
+    """Full names of former settings, and why they are refused: "use AUTH_NEW_NAME", or a sentence."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -34,7 +35,11 @@ class ServiceSettings(BaseSettings):
         values: dict[str, Any] = {}
         problems: list[str] = []
         for name in sorted(env):
-            if not name.startswith(prefix) or name in cls.not_settings or not env[name]:
+            if not name.startswith(prefix) or not env[name]:
+                continue
+            retired = cls.retired_settings.get(name) or cls.retired_settings.get(name.removesuffix("_FILE"))
+            if retired is not None:
+                problems.append(f"{name}: {retired}")
                 continue
             field = name.removeprefix(prefix).lower()
             text = env[name]

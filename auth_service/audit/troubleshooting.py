@@ -41,8 +41,8 @@ ADVICE: Final[dict[str, Advice]] = {
     "*_size": Advice("A parameter is longer than is accepted.", _CLIENT),
     "limit_*": Advice(
         "More requests than the limit of this name allows (docs/limits.md).",
-        "If the callers are honest and share an address, add it to AUTH_SHARED_EGRESS; behind a proxy, name it in "
-        "AUTH_TRUSTED_PROXIES, or all callers count as one.",
+        "If the callers are honest and share an address, add it to AUTH_RATE_LIMIT_SHARED_NETWORKS; behind a proxy, "
+        "name it in AUTH_TRUSTED_PROXIES, or all callers count as one.",
     ),
     # Who the client is
     "client_known": Advice(
@@ -52,7 +52,7 @@ ADVICE: Final[dict[str, Advice]] = {
     "client_document_fetched": Advice(
         "The client's metadata document could not be fetched, or is not acceptable.",
         "Open the client_id in a browser: it must be public https, JSON, small, and name itself. "
-        "AUTH_CLIENT_DOCUMENTS_ALLOW and _DENY may stand in the way.",
+        "AUTH_CIMD_ALLOW and _DENY may stand in the way.",
     ),
     "client_secret": Advice(
         "The client's secret is wrong.", "Give the client its secret again: `clients add` makes a new one."
@@ -78,7 +78,7 @@ ADVICE: Final[dict[str, Advice]] = {
     "redirect_uri*": Advice("A redirect URI to be registered is not safe or not one.", _CLIENT),
     "redirect_uri_app_scheme": Advice(
         "The app's own URI scheme is not among those allowed.",
-        "If you trust the app, add the scheme to AUTH_APP_SCHEMES.",
+        "If you trust the app, add the scheme to AUTH_REDIRECT_SCHEMES.",
     ),
     "grant_type_known": Advice("Only authorization_code and refresh_token are granted.", _CLIENT),
     "grant_types": Advice("The registration asks for grant types that go not together or not here.", _CLIENT),

@@ -44,11 +44,11 @@ class AuthorizeEndpoint:
         interactions: InteractionRepository,
         sessions: SessionManager,
         cookies: SessionCookies,
-        app_schemes: frozenset[str],
+        redirect_schemes: frozenset[str],
         now: Callable[[], float],
     ) -> None:
         self._base_path = base_path
-        self._app_schemes = app_schemes
+        self._redirect_schemes = redirect_schemes
         self._directory = directory
         self._resources = resources
         self._interactions = interactions
@@ -63,7 +63,7 @@ class AuthorizeEndpoint:
         form = parse_urlencoded(request.rel_url.raw_query_string)
         client = await self._known_client(form)
         request[LOG_FIELDS]["client_id"] = client.client_id
-        redirect_uri = _registered_redirect_uri(client, form, self._app_schemes)
+        redirect_uri = _registered_redirect_uri(client, form, self._redirect_schemes)
         # From here on the client may be told what is wrong.
         candidate = Candidate(form, client, self._resources)
         try:
@@ -129,7 +129,7 @@ def _accepted(candidate: Candidate, redirect_uri: str) -> AuthorizationRequest:
     )
 
 
-def _registered_redirect_uri(client: Client, form: Parameters, app_schemes: frozenset[str]) -> str:
+def _registered_redirect_uri(client: Client, form: Parameters, redirect_schemes: frozenset[str]) -> str:
     """The redirect URI of this request. Raises PageError.
 
     The rules of registration are applied again (interop.md F5): they may be stricter than on the day of registration.
@@ -139,7 +139,7 @@ def _registered_redirect_uri(client: Client, form: Parameters, app_schemes: froz
     reason = f"redirect_uri {presented!r:.200} is not registered for this client"
     if redirect_uri is not None and find_matching(client.redirect_uris, redirect_uri):
         try:
-            check_redirect_uri(redirect_uri, app_schemes=app_schemes)
+            check_redirect_uri(redirect_uri, redirect_schemes=redirect_schemes)
         except InvalidRedirectUri as exc:
             reason = exc.reason
         else:

@@ -69,7 +69,7 @@ class ClientMetadata:
         return {name: value for name, value in members.items() if value is not None}
 
 
-def effective_metadata(unverified: Mapping[str, Any], *, app_schemes: frozenset[str]) -> ClientMetadata:
+def effective_metadata(unverified: Mapping[str, Any], *, redirect_schemes: frozenset[str]) -> ClientMetadata:
     """What a registration gets. Raises InvalidRedirectUri or InvalidClientMetadata (RFC 7591 section 3.2.2)."""
     method = _method(unverified.get("token_endpoint_auth_method"))
     jwks, jwks_uri = key_members(unverified)
@@ -77,7 +77,7 @@ def effective_metadata(unverified: Mapping[str, Any], *, app_schemes: frozenset[
         raise InvalidClientMetadata("private_key_jwt without jwks or jwks_uri", error_id="client_keys")
     _check_response_types(unverified.get("response_types"))
     return ClientMetadata(
-        redirect_uris=redirect_uris(unverified.get("redirect_uris"), app_schemes=app_schemes),
+        redirect_uris=redirect_uris(unverified.get("redirect_uris"), redirect_schemes=redirect_schemes),
         grant_types=granted_types(unverified.get("grant_types")),
         authentication_method=method,
         client_name=display_name(unverified.get("client_name")),
@@ -89,7 +89,7 @@ def effective_metadata(unverified: Mapping[str, Any], *, app_schemes: frozenset[
     )
 
 
-def redirect_uris(unverified: object, *, app_schemes: frozenset[str]) -> tuple[str, ...]:
+def redirect_uris(unverified: object, *, redirect_schemes: frozenset[str]) -> tuple[str, ...]:
     """The acceptable redirect URIs of a list, in order. Raises InvalidRedirectUri; see the module's text for when."""
     uris = _strings(unverified)
     if not uris:
@@ -100,7 +100,7 @@ def redirect_uris(unverified: object, *, app_schemes: frozenset[str]) -> tuple[s
     last: UnsupportedRedirectUri | None = None
     for uri in uris:
         try:
-            check_redirect_uri(uri, app_schemes=app_schemes)
+            check_redirect_uri(uri, redirect_schemes=redirect_schemes)
         except UnsupportedRedirectUri as exc:
             last = exc
         else:

@@ -55,7 +55,7 @@ class RegistrationService:
         clients: ClientRepository,
         directory: ClientResolver,
         audit: AuditLog,
-        app_schemes: frozenset[str],
+        redirect_schemes: frozenset[str],
         unused_ttl_seconds: int,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -63,13 +63,13 @@ class RegistrationService:
         self._clients = clients
         self._directory = directory
         self._audit = audit
-        self._app_schemes = app_schemes
+        self._redirect_schemes = redirect_schemes
         self._unused_ttl = unused_ttl_seconds
         self._now = now
 
     async def register(self, unverified: Mapping[str, Any]) -> Registration:
         """Store a new client. Raises InvalidRedirectUri, InvalidClientMetadata or RedisUnavailable."""
-        metadata = effective_metadata(unverified, app_schemes=self._app_schemes)
+        metadata = effective_metadata(unverified, redirect_schemes=self._redirect_schemes)
         now = int(self._now())
         if is_shared(metadata):
             record = self._record(shared_id(metadata), metadata, now=now)
@@ -100,7 +100,7 @@ class RegistrationService:
         Raises InvalidClient, InvalidClientMetadata, InvalidRedirectUri or RedisUnavailable.
         """
         record = await self._held(client_id, unverified_access_token)
-        metadata = _checked_update(record, unverified, app_schemes=self._app_schemes)
+        metadata = _checked_update(record, unverified, redirect_schemes=self._redirect_schemes)
         secret: str | None = None
         secret_hash = record.secret_hash
         if metadata.authentication_method not in SECRET_METHODS:
@@ -168,7 +168,7 @@ def shared_id(metadata: ClientMetadata) -> str:
 
 
 def _checked_update(
-    record: StoredClient, unverified: Mapping[str, Any], *, app_schemes: frozenset[str]
+    record: StoredClient, unverified: Mapping[str, Any], *, redirect_schemes: frozenset[str]
 ) -> ClientMetadata:
     if unverified.get("client_id") != record.client_id:
         raise InvalidClientMetadata("client_id is missing or another", error_id="update_client_id")
@@ -177,7 +177,7 @@ def _checked_update(
         isinstance(given, str) and record.secret_hash and hmac.compare_digest(hash_secret(given), record.secret_hash)
     ):
         raise InvalidClientMetadata("client_secret is not the current one", error_id="update_client_secret")
-    return effective_metadata(unverified, app_schemes=app_schemes)
+    return effective_metadata(unverified, redirect_schemes=redirect_schemes)
 
 
 def _not_the_holder(reason: str) -> InvalidClient:

@@ -175,7 +175,7 @@ def _new_record(
     return StoredClient(
         client_id=client_id,
         kind=ClientKind.PRE_REGISTERED,
-        metadata=_metadata(asked, redirect_uris, introspects, workplace.settings.app_schemes),
+        metadata=_metadata(asked, redirect_uris, introspects, workplace.settings.redirect_schemes),
         created_at=now,
         expires_at=None,
         secret_hash=hash_secret(secret) if secret else None,
@@ -185,10 +185,10 @@ def _new_record(
 
 
 def _metadata(
-    asked: dict[str, Any], redirect_uris: list[str], introspects: list[str], app_schemes: frozenset[str]
+    asked: dict[str, Any], redirect_uris: list[str], introspects: list[str], redirect_schemes: frozenset[str]
 ) -> ClientMetadata:
     if redirect_uris:
-        granted = effective_metadata(asked | {"redirect_uris": redirect_uris}, app_schemes=app_schemes)
+        granted = effective_metadata(asked | {"redirect_uris": redirect_uris}, redirect_schemes=redirect_schemes)
         left_out = sorted(set(redirect_uris) - set(granted.redirect_uris))
         if left_out:
             raise CommandFailed(f"not an acceptable redirect URI: {' '.join(left_out)}")

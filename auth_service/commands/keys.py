@@ -67,8 +67,8 @@ def rotate(
 ) -> None:
     """Let the pending key sign, as soon as every mcp_service replica holds it, and publish a next one.
 
-    Verifiers that cannot be seen are given AUTH_KEY_PROPAGATION seconds. The old key stays published until its last
-    token has expired. Of several commands at one moment one rotates, and all succeed.
+    Verifiers that cannot be seen are given AUTH_KEY_PUBLISH_LEAD_TIME seconds. The old key stays published until its
+    last token has expired. Of several commands at one moment one rotates, and all succeed.
     """
     since_ms = process_started_ms()
 

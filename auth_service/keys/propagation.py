@@ -1,7 +1,7 @@
 """Whether a pending key has reached the verifiers, so that it may sign (invariant 5). Pure.
 
 Verifiers that name themselves and wait for changes prove what they hold. For those that cannot be seen time decides:
-a key that was published for `AUTH_KEY_PROPAGATION` has replaced every cached set. Everybody can call the key set
+a key that was published for `AUTH_KEY_PUBLISH_LEAD_TIME` has replaced every cached set. Everybody can call the key set
 endpoint under any name, so what callers say may only ever make a rotation wait, never hurry it, and never longer
 than that time.
 """

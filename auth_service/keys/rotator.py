@@ -46,7 +46,7 @@ class RotationPolicy:
         return cls(
             algorithm=settings.signing_algorithm,
             interval_ms=settings.key_rotation_interval * 1000,
-            propagation_ms=settings.key_propagation_seconds * 1000,
+            propagation_ms=settings.key_publish_lead_seconds * 1000,
             token_lifetime_ms=settings.access_token_ttl * 1000,
         )
 

@@ -17,7 +17,7 @@ from auth_service.protocol.errors import InvalidRedirectUri
 
 MAX_LENGTH: Final = 1024
 
-KNOWN_APP_SCHEMES: Final = frozenset({"claude", "cursor", "vscode", "vscode-insiders", "warp", "warppreview"})
+KNOWN_REDIRECT_SCHEMES: Final = frozenset({"claude", "cursor", "vscode", "vscode-insiders", "warp", "warppreview"})
 """Private-use schemes that the clients of clients.md section 1 register; the setting may name others."""
 
 NEVER_SCHEMES: Final = frozenset(
@@ -66,7 +66,7 @@ class RedirectTarget:
     is_app_scheme: bool
 
 
-def check_redirect_uri(uri: str, *, app_schemes: frozenset[str]) -> None:
+def check_redirect_uri(uri: str, *, redirect_schemes: frozenset[str]) -> None:
     """Check one redirect URI. Raises UnsupportedRedirectUri when it is merely not offered, else InvalidRedirectUri."""
     if not 0 < len(uri) <= MAX_LENGTH:
         raise InvalidRedirectUri(f"a redirect URI of {len(uri)} characters", error_id="redirect_uri_length")
@@ -86,7 +86,7 @@ def check_redirect_uri(uri: str, *, app_schemes: frozenset[str]) -> None:
         host = _host_of(uri, parts.netloc)
         if scheme == "http" and host not in LOOPBACK_HOSTS:
             raise UnsupportedRedirectUri(f"{uri!r:.200} is http to another machine", error_id="redirect_uri_https")
-    elif scheme not in app_schemes:
+    elif scheme not in redirect_schemes:
         raise UnsupportedRedirectUri(f"the scheme {scheme} is not on the list", error_id="redirect_uri_app_scheme")
     elif not uri.removeprefix(f"{scheme}:").strip("/"):
         raise InvalidRedirectUri(f"{uri!r:.200} is a bare scheme", error_id="redirect_uri_absolute")

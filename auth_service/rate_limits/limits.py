@@ -43,15 +43,15 @@ class RateLimits:
         self,
         *,
         storage: RateLimitRepository,
-        shared_egress: Sequence[Network],
+        shared_networks: Sequence[Network],
         audit: AuditLog,
         registry: CollectorRegistry,
         enabled: bool,
         now: Callable[[], float],
     ) -> None:
-        """`shared_egress`: networks whose addresses speak for many people; private ones always do."""
+        """`shared_networks`: networks whose addresses speak for many people; private ones always do."""
         self._storage = storage
-        self._shared_egress = tuple(shared_egress)
+        self._shared_networks = tuple(shared_networks)
         self._audit = audit
         self._refused = Counter("sallyport_limited", "Requests refused by a limit.", ("limit",), registry=registry)
         self._enabled = enabled
@@ -118,7 +118,7 @@ class RateLimits:
     def _find_rate(self, limit: Limit, address: str) -> Rate:
         if not limit.widens or not self.speaks_for_many(address):
             return limit.rate
-        return limit.rate.times(policy.SHARED_EGRESS_FACTOR)
+        return limit.rate.times(policy.SHARED_NETWORK_FACTOR)
 
     def speaks_for_many(self, address: str) -> bool:
         """Whether the address is a known shared egress, this machine's own, or private: a proxy may hide many."""
@@ -126,7 +126,7 @@ class RateLimits:
             parsed = ip_address(address)
         except ValueError:
             return not address  # a unix socket: a proxy of this machine
-        return is_in(parsed, _INSIDE) or is_in(parsed, self._shared_egress)
+        return is_in(parsed, _INSIDE) or is_in(parsed, self._shared_networks)
 
     def fields(self, address: str, decision: Decision) -> dict[str, str]:
         """The RateLimit fields for an answer that passed `request`."""

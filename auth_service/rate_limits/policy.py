@@ -37,10 +37,10 @@ class Limit:
     counts: str
     """What it counts and for whom, in words (docs/limits.md)."""
     widens: bool = False
-    """Whether addresses that speak for many people get `SHARED_EGRESS_FACTOR` times the allowance."""
+    """Whether addresses that speak for many people get `SHARED_NETWORK_FACTOR` times the allowance."""
 
 
-SHARED_EGRESS_FACTOR: Final = 20
+SHARED_NETWORK_FACTOR: Final = 20
 
 REQUESTS: Final = Limit("requests", Rate(20, 1, burst=400), Place.MEMORY, "any request, per network", widens=True)
 CLIENT: Final = Limit(

@@ -62,16 +62,16 @@ class BearerAuthenticator:
         challenger: Challenger,
         origins: AllowedOrigins,
         metrics: GuardMetrics,
-        mixed_access: bool = False,
-        in_band_clients: Iterable[str] = (),
+        allow_anonymous: bool = False,
+        tool_result_auth_clients: Iterable[str] = (),
     ) -> None:
         self._verifier = verifier
         self._rules = rules
         self._challenger = challenger
         self._origins = origins
         self._metrics = metrics
-        self._mixed = mixed_access
-        self._in_band_clients = frozenset(c.lower() for c in in_band_clients)
+        self._allow_anonymous = allow_anonymous
+        self._tool_result_auth_clients = frozenset(c.lower() for c in tool_result_auth_clients)
 
     async def authorize(self, request: web.Request) -> AuthorizedRequest:
         """The ordered list of checks. Raises McpError, or ServiceUnavailable while keys cannot be had."""
@@ -91,7 +91,7 @@ class BearerAuthenticator:
             if token is None:
                 raise self._unauthenticated(None)
             return AuthorizedRequest(token, None, b"")
-        if token is None and not self._mixed:
+        if token is None and not self._allow_anonymous:
             raise self._unauthenticated(None)
         body = await self._read(request)
         operation = self._operation(request, body)
@@ -194,7 +194,7 @@ class BearerAuthenticator:
 
     def _asks_in_band(self, request: web.Request, operation: Operation) -> bool:
         """Whether this client shows its sign-in only for a tool result (mixed access only)."""
-        if not self._mixed or operation.method != "tools/call" or operation.rpc_id is None:
+        if not self._allow_anonymous or operation.method != "tools/call" or operation.rpc_id is None:
             return False
         agent = request.headers.get("User-Agent", "").partition("/")[0]
-        return bool({"*", agent.lower(), (operation.client_name or "").lower()} & self._in_band_clients)
+        return bool({"*", agent.lower(), (operation.client_name or "").lower()} & self._tool_result_auth_clients)

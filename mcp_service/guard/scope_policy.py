@@ -95,11 +95,11 @@ class ScopeMap(BaseModel):
 class ScopeRules:
     """The map made ready for asking."""
 
-    def __init__(self, declared: ScopeMap, *, mixed_access: bool = False) -> None:
-        """Without `mixed_access` nothing is public, whatever the map says: the setting decides."""
+    def __init__(self, declared: ScopeMap, *, allow_anonymous: bool = False) -> None:
+        """Without `allow_anonymous` nothing is public, whatever the map says: the setting decides."""
         self.declared = declared
         self.default = declared.default
-        self._mixed = mixed_access
+        self._allow_anonymous = allow_anonymous
         # Few combinations are ever granted, and only verified tokens get here.
         self.effective: Callable[[tuple[str, ...]], frozenset[str]] = lru_cache(256)(
             ScopeHierarchy({name: d.implies for name, d in declared.scopes.items()}).effective
@@ -113,7 +113,7 @@ class ScopeRules:
 
     def is_public(self, operation: Operation) -> bool:
         """Whether a caller without a token may do this."""
-        if not self._mixed:
+        if not self._allow_anonymous:
             return False
         if operation.method in DISCOVERY_METHODS or operation.is_notification:
             return True

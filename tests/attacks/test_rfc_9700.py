@@ -56,9 +56,9 @@ class TestInsufficientRedirectUriValidation:
         assert (answer.status, answer.json["error"]) == (400, "invalid_grant")
 
     async def test_a_scheme_that_the_operator_has_withdrawn_since_is_no_longer_answered(self, start_auth):
-        before = await start_auth(APP_SCHEMES="cursor,oldapp")
+        before = await start_auth(REDIRECT_SCHEMES="cursor,oldapp")
         client = await before.register("oldapp://callback")
-        after = await start_auth(APP_SCHEMES="cursor")
+        after = await start_auth(REDIRECT_SCHEMES="cursor")
         assert (await after.get(after.authorization(client)[0])).status == 400
 
 

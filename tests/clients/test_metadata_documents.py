@@ -17,7 +17,7 @@ from auth_service.clients.cimd.resolver import (
 from auth_service.clients.repository import ClientRepository
 from auth_service.clients.resolver import USE_INTERVAL_SECONDS, ClientResolver
 from auth_service.protocol.errors import UnacceptableCimd
-from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
+from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES
 from shared.errors import ServiceUnavailable
 from tests import vendor_documents
 from tests.named_hosts import NamedHosts
@@ -55,7 +55,7 @@ async def make(hosts, store, clock):
             loopback_fetch=hosts.fetch(),
             store=CimdRepository(store),
             policy=CimdPolicy(**policy),
-            app_schemes=KNOWN_APP_SCHEMES,
+            redirect_schemes=KNOWN_REDIRECT_SCHEMES,
             now=clock,
         )
         made.append(documents)
@@ -225,7 +225,7 @@ async def test_a_copy_in_the_store_is_read_under_the_rules_of_today(hosts, make,
     await documents.find(URL)
     await documents.keep(URL)
     stricter = make()
-    stricter._app_schemes = frozenset()
+    stricter._redirect_schemes = frozenset()
     hosts.pages[URL] = outage
     with pytest.raises(CimdUnavailable):
         await stricter.find(URL)

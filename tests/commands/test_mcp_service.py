@@ -36,7 +36,7 @@ def test_sound_settings_are_ok(run):
     [
         ({"MCP_ISSUER": "http://auth.example"}, "MCP_ISSUER"),
         ({"MCP_SERVER": "no_such_module:server"}, "cannot be imported"),
-        ({"MCP_SERVER": f"{MIXED}:server", "MCP_SCOPES": f"{MIXED}:scopes"}, "MCP_MIXED_ACCESS"),
+        ({"MCP_SERVER": f"{MIXED}:server", "MCP_SCOPES": f"{MIXED}:scopes"}, "MCP_ALLOW_ANONYMOUS"),
     ],
 )
 def test_what_is_wrong_is_told_and_the_exit_code_says_so(run, environment, complaint):
@@ -51,7 +51,7 @@ def test_what_is_wrong_is_told_and_the_exit_code_says_so(run, environment, compl
         ({}, "Sallyport notes", {"notes:read", "notes:write"}),
         ({"MCP_SERVER": f"{MIXED}:server"}, "mixed", {"mcp:tools"}),
         (
-            {"MCP_SERVER": f"{MIXED}:server", "MCP_SCOPES": f"{MIXED}:scopes", "MCP_MIXED_ACCESS": "true"},
+            {"MCP_SERVER": f"{MIXED}:server", "MCP_SCOPES": f"{MIXED}:scopes", "MCP_ALLOW_ANONYMOUS": "true"},
             "mixed",
             {"t:read", "t:write"},
         ),

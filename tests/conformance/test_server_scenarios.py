@@ -24,7 +24,7 @@ from tests.local_issuer import LocalIssuer, Minter, new_key
 SUITE = "@modelcontextprotocol/conformance@0.1.16"
 NODE = "node@22"
 
-SERVER_TO_CLIENT = "a call back to the client needs a session, which MCP_SESSIONS keeps"
+SERVER_TO_CLIENT = "a call back to the client needs a session, which MCP_STATEFUL keeps"
 RESUMPTION = "streams cannot be resumed: events are not stored (a SHOULD of SEP-1699)"
 
 EXCEPTIONS = {
@@ -35,7 +35,7 @@ EXCEPTIONS = {
         "elicitation-sep1330-enums": SERVER_TO_CLIENT,
         "server-sse-polling": SERVER_TO_CLIENT,
     },
-    "sessions": {"server-sse-polling": RESUMPTION},
+    "stateful": {"server-sse-polling": RESUMPTION},
 }
 """What does not pass, and why; docs/mcp-service.md says the same."""
 
@@ -117,7 +117,7 @@ async def test_all_scenarios_pass_but_those_with_a_reason(packages, tmp_path, mo
         port=0,
         server="tests.conformance.server:server",
         scopes="tests.conformance.server:scopes",
-        sessions=mode == "sessions",
+        stateful=mode == "stateful",
     )
     token_issuer = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
     with capture_logs() as entries:

@@ -54,7 +54,7 @@ async def test_nobody_is_locked_out_when_answers_are_lost(make_pair, http):
 @pytest.mark.parametrize("stolen_after", range(3))
 async def test_a_thief_who_replays_at_any_later_point_ends_the_grant(make_pair, http, stolen_after):
     """Whatever token was stolen, and however many refreshes later it is replayed, both holders end up with nothing."""
-    pair = await make_pair(auth=2, own={"AUTH_REFRESH_GRACE": "0"}, **NO_MCP)
+    pair = await make_pair(auth=2, own={"AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0"}, **NO_MCP)
     for refreshes_until_replay in range(2, 5):
         (owner,) = await replica_versions(pair, 1)
         for _ in range(stolen_after):
@@ -71,7 +71,7 @@ async def test_a_thief_who_replays_at_any_later_point_ends_the_grant(make_pair, 
 
 
 async def test_a_thief_who_keeps_up_with_the_owner_is_caught_within_three_refreshes(make_pair, http):
-    pair = await make_pair(auth=1, own={"AUTH_REFRESH_GRACE": "0"}, **NO_MCP)
+    pair = await make_pair(auth=1, own={"AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0"}, **NO_MCP)
     (owner,) = await replica_versions(pair, 1)
     stolen = owner.token
     outcomes = []
@@ -91,7 +91,7 @@ async def test_a_thief_who_keeps_up_with_the_owner_is_caught_within_three_refres
 @pytest.mark.long
 async def test_no_grant_is_lost_when_the_store_is_killed_twenty_times_under_load(make_pair, http):
     """SIGKILL and restart, append-only file on: nobody is locked out, no token has two successors."""
-    pair = await make_pair(auth=2, own={"AUTH_REFRESH_GRACE": "0", "AUTH_RATE_LIMITS": "off"}, **NO_MCP)
+    pair = await make_pair(auth=2, own={"AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0", "AUTH_RATE_LIMITS": "off"}, **NO_MCP)
     everyone = await replica_versions(pair, 12)
     stop = asyncio.Event()
     answered = {holder.token: 0 for holder in everyone}

@@ -31,7 +31,7 @@ async def url_with_rights():
 
 
 async def test_sign_in_tokens_refresh_rotation_audit_and_administration_need_no_more(make_pair, url_with_rights):
-    pair = await make_pair(own={"AUTH_REDIS_URL": url_with_rights, "AUTH_REFRESH_GRACE": "0"})
+    pair = await make_pair(own={"AUTH_REDIS_URL": url_with_rights, "AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0"})
     async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
         tokens = await client.tokens(person)
         assert (await client.call_tool(tokens["access_token"]))[0] == 200

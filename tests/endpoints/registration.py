@@ -9,7 +9,7 @@ from auth_service.clients.registration import RegistrationService
 from auth_service.clients.registration_endpoint import CORS, RegisterEndpoint
 from auth_service.clients.repository import ClientRepository
 from auth_service.clients.resolver import ClientResolver
-from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
+from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES
 from shared.http.cors import cors_middleware
 from shared.http.metrics import RequestMetrics
 from shared.http.request_middleware import request_middleware
@@ -37,7 +37,7 @@ class RunningRegistration:
             clients=self.clients,
             directory=self.directory,
             audit=self,
-            app_schemes=KNOWN_APP_SCHEMES,
+            redirect_schemes=KNOWN_REDIRECT_SCHEMES,
             unused_ttl_seconds=DAY,
         )
         surround = request_middleware(render=_as_json, log=self.log, metrics=RequestMetrics(CollectorRegistry()))

@@ -115,5 +115,5 @@ async def test_it_can_be_asked_for_by_head_and_by_nothing_else(auth):
 
 
 async def test_documents_that_are_switched_off_are_not_offered(start_auth):
-    auth = await start_auth(CLIENT_DOCUMENTS="false")
+    auth = await start_auth(CIMD_ENABLED="false")
     assert (await auth.get(ROOT[0])).json["client_id_metadata_document_supported"] is False

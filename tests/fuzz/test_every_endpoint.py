@@ -40,7 +40,7 @@ class Findings:
 
 
 async def test_no_input_crashes_hangs_or_makes_either_service_talk(make_pair):
-    pair = await make_pair(own={"AUTH_RATE_LIMITS": "off", "AUTH_CLIENT_DOCUMENTS": "false"})
+    pair = await make_pair(own={"AUTH_RATE_LIMITS": "off", "AUTH_CIMD_ENABLED": "false"})
     findings, random = Findings(), Random(SEED)
     left = REQUESTS
     while left > 0:

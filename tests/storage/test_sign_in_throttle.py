@@ -37,7 +37,7 @@ def clock():
 def throttle(store, clock):
     limits = RateLimits(
         storage=RateLimitRepository(store),
-        shared_egress=(),
+        shared_networks=(),
         audit=Silent(),
         registry=CollectorRegistry(),
         enabled=True,

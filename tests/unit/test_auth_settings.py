@@ -7,6 +7,7 @@ import secrets
 import pytest
 
 from auth_service.settings import DAY, AuthSettings
+from mcp_service.settings import McpSettings
 from shared.errors import Misconfigured
 
 RESOURCES = json.dumps([{"identifier": "https://mcp.example/mcp", "name": "Notes", "scopes": {}}])
@@ -135,9 +136,9 @@ class TestSecrets:
         ({"AUTH_RESOURCES": RESOURCES.replace("name", "nmae")}, "AUTH_RESOURCES"),
         ({"AUTH_SIGNING_ALGORITHM": "HS256"}, "AUTH_SIGNING_ALGORITHM"),
         ({"AUTH_SIGNING_ALGORITHM": "none"}, "AUTH_SIGNING_ALGORITHM"),
-        ({"AUTH_APP_SCHEMES": "javascript"}, "not a lower-case scheme"),
-        ({"AUTH_APP_SCHEMES": "https"}, "not a lower-case scheme"),
-        ({"AUTH_APP_SCHEMES": "Cursor"}, "not a lower-case scheme"),
+        ({"AUTH_REDIRECT_SCHEMES": "javascript"}, "not a lower-case scheme"),
+        ({"AUTH_REDIRECT_SCHEMES": "https"}, "not a lower-case scheme"),
+        ({"AUTH_REDIRECT_SCHEMES": "Cursor"}, "not a lower-case scheme"),
         ({"AUTH_ISSUER": "https://auth.example/"}, "ends with a slash"),
         ({"AUTH_ACCESS_TOKEN_TTL": "nan"}, "AUTH_ACCESS_TOKEN_TTL"),
         ({"AUTH_AUTHORIZATION_CODE_TTL": "3600"}, "AUTH_AUTHORIZATION_CODE_TTL"),
@@ -159,3 +160,18 @@ def test_what_is_unsafe_or_contradicts_itself_is_refused(changes, reason):
 )
 def test_cookies_are_for_https_only_unless_the_issuer_is_plain_http_on_this_machine(issuer, local):
     assert AuthSettings.from_environment(environment(AUTH_ISSUER=issuer)).is_local is local
+
+
+@pytest.mark.parametrize("name", sorted(AuthSettings.retired_settings))
+@pytest.mark.parametrize("suffix", ["", "_FILE"])
+def test_a_retired_name_refuses_to_start_and_names_its_successor(name, suffix):
+    assert complaint(**{name + suffix: "x"}) == f"{name}{suffix}: {AuthSettings.retired_settings[name]}"
+
+
+@pytest.mark.parametrize("settings", [AuthSettings, McpSettings])
+def test_a_retired_name_is_no_setting_and_its_successor_is_one(settings):
+    prefix = settings.model_config["env_prefix"]
+    for name, reason in settings.retired_settings.items():
+        assert name.removeprefix(prefix).lower() not in settings.model_fields
+        _, renamed, successor = reason.partition("use ")
+        assert not renamed or successor.removeprefix(prefix).lower() in settings.model_fields

@@ -8,7 +8,7 @@ from auth_service.clients.cimd.bundled import KNOWN_DOCUMENTS
 from auth_service.clients.cimd.document import CimdPolicy, NotADocument, check_document_url, read_document
 from auth_service.clients.client import ClientKind
 from auth_service.protocol.errors import UnacceptableCimd
-from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES, find_matching
+from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, find_matching
 from shared.fetch.freshness import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS, freshness_seconds
 from tests import vendor_documents
 
@@ -19,7 +19,7 @@ KEY = {"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "1"}
 
 def read(document, *, content_type="application/json", url=URL):
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return read_document(url, body, content_type=content_type, app_schemes=KNOWN_APP_SCHEMES)
+    return read_document(url, body, content_type=content_type, redirect_schemes=KNOWN_REDIRECT_SCHEMES)
 
 
 @pytest.mark.parametrize("document", vendor_documents.ALL, ids=lambda d: d["client_id"])

@@ -4,13 +4,13 @@ import pytest
 
 from auth_service.clients.client_metadata import ClientMetadata, display_name, effective_metadata
 from auth_service.protocol.errors import InvalidClientMetadata, InvalidRedirectUri
-from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
+from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES
 
 CALLBACK = "https://client.example/cb"
 
 
 def granted(**members):
-    return effective_metadata({"redirect_uris": [CALLBACK], **members}, app_schemes=KNOWN_APP_SCHEMES)
+    return effective_metadata({"redirect_uris": [CALLBACK], **members}, redirect_schemes=KNOWN_REDIRECT_SCHEMES)
 
 
 def test_the_least_request_gets_the_defaults_of_rfc_7591_and_a_refresh_token():

@@ -20,7 +20,7 @@ from auth_service.protocol.errors import (
     UnacceptableCimd,
 )
 from auth_service.protocol.parameters import Parameters
-from auth_service.protocol.redirect_uri import KNOWN_APP_SCHEMES
+from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES
 from shared.fetch.freshness import LEAST_SECONDS, MOST_SECONDS, freshness_seconds
 from shared.fetch.public_address import is_public
 
@@ -58,21 +58,21 @@ MEMBERS = st.dictionaries(NAMES, JSON, max_size=8)
 @given(MEMBERS)
 def test_any_registration_is_granted_something_sound_or_refused(members):
     try:
-        granted = effective_metadata(members, app_schemes=KNOWN_APP_SCHEMES)
+        granted = effective_metadata(members, redirect_schemes=KNOWN_REDIRECT_SCHEMES)
     except (InvalidRedirectUri, InvalidClientMetadata):
         return
     assert isinstance(granted, ClientMetadata)
     assert granted.redirect_uris
     assert "authorization_code" in granted.grant_types
     # What was granted, asked for again, is granted again: an answer can be sent back as an update.
-    assert effective_metadata(granted.as_members(), app_schemes=KNOWN_APP_SCHEMES) == granted
+    assert effective_metadata(granted.as_members(), redirect_schemes=KNOWN_REDIRECT_SCHEMES) == granted
 
 
 @given(MEMBERS.map(lambda members: members | {"client_id": URL}) | JSON)
 def test_any_document_makes_a_client_or_is_refused(document):
     try:
         client = read_document(
-            URL, json.dumps(document).encode(), content_type="application/json", app_schemes=KNOWN_APP_SCHEMES
+            URL, json.dumps(document).encode(), content_type="application/json", redirect_schemes=KNOWN_REDIRECT_SCHEMES
         )
     except UnacceptableCimd:
         return
@@ -84,7 +84,7 @@ def test_any_document_makes_a_client_or_is_refused(document):
 @given(st.binary(max_size=200))
 def test_any_bytes_in_a_documents_place_are_refused(body):
     try:
-        read_document(URL, body, content_type="application/json", app_schemes=KNOWN_APP_SCHEMES)
+        read_document(URL, body, content_type="application/json", redirect_schemes=KNOWN_REDIRECT_SCHEMES)
     except UnacceptableCimd:
         return
     raise AssertionError("random bytes made a client")

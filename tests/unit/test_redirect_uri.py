@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from auth_service.protocol.errors import InvalidRedirectUri
 from auth_service.protocol.redirect_uri import (
-    KNOWN_APP_SCHEMES,
+    KNOWN_REDIRECT_SCHEMES,
     RedirectTarget,
     UnsupportedRedirectUri,
     check_redirect_uri,
@@ -126,29 +126,29 @@ MERELY_NOT_OFFERED = [
 
 @pytest.mark.parametrize("uri", OF_REAL_CLIENTS)
 def test_the_redirect_uris_of_real_clients_are_accepted(uri):
-    check_redirect_uri(uri, app_schemes=KNOWN_APP_SCHEMES)
+    check_redirect_uri(uri, redirect_schemes=KNOWN_REDIRECT_SCHEMES)
 
 
 @pytest.mark.parametrize("uri", HOSTILE)
 def test_a_hostile_or_malformed_redirect_uri_is_refused(uri):
     with pytest.raises(InvalidRedirectUri) as refused:
-        check_redirect_uri(uri, app_schemes=KNOWN_APP_SCHEMES)
+        check_redirect_uri(uri, redirect_schemes=KNOWN_REDIRECT_SCHEMES)
     assert not isinstance(refused.value, UnsupportedRedirectUri)
 
 
 @pytest.mark.parametrize("uri", MERELY_NOT_OFFERED)
 def test_what_is_merely_not_offered_is_refused_as_such(uri):
     with pytest.raises(UnsupportedRedirectUri):
-        check_redirect_uri(uri, app_schemes=KNOWN_APP_SCHEMES)
+        check_redirect_uri(uri, redirect_schemes=KNOWN_REDIRECT_SCHEMES)
 
 
 def test_an_app_scheme_is_accepted_once_the_operator_lists_it():
-    check_redirect_uri("unknownapp://callback", app_schemes=KNOWN_APP_SCHEMES | {"unknownapp"})
+    check_redirect_uri("unknownapp://callback", redirect_schemes=KNOWN_REDIRECT_SCHEMES | {"unknownapp"})
 
 
 def test_a_scheme_that_runs_code_is_refused_even_when_the_operator_lists_it():
     with pytest.raises(InvalidRedirectUri):
-        check_redirect_uri("javascript:alert(1)", app_schemes=frozenset({"javascript"}))
+        check_redirect_uri("javascript:alert(1)", redirect_schemes=frozenset({"javascript"}))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_nothing_that_is_appended_to_a_registered_uri_matches(suffix, registered
 def test_any_text_is_accepted_or_refused_and_never_crashes(text):
     for candidate in (text, f"https://{text}", f"http://localhost{text}", f"cursor://{text}"):
         try:
-            check_redirect_uri(candidate, app_schemes=KNOWN_APP_SCHEMES)
+            check_redirect_uri(candidate, redirect_schemes=KNOWN_REDIRECT_SCHEMES)
         except InvalidRedirectUri:
             continue
         assert describe(candidate).host

@@ -88,7 +88,7 @@ def check_document_url(url: str, policy: CimdPolicy) -> None:
         raise UnacceptableCimd(f"the policy does not permit documents of {host}")
 
 
-def read_document(url: str, unverified_body: bytes, *, content_type: str, app_schemes: frozenset[str]) -> Client:
+def read_document(url: str, unverified_body: bytes, *, content_type: str, redirect_schemes: frozenset[str]) -> Client:
     """The client that a document describes. Raises UnacceptableCimd, or NotADocument for what is no JSON at all."""
     unverified = _parse(unverified_body, content_type)
     if unverified.get("client_id") != url:
@@ -99,7 +99,7 @@ def read_document(url: str, unverified_body: bytes, *, content_type: str, app_sc
     if name is None:
         raise UnacceptableCimd("the document has no client_name")
     try:
-        uris = client_metadata.redirect_uris(unverified.get("redirect_uris"), app_schemes=app_schemes)
+        uris = client_metadata.redirect_uris(unverified.get("redirect_uris"), redirect_schemes=redirect_schemes)
         grants = client_metadata.granted_types(unverified.get("grant_types"))
         jwks, jwks_uri = client_metadata.key_members(unverified)
     except (InvalidRedirectUri, InvalidClientMetadata) as exc:

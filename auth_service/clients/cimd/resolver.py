@@ -75,7 +75,7 @@ class CimdResolver:
         loopback_fetch: GuardedFetch,
         store: CimdRepository,
         policy: CimdPolicy,
-        app_schemes: frozenset[str],
+        redirect_schemes: frozenset[str],
         now: Callable[[], float] = time.time,
     ) -> None:
         """`fetch` reaches public addresses only; `loopback_fetch` this machine only, under the development switch."""
@@ -83,7 +83,7 @@ class CimdResolver:
         self._loopback_fetch = loopback_fetch
         self._store = store
         self._policy = policy
-        self._app_schemes = app_schemes
+        self._redirect_schemes = redirect_schemes
         self._now = now
         self._good: OrderedDict[str, _Good] = OrderedDict()
         self._failures: OrderedDict[str, _Failure] = OrderedDict()
@@ -163,7 +163,7 @@ class CimdResolver:
             return None
 
     def _read(self, url: str, unverified_body: bytes, content_type: str) -> Client:
-        return read_document(url, unverified_body, content_type=content_type, app_schemes=self._app_schemes)
+        return read_document(url, unverified_body, content_type=content_type, redirect_schemes=self._redirect_schemes)
 
     def _remember(self, url: str, good: _Good) -> Client:
         _bounded(self._good, url, good)

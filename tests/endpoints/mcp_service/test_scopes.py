@@ -15,7 +15,7 @@ PRM = 'resource_metadata="http://localhost:9001/.well-known/oauth-protected-reso
 async def mixed(make_service, monkeypatch):
     # Loaded anew: a server that other rules were announced on before, in this process, would announce those.
     monkeypatch.delitem(sys.modules, MIXED, raising=False)
-    return await make_service(server=f"{MIXED}:server", scopes=f"{MIXED}:scopes", mixed_access=True)
+    return await make_service(server=f"{MIXED}:server", scopes=f"{MIXED}:scopes", allow_anonymous=True)
 
 
 async def call(service, tool, *, headers=None, wire="modern", **claims):
@@ -90,7 +90,7 @@ async def test_a_tool_keeps_its_own_meta_beside_ours(mixed):
 
 
 @pytest.mark.parametrize("method", ["server/discover", "tools/list", "resources/list", "prompts/list"])
-async def test_with_mixed_access_everybody_may_look_around(mixed, method):
+async def test_with_anonymous_access_everybody_may_look_around(mixed, method):
     body, headers = modern(method)
     assert (await mixed.session.post(mixed.url, json=body, headers=headers)).status == 200
 
@@ -145,7 +145,7 @@ async def test_the_same_client_is_asked_in_band_for_more_scopes(mixed):
     assert 'scope="t:read t:write"' in challenge
 
 
-async def test_in_band_is_for_tool_calls_of_servers_of_mixed_access_only(mixed, service):
+async def test_in_band_is_for_tool_calls_of_servers_with_anonymous_access_only(mixed, service):
     agent = {"User-Agent": "openai-mcp/1.0.0"}
     body, headers = modern("resources/read", {"uri": "t://secret"})
     assert (await mixed.session.post(mixed.url, json=body, headers={**headers, **agent})).status == 401
@@ -153,5 +153,5 @@ async def test_in_band_is_for_tool_calls_of_servers_of_mixed_access_only(mixed, 
     assert (await call(service, "add_note", headers=agent)).status == 401
 
 
-async def test_a_get_needs_a_token_even_with_mixed_access(mixed):
+async def test_a_get_needs_a_token_even_with_anonymous_access(mixed):
     assert (await mixed.session.get(mixed.url)).status == 401

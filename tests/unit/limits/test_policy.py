@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auth_service.rate_limits.policy import LIMITS, SHARED_EGRESS_FACTOR, Place
+from auth_service.rate_limits.policy import LIMITS, SHARED_NETWORK_FACTOR, Place
 
 PAGE = (Path(__file__).parents[3] / "docs" / "limits.md").read_text(encoding="utf-8")
 
@@ -27,5 +27,5 @@ def test_the_page_shows_no_limit_that_is_gone():
 
 
 def test_the_wider_allowance_is_as_the_page_says():
-    assert SHARED_EGRESS_FACTOR == 20
+    assert SHARED_NETWORK_FACTOR == 20
     assert "twenty times wider" in PAGE

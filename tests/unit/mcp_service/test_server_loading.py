@@ -59,6 +59,6 @@ def test_the_notes_have_their_own_map_and_other_servers_one_scope_for_all():
     assert declared_scopes(settings(server=f"{MIXED}:server")).default == ("mcp:tools",)
 
 
-async def test_public_tools_without_mixed_access_are_a_contradiction():
-    with pytest.raises(Misconfigured, match="MCP_MIXED_ACCESS"):
+async def test_public_tools_without_anonymous_access_are_a_contradiction():
+    with pytest.raises(Misconfigured, match="MCP_ALLOW_ANONYMOUS"):
         build_app(settings(server=f"{MIXED}:server", scopes=f"{MIXED}:scopes"))

@@ -53,7 +53,7 @@ def test_a_setting_that_is_wrong_is_told(name, value, complaint):
 @pytest.mark.parametrize(
     ("other", "complaint"),
     [
-        ({"MCP_NOTES_REDIS_URL": "redis://notes", "MCP_SESSIONS": "true"}, "SESSIONS need one process"),
+        ({"MCP_NOTES_REDIS_URL": "redis://notes", "MCP_STATEFUL": "true"}, "STATEFUL needs one process"),
         ({}, "NOTES_REDIS_URL"),
     ],
 )

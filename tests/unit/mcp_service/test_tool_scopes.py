@@ -30,7 +30,7 @@ def rules():
 
 @pytest.fixture
 def mixed():
-    return ScopeRules(ScopeMap.model_validate(DECLARED), mixed_access=True)
+    return ScopeRules(ScopeMap.model_validate(DECLARED), allow_anonymous=True)
 
 
 def call(tool):
@@ -123,17 +123,17 @@ def test_a_broader_scope_stands_for_the_narrower(rules, granted, required, enoug
     ],
     ids=str,
 )
-def test_with_mixed_access_only_what_is_called_public_is(mixed, operation, public):
+def test_with_anonymous_access_only_what_is_called_public_is(mixed, operation, public):
     assert mixed.is_public(operation) is public
 
 
-def test_without_mixed_access_nothing_is_public(rules):
+def test_without_anonymous_access_nothing_is_public(rules):
     for operation in (call("help"), Operation("initialize"), Operation("tools/list"), read("file://public/a")):
         assert not rules.is_public(operation)
 
 
 def test_a_server_that_declares_nothing_needs_its_one_scope_for_everything():
-    rules = ScopeRules(TOKEN_ONLY, mixed_access=True)
+    rules = ScopeRules(TOKEN_ONLY, allow_anonymous=True)
     for operation in (call("anything"), read("any://thing"), Operation("no/such")):
         assert rules.required(operation) == ("mcp:tools",)
         assert not rules.is_public(operation)

@@ -5,7 +5,7 @@ from tests.endpoints.authorization import settings
 
 
 @pytest.mark.parametrize(
-    "unusable", [{"ACCENT": "red"}, {"ACCENT": "#17615b;}body{display:none"}, {"PRODUCT_NAME": "x" * 41}]
+    "unusable", [{"BRAND_COLOR": "red"}, {"BRAND_COLOR": "#17615b;}body{display:none"}, {"PRODUCT_NAME": "x" * 41}]
 )
 def test_looks_that_cannot_be_had_refuse_to_start(unusable):
     (name,) = unusable
@@ -14,5 +14,5 @@ def test_looks_that_cannot_be_had_refuse_to_start(unusable):
 
 
 def test_another_colour_and_name_are_accepted():
-    chosen = settings(ACCENT="#7A1F5C", PRODUCT_NAME="Gate & Co")
-    assert (chosen.accent, chosen.product_name) == ("#7A1F5C", "Gate & Co")
+    chosen = settings(BRAND_COLOR="#7A1F5C", PRODUCT_NAME="Gate & Co")
+    assert (chosen.brand_color, chosen.product_name) == ("#7A1F5C", "Gate & Co")

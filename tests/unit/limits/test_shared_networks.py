@@ -11,7 +11,7 @@ from shared.networks import parse_networks
 def limits():
     return RateLimits(
         storage=None,
-        shared_egress=parse_networks(["160.79.104.0/21"]),
+        shared_networks=parse_networks(["160.79.104.0/21"]),
         audit=None,
         registry=CollectorRegistry(),
         enabled=True,
