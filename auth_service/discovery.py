@@ -12,6 +12,7 @@ from aiohttp import web
 
 from auth_service.resources.catalogue import IDENTITY_SCOPES, OFFLINE_ACCESS
 from shared.access_token import SUPPORTED_ALGORITHMS
+from shared.configured_url import origin_of, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def server_metadata(
-    *, issuer: str, resources: ResourceCatalogue, signing_algorithm: str, accepts_documents: bool
+    *, issuer: str, resources: ResourceCatalogue, signing_algorithm: str, cimd_enabled: bool
 ) -> dict[str, Any]:
     """RFC 8414 section 2 and OpenID Connect Discovery section 3 in one. What is named here is really done."""
     return {
@@ -57,7 +58,7 @@ def server_metadata(
             "private_key_jwt",
         ],
         "revocation_endpoint_auth_signing_alg_values_supported": list(SUPPORTED_ALGORITHMS),
-        "client_id_metadata_document_supported": accepts_documents,
+        "client_id_metadata_document_supported": cimd_enabled,
         "authorization_response_iss_parameter_supported": True,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [signing_algorithm],
@@ -87,8 +88,16 @@ def metadata_paths(base_path: str, resource_paths: Sequence[str]) -> tuple[str, 
 class MetadataEndpoint:
     """Serves the document; it changes only with a deployment."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(
+        self, *, issuer: str, resources: ResourceCatalogue, signing_algorithm: str, cimd_enabled: bool
+    ) -> None:
+        document = server_metadata(
+            issuer=issuer, resources=resources, signing_algorithm=signing_algorithm, cimd_enabled=cimd_enabled
+        )
         self._body = json.dumps(document, indent=2).encode()
+        origin = origin_of(issuer)
+        on_same_host = [path_of(r.identifier) for r in resources.all if origin_of(r.identifier) == origin]
+        self.paths = metadata_paths(path_of(issuer), on_same_host)
 
     async def __call__(self, _request: web.Request) -> web.StreamResponse:
         """200 with the document."""

@@ -1,4 +1,4 @@
-"""The metadata documents of real clients, as clients.md describes them: data for replays."""
+"""The metadata documents of real clients, as interop.md describes them: data for replays."""
 
 BOTH = ["authorization_code", "refresh_token"]
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class ApplicationList:
     """Reads grants and what is known of their clients."""
 
-    def __init__(self, *, grants: GrantRepository, directory: ClientLookup, resources: ResourceCatalogue) -> None:
+    def __init__(self, *, grants: GrantRepository, clients: ClientLookup, resources: ResourceCatalogue) -> None:
         self._grants = grants
-        self._directory = directory
+        self._clients = clients
         self._resources = resources
 
     async def of(self, subject: str, *, now: float) -> tuple[ApplicationView, ...]:
@@ -36,7 +36,7 @@ class ApplicationList:
         if _document_host(client_id) is not None:
             return False
         try:
-            client = await self._directory.find(client_id)
+            client = await self._clients.find(client_id)
         except UnknownClient:
             return False
         return client.kind is ClientKind.PRE_REGISTERED

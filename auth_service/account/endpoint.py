@@ -31,14 +31,14 @@ class AccountEndpoint:
         sessions: SessionManager,
         grants: GrantRepository,
         audit: AuditLog,
-        now: Callable[[], float],
+        clock: Callable[[], float],
     ) -> None:
         self._page = page
         self._pages = pages
         self._sessions = sessions
         self._grants = grants
         self._audit = audit
-        self._now = now
+        self._clock = clock
 
     async def end_access(self, request: web.Request) -> web.StreamResponse:
         """POST: end one grant of the person. One that ended already, or is somebody else's, is left as it is."""
@@ -60,7 +60,7 @@ class AccountEndpoint:
         everywhere = visit.form.get("where") == "everywhere"
         grants: list[Grant] = []
         if everywhere and visit.form.get("applications") == "end":
-            grants = await self._grants.find_by_subject(session.subject, now=self._now())
+            grants = await self._grants.find_by_subject(session.subject, now=self._clock())
         for grant in grants:
             await self._end(grant)
         response = self._pages.signed_out(SignedOutView(self._page.sign_in_address, everywhere, len(grants)))
@@ -82,7 +82,7 @@ class AccountEndpoint:
         return grant if grant is not None and grant.subject == visit.session.subject else None
 
     async def _end(self, grant: Grant) -> None:
-        if await self._grants.end(grant.grant_id, reason="ended_by_person", now=self._now()):
+        if await self._grants.end(grant.grant_id, reason="ended_by_person", now=self._clock()):
             self._audit.record(
                 AuditEvent.GRANT_REVOKED,
                 user=grant.subject,

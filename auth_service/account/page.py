@@ -20,9 +20,10 @@ from auth_service.pages.views import AccountNews, AccountView
 
 if TYPE_CHECKING:
     from auth_service.account.applications import ApplicationList
+    from auth_service.http.urls import Urls
     from auth_service.pages.renderer import Pages
     from auth_service.protocol.parameters import Parameters
-    from auth_service.sessions.cookies import Browser, SessionCookies
+    from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
     from auth_service.sessions.session import Session
 
@@ -44,41 +45,39 @@ class AccountPage:
     def __init__(
         self,
         *,
-        base_path: str,
+        urls: Urls,
         access_token_ttl_seconds: int,
         pages: Pages,
-        cookies: SessionCookies,
         sessions: SessionManager,
         applications: ApplicationList,
-        now: Callable[[], float],
+        clock: Callable[[], float],
     ) -> None:
-        self.address = f"{base_path}/account"
-        self.sign_in_address = f"{base_path}/sign-in"
+        self.address = urls.account
+        self.sign_in_address = urls.sign_in()
         self._access_token_minutes = -(-access_token_ttl_seconds // 60)
         self._pages = pages
-        self._cookies = cookies
         self._sessions = sessions
         self._applications = applications
-        self._now = now
+        self._clock = clock
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET: the page, or the way to the sign-in form."""
         session = await self._sessions.current(request)
         if session is None:
             return self.to_sign_in()
-        browser = self._cookies.browser(request)
+        browser = self._sessions.browser(request)
         response = await self.render(browser, session, news=_news(request, browser))
-        self._cookies.remember_browser(response, browser)
+        self._sessions.remember_browser(response, browser)
         return response
 
-    async def from_the_front(self, _request: web.Request) -> web.StreamResponse:
+    async def redirect_to_account(self, _request: web.Request) -> web.StreamResponse:
         """GET of the issuer's own address, which a person may type or follow."""
         return _see(self.address)
 
     async def visit(self, request: web.Request) -> Visit | None:
         """What each step checks first; None when nobody is signed in. Raises PageError for a foreign form."""
         form = await read_first_party_form(request)
-        browser = self._cookies.browser(request)
+        browser = self._sessions.browser(request)
         browser.check_csrf(_CSRF_PURPOSE, form.get("csrf"))
         session = await self._sessions.current(request)
         return Visit(form, browser, session) if session is not None else None
@@ -93,7 +92,7 @@ class AccountPage:
         status: int = 200,
     ) -> web.Response:
         """The page itself. Raises RedisUnavailable."""
-        now = self._now()
+        now = self._clock()
         view = AccountView(
             address=self.address,
             csrf=browser.csrf(_CSRF_PURPOSE),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from auth_service.account.page import AccountPage, Visit
     from auth_service.audit.log import AuditLog
     from auth_service.sessions.manager import SessionManager
-    from auth_service.sign_in.throttle import SignInThrottle
+    from auth_service.sign_in.password_authenticator import PasswordAuthenticator
     from auth_service.users.service import UserService
     from auth_service.users.user import User
 
@@ -32,7 +32,7 @@ class _NotChanged(Exception):
 
 
 class PasswordEndpoint:
-    """Knows the person by session and current password, as guessing is slowed down at the sign-in form."""
+    """Requires the session and the current password; guessing is slowed down as at the sign-in form."""
 
     def __init__(
         self,
@@ -40,17 +40,17 @@ class PasswordEndpoint:
         page: AccountPage,
         sessions: SessionManager,
         users: UserService,
-        throttle: SignInThrottle,
+        passwords: PasswordAuthenticator,
         audit: AuditLog,
     ) -> None:
         self._page = page
         self._sessions = sessions
         self._users = users
-        self._throttle = throttle
+        self._passwords = passwords
         self._audit = audit
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """POST: back to the page, with the news or with the problem."""
+        """POST: back to the page, with the notice or with the problem."""
         visit = await self._page.visit(request)
         if visit is None:
             return self._page.to_sign_in()
@@ -63,8 +63,8 @@ class PasswordEndpoint:
             response.headers.update(exc.headers)
             return response
         response = self._page.to_page(visit.browser, AccountNews.PASSWORD_CHANGED)
-        # Sessions end before, so that none survives if we fail half-way, and after, for what the old password
-        # let in between.
+        # All sessions end before the change, so that none survives a failure half-way, and again afterwards, for
+        # sessions that the old password started in between.
         await self._sessions.sign_out_everywhere(response, visit.session)
         try:
             await self._users.set_password(user, new)
@@ -76,7 +76,7 @@ class PasswordEndpoint:
         return response
 
     async def _checked(self, visit: Visit, *, address: str) -> tuple[User, str]:
-        """The person and the new password. Raises _NotChanged."""
+        """The user and the new password. Raises _NotChanged."""
         new = visit.form.get("new_password") or ""
         if not new or new != visit.form.get("repeated_password"):
             raise _NotChanged("The new password was not the same both times.")
@@ -93,10 +93,12 @@ class PasswordEndpoint:
     async def _confirmed(self, visit: Visit, *, address: str) -> User:
         """The session's user, if the current password is right. Raises _NotChanged, TooManyRequests."""
         session = visit.session
-        attempt = await self._throttle.begin(session.username, browser_hash=visit.browser.secret_hash, address=address)
-        user = await self._users.authenticate(session.username, visit.form.get("current_password") or "")
-        if user is None or user.subject != session.subject:
-            self._audit.record(AuditEvent.USER_SIGN_IN_FAILED, user=session.subject, address=address)
+        password = visit.form.get("current_password") or ""
+        authenticated = await self._passwords.authenticate(
+            session.username, password, browser=visit.browser, address=address
+        )
+        if authenticated is None or authenticated[0].subject != session.subject:
             raise _NotChanged("The current password is not right.", status=403)
-        await self._throttle.succeeded(attempt)
+        user, attempt = authenticated
+        await self._passwords.succeeded(attempt)
         return user

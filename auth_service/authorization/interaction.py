@@ -1,6 +1,6 @@
-"""An interaction: an authorization request waiting for the person, bound to one browser.
+"""An interaction: an authorization request that waits for the user, bound to one browser.
 
-Its identifier becomes the grant's identifier when the person approves, so that deciding and granting
+Its identifier becomes the grant's identifier when the user approves, so that recording consent and creating the grant
 are one atomic step on one slot of the store (invariant 3).
 """
 
@@ -10,12 +10,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from auth_service.protocol.errors import PageError
+from auth_service.protocol.opaque import decode
+
 if TYPE_CHECKING:
+    from auth_service.authorization.interaction_repository import InteractionRepository
     from auth_service.authorization.request import AuthorizationRequest
+    from auth_service.clients.client import ClientLookup
+    from auth_service.resources.catalogue import ResourceCatalogue
+    from auth_service.sessions.cookies import Browser
 
 
-class Decision(StrEnum):
-    """What the person said."""
+class ConsentDecision(StrEnum):
+    """The user's answer on the consent page."""
 
     APPROVE = "approve"
     DENY = "deny"
@@ -23,11 +30,48 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """One request under way. `nonce` goes into the code; `decision` is None until the person decided."""
+    """One request in progress. `nonce` goes into the code; `decision` is None until the user has decided."""
 
     identifier: str
     browser_hash: str
     nonce: str
     started_at: int
+    """Seconds since 1970."""
     request: AuthorizationRequest
-    decision: Decision | None = None
+    decision: ConsentDecision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """The stored interactions, and where to look up the clients and resources that they name."""
+
+    repository: InteractionRepository
+    clients: ClientLookup
+    resources: ResourceCatalogue
+
+    async def find(self, browser: Browser, unverified_transaction: str) -> Interaction:
+        """The interaction that a form or an address names. Raises PageError, RedisUnavailable.
+
+        An interaction of another browser gets the same answer as an unknown one (RFC 9700 section 4.7).
+        """
+        try:
+            well_formed = len(decode(unverified_transaction)) == 16
+        except ValueError:
+            well_formed = False
+        interaction = await self.repository.find(unverified_transaction) if well_formed else None
+        if interaction is None:
+            raise expired("no such interaction, or it expired", error_id="interaction_known")
+        if interaction.browser_hash != browser.secret_hash:
+            raise expired("the interaction belongs to another browser", error_id="interaction_browser")
+        return interaction
+
+
+def expired(reason: str, *, error_id: str) -> PageError:
+    """The page for an interaction that cannot go on."""
+    return PageError(
+        reason,
+        error_id=error_id,
+        title="This page is no longer current",
+        public="The request took too long, or was opened in another browser.",
+        hint="Go back to your application and connect again.",
+    )

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from auth_service.authorization.interaction import Decision, Interaction
+from auth_service.authorization.interaction import ConsentDecision, Interaction
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.grants.redis_keys import grant_key
 from shared.redis.scripts import load_script
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
     from shared.redis.client import Argument, RedisClient
 
-_DECIDE: Final = load_script("auth_service.authorization", "record_consent")
+_RECORD_CONSENT: Final = load_script("auth_service.authorization", "record_consent")
 
 
 class InteractionRepository:
-    """Keeps interactions until they expire; decides each at most once."""
+    """Stores interactions until they expire; records one decision for each."""
 
     def __init__(self, store: RedisClient, *, lifetime_seconds: int) -> None:
         self._store = store
         self._lifetime = lifetime_seconds
 
     async def begin(self, interaction: Interaction) -> None:
-        """Keep a new interaction. Raises RedisUnavailable."""
+        """Store a new interaction. Raises RedisUnavailable."""
         record = {
             "browser": interaction.browser_hash,
             "nonce": interaction.nonce,
@@ -50,23 +50,23 @@ class InteractionRepository:
             nonce=record["nonce"],
             started_at=record["started_at"],
             request=AuthorizationRequest(**request),
-            decision=Decision(decision) if decision else None,
+            decision=ConsentDecision(decision) if decision else None,
         )
 
-    async def decide(
-        self, identifier: str, decision: Decision, *, grant: Mapping[str, Argument], grant_expires_at: float
-    ) -> Decision | None:
-        """Decide once (atomic); an approval makes the grant with these fields. Answers the decision in force.
+    async def record_consent(
+        self, identifier: str, decision: ConsentDecision, *, grant: Mapping[str, Argument], grant_expires_at: float
+    ) -> ConsentDecision | None:
+        """Record the decision once, atomically; an approval creates the grant. Returns the decision in force.
 
-        None means that the interaction expired. `grant_expires_at` in seconds since 1970.
+        Returns None if the interaction has expired. `grant_expires_at` is in seconds since 1970.
         """
         fields = [item for pair in grant.items() for item in pair]
         made = await self._store.run(
-            _DECIDE,
+            _RECORD_CONSENT,
             [_key(identifier), _decision_key(identifier), grant_key(identifier)],
             [decision.value, self._lifetime, int(grant_expires_at * 1000), *fields],
         )
-        return None if made == "gone" else Decision(made)
+        return None if made == "gone" else ConsentDecision(made)
 
 
 def _key(identifier: str) -> str:

@@ -1,8 +1,8 @@
--- Invariant 3: one interaction gets one decision, and an approval makes exactly one grant.
--- A repeated call answers with the decision that was made, so a double click is harmless (invariant 6).
+-- Invariant 3: one interaction gets one decision, and an approval creates exactly one grant.
+-- A repeated call returns the recorded decision, so that a double click is harmless (invariant 6).
 -- KEYS: interaction, decision, grant. All share the interaction's hash tag.
 -- ARGV: decision, seconds to remember it, expiry of the grant (ms since 1970), then field/value pairs of the grant.
--- Answers 'gone', or the decision in force.
+-- Returns 'gone', or the decision in force.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return 'gone'
 end

@@ -37,32 +37,32 @@ class AuthorizationError(Exception):
 class Candidate:
     """A request whose client and redirect URI are known good; nothing else is."""
 
-    form: Parameters
+    parameters: Parameters
     client: Client
     resources: ResourceCatalogue
 
     @property
     def resource(self) -> ProtectedResource:
         """The resource meant, or the default; of a request that passed `check_resource_is_known`."""
-        return self.resources.find_one(self.form.all("resource")) or self.resources.default
+        return self.resources.find_one(self.parameters.all("resource")) or self.resources.default
 
     @property
     def scopes(self) -> tuple[str, ...]:
         """What can be granted of what was asked; of a request that passed `check_scope_is_well_formed`."""
         max_scope = None if self.client.scope is None else parse_scope(self.client.scope)
-        return grantable_scopes(parse_scope(self.form.get("scope") or ""), self.resource, max_scope=max_scope)
+        return grantable_scopes(parse_scope(self.parameters.get("scope") or ""), self.resource, max_scope=max_scope)
 
 
 def check_not_a_request_object(candidate: Candidate) -> None:
     """Request objects are not supported, and ignoring one would ignore what it says (RFC 9101 section 5)."""
     for name, code in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")):
-        if candidate.form.get(name) is not None:
+        if candidate.parameters.get(name) is not None:
             raise AuthorizationError(code, error_id="no_request_object", public="Request objects are not supported.")
 
 
 def check_response_type_is_code(candidate: Candidate) -> None:
     """Only the code flow (invariant 7, RFC 9700 section 2.1.2)."""
-    value = candidate.form.get("response_type")
+    value = candidate.parameters.get("response_type")
     if value is None:
         raise AuthorizationError("invalid_request", error_id="response_type", public="response_type is missing.")
     if value != "code":
@@ -73,7 +73,7 @@ def check_response_type_is_code(candidate: Candidate) -> None:
 
 def check_response_mode_is_query(candidate: Candidate) -> None:
     """The answer travels in the query only."""
-    if candidate.form.get("response_mode") not in {None, "query"}:
+    if candidate.parameters.get("response_mode") not in {None, "query"}:
         raise AuthorizationError(
             "invalid_request", error_id="response_mode", public="Only response_mode=query is supported."
         )
@@ -89,12 +89,12 @@ def check_client_may_use_codes(candidate: Candidate) -> None:
 
 def check_challenge_is_s256(candidate: Candidate) -> None:
     """PKCE with S256 for every client, without exception (invariant 7; RFC 9700 section 2.1.1)."""
-    challenge = candidate.form.get("code_challenge")
+    challenge = candidate.parameters.get("code_challenge")
     if challenge is None:
         raise AuthorizationError(
             "invalid_request", error_id="pkce", public="code_challenge is missing (PKCE, RFC 7636)."
         )
-    if candidate.form.get("code_challenge_method") != "S256":
+    if candidate.parameters.get("code_challenge_method") != "S256":
         raise AuthorizationError("invalid_request", error_id="pkce", public="code_challenge_method must be S256.")
     if not is_s256_challenge(challenge):
         raise AuthorizationError("invalid_request", error_id="pkce", public="code_challenge is not a SHA-256 value.")
@@ -102,7 +102,7 @@ def check_challenge_is_s256(candidate: Candidate) -> None:
 
 def check_resource_is_known(candidate: Candidate) -> None:
     """At most one resource, and a known one; absent means the default (RFC 8707 section 2, interop.md A8)."""
-    requested = candidate.form.all("resource")
+    requested = candidate.parameters.all("resource")
     if requested and candidate.resources.find_one(requested) is None:
         raise AuthorizationError(
             "invalid_target", error_id="resource_known", public="The requested resource is not known here."
@@ -112,7 +112,7 @@ def check_resource_is_known(candidate: Candidate) -> None:
 def check_scope_is_well_formed(candidate: Candidate) -> None:
     """The grammar only: unknown names are dropped later, not refused (interop.md A9)."""
     try:
-        parse_scope(candidate.form.get("scope") or "")
+        parse_scope(candidate.parameters.get("scope") or "")
     except ValueError as exc:
         raise AuthorizationError("invalid_scope", error_id="scope_grammar", public="scope is malformed.") from exc
 
@@ -128,13 +128,13 @@ def check_something_can_be_granted(candidate: Candidate) -> None:
 def check_sizes_are_bounded(candidate: Candidate) -> None:
     """State and nonce are stored and sent back; they have a size."""
     for name, most in (("state", MAX_STATE), ("nonce", MAX_NONCE)):
-        if len(candidate.form.get(name) or "") > most:
+        if len(candidate.parameters.get(name) or "") > most:
             raise AuthorizationError("invalid_request", error_id=f"{name}_size", public=f"{name} is too long.")
 
 
 def check_interaction_is_allowed(candidate: Candidate) -> None:
     """The person is always asked, so prompt=none cannot succeed (OpenID Connect Core section 3.1.2.6)."""
-    if (candidate.form.get("prompt") or "").split() == ["none"]:
+    if (candidate.parameters.get("prompt") or "").split() == ["none"]:
         raise AuthorizationError(
             "interaction_required",
             error_id="prompt_none",

@@ -79,7 +79,7 @@ def read_assertion(text: str, *, client_id: str | None) -> UnverifiedAssertion:
 def check_claims(claims: Mapping[str, Any], *, audiences: frozenset[str], now: float) -> SingleUse:
     """Check audience, times and the identifier that makes the assertion usable once. Raises InvalidClient.
 
-    `audiences` are the issuer and the token endpoint: deployed clients use either (clients.md section 2.1). An
+    `audiences` are the issuer and the token endpoint: deployed clients use either (interop.md C1). An
     assertion that names another server as well could be replayed by that server, and is refused.
     """
     aud = claims.get("aud")

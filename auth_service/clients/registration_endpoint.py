@@ -43,16 +43,6 @@ class RegisterEndpoint:
         self._limits = limits
         self._base = f"{issuer}{PATH}"
 
-    def routes(self, base_path: str) -> list[web.RouteDef]:
-        """The routes under the issuer's path."""
-        one = f"{base_path}{PATH}/{{client_id}}"
-        return [
-            web.post(f"{base_path}{PATH}", self.register),
-            web.get(one, self.read, allow_head=False),
-            web.put(one, self.update),
-            web.delete(one, self.delete),
-        ]
-
     async def register(self, request: web.Request) -> web.Response:
         """Register a client: 201 with what was really granted."""
         unverified = await _read_json(request)

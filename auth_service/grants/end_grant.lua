@@ -1,6 +1,6 @@
--- Ends a grant once; remembers why. Ending an ended grant changes nothing (safe to repeat).
--- KEYS: grant. ARGV: now (ms), reason, ms for which it is remembered.
--- Answers 1 if this call ended it, else 0.
+-- Ends a grant once and records the reason. Ending an ended grant changes nothing (safe to repeat).
+-- KEYS: grant. ARGV: now (ms), reason, ms for which the ended grant is remembered.
+-- Returns 1 if this call ended it, else 0.
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status or status == 'ended' then
   return 0

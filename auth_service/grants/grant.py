@@ -1,4 +1,4 @@
-"""The grant: what one person allowed one client at one resource, and the family of refresh tokens under it."""
+"""The grant: the access that one user gave one client at one resource, and its family of refresh tokens."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ class GrantStatus(StrEnum):
     CODE = "code"
     LIVE = "live"
     ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class GrantLifetimes:
+    """Durations in seconds."""
+
+    unused: int
+    """A grant ends when no refresh token was used for this long."""
+    absolute: int
+    """A grant ends this long after it was opened, used or not."""
+    reuse_interval: int
+    """A replaced refresh token is answered with its successor for this long (SECURITY.md, invariant 6)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Grants in the store.
 
-`sp:{<grant id>}:grant` is a hash with everything of one grant (see scripts/rotate_refresh_token.lua for the tokens'
-fields). `sp:{<subject>}:grants` is a sorted set of a person's grant ids by absolute expiry, an index only: an entry
-whose grant is gone is dropped when it is read.
+`sp:{<grant id>}:grant` is a hash with all of one grant (rotate_refresh_token.lua lists the fields of its tokens).
+`sp:{<subject>}:grants` is a sorted set of a user's grant ids by absolute expiry, an index only: an entry whose grant is
+gone is dropped when it is read.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _ROTATE: Final = load_script("auth_service.grants", "rotate_refresh_token")
 _END: Final = load_script("auth_service.grants", "end_grant")
 
 REMEMBER_ENDED_SECONDS: Final = 7 * 86_400
-LATE_REPETITIONS: Final = 2
-"""In how many generations in a row a predecessor may come back after the grace, its successor unused (SECURITY.md)."""
+MAX_LOST_ANSWERS: Final = 2
+"""How many consecutive generations may be replayed after the reuse interval while their successor is unused."""
 GENERATIONS_KEPT: Final = 32
 _SECOND_ATTEMPT_SECONDS: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What came of presenting a refresh token.
+    """The result of presenting a refresh token.
 
-    `outcome`: rotated, repeated, recovered (after a failover), or a refusal: unknown, wrong_client, wrong_resource,
-    ended, expired, forked, reused. `chain` holds, for `repeated`, the sealed successors and their hashes in order.
+    `outcome`: rotated, repeated, recovered (after a failover), or a rejection: unknown, wrong_client, wrong_resource,
+    ended, expired, diverged, reused. `chain` holds, for `repeated`, the encrypted successors and their hashes in order.
     """
 
     outcome: str
@@ -54,7 +54,7 @@ class Rotation:
 
 
 class GrantRepository:
-    """Reads grants, and changes them in atomic steps. Every method raises RedisUnavailable, and only that."""
+    """Reads grants and changes them in atomic steps. Every method raises RedisUnavailable and nothing else."""
 
     def __init__(self, store: RedisClient) -> None:
         self._store = store
@@ -75,9 +75,9 @@ class GrantRepository:
         absolute_expires_at: float,
         address: str,
     ) -> str:
-        """Redeem a code (atomic): unknown, expired, ended, reused or redeemed. Times in seconds.
+        """Redeem a code (atomic): unknown, expired, ended, reused or redeemed. Times in seconds since 1970.
 
-        A lost answer is asked for once more: the attempt bears a nonce, so that it is not taken for a second one.
+        After a lost answer the step is sent once more, with the same nonce, so that it is not a second redemption.
         """
         arguments: list[Argument] = [
             int(now * 1000),
@@ -104,10 +104,10 @@ class GrantRepository:
         client_id: str,
         resource: str | None,
         successor_hash: str,
-        successor_sealed: str,
+        successor_encrypted: str,
         now: float,
         lifetime_seconds: int,
-        grace_seconds: int,
+        reuse_interval_seconds: int,
         address: str,
     ) -> Rotation:
         """Present a refresh token (atomic): validated and rotated in one step, with one winner."""
@@ -122,10 +122,10 @@ class GrantRepository:
                 client_id,
                 resource or "",
                 successor_hash,
-                successor_sealed,
+                successor_encrypted,
                 lifetime_seconds * 1000,
-                grace_seconds * 1000,
-                LATE_REPETITIONS,
+                reuse_interval_seconds * 1000,
+                MAX_LOST_ANSWERS,
                 GENERATIONS_KEPT,
                 REMEMBER_ENDED_SECONDS * 1000,
                 address,
@@ -153,7 +153,7 @@ class GrantRepository:
         return bool(ended)
 
     async def index(self, grant_id: str, *, subject: str, absolute_expires_at: float) -> None:
-        """Enter a grant in its person's index; done before the grant goes live, so that none is missed."""
+        """Add a grant to its user's index; called before the grant goes live, so that none is missed."""
         key = _index_key(subject)
         await self._store.pipeline(
             [
@@ -164,7 +164,7 @@ class GrantRepository:
         )
 
     async def find_by_subject(self, subject: str, *, now: float) -> list[Grant]:
-        """A person's live grants, the most recently used first."""
+        """The live grants of a user, the most recently used first."""
         key = _index_key(subject)
         _, identifiers = await self._store.pipeline(
             [("ZREMRANGEBYSCORE", key, "-inf", int(now)), ("ZRANGE", key, 0, -1)]
@@ -179,7 +179,7 @@ class GrantRepository:
         return sorted(live, key=lambda g: g.last_used_at, reverse=True)
 
     async def scan(self) -> AsyncIterator[Grant]:
-        """Every grant, a page at a time: for the operator's commands, never for a request."""
+        """Every grant, a page at a time: for commands, never for a request."""
         async for keys in self._store.scan("sp:{*}:grant"):
             records = await self._store.pipeline([("HGETALL", key) for key in keys])
             for key, fields in zip(keys, records, strict=True):

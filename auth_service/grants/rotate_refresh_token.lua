@@ -1,20 +1,20 @@
 -- Invariant 3: validated here in full, then rotated, in one step with one winner.
 -- Invariant 6: a retry, a race or a lost answer gets the same successor; a replay beyond that ends the grant.
 --
--- A grant holds per generation n: hash:n (of its token), sealed:n (its successor, sealed under its secret) and
+-- A grant holds per generation n: hash:n (of its token), successor:n (its successor, encrypted under its secret) and
 -- replaced:n (when it was first exchanged, ms). Kept: the current generation, its predecessor, and those that were
--- replaced within the grace.
+-- replaced within the reuse interval.
 --
 -- KEYS: grant.
--- ARGV: 1 now (ms), 2 hash presented, 3 generation presented, 4 '1' if the token bears our mark, 5 client id,
---       6 resource asked for or '', 7 hash of the proposed successor, 8 the proposed successor sealed,
---       9 sliding life (ms), 10 grace (ms), 11 generations in a row in which a late repetition is believed,
---       12 generations kept at most, 13 ms for which an ended grant is remembered, 14 address of the client.
--- Answers {outcome, reason} or {outcome, '', generation, subject, scope, resource, authenticated_at, username, …};
--- for 'repeated' there follow the pairs sealed:n, hash:n+1 up to the current generation.
+-- ARGV: 1 now (ms), 2 hash presented, 3 generation presented, 4 '1' if the token's MAC is valid, 5 client id,
+--       6 requested resource or '', 7 hash of the proposed successor, 8 the proposed successor, encrypted,
+--       9 sliding life (ms), 10 reuse interval (ms), 11 consecutive generations in which a replay after the interval counts as a lost answer,
+--       12 generations kept at most, 13 ms for which an ended grant is remembered, 14 client address.
+-- Returns {outcome, reason} or {outcome, '', generation, subject, scope, resource, authenticated_at, username, …};
+-- for 'repeated' the pairs successor:n, hash:n+1 follow, up to the current generation.
 local key, now, n = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[3])
 local g = redis.call('HMGET', key, 'status', 'client_id', 'resource', 'generation', 'expires_at',
-  'absolute_expires_at', 'subject', 'scope', 'authenticated_at', 'ended_reason', 'oldest', 'late', 'late_generation',
+  'absolute_expires_at', 'subject', 'scope', 'authenticated_at', 'ended_reason', 'oldest', 'lost_answers', 'lost_answer_generation',
   'username')
 local status, generation = g[1], tonumber(g[4])
 
@@ -40,27 +40,27 @@ local matches = known == ARGV[2]
 if n < generation then
   if not matches then
     if not authentic then return {'unknown', 'not a token of this grant'} end
-    if known then return {'forked', 'a token of a branch that a failover cut off'} end
+    if known then return {'diverged', 'a token of a branch that a failover cut off'} end
     finish('refresh_token_reused')
     return {'reused', 'generation ' .. n .. ' presented, ' .. generation .. ' is current'}
   end
   local replaced = tonumber(redis.call('HGET', key, 'replaced:' .. n) or '0')
-  local late = now - replaced > tonumber(ARGV[10])
-  if late then
-    -- The predecessor whose successor was never used: its answer was lost. Believed in a few generations in a row
-    -- only, because two holders who take turns look the same. Within one generation it counts once.
+  local after_interval = now - replaced > tonumber(ARGV[10])
+  if after_interval then
+    -- The predecessor, its successor unused: the answer was lost. Accepted in a few consecutive generations only,
+    -- because two holders that take turns look the same. Within one generation it counts once.
     local times = tonumber(g[12] or '0')
     if tonumber(g[13] or '-1') ~= generation then times = times + 1 end
     if n ~= generation - 1 or times > tonumber(ARGV[11]) then
       finish('refresh_token_reused')
-      return {'reused', 'generation ' .. n .. ' presented late, ' .. generation .. ' is current'}
+      return {'reused', 'generation ' .. n .. ' presented after the reuse interval, ' .. generation .. ' is current'}
     end
-    redis.call('HSET', key, 'late', times, 'late_generation', generation)
+    redis.call('HSET', key, 'lost_answers', times, 'lost_answer_generation', generation)
   end
   local reply = answer('repeated', generation)
   for i = n, generation - 1 do
-    local pair = redis.call('HMGET', key, 'sealed:' .. i, 'hash:' .. (i + 1))
-    if not pair[1] or not pair[2] then return {'forked', 'the successor was lost in a failover'} end
+    local pair = redis.call('HMGET', key, 'successor:' .. i, 'hash:' .. (i + 1))
+    if not pair[1] or not pair[2] then return {'diverged', 'the successor was lost in a failover'} end
     reply[#reply + 1] = pair[1]
     reply[#reply + 1] = pair[2]
   end
@@ -69,7 +69,7 @@ if n < generation then
 end
 
 if not matches then
-  -- Ours by its mark, and one step ahead of the store (or beside it): a failover lost the write that knew it.
+  -- A valid MAC, and one step ahead of the store or beside it: a failover lost the write of this token.
   if not authentic then return {'unknown', 'not a token of this grant'} end
   if n > generation + 1 then return {'unknown', 'more than one step newer than the store'} end
 end
@@ -77,18 +77,18 @@ end
 local successor = n + 1
 local expires = math.min(now + tonumber(ARGV[9]), tonumber(g[6]))
 local expires_text = string.format('%.0f', expires)
-redis.call('HSET', key, 'generation', successor, 'hash:' .. n, ARGV[2], 'sealed:' .. n, ARGV[8],
+redis.call('HSET', key, 'generation', successor, 'hash:' .. n, ARGV[2], 'successor:' .. n, ARGV[8],
   'replaced:' .. n, ARGV[1], 'hash:' .. successor, ARGV[7], 'last_used_at', ARGV[1],
   'expires_at', expires_text, 'address', ARGV[14])
 if g[12] and tonumber(g[13] or '-1') ~= n then
-  redis.call('HDEL', key, 'late', 'late_generation')
+  redis.call('HDEL', key, 'lost_answers', 'lost_answer_generation')
 end
 
 local oldest = tonumber(g[11] or '0')
 while oldest < n do
   local replaced = tonumber(redis.call('HGET', key, 'replaced:' .. oldest) or '0')
   if now - replaced <= tonumber(ARGV[10]) and successor - oldest < tonumber(ARGV[12]) then break end
-  redis.call('HDEL', key, 'hash:' .. oldest, 'sealed:' .. oldest, 'replaced:' .. oldest)
+  redis.call('HDEL', key, 'hash:' .. oldest, 'successor:' .. oldest, 'replaced:' .. oldest)
   oldest = oldest + 1
 end
 redis.call('HSET', key, 'oldest', oldest)

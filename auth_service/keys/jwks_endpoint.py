@@ -55,10 +55,6 @@ class JwksEndpoint:
         self._waiters = 0
         self._is_stopping = False
 
-    def routes(self, base_path: str) -> list[web.RouteDef]:
-        """The route, under the issuer's path."""
-        return [web.get(base_path + PATH, self.show)]
-
     def end_waiting(self) -> None:
         """Answer all who wait: the server is about to stop, and they should turn to another replica."""
         self._is_stopping = True

@@ -20,11 +20,11 @@ class Remedy:
 
 
 REMEDIES: Final = (
-    # clients.md section 1: registers anew at every fresh connection.
+    # interop.md C3: registers anew at every fresh connection.
     Remedy("Claude (web, desktop, mobile)", "Remove the connector in the settings, then add it again."),
     # anthropics/claude-code#59460: the registration is kept under the server's name and address; #84614: for good.
     Remedy("Claude Code", "Remove the server and add it again under another name.", "claude mcp remove NAME"),
-    # clients.md section 2.1: one registration per connection, then reused.
+    # interop.md C1: one registration per connection, then reused.
     Remedy("ChatGPT", "Delete the connection in the settings, then create it again."),
     # microsoft/vscode#250960 and #269379; also in the account menu.
     Remedy(
@@ -32,7 +32,7 @@ REMEDIES: Final = (
         "Run this from the command palette, choose this server, then connect again.",
         "Authentication: Remove Dynamic Authentication Providers",
     ),
-    # clients.md section 7.
+    # interop.md C9.
     Remedy(
         "mcp-remote",
         "Delete what it remembers (of every server it connects to), then start it again.",

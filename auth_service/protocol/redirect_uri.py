@@ -18,7 +18,7 @@ from auth_service.protocol.errors import InvalidRedirectUri
 MAX_LENGTH: Final = 1024
 
 KNOWN_REDIRECT_SCHEMES: Final = frozenset({"claude", "cursor", "vscode", "vscode-insiders", "warp", "warppreview"})
-"""Private-use schemes that the clients of clients.md section 1 register; the setting may name others."""
+"""Private-use schemes that clients register (interop.md C7 and C20); the setting may name others."""
 
 NEVER_SCHEMES: Final = frozenset(
     {

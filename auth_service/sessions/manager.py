@@ -1,4 +1,4 @@
-"""Signing in, staying signed in, signing out: cookies and store together."""
+"""Sessions: starting one at sign-in, finding it on each request, ending it at sign-out."""
 
 from __future__ import annotations
 
@@ -11,20 +11,33 @@ from auth_service.sessions.session import Session
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from auth_service.sessions.cookies import SessionCookies
+    from auth_service.sessions.cookies import Browser, SessionCookies
     from auth_service.sessions.repository import SessionRepository
 
 
 class SessionManager:
-    """Who is signed in at the browser that sent a request."""
+    """The browser that sent a request, and the user who is signed in there."""
 
     def __init__(
-        self, *, cookies: SessionCookies, store: SessionRepository, lifetime_seconds: int, now: Callable[[], float]
+        self,
+        *,
+        cookies: SessionCookies,
+        repository: SessionRepository,
+        lifetime_seconds: int,
+        clock: Callable[[], float],
     ) -> None:
         self._cookies = cookies
-        self._store = store
+        self._repository = repository
         self._lifetime = lifetime_seconds
-        self._now = now
+        self._clock = clock
+
+    def browser(self, request: web.Request) -> Browser:
+        """The browser that sent the request: by its cookie, or a new one that is to be remembered."""
+        return self._cookies.browser(request)
+
+    def remember_browser(self, response: web.StreamResponse, browser: Browser) -> None:
+        """Set the browser's cookie if it is new."""
+        self._cookies.remember_browser(response, browser)
 
     async def current(self, request: web.Request) -> Session | None:
         """The session of this browser, if it is signed in. Raises RedisUnavailable."""
@@ -32,29 +45,29 @@ class SessionManager:
         if claimed is None:
             return None
         subject, token = claimed
-        return await self._store.find(subject, digest(token))
+        return await self._repository.find(subject, digest(token))
 
     async def sign_in(
         self, response: web.StreamResponse, *, subject: str, username: str, replacing: Session | None = None
     ) -> Session:
-        """Begin a session with a token of its own and set its cookie. Raises RedisUnavailable.
+        """Start a session with a new token and set its cookie. Raises RedisUnavailable.
 
-        The session that the browser had before ends: only a stolen copy of its cookie would still name it.
+        The browser's previous session ends: only a stolen copy of its cookie would still name it.
         """
         token = new_secret()
-        session = Session(digest(token), subject, username, self._now())
-        await self._store.begin(session)
+        session = Session(digest(token), subject, username, self._clock())
+        await self._repository.begin(session)
         if replacing is not None:
-            await self._store.end(replacing)
+            await self._repository.end(replacing)
         self._cookies.set_session(response, subject, token, seconds=self._lifetime)
         return session
 
     async def sign_out(self, response: web.StreamResponse, session: Session) -> None:
         """End this browser's session. Raises RedisUnavailable."""
-        await self._store.end(session)
+        await self._repository.end(session)
         self._cookies.clear_session(response)
 
     async def sign_out_everywhere(self, response: web.StreamResponse, session: Session) -> None:
-        """End all sessions of the person. Raises RedisUnavailable."""
-        await self._store.end_all(session.subject, now=self._now())
+        """End all sessions of the user. Raises RedisUnavailable."""
+        await self._repository.end_all(session.subject, now=self._clock())
         self._cookies.clear_session(response)

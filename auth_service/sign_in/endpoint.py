@@ -1,14 +1,12 @@
-"""GET and POST /sign-in: who is the person? The answer to a wrong name and to a wrong password is the same."""
+"""GET and POST /sign-in. An unknown user name and a wrong password get the same answer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
-from auth_service.authorization.interaction_steps import find_interaction
 from auth_service.http.request_body import read_first_party_form
 from auth_service.http.responses import NO_STORE
 from auth_service.pages.views import SignInView
@@ -18,56 +16,45 @@ from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.authorization.interaction_repository import InteractionRepository
-    from auth_service.clients.client import ClientLookup
+    from auth_service.authorization.interaction import Interactions
+    from auth_service.http.urls import Urls
     from auth_service.pages.renderer import Pages
-    from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.sessions.cookies import Browser, SessionCookies
+    from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
-    from auth_service.sign_in.throttle import SignInThrottle
-    from auth_service.users.service import UserService
+    from auth_service.sign_in.password_authenticator import PasswordAuthenticator
 
 
 class SignInEndpoint:
-    """The sign-in form. Without a transaction it leads to the person's own page."""
+    """The sign-in form. Without a transaction it leads to the account page."""
 
     def __init__(
         self,
         *,
-        base_path: str,
+        urls: Urls,
         pages: Pages,
-        cookies: SessionCookies,
         sessions: SessionManager,
-        interactions: InteractionRepository,
-        users: UserService,
-        throttle: SignInThrottle,
-        directory: ClientLookup,
-        resources: ResourceCatalogue,
+        interactions: Interactions,
+        passwords: PasswordAuthenticator,
         audit: AuditLog,
     ) -> None:
-        self._base_path = base_path
+        self._urls = urls
         self._pages = pages
-        self._cookies = cookies
         self._sessions = sessions
         self._interactions = interactions
-        self._users = users
-        self._throttle = throttle
-        self._directory = directory
-        self._resources = resources
+        self._passwords = passwords
         self._audit = audit
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET: the form."""
-        browser = self._cookies.browser(request)
-        transaction = request.query.get("transaction", "")
-        response = await self._form(browser, transaction)
-        self._cookies.remember_browser(response, browser)
+        browser = self._sessions.browser(request)
+        response = await self._form(browser, request.query.get("transaction", ""))
+        self._sessions.remember_browser(response, browser)
         return response
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
-        """POST: check name and password, begin a session, go on."""
+        """POST: check user name and password, start a session, continue with consent or the account page."""
         form = await read_first_party_form(request)
-        browser = self._cookies.browser(request)
+        browser = self._sessions.browser(request)
         transaction = form.get("transaction") or ""
         browser.check_csrf(transaction, form.get("csrf"))
         username = (form.get("username") or "").strip()[:200]
@@ -76,28 +63,23 @@ class SignInEndpoint:
             return await self._form(browser, transaction, username, "Please enter your name and your password.")
         address = request[CLIENT_ADDRESS]
         try:
-            attempt = await self._throttle.begin(username, browser_hash=browser.secret_hash, address=address)
+            authenticated = await self._passwords.authenticate(username, password, browser=browser, address=address)
         except TooManyRequests as exc:
             request[LOG_FIELDS].update(error_id=exc.error_id, reason=exc.reason)
             delayed = await self._form(browser, transaction, username, exc.public, status=exc.status)
             delayed.headers.update(exc.headers)
             return delayed
-        user = await self._users.authenticate(username, password)
-        if user is None:
-            # The account, if there is one; never what was typed: people type passwords into the wrong field.
-            known = await self._users.find_by_name(username)
-            self._audit.record(
-                AuditEvent.USER_SIGN_IN_FAILED, user=known.subject if known else "unknown", address=address
-            )
+        if authenticated is None:
             request[LOG_FIELDS]["error_id"] = "password"
             problem = "The name or the password is not right. Please try again."
             return await self._form(browser, transaction, username, problem, status=403)
+        user, attempt = authenticated
         if transaction:
-            await find_interaction(self._interactions, browser, transaction)
-            location = f"{self._base_path}/consent?{urlencode({'transaction': transaction})}"
+            await self._interactions.find(browser, transaction)
+            location = self._urls.consent(transaction)
         else:
-            location = f"{self._base_path}/account"
-        await self._throttle.succeeded(attempt)
+            location = self._urls.account
+        await self._passwords.succeeded(attempt)
         response = web.Response(status=303, headers={"Location": location, **NO_STORE})
         before = await self._sessions.current(request)
         await self._sessions.sign_in(response, subject=user.subject, username=user.username, replacing=before)
@@ -109,17 +91,17 @@ class SignInEndpoint:
     ) -> web.Response:
         client_name = resource_name = None
         if transaction:
-            asked = (await find_interaction(self._interactions, browser, transaction)).request
-            resource = self._resources.find(asked.resource)
+            asked = (await self._interactions.find(browser, transaction)).request
+            resource = self._interactions.resources.find(asked.resource)
             resource_name = resource.name if resource else None
             username = username or asked.login_hint or ""
             try:
-                client_name = (await self._directory.find(asked.client_id)).client_name
+                client_name = (await self._interactions.clients.find(asked.client_id)).client_name
             except UnknownClient:
                 client_name = None
         return self._pages.sign_in(
             SignInView(
-                action=f"{self._base_path}/sign-in",
+                action=self._urls.sign_in(),
                 transaction=transaction,
                 csrf=browser.csrf(transaction),
                 client_name=client_name,

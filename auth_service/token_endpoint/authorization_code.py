@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
@@ -11,23 +12,21 @@ from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.protocol.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from auth_service.protocol.opaque import digest, new_secret
 from auth_service.protocol.pkce import is_verifier, verifier_matches
-from auth_service.token_endpoint.grant_handler import IssuedTokens, TokenRequest
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
+    from auth_service.grants.grant import GrantLifetimes
     from auth_service.grants.grant_limit import GrantLimit
-    from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.grants.repository import GrantRepository
     from auth_service.protocol.parameters import Parameters
     from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.tokens.access_token import AccessTokenIssuer
-    from auth_service.tokens.id_token import IdTokenIssuer
+    from auth_service.token_endpoint.grant_handler import IssuedTokens, TokenRequest, TokenSetIssuer
 
 CODE_REUSED: Final = "code_reused"
 
 
 class AuthorizationCodeHandler:
-    """Turns a code into tokens, once."""
+    """Exchanges a code for tokens, once."""
 
     grant_type = "authorization_code"
 
@@ -35,23 +34,17 @@ class AuthorizationCodeHandler:
         self,
         *,
         grants: GrantRepository,
-        housekeeping: GrantLimit,
+        grant_limit: GrantLimit,
         resources: ResourceCatalogue,
-        token_issuer: AccessTokenIssuer,
-        id_tokens: IdTokenIssuer,
-        refresh_tokens: RefreshTokenFormat,
-        lifetime_seconds: int,
-        absolute_lifetime_seconds: int,
+        tokens: TokenSetIssuer,
+        lifetimes: GrantLifetimes,
         audit: AuditLog,
     ) -> None:
         self._grants = grants
-        self._housekeeping = housekeeping
+        self._grant_limit = grant_limit
         self._resources = resources
-        self._minter = token_issuer
-        self._id_tokens = id_tokens
-        self._refresh_tokens = refresh_tokens
-        self._lifetime = lifetime_seconds
-        self._absolute_lifetime = absolute_lifetime_seconds
+        self._tokens = tokens
+        self._lifetimes = lifetimes
         self._audit = audit
 
     async def exchange(self, request: TokenRequest) -> IssuedTokens:
@@ -59,16 +52,16 @@ class AuthorizationCodeHandler:
         grant, code_hash = await self._validated(request)
         with_refresh = "refresh_token" in request.client.grant_types
         secret = new_secret() if with_refresh else ""
-        # Signed before the code is spent: what can still fail afterwards would lose a code that is good (invariant 8).
+        # Signed before the code is consumed: a failure afterwards would lose a valid code (invariant 8).
         issued = self._issue(grant, request, secret)
-        absolute = request.now + self._absolute_lifetime
-        await self._housekeeping.before_opening(grant, absolute_expires_at=absolute, now=request.now)
+        absolute = request.now + self._lifetimes.absolute
+        await self._grant_limit.before_opening(grant, absolute_expires_at=absolute, now=request.now)
         outcome = await self._grants.redeem_code(
             grant.grant_id,
             code_hash=code_hash,
             refresh_hash=digest(secret) if with_refresh else "",
             now=request.now,
-            expires_at=min(request.now + self._lifetime, absolute),
+            expires_at=min(request.now + self._lifetimes.unused, absolute),
             absolute_expires_at=absolute,
             address=request.address,
         )
@@ -88,9 +81,9 @@ class AuthorizationCodeHandler:
 
     async def _validated(self, request: TokenRequest) -> tuple[Grant, str]:
         """Everything that can be checked before anything is consumed, in this order."""
-        form = request.form
-        code = form.require("code")
-        verifier = form.require("code_verifier")
+        parameters = request.parameters
+        code = parameters.require("code")
+        verifier = parameters.require("code_verifier")
         if not is_verifier(verifier):
             raise InvalidRequest("code_verifier is malformed", error_id="code_verifier_form")
         try:
@@ -108,10 +101,10 @@ class AuthorizationCodeHandler:
             raise InvalidGrant("the code was issued to another client", error_id="code_client")
         if request.now >= grant.code_expires_at:
             raise InvalidGrant("the code has expired", error_id="code_fresh")
-        _check_redirect_uri(grant, form)
+        _check_redirect_uri(grant, parameters)
         if not verifier_matches(verifier, grant.code_challenge):
             raise InvalidGrant("code_verifier does not match the challenge", error_id="pkce")
-        check_resources(form, grant.resource, self._resources)
+        check_resources(parameters, grant.resource, self._resources)
         return grant, code_hash
 
     async def _end_after_reuse(self, grant: Grant, now: float) -> None:
@@ -124,47 +117,31 @@ class AuthorizationCodeHandler:
         self._audit.record(AuditEvent.CODE_REPLAYED, user=grant.subject, client=grant.client_id, grant=grant.grant_id)
 
     def _issue(self, grant: Grant, request: TokenRequest, secret: str) -> IssuedTokens:
-        access = self._minter.issue(
+        issued = self._tokens.issue(
+            grant_id=grant.grant_id,
             subject=grant.subject,
             client_id=grant.client_id,
             resource=grant.resource,
             scopes=grant.scopes,
-            grant_id=grant.grant_id,
+            refresh_token=self._tokens.refresh_tokens.write(grant.grant_id, 0, secret) if secret else None,
             now=request.now,
         )
-        id_token = None
-        if "openid" in grant.scopes:
-            id_token = self._id_tokens.issue(
-                subject=grant.subject,
-                client_id=grant.client_id,
-                nonce=grant.nonce,
-                authenticated_at=grant.authenticated_at,
-                now=request.now,
-            )
-        return IssuedTokens(
-            access_token=access.value,
-            expires_in=access.expires_in,
-            scopes=grant.scopes,
-            subject=grant.subject,
-            grant_id=grant.grant_id,
-            refresh_token=self._refresh_tokens.write(grant.grant_id, 0, secret) if secret else None,
-            id_token=id_token,
-        )
+        return replace(issued, id_token=self._tokens.id_token(grant, now=request.now))
 
 
-def _check_redirect_uri(grant: Grant, form: Parameters) -> None:
+def _check_redirect_uri(grant: Grant, parameters: Parameters) -> None:
     """The same redirect URI as in the authorization request, if that named one (RFC 6749 section 4.1.3).
 
     OAuth 2.1 drops the parameter; it is compared when it comes, and PKCE binds the request when it does not.
     """
-    presented = form.get("redirect_uri")
+    presented = parameters.get("redirect_uri")
     if presented is not None and presented != grant.redirect_uri:
         raise InvalidGrant("redirect_uri differs from the authorization request", error_id="code_redirect_uri")
 
 
-def check_resources(form: Parameters, granted: str, resources: ResourceCatalogue) -> None:
+def check_resources(parameters: Parameters, granted: str, resources: ResourceCatalogue) -> None:
     """Every `resource` sent must mean the one that was granted (RFC 8707 section 2.2). Raises InvalidTarget."""
-    for value in form.all("resource"):
+    for value in parameters.all("resource"):
         found = resources.find(value)
         if found is None or found.identifier != granted:
             raise InvalidTarget(f"resource {value!r:.200} is not the one granted", error_id="resource_granted")

@@ -1,4 +1,4 @@
-"""POST /token: authenticate the client, then let the grant validate, consume and mint."""
+"""POST /token: authenticates the client, then the handler of the grant type validates, consumes and issues."""
 
 from __future__ import annotations
 
@@ -22,48 +22,50 @@ if TYPE_CHECKING:
 
 
 class RegistrationUse(Protocol):
-    """Slides the life of a registration that is in use (interop.md A18)."""
+    """Extends the life of a registration that is in use (interop.md A18)."""
 
     async def record_use(self, client: Client) -> None:
-        """Note the use. Never fails a request."""
+        """Record the use. Never fails a request."""
 
 
 class TokenEndpoint:
-    """The pipeline that no grant can forget: form, client, grant type, permission, exchange."""
+    """The steps that no grant type can skip: parameters, client, grant type, permission."""
 
     def __init__(
         self,
         *,
         authenticator: ClientAuthenticator,
         registrations: RegistrationUse,
-        grants: Sequence[GrantHandler],
+        handlers: Sequence[GrantHandler],
         limits: RateLimits,
         issued: Counter,
-        now: Callable[[], float],
+        clock: Callable[[], float],
     ) -> None:
+        """`issued` counts by grant type."""
         self._authenticator = authenticator
         self._registrations = registrations
-        self._grants = {grant.grant_type: grant for grant in grants}
-        self._issued = {grant.grant_type: issued.labels(grant.grant_type) for grant in grants}
+        self._handlers = {handler.grant_type: handler for handler in handlers}
+        self._issued = {handler.grant_type: issued.labels(handler.grant_type) for handler in handlers}
         self._limits = limits
-        self._now = now
+        self._clock = clock
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Answer RFC 6749 section 5.1. Raises the Refusals of section 5.2, and Faults."""
-        form = await read_form(request)
-        client = await self._authenticator.authenticate(authorization=request.headers.get("Authorization"), form=form)
+        """The response of RFC 6749 section 5.1. Raises the OAuth errors of section 5.2, and ServiceUnavailable."""
+        parameters = await read_form(request)
+        authorization = request.headers.get("Authorization")
+        client = await self._authenticator.authenticate(authorization=authorization, form=parameters)
         address = request[CLIENT_ADDRESS]
         self._limits.client(client.client_id, address)
-        grant_type = form.require("grant_type")
-        grant = self._grants.get(grant_type)
-        if grant is None:
+        grant_type = parameters.require("grant_type")
+        handler = self._handlers.get(grant_type)
+        if handler is None:
             raise UnsupportedGrantType(f"grant_type {grant_type!r:.80}", error_id="grant_type_known")
         if grant_type not in client.grant_types:
             raise UnauthorizedClient(f"{client.client_id} may not use {grant_type}", error_id="client_grant_type")
         fields = request[LOG_FIELDS]
         fields["client_id"] = client.client_id
         fields["grant_type"] = grant_type
-        issued = await grant.exchange(TokenRequest(form, client, self._now(), address))
+        issued = await handler.exchange(TokenRequest(parameters, client, self._clock(), address))
         fields["grant_id"] = issued.grant_id
         await self._registrations.record_use(client)
         self._issued[grant_type].inc()

@@ -94,7 +94,8 @@ async def _answers(report: Report) -> None:
             return web.Response(body=body, content_type="application/json", headers=headers)
 
         app = web.Application()
-        app.add_routes([*JwksEndpoint(key_ring=ring, notes=notes, max_age_seconds=300).routes("")])
+        endpoint = JwksEndpoint(key_ring=ring, notes=notes, max_age_seconds=300)
+        app.add_routes([web.get("/.well-known/jwks.json", endpoint.show)])
         app.add_routes([web.get("/static/answer/of/size", static)])
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()

@@ -183,7 +183,9 @@ class Failover:
             for auth in self._pair.auth:
                 async with http.get(f"http://127.0.0.1:{auth.port}/metrics") as response:
                     found = re.findall(
-                        r'^sallyport_refreshes_total\{outcome="recovered"\} (\S+)$', await response.text(), re.MULTILINE
+                        r'^sallyport_refresh_token_requests_total\{outcome="recovered"\} (\S+)$',
+                        await response.text(),
+                        re.MULTILINE,
                     )
                 total += sum(map(float, found))
         return int(total)

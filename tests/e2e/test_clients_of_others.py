@@ -233,7 +233,7 @@ async def test_the_inspectors_command_line_signs_in_and_calls_a_tool(pair, perso
 async def test_fastmcps_client_connects_comes_back_and_recovers_from_a_registration_that_is_gone(
     pair, person, python_with_fastmcp, tmp_path
 ):
-    """Clients.md A18: it looks at the page for an unknown client, registers anew and asks again."""
+    """Interop.md A18: it looks at the page for an unknown client, registers anew and asks again."""
     steps = {}
     async with Program(
         SCRIPTS, SCRIPTS / "fastmcp_client.py", pair.resource, home=tmp_path, program=python_with_fastmcp

@@ -204,7 +204,7 @@ class AuthServer:
         self.users = UserService(UserRepository(store), PasswordHasher(parameters=CHEAP))
         self.grants = GrantRepository(store)
         self.logs = []
-        self._service = build(chosen, store=store, now=self.clock)
+        self._service = build(chosen, store=store, clock=self.clock)
         self._capture = capture_logs()
 
     async def __aenter__(self):

@@ -10,6 +10,7 @@ import pytest
 
 import auth_service.app
 import auth_service.pages.renderer
+import auth_service.wiring
 from auth_service.users.passwords import PasswordHasher
 from tests.endpoints.authorization import CHEAP, PASSWORD, USERNAME, AuthServer, settings
 from tests.endpoints.shared_templates import CompiledTemplates
@@ -31,7 +32,7 @@ def compiled_templates():
 async def start_auth(store, monkeypatch, tls_context, compiled_templates):
     """Starts the service with changed settings, or on another store."""
     monkeypatch.setattr(ssl, "create_default_context", lambda *_args, **_kwargs: tls_context)
-    monkeypatch.setattr(auth_service.app, "PasswordHasher", partial(PasswordHasher, parameters=CHEAP))
+    monkeypatch.setattr(auth_service.wiring, "PasswordHasher", partial(PasswordHasher, parameters=CHEAP))
     environment = partial(jinja2.Environment, bytecode_cache=compiled_templates)
     monkeypatch.setattr(auth_service.pages.renderer, "Environment", environment)
     async with AsyncExitStack() as running:

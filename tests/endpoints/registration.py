@@ -42,7 +42,15 @@ class RunningRegistration:
         )
         surround = request_middleware(render=_as_json, log=self.log, metrics=RequestMetrics(CollectorRegistry()))
         app = web.Application(middlewares=[cors_middleware({"/register": CORS}), surround])
-        app.add_routes(RegisterEndpoint(registrar=registrar, limits=Unlimited(), issuer=ISSUER).routes(""))
+        endpoint = RegisterEndpoint(registrar=registrar, limits=Unlimited(), issuer=ISSUER)
+        app.add_routes(
+            [
+                web.post("/register", endpoint.register),
+                web.get("/register/{client_id}", endpoint.read, allow_head=False),
+                web.put("/register/{client_id}", endpoint.update),
+                web.delete("/register/{client_id}", endpoint.delete),
+            ]
+        )
         self.http = TestClient(TestServer(app))
 
     def record(self, event, **fields):

@@ -26,7 +26,7 @@ class KnownClients:
 
 async def listed(store, *clients, resource=KNOWN, now=NOW):
     applications = ApplicationList(
-        grants=GrantRepository(store), directory=KnownClients(*clients), resources=ResourceCatalogue([resource])
+        grants=GrantRepository(store), clients=KnownClients(*clients), resources=ResourceCatalogue([resource])
     )
     return await applications.of("person", now=now)
 

@@ -121,7 +121,7 @@ class TestBeforeTheRedirectIsTrusted:
         assert auth.log_of(answer.headers["X-Request-Id"])["error_id"] == "parameters_decodable"
 
     async def test_an_unknown_client_is_told_how_to_register_anew(self, auth, client):
-        """Clients.md A18: clients replay registrations that are gone."""
+        """Interop.md A18: clients replay registrations that are gone."""
         answer = await begin(auth, client, client_id="own-gone")
         assert "add it again" in answer.text
 
@@ -239,7 +239,7 @@ class TestRedirects:
 
 
 class TestResourceAndScope:
-    """Clients.md A8 and A9."""
+    """Interop.md A8 and A9."""
 
     @pytest.mark.parametrize(
         "resource", [None, NOTES, f"{NOTES}/", "https://MCP.example/mcp", [NOTES, NOTES], [NOTES, f"{NOTES}/"]]

@@ -79,7 +79,7 @@ class TestPage:
 
 class TestDecision:
     async def test_approving_leads_back_with_a_code_by_a_page_and_not_by_a_redirect(self, auth, client):
-        """Clients.md F6: a redirect would be stopped by the form's own policy in Chromium."""
+        """Interop.md F6: a redirect would be stopped by the form's own policy in Chromium."""
         person = auth.person()
         answer = await person.submit(await person.consent_page(client), decision="approve")
         assert answer.status == 200

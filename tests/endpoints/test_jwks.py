@@ -59,7 +59,7 @@ async def served(store, aiohttp_client):
     notes = PropagationTracker(ReplicaVersionRepository(store), propagation_ms=600_000)
     endpoint = jwks.JwksEndpoint(key_ring=key_ring, notes=notes, max_age_seconds=300)
     app = web.Application()
-    app.add_routes(endpoint.routes(""))
+    app.add_routes([web.get("/.well-known/jwks.json", endpoint.show)])
     yield Served(store, await aiohttp_client(app), key_ring, endpoint, notes)
     await key_ring.stop()
 

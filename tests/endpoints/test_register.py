@@ -170,7 +170,7 @@ async def test_a_chunked_body_cannot_outgrow_the_bound(service):
 
 
 async def test_equal_registrations_of_a_hosted_public_client_are_one_record(service, store):
-    """Clients.md F12: Claude registers anew for every connection; the store does not grow."""
+    """Interop.md F12: Claude registers anew for every connection; the store does not grow."""
     answers = await asyncio.gather(*(service.register(CLAUDE) for _ in range(20)))
     assert len({a["client_id"] for a in answers}) == 1
     assert len(await store.command("KEYS", "sp:{client:*")) == 1

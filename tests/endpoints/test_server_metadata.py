@@ -64,7 +64,7 @@ def golden(issuer):
     ],
 )
 async def test_every_address_has_the_same_document_byte_for_byte(start_auth, issuer, paths):
-    """Clients.md A1 and A2, invariant 1."""
+    """Interop.md A1 and A2, invariant 1."""
     auth = await start_auth(ISSUER=issuer)
     answers = await asyncio.gather(*(auth.get(path) for path in paths))
     assert {(a.status, a.headers["Content-Type"]) for a in answers} == {(200, "application/json")}
@@ -75,7 +75,7 @@ async def test_every_address_has_the_same_document_byte_for_byte(start_auth, iss
 
 
 async def test_where_no_document_is_the_answer_is_404_in_json(start_auth):
-    """Clients.md F3: not a page of something else."""
+    """Interop.md F3: not a page of something else."""
     auth = await start_auth(ISSUER="https://auth.example/tenant")
     for path in (*ROOT, "/.well-known/oauth-authorization-server/other", "/tenant/nowhere", "/authorize", "/token"):
         answer = await auth.get(path)
@@ -85,7 +85,7 @@ async def test_where_no_document_is_the_answer_is_404_in_json(start_auth):
 
 
 async def test_a_resource_on_the_same_host_makes_one_more_address(start_auth):
-    """Clients.md A1: some clients look at the path of the resource."""
+    """Interop.md A1: some clients look at the path of the resource."""
     same = [RESOURCES[0] | {"identifier": f"{ISSUER}/mcp"}]
     auth = await start_auth(RESOURCES=json.dumps(same))
     probed = await auth.get("/.well-known/oauth-authorization-server/mcp")
@@ -102,7 +102,7 @@ async def test_every_endpoint_that_is_named_is_there(auth):
 
 
 async def test_every_scope_that_is_named_can_be_granted(auth, client):
-    """Clients.md A2: clients ask for all of them."""
+    """Interop.md A2: clients ask for all of them."""
     scopes = (await auth.get(ROOT[0])).json["scopes_supported"]
     granted = (await auth.tokens(client, scope=" ".join(scopes)))["scope"].split()
     assert set(granted) == set(scopes) - {"files:read"}

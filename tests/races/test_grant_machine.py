@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository
 from shared.redis.client import SingleRedisClient
-from tests.storage.grant_material import GRACE, NOW, open_grant, present
+from tests.storage.grant_material import NOW, REUSE_INTERVAL, open_grant, present
 
 ISSUES = {"rotated", "repeated", "recovered"}
 
@@ -88,7 +88,7 @@ class GrantMachine(RuleBasedStateMachine):
         """The owner keeps the old token, and will present it again."""
         self.ask(self.owner)
 
-    @rule(seconds=st.sampled_from([1, GRACE - 1, GRACE + 1, 3600]))
+    @rule(seconds=st.sampled_from([1, REUSE_INTERVAL - 1, REUSE_INTERVAL + 1, 3600]))
     def time_passes(self, seconds):
         self.now += seconds
         if self.owner != self.newest and seconds > 1:
@@ -104,7 +104,7 @@ class GrantMachine(RuleBasedStateMachine):
     @rule()
     def the_thief_presents_the_copy(self):
         spent_long_ago = self.newest.generation - self.stolen.generation >= 2
-        self.now += GRACE + 1
+        self.now += REUSE_INTERVAL + 1
         self.thief_acted = True
         presented = self.ask(self.stolen)
         if spent_long_ago:

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from auth_service.authorization.interaction import Decision
+from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository
@@ -22,7 +22,7 @@ async def asked(store):
 
 
 def decide(store, asked, decision):
-    return InteractionRepository(store, lifetime_seconds=600).decide(
+    return InteractionRepository(store, lifetime_seconds=600).record_consent(
         asked.identifier,
         decision,
         grant={
@@ -55,7 +55,7 @@ async def test_two_hundred_refreshes_at_once_give_one_successor(store, stores):
 
 async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(stores, asked):
     """Invariants 3 and 6: a code is redeemed once, and the second attempt ends what the first one issued."""
-    await decide(stores[0], asked, Decision.APPROVE)
+    await decide(stores[0], asked, ConsentDecision.APPROVE)
 
     outcomes = await asyncio.gather(
         *(
@@ -81,7 +81,7 @@ async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(s
 
 async def test_approve_and_deny_at_once_leave_one_decision(stores, asked):
     """Invariant 3: whichever came first stands, and everybody is told the same."""
-    wanted = itertools.cycle([Decision.APPROVE, Decision.DENY])
+    wanted = itertools.cycle([ConsentDecision.APPROVE, ConsentDecision.DENY])
 
     made = await asyncio.gather(*(decide(one, asked, next(wanted)) for one in stores for _ in range(10)))
 

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from auth_service.authorization.interaction import Decision, Interaction
+from auth_service.authorization.interaction import ConsentDecision, Interaction
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.authorization.request import AuthorizationRequest
-from auth_service.grants.refresh_token_format import RefreshToken, new_successor, unseal_successor
+from auth_service.grants.refresh_token_format import RefreshToken, decrypt_successor, new_successor
 from auth_service.grants.repository import GrantRepository, Rotation
 from auth_service.protocol.opaque import digest, new_identifier, new_secret
 
 DAY = 86_400
-GRACE = 60
+REUSE_INTERVAL = 60
 # In the future of any clock, because the store expires records by its own.
 NOW = 4_000_000_000
 CLIENT = "client"
@@ -38,9 +38,9 @@ async def open_grant(store, *, code="a-code", now=NOW, index=False):
     interactions, grants = InteractionRepository(store, lifetime_seconds=600), GrantRepository(store)
     asked, secret = interaction(), new_secret()
     await interactions.begin(asked)
-    await interactions.decide(
+    await interactions.record_consent(
         asked.identifier,
-        Decision.APPROVE,
+        ConsentDecision.APPROVE,
         grant={
             "status": "code",
             "subject": "person",
@@ -89,17 +89,17 @@ async def present(grants, token, *, now=NOW, client_id=CLIENT, resource=None):
         client_id=client_id,
         resource=resource,
         successor_hash=proposed.hash,
-        successor_sealed=proposed.sealed,
+        successor_encrypted=proposed.encrypted,
         now=now,
         lifetime_seconds=30 * DAY,
-        grace_seconds=GRACE,
+        reuse_interval_seconds=REUSE_INTERVAL,
         address="192.0.2.1",
     )
     successor = proposed.secret
     if rotation.outcome == "repeated":
         successor = token.secret
         for seal, successor_hash in rotation.chain:
-            successor = unseal_successor(successor, seal, successor_hash)
+            successor = decrypt_successor(successor, seal, successor_hash)
     elif rotation.outcome not in {"rotated", "recovered"}:
         return Presented(rotation, None)
     return Presented(rotation, RefreshToken(token.grant_id, rotation.generation, successor, authentic=True))

@@ -4,13 +4,13 @@ import hashlib
 
 import pytest
 
-from auth_service.authorization.interaction import Decision
+from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.grant import GrantStatus
-from auth_service.grants.refresh_token_format import RefreshToken, new_successor, unseal_successor
-from auth_service.grants.repository import GENERATIONS_KEPT, LATE_REPETITIONS, GrantRepository
+from auth_service.grants.refresh_token_format import RefreshToken, decrypt_successor, new_successor
+from auth_service.grants.repository import GENERATIONS_KEPT, MAX_LOST_ANSWERS, GrantRepository
 from auth_service.protocol.opaque import digest, new_identifier, new_secret
-from tests.storage.grant_material import CLIENT, DAY, GRACE, NOW, RESOURCE, interaction, open_grant, present
+from tests.storage.grant_material import CLIENT, DAY, NOW, RESOURCE, REUSE_INTERVAL, interaction, open_grant, present
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_a_predecessor_gets_the_newest_token_within_the_grace_although_its
     first = await present(grants, opened, now=NOW)
     second = await present(grants, first.token, now=NOW + 1)
     third = await present(grants, second.token, now=NOW + 2)
-    straggler = await present(grants, opened, now=NOW + GRACE)
+    straggler = await present(grants, opened, now=NOW + REUSE_INTERVAL)
 
     assert straggler.outcome == "repeated"
     assert straggler.token == third.token
@@ -58,8 +58,8 @@ async def test_a_token_two_steps_old_beyond_the_grace_ends_the_grant(grants, ope
     """Invariant 6: a thief's replay ends the whole grant."""
     first = await present(grants, opened, now=NOW)
     second = await present(grants, first.token, now=NOW + 1)
-    replay = await present(grants, opened, now=NOW + GRACE + 1)
-    owner = await present(grants, second.token, now=NOW + GRACE + 2)
+    replay = await present(grants, opened, now=NOW + REUSE_INTERVAL + 1)
+    owner = await present(grants, second.token, now=NOW + REUSE_INTERVAL + 2)
 
     assert [replay.outcome, owner.outcome] == ["reused", "ended"]
     assert (await grants.find(opened.grant_id)).ended_reason == "refresh_token_reused"
@@ -68,7 +68,7 @@ async def test_a_token_two_steps_old_beyond_the_grace_ends_the_grant(grants, ope
 async def test_two_holders_who_take_turns_are_found_out(grants, opened):
     """Invariant 6: a thief who always comes second looks like a lost answer, but not again and again."""
     token, outcomes = opened, []
-    for turn in range(LATE_REPETITIONS + 2):
+    for turn in range(MAX_LOST_ANSWERS + 2):
         owner = await present(grants, token, now=NOW + turn * 3600)
         thief = await present(grants, token, now=NOW + turn * 3600 + 1800)
         outcomes.append(thief.outcome)
@@ -76,7 +76,7 @@ async def test_two_holders_who_take_turns_are_found_out(grants, opened):
         if thief.outcome == "reused":
             break
 
-    assert outcomes == ["repeated"] * LATE_REPETITIONS + ["reused"]
+    assert outcomes == ["repeated"] * MAX_LOST_ANSWERS + ["reused"]
 
 
 async def test_the_same_lost_answer_may_be_asked_for_again_and_again(grants, opened):
@@ -89,7 +89,7 @@ async def test_the_same_lost_answer_may_be_asked_for_again_and_again(grants, ope
 
 async def test_a_refresh_without_repetition_forgives_earlier_late_ones(grants, opened):
     token = opened
-    for turn in range(3 * LATE_REPETITIONS):
+    for turn in range(3 * MAX_LOST_ANSWERS):
         after = await present(grants, token, now=NOW + turn * 7200)
         late = await present(grants, token, now=NOW + turn * 7200 + 3600)
         assert late.outcome == "repeated"
@@ -145,7 +145,7 @@ async def test_each_use_slides_the_expiry_but_never_past_the_absolute_one(grants
 
 
 async def test_a_token_one_step_newer_than_the_store_is_believed_after_a_failover(grants, opened):
-    """A failover lost the last write: the mark says that the token is ours (DESIGN section 7)."""
+    """A failover lost the last write: the mark says that the token is ours (ADR 0005)."""
     newer = RefreshToken(opened.grant_id, 1, new_successor(opened.secret).secret, authentic=True)
     after = await present(grants, newer)
 
@@ -190,7 +190,7 @@ async def test_a_copy_of_the_store_holds_no_secret_of_the_grant(store, grants, o
     assert opened.secret not in str(record)
     assert after.token.secret not in str(record)
     with pytest.raises(ValueError, match="not the one on record"):
-        unseal_successor(record["hash:0"], record["sealed:0"], record["hash:1"])
+        decrypt_successor(record["hash:0"], record["successor:0"], record["hash:1"])
 
 
 async def test_an_interaction_is_decided_once_and_the_decision_stands(store):
@@ -199,11 +199,13 @@ async def test_an_interaction_is_decided_once_and_the_decision_stands(store):
     asked = interaction()
     await interactions.begin(asked)
     made = [
-        await interactions.decide(asked.identifier, decision, grant={"status": "code"}, grant_expires_at=NOW + 60)
-        for decision in (Decision.DENY, Decision.APPROVE)
+        await interactions.record_consent(
+            asked.identifier, decision, grant={"status": "code"}, grant_expires_at=NOW + 60
+        )
+        for decision in (ConsentDecision.DENY, ConsentDecision.APPROVE)
     ]
 
-    assert made == [Decision.DENY, Decision.DENY]
+    assert made == [ConsentDecision.DENY, ConsentDecision.DENY]
     assert await GrantRepository(store).find(asked.identifier) is None
 
 
@@ -211,7 +213,9 @@ async def test_an_expired_interaction_cannot_be_decided(store):
     interactions = InteractionRepository(store, lifetime_seconds=600)
 
     assert (
-        await interactions.decide(new_identifier(), Decision.APPROVE, grant={"status": "code"}, grant_expires_at=NOW)
+        await interactions.record_consent(
+            new_identifier(), ConsentDecision.APPROVE, grant={"status": "code"}, grant_expires_at=NOW
+        )
         is None
     )
 

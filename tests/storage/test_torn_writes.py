@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from auth_service.authorization.interaction import Decision
+from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.repository import GrantRepository
 from auth_service.keys.repository import KeyRingRepository
@@ -46,7 +46,9 @@ async def decide(store):
     interactions = InteractionRepository(store, lifetime_seconds=600)
     await interactions.begin(asked)
     grant = {"status": "code", "code_hash": "hash", "subject": "person"}
-    return lambda: interactions.decide(asked.identifier, Decision.APPROVE, grant=grant, grant_expires_at=NOW)
+    return lambda: interactions.record_consent(
+        asked.identifier, ConsentDecision.APPROVE, grant=grant, grant_expires_at=NOW
+    )
 
 
 async def redeem(store):

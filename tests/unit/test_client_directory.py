@@ -133,7 +133,7 @@ async def test_use_slides_a_registration_and_is_written_rarely(directory, counti
 
 
 async def test_a_client_in_steady_use_lives_on_for_ever(directory, store, clock):
-    """Clients.md A18: nothing with a live grant is purged; a refresh an hour keeps the client."""
+    """Interop.md A18: nothing with a live grant is purged; a refresh an hour keeps the client."""
     clients = ClientRepository(store)
     await clients.add(record(clock), now=clock())
     client = await directory.find("own-a")

@@ -62,7 +62,7 @@ def test_a_bad_one_is_refused_with_what_is_wrong(url, complaint):
 
 
 def test_a_resource_needs_a_path():
-    """Clients.md R3."""
+    """Interop.md R3."""
     assert check_resource("https://mcp.example/mcp") == "https://mcp.example/mcp"
     with pytest.raises(ValueError, match="needs a path"):
         check_resource("https://mcp.example")

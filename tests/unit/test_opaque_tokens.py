@@ -8,9 +8,9 @@ from auth_service.grants.code_format import NotACode, derive_code, grant_of_code
 from auth_service.grants.refresh_token_format import (
     NotARefreshToken,
     RefreshTokenFormat,
+    decrypt_successor,
     new_successor,
     successor_of,
-    unseal_successor,
 )
 from auth_service.protocol.opaque import decode, digest, encode, mac, new_identifier, new_secret
 
@@ -87,23 +87,23 @@ class TestRefreshToken:
 class TestSealing:
     @given(SECRETS, SECRETS)
     def test_only_the_predecessor_opens_it(self, predecessor, successor):
-        sealed = successor_of(predecessor, decode(successor)).sealed
-        assert unseal_successor(predecessor, sealed, digest(successor)) == successor
+        encrypted = successor_of(predecessor, decode(successor)).encrypted
+        assert decrypt_successor(predecessor, encrypted, digest(successor)) == successor
         with pytest.raises(ValueError, match="not the one on record"):
-            unseal_successor(digest(predecessor), sealed, digest(successor))
+            decrypt_successor(digest(predecessor), encrypted, digest(successor))
 
     @given(SECRETS, SECRETS, SECRETS)
     def test_another_record_is_noticed(self, predecessor, successor, other):
-        sealed = successor_of(predecessor, decode(successor)).sealed
+        encrypted = successor_of(predecessor, decode(successor)).encrypted
         if other != successor:
             with pytest.raises(ValueError, match="not the one on record"):
-                unseal_successor(predecessor, sealed, digest(other))
+                decrypt_successor(predecessor, encrypted, digest(other))
 
     def test_two_successors_of_one_token_are_sealed_under_different_pads(self):
-        """Two proposals race and both are sealed: equal pads would tell the difference of the two secrets."""
+        """Two proposals race and both are encrypted: equal pads would tell the difference of the two secrets."""
         predecessor = new_secret()
         pads = [
-            bytes(a ^ b for a, b in zip(decode(successor.secret), decode(successor.sealed), strict=True))
+            bytes(a ^ b for a, b in zip(decode(successor.secret), decode(successor.encrypted), strict=True))
             for successor in (new_successor(predecessor), new_successor(predecessor))
         ]
         assert pads[0] != pads[1]

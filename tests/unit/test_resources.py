@@ -32,7 +32,7 @@ CATALOGUE = ResourceCatalogue([NOTES, LOCAL])
     ],
 )
 def test_the_spellings_that_clients_use_mean_the_configured_resource(spelling):
-    """Clients.md A8; the answer is the configured string (invariant 1)."""
+    """Interop.md A8; the answer is the configured string (invariant 1)."""
     assert CATALOGUE.find(spelling) is NOTES
 
 

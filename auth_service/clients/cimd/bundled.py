@@ -1,7 +1,7 @@
 """Copies of well-known vendors' metadata documents, for the day when theirs cannot be fetched (interop.md A15).
 
 Some vendors' edge refuses data centres, and then no person behind this server could connect. A fetched document
-always wins over these. Facts are clients.md's of September 2026; names are for display only.
+always wins over these. Facts are interop.md's of September 2026; names are for display only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The key cache against an issuer over real HTTP (DESIGN section 6). Time is the test's own where it decides."""
+"""The key cache against an issuer over real HTTP. Time is the test's own where it decides."""
 
 import asyncio
 import gzip

@@ -1,0 +1,60 @@
+"""Builds the account page and its forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auth_service.account.applications import ApplicationList
+from auth_service.account.endpoint import AccountEndpoint
+from auth_service.account.page import AccountPage
+from auth_service.account.password import PasswordEndpoint
+
+if TYPE_CHECKING:
+    from auth_service.audit.log import AuditLog
+    from auth_service.browser_pages import BrowserPages
+    from auth_service.clients.client import ClientLookup
+    from auth_service.grants.repository import GrantRepository
+    from auth_service.resources.catalogue import ResourceCatalogue
+    from auth_service.runtime import Runtime
+    from auth_service.sign_in.password_authenticator import PasswordAuthenticator
+    from auth_service.users.service import UserService
+
+
+@dataclass(frozen=True, slots=True)
+class AccountComponents:
+    """The page and the endpoints of its forms."""
+
+    page: AccountPage
+    endpoint: AccountEndpoint
+    password: PasswordEndpoint
+
+
+def wire_account(
+    runtime: Runtime,
+    *,
+    browser: BrowserPages,
+    clients: ClientLookup,
+    resources: ResourceCatalogue,
+    grants: GrantRepository,
+    users: UserService,
+    passwords: PasswordAuthenticator,
+    audit: AuditLog,
+) -> AccountComponents:
+    """Build the components."""
+    sessions = browser.sessions
+    page = AccountPage(
+        urls=browser.urls,
+        access_token_ttl_seconds=runtime.settings.access_token_ttl,
+        pages=browser.pages,
+        sessions=sessions,
+        applications=ApplicationList(grants=grants, clients=clients, resources=resources),
+        clock=runtime.clock,
+    )
+    return AccountComponents(
+        page=page,
+        endpoint=AccountEndpoint(
+            page=page, pages=browser.pages, sessions=sessions, grants=grants, audit=audit, clock=runtime.clock
+        ),
+        password=PasswordEndpoint(page=page, sessions=sessions, users=users, passwords=passwords, audit=audit),
+    )

@@ -1,0 +1,122 @@
+"""Records a consent decision: at most one per interaction, and an approval creates the grant in the same step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from auth_service.audit.events import AuditEvent
+from auth_service.authorization.interaction import ConsentDecision, Interaction, expired
+from auth_service.grants.code_format import derive_code
+from auth_service.grants.grant import GrantStatus
+from auth_service.protocol.errors import PageError
+from auth_service.protocol.opaque import digest
+
+if TYPE_CHECKING:
+    from auth_service.audit.log import AuditLog
+    from auth_service.authorization.interaction_repository import InteractionRepository
+    from auth_service.clients.client import Client
+    from auth_service.grants.repository import GrantRepository
+    from auth_service.rate_limits.limits import RateLimits
+    from auth_service.sessions.cookies import Browser
+    from auth_service.sessions.session import Session
+
+_REPLAY_WINDOW_SECONDS: Final = 600
+"""A code is remembered this long after it expired, so that a late replay is still recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedDecision:
+    """The decision in force, and the parameters of the authorization response."""
+
+    decision: ConsentDecision
+    response_parameters: dict[str, str]
+
+
+class ConsentDecisions:
+    """Records decisions. A repeated form gets the decision that was recorded first."""
+
+    def __init__(
+        self,
+        *,
+        interactions: InteractionRepository,
+        grants: GrantRepository,
+        limits: RateLimits,
+        audit: AuditLog,
+        code_lifetime_seconds: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._interactions = interactions
+        self._grants = grants
+        self._limits = limits
+        self._audit = audit
+        self._code_lifetime = code_lifetime_seconds
+        self._clock = clock
+
+    async def check_limit(self, session: Session) -> None:
+        """Count an attempt to decide. Raises TooManyRequests, RedisUnavailable."""
+        await self._limits.decision(session.subject)
+
+    async def record(
+        self, interaction: Interaction, decision: ConsentDecision, client: Client, session: Session, browser: Browser
+    ) -> RecordedDecision:
+        """Record the decision. Raises PageError, RedisUnavailable."""
+        code = derive_code(browser.secret, interaction.identifier, interaction.nonce)
+        recorded = await self._store(interaction, decision, client, session, code)
+        if recorded is ConsentDecision.DENY:
+            return RecordedDecision(recorded, {"error": "access_denied", "error_description": "The user declined."})
+        if interaction.decision is not None:
+            await self._check_code_is_unused(interaction)
+        return RecordedDecision(recorded, {"code": code})
+
+    async def _store(
+        self, interaction: Interaction, decision: ConsentDecision, client: Client, session: Session, code: str
+    ) -> ConsentDecision:
+        asked = interaction.request
+        code_expires_at = self._clock() + self._code_lifetime
+        recorded = await self._interactions.record_consent(
+            interaction.identifier,
+            decision,
+            grant_expires_at=code_expires_at + _REPLAY_WINDOW_SECONDS,
+            grant={
+                "status": "code",
+                "subject": session.subject,
+                "username": session.username,
+                "client_id": client.client_id,
+                "client_name": (client.client_name or "")[:100],
+                "resource": asked.resource,
+                "scope": " ".join(asked.scopes),
+                "redirect_uri": asked.redirect_uri,
+                "code_hash": digest(code),
+                "code_challenge": asked.code_challenge,
+                "code_expires_at": int(code_expires_at * 1000),
+                "authenticated_at": int(session.authenticated_at),
+                "nonce": asked.nonce or "",
+            },
+        )
+        if recorded is None:
+            raise expired("the interaction expired before the decision", error_id="interaction_known")
+        if interaction.decision is None:
+            approved = recorded is ConsentDecision.APPROVE
+            self._audit.record(
+                AuditEvent.CONSENT_APPROVED if approved else AuditEvent.CONSENT_DENIED,
+                user=session.subject,
+                client=client.client_id,
+                resource=asked.resource,
+                grant=interaction.identifier,
+                scope=" ".join(asked.scopes),
+            )
+        return recorded
+
+    async def _check_code_is_unused(self, interaction: Interaction) -> None:
+        """Refuse to hand out a spent code again: presented twice, it would end its grant (invariant 6)."""
+        grant = await self._grants.find(interaction.identifier)
+        if grant is None or grant.status is not GrantStatus.CODE or self._clock() >= grant.code_expires_at:
+            raise PageError(
+                "the decision was recorded before, and its code is spent or expired",
+                error_id="decision_current",
+                title="You have decided already",
+                public="This decision was made before, and the application has been told.",
+                hint="You can close this page. If the application does not work, connect it again from there.",
+            )

@@ -1,0 +1,40 @@
+"""What every page needs: its address, its rendering and the session of the browser that asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auth_service.http.urls import Urls
+from auth_service.pages.appearance import Appearance
+from auth_service.pages.renderer import Pages
+from auth_service.sessions.cookies import SessionCookies
+from auth_service.sessions.manager import SessionManager
+from auth_service.sessions.repository import SessionRepository
+
+if TYPE_CHECKING:
+    from auth_service.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserPages:
+    """Handed to the wiring of each package that has pages."""
+
+    urls: Urls
+    pages: Pages
+    sessions: SessionManager
+
+
+def wire_browser_pages(runtime: Runtime) -> BrowserPages:
+    """Build pages and sessions."""
+    settings = runtime.settings
+    return BrowserPages(
+        urls=Urls(settings.issuer, settings.base_path),
+        pages=Pages(Appearance(product_name=settings.product_name, accent=settings.brand_color)),
+        sessions=SessionManager(
+            cookies=SessionCookies(secure=not settings.is_local),
+            repository=SessionRepository(runtime.redis, lifetime_seconds=settings.session_ttl),
+            lifetime_seconds=settings.session_ttl,
+            clock=runtime.clock,
+        ),
+    )

@@ -1,0 +1,81 @@
+"""Builds the clients: how they are resolved, authenticated and registered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auth_service.clients.assertion_replay import JtiReplayStore
+from auth_service.clients.assertions import AssertionVerifier
+from auth_service.clients.authenticator import ClientAuthenticator
+from auth_service.clients.cimd.document import CimdPolicy
+from auth_service.clients.cimd.repository import CimdRepository
+from auth_service.clients.cimd.resolver import CimdResolver
+from auth_service.clients.client_jwks import ClientJwks
+from auth_service.clients.registration import RegistrationService
+from auth_service.clients.registration_endpoint import RegisterEndpoint
+from auth_service.clients.repository import ClientRepository
+from auth_service.clients.resolver import ClientResolver
+from shared.fetch.guarded_fetch import GuardedFetch
+
+if TYPE_CHECKING:
+    from auth_service.audit.log import AuditLog
+    from auth_service.rate_limits.limits import RateLimits
+    from auth_service.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class ClientComponents:
+    """`cimd` and `jwks` hold connections: close them."""
+
+    resolver: ClientResolver
+    authenticator: ClientAuthenticator
+    registration: RegisterEndpoint
+    cimd: CimdResolver
+    jwks: ClientJwks
+
+
+def wire_clients(
+    runtime: Runtime, *, limits: RateLimits, audit: AuditLog, public_fetch: GuardedFetch | None = None
+) -> ClientComponents:
+    """Build the components. `public_fetch` replaces the SSRF-safe HTTP client in tests."""
+    settings, redis, clock = runtime.settings, runtime.redis, runtime.clock
+    fetch = public_fetch or GuardedFetch()
+    repository = ClientRepository(redis)
+    cimd = CimdResolver(
+        fetch=fetch,
+        loopback_fetch=GuardedFetch(allowed=lambda address: address.is_loopback),
+        store=CimdRepository(redis),
+        policy=CimdPolicy(
+            enabled=settings.cimd_enabled,
+            allow=settings.cimd_allow,
+            deny=settings.cimd_deny,
+            loopback=settings.cimd_loopback,
+        ),
+        redirect_schemes=settings.redirect_schemes,
+        now=clock,
+    )
+    resolver = ClientResolver(repository, documents=cimd, registration_ttl_seconds=settings.registration_ttl, now=clock)
+    jwks = ClientJwks(fetch=fetch, now=clock)
+    return ClientComponents(
+        resolver=resolver,
+        authenticator=ClientAuthenticator(
+            resolver,
+            assertions=AssertionVerifier(issuer=settings.issuer, keys=jwks, used=JtiReplayStore(redis)),
+            now=clock,
+        ),
+        registration=RegisterEndpoint(
+            registrar=RegistrationService(
+                clients=repository,
+                directory=resolver,
+                audit=audit,
+                redirect_schemes=settings.redirect_schemes,
+                unused_ttl_seconds=settings.registration_unused_ttl,
+                now=clock,
+            ),
+            limits=limits,
+            issuer=settings.issuer,
+        ),
+        cimd=cimd,
+        jwks=jwks,
+    )

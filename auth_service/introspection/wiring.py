@@ -1,0 +1,68 @@
+"""Builds introspection, revocation and UserInfo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auth_service.introspection.introspect import IntrospectEndpoint
+from auth_service.introspection.introspector import TokenIntrospector
+from auth_service.introspection.revoke import RevokeEndpoint
+from auth_service.introspection.revoked_tokens import RevokedTokenRepository
+from auth_service.introspection.userinfo import UserInfoEndpoint
+
+if TYPE_CHECKING:
+    from auth_service.audit.log import AuditLog
+    from auth_service.clients.authenticator import ClientAuthenticator
+    from auth_service.grants.refresh_token_format import RefreshTokenFormat
+    from auth_service.grants.repository import GrantRepository
+    from auth_service.keys.signer import Signer
+    from auth_service.resources.catalogue import ResourceCatalogue
+    from auth_service.runtime import Runtime
+    from auth_service.users.service import UserService
+
+
+@dataclass(frozen=True, slots=True)
+class IntrospectionComponents:
+    """The three endpoints that take a token."""
+
+    introspect: IntrospectEndpoint
+    revoke: RevokeEndpoint
+    userinfo: UserInfoEndpoint
+
+
+def wire_introspection(
+    runtime: Runtime,
+    *,
+    authenticator: ClientAuthenticator,
+    resources: ResourceCatalogue,
+    grants: GrantRepository,
+    refresh_tokens: RefreshTokenFormat,
+    signer: Signer,
+    users: UserService,
+    audit: AuditLog,
+) -> IntrospectionComponents:
+    """Build the components."""
+    issuer = runtime.settings.issuer
+    revoked = RevokedTokenRepository(runtime.redis)
+    introspector = TokenIntrospector(
+        issuer=issuer,
+        resources=resources,
+        signer=signer,
+        grants=grants,
+        revoked=revoked,
+        refresh_tokens=refresh_tokens,
+        now=runtime.clock,
+    )
+    return IntrospectionComponents(
+        introspect=IntrospectEndpoint(issuer=issuer, authenticator=authenticator, introspector=introspector),
+        revoke=RevokeEndpoint(
+            authenticator=authenticator,
+            introspector=introspector,
+            grants=grants,
+            revoked=revoked,
+            audit=audit,
+            now=runtime.clock,
+        ),
+        userinfo=UserInfoEndpoint(introspector=introspector, users=users),
+    )

@@ -1,0 +1,78 @@
+"""Builds the token endpoint with its grant types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter
+
+from auth_service.grants.grant import GrantLifetimes
+from auth_service.grants.grant_limit import GrantLimit
+from auth_service.token_endpoint.authorization_code import AuthorizationCodeHandler
+from auth_service.token_endpoint.endpoint import TokenEndpoint
+from auth_service.token_endpoint.grant_handler import TokenSetIssuer
+from auth_service.token_endpoint.refresh_token import RefreshRecorder, RefreshTokenHandler
+from auth_service.tokens.access_token import AccessTokenIssuer
+from auth_service.tokens.id_token import IdTokenIssuer
+
+if TYPE_CHECKING:
+    from auth_service.audit.log import AuditLog
+    from auth_service.clients.wiring import ClientComponents
+    from auth_service.grants.refresh_token_format import RefreshTokenFormat
+    from auth_service.grants.repository import GrantRepository
+    from auth_service.keys.signer import Signer
+    from auth_service.rate_limits.limits import RateLimits
+    from auth_service.resources.catalogue import ResourceCatalogue
+    from auth_service.runtime import Runtime
+
+
+def wire_token_endpoint(
+    runtime: Runtime,
+    *,
+    clients: ClientComponents,
+    resources: ResourceCatalogue,
+    grants: GrantRepository,
+    refresh_tokens: RefreshTokenFormat,
+    signer: Signer,
+    limits: RateLimits,
+    audit: AuditLog,
+) -> TokenEndpoint:
+    """Build the endpoint."""
+    settings, registry = runtime.settings, runtime.registry
+    tokens = TokenSetIssuer(
+        access_tokens=AccessTokenIssuer(
+            issuer=settings.issuer, lifetime_seconds=settings.access_token_ttl, signer=signer
+        ),
+        id_tokens=IdTokenIssuer(issuer=settings.issuer, signer=signer),
+        refresh_tokens=refresh_tokens,
+    )
+    lifetimes = GrantLifetimes(
+        unused=settings.refresh_token_ttl,
+        absolute=settings.refresh_token_absolute_ttl,
+        reuse_interval=settings.refresh_token_reuse_interval,
+    )
+    code = AuthorizationCodeHandler(
+        grants=grants,
+        grant_limit=GrantLimit(grants=grants, max_grants_per_client=settings.max_grants_per_client, audit=audit),
+        resources=resources,
+        tokens=tokens,
+        lifetimes=lifetimes,
+        audit=audit,
+    )
+    outcomes = Counter("sallyport_refresh_token_requests", "Refresh tokens presented.", ("outcome",), registry=registry)
+    refresh = RefreshTokenHandler(
+        grants=grants,
+        resources=resources,
+        tokens=tokens,
+        lifetimes=lifetimes,
+        limits=limits,
+        recorder=RefreshRecorder(audit, outcomes),
+    )
+    return TokenEndpoint(
+        authenticator=clients.authenticator,
+        registrations=clients.resolver,
+        handlers=(code, refresh),
+        limits=limits,
+        issued=Counter("sallyport_tokens_issued", "Access tokens issued.", ("grant_type",), registry=registry),
+        clock=runtime.clock,
+    )

@@ -1,0 +1,142 @@
+"""Builds every component of auth_service, package by package, from the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auth_service.account.wiring import AccountComponents, wire_account
+from auth_service.audit.error_log import ErrorLog
+from auth_service.audit.error_repository import ErrorRepository
+from auth_service.audit.log import AuditLog
+from auth_service.audit.repository import AuditRepository
+from auth_service.authorization.wiring import AuthorizationComponents, wire_authorization
+from auth_service.browser_pages import BrowserPages, wire_browser_pages
+from auth_service.clients.wiring import ClientComponents, wire_clients
+from auth_service.discovery import MetadataEndpoint
+from auth_service.grants.refresh_token_format import RefreshTokenFormat
+from auth_service.grants.repository import GrantRepository
+from auth_service.introspection.wiring import IntrospectionComponents, wire_introspection
+from auth_service.key_encryption import parse_encryption_keys
+from auth_service.keys.wiring import KeyComponents, wire_keys
+from auth_service.rate_limits.limits import RateLimits
+from auth_service.rate_limits.repository import RateLimitRepository
+from auth_service.resources.catalogue import ResourceCatalogue
+from auth_service.sign_in.wiring import SignInComponents, wire_sign_in
+from auth_service.token_endpoint.wiring import wire_token_endpoint
+from auth_service.users.passwords import PasswordHasher
+from auth_service.users.repository import UserRepository
+from auth_service.users.service import UserService
+from shared.networks import parse_networks
+
+if TYPE_CHECKING:
+    from auth_service.runtime import Runtime
+    from auth_service.token_endpoint.endpoint import TokenEndpoint
+    from shared.fetch.guarded_fetch import GuardedFetch
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """What app.py mounts, starts and stops."""
+
+    metadata: MetadataEndpoint
+    browser: BrowserPages
+    limits: RateLimits
+    audit: AuditLog
+    errors: ErrorLog
+    hasher: PasswordHasher
+    keys: KeyComponents
+    clients: ClientComponents
+    authorization: AuthorizationComponents
+    sign_in: SignInComponents
+    account: AccountComponents
+    token: TokenEndpoint
+    introspection: IntrospectionComponents
+
+
+def wire(runtime: Runtime, *, public_fetch: GuardedFetch | None = None) -> Components:
+    """Build everything; nothing is started or connected yet. Raises Misconfigured.
+
+    `public_fetch` replaces the SSRF-safe HTTP client in tests.
+    """
+    settings, redis, registry = runtime.settings, runtime.redis, runtime.registry
+    encryption_keys = parse_encryption_keys([key.get_secret_value() for key in settings.key_encryption_key])
+    refresh_tokens = RefreshTokenFormat(encryption_keys.derive(b"sallyport refresh token mac v1"))
+    resources = ResourceCatalogue(settings.resources)
+    audit = AuditLog(AuditRepository(redis), registry)
+    hasher = PasswordHasher()
+    users = UserService(UserRepository(redis), hasher)
+    grants = GrantRepository(redis)
+    browser = wire_browser_pages(runtime)
+    limits = RateLimits(
+        storage=RateLimitRepository(redis),
+        shared_networks=parse_networks(settings.rate_limit_shared_networks),
+        audit=audit,
+        registry=registry,
+        enabled=settings.rate_limits == "on",
+        now=runtime.clock,
+    )
+    keys = wire_keys(runtime, encryption_keys=encryption_keys, audit=audit)
+    clients = wire_clients(runtime, limits=limits, audit=audit, public_fetch=public_fetch)
+    authorization = wire_authorization(
+        runtime,
+        browser=browser,
+        clients=clients.resolver,
+        resources=resources,
+        grants=grants,
+        limits=limits,
+        audit=audit,
+    )
+    sign_in = wire_sign_in(
+        runtime, browser=browser, interactions=authorization.interactions, users=users, limits=limits, audit=audit
+    )
+    account = wire_account(
+        runtime,
+        browser=browser,
+        clients=clients.resolver,
+        resources=resources,
+        grants=grants,
+        users=users,
+        passwords=sign_in.passwords,
+        audit=audit,
+    )
+    token = wire_token_endpoint(
+        runtime,
+        clients=clients,
+        resources=resources,
+        grants=grants,
+        refresh_tokens=refresh_tokens,
+        signer=keys.ring,
+        limits=limits,
+        audit=audit,
+    )
+    introspection = wire_introspection(
+        runtime,
+        authenticator=clients.authenticator,
+        resources=resources,
+        grants=grants,
+        refresh_tokens=refresh_tokens,
+        signer=keys.ring,
+        users=users,
+        audit=audit,
+    )
+    return Components(
+        metadata=MetadataEndpoint(
+            issuer=settings.issuer,
+            resources=resources,
+            signing_algorithm=settings.signing_algorithm,
+            cimd_enabled=settings.cimd_enabled,
+        ),
+        browser=browser,
+        limits=limits,
+        audit=audit,
+        errors=ErrorLog(ErrorRepository(redis), registry),
+        hasher=hasher,
+        keys=keys,
+        clients=clients,
+        authorization=authorization,
+        sign_in=sign_in,
+        account=account,
+        token=token,
+        introspection=introspection,
+    )
