@@ -94,21 +94,13 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class AuthService:
-    """The application, and what its server must call when it stops."""
-
-    app: web.Application
-    on_stopping: Callable[[], None]
-
-
 def build_service(
     settings: AuthSettings,
     *,
     store: RedisClient | None = None,
     now: Callable[[], float] = time.time,
     public_fetch: GuardedFetch | None = None,
-) -> AuthService:
+) -> web.Application:
     """Build the whole service. Raises Misconfigured. `store`, `now` and `public_fetch` are given by tests only."""
     log = structlog.get_logger("auth_service")
     registry = CollectorRegistry()
@@ -356,7 +348,8 @@ def build_service(
             await opened.close()
 
     app.cleanup_ctx.append(lifetimes)
-    return AuthService(app=app, on_stopping=key_set.end_waiting)
+    app.on_shutdown.append(key_set.end_long_polls)
+    return app
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
 KEYS: Final = web.AppKey("keys", JwksCache)
-ENDPOINT: Final = web.AppKey("endpoint", McpEndpoint)
 METADATA: Final = web.AppKey("metadata", ProtectedResourceMetadata)
 SCOPES: Final = web.AppKey("scopes", ScopeMap)
 
@@ -127,7 +126,6 @@ def build_app(
         ],
     )
     app[KEYS] = keys
-    app[ENDPOINT] = endpoint
     app[METADATA] = metadata
     app[SCOPES] = declared
     app.add_routes(
@@ -159,6 +157,8 @@ def build_app(
             await notes_store.close()
 
     app.on_response_prepare.append(with_cors)
+
+    app.on_shutdown.append(endpoint.close_streams)
     app.cleanup_ctx.extend([keys_fetched, server_running])
     return app
 

@@ -59,8 +59,8 @@ class JwksEndpoint:
         """The route, under the issuer's path."""
         return [web.get(base_path + PATH, self.show)]
 
-    def end_waiting(self) -> None:
-        """Answer all who wait: the server is about to stop, and they should turn to another replica."""
+    async def end_long_polls(self, _app: web.Application) -> None:
+        """Answer every waiting request; an `on_shutdown` handler. The clients ask another replica."""
         self._is_stopping = True
         self._key_ring.wake()
 

@@ -145,7 +145,7 @@ async def test_a_stopping_server_answers_all_who_wait(served):
     etag = (await served.get()).headers["ETag"]
     waiting = [asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=50")) for _ in range(5)]
     await served.waiting(5)
-    served.endpoint.end_waiting()
+    await served.endpoint.end_long_polls(served.client.app)
     answers = await asyncio.wait_for(asyncio.gather(*waiting), 5)
     assert {answer.status for answer in answers} == {304}
     later = await asyncio.wait_for(served.get(If_None_Match=etag, Prefer="wait=50"), 5)
@@ -160,7 +160,7 @@ async def test_beyond_the_most_waiters_the_answer_comes_at_once(served, monkeypa
     answer = await asyncio.wait_for(served.get(If_None_Match=etag, Prefer="wait=50"), 5)
     assert answer.status == 304
     assert "Preference-Applied" not in answer.headers
-    served.endpoint.end_waiting()
+    await served.endpoint.end_long_polls(served.client.app)
     await first
 
 
