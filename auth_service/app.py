@@ -74,6 +74,7 @@ from auth_service.tokens.id_token import IdTokenIssuer
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
 from auth_service.users.service import UserService
+from shared.background import TaskSupervisor
 from shared.configured_url import origin_of, path_of
 from shared.errors import ServiceUnavailable
 from shared.fetch.guarded_fetch import GuardedFetch
@@ -336,9 +337,9 @@ def build_service(
 
     async def lifetimes(_app: web.Application) -> AsyncIterator[None]:
         await warn_of_risks(opened, log)
-        await audit.start()
-        await limit_room.refusals.start()
-        await key_room.start()
+        supervisor = TaskSupervisor(registry, log)
+        for start in (audit.start, limit_room.refusals.start, key_room.start):
+            await start(supervisor)
         yield
         await carried.finish(seconds=settings.store_timeout)
         for close in (client_keys.close, documents.close, key_room.stop, limit_room.refusals.stop, audit.stop):
@@ -392,10 +393,9 @@ class _KeyRoom:
     notes: PropagationTracker
     schedule: RotationSchedule
 
-    async def start(self) -> None:
-        await self.ring.start()
-        await self.notes.start()
-        await self.schedule.start()
+    async def start(self, supervisor: TaskSupervisor) -> None:
+        for room in (self.ring, self.notes, self.schedule):
+            await room.start(supervisor)
 
     async def stop(self) -> None:
         await self.schedule.stop()

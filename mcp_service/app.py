@@ -29,6 +29,7 @@ from mcp_service.notes.scopes import NOTES_SCOPES
 from mcp_service.servers.in_process import McpEndpoint, running
 from mcp_service.servers.loading import load_scope_map, load_server
 from mcp_service.servers.security_schemes import announce_scopes
+from shared.background import TaskSupervisor
 from shared.errors import Misconfigured
 from shared.http.cors import Cors, cors_middleware
 from shared.http.health import health_routes
@@ -67,6 +68,7 @@ def build_app(
     """Everything wired together. `clock` is seconds since 1970, `monotonic` never goes back. Raises Misconfigured."""
     log = structlog.get_logger("mcp_service")
     registry = CollectorRegistry()
+    supervisor = TaskSupervisor(registry, log)
     declared = declared_scopes(settings)
     rules = ScopeRules(declared, allow_anonymous=settings.allow_anonymous)
     algorithms = frozenset(settings.algorithms)
@@ -145,7 +147,7 @@ def build_app(
             policy.apply(response)
 
     async def keys_fetched(_app: web.Application) -> AsyncIterator[None]:
-        await keys.start()
+        await keys.start(supervisor)
         yield
         await keys.stop()
         await fetcher.close()

@@ -20,6 +20,7 @@ from auth_service.keys.repository import KeyRingRepository
 from sallyport_doctor.dns import DnsResolver
 from sallyport_doctor.http_probe import HttpProbe
 from sallyport_doctor.probes.metadata import fetch_key_set
+from tests.supervisor import new_supervisor
 
 KEYS = EncryptionKeys([secrets.token_bytes(32)])
 
@@ -55,7 +56,7 @@ async def served(store, aiohttp_client):
         token_lifetime_seconds=3600,
         log=structlog.get_logger(),
     )
-    await key_ring.start()
+    await key_ring.start(new_supervisor())
     notes = PropagationTracker(ReplicaVersionRepository(store), propagation_ms=600_000)
     endpoint = jwks.JwksEndpoint(key_ring=key_ring, notes=notes, max_age_seconds=300)
     app = web.Application()

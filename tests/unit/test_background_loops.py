@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry, Counter
+from structlog.testing import capture_logs
 
 from auth_service.audit.background import BackgroundWriter
 from auth_service.key_encryption import EncryptionKeys
@@ -16,6 +17,7 @@ from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.fetcher import FetchFailed
 from mcp_service.jwks.metrics import JwksMetrics
 from mcp_service.jwks.policy import CachePolicy
+from shared.background import TaskSupervisor
 
 LOG = structlog.get_logger()
 
@@ -103,8 +105,8 @@ def audit(flaky):
     writer = BackgroundWriter(flaky.call, dropped=Counter("dropped", "", registry=CollectorRegistry()))
     put = writer.put
 
-    async def start():
-        await BackgroundWriter.start(writer)
+    async def start(supervisor):
+        await BackgroundWriter.start(writer, supervisor, "audit_log")
         put("lost with the exception")
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -136,13 +138,19 @@ def key_set(flaky):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="the loop ends and nothing tells of it")
 @pytest.mark.parametrize("make", [polling, listening, rotation, propagation, audit, key_set])
 async def test_a_loop_goes_on_after_an_unexpected_exception(make):
     flaky = Flaky()
     owner = make(flaky)
-    await owner.start()
-    try:
-        await asyncio.wait_for(flaky.recovered.wait(), 2)
-    finally:
-        await owner.stop()
+    registry = CollectorRegistry()
+    with capture_logs() as entries:
+        await owner.start(TaskSupervisor(registry, structlog.get_logger(), first_pause_seconds=0.001))
+        try:
+            await asyncio.wait_for(flaky.recovered.wait(), 2)
+        finally:
+            await owner.stop()
+    failures = [s for metric in registry.collect() for s in metric.samples if s.name.endswith("_failures_total")]
+    assert sum(sample.value for sample in failures) == 1
+    (failed,) = (entry for entry in entries if entry["event"] == "background_task_failed")
+    assert failed["log_level"] == "error"
+    assert [sample.labels["task"] for sample in failures if sample.value] == [failed["task"]]
