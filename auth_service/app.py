@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -17,6 +16,7 @@ from auth_service.keys.jwks_endpoint import CORS as JWKS_CORS
 from auth_service.rate_limits.middleware import guard
 from auth_service.runtime import Runtime
 from auth_service.wiring import Components, wire
+from shared.background import TaskSupervisor
 from shared.http.client_address import client_address_middleware
 from shared.http.cors import Cors, cors_middleware
 from shared.http.health import health_routes
@@ -40,21 +40,13 @@ _POST: Final = Cors(methods="POST, OPTIONS")
 _READ_OR_POST: Final = Cors(methods="GET, POST, OPTIONS")
 
 
-@dataclass(frozen=True, slots=True)
-class AuthService:
-    """The application, and the callback for the beginning of its shutdown."""
-
-    app: web.Application
-    on_stopping: Callable[[], None]
-
-
 def build_service(
     settings: AuthSettings,
     *,
     store: RedisClient | None = None,
     clock: Callable[[], float] = time.time,
     public_fetch: GuardedFetch | None = None,
-) -> AuthService:
+) -> web.Application:
     """Build the service. Raises Misconfigured. Only tests pass `store`, `clock` and `public_fetch`."""
     redis = store or open_redis_client(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)
     runtime = Runtime(settings, redis, CollectorRegistry(), structlog.get_logger("auth_service"), clock)
@@ -93,15 +85,17 @@ def build_service(
             stack.push_async_callback(components.clients.cimd.close)
             stack.push_async_callback(components.clients.jwks.close)
             await warn_of_risks(redis, runtime.log)
+            supervisor = TaskSupervisor(runtime.registry, runtime.log)
             keys = components.keys
-            for task in (components.audit, components.errors, keys.ring, keys.tracker, keys.schedule):
-                stack.push_async_callback(task.stop)
-                await task.start()
+            for loop in (components.audit, components.errors, keys.ring, keys.tracker, keys.schedule):
+                stack.push_async_callback(loop.stop)
+                await loop.start(supervisor)
             stack.push_async_callback(shield.finish, seconds=settings.store_timeout)
             yield
 
     app.cleanup_ctx.append(lifespan)
-    return AuthService(app=app, on_stopping=components.keys.endpoint.end_waiting)
+    app.on_shutdown.append(components.keys.endpoint.end_long_polls)
+    return app
 
 
 def _pages(base: str, c: Components) -> list[web.RouteDef]:

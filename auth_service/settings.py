@@ -22,6 +22,8 @@ from shared.settings import ServiceSettings
 DAY = 86_400
 
 _RETIRED_SETTINGS: Final = {
+    "AUTH_PROCESSES": "was removed: one process is one replica; run several with compose, Kubernetes or systemd "
+    "(docs/operations.md)",
     "AUTH_SHARED_EGRESS": "was renamed: use AUTH_RATE_LIMIT_SHARED_NETWORKS",
     "AUTH_REFRESH_GRACE": "was renamed: use AUTH_REFRESH_TOKEN_REUSE_INTERVAL",
     "AUTH_KEY_PROPAGATION": "was renamed: use AUTH_KEY_PUBLISH_LEAD_TIME",
@@ -55,14 +57,18 @@ class AuthSettings(ServiceSettings):
     )
     host: tuple[str, ...] = Field(("127.0.0.1",), description="Addresses to listen on.")
     port: int = Field(9000, ge=0, le=65_535, description="Port to listen on.")
-    processes: int = Field(
-        1,
-        ge=1,
-        le=64,
-        description="How many processes share the port, each a whole replica: for a machine with many cores (Linux).",
+    reuse_port: bool = Field(
+        False, description="Whether several replicas on this machine share the port (SO_REUSEPORT)."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     log_format: Literal["json", "console"] = Field("json", description="For machines or for a terminal.")
+    drain_seconds: float = Field(
+        5,
+        ge=0,
+        le=300,
+        description="How long requests are still accepted after the signal to stop, while /readyz answers 503; longer "
+        "than a load balancer takes to notice.",
+    )
     shutdown_seconds: float = Field(10, gt=0, le=300, description="How long requests in flight may take at a stop.")
     store_timeout: float = Field(2, gt=0, le=30, description="Longest wait for one answer of the store.")
 

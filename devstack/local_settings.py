@@ -1,5 +1,7 @@
 """The settings with which both services start on one's own machine: what `make run` and the tests pass them.
 
+No load balancer stands in front of them, so a stop has no drain.
+
 A person's own `AUTH_*` and `MCP_*` variables win over everything here.
 """
 
@@ -47,6 +49,7 @@ class LocalSettings:
             "AUTH_REDIS_URL": self.auth_store_url,
             "AUTH_HOST": ",".join(self.hosts),
             "AUTH_LOG_FORMAT": self.log_format,
+            "AUTH_DRAIN_SECONDS": "0",
         }
         if not own.get("AUTH_KEY_ENCRYPTION_KEY"):
             defaults["AUTH_KEY_ENCRYPTION_KEY_FILE"] = str(self.key_encryption_key_file)
@@ -59,6 +62,7 @@ class LocalSettings:
             "MCP_RESOURCE": self.resource,
             "MCP_HOST": ",".join(self.hosts),
             "MCP_LOG_FORMAT": self.log_format,
+            "MCP_DRAIN_SECONDS": "0",
             "MCP_NOTES_REDIS_URL": self.notes_store_url,
         }
         return {**_without(own, "AUTH_", "DEMO_"), **_unless_set(own, defaults), "MCP_PORT": str(port)}

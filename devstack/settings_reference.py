@@ -51,9 +51,6 @@ _HEADER = """\
 #GATEWAY_HTTP=127.0.0.1:8080
 #GATEWAY_HTTPS=127.0.0.1:
 
-# hand-over-by-knocking for a Caddy before 2.11.2.
-#GATEWAY_HAND_OVER=hand-over
-
 # When the stores write to disk: always, or everysec.
 #STORE_APPENDFSYNC=always
 

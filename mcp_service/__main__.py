@@ -6,11 +6,9 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import structlog
 import typer
 
 from shared.errors import Misconfigured
-from shared.http.place import Place
 from shared.loading import undisturbed
 
 with undisturbed():
@@ -39,57 +37,34 @@ def _refuse(exc: Misconfigured | str) -> NoReturn:
 def serve() -> None:
     """Serve until told to stop (SIGINT or SIGTERM).
 
-    With MCP_PROCESSES above 1, several processes share the port; one that ends is started again.
+    At a signal `/readyz` turns 503 for MCP_DRAIN_SECONDS; then requests in flight get MCP_SHUTDOWN_SECONDS to end.
     """
     settings = _settings()
-    place = Place.from_environment()
     try:
-        if place is None and settings.processes > 1:
-            raise typer.Exit(_serve_together(settings))
-        _serve(settings, place)
+        _serve(settings)
     except Misconfigured as exc:
         _refuse(exc)
     except OSError as exc:
         _refuse(f"cannot listen: {exc.strerror or exc}")
 
 
-def _serve_together(settings: McpSettings) -> int:
-    from shared.http.process_group import ProcessGroup
-
-    configure_logs(level=settings.log_level, log_format=settings.log_format)
-    group = ProcessGroup(
-        "mcp_service",
-        count=settings.processes,
-        hosts=settings.host,
-        port=settings.port,
-        shutdown_seconds=settings.shutdown_seconds,
-        log=structlog.get_logger("mcp_service"),
-    )
-    return asyncio.run(group.run())
-
-
-def _serve(settings: McpSettings, place: Place | None) -> None:
+def _serve(settings: McpSettings) -> None:
     with undisturbed():
         import uvloop
 
-        from mcp_service.app import ENDPOINT, build_app
+        from mcp_service.app import build_app
         from shared.http.serve import serve as serve_app
 
-    configure_logs(
-        level=settings.log_level,
-        log_format=settings.log_format,
-        process=None if place is None else place.number,
-    )
+    configure_logs(level=settings.log_level, log_format=settings.log_format)
 
     async def run() -> None:
-        app = build_app(settings)
         await serve_app(
-            app,
+            build_app(settings),
             hosts=settings.host,
             port=settings.port,
+            reuse_port=settings.reuse_port,
+            drain_seconds=settings.drain_seconds,
             shutdown_seconds=settings.shutdown_seconds,
-            on_stopping=app[ENDPOINT].close_streams,
-            place=place,
         )
 
     uvloop.run(run())

@@ -29,6 +29,7 @@ from mcp_service.notes.scopes import NOTES_SCOPES
 from mcp_service.servers.in_process import McpEndpoint, running
 from mcp_service.servers.loading import load_scope_map, load_server
 from mcp_service.servers.security_schemes import announce_scopes
+from shared.background import TaskSupervisor
 from shared.errors import Misconfigured
 from shared.http.cors import Cors, cors_middleware
 from shared.http.health import health_routes
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
 KEYS: Final = web.AppKey("keys", JwksCache)
-ENDPOINT: Final = web.AppKey("endpoint", McpEndpoint)
 METADATA: Final = web.AppKey("metadata", ProtectedResourceMetadata)
 SCOPES: Final = web.AppKey("scopes", ScopeMap)
 
@@ -68,6 +68,7 @@ def build_app(
     """Everything wired together. `clock` is seconds since 1970, `monotonic` never goes back. Raises Misconfigured."""
     log = structlog.get_logger("mcp_service")
     registry = CollectorRegistry()
+    supervisor = TaskSupervisor(registry, log)
     declared = declared_scopes(settings)
     rules = ScopeRules(declared, allow_anonymous=settings.allow_anonymous)
     algorithms = frozenset(settings.algorithms)
@@ -127,7 +128,6 @@ def build_app(
         ],
     )
     app[KEYS] = keys
-    app[ENDPOINT] = endpoint
     app[METADATA] = metadata
     app[SCOPES] = declared
     app.add_routes(
@@ -147,7 +147,7 @@ def build_app(
             policy.apply(response)
 
     async def keys_fetched(_app: web.Application) -> AsyncIterator[None]:
-        await keys.start()
+        await keys.start(supervisor)
         yield
         await keys.stop()
         await fetcher.close()
@@ -159,6 +159,8 @@ def build_app(
             await notes_store.close()
 
     app.on_response_prepare.append(with_cors)
+
+    app.on_shutdown.append(endpoint.close_streams)
     app.cleanup_ctx.extend([keys_fetched, server_running])
     return app
 

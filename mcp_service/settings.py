@@ -16,6 +16,8 @@ from shared.settings import ServiceSettings
 DAY = 86_400
 
 _RETIRED_SETTINGS: Final = {
+    "MCP_PROCESSES": "was removed: one process is one replica; run several with compose, Kubernetes or systemd "
+    "(docs/operations.md)",
     "MCP_SESSIONS": "was renamed: use MCP_STATEFUL",
     "MCP_IN_BAND_CLIENTS": "was renamed: use MCP_TOOL_RESULT_AUTH_CLIENTS",
     "MCP_MIXED_ACCESS": "was renamed: use MCP_ALLOW_ANONYMOUS",
@@ -50,11 +52,8 @@ class McpSettings(ServiceSettings):
     )
     host: tuple[str, ...] = Field(("127.0.0.1",), description="Addresses to listen on.")
     port: int = Field(9001, ge=0, le=65_535, description="Port to listen on.")
-    processes: int = Field(
-        1,
-        ge=1,
-        le=64,
-        description="How many processes share the port, each a whole replica: for a machine with many cores (Linux).",
+    reuse_port: bool = Field(
+        False, description="Whether several replicas on this machine share the port (SO_REUSEPORT)."
     )
     server: str | None = Field(
         None, description="Your MCP server, as package.module:attribute; the notes example when unset."
@@ -87,6 +86,13 @@ class McpSettings(ServiceSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     log_format: Literal["json", "console"] = Field("json", description="For machines or for a terminal.")
+    drain_seconds: float = Field(
+        5,
+        ge=0,
+        le=300,
+        description="How long requests are still accepted after the signal to stop, while /readyz answers 503; longer "
+        "than a load balancer takes to notice.",
+    )
     shutdown_seconds: float = Field(10, gt=0, le=300, description="How long requests in flight may take at a stop.")
 
     @field_validator("issuer")
@@ -121,10 +127,10 @@ class McpSettings(ServiceSettings):
     def _safe_together(self) -> Self:
         if self.resource == self.issuer:
             raise ValueError("RESOURCE and ISSUER are the same; they name two different doors")
-        if self.processes > 1 and self.stateful:
-            raise ValueError("STATEFUL needs one process: PROCESSES=1, or no STATEFUL")
-        if self.processes > 1 and self.server is None and self.notes_redis_url is None:
-            raise ValueError("PROCESSES above 1 need NOTES_REDIS_URL: in memory, each would keep notes of its own")
+        if self.reuse_port and self.stateful:
+            raise ValueError("STATEFUL needs one replica: no REUSE_PORT, or no STATEFUL")
+        if self.reuse_port and self.server is None and self.notes_redis_url is None:
+            raise ValueError("REUSE_PORT needs NOTES_REDIS_URL: in memory, each replica would keep notes of its own")
         return self
 
     @property

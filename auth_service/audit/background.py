@@ -13,6 +13,8 @@ from shared.errors import ServiceUnavailable
 if TYPE_CHECKING:
     from prometheus_client import Counter
 
+    from shared.background import TaskSupervisor
+
 T = TypeVar("T")
 
 CAPACITY: Final = 4096
@@ -24,7 +26,8 @@ _LAST_CHANCE_SECONDS: Final = 3.0
 class BackgroundWriter(Generic[T]):
     """Hands what was put to `write`, in order, in batches; what does not fit is dropped and counted.
 
-    While the store is away a batch is tried again and again, so an item may be written twice, never lost silently.
+    While the store is away a batch is tried again and again, so an item may be written twice, never lost silently. A
+    batch that fails unexpectedly is dropped and counted: it would fail again, and hold up all that follow.
     """
 
     def __init__(
@@ -47,28 +50,25 @@ class BackgroundWriter(Generic[T]):
         self._items.append(item)
         self._wake.set()
 
-    async def start(self) -> None:
-        """Begin to write."""
-        self._task = asyncio.create_task(self._run(), name="background-writer")
+    async def start(self, supervisor: TaskSupervisor, name: str) -> None:
+        """Begin to write. `name` is the task's (shared.background)."""
+        self._task = supervisor.start(name, self._run)
 
     async def stop(self) -> None:
         """Write what is left, for at most three seconds; count what remains."""
         # Told, not cancelled: a batch that is under way would be written twice.
         self._stopping = True
         self._wake.set()
-        if self._task is None:
-            await self.start()
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=_LAST_CHANCE_SECONDS)
-            await end_tasks([self._task])
-            self._task = None
+        task = self._task or asyncio.create_task(self._run())
+        await asyncio.wait([task], timeout=_LAST_CHANCE_SECONDS)
+        await end_tasks([task])
+        self._task = None
         if self._items:
             self._dropped.inc(len(self._items))
             self._items.clear()
 
     async def _run(self) -> None:
         while True:
-            await self._wake.wait()
             self._wake.clear()
             while self._items:
                 try:
@@ -79,9 +79,20 @@ class BackgroundWriter(Generic[T]):
                     await asyncio.sleep(_RETRY_SECONDS)
             if self._stopping:
                 return
+            await self._wake.wait()
 
     async def _write_batch(self) -> None:
         batch = [self._items[i] for i in range(min(BATCH, len(self._items)))]
-        await self._write(batch)
+        try:
+            await self._write(batch)
+        except ServiceUnavailable:
+            raise
+        except Exception:
+            self._dropped.inc(len(batch))
+            self._forget(batch)
+            raise
+        self._forget(batch)
+
+    def _forget(self, batch: Sequence[T]) -> None:
         for _ in batch:
             self._items.popleft()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from auth_service.audit.error_repository import ErrorRepository
+    from shared.background import TaskSupervisor
     from shared.errors import RequestRejected
 
 _PER_CHECK: Final = Rate(requests=10, seconds=1, burst=200)
@@ -63,9 +64,9 @@ class ErrorLog:
             )
         )
 
-    async def start(self) -> None:
+    async def start(self, supervisor: TaskSupervisor) -> None:
         """Begin to write."""
-        await self._writer.start()
+        await self._writer.start(supervisor, "error_log")
 
     async def stop(self) -> None:
         """Write what is left, for a few seconds at most."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from auth_service.audit.repository import AuditRepository
+    from shared.background import TaskSupervisor
 
 
 class AuditLog:
@@ -38,9 +39,9 @@ class AuditLog:
         # The id tells the reader that an entry written twice, after an answer of the store was lost, is one event.
         self._writer.put(AuditEntry(secrets.token_hex(8), int(time.time() * 1000), event.value, kept))
 
-    async def start(self) -> None:
+    async def start(self, supervisor: TaskSupervisor) -> None:
         """Begin to write."""
-        await self._writer.start()
+        await self._writer.start(supervisor, "audit_log")
 
     async def stop(self) -> None:
         """Write what is left, for a few seconds at most."""

@@ -55,8 +55,8 @@ class JwksEndpoint:
         self._waiters = 0
         self._is_stopping = False
 
-    def end_waiting(self) -> None:
-        """Answer all who wait: the server is about to stop, and they should turn to another replica."""
+    async def end_long_polls(self, _app: web.Application) -> None:
+        """Answer every waiting request; an `on_shutdown` handler. The clients ask another replica."""
         self._is_stopping = True
         self._key_ring.wake()
 

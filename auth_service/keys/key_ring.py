@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from auth_service.keys.lifecycle import Ring
     from auth_service.keys.public_key_set import PublicKeySet
     from auth_service.keys.repository import KeyRingRepository
+    from shared.background import TaskSupervisor
 
 POLL_SECONDS: Final = 1.0
 CATCH_UP_SECONDS: Final = 0.1
@@ -70,7 +71,7 @@ class KeyRing:
         self._catching_up = asyncio.Lock()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
-    async def start(self) -> None:
+    async def start(self, supervisor: TaskSupervisor) -> None:
         """Load the ring, making the first one if there is none, and keep it fresh until `stop`.
 
         With the store away this returns too, and the ring is loaded when it is back (invariant 8). Raises
@@ -80,7 +81,10 @@ class KeyRing:
             await self.refresh()
         except ServiceUnavailable as exc:
             self._log.warning("key_ring_not_loaded", reason=exc.reason)
-        self._tasks = (asyncio.create_task(self._poll()), asyncio.create_task(self._listen()))
+        self._tasks = (
+            supervisor.start("key_ring_poll", self._poll),
+            supervisor.start("key_ring_subscription", self._listen),
+        )
 
     async def stop(self) -> None:
         """End the background work."""

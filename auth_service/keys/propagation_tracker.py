@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auth_service.keys.replica_version_repository import ReplicaVersionRepository
+    from shared.background import TaskSupervisor
 
 WRITE_EVERY_SECONDS: Final = 0.2
 SHORTEST_LIFE_MS: Final = 120_000
@@ -53,9 +54,9 @@ class PropagationTracker:
         self._news = asyncio.Event()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
-    async def start(self) -> None:
+    async def start(self, supervisor: TaskSupervisor) -> None:
         """Begin to write."""
-        self._tasks = (asyncio.create_task(self._write_all()),)
+        self._tasks = (supervisor.start("key_propagation_tracker", self._write_all),)
 
     async def stop(self) -> None:
         """Stop writing; what is not written is lost, and will be said again."""
@@ -83,7 +84,7 @@ class PropagationTracker:
             self._news.set()
 
     async def write(self) -> None:
-        """Write what is noted now. Raises RedisUnavailable; then the notes are kept for the next time."""
+        """Write what is noted now. Raises RedisUnavailable. After any failure the notes are kept for the next time."""
         self._news.clear()
         noted, self._noted = self._noted, {}
         unnamed_ms, self._unnamed_ms = self._unnamed_ms, None
@@ -96,7 +97,7 @@ class PropagationTracker:
                 unnamed_ms=unnamed_ms,
                 overflow_ms=overflow_ms,
             )
-        except RedisUnavailable:
+        except Exception:
             # A forgotten note could be taken for proof: what does not fit counts as an overflow.
             merged = noted | self._noted
             self._noted = dict(list(merged.items())[: self._most])

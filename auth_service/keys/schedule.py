@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from auth_service.keys.key_ring import KeyRing
     from auth_service.keys.rotator import Rotator
+    from shared.background import TaskSupervisor
 
 LOOK_EVERY_SECONDS: Final = 2.0
 
@@ -35,9 +36,9 @@ class RotationSchedule:
         self._look_every_seconds = look_every_seconds
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
-    async def start(self) -> None:
+    async def start(self, supervisor: TaskSupervisor) -> None:
         """Begin to look."""
-        self._tasks = (asyncio.create_task(self._look()),)
+        self._tasks = (supervisor.start("key_rotation_schedule", self._look),)
 
     async def stop(self) -> None:
         """Stop looking. A rotation under way is taken up by another replica, or at the next start."""

@@ -32,6 +32,7 @@ from mcp_service.jwks.policy import (
     trusted_until,
 )
 from shared.access_token import InvalidToken
+from shared.background import end_tasks
 from shared.errors import ServiceUnavailable
 from shared.http.health import Readiness
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from mcp_service.jwks.fetcher import Answer, JwksFetcher
     from mcp_service.jwks.metrics import JwksMetrics
+    from shared.background import TaskSupervisor
 
 WAIT_SECONDS: Final = 25
 """How long a long-poll may be held: shorter than the idle limit of common proxies."""
@@ -126,9 +128,9 @@ class JwksCache:
 
     # -- fetching
 
-    async def start(self) -> None:
+    async def start(self, supervisor: TaskSupervisor) -> None:
         """Begin fetching in the background; returns after the first attempt, good or bad, or soon without it."""
-        self._task = asyncio.create_task(self._keep(), name="key set")
+        self._task = supervisor.start("jwks_refresh", self._keep)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._attempted.wait(), START_SECONDS)
 
@@ -136,9 +138,7 @@ class JwksCache:
         """End the background task and whoever waits for it."""
         self._stopping = True
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await end_tasks([self._task])
         self._settle()
 
     async def _refresh(self) -> None:
@@ -183,6 +183,8 @@ class JwksCache:
             await asyncio.wait({attempt, woken}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             woken.cancel()
+        if attempt.done():
+            await attempt
 
     async def _until_due(self) -> None:
         delay = next_attempt_at(self._state) - self._clock()

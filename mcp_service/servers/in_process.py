@@ -43,11 +43,11 @@ class McpEndpoint:
         self._app = app
         # Without sessions there is nothing to GET and nothing to DELETE.
         self._methods = ("POST", "GET", "DELETE") if sessions else ("POST",)
-        self._listening_ends = asyncio.Event()
+        self._closing = asyncio.Event()
 
-    def close_streams(self) -> None:
-        """The server is about to stop: end the streams that only wait for news, and would hold it up."""
-        self._listening_ends.set()
+    async def close_streams(self, _app: web.Application) -> None:
+        """End the streams that only wait for notifications, and would delay a shutdown."""
+        self._closing.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Admit, then hand over."""
@@ -64,7 +64,7 @@ class McpEndpoint:
     def _end_of(self, admission: AuthorizedRequest, request: web.Request) -> asyncio.Event | None:
         operation = admission.operation
         only_listens = request.method == "GET" or (operation and operation.method == "subscriptions/listen")
-        return self._listening_ends if only_listens else None
+        return self._closing if only_listens else None
 
     def _principal(self, token: VerifiedToken) -> AccessToken:
         """What tools may know of the caller. Implied scopes are spelled out: a tool that looks need not know them."""

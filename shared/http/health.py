@@ -1,12 +1,16 @@
-"""Liveness and readiness. Alive means that the process answers; ready means that it can do its work now."""
+"""Liveness and readiness. Alive means that the process answers; ready means that it wants requests now."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
+
+DRAINING: Final = web.AppKey("DRAINING", asyncio.Event)
+"""Set while the process shuts down (shared.http.serve): `/readyz` then answers 503, `/livez` still 200."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +25,17 @@ ReadinessCheck = Callable[[], Awaitable[Readiness]]
 
 
 def health_routes(checks: Mapping[str, ReadinessCheck]) -> list[web.RouteDef]:
-    """GET /livez and GET /readyz; the latter runs every check and answers 503 if one says no."""
+    """GET /livez and GET /readyz; the latter answers 503 during the drain, and when one of the checks fails."""
 
     async def livez(_request: web.Request) -> web.Response:
         return web.json_response({"alive": True})
 
-    async def readyz(_request: web.Request) -> web.Response:
+    async def readyz(request: web.Request) -> web.Response:
+        draining = request.config_dict.get(DRAINING)
+        if draining is not None and draining.is_set():
+            return _readiness_response(ready=False, draining=True)
         found = {name: await check() for name, check in checks.items()}
-        return readiness_response(
+        return _readiness_response(
             ready=all(r.ready for r in found.values()),
             checks={name: {"ready": r.ready, "note": r.note} for name, r in found.items()},
         )
@@ -36,7 +43,6 @@ def health_routes(checks: Mapping[str, ReadinessCheck]) -> list[web.RouteDef]:
     return [web.get("/livez", livez), web.get("/readyz", readyz)]
 
 
-def readiness_response(*, ready: bool, **details: Any) -> web.Response:
-    """200 or 503, with the details for the operator."""
+def _readiness_response(*, ready: bool, **details: Any) -> web.Response:
     headers = {"Cache-Control": "no-store"} | ({} if ready else {"Retry-After": "2"})
     return web.json_response({"ready": ready, **details}, status=200 if ready else 503, headers=headers)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 
 LogFormat = Literal["json", "console"]
 
 
-def configure_logs(*, level: str, log_format: LogFormat, process: int | None = None) -> None:
-    """Set up structlog and the standard library's root logger once, at start. `level` is a logging level name.
-
-    `process` is the number of this process among several, named in each line.
-    """
+def configure_logs(*, level: str, log_format: LogFormat) -> None:
+    """Set up structlog and the standard library's root logger once, at start. `level` is a logging level name."""
     number = logging.getLevelNamesMapping()[level.upper()]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -26,7 +23,6 @@ def configure_logs(*, level: str, log_format: LogFormat, process: int | None = N
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            *([] if process is None else [_naming(process)]),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info if log_format == "json" else structlog.processors.StackInfoRenderer(),
             renderer,
@@ -42,12 +38,3 @@ def configure_logs(*, level: str, log_format: LogFormat, process: int | None = N
     # What reaches aiohttp's own logger are requests that are no HTTP, with a traceback and the request line each:
     # a stranger's noise, and perhaps somebody's code. Faults of handlers are told by the envelope.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
-
-
-def _naming(process: int) -> structlog.typing.Processor:
-    def name(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        # An event about another process names that one.
-        event.setdefault("process", process)
-        return event
-
-    return name

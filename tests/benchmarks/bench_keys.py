@@ -28,6 +28,7 @@ from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
 from tests.benchmarks.harness import compare
 from tests.e2e.pair import Pair
+from tests.supervisor import new_supervisor
 
 if TYPE_CHECKING:
     from tests.benchmarks.harness import Report
@@ -86,7 +87,7 @@ async def _answers(report: Report) -> None:
         )
         await ring.refresh()
         notes = PropagationTracker(ReplicaVersionRepository(store), propagation_ms=600_000)
-        await notes.start()
+        await notes.start(new_supervisor())
         body, etag = ring.public_key_set.body, ring.public_key_set.etag
 
         async def static(_request: web.Request) -> web.Response:

@@ -53,6 +53,7 @@ def environment(embedded_store):
             ]
         ),
         "AUTH_REDIS_URL": url,
+        "AUTH_DRAIN_SECONDS": "0",
         "AUTH_KEY_ENCRYPTION_KEY": "aW5zZWN1cmUA_xORgu9cKJ53AfhC0bF2dkE5l6yqHvw",
     }
 

@@ -79,21 +79,18 @@ def serve(**settings):
     )
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
-def test_a_busy_port_is_said(processes):
+def test_a_busy_port_is_said():
     with socket.socket() as busy:
-        # As another service of several processes would hold it.
-        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         busy.bind(("127.0.0.1", 0))
         busy.listen()
-        ended = serve(MCP_PORT=str(busy.getsockname()[1]), MCP_PROCESSES=processes)
+        ended = serve(MCP_PORT=str(busy.getsockname()[1]))
     assert ended.returncode == 2
     assert "cannot listen" in ended.stderr
     assert "address already in use" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_what_only_a_process_finds_out_at_its_start_is_said_once_and_ends_them_all():
-    ended = serve(MCP_PORT="0", MCP_PROCESSES="3", MCP_SERVER="no_such_module:server")
+def test_a_server_that_cannot_be_imported_is_said_once():
+    ended = serve(MCP_PORT="0", MCP_SERVER="no_such_module:server")
     assert ended.returncode == 2
     assert ended.stderr.count("cannot be imported") == 1

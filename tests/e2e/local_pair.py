@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -63,7 +62,6 @@ class LocalPair:
             {k: v for k, v in settings.for_mcp(mcp_port, own).items() if k.startswith("MCP_")}
         )
         self._runners: list[web.AppRunner] = []
-        self._on_stopping: Callable[[], None] = lambda: None
         self.hosts = NamedHosts()
         self.store = SingleRedisClient(f"{self._embedded.url}?db=0")
         self.clients = ClientRepository(self.store)
@@ -79,10 +77,8 @@ class LocalPair:
     async def _start(self) -> None:
         self._embedded.__enter__()
         await self.hosts.__aenter__()
-        auth = build_service(self._auth, public_fetch=self.hosts.fetch())
-        await self._serve(auth.app, self._ports[0])
+        await self._serve(build_service(self._auth, public_fetch=self.hosts.fetch()), self._ports[0])
         await self._serve(build_app(self._mcp), self._ports[1])
-        self._on_stopping = auth.on_stopping
 
     async def add_person(self, username: str) -> Person:
         """Somebody new who can sign in, to be entered as a context manager."""
@@ -92,7 +88,6 @@ class LocalPair:
         return Person(username, self.password)
 
     async def __aexit__(self, *_exc: object) -> None:
-        self._on_stopping()
         for runner in reversed(self._runners):
             await runner.cleanup()
         await self.hosts.__aexit__()

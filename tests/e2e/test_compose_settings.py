@@ -11,7 +11,7 @@ from auth_service.settings import AuthSettings
 from devstack.service_process import REPOSITORY
 from mcp_service.settings import McpSettings
 
-OF_THE_IMAGE = {"AUTH_HOST", "AUTH_PORT", "MCP_HOST", "MCP_PORT"}
+OF_THE_IMAGE = {f"{service}_{name}" for service in ("AUTH", "MCP") for name in ("HOST", "PORT", "REUSE_PORT")}
 SECRET = "a key that nobody else may see"
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from tests.e2e.gateway import CADDY, FILES, Gateway, hand_over, has_caddy
+from tests.e2e.gateway import CADDY, FILES, Gateway, has_caddy
 from tests.e2e.pair import Pair
 from tests.e2e.person import Person
 from tests.e2e.sdk_client import connected
@@ -18,16 +18,16 @@ from tests.e2e.sdk_client import connected
 pytestmark = [
     pytest.mark.long,
     pytest.mark.caddy,
-    pytest.mark.skipif(not has_caddy(), reason="Caddy is not installed"),
+    pytest.mark.skipif(not has_caddy(), reason="Caddy 2.11.2 or newer is not installed"),
     pytest.mark.timeout(180),
 ]
 
 
 @pytest.fixture(scope="module", params=["plain", "one host", "two hosts"])
 def behind(request):
-    """A pair behind a gateway of each form; several processes each, which have ports of their own."""
+    """A pair behind a gateway of each form."""
     gateway = Gateway(request.param)
-    pair = Pair(gateway=gateway, own={"AUTH_PROCESSES": "2", "MCP_PROCESSES": "2"})
+    pair = Pair(auth=2, mcp=2, gateway=gateway)
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         try:
             runner.run(pair.start())
@@ -120,7 +120,7 @@ async def test_the_host_of_the_tools_has_no_page_of_the_other_host(behind):
 def test_a_real_name_gets_a_certificate_from_a_public_authority(file, names):
     adapted = subprocess.run(
         [CADDY, "adapt", "--adapter", "caddyfile", "--config", str(FILES / file)],
-        env={"PATH": os.environ["PATH"], "HAND_OVER": hand_over(), **names},
+        env={"PATH": os.environ["PATH"], **names},
         capture_output=True,
         text=True,
         check=True,

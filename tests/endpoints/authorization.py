@@ -209,7 +209,7 @@ class AuthServer:
 
     async def __aenter__(self):
         self.logs = self._capture.__enter__()
-        self.server = TestServer(self._service.app)
+        self.server = TestServer(self._service)
         # TestServer cancels handlers whose caller left, as shared.http.serve does.
         await self.server.start_server(max_field_size=MAX_HEADER_BYTES, max_line_size=MAX_HEADER_BYTES)
         self.http = aiohttp.ClientSession(
@@ -218,7 +218,6 @@ class AuthServer:
         return self
 
     async def __aexit__(self, *exc):
-        self._service.on_stopping()
         await self.http.close()
         await self.server.close()
         self._capture.__exit__(*exc)

@@ -45,7 +45,7 @@ class Service:
         self.grants = GrantRepository(store)
         self._passwords = PasswordHasher()
         self.users = UserService(UserRepository(store), self._passwords)
-        self._server = TestServer(build_service(self.settings, store=store).app, port=0)
+        self._server = TestServer(build_service(self.settings, store=store), port=0)
 
     async def __aenter__(self):
         await self._server.start_server()

@@ -20,6 +20,7 @@ from auth_service.keys.repository import KeyRingRepository
 from sallyport_doctor.dns import DnsResolver
 from sallyport_doctor.http_probe import HttpProbe
 from sallyport_doctor.probes.metadata import fetch_key_set
+from tests.supervisor import new_supervisor
 
 KEYS = EncryptionKeys([secrets.token_bytes(32)])
 
@@ -55,7 +56,7 @@ async def served(store, aiohttp_client):
         token_lifetime_seconds=3600,
         log=structlog.get_logger(),
     )
-    await key_ring.start()
+    await key_ring.start(new_supervisor())
     notes = PropagationTracker(ReplicaVersionRepository(store), propagation_ms=600_000)
     endpoint = jwks.JwksEndpoint(key_ring=key_ring, notes=notes, max_age_seconds=300)
     app = web.Application()
@@ -145,7 +146,7 @@ async def test_a_stopping_server_answers_all_who_wait(served):
     etag = (await served.get()).headers["ETag"]
     waiting = [asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=50")) for _ in range(5)]
     await served.waiting(5)
-    served.endpoint.end_waiting()
+    await served.endpoint.end_long_polls(served.client.app)
     answers = await asyncio.wait_for(asyncio.gather(*waiting), 5)
     assert {answer.status for answer in answers} == {304}
     later = await asyncio.wait_for(served.get(If_None_Match=etag, Prefer="wait=50"), 5)
@@ -160,7 +161,7 @@ async def test_beyond_the_most_waiters_the_answer_comes_at_once(served, monkeypa
     answer = await asyncio.wait_for(served.get(If_None_Match=etag, Prefer="wait=50"), 5)
     assert answer.status == 304
     assert "Preference-Applied" not in answer.headers
-    served.endpoint.end_waiting()
+    await served.endpoint.end_long_polls(served.client.app)
     await first
 
 

@@ -9,6 +9,7 @@ from auth_service.audit.events import MAX_VALUE_LENGTH, AuditEvent
 from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditEntry, AuditRepository
 from shared.errors import RedisUnavailable
+from tests.supervisor import new_supervisor
 
 
 class AwayThenBack:
@@ -33,7 +34,7 @@ async def test_events_are_kept_in_order_with_their_fields(store):
     registry = CollectorRegistry()
     storage = AuditRepository(store)
     log = AuditLog(storage, registry)
-    await log.start()
+    await log.start(new_supervisor())
     log.record(AuditEvent.USER_SIGNED_IN, user="subject", address="192.0.2.1")
     log.record(AuditEvent.CONSENT_APPROVED, user="subject", client="client", count=2)
     await log.stop()
@@ -49,7 +50,7 @@ async def test_events_are_kept_in_order_with_their_fields(store):
 async def test_recording_without_a_store_neither_blocks_nor_raises_and_counts_what_is_lost():
     registry = CollectorRegistry()
     log = AuditLog(AwayThenBack(None, failures=10**9), registry)
-    await log.start()
+    await log.start(new_supervisor())
     for _ in range(CAPACITY + 10):
         log.record(AuditEvent.TOKEN_REVOKED, user="subject")
     assert registry.get_sample_value("sallyport_audit_dropped_total") == 10
@@ -60,7 +61,7 @@ async def test_recording_without_a_store_neither_blocks_nor_raises_and_counts_wh
 async def test_events_wait_for_a_store_that_is_away_and_are_written_when_it_is_back(store):
     storage = AuditRepository(store)
     log = AuditLog(AwayThenBack(storage, failures=1), CollectorRegistry())
-    await log.start()
+    await log.start(new_supervisor())
     log.record(AuditEvent.KEY_CREATED, kid="one")
     follower = storage.follow(since_ms=0)
     first = await asyncio.wait_for(anext(follower), 10)

@@ -10,6 +10,7 @@ from auth_service.keys.replica_version_repository import ReplicaVersionRepositor
 from shared.errors import RedisUnavailable
 from shared.redis.client import SingleRedisClient
 from shared.redis.topology import open_redis_client
+from tests.supervisor import new_supervisor
 
 NOW = 1_800_000_000_000
 KEEP = 1_000_000
@@ -170,7 +171,7 @@ async def test_notes_that_could_not_be_written_are_kept_and_written_later(store_
 
 
 async def test_notes_are_written_by_themselves(notes, replica_versions, store):
-    await notes.start()
+    await notes.start(new_supervisor())
     notes.holds("a", 1)
     async with asyncio.timeout(5):
         while not (await replica_versions.read()).replica_versions:  # noqa: ASYNC110 - the store announces nothing

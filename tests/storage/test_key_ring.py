@@ -19,6 +19,7 @@ from auth_service.keys.repository import KeyRingRepository
 from shared.access_token import InvalidToken
 from shared.errors import Misconfigured, ServiceUnavailable
 from shared.redis.client import SingleRedisClient
+from tests.supervisor import new_supervisor
 
 SECRET, OTHER_SECRET = secrets.token_bytes(32), secrets.token_bytes(32)
 LOG = structlog.get_logger()
@@ -48,7 +49,7 @@ def ring_of(store, *, secrets_given=(SECRET,), clock=time.time, monotonic=time.m
 @pytest.fixture
 async def key_ring(store):
     started = ring_of(store)
-    await started.start()
+    await started.start(new_supervisor())
     yield started
     await started.stop()
 
@@ -111,7 +112,7 @@ async def test_a_rotation_is_known_to_a_running_replica_without_its_asking(stora
 async def test_a_rotation_whose_message_is_lost_is_noticed_by_polling(store):
     key_ring = ring_of(store)
     key_ring._poll_seconds = 0.05
-    await key_ring.start()
+    await key_ring.start(new_supervisor())
     key_ring._tasks[1].cancel()
     changed = key_ring.changed
     await rotate(KeyRingRepository(store))
@@ -170,7 +171,7 @@ async def test_before_a_ring_is_loaded_everything_is_a_fault_of_ours():
     """Invariant 8."""
     away = SingleRedisClient("unix:///nonexistent/valkey.sock")
     key_ring = ring_of(away)
-    await key_ring.start()
+    await key_ring.start(new_supervisor())
     for use in (key_ring.ready, lambda: key_ring.sign({}, typ="x"), lambda: key_ring.public_key_set):
         with pytest.raises(ServiceUnavailable):
             use()
@@ -189,7 +190,7 @@ async def test_a_store_that_comes_later_makes_the_ring_ready(tmp_path_factory, e
     store = SingleRedisClient(later.url)
     key_ring = ring_of(store)
     key_ring._poll_seconds = 0.05
-    await key_ring.start()
+    await key_ring.start(new_supervisor())
     changed = key_ring.changed
     with later:
         await asyncio.wait_for(changed.wait(), 10)
@@ -200,7 +201,7 @@ async def test_a_store_that_comes_later_makes_the_ring_ready(tmp_path_factory, e
 
 async def test_secrets_that_open_nothing_refuse_to_start(store, key_ring):
     with pytest.raises(Misconfigured, match="AUTH_KEY_ENCRYPTION_KEY"):
-        await ring_of(store, secrets_given=(OTHER_SECRET,)).start()
+        await ring_of(store, secrets_given=(OTHER_SECRET,)).start(new_supervisor())
 
 
 async def test_a_new_first_secret_reseals_at_the_next_start_and_the_old_one_can_then_go(store, key_ring):

@@ -7,6 +7,7 @@ import structlog
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.schedule import RotationSchedule
 from tests.storage.test_rotator import INTERVAL, KEYS, Room
+from tests.supervisor import new_supervisor
 
 
 def replica(room, store):
@@ -28,8 +29,8 @@ async def test_replicas_that_all_find_a_rotation_due_make_one(store):
     before = await room.ring()
     replicas = [replica(room, store) for _ in range(3)]
     for ring, schedule in replicas:
-        await ring.start()
-        await schedule.start()
+        await ring.start(new_supervisor())
+        await schedule.start(new_supervisor())
     changed = [ring.changed for ring, _schedule in replicas]
     room.now += INTERVAL
     async with asyncio.timeout(20):
@@ -63,7 +64,7 @@ async def test_a_store_that_is_away_puts_a_rotation_off_and_does_not_end_it(stor
 
     schedule._rotator.advance = failing
     room.now += INTERVAL
-    await schedule.start()
+    await schedule.start(new_supervisor())
     await asyncio.wait_for(asked.wait(), 20)
     await schedule.stop()
     assert failures == 0

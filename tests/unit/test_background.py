@@ -1,8 +1,45 @@
-"""Ending background tasks."""
+"""Background tasks: supervision, and ending them."""
 
 import asyncio
+import itertools
 
-from shared.background import end_tasks
+import structlog
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from shared.background import TaskSupervisor, end_tasks
+
+
+async def test_a_loop_that_fails_is_logged_counted_and_restarted_after_pauses_that_double():
+    registry = CollectorRegistry()
+    pause = 0.01
+    began = []
+
+    async def failing():
+        began.append(asyncio.get_running_loop().time())
+        assert registry.get_sample_value("sallyport_background_task_running", {"task": "failing"}) == 1
+        if len(began) < 4:
+            raise RuntimeError("unexpected")
+
+    with capture_logs() as entries:
+        await TaskSupervisor(registry, structlog.get_logger(), first_pause_seconds=pause).start("failing", failing)
+    gaps = [after - before for before, after in itertools.pairwise(began)]
+    assert all(gap >= wanted for gap, wanted in zip(gaps, (pause, 2 * pause, 4 * pause), strict=True))
+    assert registry.get_sample_value("sallyport_background_task_failures_total", {"task": "failing"}) == 3
+    assert registry.get_sample_value("sallyport_background_task_running", {"task": "failing"}) == 0
+    assert [(e["event"], e["task"], e["restart_after_seconds"]) for e in entries] == [
+        ("background_task_failed", "failing", wanted) for wanted in (pause, 2 * pause, 4 * pause)
+    ]
+
+
+async def test_a_loop_that_is_cancelled_is_not_restarted():
+    registry = CollectorRegistry()
+    supervisor = TaskSupervisor(registry, structlog.get_logger(), first_pause_seconds=0)
+    task = supervisor.start("waiting", asyncio.Event().wait)
+    await asyncio.sleep(0)
+    await end_tasks([task])
+    assert task.cancelled()
+    assert registry.get_sample_value("sallyport_background_task_failures_total", {"task": "waiting"}) == 0
 
 
 async def test_a_task_that_forgets_its_first_cancellation_is_ended_all_the_same():

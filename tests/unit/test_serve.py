@@ -1,4 +1,4 @@
-"""A server that stops loses no call: who is in gets an answer, and nobody new is let in."""
+"""Graceful shutdown: drain first, then no new connection, and every request in flight is answered."""
 
 import asyncio
 import contextlib
@@ -9,30 +9,33 @@ import pytest
 from aiohttp import web
 
 from devstack.loopback import free_port
+from shared.http.health import health_routes
 from shared.http.serve import serve
 
 REQUEST = b"GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Served:
-    """A server in this loop, with one quick and one slow answer."""
+    """A server in this loop, with one quick and one slow answer, and a drain that only a second signal ends."""
 
     def __init__(self):
         self.port = free_port(("127.0.0.1",))
         self.ready = asyncio.Event()
         self.entered = asyncio.Event()
         self.finish = asyncio.Event()
-        self.told = asyncio.Event()
+        self.streams_end = asyncio.Event()
         app = web.Application()
-        app.add_routes([web.get("/quick", self.quick), web.get("/slow", self.slow), web.get("/livez", self.quick)])
+        app.add_routes([web.get("/quick", self.quick), web.get("/slow", self.slow), web.get("/stream", self.stream)])
+        app.add_routes(health_routes({}))
+        app.on_shutdown.append(self.end_streams)
         self.task = asyncio.create_task(
             serve(
                 app,
                 hosts=["127.0.0.1"],
                 port=self.port,
+                drain_seconds=60,
                 shutdown_seconds=5,
                 on_ready=self.ready.set,
-                on_stopping=self.told.set,
             )
         )
 
@@ -44,20 +47,47 @@ class Served:
         await self.finish.wait()
         return web.Response(text="slow")
 
+    async def stream(self, _request):
+        self.entered.set()
+        await self.streams_end.wait()
+        return web.Response(text="stream")
+
+    async def end_streams(self, _app):
+        self.streams_end.set()
+
     async def connect(self):
         return await asyncio.open_connection("127.0.0.1", self.port)
 
-    async def connect_again_and_again(self):
-        while True:
-            _, another = await self.connect()
-            await left(another)
-            await asyncio.sleep(0.01)
+    async def fetch(self, path):
+        """The whole answer, over a connection of its own that the server closes."""
+        reader, writer = await self.connect()
+        await ask(writer, path)
+        answer = await reader.read()
+        await left(writer)
+        return answer.decode()
 
-    async def stop(self):
+    async def drain(self):
         os.kill(os.getpid(), signal.SIGTERM)
-        await self.told.wait()
-        # The next turn of the loop closes the door.
-        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            while "503" not in await self.fetch_head("readyz"):
+                pass
+
+    async def fetch_head(self, path):
+        reader, writer = await self.connect()
+        await ask(writer, path)
+        head = await reader.readuntil(b"\r\n\r\n")
+        await left(writer)
+        return head.decode()
+
+    async def close(self):
+        """End the drain, and wait until no connection is accepted any more."""
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(5):
+            with contextlib.suppress(ConnectionRefusedError, ConnectionResetError):
+                while True:
+                    _, another = await self.connect()
+                    await left(another)
+                    await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -66,8 +96,9 @@ async def served():
     await server.ready.wait()
     yield server
     server.finish.set()
-    if not server.task.done():
+    while not server.task.done():
         os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait([server.task], timeout=0.1)
     await server.task
 
 
@@ -82,50 +113,47 @@ async def ask(writer, path):
     await writer.drain()
 
 
-async def test_a_request_that_is_still_on_its_way_is_answered_and_the_connection_closed(served):
+async def test_in_the_drain_it_is_alive_but_not_ready(served):
+    assert "200" in await served.fetch_head("readyz")
+    await served.drain()
+    ready = await served.fetch("readyz")
+    assert ready.startswith("HTTP/1.1 503")
+    assert '"draining": true' in ready
+    assert (await served.fetch("livez")).startswith("HTTP/1.1 200")
+
+
+async def test_in_the_drain_requests_on_old_and_new_connections_are_answered_and_the_connections_closed(served):
     reader, writer = await served.connect()
-    await served.stop()
+    await served.drain()
     await ask(writer, "quick")
-    answer = await reader.read()
-    assert answer.startswith(b"HTTP/1.1 200")
-    assert b"Connection: close" in answer
-    assert answer.endswith(b"quick")
+    for answer in ((await reader.read()).decode(), await served.fetch("quick")):
+        assert answer.startswith("HTTP/1.1 200")
+        assert "Connection: close" in answer
+        assert answer.endswith("quick")
     await left(writer)
 
 
-async def test_a_request_in_flight_ends_properly(served):
+async def test_after_the_drain_no_connection_is_accepted_and_a_request_in_flight_is_answered(served):
     reader, writer = await served.connect()
     await ask(writer, "slow")
     await served.entered.wait()
-    await served.stop()
+    await served.drain()
+    await served.close()
     served.finish.set()
     assert (await reader.read()).endswith(b"slow")
     await left(writer)
 
 
-async def test_who_asks_whether_it_is_alive_is_cut_off_while_others_are_still_answered(served):
-    await served.stop()
+async def test_streams_end_after_the_drain_when_no_connection_is_accepted(served):
     reader, writer = await served.connect()
-    await ask(writer, "livez")
-    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
-        await reader.readexactly(1)
-    await left(writer)
-    reader, writer = await served.connect()
-    await ask(writer, "quick")
-    assert (await reader.read()).endswith(b"quick")
-    await left(writer)
-
-
-async def test_in_the_end_nobody_new_is_let_in(served):
-    reader, writer = await served.connect()
-    await ask(writer, "slow")
+    await ask(writer, "stream")
     await served.entered.wait()
-    await served.stop()
-    with pytest.raises((ConnectionRefusedError, ConnectionResetError)):
-        await served.connect_again_and_again()
-    served.finish.set()
-    assert (await reader.read()).endswith(b"slow")
+    await served.drain()
+    assert not served.streams_end.is_set()
+    await served.close()
+    assert (await reader.read()).endswith(b"stream")
     await left(writer)
+    await asyncio.wait_for(served.task, 5)
 
 
 async def test_before_the_stop_connections_are_kept(served):

@@ -16,6 +16,7 @@ from mcp_service.jwks.policy import CachePolicy, Phase
 from shared.access_token import InvalidToken
 from shared.errors import ServiceUnavailable
 from tests.local_issuer import key_set, new_key
+from tests.supervisor import new_supervisor
 
 COOLDOWN = 10
 
@@ -48,7 +49,7 @@ async def make_cache(issuer, clock):
         )
         opened.append((cache, fetcher))
         if start:
-            await cache.start()
+            await cache.start(new_supervisor())
         return cache
 
     yield make

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from mcp_service.app import ENDPOINT
 from tests.endpoints.mcp_service import slow_server
 from tests.endpoints.mcp_service.conftest import LEGACY, modern, rpc
 
@@ -92,5 +91,5 @@ async def test_a_stream_that_only_listens_ends_when_the_service_is_about_to_stop
     ):
         assert answer.content_type == "text/event-stream"
         assert b"acknowledged" in await answer.content.readany()
-        service.app[ENDPOINT].close_streams()
+        await service.app.shutdown()
         await answer.read()

@@ -13,7 +13,7 @@ from mcp_service.settings import McpSettings
 
 SERVICES = yaml.safe_load((REPOSITORY / "compose.yaml").read_text(encoding="utf-8"))["services"]
 # Where a container listens is the image's affair.
-OF_THE_IMAGE = {"AUTH_HOST", "AUTH_PORT", "MCP_HOST", "MCP_PORT"}
+OF_THE_IMAGE = {f"{service}_{name}" for service in ("AUTH", "MCP") for name in ("HOST", "PORT", "REUSE_PORT")}
 
 
 @pytest.mark.parametrize(("service", "settings"), [("auth", AuthSettings), ("mcp", McpSettings)])

@@ -53,14 +53,14 @@ def test_a_setting_that_is_wrong_is_told(name, value, complaint):
 @pytest.mark.parametrize(
     ("other", "complaint"),
     [
-        ({"MCP_NOTES_REDIS_URL": "redis://notes", "MCP_STATEFUL": "true"}, "STATEFUL needs one process"),
+        ({"MCP_NOTES_REDIS_URL": "redis://notes", "MCP_STATEFUL": "true"}, "STATEFUL needs one replica"),
         ({}, "NOTES_REDIS_URL"),
     ],
 )
-def test_several_processes_refuse_what_would_be_kept_in_one_of_them_only(other, complaint):
+def test_replicas_on_one_port_refuse_what_would_be_kept_in_one_of_them_only(other, complaint):
     with pytest.raises(Misconfigured, match=complaint):
-        read(MCP_PROCESSES="2", **other)
+        read(MCP_REUSE_PORT="true", **other)
 
 
-def test_a_server_of_one_s_own_may_run_in_several_processes():
-    assert read(MCP_PROCESSES="2", MCP_SERVER="weather:server").processes == 2
+def test_replicas_of_a_custom_server_may_share_a_port():
+    assert read(MCP_REUSE_PORT="true", MCP_SERVER="weather:server").reuse_port
