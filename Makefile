@@ -56,9 +56,10 @@ test-conformance: $(VENV)/.dev-installed ## The official conformance suite again
 fuzz: $(VENV)/.dev-installed ## Send REQUESTS (100,000) bad requests to every endpoint; SEED=n for others
 	@FUZZ_REQUESTS=$(or $(REQUESTS),100000) FUZZ_SEED=$(or $(SEED),1) $(PY) -m pytest tests/fuzz -s --timeout 0 $(ARGS)
 
-lint: $(VENV)/.dev-installed ## Check format, style and types
+lint: $(VENV)/.dev-installed ## Check format, style, import layers and types
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/lint-imports --no-cache --no-logo
 	@$(VENV)/bin/mypy
 
 format: $(VENV)/.dev-installed ## Format the code

@@ -8,6 +8,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -19,11 +20,12 @@ from devstack.service_process import REPOSITORY, die_with_parent
 if TYPE_CHECKING:
     from tests.e2e.pair import Pair
 
-Parameters = Literal["plain", "one host", "two hosts"]
+GatewayForm = Literal["plain", "one host", "two hosts"]
 """Plain HTTP for any name, or HTTPS for one name or two."""
 
-CADDY: Final = os.environ.get("CADDY", "caddy")
-"""The server to try; CADDY names another one than the machine's own."""
+_INSTALLED: Final = Path(sys.executable).with_name("caddy")
+CADDY: Final = os.environ.get("CADDY") or (str(_INSTALLED) if _INSTALLED.exists() else "caddy")
+"""The one that the development requirements install, or the one on the path; the variable CADDY names another."""
 FILES: Final = REPOSITORY / "deploy" / "gateway"
 REPLICAS: Final = """
 (auth_replicas) {{
@@ -58,7 +60,7 @@ def has_caddy() -> bool:
 class Gateway:
     """Picks its ports first, so that the pair can be told its public addresses; start it when the pair runs."""
 
-    def __init__(self, form: Parameters = "plain") -> None:
+    def __init__(self, form: GatewayForm = "plain") -> None:
         self.http_port = free_port(("127.0.0.1",))
         self.https_port = free_port(("127.0.0.1",))
         self.secure = form != "plain"

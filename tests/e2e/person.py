@@ -13,7 +13,7 @@ import aiohttp
 
 
 @dataclass
-class Parameters:
+class HtmlForm:
     """One form of a page, as a browser without JavaScript sees it."""
 
     action: str
@@ -26,14 +26,14 @@ class Page(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.forms: list[Parameters] = []
+        self.forms: list[HtmlForm] = []
         self.refresh: str | None = None
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.forms.append(Parameters(found.get("action", "")))
+            self.forms.append(HtmlForm(found.get("action", "")))
         elif tag == "input" and self.forms and "name" in found:
             self.forms[-1].inputs[found["name"]] = found.get("value", "")
         elif tag == "button" and self.forms and "name" in found:
