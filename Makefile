@@ -69,6 +69,9 @@ format: $(VENV)/.dev-installed ## Format the code
 bench: $(VENV)/.dev-installed ## Measure, and print one table of ratios
 	@$(PY) -m tests.benchmarks $(ARGS)
 
+request-path: $(VENV)/.dev-installed ## List the project files that a request enters, and write the table of docs/architecture.md
+	@$(PY) -m tests.request_path
+
 settings: $(VENV)/.dev-installed ## Write .env.example anew from the settings of both services
 	@$(PY) -m devstack.settings_reference
 
@@ -133,4 +136,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-conformance fuzz lint format bench settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-failover
+.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-conformance fuzz lint format bench request-path settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-failover
