@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from auth_service.grants.grant import Grant
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.protocol.parameters import Parameters
-    from auth_service.tokens.access_token import AccessTokenIssuer
-    from auth_service.tokens.id_token import IdTokenIssuer
+    from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 
 
 @dataclass(frozen=True, slots=True)

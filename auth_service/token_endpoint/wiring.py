@@ -12,8 +12,7 @@ from auth_service.token_endpoint.authorization_code import AuthorizationCodeHand
 from auth_service.token_endpoint.endpoint import TokenEndpoint
 from auth_service.token_endpoint.grant_handler import TokenSetIssuer
 from auth_service.token_endpoint.refresh_token import RefreshRecorder, RefreshTokenHandler
-from auth_service.tokens.access_token import AccessTokenIssuer
-from auth_service.tokens.id_token import IdTokenIssuer
+from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog

@@ -1,1 +1,1 @@
-"""Minting of access tokens (at+jwt) and of opaque secrets; what is stored of them is only a hash."""
+"""Issuing of access tokens and ID tokens: their claims. keys/ signs them; grants/ owns refresh tokens and codes."""

@@ -1,0 +1,80 @@
+"""Issuing of access tokens (RFC 9068) and ID tokens (OpenID Connect Core section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from auth_service.protocol.opaque import new_identifier
+from auth_service.resources.catalogue import OFFLINE_ACCESS
+from shared import access_token as profile
+from shared.scopes import format_scope
+
+if TYPE_CHECKING:
+    from auth_service.keys.signer import Signer
+
+ID_TOKEN_LIFETIME_SECONDS: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A signed access token. `expires_in` in seconds; `token_id` is its `jti`."""
+
+    value: str
+    expires_in: int
+    token_id: str
+
+
+class AccessTokenIssuer:
+    """Issues access tokens with the claims of RFC 9068 section 2.2, signed with the active key."""
+
+    def __init__(self, *, issuer: str, lifetime_seconds: int, signer: Signer) -> None:
+        self._issuer = issuer
+        self._lifetime = lifetime_seconds
+        self._signer = signer
+
+    def ready(self) -> None:
+        """Raise ServiceUnavailable if no key can sign: called before anything is consumed (invariants 3 and 8)."""
+        self._signer.ready()
+
+    def issue(
+        self, *, subject: str, client_id: str, resource: str, scopes: Sequence[str], grant_id: str, now: float
+    ) -> IssuedToken:
+        """A token for one resource. `now` in seconds since 1970. Raises ServiceUnavailable if no key can sign."""
+        issued_at = int(now)
+        token_id = new_identifier()
+        claims = {
+            "iss": self._issuer,
+            "sub": subject,
+            "aud": resource,
+            "client_id": client_id,
+            "scope": format_scope(s for s in scopes if s != OFFLINE_ACCESS),
+            "iat": issued_at,
+            "exp": issued_at + self._lifetime,
+            "jti": token_id,
+            "gid": grant_id,
+        }
+        return IssuedToken(self._signer.sign(claims, typ=profile.TYPE), self._lifetime, token_id)
+
+
+class IdTokenIssuer:
+    """Issues ID tokens to clients that request the scope `openid`. The audience is the client."""
+
+    def __init__(self, *, issuer: str, signer: Signer) -> None:
+        self._issuer = issuer
+        self._signer = signer
+
+    def issue(self, *, subject: str, client_id: str, nonce: str | None, authenticated_at: int, now: float) -> str:
+        """A signed ID token. Times in seconds since 1970. Raises ServiceUnavailable if no key can sign."""
+        claims: dict[str, Any] = {
+            "iss": self._issuer,
+            "sub": subject,
+            "aud": client_id,
+            "iat": int(now),
+            "exp": int(now) + ID_TOKEN_LIFETIME_SECONDS,
+            "auth_time": authenticated_at,
+        }
+        if nonce is not None:
+            claims["nonce"] = nonce
+        return self._signer.sign(claims, typ="JWT")
