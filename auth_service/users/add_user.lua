@@ -1,6 +1,6 @@
--- Adds a user. Invariant: a name belongs to one user; of any number of writers with one name, exactly one wins.
+-- Adds a user. A name belongs to one user: of any number of writers with the same name, exactly one wins.
 -- KEYS: names (hash: name -> subject), record (hash). ARGV: name, subject, then field, value, ...
--- Answers 1 when added, 0 when the name is taken.
+-- Returns 1 if added, 0 if the name is taken.
 if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then
   return 0
 end

@@ -1,4 +1,4 @@
-"""Passwords that are made up for somebody: readable aloud, about 98 bits."""
+"""Generated passwords: easy to read aloud, about 98 bits of entropy."""
 
 from __future__ import annotations
 

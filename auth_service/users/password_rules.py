@@ -1,6 +1,6 @@
-"""Which new passwords are refused (NIST SP 800-63B section 5.1.1.2: length, and no common or guessable ones).
+"""The rules for new passwords (NIST SP 800-63B section 5.1.1.2): a minimum length, and no guessable ones.
 
-Pure. No rule asks for digits, capitals or symbols, and no password expires: both make passwords worse.
+Pure. No rule requires digits, capitals or symbols, and no password expires: both lead to worse passwords.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LOOK_ALIKES: Final = str.maketrans("@430!1$5+7", "aaeoiisstt")
 
 
 class WeakPassword(ValueError):
-    """The password is refused; the text says why and what would do, and never repeats the password."""
+    """The password is rejected. The text says why, for the user, and never contains the password."""
 
 
 def check_new_password(password: str, *, username: str, service_words: tuple[str, ...] = ("sallyport",)) -> None:
@@ -43,7 +43,7 @@ def check_new_password(password: str, *, username: str, service_words: tuple[str
         raise WeakPassword(f"shorter than {MIN_PASSWORD_LENGTH} characters; four unrelated words make a good one")
     if len(set(folded)) < _MIN_DIFFERENT or _is_repetition(folded):
         raise WeakPassword("the same few characters over and over")
-    if _is_walk(folded):
+    if _is_sequence(folded):
         raise WeakPassword("a walk along the alphabet, the digits or the keyboard")
     for word in (lookup_name(username), *service_words):
         if len(word) >= _MIN_NAME and word in folded and len(folded) - len(word) < MIN_PASSWORD_LENGTH:
@@ -53,25 +53,25 @@ def check_new_password(password: str, *, username: str, service_words: tuple[str
 
 
 def _is_repetition(text: str) -> bool:
-    """Whether a unit of at most a third of the text makes up the whole of it."""
+    """Whether the text repeats a unit of at most a third of its length."""
     return any(
         len(text) >= 3 * size and (text[:size] * (len(text) // size + 1)).startswith(text)
         for size in range(1, len(text) // 3 + 1)
     )
 
 
-def _is_walk(text: str) -> bool:
+def _is_sequence(text: str) -> bool:
     plain = re.sub(r"[\W_]", "", text)
     return len(plain) > 0 and any(plain in row * 2 or plain in row[::-1] * 2 for row in _KEYBOARD)
 
 
 def _bases(folded: str) -> set[str]:
-    """The text itself and what is left of it when decoration is taken off: `P@ssw0rd2024!` is `password`."""
+    """The text itself, and its forms without decoration: `P@ssw0rd2024!` yields `password`."""
     bases: set[str] = set()
     for text in (folded, folded.translate(_LOOK_ALIKES)):
         bare = re.sub(r"[\W_]", "", text)
         bases |= {text, bare, bare.strip("0123456789"), re.sub(r"[\d\W_]+$", "", text)}
-        # Decoration goes first, then the look-alikes inside the word are read: `Passw0rd123!!`.
+        # Decoration is removed before look-alikes inside the word are replaced: `Passw0rd123!!`.
         stripped = re.sub(r"^[\d\W_]+|[\d\W_]+$", "", folded).translate(_LOOK_ALIKES)
         bases |= {stripped, re.sub(r"[\W_]", "", stripped)}
     doubled = {b[: len(b) // 2] for b in bases if len(b) % 2 == 0 and b[: len(b) // 2] * 2 == b}

@@ -1,7 +1,7 @@
-"""Password hashing: argon2id, in a few threads of its own, behind a bounded queue.
+"""Password hashing with argon2id, in a few dedicated threads behind a bounded queue.
 
-Invariant 4: only the hash leaves. A flood of sign-ins can occupy `workers` cores and `workers` x 64 MiB, never more;
-whoever does not fit in the queue gets 503 at once (invariant 8), so that tokens are still issued meanwhile.
+Invariant 4: only the hash leaves. A flood of sign-ins occupies at most `workers` cores and `workers` x 64 MiB. If the
+queue is full a request is answered 503 at once (invariant 8), so that tokens are still issued.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ PARAMETERS: Final = argon2.Parameters(
 )
 """RFC 9106 section 4, second recommended option (3 passes over 64 MiB), with one lane instead of four.
 
-The work is the same; with one lane a hash takes one core, so the number of workers bounds the cores as well.
+The work is the same; with one lane a hash uses one core, so the number of workers also bounds the cores.
 """
 
 MAX_PASSWORD_LENGTH: Final = 256
-"""In characters. A longer one is refused when set, and counts as wrong when presented."""
+"""In characters. A longer password is rejected when it is set, and counts as wrong at sign-in."""
 
 QUEUE_PER_WORKER: Final = 16
 
@@ -47,7 +47,7 @@ class PasswordHasher:
     """Hashes and verifies off the event loop."""
 
     def __init__(self, *, parameters: argon2.Parameters = PARAMETERS, workers: int | None = None) -> None:
-        """`workers` threads do all the work; by default half the cores, at least one, at most four."""
+        """`workers` threads; by default half the cores, at least one and at most four."""
         self._workers = workers or min(4, max(1, (os.cpu_count() or 2) // 2))
         self._hasher = argon2.PasswordHasher.from_parameters(parameters)
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="argon2")
@@ -57,7 +57,7 @@ class PasswordHasher:
     async def hash(self, password: str) -> str:
         """The encoded argon2id hash.
 
-        Raises ValueError for one too long, ServiceUnavailable when too many are waiting.
+        Raises ValueError if the password is too long, ServiceUnavailable if the queue is full.
         """
         if len(password) > MAX_PASSWORD_LENGTH:
             raise ValueError(f"a password has at most {MAX_PASSWORD_LENGTH} characters")
@@ -66,7 +66,7 @@ class PasswordHasher:
     async def verify(self, password: str, stored_hash: str | None) -> bool:
         """Whether the password is right. None stands for an unknown account and takes the same time.
 
-        Raises ServiceUnavailable when too many are waiting.
+        Raises ServiceUnavailable if the queue is full.
         """
         if len(password) > MAX_PASSWORD_LENGTH:
             password, stored_hash = "", None
@@ -81,11 +81,11 @@ class PasswordHasher:
         return await self._run(work)
 
     def is_outdated(self, stored_hash: str) -> bool:
-        """Whether the hash was made with other parameters than today's and is worth renewing."""
+        """Whether the hash was made with other parameters than the current ones and is to be renewed."""
         return self._hasher.check_needs_rehash(stored_hash)
 
     def close(self) -> None:
-        """Give up what still waits and let the threads end."""
+        """Cancel what is queued and let the threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[[], T]) -> T:
@@ -94,7 +94,7 @@ class PasswordHasher:
         self._waiting += 1
         future = self._pool.submit(work)
         loop = asyncio.get_running_loop()
-        # Counted until the thread is done: a caller who goes away does not make room for another meanwhile.
+        # Counted until the thread is done: a disconnected client does not free its place earlier.
         future.add_done_callback(lambda _: _call_in(loop, self._release))
         return await asyncio.wrap_future(future)
 
@@ -103,9 +103,9 @@ class PasswordHasher:
 
 
 def _decoy(parameters: argon2.Parameters) -> str:
-    """Verified in place of an account that does not exist: the hash of nothing that anybody knows.
+    """A hash that is verified for an unknown account; no password matches it.
 
-    Written rather than computed. To verify against it takes what any other takes; to make it would hold up the start.
+    It is composed, not computed: verification takes as long as with any other hash, and the start is not delayed.
     """
     salt, digest = (
         base64.b64encode(os.urandom(length)).rstrip(b"=").decode()
@@ -121,5 +121,5 @@ def _call_in(loop: asyncio.AbstractEventLoop, release: Callable[[], None]) -> No
 
 
 def _bytes(password: str) -> bytes:
-    """NIST SP 800-63B: normalised, so that the same keys give the same bytes on every device."""
+    """Normalised (NIST SP 800-63B), so that the same keystrokes give the same bytes on every device."""
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")

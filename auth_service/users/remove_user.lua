@@ -1,6 +1,6 @@
--- Removes a user and frees the name. Invariant: name and record go together, and only if they belong together.
+-- Removes a user and frees the name. Name and record are removed together, and only if they belong together.
 -- KEYS: names (hash: name -> subject), record (hash). ARGV: name, subject.
--- Answers 1 when removed, 0 when that name is no longer that subject's.
+-- Returns 1 if removed, 0 if the name no longer belongs to the subject.
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return 0
 end

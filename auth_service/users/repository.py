@@ -1,10 +1,10 @@
-"""Where users are kept.
+"""User accounts in Redis.
 
-Keys, all on one slot so that a name and its record change in one step (sign-in is bound by argon2id, not by a slot):
+Keys, all on one slot so that a name and its record change atomically (argon2id limits sign-in, not the slot):
   sp:{users}:names            hash   lookup name -> subject
   sp:{users}:user:<subject>   hash   username, name, email, email_verified, created_at, password_hash
 
-Neither expires. Invariant 4: of the password, only the argon2id hash is here.
+Neither expires. Invariant 4: only the argon2id hash of the password is stored.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _PAGE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class StoredUser:
-    """A user with the hash that verifies the password."""
+    """A user with the password hash."""
 
     user: User
     password_hash: str
 
 
 class UserRepository:
-    """Every method raises RedisUnavailable when the store is away."""
+    """Every method raises RedisUnavailable."""
 
-    def __init__(self, store: RedisClient) -> None:
-        self._store = store
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
 
     async def add(self, user: User, password_hash: str) -> bool:
-        """Add the user; False when somebody has the name already. Atomic: one winner per name."""
+        """Add the user; False if the name is taken. Atomic: one winner per name."""
         fields = (
             ("username", user.username),
             ("name", user.name or ""),
@@ -52,32 +52,32 @@ class UserRepository:
             ("password_hash", password_hash),
         )
         flat = [part for field in fields for part in field]
-        added = await self._store.run(
+        added = await self._redis.run(
             _ADD, [_NAMES, _record(user.subject)], [lookup_name(user.username), user.subject, *flat]
         )
         return bool(added)
 
     async def find(self, subject: str) -> StoredUser | None:
         """The user with this subject."""
-        return _stored(subject, await self._store.command("HGETALL", _record(subject)))
+        return _stored(subject, await self._redis.command("HGETALL", _record(subject)))
 
     async def find_by_name(self, username: str) -> StoredUser | None:
-        """The user with this name, in any spelling that means the same."""
-        subject = await self._store.command("HGET", _NAMES, lookup_name(username))
-        # The same two round trips for a name that does not exist: time must not tell.
-        stored = await self.find(subject or "nobody")
+        """The user with this name, in any equivalent spelling."""
+        subject = await self._redis.command("HGET", _NAMES, lookup_name(username))
+        # Two round trips for an unknown name as well: the response time must not reveal it.
+        stored = await self.find(subject or "unknown")
         return stored if subject else None
 
     async def all(self) -> AsyncIterator[User]:
-        """Every user, in no order, a page at a time."""
+        """Every user, unordered, read in pages."""
         cursor, seen = "0", set[str]()
         while True:
-            cursor, page = await self._store.command("HSCAN", _NAMES, cursor, "COUNT", _PAGE)
-            # A scan may show an entry twice while the hash grows.
+            cursor, page = await self._redis.command("HSCAN", _NAMES, cursor, "COUNT", _PAGE)
+            # A scan may return an entry twice while the hash grows.
             subjects = [s for s in dict(page).values() if s not in seen]
             seen.update(subjects)
             for subject, record in zip(
-                subjects, await self._store.pipeline([("HGETALL", _record(s)) for s in subjects]), strict=True
+                subjects, await self._redis.pipeline([("HGETALL", _record(s)) for s in subjects]), strict=True
             ):
                 stored = _stored(subject, record)
                 if stored is not None:
@@ -86,13 +86,13 @@ class UserRepository:
                 return
 
     async def set_password_hash(self, subject: str, new_hash: str, *, replacing: str | None = None) -> bool:
-        """Replace the hash; False when there is no such user, or when `replacing` is no longer the hash. Atomic."""
-        return bool(await self._store.run(_SET_PASSWORD_HASH, [_record(subject)], [new_hash, replacing or ""]))
+        """Replace the hash; False if the user does not exist, or if `replacing` is no longer the hash. Atomic."""
+        return bool(await self._redis.run(_SET_PASSWORD_HASH, [_record(subject)], [new_hash, replacing or ""]))
 
     async def remove(self, user: User) -> bool:
-        """Remove the user; False when there is none any more. Atomic."""
+        """Remove the user; False if it does not exist. Atomic."""
         keys = [_NAMES, _record(user.subject)]
-        return bool(await self._store.run(_REMOVE, keys, [lookup_name(user.username), user.subject]))
+        return bool(await self._redis.run(_REMOVE, keys, [lookup_name(user.username), user.subject]))
 
 
 def _record(subject: str) -> str:

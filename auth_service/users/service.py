@@ -1,4 +1,4 @@
-"""The directory of users: finds them, signs them in, changes them."""
+"""User accounts: lookup, password verification, changes."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ if TYPE_CHECKING:
 
 
 class UsernameTaken(Exception):
-    """Somebody has this name already."""
+    """A user with this name exists."""
 
 
 class UnknownUser(Exception):
-    """There is no such user (any more)."""
+    """The user does not exist, or was removed."""
 
 
 class UserService:
-    """Methods raise RedisUnavailable, and ServiceUnavailable when too many passwords wait for hashing."""
+    """Methods raise RedisUnavailable, and ServiceUnavailable if the queue for password hashing is full."""
 
-    def __init__(self, storage: UserRepository, passwords: PasswordHasher) -> None:
-        self._storage = storage
+    def __init__(self, repository: UserRepository, passwords: PasswordHasher) -> None:
+        self._repository = repository
         self._passwords = passwords
 
     async def authenticate(self, username: str, password: str) -> User | None:
-        """The user, or None: the same answer after the same work for a wrong name and for a wrong password."""
-        stored = await self._storage.find_by_name(username)
+        """The user, or None. A wrong name and a wrong password take the same work and give the same result."""
+        stored = await self._repository.find_by_name(username)
         stored_hash = stored.password_hash if stored else None
         if not await self._passwords.verify(password, stored_hash) or stored is None or stored_hash is None:
             return None
         if self._passwords.is_outdated(stored_hash):
             renewed = await self._passwords.hash(password)
-            await self._storage.set_password_hash(stored.user.subject, renewed, replacing=stored_hash)
+            await self._repository.set_password_hash(stored.user.subject, renewed, replacing=stored_hash)
         return stored.user
 
     async def find(self, subject: str) -> User | None:
         """The user with this subject."""
-        stored = await self._storage.find(subject)
+        stored = await self._repository.find(subject)
         return stored.user if stored else None
 
     async def find_by_name(self, username: str) -> User | None:
-        """The user with this name, in any spelling that means the same."""
-        stored = await self._storage.find_by_name(username)
+        """The user with this name, in any equivalent spelling."""
+        stored = await self._repository.find_by_name(username)
         return stored.user if stored else None
 
     def all(self) -> AsyncIterator[User]:
-        """Every user, in no order."""
-        return self._storage.all()
+        """Every user, unordered."""
+        return self._repository.all()
 
     async def add(
         self,
@@ -78,21 +78,21 @@ class UserService:
         )
         if not allow_weak:
             check_new_password(password, username=user.username)
-        if not await self._storage.add(user, await self._passwords.hash(password)):
+        if not await self._repository.add(user, await self._passwords.hash(password)):
             raise UsernameTaken(user.username)
         return user
 
     async def set_password(self, user: User, password: str, *, allow_weak: bool = False) -> None:
-        """Set a new password. Raises WeakPassword, and UnknownUser when the user was removed meanwhile.
+        """Set a new password. Raises WeakPassword, and UnknownUser if the user was removed meanwhile.
 
-        Ending the user's sessions is the caller's to do: this room knows none.
+        The caller ends the user's sessions.
         """
         if not allow_weak:
             check_new_password(password, username=user.username)
-        if not await self._storage.set_password_hash(user.subject, await self._passwords.hash(password)):
+        if not await self._repository.set_password_hash(user.subject, await self._passwords.hash(password)):
             raise UnknownUser(user.username)
 
     async def remove(self, user: User) -> None:
-        """Remove the user and free the name. Raises UnknownUser when somebody was faster."""
-        if not await self._storage.remove(user):
+        """Remove the user and free the name. Raises UnknownUser if the user was removed meanwhile."""
+        if not await self._repository.remove(user):
             raise UnknownUser(user.username)

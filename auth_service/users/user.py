@@ -1,4 +1,4 @@
-"""The user: one frozen record, without the password's hash."""
+"""The user record, without the password hash."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ MAX_USERNAME_LENGTH: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person who may sign in. Times in seconds since 1970."""
+    """A user who may sign in. Times in seconds since 1970."""
 
     subject: str
     """Random and never reused: the `sub` of every token, so that a changed or re-used name inherits nothing."""
     username: str
-    """As the person writes it; compared by `lookup_name`."""
+    """In the user's spelling; compared by `lookup_name`."""
     name: str | None
     email: str | None
     email_verified: bool
@@ -30,13 +30,13 @@ def new_subject() -> str:
 
 
 def lookup_name(username: str) -> str:
-    """The form in which names are compared: NFKC and casefolded, so that look-alike spellings are one name."""
+    """The name in the form for comparison: NFKC and casefolded, so that equivalent spellings are one name."""
     folded = unicodedata.normalize("NFKC", username.strip()).casefold()
     return unicodedata.normalize("NFKC", folded)
 
 
 def check_username(username: str) -> str:
-    """The name as it will be stored. Raises ValueError with words for whoever chose it."""
+    """The name in the form for storage. Raises ValueError with a text for the user."""
     name = unicodedata.normalize("NFKC", username.strip())
     if not name:
         raise ValueError("a username cannot be empty")
