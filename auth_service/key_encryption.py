@@ -1,7 +1,7 @@
-"""Private keys at rest: JWEs under keys that are not in the store (invariant 4).
+"""Encryption of private signing keys at rest: JWEs (RFC 7516) under keys that are not in Redis (invariant 4).
 
-`AUTH_KEY_ENCRYPTION_KEY` is a list of secrets: the first encrypts, all decrypt, so that it can be changed too.
-A secret itself never encrypts anything: every use derives its own key from it (HKDF, RFC 5869).
+`AUTH_KEY_ENCRYPTION_KEY` is a list of secrets, so that it can be changed: the first encrypts, all decrypt.
+A secret never encrypts anything itself: for every purpose a key is derived from it (HKDF, RFC 5869).
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from shared.errors import Misconfigured
 
 _LABEL: Final = b"sallyport signing keys at rest"
 _ENCRYPTION: Final = "A256GCM"
-_ADVICE: Final = "make one with: python -m auth_service check-config --new-key"
+_HINT: Final = "make one with: python -m auth_service check-config --new-key"
 
 
 class DecryptionFailed(Exception):
-    """None of the configured secrets opens this, or what is inside does not belong here."""
+    """No configured secret decrypts the JWE, or it contains the key of another `kid`."""
 
 
 class EncryptionKeys:
-    """The configured secrets, in order. Never shown, never compared, only derived from."""
+    """The configured secrets, in order. They are never shown and never compared: keys are derived from them."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._secrets = tuple(secrets)
-        # A direct-encryption key of its own per secret, named by a fingerprint that reveals nothing of it.
-        self._sealing = tuple((_fingerprint(key), OctKey.import_key(key)) for key in self.derive(_LABEL))
+        # One direct-encryption key per secret, with a fingerprint as its id that reveals nothing about it.
+        self._keys = tuple((_fingerprint(key), OctKey.import_key(key)) for key in self.derive(_LABEL))
 
     def __repr__(self) -> str:
         return f"EncryptionKeys({len(self._secrets)} secrets)"
@@ -46,48 +46,48 @@ class EncryptionKeys:
         """One key of 32 bytes per configured secret, in order, for the one purpose that `label` names."""
         return tuple(HKDF(SHA256(), 32, salt=None, info=label).derive(secret) for secret in self._secrets)
 
-    def seal(self, kid: str, private: dict[str, Any]) -> str:
-        """Encrypt a private JWK under the first secret. The kid is inside too: entries cannot be swapped."""
-        name, key = self._sealing[0]
-        header = {"alg": "dir", "enc": _ENCRYPTION, "kid": name}
+    def encrypt(self, kid: str, private: dict[str, Any]) -> str:
+        """A JWE of a private JWK under the first secret. It contains the `kid`, so that entries cannot be swapped."""
+        fingerprint, key = self._keys[0]
+        header = {"alg": "dir", "enc": _ENCRYPTION, "kid": fingerprint}
         plaintext = json.dumps({"kid": kid, "jwk": private}, separators=(",", ":"))
         return jwe.encrypt_compact(header, plaintext, key, algorithms=["dir", _ENCRYPTION])
 
-    def unseal(self, kid: str, sealed: str) -> dict[str, Any]:
-        """The private JWK of this kid. Raises DecryptionFailed."""
-        for _name, key in self._sealing:
+    def decrypt(self, kid: str, encrypted: str) -> dict[str, Any]:
+        """The private JWK with this `kid`. Raises DecryptionFailed."""
+        for _fingerprint, key in self._keys:
             try:
-                opened = jwe.decrypt_compact(sealed, key, algorithms=["dir", _ENCRYPTION]).plaintext
-                content = json.loads(opened or b"")
+                plaintext = jwe.decrypt_compact(encrypted, key, algorithms=["dir", _ENCRYPTION]).plaintext
+                content = json.loads(plaintext or b"")
             except (JoseError, ValueError):
                 continue
             if content["kid"] != kid:
-                raise DecryptionFailed(f"what is sealed as {kid} is another key")
+                raise DecryptionFailed(f"the JWE stored for {kid} contains another key")
             jwk: dict[str, Any] = content["jwk"]
             return jwk
-        raise DecryptionFailed(f"no secret of AUTH_KEY_ENCRYPTION_KEY opens the key {kid}")
+        raise DecryptionFailed(f"no secret of AUTH_KEY_ENCRYPTION_KEY decrypts the key {kid}")
 
-    def position(self, sealed: str) -> int | None:
-        """Which secret sealed this, counted from 0, by the name in the header; None if it is not configured."""
+    def position(self, encrypted: str) -> int | None:
+        """The index of the secret that encrypted this, by the fingerprint in the header; None if not configured."""
         try:
-            header = json.loads(base64.urlsafe_b64decode(sealed.split(".", 1)[0] + "=="))
+            header = json.loads(base64.urlsafe_b64decode(encrypted.split(".", 1)[0] + "=="))
         except (ValueError, binascii.Error):
             return None
-        names = [name for name, _key in self._sealing]
-        return names.index(header["kid"]) if header.get("kid") in names else None
+        fingerprints = [fingerprint for fingerprint, _key in self._keys]
+        return fingerprints.index(header["kid"]) if header.get("kid") in fingerprints else None
 
 
 def parse_encryption_keys(values: Sequence[str]) -> EncryptionKeys:
-    """Check and decode the configured secrets. Raises Misconfigured naming the fault, never the secret."""
+    """Check and decode the configured secrets. Raises Misconfigured, which never shows a secret."""
     if not values:
-        raise Misconfigured(f"no secret is given; {_ADVICE}")
+        raise Misconfigured(f"no secret is given; {_HINT}")
     secrets: list[bytes] = []
     for number, value in enumerate(values, start=1):
         try:
             secret = _decode(value)
-            _refuse_weak(secret)
+            _reject_weak(secret)
         except ValueError as exc:
-            raise Misconfigured(f"secret {number} {exc}; {_ADVICE}") from None
+            raise Misconfigured(f"secret {number} {exc}; {_HINT}") from None
         if secret in secrets:
             raise Misconfigured(f"secret {number} repeats an earlier one")
         secrets.append(secret)
@@ -106,8 +106,8 @@ def _decode(value: str) -> bytes:
     return secret
 
 
-def _refuse_weak(secret: bytes) -> None:
-    """What no random generator makes, in any number of lifetimes, but what people type."""
+def _reject_weak(secret: bytes) -> None:
+    """Raise ValueError for values that a random generator practically never produces, but that people type."""
     if len(set(secret)) < 12:
         raise ValueError("repeats a few bytes over and over")
     if len({(after - before) % 256 for before, after in pairwise(secret)}) == 1:
@@ -117,4 +117,4 @@ def _refuse_weak(secret: bytes) -> None:
 
 
 def _fingerprint(key: bytes) -> str:
-    return hashlib.sha256(b"sallyport sealing key name" + key).hexdigest()[:12]
+    return hashlib.sha256(b"sallyport key encryption key id" + key).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Keeps why requests were refused, so that `explain REF` can tell the operator (invariant 9)."""
+"""Records why requests were answered with an error, so that `explain REQUEST_ID` can say so (invariant 9)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter
 
-from auth_service.audit.background import BackgroundWriter
-from auth_service.audit.error_repository import Refused
+from auth_service.audit.background_writer import BackgroundWriter
+from auth_service.audit.error_repository import LoggedError
 from auth_service.audit.events import plain
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import LOG_FIELDS
@@ -23,40 +23,44 @@ if TYPE_CHECKING:
     from shared.background import TaskSupervisor
     from shared.errors import RequestRejected
 
-_PER_CHECK: Final = Rate(requests=10, seconds=1, burst=200)
-"""A flood that fails one check cannot push every other refusal out; each request still has its log line."""
+_PER_ERROR_ID: Final = Rate(requests=10, seconds=1, burst=200)
+"""A flood of one error cannot displace all others; every request still has its log line."""
 
 
 class ErrorLog:
-    """Told of each refusal by the envelope; never blocks, never raises."""
+    """Called by the request middleware with each error; never blocks, never raises."""
 
-    def __init__(self, storage: ErrorRepository, registry: CollectorRegistry) -> None:
-        self._refusals = Counter(
-            "sallyport_refusals", "Requests refused, by error_id.", ("error_id",), registry=registry
+    def __init__(self, repository: ErrorRepository, registry: CollectorRegistry) -> None:
+        self._errors = Counter(
+            "sallyport_request_errors",
+            "Requests answered with an error, by error_id.",
+            ("error_id",),
+            registry=registry,
         )
-        dropped = Counter(
-            "sallyport_refusals_dropped", "Refusals that `explain` will not know; the log does.", registry=registry
+        self._dropped = Counter(
+            "sallyport_request_errors_dropped",
+            "Errors that `explain` does not know; each has its log line.",
+            registry=registry,
         )
-        self._dropped = dropped
-        self._writer: BackgroundWriter[Refused] = BackgroundWriter(storage.append, dropped=dropped)
-        self._pace = LocalBuckets(max_keys=1000)
+        self._writer: BackgroundWriter[LoggedError] = BackgroundWriter(repository.append, dropped=self._dropped)
+        self._buckets = LocalBuckets(max_keys=1000)
 
-    def __call__(self, request: web.Request, refusal: RequestRejected, request_id: str) -> None:
-        """Note one refusal (shared.http.request_middleware.OnRefusal)."""
-        self._refusals.labels(refusal.error_id).inc()
+    def __call__(self, request: web.Request, error: RequestRejected, request_id: str) -> None:
+        """Record one error: the callback of shared.http.request_middleware."""
+        self._errors.labels(error.error_id).inc()
         now_ms = int(time.time() * 1000)
-        if not self._pace.take(refusal.error_id, _PER_CHECK, now_ms=now_ms).allowed:
+        if not self._buckets.take(error.error_id, _PER_ERROR_ID, now_ms=now_ms).allowed:
             self._dropped.inc()
             return
         resource = request.match_info.route.resource
         self._writer.put(
-            Refused(
+            LoggedError(
                 request_id=request_id,
                 at_ms=str(now_ms),
-                error_id=refusal.error_id,
-                reason=plain(refusal.reason),
-                error=refusal.code,
-                status=str(refusal.status),
+                error_id=error.error_id,
+                reason=plain(error.reason),
+                error=error.code,
+                status=str(error.status),
                 method=plain(request.method),
                 route=resource.canonical if resource is not None else "unmatched",
                 client=plain(request[LOG_FIELDS].get("client_id", "")),
@@ -65,9 +69,9 @@ class ErrorLog:
         )
 
     async def start(self, supervisor: TaskSupervisor) -> None:
-        """Begin to write."""
+        """Start writing."""
         await self._writer.start(supervisor, "error_log")
 
     async def stop(self) -> None:
-        """Write what is left, for a few seconds at most."""
+        """Write the queued errors, for a few seconds at most."""
         await self._writer.stop()

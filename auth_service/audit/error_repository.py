@@ -1,6 +1,6 @@
-"""Where refusals are kept for `explain`: one stream, bounded in length, oldest dropped first.
+"""The error log in Redis, read by `explain`: one stream of bounded length, oldest entries dropped first.
 
-Key: sp:{refusals}:log   stream   request_id, at (milliseconds since 1970), and the members of Refused
+Key: sp:{errors}:log   stream   the members of LoggedError
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     from shared.redis.client import RedisClient
 
-_LOG: Final = "sp:{refusals}:log"
-MAX_REFUSALS: Final = 50_000
+_LOG: Final = "sp:{errors}:log"
+MAX_ERRORS: Final = 50_000
 _PAGE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """One refused request, as the operator may know it. All text; `at_ms` in milliseconds since 1970."""
+class LoggedError:
+    """One request that was answered with an error. All members are text; `at_ms` in milliseconds since 1970."""
 
     request_id: str
     at_ms: str
@@ -34,31 +34,31 @@ class Refused:
     address: str
 
 
-_MEMBERS: Final = tuple(f.name for f in fields(Refused))
+_MEMBERS: Final = tuple(f.name for f in fields(LoggedError))
 
 
 class ErrorRepository:
-    """Every method raises RedisUnavailable when the store is away."""
+    """Every method raises RedisUnavailable."""
 
-    def __init__(self, store: RedisClient, *, max_refusals: int = MAX_REFUSALS) -> None:
-        self._store = store
-        self._max_refusals = max_refusals
+    def __init__(self, redis: RedisClient, *, max_errors: int = MAX_ERRORS) -> None:
+        self._redis = redis
+        self._max_errors = max_errors
 
-    async def append(self, refusals: Sequence[Refused]) -> None:
-        """Append in one round trip; the oldest go beyond `max_refusals` (about)."""
-        await self._store.pipeline(
-            ("XADD", _LOG, "MAXLEN", "~", self._max_refusals, "*", *(x for m in asdict(r).items() for x in m))
-            for r in refusals
+    async def append(self, errors: Sequence[LoggedError]) -> None:
+        """Append errors in one round trip; the oldest beyond about `max_errors` are dropped."""
+        await self._redis.pipeline(
+            ("XADD", _LOG, "MAXLEN", "~", self._max_errors, "*", *(x for m in asdict(e).items() for x in m))
+            for e in errors
         )
 
-    async def find(self, request_id: str) -> Refused | None:
-        """The refusal with this request_id, looked for from the newest backwards."""
+    async def find(self, request_id: str) -> LoggedError | None:
+        """The error of this request. The search starts at the newest entry."""
         end = "+"
         while True:
-            page = await self._store.command("XREVRANGE", _LOG, end, "-", "COUNT", _PAGE)
+            page = await self._redis.command("XREVRANGE", _LOG, end, "-", "COUNT", _PAGE)
             for _, entry in page:
                 if entry.get("request_id") == request_id:
-                    return Refused(**{name: entry.get(name, "") for name in _MEMBERS})
+                    return LoggedError(**{name: entry.get(name, "") for name in _MEMBERS})
             if len(page) < _PAGE:
                 return None
             end = f"({page[-1][0]}"

@@ -1,6 +1,7 @@
-"""The closed set of audit events, `subject.action`, and of the fields that an event may carry.
+"""The closed set of audit events, named `subject.action`, and of their fields.
 
-Names are never renamed or reused: people keep filters and alerts on them (invariant 11). Adding one is free.
+Names are never changed or reused, because operators build filters and alerts on them (invariant 11). New ones may be
+added.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TypedDict
 
 @unique
 class AuditEvent(StrEnum):
-    """What can happen."""
+    """The name of an audit event."""
 
     USER_ADDED = "user.added"
     USER_REMOVED = "user.removed"
@@ -37,9 +38,9 @@ class AuditEvent(StrEnum):
     GRANT_EVICTED = "grant.evicted"
 
     TOKEN_REFRESH_REPEATED = "token.refresh_repeated"
-    """A predecessor came back while that was harmless: a race or a lost answer."""
+    """A replaced refresh token was presented within its bounds: a race or a lost response."""
     TOKEN_REFRESH_REUSED = "token.refresh_reused"
-    """A spent token came back: somebody else has a copy. The grant was ended."""
+    """A replaced refresh token was presented outside its bounds: it has been copied. The grant was ended."""
     TOKEN_REVOKED = "token.revoked"
 
     KEY_CREATED = "key.created"
@@ -51,38 +52,38 @@ class AuditEvent(StrEnum):
 
 
 class AuditFields(TypedDict, total=False):
-    """What an event may carry: names of things, never a credential. A type checker refuses any other field."""
+    """The fields of an event: identifiers, never a credential. A type checker rejects any other field."""
 
     user: str
     """Subject of the user concerned."""
     username: str
-    """Name of an existing user; never what somebody typed: people type passwords into the wrong field."""
+    """Name of an existing user; never the submitted text, because users type passwords into the wrong field."""
     client: str
     client_name: str
     client_kind: str
     grant: str
-    """Id of the grant; it reveals no token."""
+    """Id of the grant, from which no token can be derived."""
     resource: str
     scope: str
     redirect_host: str
     address: str
-    """Address of the caller, after trusted proxies."""
+    """Address of the client; trusted proxies are skipped."""
     kid: str
     count: int
     limit: str
     reason: str
-    """A private reason, in words of ours."""
+    """The private reason; its text never comes from a request."""
     request_id: str
     """Joins the event with the log line of its request."""
     by: str
-    """Who did it, when not the user: `operator` or `service`."""
+    """The actor, if it is not the user: `operator` or `service`."""
 
 
 MAX_VALUE_LENGTH = 256
-"""Longer values are cut: nobody can fill the log through one field."""
+"""In characters. Longer values are cut, so that no field can fill the log."""
 
 
 def plain(value: object) -> str:
-    """One printable line, however long or odd what a stranger sent."""
+    """The value as one printable line of at most MAX_VALUE_LENGTH characters."""
     text = str(value)[:MAX_VALUE_LENGTH]
     return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)

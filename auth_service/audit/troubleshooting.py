@@ -1,7 +1,7 @@
-"""What each failed check means and what to do about it: the table behind `explain`.
+"""What each error id means and what to do about it: the table behind `explain`.
 
-A test collects every check that the code can name and insists that it has an entry here. Entries are exact names or
-families with a `*`; an exact name wins.
+A test collects every error id in the code and checks that it has an entry here. An entry is an exact id or a family
+with `*`; an exact id takes precedence.
 """
 
 from __future__ import annotations
@@ -10,165 +10,199 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-_CLIENT: Final = "The fault is in the client's request; report it to whoever makes the client, with the private reason."
-_RECONNECT: Final = "Remove the connection in the application and add it again."
-_ATTACK: Final = "Seen often from one address, it is somebody trying: `audit --since 1h` shows from where."
-_OURS: Final = "A fault of ours: nothing was lost, the caller may try again. "
+_CLIENT: Final = "The client's request is at fault; report it to the client's developer, with the private reason."
+_RECONNECT: Final = "Remove the connection in the client and add it again."
+_ATTACK: Final = "Frequent from one address: probably an attack. `audit --since 1h` shows the address."
+_SERVICE: Final = "A fault of the service: nothing was lost, the client may retry. "
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
-    """Two sentences for the operator."""
+class Troubleshooting:
+    """What an error means and what the operator can do: one or two sentences each."""
 
     meaning: str
     remedy: str
 
 
-ADVICE: Final[dict[str, Advice]] = {
+TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     # The request as such
-    "http_404": Advice(
-        "Nothing is at this address.", "Compare the path with the metadata document; mind the issuer's path."
+    "http_404": Troubleshooting(
+        "No endpoint has this path.", "Compare the path with the metadata document; it contains the issuer's path."
     ),
-    "http_405": Advice("The address does not answer this method.", _CLIENT),
-    "http_*": Advice("The request was malformed as HTTP, or too large.", _CLIENT),
-    "content_type": Advice("The body has another content type than the endpoint takes.", _CLIENT),
-    "body_size": Advice("The body is larger than any honest one.", _ATTACK),
-    "body_*": Advice("The body broke off, came too slowly, or is not encoded as it says.", _CLIENT),
-    "body_json": Advice("The body is not one JSON object.", _CLIENT),
-    "parameters_decodable": Advice("The parameters are not UTF-8 form encoding, or too many.", _CLIENT),
-    "repeated_parameter": Advice("A parameter came twice (RFC 6749 section 3.1).", _CLIENT),
-    "*_present": Advice("A parameter that must be there is missing.", _CLIENT),
-    "*_size": Advice("A parameter is longer than is accepted.", _CLIENT),
-    "limit_*": Advice(
-        "More requests than the limit of this name allows (docs/limits.md).",
-        "If the callers are honest and share an address, add it to AUTH_RATE_LIMIT_SHARED_NETWORKS; behind a proxy, "
-        "name it in AUTH_TRUSTED_PROXIES, or all callers count as one.",
+    "http_405": Troubleshooting("The endpoint does not support this method.", _CLIENT),
+    "http_*": Troubleshooting("The HTTP request is malformed or too large.", _CLIENT),
+    "content_type": Troubleshooting("The endpoint does not accept this content type.", _CLIENT),
+    "body_size": Troubleshooting("The body is larger than any legitimate one.", _ATTACK),
+    "body_*": Troubleshooting(
+        "The body ended early, arrived too slowly, or its encoding does not match its header.", _CLIENT
     ),
-    # Who the client is
-    "client_known": Advice(
-        "No client has this id, or its registration ended after long disuse.",
-        f"{_RECONNECT} A pre-registered client: `clients list`.",
+    "body_json": Troubleshooting("The body is not one JSON object.", _CLIENT),
+    "parameters_decodable": Troubleshooting(
+        "The parameters are not form-encoded UTF-8, or there are too many.", _CLIENT
     ),
-    "client_document_fetched": Advice(
-        "The client's metadata document could not be fetched, or is not acceptable.",
-        "Open the client_id in a browser: it must be public https, JSON, small, and name itself. "
-        "AUTH_CIMD_ALLOW and _DENY may stand in the way.",
+    "repeated_parameter": Troubleshooting("A parameter is repeated (RFC 6749 section 3.1).", _CLIENT),
+    "*_present": Troubleshooting("A required parameter is missing.", _CLIENT),
+    "*_size": Troubleshooting("A parameter is too long.", _CLIENT),
+    "limit_*": Troubleshooting(
+        "The rate limit of this name was exceeded (docs/limits.md).",
+        "If legitimate clients share an address, add it to AUTH_RATE_LIMIT_SHARED_NETWORKS. Behind a proxy, add the proxy to "
+        "AUTH_TRUSTED_PROXIES: otherwise all clients count as one.",
     ),
-    "client_secret": Advice(
-        "The client's secret is wrong.", "Give the client its secret again: `clients add` makes a new one."
+    # Client identification and authentication
+    "client_known": Troubleshooting(
+        "No client has this id, or its registration expired unused.",
+        f"{_RECONNECT} For a pre-registered client see `clients list`.",
     ),
-    "client_secret_expiry": Advice("The client's secret has expired.", "Register the client anew."),
-    "client_grant_type": Advice("The client may not use this grant type.", "Change its registration: `clients show`."),
-    "client_keys*": Advice(
-        "The client's public keys are not acceptable, or could not be fetched.", "Check its jwks or jwks_uri."
+    "client_document_fetched": Troubleshooting(
+        "The client's metadata document could not be fetched or is not acceptable.",
+        "Open the client_id in a browser: it must be public, https, small JSON that contains its own URL. "
+        "AUTH_CIMD_ALLOW and _DENY may exclude its host.",
     ),
-    "authentication_method": Advice("The client did not prove itself in the way it registered.", _CLIENT),
-    "authorization_scheme": Advice("The Authorization header is of a scheme that clients do not use here.", _CLIENT),
-    "basic_readable": Advice("The Basic credentials cannot be decoded.", _CLIENT),
-    "one_*": Advice("The client named itself twice, in two ways.", _CLIENT),
-    "assertion_*": Advice(
+    "client_secret": Troubleshooting(
+        "The client's secret is wrong.",
+        "Configure the right secret in the client, or add the client again: `clients add`.",
+    ),
+    "client_secret_expiry": Troubleshooting("The client's secret has expired.", "Register the client again."),
+    "client_grant_type": Troubleshooting(
+        "The client may not use this grant type.", "Change its registration: `clients show`."
+    ),
+    "client_keys*": Troubleshooting(
+        "The client's public keys could not be fetched or are not acceptable.", "Check its jwks or jwks_uri."
+    ),
+    "authentication_method": Troubleshooting("The client did not authenticate with its registered method.", _CLIENT),
+    "authorization_scheme": Troubleshooting(
+        "The scheme of the Authorization header is not supported for clients.", _CLIENT
+    ),
+    "basic_readable": Troubleshooting("The Basic credentials cannot be decoded.", _CLIENT),
+    "one_*": Troubleshooting("The client identified itself in two ways.", _CLIENT),
+    "assertion_*": Troubleshooting(
         "The signed assertion (private_key_jwt) is not acceptable.",
-        "Compare its audience with the issuer, its clock with ours, and its key with the client's jwks.",
+        "Compare its audience with the issuer, its times with the server's clock, and its key with the client's jwks.",
     ),
-    "redirect_uri_registered": Advice(
-        "The redirect URI is not one of the client's. Its registration is old, or somebody tries to steal a code.",
-        f"{_RECONNECT} If nobody here started it: it was an attack, and it failed.",
+    "redirect_uri_registered": Troubleshooting(
+        "The redirect URI is not registered for the client: the registration is outdated, or this is an attempt "
+        "to steal a code.",
+        f"{_RECONNECT} If no user of yours started it, it was an attack, and it failed.",
     ),
     # Registration
-    "redirect_uri*": Advice("A redirect URI to be registered is not safe or not one.", _CLIENT),
-    "redirect_uri_app_scheme": Advice(
-        "The app's own URI scheme is not among those allowed.",
+    "redirect_uri*": Troubleshooting("A redirect URI in the registration is malformed or not safe.", _CLIENT),
+    "redirect_uri_app_scheme": Troubleshooting(
+        "The app's private-use URI scheme is not allowed.",
         "If you trust the app, add the scheme to AUTH_REDIRECT_SCHEMES.",
     ),
-    "grant_type_known": Advice("Only authorization_code and refresh_token are granted.", _CLIENT),
-    "grant_types": Advice("The registration asks for grant types that go not together or not here.", _CLIENT),
-    "response_types": Advice("The registration asks for response types other than code.", _CLIENT),
-    "token_endpoint_auth_method": Advice("The registration asks for an unknown way to authenticate.", _CLIENT),
-    "registration_access_token": Advice("The token that manages a registration is missing or wrong.", _CLIENT),
-    "update_*": Advice("A registration's update names another id or secret (RFC 7592 section 2.2).", _CLIENT),
+    "grant_type_known": Troubleshooting(
+        "Only the grant types authorization_code and refresh_token are supported.", _CLIENT
+    ),
+    "grant_types": Troubleshooting(
+        "The grant types of the registration are not supported or contradict each other.", _CLIENT
+    ),
+    "response_types": Troubleshooting("The registration contains a response type other than code.", _CLIENT),
+    "token_endpoint_auth_method": Troubleshooting(
+        "The authentication method of the registration is not supported.", _CLIENT
+    ),
+    "registration_access_token": Troubleshooting("The registration access token is missing or wrong.", _CLIENT),
+    "update_*": Troubleshooting(
+        "The update of a registration contains another id or secret (RFC 7592 section 2.2).", _CLIENT
+    ),
     # The authorization request
-    "no_request_object": Advice("The client sends request objects, which are not supported.", _CLIENT),
-    "response_type": Advice("Only response_type=code is answered.", _CLIENT),
-    "response_mode": Advice("Only response_mode=query is answered.", _CLIENT),
-    "pkce": Advice("PKCE with S256 is missing, or the verifier does not fit the challenge.", _CLIENT),
-    "prompt_none": Advice("The client wanted no interaction, but the person must decide.", "Nothing to do."),
-    "resource_known": Advice(
+    "no_request_object": Troubleshooting("Request objects are not supported.", _CLIENT),
+    "response_type": Troubleshooting("Only response_type=code is supported.", _CLIENT),
+    "response_mode": Troubleshooting("Only response_mode=query is supported.", _CLIENT),
+    "pkce": Troubleshooting("PKCE with S256 is missing, or the verifier does not match the challenge.", _CLIENT),
+    "prompt_none": Troubleshooting(
+        "The client asked for no interaction, but the user must decide.", "No action needed."
+    ),
+    "resource_known": Troubleshooting(
         "The resource is not one of AUTH_RESOURCES.", "Compare `resource` with AUTH_RESOURCES and with MCP_RESOURCE."
     ),
-    "resource_granted": Advice("The tokens were granted for another resource.", _RECONNECT),
-    "scope_grammar": Advice("The scope parameter is malformed.", _CLIENT),
-    "scope_grantable": Advice(
-        "Nothing of what was asked can be granted to this client.", "Compare with AUTH_RESOURCES."
+    "resource_granted": Troubleshooting("The grant is for another resource.", _RECONNECT),
+    "scope_grammar": Troubleshooting("The scope parameter is malformed.", _CLIENT),
+    "scope_grantable": Troubleshooting(
+        "None of the requested scopes can be granted to this client.", "Compare with AUTH_RESOURCES."
     ),
-    # The person
-    "interaction_known": Advice("The sign-in took longer than AUTH_INTERACTION_TTL, or was finished.", _RECONNECT),
-    "interaction_browser": Advice(
-        "The page was opened in another browser than began.", "Begin and end in one browser."
+    # The user
+    "interaction_known": Troubleshooting(
+        "The interaction is older than AUTH_INTERACTION_TTL, or was completed.", _RECONNECT
     ),
-    "csrf": Advice(
-        "A form was not of this browser: its cookie is gone or blocked, or somebody else made the form.", _ATTACK
+    "interaction_browser": Troubleshooting(
+        "The page was opened in another browser than the one that started the interaction.",
+        "Start and finish in one browser.",
     ),
-    "decision_current": Advice("The page of the decision is no longer current.", _RECONNECT),
-    "form_origin": Advice("A page of another site sent one of our forms.", _ATTACK),
-    "decision_present": Advice("The consent form came without a decision.", _CLIENT),
-    "sign_in_delay": Advice(
-        "Password attempts follow each other too closely (docs/limits.md).",
-        "Wait, or sign in from a browser that did before. `users set-password` if the password is lost.",
+    "csrf": Troubleshooting(
+        "The form does not belong to this browser: its cookie is missing or blocked, or another site made the form.",
+        _ATTACK,
+    ),
+    "decision_current": Troubleshooting("The consent page is outdated.", _RECONNECT),
+    "form_origin": Troubleshooting("Another site submitted a form of this service.", _ATTACK),
+    "decision_present": Troubleshooting("The consent form contains no decision.", _CLIENT),
+    "sign_in_delay": Troubleshooting(
+        "Password attempts for this account are delayed after failures (docs/limits.md).",
+        "Wait, or sign in from a browser that has signed in before. For a lost password: `users set-password`.",
     ),
     # Codes and refresh tokens
-    "code_unused": Advice(
-        "An authorization code came twice: its tokens were ended.",
-        "A client that retries wrongly, or a stolen code. Once: reconnect. Often: look at the client and its redirect.",
+    "code_unused": Troubleshooting(
+        "An authorization code was presented twice, so its grant was ended.",
+        f"A client that retries incorrectly, or a stolen code. {_RECONNECT} If it recurs, examine the client and its "
+        "redirect URI.",
     ),
-    "code_fresh": Advice("The code is older than AUTH_AUTHORIZATION_CODE_TTL.", "Compare the clocks of the replicas."),
-    "code_*": Advice("The authorization code is unknown, spent, or of another client or redirect.", _RECONNECT),
-    "refresh_reused": Advice(
-        "A spent refresh token came back: two hold it, so the grant was ended.",
-        f"{_RECONNECT} If it happens again, find out who shares or copies that client's stored tokens.",
+    "code_fresh": Troubleshooting(
+        "The code is older than AUTH_AUTHORIZATION_CODE_TTL.", "Compare the clocks of the replicas."
     ),
-    "refresh_forked": Advice(
-        "After a failover of the store two different successors of one token came: the grant was ended.", _RECONNECT
+    "code_*": Troubleshooting(
+        "The authorization code is unknown, already used, or for another client or redirect URI.", _RECONNECT
     ),
-    "refresh_expired": Advice(
-        "The grant was unused for AUTH_REFRESH_TOKEN_TTL, or reached its absolute end.", _RECONNECT
+    "refresh_reused": Troubleshooting(
+        "A replaced refresh token was presented: it has been copied, so the grant was ended.",
+        f"{_RECONNECT} If it recurs, find out how the client's stored tokens are shared or copied.",
     ),
-    "refresh_ended": Advice(
-        "The grant was ended: by the person, by you, or by a replay.", "`audit --client ID` says by whom."
+    "refresh_forked": Troubleshooting(
+        "After a failover of Redis two different successors of one token were presented, so the grant was ended.",
+        _RECONNECT,
     ),
-    "refresh_wrong_client": Advice("The refresh token belongs to another client.", _ATTACK),
-    "refresh_*": Advice(
-        "The refresh token is not known here.", f"{_RECONNECT} After a restore of the store: expected."
+    "refresh_expired": Troubleshooting(
+        "The grant was unused for AUTH_REFRESH_TOKEN_TTL, or reached AUTH_REFRESH_TOKEN_ABSOLUTE_TTL.", _RECONNECT
     ),
-    # Callers of introspection and userinfo
-    "introspection_caller": Advice(
-        "The caller may not introspect this resource's tokens.", "Add it with `clients add --introspects RESOURCE`."
+    "refresh_ended": Troubleshooting(
+        "The grant was ended by the user, by an operator, or because of a replay.", "See `audit --client ID`."
     ),
-    "bearer_*": Advice("The access token at userinfo is missing, dead, or of nobody.", _CLIENT),
-    "openid_scope": Advice("userinfo needs the scope openid.", _CLIENT),
+    "refresh_wrong_client": Troubleshooting("The refresh token belongs to another client.", _ATTACK),
+    "refresh_*": Troubleshooting(
+        "The refresh token is unknown.", f"{_RECONNECT} Expected after Redis was restored from a backup."
+    ),
+    # Introspection and userinfo
+    "introspection_caller": Troubleshooting(
+        "The client may not introspect tokens of this resource.", "Add it with `clients add --introspects RESOURCE`."
+    ),
+    "bearer_*": Troubleshooting(
+        "The access token for userinfo is missing or not valid, or its user was removed.", _CLIENT
+    ),
+    "openid_scope": Troubleshooting("userinfo requires the scope openid.", _CLIENT),
     **{
-        name: Advice("The access token is not one of ours, or is no longer valid.", _CLIENT)
+        name: Troubleshooting("The access token is not from this issuer, or is no longer valid.", _CLIENT)
         for name in (
             *("alg", "aud", "b64", "client_id", "crit", "exp", "form", "iat", "iss", "jti", "kid", "nbf"),
             *("scope", "signature", "size", "sub", "typ"),
         )
     },
-    # Ourselves
-    "store": Advice("The store did not answer in time.", f"{_OURS}Look at the store; /readyz tells when it is back."),
-    "key*": Advice(
-        "The signing keys are not loaded, or cannot be unsealed.",
-        f"{_OURS}`keys list`; AUTH_KEY_ENCRYPTION_KEY must still hold the secret that sealed them.",
+    # The service
+    "store": Troubleshooting("Redis did not answer in time.", f"{_SERVICE}Check Redis; /readyz shows its state."),
+    "key*": Troubleshooting(
+        "The signing keys are not loaded or cannot be decrypted.",
+        f"{_SERVICE}See `keys list`; AUTH_KEY_ENCRYPTION_KEY must contain the secret that encrypted them.",
     ),
-    "password_queue": Advice(
-        "Too many passwords were being verified at once.", f"{_OURS}A flood of sign-ins, or too few cores."
+    "password_queue": Troubleshooting(
+        "The queue for password verification was full.", f"{_SERVICE}A flood of sign-ins, or too few cores."
     ),
-    "onward_location": Advice("A page was to lead on to an address that is not safe.", f"{_OURS}Report it."),
-    "unexpected": Advice("A bug.", f"{_OURS}The log line with this request ID has the stack trace: report it."),
+    "onward_location": Troubleshooting("A page would have redirected to an unsafe address.", f"{_SERVICE}Report it."),
+    "unexpected": Troubleshooting(
+        "A bug.", f"{_SERVICE}The log line with this request ID has the stack trace: report it."
+    ),
 }
 
 
-def advice_for(error_id: str) -> Advice | None:
-    """The entry of a check: by its name, else by the longest family that fits."""
-    if error_id in ADVICE:
-        return ADVICE[error_id]
-    families = [name for name in ADVICE if "*" in name and fnmatchcase(error_id, name)]
-    return ADVICE[max(families, key=len)] if families else None
+def troubleshooting_for(error_id: str) -> Troubleshooting | None:
+    """The entry of an error id: the exact one, else the longest family that matches."""
+    if error_id in TROUBLESHOOTING:
+        return TROUBLESHOOTING[error_id]
+    families = [name for name in TROUBLESHOOTING if "*" in name and fnmatchcase(error_id, name)]
+    return TROUBLESHOOTING[max(families, key=len)] if families else None

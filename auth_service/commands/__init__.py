@@ -1,7 +1,7 @@
-"""The command line of the operator: python -m auth_service.
+"""The operator's command line: python -m auth_service.
 
-Owns: the commands, how they ask, print and fail. Does not own: any rule; a command calls the room that has it.
-Commands read the same AUTH_* settings as the service and reach the same store; none needs the service to run.
+Owns: the commands, their input, output and exit status. Does not own: any rule; a command calls the package that owns
+it. Commands read the AUTH_* settings of the service and use the same Redis; none needs the service to run.
 
-Exit status: 0 done; 1 refused, or not found; 2 wrong usage; 3 the store did not answer; 4 the settings are wrong.
+Exit status: 0 done; 1 failed, or not found; 2 wrong usage; 3 Redis unavailable; 4 wrong settings.
 """

@@ -1,4 +1,4 @@
-"""The table of commands. Each lives in a module of its own, loaded when it is called or listed in the help."""
+"""The table of commands. Each has its own module, which is imported when the command is run or listed in the help."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Context
 
 COMMANDS: Final = ("serve", "check-config", "users", "clients", "grants", "keys", "audit", "explain")
-"""Each is the attribute `app`, a typer.Typer, of the module of that name here."""
+"""Each is the attribute `app`, a typer.Typer, of the module with this name in this package."""
 
 
 class _Commands(TyperGroup):
-    """Imports a command's module only when it is needed: `users list` does not load the web server."""
+    """Imports the module of a command on demand: `users list` does not load the web server."""
 
     def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - the signature is typer's
         return list(COMMANDS)
@@ -35,16 +35,18 @@ class _Commands(TyperGroup):
 
 
 def new_app(**options: Any) -> typer.Typer:
-    """A typer application in the manner of this command line; used by every command module."""
+    """A typer application with the options that all command modules share."""
     return typer.Typer(add_completion=False, pretty_exceptions_enable=False, **options)
 
 
 app = new_app(cls=_Commands, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 
 
-@app.callback(epilog="Exit status: 0 done, 1 refused or not found, 2 wrong usage, 3 store away, 4 wrong settings.")
+@app.callback(
+    epilog="Exit status: 0 done, 1 failed or not found, 2 wrong usage, 3 Redis unavailable, 4 wrong settings."
+)
 def _describe() -> None:
-    """Serve and administer the authorization server. Every command reads the AUTH_* settings of the service."""
+    """Run and administer the authorization server. Every command reads the AUTH_* settings of the service."""
 
 
 def _module(name: str) -> str:

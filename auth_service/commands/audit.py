@@ -1,4 +1,4 @@
-"""`audit`: read the audit log, filter it, follow it."""
+"""`audit`: shows, filters and follows the audit log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from auth_service.audit.events import AuditEvent
 from auth_service.audit.repository import AuditRepository
 from auth_service.commands.app import new_app
-from auth_service.commands.console import JsonOption, as_time, run, say, show_json
+from auth_service.commands.console import JsonOption, echo, format_time, run, show_json
 from auth_service.users.repository import UserRepository
 
 if TYPE_CHECKING:
@@ -23,36 +23,36 @@ if TYPE_CHECKING:
 app = new_app()
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_REMEMBERED: Final = 1000
+_REMEMBERED_IDS: Final = 1000
 
 
 @app.command(epilog="Events: " + ", ".join(AuditEvent))
 def audit(
     *,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow new events (like tail -f).")] = False,
     since: Annotated[
-        str | None, typer.Option(help="Only from then on: an age (30m, 12h, 7d) or a date or time (2026-11-23T08:00Z).")
+        str | None, typer.Option(help="Only events since an age (30m, 12h, 7d) or a time (2026-11-23T08:00Z).")
     ] = None,
     event: Annotated[
-        list[str] | None, typer.Option(help="Only this event, or all of a subject (user.). May repeat.")
+        list[str] | None, typer.Option(help="Only this event, or all events of a subject (user.); may be repeated.")
     ] = None,
     user: Annotated[str | None, typer.Option(help="Only this user: a username or a subject.")] = None,
     client: Annotated[str | None, typer.Option(help="Only this client id.")] = None,
-    last: Annotated[int | None, typer.Option("--last", "-n", min=1, help="Only the last so many.")] = None,
+    last: Annotated[int | None, typer.Option("--last", "-n", min=1, help="Only the last N events.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what happened, oldest first; with --json one object a line. No secret is ever in the log."""
+    """Show audit events, oldest first; with --json one object per line. The log never contains a secret."""
     wanted = _wanted_events(event or [])
     since_ms = _since(since, now=time.time())
 
-    async def work(workplace: CommandContext) -> None:
-        known = await UserRepository(workplace.store).find_by_name(user) if user else None
+    async def show_events(context: CommandContext) -> None:
+        known = await UserRepository(context.redis).find_by_name(user) if user else None
         subject = known.user.subject if known else user
-        seen: deque[str] = deque(maxlen=_REMEMBERED)
+        seen: deque[str] = deque(maxlen=_REMEMBERED_IDS)
 
         def matches(entry: AuditEntry) -> bool:
             if entry.id in seen:
-                return False  # written twice, because the store's answer to the first writing was lost
+                return False  # written twice, because the response to the first write was lost
             seen.append(entry.id)
             return (
                 (not wanted or entry.event in wanted)
@@ -60,13 +60,13 @@ def audit(
                 and (client is None or entry.fields.get("client") == client)
             )
 
-        storage = AuditRepository(workplace.store)
+        repository = AuditRepository(context.redis)
         if follow:
-            async for entry in storage.follow(since_ms=since_ms):
+            async for entry in repository.follow(since_ms=since_ms):
                 if matches(entry):
                     _show(entry, as_json=as_json)
             return
-        entries = storage.read(since_ms=since_ms or 0)
+        entries = repository.read(since_ms=since_ms or 0)
         if last is None:
             async for entry in entries:
                 if matches(entry):
@@ -75,7 +75,7 @@ def audit(
             for entry in deque([entry async for entry in entries if matches(entry)], maxlen=last):
                 _show(entry, as_json=as_json)
 
-    run(work)
+    run(show_events)
 
 
 def _wanted_events(names: list[str]) -> frozenset[str]:
@@ -103,7 +103,10 @@ def _since(text: str | None, *, now: float) -> int | None:
 
 def _show(entry: AuditEntry, *, as_json: bool) -> None:
     if as_json:
-        record: dict[str, Any] = {"at": as_time(entry.at // 1000), "at_ms": entry.at, "event": entry.event}
+        record: dict[str, Any] = {"at": format_time(entry.at // 1000), "at_ms": entry.at, "event": entry.event}
         show_json({**record, **entry.fields, "id": entry.id})
     else:
-        say(f"{as_time(entry.at // 1000)}  {entry.event:<28}" + "  ".join(f"{k}={v}" for k, v in entry.fields.items()))
+        echo(
+            f"{format_time(entry.at // 1000)}  {entry.event:<28}"
+            + "  ".join(f"{k}={v}" for k, v in entry.fields.items())
+        )

@@ -1,4 +1,4 @@
-"""`check-config`: says what is wrong with the settings and the store, and how to mend it."""
+"""`check-config`: checks the settings and Redis, and explains each problem."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auth_service.commands.app import new_app
-from auth_service.commands.console import ExitStatus, JsonOption, fail, run, say, show_json
+from auth_service.commands.console import ExitStatus, JsonOption, echo, fail, run, show_json
 from auth_service.settings import AuthSettings
 from shared.errors import Misconfigured
 from shared.redis.durability import risks_of
@@ -24,22 +24,22 @@ app = new_app()
 def check_config(
     *,
     new_key: Annotated[
-        bool, typer.Option("--new-key", help="Only print a fresh value for AUTH_KEY_ENCRYPTION_KEY.")
+        bool, typer.Option("--new-key", help="Only print a new value for AUTH_KEY_ENCRYPTION_KEY.")
     ] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Check the settings only, not the store.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Check the settings only, not Redis.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check settings and store without starting anything; exit status 4 when the settings are wrong, 3 without store.
+    """Check the settings and Redis. Exit status 4 if a setting is wrong, 3 if Redis is unavailable.
 
     Secrets are never printed.
     """
     if new_key:
         value = base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
-        return show_json({"key": value}) if as_json else say(value)
+        return show_json({"key": value}) if as_json else echo(value)
     try:
         settings = AuthSettings.from_environment()
     except Misconfigured as exc:
-        problems = [_explained(line) for line in str(exc).splitlines()]
+        problems = [_explain(line) for line in str(exc).splitlines()]
         if as_json:
             show_json({"ok": False, "problems": problems})
             raise typer.Exit(ExitStatus.MISCONFIGURED) from None
@@ -47,19 +47,19 @@ def check_config(
     warnings: list[str] = []
     if not offline:
 
-        async def look(workplace: CommandContext) -> None:
-            warnings.extend(await risks_of(workplace.store))
+        async def check_redis(context: CommandContext) -> None:
+            warnings.extend(await risks_of(context.redis))
 
-        run(look)
+        run(check_redis)
     if as_json:
         return show_json({"ok": True, "warnings": warnings, "issuer": settings.issuer})
     for warning in warnings:
-        say(f"warning: {warning}")
-    return say(f"The settings are good: issuer {settings.issuer}, {len(settings.resources)} resource(s).")
+        echo(f"warning: {warning}")
+    return echo(f"The settings are valid: issuer {settings.issuer}, {len(settings.resources)} resource(s).")
 
 
-def _explained(problem: str) -> str:
-    """The problem with what the setting is for, where it is known."""
+def _explain(problem: str) -> str:
+    """The problem, with the description of the setting if there is one."""
     name = problem.partition(":")[0].removeprefix("AUTH_").lower()
     field = AuthSettings.model_fields.get(name)
     return f"{problem}\n  AUTH_{name.upper()}: {field.description}" if field and field.description else problem

@@ -1,4 +1,4 @@
-"""How every command begins, ends, asks, prints and fails: without tracebacks, with an exit status for scripts."""
+"""What all commands share: context, output, confirmation, and failure without a traceback, with an exit status."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from rich.text import Text
 from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditRepository
 from auth_service.settings import AuthSettings
-from shared.errors import Misconfigured, RequestRejected, ServiceUnavailable
+from shared.errors import Misconfigured, RedisUnavailable, RequestRejected, ServiceUnavailable
 from shared.redis.topology import open_redis_client
 
 if TYPE_CHECKING:
+    from auth_service.audit.log import ActorAuditLog
     from shared.redis.client import RedisClient
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of text for a person.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether you are sure.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 class ExitStatus(IntEnum):
-    """What a script can tell from a failed command."""
+    """The exit status of a failed command."""
 
-    REFUSED = 1
+    FAILED = 1
     USAGE = 2
     UNAVAILABLE = 3
     MISCONFIGURED = 4
@@ -41,9 +42,9 @@ class ExitStatus(IntEnum):
 
 
 class CommandFailed(Exception):
-    """The command cannot be done. The text is for the operator; `hint` says how to go on."""
+    """The command failed. The text is for the operator; `hint` says what to do."""
 
-    def __init__(self, message: str, *, hint: str = "", status: ExitStatus = ExitStatus.REFUSED) -> None:
+    def __init__(self, message: str, *, hint: str = "", status: ExitStatus = ExitStatus.FAILED) -> None:
         super().__init__(message)
         self.hint = hint
         self.status = status
@@ -51,18 +52,18 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """What a command works with."""
+    """The settings and resources of one command."""
 
     settings: AuthSettings
-    store: RedisClient
-    audit: AuditLog
-    """Record with `by="operator"`; it is written before the command ends."""
+    redis: RedisClient
+    audit: ActorAuditLog
+    """Records events of the operator. They are written before the command ends."""
 
 
-def run(work: Callable[[CommandContext], Awaitable[None]]) -> None:
-    """Read the settings, open the store, do the work; turn every expected failure into a message and a status."""
+def run(command: Callable[[CommandContext], Awaitable[None]]) -> None:
+    """Run the command with its context. Every expected failure becomes a message and an exit status."""
     try:
-        asyncio.run(_with_workplace(work))
+        asyncio.run(_run_in_context(command))
     except CommandFailed as exc:
         fail(str(exc), hint=exc.hint, status=exc.status)
     except Misconfigured as exc:
@@ -72,27 +73,28 @@ def run(work: Callable[[CommandContext], Awaitable[None]]) -> None:
             status=ExitStatus.MISCONFIGURED,
         )
     except ServiceUnavailable as exc:
-        fail(exc.reason, hint="Is the store up, and AUTH_REDIS_URL right?", status=ExitStatus.UNAVAILABLE)
+        hint = "Is Redis running, and AUTH_REDIS_URL right?" if isinstance(exc, RedisUnavailable) else ""
+        fail(exc.reason, hint=hint, status=ExitStatus.UNAVAILABLE)
     except RequestRejected as exc:
-        fail(exc.reason, status=ExitStatus.REFUSED)
+        fail(exc.reason, status=ExitStatus.FAILED)
     except KeyboardInterrupt:
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
 
 
-async def _with_workplace(work: Callable[[CommandContext], Awaitable[None]]) -> None:
+async def _run_in_context(command: Callable[[CommandContext], Awaitable[None]]) -> None:
     settings = AuthSettings.from_environment()
-    # A person at a terminal waits longer than a request may.
-    store = open_redis_client(settings.redis_url.get_secret_value(), timeout_seconds=max(5.0, settings.store_timeout))
-    audit = AuditLog(AuditRepository(store), CollectorRegistry())
+    # An operator at a terminal may wait longer than a request.
+    redis = open_redis_client(settings.redis_url.get_secret_value(), timeout_seconds=max(5.0, settings.store_timeout))
+    audit = AuditLog(AuditRepository(redis), CollectorRegistry())
     try:
-        await work(CommandContext(settings, store, audit))
+        await command(CommandContext(settings, redis, audit.acting_as("operator")))
     finally:
         await audit.stop()
-        await store.close()
+        await redis.close()
 
 
-def fail(message: str, *, hint: str = "", status: ExitStatus = ExitStatus.REFUSED) -> NoReturn:
-    """Say on standard error what is wrong and how to go on, and end with a status."""
+def fail(message: str, *, hint: str = "", status: ExitStatus = ExitStatus.FAILED) -> NoReturn:
+    """Print the error and the hint on standard error, and exit with the status."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     console.print(Text("error: ", style="bold red") + Text(message))
     if hint:
@@ -100,8 +102,8 @@ def fail(message: str, *, hint: str = "", status: ExitStatus = ExitStatus.REFUSE
     raise typer.Exit(status)
 
 
-def say(text: str) -> None:
-    """Print a line for a person."""
+def echo(text: str) -> None:
+    """Print a line of text."""
     Console(soft_wrap=True, highlight=False).print(Text(text))
 
 
@@ -112,32 +114,32 @@ def show_json(value: Any) -> None:
 
 
 def show_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
-    """Print records: a JSON array with all their members, or a table of the columns named."""
+    """Print records: a JSON array with all members, or a table of these columns."""
     if as_json:
         show_json(list(rows))
     elif not rows:
-        say(empty)
+        echo(empty)
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
             table.add_column(column.replace("_", " "), overflow="fold")
         for row in rows:
             table.add_row(*(Text(_cell(row.get(column))) for column in columns))
-        # A pipe has no width: nothing is folded or cut there.
+        # A pipe has no width: no cell is folded or cut.
         Console(highlight=False, width=None if sys.stdout.isatty() else 500).print(table)
 
 
-def as_time(seconds: int | None) -> str | None:
+def format_time(seconds: int | None) -> str | None:
     """Seconds since 1970 as RFC 3339 text in UTC."""
     return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask before a destructive step. Raises CommandFailed on no, and where nobody can be asked."""
+    """Ask before a destructive step. Raises CommandFailed on "no", and without a terminal."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CommandFailed("nobody is there to confirm this", hint="Pass --yes to do it without asking.")
+        raise CommandFailed("cannot ask for confirmation without a terminal", hint="Pass --yes to skip the question.")
     if not typer.confirm(question):
         raise CommandFailed("nothing was done")
 
@@ -149,5 +151,5 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return " ".join(str(v) for v in value)
-    # Names come from strangers: no control sequence may reach the terminal.
+    # Names are chosen by clients: no control sequence may reach the terminal.
     return "".join(c if c.isprintable() else "�" for c in str(value))

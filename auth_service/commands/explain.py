@@ -1,4 +1,4 @@
-"""`explain REF`: why a request was refused, and what to do."""
+"""`explain REQUEST_ID`: why a request was answered with an error, and what to do."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auth_service.audit.error_repository import ErrorRepository
-from auth_service.audit.troubleshooting import advice_for
+from auth_service.audit.troubleshooting import troubleshooting_for
 from auth_service.commands.app import new_app
-from auth_service.commands.console import CommandFailed, JsonOption, as_time, run, say, show_json
+from auth_service.commands.console import CommandFailed, JsonOption, echo, format_time, run, show_json
 
 if TYPE_CHECKING:
     from auth_service.commands.console import CommandContext
@@ -20,41 +20,40 @@ app = new_app()
 
 @app.command()
 def explain(
-    request_id: Annotated[str, typer.Argument(help="The request ID that the page or the response showed.")],
+    request_id: Annotated[str, typer.Argument(help="The request ID from the error page or the response.")],
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Say why a request was refused: the check that failed, the private reason, and what to do.
+    """Explain why a request was answered with an error: the error id, the private reason, and what to do.
 
-    The last 50,000 refusals are known, fewer of those that come in floods; beyond that, search the log for the
-    request ID.
+    The last 50,000 errors are kept, fewer in a flood of one error. For others, search the log for the request ID.
     """
 
-    async def work(workplace: CommandContext) -> None:
-        refused = await ErrorRepository(workplace.store).find(request_id.strip().lower())
-        if refused is None:
+    async def show_error(context: CommandContext) -> None:
+        error = await ErrorRepository(context.redis).find(request_id.strip().lower())
+        if error is None:
             raise CommandFailed(
-                f"no refusal with the request ID {request_id} is kept",
-                hint="Search the logs of auth_service for it; a request ID of mcp_service is in that service's logs.",
+                f"no error with the request ID {request_id} is kept",
+                hint="Search the log of auth_service, or for a request to mcp_service, the log of mcp_service.",
             )
-        advice = advice_for(refused.error_id)
-        at = as_time(int(refused.at_ms) // 1000)
+        troubleshooting = troubleshooting_for(error.error_id)
+        at = format_time(int(error.at_ms) // 1000)
         if as_json:
-            extra = {"meaning": advice.meaning, "remedy": advice.remedy} if advice else {}
-            show_json({**asdict(refused), "at": at, **extra})
+            extra = {"meaning": troubleshooting.meaning, "remedy": troubleshooting.remedy} if troubleshooting else {}
+            show_json({**asdict(error), "at": at, **extra})
             return
         lines = {
             "when": at,
-            "request": f"{refused.method} {refused.route}",
-            "answer": f"{refused.status} {refused.error}",
-            "client": refused.client or "–",
-            "address": refused.address or "–",
-            "error_id": refused.error_id,
-            "reason": refused.reason,
+            "request": f"{error.method} {error.route}",
+            "answer": f"{error.status} {error.error}",
+            "client": error.client or "–",
+            "address": error.address or "–",
+            "error_id": error.error_id,
+            "reason": error.reason,
         }
-        if advice:
-            lines |= {"meaning": advice.meaning, "remedy": advice.remedy}
+        if troubleshooting:
+            lines |= {"meaning": troubleshooting.meaning, "remedy": troubleshooting.remedy}
         for name, value in lines.items():
-            say(f"{name:<9}{value}")
+            echo(f"{name:<9}{value}")
 
-    run(work)
+    run(show_error)

@@ -1,4 +1,4 @@
-"""`grants list|revoke`: who allowed what to which application."""
+"""`grants list|revoke`: the authorizations that users gave to clients."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from auth_service.commands.console import (
     CommandFailed,
     JsonOption,
     YesOption,
-    as_time,
     confirm,
+    echo,
+    format_time,
     run,
-    say,
     show_json,
     show_rows,
 )
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from auth_service.commands.console import CommandContext
     from auth_service.grants.grant import Grant
 
-app = new_app(no_args_is_help=True, help="Who allowed what to which application.")
+app = new_app(no_args_is_help=True, help="List and revoke the grants of users to clients.")
 
-UserFilter = Annotated[str | None, typer.Option("--user", help="Only of this user: a username or a subject.")]
-ClientFilter = Annotated[str | None, typer.Option("--client", help="Only of this client id.")]
-ResourceFilter = Annotated[str | None, typer.Option("--resource", help="Only for this resource.")]
+UserFilter = Annotated[str | None, typer.Option("--user", help="Only grants of this user: a username or a subject.")]
+ClientFilter = Annotated[str | None, typer.Option("--client", help="Only grants of this client id.")]
+ResourceFilter = Annotated[str | None, typer.Option("--resource", help="Only grants for this resource.")]
 
 
 @app.command("list")
@@ -43,10 +43,10 @@ def list_grants(
     resource: ResourceFilter = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List live grants, the most recently used first. Without --user all grants are gone through, a page at a time."""
+    """List live grants, the most recently used first. Without --user all grants in Redis are scanned."""
 
-    async def work(workplace: CommandContext) -> None:
-        grants = await _find(workplace, user=user, client=client, resource=resource)
+    async def list_live(context: CommandContext) -> None:
+        grants = await _find(context, user=user, client=client, resource=resource)
         show_rows(
             ("username", "client_name", "client_id", "resource", "scopes", "created", "last_used", "grant"),
             [_as_row(g) for g in grants],
@@ -54,12 +54,12 @@ def list_grants(
             empty="There are no such grants.",
         )
 
-    run(work)
+    run(list_live)
 
 
 @app.command()
 def revoke(
-    grant: Annotated[str | None, typer.Argument(help="One grant, by its id; or select with the options.")] = None,
+    grant: Annotated[str | None, typer.Argument(help="The id of one grant; or select grants with the options.")] = None,
     *,
     user: UserFilter = None,
     client: ClientFilter = None,
@@ -67,60 +67,59 @@ def revoke(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """End grants: their refresh tokens at once, their access tokens when they expire (and at introspection at once)."""
+    """Revoke grants. Refresh tokens and introspection end at once; access tokens are valid until they expire."""
     if grant is None and user is None and client is None and resource is None:
-        raise typer.BadParameter("say which: a grant id, --user, --client or --resource")
+        raise typer.BadParameter("give a grant id, --user, --client or --resource")
 
-    async def work(workplace: CommandContext) -> None:
-        selected = await _find(workplace, user=user, client=client, resource=resource, grant_id=grant)
+    async def revoke_selected(context: CommandContext) -> None:
+        selected = await _find(context, user=user, client=client, resource=resource, grant_id=grant)
         if not selected:
             raise CommandFailed("there are no such grants", hint="grants list shows all.")
-        confirm(f"End {len(selected)} grant(s)?", yes=yes)
-        ended = await end_grants(workplace, selected)
+        confirm(f"Revoke {len(selected)} grant(s)?", yes=yes)
+        ended = await end_grants(context, selected)
         if as_json:
             show_json({"ended": [g.grant_id for g in ended]})
         else:
-            say(f"{len(ended)} grant(s) ended")
+            echo(f"{len(ended)} grant(s) ended")
 
-    run(work)
+    run(revoke_selected)
 
 
-async def end_grants(workplace: CommandContext, grants: list[Grant]) -> list[Grant]:
-    """End them one by one, with an audit event each; returns those that this call ended."""
-    store, ended = GrantRepository(workplace.store), []
+async def end_grants(context: CommandContext, grants: list[Grant]) -> list[Grant]:
+    """End the grants, with an audit event each; returns those that this call ended."""
+    repository, ended = GrantRepository(context.redis), []
     for grant in grants:
-        if await store.end(grant.grant_id, reason="ended_by_operator", now=time.time()):
+        if await repository.end(grant.grant_id, reason="ended_by_operator", now=time.time()):
             ended.append(grant)
-            workplace.audit.record(
+            context.audit.record(
                 AuditEvent.GRANT_REVOKED,
                 user=grant.subject,
                 client=grant.client_id,
                 grant=grant.grant_id,
                 resource=grant.resource,
                 reason="ended_by_operator",
-                by="operator",
             )
     return ended
 
 
 async def _find(
-    workplace: CommandContext,
+    context: CommandContext,
     *,
     user: str | None,
     client: str | None,
     resource: str | None,
     grant_id: str | None = None,
 ) -> list[Grant]:
-    store, now = GrantRepository(workplace.store), time.time()
+    repository, now = GrantRepository(context.redis), time.time()
     if grant_id is not None:
-        found = await store.find(grant_id)
+        found = await repository.find(grant_id)
         candidates = [found] if found else []
     elif user is not None:
-        known = await UserRepository(workplace.store).find_by_name(user)
-        candidates = await store.find_by_subject(known.user.subject if known else user, now=now)
+        known = await UserRepository(context.redis).find_by_name(user)
+        candidates = await repository.find_by_subject(known.user.subject if known else user, now=now)
     else:
-        # A scan may show a grant twice while the store grows.
-        candidates = list({g.grant_id: g async for g in store.scan()}.values())
+        # A scan may return a grant twice while the database grows.
+        candidates = list({g.grant_id: g async for g in repository.scan()}.values())
     return sorted(
         (
             g
@@ -144,8 +143,8 @@ def _as_row(grant: Grant) -> dict[str, Any]:
         "client_name": grant.client_name,
         "resource": grant.resource,
         "scopes": list(grant.scopes),
-        "created": as_time(int(grant.created_at)),
-        "last_used": as_time(int(grant.last_used_at)),
-        "expires": as_time(int(grant.expires_at)),
+        "created": format_time(int(grant.created_at)),
+        "last_used": format_time(int(grant.last_used_at)),
+        "expires": format_time(int(grant.expires_at)),
         "address": grant.address,
     }

@@ -4,111 +4,115 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import socket
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from auth_service.commands.app import new_app
-from auth_service.commands.console import CommandFailed, JsonOption, as_time, run, say, show_json, show_rows
-from auth_service.commands.key_progress import KeyProgress
-from auth_service.commands.key_table import key_rows, moment
-from auth_service.commands.process_start import process_started_ms
+from auth_service.commands.console import CommandFailed, JsonOption, echo, format_time, run, show_json, show_rows
+from auth_service.commands.key_output import KeyProgress, format_status, format_time_of_day, key_rows
 from auth_service.key_encryption import parse_encryption_keys
 from auth_service.keys.lifecycle import UnknownKey
-from auth_service.keys.replica_version_repository import ReplicaVersionRepository
-from auth_service.keys.repository import KeyRingRepository
-from auth_service.keys.rotator import RotationPolicy, RotationResult, Rotator
+from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
+from auth_service.keys.rotator import RotationResult, Rotator
+from auth_service.keys.wiring import rotation_policy
 
 if TYPE_CHECKING:
     from auth_service.commands.console import CommandContext
     from auth_service.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring
 
-app = new_app(no_args_is_help=True, help="The signing keys: which there are, change them, withdraw one.")
+app = new_app(no_args_is_help=True, help="List, rotate and revoke signing keys.")
 
-LOOK_EVERY_SECONDS = 0.1
+POLL_SECONDS = 0.1
 REVOCATION_SECONDS = 10.0
-"""How long `revoke` watches the key vanish before it names who still holds it."""
+"""How long `revoke` waits for the replicas before it reports those that still have the key."""
+MAX_START_SECONDS: Final = 30.0
+"""A process that seems to have taken longer to start runs in a sandbox that invents the numbers."""
 
 
 @app.command("list")
 def list_keys(*, as_json: JsonOption = False) -> None:
-    """List the keys: state, algorithm, age, what happens to each next and when, which secret seals it."""
+    """List the keys: state, algorithm, age, next step and its time, and the secret that encrypts the private part."""
 
-    async def work(workplace: CommandContext) -> None:
-        ring = await KeyRingRepository(workplace.store).read()
+    async def list_ring(context: CommandContext) -> None:
+        ring = await KeyRingRepository(context.redis).read()
         if ring is None:
-            raise CommandFailed("there is no key yet", hint="auth_service makes the first at its first start.")
-        held = await ReplicaVersionRepository(workplace.store).read()
+            raise CommandFailed("there is no key yet", hint="auth_service creates the keys at its first start.")
+        reported = await ReplicaVersionRepository(context.redis).read()
         now_ms = _now_ms()
-        policy = RotationPolicy.from_settings(workplace.settings)
-        rows = key_rows(ring, policy=policy, encryption_keys=_encryption_keys(workplace), now_ms=now_ms)
+        policy = rotation_policy(context.settings)
+        rows = key_rows(ring, policy=policy, encryption_keys=_encryption_keys(context), now_ms=now_ms)
         columns = ("kid", "state", "algorithm", "age", "next", "secret")
         show_rows(columns, rows, as_json=as_json, empty="")
         if not as_json:
-            live, behind = held.live(now_ms), held.behind(ring.version, now_ms)
-            say(f"{len(live) - len(behind)} of {len(live)} mcp_service replicas hold this set, version {ring.version}.")
-            if held.unnamed_ms is not None:
-                say(f"A verifier that does not name itself fetched it last at {moment(held.unnamed_ms)}.")
+            live, lagging = reported.live(now_ms), reported.lagging(ring.version, now_ms)
+            current = len(live) - len(lagging)
+            echo(f"{current} of {len(live)} mcp_service replicas have this key set, version {ring.version}.")
+            if reported.unidentified_ms is not None:
+                fetched = format_time_of_day(reported.unidentified_ms)
+                echo(f"An unidentified client last fetched the JWKS at {fetched}.")
 
-    run(work)
+    run(list_ring)
 
 
 @app.command()
 def rotate(
     *,
-    force: Annotated[bool, typer.Option("--force", help="Do not wait for the verifiers: calls may fail.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Do not wait for verifiers: calls may fail.")] = False,
     timeout: Annotated[
-        float | None, typer.Option(min=0, help="Give up after so many seconds; nothing has changed then.")
+        float | None, typer.Option(min=0, help="Give up after this many seconds, without a rotation.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the pending key sign, as soon as every mcp_service replica holds it, and publish a next one.
+    """Let the pending key sign as soon as every mcp_service replica has it, and publish a new pending key.
 
-    Verifiers that cannot be seen are given AUTH_KEY_PUBLISH_LEAD_TIME seconds. The old key stays published until its
-    last token has expired. Of several commands at one moment one rotates, and all succeed.
+    Unidentified verifiers are given AUTH_KEY_PUBLISH_LEAD_TIME seconds. The old key stays published until its last token has
+    expired. Several commands at the same moment make one rotation, and all succeed.
     """
     since_ms = process_started_ms()
 
-    async def work(workplace: CommandContext) -> None:
-        rotator = _rotator(workplace)
-        goal = await rotator.goal(since_ms=since_ms)
+    async def rotate_ring(context: CommandContext) -> None:
+        rotator = _rotator(context)
+        request = await rotator.request(since_ms=since_ms)
         started = time.monotonic()
         with KeyProgress(quiet=as_json) as progress:
-            while not isinstance(found := await rotator.advance(goal, force=force), RotationResult):
+            while not isinstance(result := await rotator.attempt(request, force=force), RotationResult):
                 if timeout is not None and time.monotonic() - started >= timeout:
                     raise CommandFailed(
-                        f"not rotated within {timeout:g} s: {progress.words_for(found)}",
-                        hint=f"{goal.kid} goes on signing; the next key is published. Run it again, or pass --force.",
+                        f"not rotated within {timeout:g} s. {format_status(result)}",
+                        hint=f"{request.kid} still signs. Run the command again, or pass --force.",
                     )
-                progress.show(found)
-                await asyncio.sleep(LOOK_EVERY_SECONDS)
-        _show_rotated(found, waited=time.monotonic() - started, as_json=as_json)
+                progress.show(f"{format_status(result)} (Skip with --force.)")
+                await asyncio.sleep(POLL_SECONDS)
+        _show_rotated(result, waited=time.monotonic() - started, as_json=as_json)
 
-    run(work)
+    run(rotate_ring)
 
 
 @app.command()
 def revoke(
-    kid: Annotated[str, typer.Argument(help="Which key: see keys list.")],
+    kid: Annotated[str, typer.Argument(help="The kid; see keys list.")],
     *,
-    reason: Annotated[str, typer.Option(help="Why; the audit log keeps it.")] = "no reason given",
+    reason: Annotated[str, typer.Option(help="The reason, for the audit log.")] = "no reason given",
     as_json: JsonOption = False,
 ) -> None:
-    """Withdraw a key at once, and every token that it signed: clients have to refresh.
+    """Revoke a key, and with it every token that it signed: clients have to refresh.
 
-    If it was the active one, the pending one signs from now on. Watches it vanish from the mcp_service replicas.
+    If it was the active key, the pending one signs from now on. Waits until the mcp_service replicas have removed it.
     """
 
-    async def work(workplace: CommandContext) -> None:
+    async def revoke_key(context: CommandContext) -> None:
         try:
-            ring = await _rotator(workplace).revoke(kid, reason=f"{reason} ({_who()})")
+            ring = await _rotator(context).revoke(kid, reason=f"{reason} ({_operator()})")
         except UnknownKey as exc:
             raise CommandFailed(f"there is no key {kid}", hint="keys list shows all.") from exc
         started = time.monotonic()
-        replicas, behind = await _watch_vanish(workplace, kid, ring, quiet=as_json)
+        replicas, lagging = await _wait_for_removal(context, kid, ring, quiet=as_json)
         seconds = round(time.monotonic() - started, 2)
         if as_json:
             show_json(
@@ -119,45 +123,64 @@ def revoke(
                     "pending": ring.pending.kid,
                     "version": ring.version,
                     "replicas": replicas,
-                    "still_held_by": list(behind),
+                    "still_held_by": list(lagging),
                     "seconds": seconds,
                 }
             )
             return
-        say(f"{kid} is withdrawn; {ring.active.kid} signs ({ring.active.algorithm}).")
-        if behind:
-            say(f"After {seconds:g} s these replicas have not shown that it is gone: {', '.join(behind)}")
+        echo(f"{kid} is revoked; {ring.active.kid} signs ({ring.active.algorithm}).")
+        if lagging:
+            echo(f"After {seconds:g} s these replicas have not reported its removal: {', '.join(lagging)}")
         else:
-            say(f"Gone from the caches of {replicas} mcp_service replicas after {seconds:g} s.")
+            echo(f"{replicas} mcp_service replicas have removed it after {seconds:g} s.")
 
-    run(work)
+    run(revoke_key)
 
 
-async def _watch_vanish(workplace: CommandContext, kid: str, ring: Ring, *, quiet: bool) -> tuple[int, tuple[str, ...]]:
-    """Wait until every live replica holds the ring without the key; how many there are, and who does not yet."""
-    replica_versions = ReplicaVersionRepository(workplace.store)
+def process_started_ms() -> int:
+    """When this process started, in milliseconds since 1970; now, where the system does not tell.
+
+    Loading the code takes longer than a rotation. Of two commands given at the same moment the one that loads more
+    slowly would otherwise rotate a second time.
+    """
+    now_ms = int(time.time() * 1000)
+    try:
+        # proc(5): the name in parentheses may contain anything; starttime is the 20th field after it, in clock ticks.
+        fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        age_seconds = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError, ValueError, IndexError):
+        return now_ms
+    # With an invented age an earlier rotation would count for this command.
+    return now_ms - int(age_seconds * 1000) if 0 <= age_seconds <= MAX_START_SECONDS else now_ms
+
+
+async def _wait_for_removal(
+    context: CommandContext, kid: str, ring: Ring, *, quiet: bool
+) -> tuple[int, tuple[str, ...]]:
+    """Wait until every live replica has the ring without the key; the number of live ones, and those without it."""
+    replica_versions = ReplicaVersionRepository(context.redis)
     deadline = time.monotonic() + REVOCATION_SECONDS
     with KeyProgress(quiet=quiet) as progress:
         while True:
-            held, now_ms = await replica_versions.read(), _now_ms()
-            behind = held.behind(ring.version, now_ms)
-            if not behind or time.monotonic() >= deadline:
-                return len(held.live(now_ms)), behind
-            progress.say(f"{kid} is withdrawn; waiting to hear so from {', '.join(behind)}")
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            reported, now_ms = await replica_versions.read(), _now_ms()
+            lagging = reported.lagging(ring.version, now_ms)
+            if not lagging or time.monotonic() >= deadline:
+                return len(reported.live(now_ms)), lagging
+            progress.show(f"{kid} is revoked. Waiting for {', '.join(lagging)} to remove it.")
+            await asyncio.sleep(POLL_SECONDS)
 
 
-def _show_rotated(done: RotationResult, *, waited: float, as_json: bool) -> None:
-    ring = done.ring
+def _show_rotated(result: RotationResult, *, waited: float, as_json: bool) -> None:
+    ring = result.ring
     if as_json:
-        show_json(_as_record(ring) | {"result": "rotated" if done.by_this else "rotated_by_another"})
+        show_json(_as_record(ring) | {"result": "rotated" if result.by_this else "rotated_by_another"})
         return
-    if not done.by_this:
-        say("Another rotation was under way at the same moment, and is done: it counts for this one.")
-    say(f"{ring.active.kid} signs now ({ring.active.algorithm}), after {waited:.1f} s.")
+    if not result.by_this:
+        echo("Another rotation was completed at the same moment; it counts for this command.")
+    echo(f"{ring.active.kid} signs now ({ring.active.algorithm}), after {waited:.1f} s.")
     for key in ring.retiring:
-        say(f"{key.kid} stays published until {moment(key.remove_ms)}.")
-    say(f"{ring.pending.kid} is published as the next one ({ring.pending.algorithm}).")
+        echo(f"{key.kid} stays published until {format_time_of_day(key.remove_ms)}.")
+    echo(f"{ring.pending.kid} is published as the pending key ({ring.pending.algorithm}).")
 
 
 def _as_record(ring: Ring) -> dict[str, Any]:
@@ -165,31 +188,30 @@ def _as_record(ring: Ring) -> dict[str, Any]:
         "active": ring.active.kid,
         "algorithm": ring.active.algorithm,
         "pending": ring.pending.kid,
-        "retiring": [{"kid": key.kid, "until": as_time((key.remove_ms or 0) // 1000)} for key in ring.retiring],
+        "retiring": [{"kid": key.kid, "until": format_time((key.remove_ms or 0) // 1000)} for key in ring.retiring],
         "version": ring.version,
     }
 
 
-def _rotator(workplace: CommandContext) -> Rotator:
+def _rotator(context: CommandContext) -> Rotator:
     return Rotator(
-        storage=KeyRingRepository(workplace.store),
-        replica_versions=ReplicaVersionRepository(workplace.store),
-        encryption_keys=_encryption_keys(workplace),
-        policy=RotationPolicy.from_settings(workplace.settings),
-        audit=workplace.audit,
-        by="operator",
+        repository=KeyRingRepository(context.redis),
+        replica_versions=ReplicaVersionRepository(context.redis),
+        encryption_keys=_encryption_keys(context),
+        policy=rotation_policy(context.settings),
+        audit=context.audit,
     )
 
 
-def _encryption_keys(workplace: CommandContext) -> EncryptionKeys:
-    return parse_encryption_keys([secret.get_secret_value() for secret in workplace.settings.key_encryption_key])
+def _encryption_keys(context: CommandContext) -> EncryptionKeys:
+    return parse_encryption_keys([secret.get_secret_value() for secret in context.settings.key_encryption_key])
 
 
-def _who() -> str:
+def _operator() -> str:
     try:
         return f"{getpass.getuser()} on {socket.gethostname()}"
     except (OSError, KeyError):
-        # A container may run under a number that has no name.
+        # A container may run under a user id without a name.
         return f"an operator on {socket.gethostname()}"
 
 

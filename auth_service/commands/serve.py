@@ -34,7 +34,7 @@ def serve() -> None:
             status=ExitStatus.MISCONFIGURED,
         )
     except OSError as exc:
-        fail(f"cannot listen: {exc.strerror or exc}", status=ExitStatus.REFUSED)
+        fail(f"cannot listen: {exc.strerror or exc}", status=ExitStatus.FAILED)
 
 
 def _serve(settings: AuthSettings) -> None:

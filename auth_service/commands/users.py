@@ -1,4 +1,4 @@
-"""`users add|list|remove|set-password`: the people who may sign in."""
+"""`users add|list|remove|set-password`: user accounts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from auth_service.commands.console import (
     CommandFailed,
     JsonOption,
     YesOption,
-    as_time,
     confirm,
+    echo,
+    format_time,
     run,
-    say,
     show_json,
     show_rows,
 )
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from auth_service.commands.console import CommandContext
     from auth_service.users.user import User
 
-app = new_app(no_args_is_help=True, help="The people who may sign in.")
+app = new_app(no_args_is_help=True, help="List, add and remove users.")
 
-Username = Annotated[str, typer.Argument(help="The name to sign in with; case does not matter.")]
+Username = Annotated[str, typer.Argument(help="The name for sign-in; case-insensitive.")]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
-Generate = Annotated[bool, typer.Option("--generate", help="Make up a password and print it.")]
+Generate = Annotated[bool, typer.Option("--generate", help="Generate a password and print it.")]
 AllowWeak = Annotated[
-    bool, typer.Option("--allow-weak-password", help="Accept a guessable password: for a demo on this machine only.")
+    bool, typer.Option("--allow-weak-password", help="Accept a guessable password: only for a demo on this machine.")
 ]
 
 
@@ -51,21 +51,21 @@ AllowWeak = Annotated[
 def add(
     username: Username,
     *,
-    name: Annotated[str | None, typer.Option(help="The person's name, for tokens with the scope profile.")] = None,
-    email: Annotated[str | None, typer.Option(help="E-mail address, for tokens with the scope email.")] = None,
-    email_verified: Annotated[bool, typer.Option(help="Whether you know that the address is the person's.")] = False,
+    name: Annotated[str | None, typer.Option(help="The user's full name, for the scope profile.")] = None,
+    email: Annotated[str | None, typer.Option(help="E-mail address, for the scope email.")] = None,
+    email_verified: Annotated[bool, typer.Option(help="Whether the address is verified.")] = False,
     password_stdin: FromStdin = False,
     generate: Generate = False,
     allow_weak_password: AllowWeak = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a user. The password is asked for, read from standard input, or made up. Status 1 if the name is taken."""
+    """Add a user. The password is prompted for, read or generated. Exit status 1 if the name is taken."""
     password = _password(from_stdin=password_stdin, generate=generate)
 
-    async def work(workplace: CommandContext) -> None:
-        async with _directory(workplace) as directory:
+    async def add_user(context: CommandContext) -> None:
+        async with _user_service(context) as accounts:
             try:
-                user = await directory.add(
+                user = await accounts.add(
                     username,
                     password,
                     name=name,
@@ -79,19 +79,19 @@ def add(
                 ) from exc
             except ValueError as exc:
                 raise CommandFailed(f"the user was not added: {exc}") from exc
-        workplace.audit.record(AuditEvent.USER_ADDED, user=user.subject, username=user.username, by="operator")
+        context.audit.record(AuditEvent.USER_ADDED, user=user.subject, username=user.username)
         _show_changed(user, "added", generated=password if generate else None, as_json=as_json)
 
-    run(work)
+    run(add_user)
 
 
 @app.command("list")
 def list_users(*, as_json: JsonOption = False) -> None:
     """List all users, by name."""
 
-    async def work(workplace: CommandContext) -> None:
-        async with _directory(workplace) as directory:
-            users = sorted([user async for user in directory.all()], key=lambda user: user.username.casefold())
+    async def list_all(context: CommandContext) -> None:
+        async with _user_service(context) as accounts:
+            users = sorted([user async for user in accounts.all()], key=lambda user: user.username.casefold())
         show_rows(
             ("username", "name", "email", "created", "subject"),
             [_as_row(user) for user in users],
@@ -99,29 +99,27 @@ def list_users(*, as_json: JsonOption = False) -> None:
             empty="There are no users. Add one with: users add NAME",
         )
 
-    run(work)
+    run(list_all)
 
 
 @app.command()
 def remove(username: Username, *, yes: YesOption = False, as_json: JsonOption = False) -> None:
-    """Remove a user: the account, all grants and all sessions end, and the name is free."""
+    """Remove a user. All grants and sessions end, and the name becomes free."""
 
-    async def work(workplace: CommandContext) -> None:
-        async with _directory(workplace) as directory:
-            user = await _require(directory, username)
+    async def remove_user(context: CommandContext) -> None:
+        async with _user_service(context) as accounts:
+            user = await _require(accounts, username)
             confirm(f"Remove the user {user.username}?", yes=yes)
             try:
-                await directory.remove(user)  # first: from here on nothing new can begin
+                await accounts.remove(user)  # first: from here on no new session or grant can begin
             except UnknownUser as exc:
                 raise CommandFailed(f"the user {username} was removed meanwhile") from exc
-        await _end_sessions(workplace, user)
-        await end_grants(
-            workplace, await GrantRepository(workplace.store).find_by_subject(user.subject, now=time.time())
-        )
-        workplace.audit.record(AuditEvent.USER_REMOVED, user=user.subject, username=user.username, by="operator")
+        await _end_sessions(context, user)
+        await end_grants(context, await GrantRepository(context.redis).find_by_subject(user.subject, now=time.time()))
+        context.audit.record(AuditEvent.USER_REMOVED, user=user.subject, username=user.username)
         _show_changed(user, "removed", as_json=as_json)
 
-    run(work)
+    run(remove_user)
 
 
 @app.command("set-password")
@@ -133,41 +131,41 @@ def set_password(
     allow_weak_password: AllowWeak = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Set a new password: asked for, read from standard input, or made up. Every browser is signed out."""
+    """Set a new password: prompted for, read or generated. All sessions of the user end."""
     password = _password(from_stdin=password_stdin, generate=generate)
 
-    async def work(workplace: CommandContext) -> None:
-        async with _directory(workplace) as directory:
-            user = await _require(directory, username)
+    async def change_password(context: CommandContext) -> None:
+        async with _user_service(context) as accounts:
+            user = await _require(accounts, username)
             try:
-                await directory.set_password(user, password, allow_weak=allow_weak_password)
+                await accounts.set_password(user, password, allow_weak=allow_weak_password)
             except UnknownUser as exc:
                 raise CommandFailed(f"the user {username} was removed meanwhile") from exc
             except ValueError as exc:
                 raise CommandFailed(f"the password was not changed: {exc}") from exc
-        await _end_sessions(workplace, user)
-        workplace.audit.record(AuditEvent.USER_PASSWORD_CHANGED, user=user.subject, by="operator")
+        await _end_sessions(context, user)
+        context.audit.record(AuditEvent.USER_PASSWORD_CHANGED, user=user.subject)
         _show_changed(user, "changed", generated=password if generate else None, as_json=as_json)
 
-    run(work)
+    run(change_password)
 
 
 @asynccontextmanager
-async def _directory(workplace: CommandContext) -> AsyncIterator[UserService]:
+async def _user_service(context: CommandContext) -> AsyncIterator[UserService]:
     passwords = PasswordHasher(workers=1)
     try:
-        yield UserService(UserRepository(workplace.store), passwords)
+        yield UserService(UserRepository(context.redis), passwords)
     finally:
         passwords.close()
 
 
-async def _end_sessions(workplace: CommandContext, user: User) -> None:
-    sessions = SessionRepository(workplace.store, lifetime_seconds=workplace.settings.session_ttl)
+async def _end_sessions(context: CommandContext, user: User) -> None:
+    sessions = SessionRepository(context.redis, lifetime_seconds=context.settings.session_ttl)
     await sessions.end_all(user.subject, now=time.time())
 
 
-async def _require(directory: UserService, username: str) -> User:
-    user = await directory.find_by_name(username)
+async def _require(accounts: UserService, username: str) -> User:
+    user = await accounts.find_by_name(username)
     if user is None:
         raise CommandFailed(f"there is no user {username}", hint="users list shows all.")
     return user
@@ -181,18 +179,18 @@ def _password(*, from_stdin: bool, generate: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
-        raise typer.BadParameter("nobody is there to ask for a password: give --password-stdin or --generate")
+        raise typer.BadParameter("cannot prompt for a password without a terminal: give --password-stdin or --generate")
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 def _as_row(user: User) -> dict[str, Any]:
-    return {**asdict(user), "created": as_time(user.created_at)}
+    return {**asdict(user), "created": format_time(user.created_at)}
 
 
-def _show_changed(user: User, what: str, *, generated: str | None = None, as_json: bool) -> None:
+def _show_changed(user: User, result: str, *, generated: str | None = None, as_json: bool) -> None:
     if as_json:
-        show_json({**_as_row(user), "result": what} | ({"password": generated} if generated else {}))
+        show_json({**_as_row(user), "result": result} | ({"password": generated} if generated else {}))
         return
-    say(f"{user.username}: {what}")
+    echo(f"{user.username}: {result}")
     if generated:
-        say(f"password: {generated}")
+        echo(f"password: {generated}")

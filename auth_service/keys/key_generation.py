@@ -1,4 +1,4 @@
-"""Key pairs: made, named, and taken apart into a public and a private half."""
+"""Key pairs: generation, import and key ids."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ _KEY_TYPES: Final[dict[str, type[RSAKey | ECKey | OKPKey]]] = {
 
 
 def new_key(algorithm: str, encryption_keys: EncryptionKeys) -> NewKey:
-    """Make a key pair for RS256, ES256 or EdDSA. An RSA pair takes some 0.1 s of computing."""
+    """Generate a key pair for RS256, ES256 or EdDSA. An RSA pair takes about 0.1 s of CPU time."""
     key = _generate(algorithm)
     public = cast("dict[str, str]", key.as_dict(private=False))
-    kid = name_of(public)
-    sealed = encryption_keys.seal(kid, cast("dict[str, Any]", key.as_dict(private=True)))
-    return NewKey(kid=kid, algorithm=algorithm, public=public, sealed=sealed)
+    kid = key_id(public)
+    encrypted = encryption_keys.encrypt(kid, cast("dict[str, Any]", key.as_dict(private=True)))
+    return NewKey(kid=kid, algorithm=algorithm, public=public, encrypted_private=encrypted)
 
 
 def import_key(algorithm: str, jwk: Mapping[str, Any]) -> AsymmetricKey:
-    """A public or private JWK as a usable key. Raises ValueError or joserfc.errors.JoseError."""
+    """A public or private JWK as a key object. Raises ValueError or joserfc.errors.JoseError."""
     return _KEY_TYPES[algorithm].import_key(dict(jwk))
 
 
-def name_of(public: Mapping[str, str]) -> str:
-    """The kid: 80 bits of the key's digest, in letters and digits that survive a command line.
+def key_id(public: Mapping[str, str]) -> str:
+    """The `kid`: 80 bits of the public key's SHA-256 digest in base32, which needs no quoting on a command line.
 
-    Being made from the key, no kid ever means two keys.
+    It is derived from the key, so a `kid` never stands for two keys.
     """
     canonical = json.dumps(dict(sorted(public.items())), separators=(",", ":")).encode()
     return base64.b32encode(hashlib.sha256(canonical).digest()[:10]).decode().lower()

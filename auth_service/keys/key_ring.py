@@ -1,8 +1,8 @@
-"""The signing keys of one process: a copy of the stored ring, kept fresh, that signs, verifies and is published.
+"""The signing keys of one process: a copy of the stored ring, kept current, that signs, verifies and is published.
 
-Changes arrive by publish/subscribe at once and by polling within a second if the message was lost. A copy that could
-not be confirmed for a while stops signing: the key might have been replaced or revoked (invariant 5). It goes on
-verifying and being published, for that needs no certainty.
+Changes arrive by publish/subscribe at once, and by polling within a second if the message is lost. A copy that has not
+been confirmed for a while stops signing, because the key may have been replaced or revoked (invariant 5). It still
+verifies and is published: neither needs a current copy.
 """
 
 from __future__ import annotations
@@ -10,12 +10,17 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_service.keys.jws import parse_compact_jws
-from auth_service.keys.lifecycle import LONGEST_UNNOTICED_MS
+from joserfc.errors import JoseError
+
+from auth_service.key_encryption import DecryptionFailed
+from auth_service.keys.key_generation import import_key
+from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS
+from auth_service.keys.public_key_set import PublicKeySet, build_public_key_set
 from auth_service.keys.reconciler import KeyRingReconciler
-from auth_service.keys.snapshot import Snapshot, take_snapshot
+from auth_service.keys.signer import SigningKey, VerifyingKey, parse_compact_jws
 from shared.access_token import InvalidToken
 from shared.background import end_tasks
 from shared.errors import Misconfigured, RedisUnavailable, ServiceUnavailable
@@ -26,13 +31,23 @@ if TYPE_CHECKING:
     import structlog
 
     from auth_service.key_encryption import EncryptionKeys
-    from auth_service.keys.lifecycle import Ring
-    from auth_service.keys.public_key_set import PublicKeySet
+    from auth_service.keys.lifecycle import Ring, RotationPolicy
     from auth_service.keys.repository import KeyRingRepository
     from shared.background import TaskSupervisor
 
 POLL_SECONDS: Final = 1.0
 CATCH_UP_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One version of the ring with its keys imported, the active one decrypted, and the JWKS encoded."""
+
+    ring: Ring
+    public_key_set: PublicKeySet
+    verifying_keys: Mapping[str, VerifyingKey]
+    signing_key: SigningKey | None
+    """None if no configured secret decrypts the active key."""
 
 
 class KeyRing:
@@ -41,41 +56,33 @@ class KeyRing:
     def __init__(
         self,
         *,
-        storage: KeyRingRepository,
+        repository: KeyRingRepository,
         encryption_keys: EncryptionKeys,
-        algorithm: str,
-        token_lifetime_seconds: int,
+        policy: RotationPolicy,
         log: structlog.typing.FilteringBoundLogger,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
-        poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        """`algorithm` is that of a first ring; later ones come with a rotation."""
-        self._storage = storage
+        self._repository = repository
         self._encryption_keys = encryption_keys
-        self._steward = KeyRingReconciler(
-            storage=storage,
-            encryption_keys=encryption_keys,
-            algorithm=algorithm,
-            token_lifetime_ms=token_lifetime_seconds * 1000,
-            log=log,
-            clock=clock,
+        self._reconciler = KeyRingReconciler(
+            repository=repository, encryption_keys=encryption_keys, policy=policy, log=log, clock=clock
         )
         self._log = log
         self._monotonic = monotonic
-        self._poll_seconds = poll_seconds
+        self._poll_seconds = POLL_SECONDS
         self._snapshot: Snapshot | None = None
-        self._looked_at = self._confirmed_at = float("-inf")
+        self._refreshed_at = self._confirmed_at = float("-inf")
         self._changed = asyncio.Event()
         self._refreshing = asyncio.Lock()
         self._catching_up = asyncio.Lock()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def start(self, supervisor: TaskSupervisor) -> None:
-        """Load the ring, making the first one if there is none, and keep it fresh until `stop`.
+        """Load the ring, creating it if there is none, and keep it current until `stop`.
 
-        With the store away this returns too, and the ring is loaded when it is back (invariant 8). Raises
-        Misconfigured if the stored keys cannot be opened with the configured secrets.
+        If Redis is unavailable this returns, and the ring is loaded later (invariant 8). Raises Misconfigured if the
+        configured secrets do not decrypt the stored keys.
         """
         try:
             await self.refresh()
@@ -87,31 +94,29 @@ class KeyRing:
         )
 
     async def stop(self) -> None:
-        """End the background work."""
+        """Stop polling and listening."""
         await end_tasks(self._tasks)
         self._tasks = ()
 
     def ready(self) -> None:
-        """Raise ServiceUnavailable unless the active key is loaded and known to be current (invariant 8)."""
-        if self._snapshot is None:
-            raise ServiceUnavailable("no key ring has been loaded yet", error_id="keys_loaded")
-        if self._snapshot.signing_key is None:
+        """Raise ServiceUnavailable unless the active key is loaded and confirmed to be current (invariant 8)."""
+        if self._loaded().signing_key is None:
             raise ServiceUnavailable(
-                "the active key cannot be opened with AUTH_KEY_ENCRYPTION_KEY", error_id="keys_unsealed"
+                "AUTH_KEY_ENCRYPTION_KEY does not decrypt the active key", error_id="keys_decrypted"
             )
-        if (self._monotonic() - self._confirmed_at) * 1000 > LONGEST_UNNOTICED_MS:
-            raise ServiceUnavailable("the key ring could not be confirmed for too long", error_id="keys_confirmed")
+        if (self._monotonic() - self._confirmed_at) * 1000 > MAX_UNCONFIRMED_MS:
+            raise ServiceUnavailable("the key ring has not been confirmed for too long", error_id="keys_confirmed")
 
     def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
         """A compact JWS signed with the active key. Raises ServiceUnavailable."""
         self.ready()
-        snapshot = self._snapshot
-        if snapshot is None or snapshot.signing_key is None:
-            raise AssertionError("ready() has let an empty ring pass")
-        return snapshot.signing_key.sign(claims, typ=typ)
+        signing_key = self._loaded().signing_key
+        if signing_key is None:
+            raise AssertionError("ready() accepted a ring without a signing key")
+        return signing_key.sign(claims, typ=typ)
 
     def verify(self, unverified_token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Check the signature against the published keys.
+        """Verify the signature with the published keys; returns the header and the claims, which are unchecked.
 
         Raises InvalidToken; ServiceUnavailable while no ring is loaded.
         """
@@ -120,53 +125,53 @@ class KeyRing:
         kid = unverified.header.get("kid")
         key = published.get(kid) if isinstance(kid, str) else None
         if key is None:
-            raise InvalidToken("kid", "the key that it names is not published")
+            raise InvalidToken("kid", "the header names no published key")
         if unverified.header.get("alg") != key.algorithm or "crit" in unverified.header:
             raise InvalidToken("alg", "the header does not agree with the key that it names")
         if not key.verifies(unverified.signing_input, unverified.signature):
-            raise InvalidToken("signature", "the signature does not fit")
+            raise InvalidToken("signature", "the signature is not valid")
         return unverified.header, unverified.claims
 
     @property
     def ring(self) -> Ring:
-        """The ring as last seen. Raises ServiceUnavailable while none is loaded."""
+        """This process's copy of the ring. Raises ServiceUnavailable while none is loaded."""
         return self._loaded().ring
 
     @property
     def public_key_set(self) -> PublicKeySet:
-        """What is to be published now. Raises ServiceUnavailable while no ring is loaded."""
+        """The JWKS to publish. Raises ServiceUnavailable while no ring is loaded."""
         return self._loaded().public_key_set
 
     @property
     def changed(self) -> asyncio.Event:
-        """Set at the next change of the ring; take it before looking at what may change."""
+        """Set at the next change of the ring. Take it before reading what may change."""
         return self._changed
 
     def wake(self) -> None:
-        """Let all who wait for a change look again now."""
+        """Wake everything that waits for a change."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
     async def catch_up(self) -> None:
-        """Look at the stored ring once from now on: somebody may have seen a later version.
+        """Refresh once after this call, because a client may have seen a later version.
 
-        Who asks meanwhile shares that look, and there are few of them in a second, whoever asks however often.
+        Concurrent calls share one refresh, and refreshes are at least CATCH_UP_SECONDS apart.
         """
-        asked_at = self._monotonic()
-        await asyncio.sleep(max(0.0, self._looked_at + CATCH_UP_SECONDS - asked_at))
+        called_at = self._monotonic()
+        await asyncio.sleep(max(0.0, self._refreshed_at + CATCH_UP_SECONDS - called_at))
         async with self._catching_up:
-            if self._looked_at < asked_at:
-                await self._refresh_quietly()
+            if self._refreshed_at < called_at:
+                await self._refresh_and_log()
 
     async def refresh(self) -> None:
-        """Look at the stored ring now. Raises ServiceUnavailable; Misconfigured at the first look, see `start`."""
+        """Read and reconcile the stored ring now. Raises ServiceUnavailable, and Misconfigured as `start` does."""
         async with self._refreshing:
-            looked_at = self._looked_at = self._monotonic()
+            refreshed_at = self._refreshed_at = self._monotonic()
             known = self._snapshot.ring if self._snapshot else None
-            ring = await self._steward.current(known)
+            ring = await self._reconciler.reconcile(known)
             if ring != known:
                 self._adopt(ring)
-            self._confirmed_at = looked_at
+            self._confirmed_at = refreshed_at
 
     def _loaded(self) -> Snapshot:
         if self._snapshot is None:
@@ -175,28 +180,61 @@ class KeyRing:
 
     def _adopt(self, ring: Ring) -> None:
         self._snapshot = take_snapshot(ring, self._encryption_keys, self._snapshot)
-        self._log.info("key_ring", version=ring.version, active=ring.active.kid, pending=ring.pending.kid)
+        self._log.info("key_ring_changed", version=ring.version, active=ring.active.kid, pending=ring.pending.kid)
         self.wake()
 
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(self._poll_seconds)
-            await self._refresh_quietly()
+            await self._refresh_and_log()
 
     async def _listen(self) -> None:
         while True:
             with suppress(RedisUnavailable):
-                async with self._storage.changes() as changes:
-                    # What happened before the subscription stood was not announced to it.
-                    await self._refresh_quietly()
+                async with self._repository.changes() as changes:
+                    # Changes before the subscription were not announced to it.
+                    await self._refresh_and_log()
                     async for _ in changes:
-                        await self._refresh_quietly()
+                        await self._refresh_and_log()
             await asyncio.sleep(self._poll_seconds)
 
-    async def _refresh_quietly(self) -> None:
+    async def _refresh_and_log(self) -> None:
         try:
             await self.refresh()
         except ServiceUnavailable as exc:
-            self._log.warning("key_ring_not_refreshed", reason=exc.reason)
+            self._log.warning("key_ring_refresh_failed", reason=exc.reason)
         except Misconfigured as exc:
-            self._log.error("key_ring_not_opened", reason=str(exc))
+            self._log.error("key_ring_decryption_failed", reason=str(exc))
+
+
+def take_snapshot(ring: Ring, encryption_keys: EncryptionKeys, previous: Snapshot | None) -> Snapshot:
+    """Import the keys that the previous snapshot does not have. A `kid` never stands for two keys, so others are kept.
+
+    Raises ServiceUnavailable if a stored key is malformed.
+    """
+    try:
+        return _snapshot(ring, encryption_keys, previous)
+    except (JoseError, ValueError) as exc:
+        raise ServiceUnavailable(f"a key of the stored ring cannot be imported: {exc}", error_id="key_ring") from exc
+
+
+def _snapshot(ring: Ring, encryption_keys: EncryptionKeys, previous: Snapshot | None) -> Snapshot:
+    known = previous.verifying_keys if previous else {}
+    verifying_keys = {
+        key.kid: known.get(key.kid) or VerifyingKey(key.algorithm, import_key(key.algorithm, key.public))
+        for key in ring.keys
+    }
+    if previous and previous.signing_key and previous.signing_key.kid == ring.active.kid:
+        signing_key: SigningKey | None = previous.signing_key
+    else:
+        signing_key = _decrypt_active(ring, encryption_keys)
+    return Snapshot(ring, build_public_key_set(ring), verifying_keys, signing_key)
+
+
+def _decrypt_active(ring: Ring, encryption_keys: EncryptionKeys) -> SigningKey | None:
+    active = ring.active
+    try:
+        private = encryption_keys.decrypt(active.kid, active.encrypted_private or "")
+    except DecryptionFailed:
+        return None
+    return SigningKey(active.kid, active.algorithm, import_key(active.algorithm, private))

@@ -1,9 +1,8 @@
-"""Whether a pending key has reached the verifiers, so that it may sign (invariant 5). Pure.
+"""Whether the pending key has reached the verifiers, so that it may sign (invariant 5). Pure.
 
-Verifiers that name themselves and wait for changes prove what they hold. For those that cannot be seen time decides:
-a key that was published for `AUTH_KEY_PUBLISH_LEAD_TIME` has replaced every cached set. Everybody can call the key set
-endpoint under any name, so what callers say may only ever make a rotation wait, never hurry it, and never longer
-than that time.
+Verifiers that identify themselves and long-poll prove which version they have. For all others time decides: a key that
+was published for `AUTH_KEY_PUBLISH_LEAD_TIME` is in every cached JWKS. Anyone can call the JWKS endpoint under any name, so a
+report may only delay a rotation, never hasten it, and never by more than that time.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaKeyVersion:
-    """What one verifier that names itself holds, as of `seen_ms`. After `expires_ms` it counts as gone."""
+    """The JWKS version of an identified verifier, as of `seen_ms`. From `expires_ms` on it counts as gone."""
 
     replica: str
     version: int
@@ -27,64 +26,72 @@ class ReplicaKeyVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldSets:
-    """All that is known of who holds what."""
+class ReportedVersions:
+    """All reports of verifiers about their JWKS versions."""
 
     replica_versions: tuple[ReplicaKeyVersion, ...] = ()
-    unnamed_ms: int | None = None
-    """When the key set was last fetched by somebody without a name."""
+    unidentified_ms: int | None = None
+    """When an unidentified client last fetched the JWKS."""
     overflow_ms: int | None = None
-    """When there were last more names than are kept."""
+    """When there were last more identified verifiers than are recorded."""
 
     def live(self, now_ms: int) -> tuple[ReplicaKeyVersion, ...]:
-        """The verifiers that are there."""
-        return tuple(holder for holder in self.replica_versions if now_ms < holder.expires_ms)
+        """The verifiers that have not expired."""
+        return tuple(reported for reported in self.replica_versions if now_ms < reported.expires_ms)
 
-    def behind(self, version: int, now_ms: int) -> tuple[str, ...]:
-        """The names of the live verifiers that have not shown this version or a later one."""
-        return tuple(sorted(holder.replica for holder in self.live(now_ms) if holder.version < version))
+    def lagging(self, version: int, now_ms: int) -> tuple[str, ...]:
+        """The names of the live verifiers that have not reported this version or a later one."""
+        return tuple(sorted(reported.replica for reported in self.live(now_ms) if reported.version < version))
 
 
 class PropagationEvidence(StrEnum):
-    """What lets a pending key sign, or what is waited for."""
+    """Why the pending key may sign (`PROOF`, `TIME`), or why not yet (`LAGGING`, `UNIDENTIFIED`)."""
 
     PROOF = "proof"
-    """Every live verifier has shown that it holds the key."""
+    """Every live verifier has reported the key."""
     TIME = "time"
-    """The key has been published for long enough."""
-    REPLICAS = "replicas"
-    """Some live verifiers have not shown the key yet."""
-    UNSEEN = "unseen"
-    """There are, or there may be, verifiers that cannot be seen."""
+    """The key has been published for the lead time."""
+    LAGGING = "lagging"
+    """Some live verifiers have not reported the key."""
+    UNIDENTIFIED = "unidentified"
+    """Verifiers that do not identify themselves may have a JWKS without the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class PropagationStatus:
-    """The answer of `judge`. At `certain_ms` time decides, whoever is waited for."""
+    """The result of `propagation_status`."""
 
     evidence: PropagationEvidence
-    certain_ms: int
-    waiting_for: tuple[str, ...] = ()
+    deadline_ms: int
+    """From this time on the pending key may sign, whatever verifiers report."""
+    lagging: tuple[str, ...] = ()
+    unidentified_ms: int | None = None
+    """When an unidentified client last fetched the JWKS, if it may still cache one without the pending key."""
 
     @property
-    def has_arrived(self) -> bool:
+    def is_propagated(self) -> bool:
         """Whether the pending key may sign."""
         return self.evidence in {PropagationEvidence.PROOF, PropagationEvidence.TIME}
 
 
-def propagation_status(ring: Ring, held: HeldSets, *, now_ms: int, propagation_ms: int) -> PropagationStatus:
-    """Whether the pending key may sign now, and if not, what is waited for."""
+def propagation_status(
+    ring: Ring, reported: ReportedVersions, *, now_ms: int, publish_lead_ms: int
+) -> PropagationStatus:
+    """Whether the pending key may sign at `now_ms`, and if not, what delays it."""
     pending = ring.pending
-    certain_ms = pending.published_ms + propagation_ms
-    if now_ms >= certain_ms:
-        return PropagationStatus(PropagationEvidence.TIME, certain_ms)
-    # Who fetched without a name since then may still rely on a set without the pending key.
-    relevant_since = pending.published_ms - propagation_ms
-    unseen = any(at is not None and at >= relevant_since for at in (held.unnamed_ms, held.overflow_ms))
-    behind = held.behind(pending.published_version, now_ms)
-    if behind:
-        return PropagationStatus(PropagationEvidence.REPLICAS, certain_ms, behind)
-    # Nobody at all is no proof either: verifiers may have lost their connection rather than gone.
-    if unseen or not held.live(now_ms):
-        return PropagationStatus(PropagationEvidence.UNSEEN, certain_ms)
-    return PropagationStatus(PropagationEvidence.PROOF, certain_ms)
+    deadline_ms = pending.published_ms + publish_lead_ms
+    if now_ms >= deadline_ms:
+        return PropagationStatus(PropagationEvidence.TIME, deadline_ms)
+    # A client that fetched the JWKS before this time has fetched it again since the key was published.
+    relevant_since = pending.published_ms - publish_lead_ms
+    unidentified_ms, overflow_ms = (
+        at if at is not None and at >= relevant_since else None
+        for at in (reported.unidentified_ms, reported.overflow_ms)
+    )
+    lagging = reported.lagging(pending.published_version, now_ms)
+    if lagging:
+        return PropagationStatus(PropagationEvidence.LAGGING, deadline_ms, lagging)
+    # No live verifier at all proves nothing: they may have lost their connections.
+    if unidentified_ms is not None or overflow_ms is not None or not reported.live(now_ms):
+        return PropagationStatus(PropagationEvidence.UNIDENTIFIED, deadline_ms, unidentified_ms=unidentified_ms)
+    return PropagationStatus(PropagationEvidence.PROOF, deadline_ms)

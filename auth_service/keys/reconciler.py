@@ -1,6 +1,6 @@
-"""What every replica does for the stored ring when it looks at it: make it, mend it, fit it to its settings.
+"""Reconciles the stored key ring on each poll: creates it, recovers it, adapts it to the current settings.
 
-All of it is compare-and-set (invariant 3): any number of replicas may do it at once.
+Every write is a compare-and-set (invariant 3): any number of replicas may reconcile at once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from auth_service.key_encryption import DecryptionFailed
 from auth_service.keys.key_generation import new_key
-from auth_service.keys.lifecycle import extended_for_token_lifetime, first_ring, reencrypted, restored
+from auth_service.keys.lifecycle import extended_for_token_lifetime, initial_ring, recovered, reencrypted
 from shared.errors import Misconfigured, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -20,85 +20,86 @@ if TYPE_CHECKING:
     import structlog
 
     from auth_service.key_encryption import EncryptionKeys
-    from auth_service.keys.lifecycle import Ring
+    from auth_service.keys.lifecycle import Ring, RotationPolicy
     from auth_service.keys.repository import KeyRingRepository
 
 
 class KeyRingReconciler:
-    """Its `current` raises ServiceUnavailable, and Misconfigured until the secrets fitted once."""
+    """Reads the stored ring and writes what has to change."""
 
     def __init__(
         self,
         *,
-        storage: KeyRingRepository,
+        repository: KeyRingRepository,
         encryption_keys: EncryptionKeys,
-        algorithm: str,
-        token_lifetime_ms: int,
+        policy: RotationPolicy,
         log: structlog.typing.FilteringBoundLogger,
         clock: Callable[[], float],
     ) -> None:
-        self._storage = storage
+        self._repository = repository
         self._encryption_keys = encryption_keys
-        self._algorithm = algorithm
-        self._token_lifetime_ms = token_lifetime_ms
+        self._policy = policy
         self._log = log
         self._clock = clock
-        self._is_open = False
+        self._is_decryptable = False
 
-    async def current(self, known: Ring | None) -> Ring:
-        """The stored ring, put right if need be. `known` is what this process saw last."""
-        ring = await self._storage.read()
+    async def reconcile(self, known: Ring | None) -> Ring:
+        """The stored ring after reconciliation. `known` is the ring that this process read last.
+
+        Raises ServiceUnavailable, and Misconfigured until the configured secrets have decrypted the ring once.
+        """
+        ring = await self._repository.read()
         if known is not None and (ring is None or ring.version < known.version):
-            ring = await self._put_back(known, 0 if ring is None else ring.version)
+            ring = await self._recover(known, 0 if ring is None else ring.version)
         elif ring is None:
-            ring = await self._make_first()
-        if not self._is_open:
-            # Once: replicas with differently ordered secrets would reseal in turn without end.
-            ring = await self._open(ring)
-            self._is_open = True
-        if self._cover_lifetime(ring) is not None:
-            # At every look: the next key may have been made by a replica whose tokens live less long.
-            ring = await self._storage.change(self._cover_lifetime) or ring
+            ring = await self._create()
+        if not self._is_decryptable:
+            # Once: replicas that list the secrets in different orders would otherwise reencrypt in turn without end.
+            ring = await self._check_and_reencrypt(ring)
+            self._is_decryptable = True
+        if self._extend(ring) is not None:
+            # On every poll: a replica whose tokens have a shorter lifetime may have created the pending key.
+            ring = await self._repository.change(self._extend) or ring
         return ring
 
-    async def _make_first(self) -> Ring:
-        """Several replicas may come here at once: one ring is written, and all take that one (invariant 3)."""
-        first = first_ring(
-            await asyncio.to_thread(new_key, self._algorithm, self._encryption_keys),
-            await asyncio.to_thread(new_key, self._algorithm, self._encryption_keys),
+    async def _create(self) -> Ring:
+        """Several replicas may do this at once: one ring is written, and all use that one (invariant 3)."""
+        ring = initial_ring(
+            await asyncio.to_thread(new_key, self._policy.algorithm, self._encryption_keys),
+            await asyncio.to_thread(new_key, self._policy.algorithm, self._encryption_keys),
             now_ms=int(self._clock() * 1000),
-            token_lifetime_ms=self._token_lifetime_ms,
+            token_lifetime_ms=self._policy.token_lifetime_ms,
         )
-        return await self._put_or_read(first, expected_version=0)
+        return await self._put_or_read(ring, expected_version=0)
 
-    async def _put_back(self, known: Ring, lost_version: int) -> Ring:
-        """The store has lost writes that it had acknowledged: a ring goes forward only, so this copy counts."""
-        self._log.error("key_ring_went_backwards", known=known.version, stored=lost_version)
-        return await self._put_or_read(restored(known, lost_version=lost_version), expected_version=lost_version)
+    async def _recover(self, known: Ring, stored_version: int) -> Ring:
+        """Redis has lost acknowledged writes. The version of a ring only grows, so the known ring takes precedence."""
+        self._log.error("key_ring_rollback_detected", known=known.version, stored=stored_version)
+        return await self._put_or_read(recovered(known, lost_version=stored_version), expected_version=stored_version)
 
     async def _put_or_read(self, ring: Ring, *, expected_version: int) -> Ring:
-        if await self._storage.put(ring, expected_version=expected_version):
+        if await self._repository.put(ring, expected_version=expected_version):
             return ring
-        stored = await self._storage.read()
+        stored = await self._repository.read()
         if stored is None:
-            raise ServiceUnavailable("the key ring vanished while it was written", error_id="key_ring")
+            raise ServiceUnavailable("the key ring disappeared while it was being written", error_id="key_ring")
         return stored
 
-    async def _open(self, ring: Ring) -> Ring:
-        """Check that the secrets fit, and seal under the first of them."""
-        held = {key.kid: key.sealed for key in ring.keys if key.sealed}
-        if all(self._encryption_keys.position(sealed) is None for sealed in held.values()):
-            raise Misconfigured("AUTH_KEY_ENCRYPTION_KEY: none of its secrets opens the stored signing keys")
-        return await self._storage.change(self._reseal) or ring
+    async def _check_and_reencrypt(self, ring: Ring) -> Ring:
+        encrypted = [key.encrypted_private for key in ring.keys if key.encrypted_private]
+        if all(self._encryption_keys.position(jwe) is None for jwe in encrypted):
+            raise Misconfigured("AUTH_KEY_ENCRYPTION_KEY: none of its secrets decrypts the stored signing keys")
+        return await self._repository.change(self._reencrypt) or ring
 
-    def _cover_lifetime(self, ring: Ring) -> Ring | None:
-        return extended_for_token_lifetime(ring, token_lifetime_ms=self._token_lifetime_ms)
+    def _extend(self, ring: Ring) -> Ring | None:
+        return extended_for_token_lifetime(ring, token_lifetime_ms=self._policy.token_lifetime_ms)
 
-    def _reseal(self, ring: Ring) -> Ring | None:
-        anew: dict[str, str] = {}
+    def _reencrypt(self, ring: Ring) -> Ring | None:
+        """Encrypt under the first secret what is encrypted under another one; None if nothing is."""
+        encrypted: dict[str, str] = {}
         for key in ring.keys:
-            if key.sealed and self._encryption_keys.position(key.sealed) != 0:
+            if key.encrypted_private and self._encryption_keys.position(key.encrypted_private) != 0:
                 with suppress(DecryptionFailed):
-                    private = self._encryption_keys.unseal(key.kid, key.sealed)
-                    anew[key.kid] = self._encryption_keys.seal(key.kid, private)
-        return reencrypted(ring, anew) if anew else None
+                    private = self._encryption_keys.decrypt(key.kid, key.encrypted_private)
+                    encrypted[key.kid] = self._encryption_keys.encrypt(key.kid, private)
+        return reencrypted(ring, encrypted) if encrypted else None

@@ -1,23 +1,23 @@
--- Which verifier holds which version of the key set, as they say themselves. Strangers can call the endpoint too, so
--- the number is bounded and every entry ends by itself. Invariant 5: who finds no room is not forgotten, but noted as
--- an overflow, after which nobody takes silence for proof.
--- KEYS[1] the hash: id -> "version seen_ms expires_ms"; *unnamed and *overflow -> seen_ms (no id has an asterisk).
--- ARGV: now_ms, most entries, keep_ms of the hash, unnamed seen_ms or "", overflow seen_ms or "",
+-- Records the JWKS version that each verifier reports. The endpoint is public, so the number of entries is bounded and
+-- every entry expires. Invariant 5: a verifier for which there is no room is recorded as an overflow, after which the
+-- absence of a report proves nothing.
+-- KEYS[1] the hash: id -> "version seen_ms expires_ms"; *unidentified and *overflow -> seen_ms (no id has an asterisk).
+-- ARGV: now_ms, most entries, TTL of the hash in ms, unidentified seen_ms or "", overflow seen_ms or "",
 -- then for each verifier: id, version, seen_ms, expires_ms.
--- Repeating it is harmless: a note replaces an older one only.
+-- Repeating it is harmless: a report replaces an older one only.
 local now = tonumber(ARGV[1])
 local most = tonumber(ARGV[2])
 local overflow = ARGV[5]
 local count = 0
 local seen = {}
-local held = redis.call('HGETALL', KEYS[1])
-for i = 1, #held, 2 do
-  if string.sub(held[i], 1, 1) ~= '*' then
-    local seen_ms, expires_ms = string.match(held[i + 1], '^%d+ (%d+) (%d+)$')
+local recorded = redis.call('HGETALL', KEYS[1])
+for i = 1, #recorded, 2 do
+  if string.sub(recorded[i], 1, 1) ~= '*' then
+    local seen_ms, expires_ms = string.match(recorded[i + 1], '^%d+ (%d+) (%d+)$')
     if tonumber(expires_ms) <= now then
-      redis.call('HDEL', KEYS[1], held[i])
+      redis.call('HDEL', KEYS[1], recorded[i])
     else
-      seen[held[i]] = tonumber(seen_ms)
+      seen[recorded[i]] = tonumber(seen_ms)
       count = count + 1
     end
   end
@@ -40,7 +40,7 @@ for i = 6, #ARGV, 4 do
   end
 end
 if ARGV[4] ~= '' then
-  redis.call('HSET', KEYS[1], '*unnamed', ARGV[4])
+  redis.call('HSET', KEYS[1], '*unidentified', ARGV[4])
 end
 if overflow ~= '' then
   redis.call('HSET', KEYS[1], '*overflow', overflow)

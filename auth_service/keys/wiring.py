@@ -1,28 +1,35 @@
-"""Builds the signing keys: the ring, its rotation, the tracking of its propagation, and the JWKS endpoint."""
+"""Builds the components of this package. Commands use it too, so the web server is not loaded before it is needed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auth_service.keys.jwks_endpoint import JwksEndpoint
+from prometheus_client import Gauge
+
 from auth_service.keys.key_ring import KeyRing
-from auth_service.keys.metrics import watch_key_ring
+from auth_service.keys.lifecycle import KeyState, RotationPolicy, rotation_due_ms
 from auth_service.keys.propagation_tracker import PropagationTracker
-from auth_service.keys.replica_version_repository import ReplicaVersionRepository
-from auth_service.keys.repository import KeyRingRepository
-from auth_service.keys.rotator import RotationPolicy, Rotator
-from auth_service.keys.schedule import RotationSchedule
+from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
+from auth_service.keys.rotator import RotationSchedule, Rotator
+from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prometheus_client import CollectorRegistry
+
     from auth_service.audit.log import AuditLog
     from auth_service.key_encryption import EncryptionKeys
+    from auth_service.keys.jwks_endpoint import JwksEndpoint
+    from auth_service.keys.lifecycle import Ring
     from auth_service.runtime import Runtime
+    from auth_service.settings import AuthSettings
 
 
 @dataclass(frozen=True, slots=True)
 class KeyComponents:
-    """The ring signs and verifies; tracker and schedule are background tasks."""
+    """The ring signs and verifies. Ring, tracker and schedule have background tasks, to be started in this order."""
 
     ring: KeyRing
     tracker: PropagationTracker
@@ -31,35 +38,70 @@ class KeyComponents:
 
 
 def wire_keys(runtime: Runtime, *, encryption_keys: EncryptionKeys, audit: AuditLog) -> KeyComponents:
-    """Build the components; `ring.start`, `tracker.start` and `schedule.start` begin their tasks, in this order."""
-    settings = runtime.settings
+    """Build the components; nothing is started."""
+    from auth_service.keys.jwks_endpoint import JwksEndpoint
+
+    settings, clock = runtime.settings, runtime.clock
     repository = KeyRingRepository(runtime.redis)
     replica_versions = ReplicaVersionRepository(runtime.redis)
-    policy = RotationPolicy.from_settings(settings)
-    ring = KeyRing(
-        storage=repository,
-        encryption_keys=encryption_keys,
-        algorithm=settings.signing_algorithm,
-        token_lifetime_seconds=settings.access_token_ttl,
-        log=runtime.log,
-        clock=runtime.clock,
-    )
+    policy = rotation_policy(settings)
+    ring = KeyRing(repository=repository, encryption_keys=encryption_keys, policy=policy, log=runtime.log, clock=clock)
     rotator = Rotator(
-        storage=repository,
+        repository=repository,
         replica_versions=replica_versions,
         encryption_keys=encryption_keys,
         policy=policy,
-        audit=audit,
-        by="service",
-        clock=runtime.clock,
+        audit=audit.acting_as("service"),
+        clock=clock,
     )
-    watch_key_ring(
-        runtime.registry, ring, rotation_interval_seconds=settings.key_rotation_interval, clock=runtime.clock
-    )
-    tracker = PropagationTracker(replica_versions, propagation_ms=policy.propagation_ms, clock=runtime.clock)
+    tracker = PropagationTracker(replica_versions, publish_lead_ms=policy.publish_lead_ms, clock=clock)
+    export_key_metrics(runtime.registry, ring, policy=policy, clock=clock)
     return KeyComponents(
         ring=ring,
         tracker=tracker,
         schedule=RotationSchedule(key_ring=ring, rotator=rotator, log=runtime.log),
-        endpoint=JwksEndpoint(key_ring=ring, notes=tracker, max_age_seconds=settings.key_set_max_age),
+        endpoint=JwksEndpoint(key_ring=ring, tracker=tracker, max_age_seconds=settings.key_set_max_age),
     )
+
+
+def rotation_policy(settings: AuthSettings) -> RotationPolicy:
+    """The rotation policy of these settings."""
+    return RotationPolicy(
+        algorithm=settings.signing_algorithm,
+        interval_ms=settings.key_rotation_interval * 1000,
+        publish_lead_ms=settings.key_publish_lead_seconds * 1000,
+        token_lifetime_ms=settings.access_token_ttl * 1000,
+    )
+
+
+def export_key_metrics(
+    registry: CollectorRegistry, key_ring: KeyRing, *, policy: RotationPolicy, clock: Callable[[], float]
+) -> None:
+    """Export the states of the keys and the time until the next rotation; NaN while no ring is loaded."""
+
+    def value(of: Callable[[Ring], float]) -> Callable[[], float]:
+        def read() -> float:
+            try:
+                return of(key_ring.ring)
+            except ServiceUnavailable:
+                return float("nan")
+
+        return read
+
+    def count(state: KeyState) -> Callable[[Ring], float]:
+        return lambda ring: sum(key.state is state for key in ring.keys)
+
+    def seconds_left(ring: Ring) -> float:
+        return rotation_due_ms(ring, interval_ms=policy.interval_ms) / 1000 - clock()
+
+    keys = Gauge("sallyport_signing_keys", "Published keys, by state.", ("state",), registry=registry)
+    for state in KeyState:
+        keys.labels(state.value).set_function(value(count(state)))
+    Gauge("sallyport_key_ring_version", "Grows with every change of the keys.", registry=registry).set_function(
+        value(lambda ring: ring.version)
+    )
+    Gauge(
+        "sallyport_key_rotation_due_seconds",
+        "Time until the next scheduled rotation; negative if it is overdue.",
+        registry=registry,
+    ).set_function(value(seconds_left))

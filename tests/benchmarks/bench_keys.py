@@ -18,12 +18,12 @@ from joserfc.jwk import RSAKey
 
 from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys.jwks_endpoint import PATH, JwksEndpoint
-from auth_service.keys.jws import SigningKey
 from auth_service.keys.key_generation import RSA_BITS
 from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.propagation_tracker import PropagationTracker
-from auth_service.keys.replica_version_repository import ReplicaVersionRepository
-from auth_service.keys.repository import KeyRingRepository
+from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
+from auth_service.keys.signer import SigningKey
 from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
 from tests.benchmarks.harness import compare
@@ -79,15 +79,14 @@ async def _answers(report: Report) -> None:
         store = SingleRedisClient(server.url)
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
         ring = KeyRing(
-            storage=KeyRingRepository(store),
+            repository=KeyRingRepository(store),
             encryption_keys=EncryptionKeys([secrets.token_bytes(32)]),
-            algorithm="RS256",
-            token_lifetime_seconds=3600,
+            policy=RotationPolicy("RS256", 10**12, 600_000, 3_600_000),
             log=structlog.get_logger(),
         )
         await ring.refresh()
-        notes = PropagationTracker(ReplicaVersionRepository(store), propagation_ms=600_000)
-        await notes.start(new_supervisor())
+        tracker = PropagationTracker(ReplicaVersionRepository(store), publish_lead_ms=600_000)
+        await tracker.start(new_supervisor())
         body, etag = ring.public_key_set.body, ring.public_key_set.etag
 
         async def static(_request: web.Request) -> web.Response:
@@ -95,7 +94,7 @@ async def _answers(report: Report) -> None:
             return web.Response(body=body, content_type="application/json", headers=headers)
 
         app = web.Application()
-        endpoint = JwksEndpoint(key_ring=ring, notes=notes, max_age_seconds=300)
+        endpoint = JwksEndpoint(key_ring=ring, tracker=tracker, max_age_seconds=300)
         app.add_routes([web.get("/.well-known/jwks.json", endpoint.show)])
         app.add_routes([web.get("/static/answer/of/size", static)])
         runner = web.AppRunner(app, access_log=None)
@@ -133,7 +132,7 @@ async def _answers(report: Report) -> None:
         )
         writer.close()
         await runner.cleanup()
-        await notes.stop()
+        await tracker.stop()
         await store.close()
 
 

@@ -68,7 +68,7 @@ def test_a_client_with_keys_and_a_fence(commands):
         (("--redirect-uri", CALLBACK, "--secret", "--jwks-uri", "https://a.example/jwks"), "either"),
         (("--redirect-uri", CALLBACK, "--jwks-uri", "http://a.example/jwks"), "https"),
         (("--redirect-uri", CALLBACK, "--scope", 'a"b'), "scope"),
-        (("--redirect-uri", CALLBACK, "--name", "\u202e"), "nothing to show"),
+        (("--redirect-uri", CALLBACK, "--name", "\u202e"), "no visible characters"),
     ],
 )
 def test_what_cannot_be_added_is_said_and_nothing_is_stored(commands, arguments, says):

@@ -9,9 +9,9 @@ import structlog
 
 from auth_service.key_encryption import parse_encryption_keys
 from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.propagation import ReplicaKeyVersion
-from auth_service.keys.replica_version_repository import ReplicaVersionRepository
-from auth_service.keys.repository import KeyRingRepository
+from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
 from shared.redis.client import SingleRedisClient
 
 
@@ -35,10 +35,9 @@ class Deployment:
     def begin(self):
         async def work(store):
             ring = KeyRing(
-                storage=KeyRingRepository(store),
+                repository=KeyRingRepository(store),
                 encryption_keys=self.keys,
-                algorithm="RS256",
-                token_lifetime_seconds=3600,
+                policy=RotationPolicy("RS256", 10**12, 600_000, 3_600_000),
                 log=structlog.get_logger(),
                 clock=lambda: time.time() - 60,
             )
@@ -49,12 +48,14 @@ class Deployment:
 
     def is_looked_at_by_somebody(self):
         now = int(time.time() * 1000)
-        self.run(lambda store: ReplicaVersionRepository(store).note([], now_ms=now, keep_ms=10**6, unnamed_ms=now))
+        self.run(
+            lambda store: ReplicaVersionRepository(store).record([], now_ms=now, ttl_ms=10**6, unidentified_ms=now)
+        )
 
     def shows(self, replica, version):
         now = int(time.time() * 1000)
-        holder = ReplicaKeyVersion(replica, version, now, now + 60_000)
-        self.run(lambda store: ReplicaVersionRepository(store).note([holder], now_ms=now, keep_ms=10**6))
+        reported = ReplicaKeyVersion(replica, version, now, now + 60_000)
+        self.run(lambda store: ReplicaVersionRepository(store).record([reported], now_ms=now, ttl_ms=10**6))
 
     def ring(self):
         return self.run(lambda store: KeyRingRepository(store).read())
@@ -87,14 +88,14 @@ def test_the_list_shows_states_ages_and_what_happens_next_and_when(commands, dep
     assert active["next_at"] > active["published_at"]
     text = commands.run("keys", "list").stdout
     assert ring.active.kid in text
-    assert "1 of 1 mcp_service replicas hold this set, version 1." in text
+    assert "1 of 1 mcp_service replicas have this key set, version 1." in text
 
 
 def test_the_list_tells_when_somebody_without_a_name_fetched_the_set(commands, deployment):
     deployment.begin()
-    assert "does not name itself" not in commands.run("keys", "list").stdout
+    assert "unidentified client" not in commands.run("keys", "list").stdout
     deployment.is_looked_at_by_somebody()
-    assert "A verifier that does not name itself fetched it last at " in commands.run("keys", "list").stdout
+    assert "An unidentified client last fetched the JWKS at " in commands.run("keys", "list").stdout
 
 
 def test_rotating_promotes_the_pending_key(commands, deployment):
@@ -114,7 +115,7 @@ def test_rotating_names_the_replica_it_waits_for_and_gives_up_without_a_change(c
     deployment.shows("mcp-quick", 1)
     result = commands.run("keys", "rotate", "--timeout", "0.3")
     assert result.exit_code == 1
-    assert "waiting for mcp-slow to hold the next key" in result.stderr
+    assert "Waiting for mcp-slow to fetch the pending key" in result.stderr
     assert "mcp-quick" not in result.stderr
     assert "--force" in result.stderr
     assert deployment.ring().version == 1
@@ -124,7 +125,7 @@ def test_rotating_with_nobody_to_be_seen_says_until_when_it_waits(commands, depl
     deployment.begin()
     result = commands.run("keys", "rotate", "--timeout", "0")
     assert result.exit_code == 1
-    assert "verifiers that cannot be seen" in result.stderr
+    assert "No replica has reported its key set." in result.stderr
 
 
 def test_force_waits_for_nobody(commands, deployment):

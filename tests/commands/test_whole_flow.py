@@ -46,7 +46,7 @@ async def service(service_store):
 async def test_explain_tells_the_private_reason_and_what_to_do(service, service_store, operator):
     async with service.browser() as stranger:
         refused = await stranger.token(grant_type="refresh_token", refresh_token="x", client_id="unknown")
-    await wait_for_entry(service_store, "sp:{refusals}:log")
+    await wait_for_entry(service_store, "sp:{errors}:log")
     explained = await operator.json("explain", refused["request_id"])
     assert (explained["error_id"], explained["status"], explained["route"]) == ("client_known", "401", "/token")
     assert explained["reason"] != refused["error_description"]
@@ -130,13 +130,13 @@ async def test_no_secret_of_a_whole_flow_is_in_the_audit_log_or_among_the_refusa
     assert {"user.signed_in", "consent.approved", "client.registered", "token.revoked"} <= {
         e["event"] for e in events
     } | {"client.registered", "token.revoked"}
-    await wait_for_entry(service_store, "sp:{refusals}:log")
+    await wait_for_entry(service_store, "sp:{errors}:log")
     kept = str([await service_store.command("XRANGE", key, "-", "+") for key in STREAMS])
     assert len(kept) > 1000
     assert [secret for secret in secrets if secret in kept] == []
 
 
-STREAMS = ("sp:{audit}:events", "sp:{refusals}:log")
+STREAMS = ("sp:{audit}:events", "sp:{errors}:log")
 
 
 async def wait_for_entry(store, key):

@@ -12,11 +12,10 @@ from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys import jwks_endpoint as jwks
 from auth_service.keys.key_generation import new_key
 from auth_service.keys.key_ring import KeyRing
-from auth_service.keys.lifecycle import promote
-from auth_service.keys.propagation import HeldSets
-from auth_service.keys.propagation_tracker import LEAVING_MS, PropagationTracker
-from auth_service.keys.replica_version_repository import ReplicaVersionRepository
-from auth_service.keys.repository import KeyRingRepository
+from auth_service.keys.lifecycle import RotationPolicy, promote
+from auth_service.keys.propagation import ReportedVersions
+from auth_service.keys.propagation_tracker import RECONNECT_MS, PropagationTracker
+from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
 from sallyport_doctor.dns import DnsResolver
 from sallyport_doctor.http_probe import HttpProbe
 from sallyport_doctor.probes.metadata import fetch_key_set
@@ -26,42 +25,41 @@ KEYS = EncryptionKeys([secrets.token_bytes(32)])
 
 
 class Served:
-    def __init__(self, store, client, key_ring, endpoint, notes):
-        self.client, self.key_ring, self.endpoint, self.notes = client, key_ring, endpoint, notes
-        self._holders = ReplicaVersionRepository(store)
-        self._storage = KeyRingRepository(store)
+    def __init__(self, store, client, key_ring, endpoint, tracker):
+        self.client, self.key_ring, self.endpoint, self.tracker = client, key_ring, endpoint, tracker
+        self._replica_versions = ReplicaVersionRepository(store)
+        self._repository = KeyRingRepository(store)
 
     def get(self, **headers):
         return self.client.get(jwks.PATH, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
     async def rotate(self):
         key = new_key("ES256", KEYS)
-        await self._storage.change(lambda ring: promote(ring, key, now_ms=1, token_lifetime_ms=1))
+        await self._repository.change(lambda ring: promote(ring, key, now_ms=1, token_lifetime_ms=1))
 
-    async def held(self):
-        await self.notes.write()
-        return await self._holders.read()
+    async def reported(self):
+        await self.tracker.flush()
+        return await self._replica_versions.read()
 
     async def waiting(self, number):
-        while self.endpoint._waiters < number:  # noqa: ASYNC110 - the endpoint has no reason to announce it
+        while self.endpoint._waiting < number:  # noqa: ASYNC110 - the endpoint has no reason to announce it
             await asyncio.sleep(0)
 
 
 @pytest.fixture
 async def served(store, aiohttp_client):
     key_ring = KeyRing(
-        storage=KeyRingRepository(store),
+        repository=KeyRingRepository(store),
         encryption_keys=KEYS,
-        algorithm="RS256",
-        token_lifetime_seconds=3600,
+        policy=RotationPolicy("RS256", 10**12, 600_000, 3_600_000),
         log=structlog.get_logger(),
     )
     await key_ring.start(new_supervisor())
-    notes = PropagationTracker(ReplicaVersionRepository(store), propagation_ms=600_000)
-    endpoint = jwks.JwksEndpoint(key_ring=key_ring, notes=notes, max_age_seconds=300)
+    tracker = PropagationTracker(ReplicaVersionRepository(store), publish_lead_ms=600_000)
+    endpoint = jwks.JwksEndpoint(key_ring=key_ring, tracker=tracker, max_age_seconds=300)
     app = web.Application()
-    app.add_routes([web.get("/.well-known/jwks.json", endpoint.show)])
-    yield Served(store, await aiohttp_client(app), key_ring, endpoint, notes)
+    app.add_routes([web.get(jwks.PATH, endpoint.show)])
+    yield Served(store, await aiohttp_client(app), key_ring, endpoint, tracker)
     await key_ring.stop()
 
 
@@ -132,7 +130,7 @@ async def test_a_wait_is_cut_to_what_is_offered_and_the_answer_says_so(served):
     waiting = asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=86400"))
     await served.waiting(1)
     await served.rotate()
-    assert (await waiting).headers["Preference-Applied"] == f"wait={jwks.LONGEST_WAIT_SECONDS}"
+    assert (await waiting).headers["Preference-Applied"] == f"wait={jwks.MAX_WAIT_SECONDS}"
 
 
 async def test_who_holds_another_set_or_none_does_not_wait(served):
@@ -154,7 +152,7 @@ async def test_a_stopping_server_answers_all_who_wait(served):
 
 
 async def test_beyond_the_most_waiters_the_answer_comes_at_once(served, monkeypatch):
-    monkeypatch.setattr(jwks, "MOST_WAITERS", 1)
+    monkeypatch.setattr(jwks, "MAX_WAITING_REQUESTS", 1)
     etag = (await served.get()).headers["ETag"]
     first = asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=50"))
     await served.waiting(1)
@@ -179,37 +177,41 @@ async def test_the_document_is_the_same_byte_for_byte_until_it_changes(served):
 
 async def test_a_named_verifier_is_noted_with_what_it_showed_to_hold(served):
     etag = (await served.get(Sallyport_Replica="mcp-1")).headers["ETag"]
-    assert [(holder.replica, holder.version) for holder in (await served.held()).replica_versions] == [("mcp-1", 0)]
+    assert [(reported.replica, reported.version) for reported in (await served.reported()).replica_versions] == [
+        ("mcp-1", 0)
+    ]
     await served.get(Sallyport_Replica="mcp-1", If_None_Match=etag)
-    assert [(holder.replica, holder.version) for holder in (await served.held()).replica_versions] == [("mcp-1", 1)]
-    assert (await served.held()).unnamed_ms is None
+    assert [(reported.replica, reported.version) for reported in (await served.reported()).replica_versions] == [
+        ("mcp-1", 1)
+    ]
+    assert (await served.reported()).unidentified_ms is None
 
 
-@pytest.mark.parametrize("name", [None, "", "*unnamed", "a b", "x" * 65, "é"])
+@pytest.mark.parametrize("name", [None, "", "*unidentified", "a b", "x" * 65, "é"])
 async def test_a_caller_without_a_proper_name_is_noted_as_somebody_unseen(served, name):
     await served.get(**({} if name is None else {"Sallyport_Replica": name}))
-    held = await served.held()
-    assert held.replica_versions == ()
-    assert held.unnamed_ms is not None
+    found = await served.reported()
+    assert found.replica_versions == ()
+    assert found.unidentified_ms is not None
 
 
 async def test_a_caller_that_only_looks_is_not_noted_at_all(served):
     """Invariant 5 is not touched: there is no set of its that could lack the next key."""
-    assert (await served.get(Sallyport_Replica=jwks.ONLY_LOOKS)).status == 200
-    assert await served.held() == HeldSets()
+    assert (await served.get(Sallyport_Replica=jwks.NOT_CACHING)).status == 200
+    assert await served.reported() == ReportedVersions()
 
 
 async def test_a_caller_that_says_it_only_looks_and_shows_a_set_is_noted_as_somebody_unseen(served):
-    etag = (await served.get(Sallyport_Replica=jwks.ONLY_LOOKS)).headers["ETag"]
-    await served.get(Sallyport_Replica=jwks.ONLY_LOOKS, If_None_Match=etag)
-    assert (await served.held()).unnamed_ms is not None
+    etag = (await served.get(Sallyport_Replica=jwks.NOT_CACHING)).headers["ETag"]
+    await served.get(Sallyport_Replica=jwks.NOT_CACHING, If_None_Match=etag)
+    assert (await served.reported()).unidentified_ms is not None
 
 
 async def test_the_doctor_looks_at_the_key_set_without_being_taken_for_a_verifier(served):
     async with HttpProbe(str(served.client.make_url("/")), dns=DnsResolver()) as http:
         exchange = await fetch_key_set(http, str(served.client.make_url(jwks.PATH)))
     assert exchange.ok
-    assert await served.held() == HeldSets()
+    assert await served.reported() == ReportedVersions()
 
 
 async def test_a_cache_in_between_keeps_answers_to_different_names_apart(served):
@@ -221,31 +223,30 @@ async def test_a_cache_in_between_keeps_answers_to_different_names_apart(served)
 async def test_a_verifier_cannot_claim_to_hold_a_set_that_is_yet_to_come(served):
     for etag in ('"999-0000000000000000"', '"1-0000000000000000"', "*", "nonsense"):
         await served.get(Sallyport_Replica="mcp-1", If_None_Match=etag)
-        assert [holder.version for holder in (await served.held()).replica_versions] == [0]
+        assert [reported.version for reported in (await served.reported()).replica_versions] == [0]
 
 
 async def test_a_verifier_whose_connection_breaks_is_soon_counted_as_gone(served):
     etag = (await served.get()).headers["ETag"]
     waiting = asyncio.create_task(served.get(Sallyport_Replica="m", If_None_Match=etag, Prefer="wait=50"))
     await served.waiting(1)
-    (before,) = (await served.held()).replica_versions
+    (before,) = (await served.reported()).replica_versions
     waiting.cancel()
-    while served.endpoint._waiters:  # noqa: ASYNC110 - the endpoint has no reason to announce it
+    while served.endpoint._waiting:  # noqa: ASYNC110 - the endpoint has no reason to announce it
         await asyncio.sleep(0.01)
-    (after,) = (await served.held()).replica_versions
+    (after,) = (await served.reported()).replica_versions
     assert after.seen_ms == before.seen_ms
     assert after.expires_ms < before.expires_ms
-    assert after.expires_ms - after.seen_ms < LEAVING_MS + 10_000
+    assert after.expires_ms - after.seen_ms < RECONNECT_MS + 10_000
 
 
 async def test_nobody_is_sent_back_to_an_older_set_by_a_replica_that_has_not_heard_yet(served, store):
     await served.key_ring.stop()
     await served.rotate()
     other = KeyRing(
-        storage=KeyRingRepository(store),
+        repository=KeyRingRepository(store),
         encryption_keys=KEYS,
-        algorithm="RS256",
-        token_lifetime_seconds=3600,
+        policy=RotationPolicy("RS256", 10**12, 600_000, 3_600_000),
         log=structlog.get_logger(),
     )
     await other.refresh()
@@ -256,14 +257,14 @@ async def test_nobody_is_sent_back_to_an_older_set_by_a_replica_that_has_not_hea
 async def test_a_made_up_version_makes_the_store_be_asked_no_more_than_now_and_then(served, monkeypatch):
     await served.key_ring.stop()
     reads = 0
-    read = served.key_ring._steward._storage.read
+    read = served.key_ring._reconciler._repository.read
 
     async def counted():
         nonlocal reads
         reads += 1
         return await read()
 
-    monkeypatch.setattr(served.key_ring._steward._storage, "read", counted)
+    monkeypatch.setattr(served.key_ring._reconciler._repository, "read", counted)
     made_up = [served.get(If_None_Match='"999-0000000000000000"') for _ in range(100)]
     answers = await asyncio.gather(*made_up)
     assert {answer.status for answer in answers} == {200}

@@ -13,9 +13,9 @@ from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditRepository
 from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys.key_ring import KeyRing
-from auth_service.keys.replica_version_repository import ReplicaVersionRepository
-from auth_service.keys.repository import KeyRingRepository
-from auth_service.keys.rotator import RotationPolicy, Rotator
+from auth_service.keys.lifecycle import RotationPolicy
+from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
+from auth_service.keys.rotator import Rotator
 from devstack.embedded_store import EmbeddedStore
 from shared.errors import RedisUnavailable
 from shared.redis.client import SingleRedisClient
@@ -27,22 +27,20 @@ KEYS = EncryptionKeys([SECRET])
 
 def ring_on(store):
     return KeyRing(
-        storage=KeyRingRepository(store),
+        repository=KeyRingRepository(store),
         encryption_keys=KEYS,
-        algorithm="ES256",
-        token_lifetime_seconds=3600,
+        policy=RotationPolicy("ES256", 10**12, 600_000, 3_600_000),
         log=structlog.get_logger(),
     )
 
 
 def rotator_on(store):
     return Rotator(
-        storage=KeyRingRepository(store),
+        repository=KeyRingRepository(store),
         replica_versions=ReplicaVersionRepository(store),
         encryption_keys=KEYS,
         policy=RotationPolicy("ES256", 10**12, 0, 3_600_000),
-        audit=AuditLog(AuditRepository(store), CollectorRegistry()),
-        by="operator",
+        audit=AuditLog(AuditRepository(store), CollectorRegistry()).acting_as("operator"),
     )
 
 
@@ -71,14 +69,16 @@ async def test_processes_that_start_at_once_make_one_ring(store, store_url):
 import asyncio, structlog
 from auth_service.keys.key_ring import KeyRing
 from auth_service.key_encryption import EncryptionKeys
+from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.repository import KeyRingRepository
 from shared.redis.topology import open_redis_client
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 async def main():
     store = open_redis_client({store_url!r})
-    ring = KeyRing(storage=KeyRingRepository(store), encryption_keys=EncryptionKeys([bytes.fromhex({SECRET.hex()!r})]),
-                   algorithm="ES256", token_lifetime_seconds=3600, log=structlog.get_logger())
+    ring = KeyRing(repository=KeyRingRepository(store),
+                   encryption_keys=EncryptionKeys([bytes.fromhex({SECRET.hex()!r})]),
+                   policy=RotationPolicy("ES256", 10**12, 600_000, 3_600_000), log=structlog.get_logger())
     await store.command("INCR", "sp:{{started}}")
     while int(await store.command("GET", "sp:{{started}}")) < 4:
         await asyncio.sleep(0.001)
@@ -105,8 +105,8 @@ async def test_two_rotations_at_once_are_one_fifty_times_over(stores):
         before = await storage.read()
         rotators = [rotator_on(store) for store in stores[:2]]
         since_ms = max(int(time.time() * 1000), before.active.activated_ms + 1)
-        goals = [await rotator.goal(since_ms=since_ms) for rotator in rotators]
-        both = [rotator.advance(goal) for rotator, goal in zip(rotators, goals, strict=True)]
+        requests = [await rotator.request(since_ms=since_ms) for rotator in rotators]
+        both = [rotator.attempt(request) for rotator, request in zip(rotators, requests, strict=True)]
         done = await asyncio.gather(*both)
         after = await storage.read()
         assert sorted(one.by_this for one in done) == [False, True]
@@ -120,9 +120,9 @@ async def test_rotations_and_withdrawals_at_once_leave_a_whole_ring_every_time(s
     for _ in range(20):
         before = await storage.read()
         rotators = [rotator_on(store) for store in stores]
-        goals = [await rotator.goal(since_ms=before.active.activated_ms + 1) for rotator in rotators[:3]]
+        requests = [await rotator.request(since_ms=before.active.activated_ms + 1) for rotator in rotators[:3]]
         await asyncio.gather(
-            *(rotator.advance(goal) for rotator, goal in zip(rotators, goals, strict=False)),
+            *(rotator.attempt(request) for rotator, request in zip(rotators, requests, strict=False)),
             rotators[3].revoke(before.active.kid, reason="test"),
             rotators[4].revoke(before.pending.kid, reason="test"),
             return_exceptions=False,
@@ -158,8 +158,8 @@ async def rotate_until_the_store_is_gone(store):
     rotator, acknowledged = rotator_on(store), 0
     try:
         while True:
-            goal = await rotator.goal(since_ms=int(time.time() * 1000) + 10**6)
-            acknowledged = (await rotator.advance(goal)).ring.version
+            request = await rotator.request(since_ms=int(time.time() * 1000) + 10**6)
+            acknowledged = (await rotator.attempt(request)).ring.version
     except RedisUnavailable:
         return acknowledged
 
@@ -168,8 +168,8 @@ async def test_a_replica_that_starts_during_a_rotation_takes_part_in_the_same_ri
     await ring_on(stores[0]).refresh()
     for _ in range(10):
         rotator = rotator_on(stores[0])
-        goal = await rotator.goal(since_ms=int(time.time() * 1000) + 10**6)
+        request = await rotator.request(since_ms=int(time.time() * 1000) + 10**6)
         starting = ring_on(stores[1])
-        await asyncio.gather(rotator.advance(goal), starting.refresh())
+        await asyncio.gather(rotator.attempt(request), starting.refresh())
         await starting.refresh()
         assert starting.ring == await KeyRingRepository(stores[2]).read()

@@ -4,7 +4,7 @@ import asyncio
 
 from prometheus_client import CollectorRegistry
 
-from auth_service.audit.background import CAPACITY
+from auth_service.audit.background_writer import CAPACITY
 from auth_service.audit.events import MAX_VALUE_LENGTH, AuditEvent
 from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditEntry, AuditRepository

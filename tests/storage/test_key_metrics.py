@@ -4,19 +4,20 @@ import math
 
 from prometheus_client import CollectorRegistry
 
-from auth_service.keys.metrics import watch_key_ring
+from auth_service.keys.lifecycle import RotationPolicy
+from auth_service.keys.wiring import export_key_metrics
 from tests.storage.test_key_ring import Clock, ring_of, rotate
 
 
 async def test_states_version_and_the_next_rotation_are_exported(store):
     clock, registry = Clock(), CollectorRegistry()
     key_ring = ring_of(store, clock=clock)
-    watch_key_ring(registry, key_ring, rotation_interval_seconds=100, clock=clock)
+    export_key_metrics(registry, key_ring, policy=RotationPolicy("ES256", 100_000, 0, 0), clock=clock)
     assert math.isnan(registry.get_sample_value("sallyport_key_ring_version"))
     await key_ring.refresh()
     clock.now += 130
     assert registry.get_sample_value("sallyport_key_rotation_due_seconds") == -30
-    await rotate(key_ring._storage, now_ms=int(clock.now * 1000))
+    await rotate(key_ring._repository, now_ms=int(clock.now * 1000))
     await key_ring.refresh()
     assert registry.get_sample_value("sallyport_key_rotation_due_seconds") == 100
     assert registry.get_sample_value("sallyport_key_ring_version") == 2

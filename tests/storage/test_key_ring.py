@@ -14,7 +14,7 @@ from joserfc.jwk import KeySet
 from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys.key_generation import new_key
 from auth_service.keys.key_ring import KeyRing
-from auth_service.keys.lifecycle import LONGEST_UNNOTICED_MS, UnknownKey, promote, revoke
+from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS, RotationPolicy, UnknownKey, promote, revoke
 from auth_service.keys.repository import KeyRingRepository
 from shared.access_token import InvalidToken
 from shared.errors import Misconfigured, ServiceUnavailable
@@ -36,10 +36,9 @@ class Clock:
 
 def ring_of(store, *, secrets_given=(SECRET,), clock=time.time, monotonic=time.monotonic, algorithm="ES256", ttl=3600):
     return KeyRing(
-        storage=KeyRingRepository(store),
+        repository=KeyRingRepository(store),
         encryption_keys=EncryptionKeys(secrets_given),
-        algorithm=algorithm,
-        token_lifetime_seconds=ttl,
+        policy=RotationPolicy(algorithm, 10**12, 600_000, ttl * 1000),
         log=LOG,
         clock=clock,
         monotonic=monotonic,
@@ -55,7 +54,7 @@ async def key_ring(store):
 
 
 @pytest.fixture
-def storage(store):
+def repository(store):
     return KeyRingRepository(store)
 
 
@@ -63,9 +62,9 @@ def successor(secret=SECRET):
     return new_key("ES256", EncryptionKeys([secret]))
 
 
-async def rotate(storage, now_ms=2_000_000_000_000):
+async def rotate(repository, now_ms=2_000_000_000_000):
     key = successor()
-    return await storage.change(lambda ring: promote(ring, key, now_ms=now_ms, token_lifetime_ms=HOUR_MS))
+    return await repository.change(lambda ring: promote(ring, key, now_ms=now_ms, token_lifetime_ms=HOUR_MS))
 
 
 async def test_a_first_start_makes_one_active_and_one_pending_key(key_ring):
@@ -88,7 +87,7 @@ async def test_what_is_signed_verifies_under_joserfc_with_the_published_set(stor
 async def test_the_store_holds_no_private_key(store, key_ring):
     """Invariant 4: everything that is stored, searched for the private number of the active key."""
     stored = str(await store.command("HGETALL", "sp:{keys}:ring"))
-    private = EncryptionKeys([SECRET]).unseal(key_ring.ring.active.kid, key_ring.ring.active.sealed)
+    private = EncryptionKeys([SECRET]).decrypt(key_ring.ring.active.kid, key_ring.ring.active.encrypted_private)
     assert private["x"] in stored
     assert private["d"] not in stored
 
@@ -100,10 +99,10 @@ async def test_a_restarted_process_signs_with_the_same_key(store, key_ring):
     assert again.verify(key_ring.sign({"sub": "ann"}, typ="at+jwt"))[1] == {"sub": "ann"}
 
 
-async def test_a_rotation_is_known_to_a_running_replica_without_its_asking(storage, key_ring):
+async def test_a_rotation_is_known_to_a_running_replica_without_its_asking(repository, key_ring):
     key_ring._poll_seconds = 3600
     changed, pending = key_ring.changed, key_ring.ring.pending.kid
-    await rotate(storage)
+    await rotate(repository)
     await asyncio.wait_for(changed.wait(), 5)
     assert key_ring.ring.active.kid == pending
     assert key_ring.sign({}, typ="at+jwt")
@@ -121,32 +120,32 @@ async def test_a_rotation_whose_message_is_lost_is_noticed_by_polling(store):
     await key_ring.stop()
 
 
-async def test_a_token_of_a_retiring_key_still_verifies_and_one_of_a_revoked_key_does_not(storage, key_ring):
+async def test_a_token_of_a_retiring_key_still_verifies_and_one_of_a_revoked_key_does_not(repository, key_ring):
     token, kid = key_ring.sign({"sub": "ann"}, typ="at+jwt"), key_ring.ring.active.kid
-    await rotate(storage)
+    await rotate(repository)
     await key_ring.refresh()
     assert key_ring.verify(token)[0]["kid"] == kid
     key = successor()
-    await storage.change(lambda ring: revoke(ring, kid, key, now_ms=1, token_lifetime_ms=HOUR_MS))
+    await repository.change(lambda ring: revoke(ring, kid, key, now_ms=1, token_lifetime_ms=HOUR_MS))
     await key_ring.refresh()
     with pytest.raises(InvalidToken) as refusal:
         key_ring.verify(token)
     assert refusal.value.error_id == "kid"
 
 
-async def test_revoking_an_unknown_key_changes_nothing(storage, key_ring):
+async def test_revoking_an_unknown_key_changes_nothing(repository, key_ring):
     key = successor()
     with pytest.raises(UnknownKey):
-        await storage.change(lambda ring: revoke(ring, "nobody", key, now_ms=1, token_lifetime_ms=HOUR_MS))
-    assert (await storage.read()) == key_ring.ring
+        await repository.change(lambda ring: revoke(ring, "nobody", key, now_ms=1, token_lifetime_ms=HOUR_MS))
+    assert (await repository.read()) == key_ring.ring
 
 
-async def test_a_write_from_an_old_version_is_refused(storage, key_ring):
-    old = await storage.read()
-    new = await rotate(storage)
+async def test_a_write_from_an_old_version_is_refused(repository, key_ring):
+    old = await repository.read()
+    new = await rotate(repository)
     late = promote(old, successor(), now_ms=1, token_lifetime_ms=HOUR_MS)
-    assert await storage.put(late, expected_version=old.version) is False
-    assert await storage.read() == new
+    assert await repository.put(late, expected_version=old.version) is False
+    assert await repository.read() == new
 
 
 async def test_a_copy_that_cannot_be_confirmed_stops_signing_but_still_verifies_and_is_published(store):
@@ -155,7 +154,7 @@ async def test_a_copy_that_cannot_be_confirmed_stops_signing_but_still_verifies_
     key_ring = ring_of(store, monotonic=clock)
     await key_ring.refresh()
     token = key_ring.sign({"sub": "ann"}, typ="at+jwt")
-    clock.now += LONGEST_UNNOTICED_MS / 1000
+    clock.now += MAX_UNCONFIRMED_MS / 1000
     key_ring.ready()
     clock.now += 0.001
     with pytest.raises(ServiceUnavailable) as fault:
@@ -204,7 +203,7 @@ async def test_secrets_that_open_nothing_refuse_to_start(store, key_ring):
         await ring_of(store, secrets_given=(OTHER_SECRET,)).start(new_supervisor())
 
 
-async def test_a_new_first_secret_reseals_at_the_next_start_and_the_old_one_can_then_go(store, key_ring):
+async def test_a_new_first_secret_reencrypts_at_the_next_start_and_the_old_one_can_then_go(store, key_ring):
     token = key_ring.sign({"sub": "ann"}, typ="at+jwt")
     both = ring_of(store, secrets_given=(OTHER_SECRET, SECRET))
     await both.refresh()
@@ -215,8 +214,8 @@ async def test_a_new_first_secret_reseals_at_the_next_start_and_the_old_one_can_
     only_new.sign({}, typ="at+jwt")
 
 
-async def test_two_orders_of_the_same_secrets_do_not_reseal_in_turn(store):
-    """While a new order is rolled out both are running; each seals once, at its start."""
+async def test_two_orders_of_the_same_secrets_do_not_reencrypt_in_turn(store):
+    """While a new order is rolled out both are running; each encrypts once, at its start."""
     one, two = (ring_of(store, secrets_given=order) for order in ((SECRET, OTHER_SECRET), (OTHER_SECRET, SECRET)))
     await one.refresh()
     await two.refresh()
@@ -227,23 +226,23 @@ async def test_two_orders_of_the_same_secrets_do_not_reseal_in_turn(store):
     assert one.ring.version == two.ring.version == version
 
 
-async def test_a_replica_that_gives_longer_lives_has_its_keys_published_longer(store, storage, key_ring):
+async def test_a_replica_that_gives_longer_lives_has_its_keys_published_longer(store, repository, key_ring):
     """Invariant 5, while another AUTH_ACCESS_TOKEN_TTL is rolled out."""
     await ring_of(store, ttl=86_400).refresh()
-    ring = await rotate(storage, now_ms=0)
+    ring = await rotate(repository, now_ms=0)
     assert ring.retiring[0].remove_ms > 86_400_000
 
 
-async def test_a_key_made_by_a_replica_with_shorter_lives_is_covered_as_soon_as_it_is_seen(store, storage, key_ring):
+async def test_a_key_made_by_a_replica_with_shorter_lives_is_covered_as_soon_as_it_is_seen(store, repository, key_ring):
     longer = ring_of(store, ttl=86_400)
     await longer.refresh()
     for _ in range(2):
-        await rotate(storage)
+        await rotate(repository)
         await longer.refresh()
-    assert {key.token_lifetime_ms for key in (await storage.read()).keys} == {86_400_000}
+    assert {key.token_lifetime_ms for key in (await repository.read()).keys} == {86_400_000}
 
 
-async def test_a_ring_that_the_store_has_lost_is_put_back(store, storage, key_ring):
+async def test_a_ring_that_the_store_has_lost_is_put_back(store, repository, key_ring):
     """A failover may lose acknowledged writes; tokens signed meanwhile must go on verifying."""
     token = key_ring.sign({"sub": "ann"}, typ="at+jwt")
     await store.command("DEL", "sp:{keys}:ring")
@@ -254,15 +253,15 @@ async def test_a_ring_that_the_store_has_lost_is_put_back(store, storage, key_ri
     assert fresh.verify(token)
 
 
-async def test_a_ring_that_went_back_to_an_older_version_is_put_forward_again(store, storage, key_ring):
+async def test_a_ring_that_went_back_to_an_older_version_is_put_forward_again(store, repository, key_ring):
     old = await store.command("HGETALL", "sp:{keys}:ring")
-    await rotate(storage)
+    await rotate(repository)
     await key_ring.refresh()
     rotated = key_ring.ring
     fields = [part for item in (old.items() if isinstance(old, dict) else ()) for part in item]
     await store.command("HSET", "sp:{keys}:ring", *fields)
     await key_ring.refresh()
-    assert (await storage.read()).version == 3
+    assert (await repository.read()).version == 3
     assert key_ring.ring.keys == rotated.keys
 
 

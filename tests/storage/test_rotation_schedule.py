@@ -5,34 +5,34 @@ import asyncio
 import structlog
 
 from auth_service.keys.key_ring import KeyRing
-from auth_service.keys.schedule import RotationSchedule
-from tests.storage.test_rotator import INTERVAL, KEYS, Room
+from auth_service.keys.lifecycle import RotationPolicy
+from auth_service.keys.rotator import RotationSchedule
+from tests.storage.test_rotator import INTERVAL, KEYS, Deployment
 from tests.supervisor import new_supervisor
 
 
-def replica(room, store):
+def replica(deployment, store):
     ring = KeyRing(
-        storage=room.storage,
+        repository=deployment.repository,
         encryption_keys=KEYS,
-        algorithm="ES256",
-        token_lifetime_seconds=3600,
+        policy=RotationPolicy("ES256", 10**12, 600_000, 3_600_000),
         log=structlog.get_logger(),
     )
     return ring, RotationSchedule(
-        key_ring=ring, rotator=room.make(), log=structlog.get_logger(), look_every_seconds=0.02
+        key_ring=ring, rotator=deployment.make(), log=structlog.get_logger(), check_seconds=0.02
     )
 
 
 async def test_replicas_that_all_find_a_rotation_due_make_one(store):
-    room = Room(store)
-    await room.begin()
-    before = await room.ring()
-    replicas = [replica(room, store) for _ in range(3)]
+    deployment = Deployment(store)
+    await deployment.begin()
+    before = await deployment.ring()
+    replicas = [replica(deployment, store) for _ in range(3)]
     for ring, schedule in replicas:
         await ring.start(new_supervisor())
         await schedule.start(new_supervisor())
     changed = [ring.changed for ring, _schedule in replicas]
-    room.now += INTERVAL
+    deployment.now += INTERVAL
     async with asyncio.timeout(20):
         for event in changed:
             await event.wait()
@@ -40,30 +40,30 @@ async def test_replicas_that_all_find_a_rotation_due_make_one(store):
     for ring, schedule in replicas:
         await schedule.stop()
         await ring.stop()
-    after = await room.ring()
+    after = await deployment.ring()
     assert after.version == 2
     assert after.active.kid == before.pending.kid
-    assert [event for event, _fields in room.recorded] == ["key.promoted", "key.created"]
+    assert [event for event, _fields in deployment.recorded] == ["key.promoted", "key.created"]
 
 
 async def test_a_store_that_is_away_puts_a_rotation_off_and_does_not_end_it(store):
-    room = Room(store)
-    await room.begin()
-    ring, schedule = replica(room, store)
+    deployment = Deployment(store)
+    await deployment.begin()
+    ring, schedule = replica(deployment, store)
     await ring.refresh()
     asked = asyncio.Event()
-    advance, failures = schedule._rotator.advance, 2
+    attempt, failures = schedule._rotator.attempt, 2
 
-    async def failing(goal):
+    async def failing(request):
         nonlocal failures
         if failures:
             failures -= 1
-            await room.replica_versions._store.command("NOT-A-COMMAND")
+            await deployment.replica_versions._redis.command("NOT-A-COMMAND")
         asked.set()
-        return await advance(goal)
+        return await attempt(request)
 
-    schedule._rotator.advance = failing
-    room.now += INTERVAL
+    schedule._rotator.attempt = failing
+    deployment.now += INTERVAL
     await schedule.start(new_supervisor())
     await asyncio.wait_for(asked.wait(), 20)
     await schedule.stop()

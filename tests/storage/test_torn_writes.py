@@ -18,7 +18,7 @@ from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
 from tests import topologies
 from tests.storage.grant_material import DAY, NOW, interaction, open_grant, present
-from tests.storage.test_rotator import Room
+from tests.storage.test_rotator import Deployment
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -74,9 +74,9 @@ async def end(store):
 
 
 async def put_ring(store):
-    room = Room(store)
-    await room.begin()
-    ring = await room.ring()
+    deployment = Deployment(store)
+    await deployment.begin()
+    ring = await deployment.ring()
     return lambda: KeyRingRepository(store).put(type(ring)(ring.version + 1, ring.keys), expected_version=ring.version)
 
 

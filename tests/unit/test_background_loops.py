@@ -8,11 +8,12 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 from structlog.testing import capture_logs
 
-from auth_service.audit.background import BackgroundWriter
+from auth_service.audit.background_writer import BackgroundWriter
 from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.propagation_tracker import PropagationTracker
-from auth_service.keys.schedule import RotationSchedule
+from auth_service.keys.rotator import RotationSchedule
 from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.fetcher import FetchFailed
 from mcp_service.jwks.metrics import JwksMetrics
@@ -42,7 +43,7 @@ class Flaky:
 
 
 def key_ring(*, poll_seconds, on_refresh=None, on_subscribe=None):
-    class Storage:
+    class Repository:
         @asynccontextmanager
         async def changes(self):
             if on_subscribe is not None:
@@ -55,20 +56,19 @@ def key_ring(*, poll_seconds, on_refresh=None, on_subscribe=None):
             yield none()
 
     class Reconciler:
-        async def current(self, known):
+        async def reconcile(self, known):
             if on_refresh is not None:
                 on_refresh()
             return known
 
     ring = KeyRing(
-        storage=Storage(),
+        repository=Repository(),
         encryption_keys=EncryptionKeys([b"x" * 32]),
-        algorithm="ES256",
-        token_lifetime_seconds=60,
+        policy=RotationPolicy("ES256", 10**12, 0, 60_000),
         log=LOG,
-        poll_seconds=poll_seconds,
     )
-    ring._steward = Reconciler()
+    ring._poll_seconds = poll_seconds
+    ring._reconciler = Reconciler()
     return ring
 
 
@@ -84,20 +84,20 @@ def listening(flaky):
 
 def rotation(flaky):
     class Rotator:
-        tick = staticmethod(flaky.call)
+        run_due = staticmethod(flaky.call)
 
     class Ring:
         ring = None
 
-    return RotationSchedule(key_ring=Ring(), rotator=Rotator(), log=LOG, look_every_seconds=0.001)
+    return RotationSchedule(key_ring=Ring(), rotator=Rotator(), log=LOG, check_seconds=0.001)
 
 
 def propagation(flaky):
-    class Storage:
-        note = staticmethod(flaky.call)
+    class Repository:
+        record = staticmethod(flaky.call)
 
-    tracker = PropagationTracker(Storage(), propagation_ms=0)
-    tracker.holds("replica", 1)
+    tracker = PropagationTracker(Repository(), publish_lead_ms=0)
+    tracker.record_version("replica", 1)
     return tracker
 
 

@@ -3,32 +3,32 @@
 import pytest
 
 from auth_service.keys.lifecycle import (
-    CLOCK_SLACK_MS,
-    LONGEST_UNNOTICED_MS,
-    BrokenRing,
+    CLOCK_SKEW_MS,
+    MAX_UNCONFIRMED_MS,
+    InvalidRing,
     KeyState,
     NewKey,
     Ring,
     UnknownKey,
     extended_for_token_lifetime,
-    first_ring,
+    initial_ring,
     next_removal_ms,
     promote,
     prune,
+    recovered,
     reencrypted,
     replace_pending,
-    restored,
     revoke,
     rotation_due_ms,
 )
 
 START = 1_800_000_000_000
 HOUR = 3_600_000
-AFTER_LAST_TOKEN = HOUR + LONGEST_UNNOTICED_MS + CLOCK_SLACK_MS
+AFTER_LAST_TOKEN = HOUR + MAX_UNCONFIRMED_MS + CLOCK_SKEW_MS
 
 
 def key(kid, algorithm="RS256"):
-    return NewKey(kid, algorithm, {"kty": "RSA", "n": kid}, f"sealed {kid}")
+    return NewKey(kid, algorithm, {"kty": "RSA", "n": kid}, f"encrypted {kid}")
 
 
 def states(ring):
@@ -37,7 +37,7 @@ def states(ring):
 
 @pytest.fixture
 def ring():
-    return first_ring(key("a"), key("b"), now_ms=START, token_lifetime_ms=HOUR)
+    return initial_ring(key("a"), key("b"), now_ms=START, token_lifetime_ms=HOUR)
 
 
 def promoted(ring, kid, at, lifetime=HOUR):
@@ -71,7 +71,7 @@ def test_a_retiring_key_leaves_at_the_very_moment_its_last_token_cannot_be_good_
 
 
 def test_the_private_part_is_thrown_away_when_a_key_stops_signing(ring):
-    assert promoted(ring, "c", START).retiring[0].sealed is None
+    assert promoted(ring, "c", START).retiring[0].encrypted_private is None
 
 
 def test_ten_rotations_keep_exactly_the_keys_whose_tokens_may_live(ring):
@@ -141,16 +141,16 @@ def test_a_life_that_becomes_known_later_does_not_touch_what_has_retired(ring):
     assert extended_for_token_lifetime(retired, token_lifetime_ms=2 * HOUR).retiring == retired.retiring
 
 
-def test_resealing_changes_the_sealed_forms_only(ring):
+def test_reencryption_changes_the_encrypted_private_keys_only(ring):
     after = reencrypted(ring, {"a": "anew"})
     assert after.version == 2
-    assert [(k.kid, k.sealed) for k in after.keys] == [("a", "anew"), ("b", "sealed b")]
+    assert [(k.kid, k.encrypted_private) for k in after.keys] == [("a", "anew"), ("b", "encrypted b")]
 
 
 @pytest.mark.parametrize(("known", "lost", "expected"), [(7, 5, 8), (7, 0, 8), (1, 0, 2)])
 def test_a_ring_that_is_put_back_has_a_version_that_nobody_has_seen(ring, known, lost, expected):
     remembered = Ring(known, ring.keys)
-    assert restored(remembered, lost_version=lost) == Ring(expected, ring.keys)
+    assert recovered(remembered, lost_version=lost) == Ring(expected, ring.keys)
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,10 @@ def test_a_ring_that_is_put_back_has_a_version_that_nobody_has_seen(ring, known,
     ],
 )
 def test_a_ring_is_whole_or_there_is_none(ring, broken):
-    with pytest.raises(BrokenRing):
+    with pytest.raises(InvalidRing):
         Ring(2, broken(ring))
 
 
 def test_one_kid_never_means_two_keys(ring):
-    with pytest.raises(BrokenRing):
+    with pytest.raises(InvalidRing):
         promoted(ring, "a", START)

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from auth_service.keys import lifecycle
-from auth_service.keys.lifecycle import LONGEST_UNNOTICED_MS, NewKey, first_ring
-from auth_service.keys.propagation import HeldSets, ReplicaKeyVersion, propagation_status
+from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS, NewKey, initial_ring
+from auth_service.keys.propagation import ReplicaKeyVersion, ReportedVersions, propagation_status
 
 LIFETIME = 3_600_000
 MAX_AGE = 300_000
-PROPAGATION = 2 * MAX_AGE
+PUBLISH_LEAD = 2 * MAX_AGE
 SKEW = 20_000
 REPLICAS = 2
-STEPS = st.sampled_from([1, 1000, LONGEST_UNNOTICED_MS, MAX_AGE - 1, PROPAGATION])
+STEPS = st.sampled_from([1, 1000, MAX_UNCONFIRMED_MS, MAX_AGE - 1, PUBLISH_LEAD])
 
 
 class Keys(RuleBasedStateMachine):
@@ -30,12 +30,12 @@ class Keys(RuleBasedStateMachine):
     def begin(self, skews, seen, unseen):
         self.now, self.count = 1_800_000_000_000, 0
         self.skews = skews
-        self.stored = first_ring(self.new(), self.new(), now_ms=self.now, token_lifetime_ms=LIFETIME)
+        self.stored = initial_ring(self.new(), self.new(), now_ms=self.now, token_lifetime_ms=LIFETIME)
         self.copies = [(self.stored, self.now)] * REPLICAS
         self.sets = {f"seen{n}": self.stored for n in range(seen)}
         self.unseen = [(self.stored, self.now) for _ in range(unseen)]
-        self.notes = {name: ReplicaKeyVersion(name, 1, self.now, self.now + PROPAGATION) for name in self.sets}
-        self.unnamed_ms = self.now if unseen else None
+        self.notes = {name: ReplicaKeyVersion(name, 1, self.now, self.now + PUBLISH_LEAD) for name in self.sets}
+        self.unidentified_ms = self.now if unseen else None
         self.tokens = []
         self.revoked = set()
         self.promoted_by_force = set()
@@ -43,7 +43,7 @@ class Keys(RuleBasedStateMachine):
 
     def new(self, algorithm="RS256"):
         self.count += 1
-        return NewKey(f"k{self.count}", algorithm, {"kty": "RSA"}, "sealed")
+        return NewKey(f"k{self.count}", algorithm, {"kty": "RSA"}, "encrypted")
 
     def clock(self, replica):
         return self.now + self.skews[replica]
@@ -72,13 +72,13 @@ class Keys(RuleBasedStateMachine):
 
     def fetch_unseen(self, n):
         self.unseen[n] = (self.stored, self.now)
-        self.unnamed_ms = self.now
+        self.unidentified_ms = self.now
 
     @rule(n=st.integers(0, 1))
     def a_seen_verifier_asks(self, n):
         """It shows what it holds, and then gets the newest set."""
         name = f"seen{n % len(self.sets)}"
-        self.notes[name] = ReplicaKeyVersion(name, self.sets[name].version, self.now, self.now + PROPAGATION)
+        self.notes[name] = ReplicaKeyVersion(name, self.sets[name].version, self.now, self.now + PUBLISH_LEAD)
         self.sets[name] = self.stored
 
     @rule()
@@ -96,28 +96,28 @@ class Keys(RuleBasedStateMachine):
         if refreshed:
             self.a_replica_refreshes(replica)
         copy, confirmed = self.copies[replica]
-        if self.now - confirmed > LONGEST_UNNOTICED_MS:
+        if self.now - confirmed > MAX_UNCONFIRMED_MS:
             return
         self.tokens.append((copy.active.kid, self.clock(replica) + LIFETIME))
         # Every verifier, seen or not, holds the key now: unless it was let sign without waiting.
         if copy.active.kid in self.revoked or copy.active.kid in self.promoted_by_force:
             return
-        replica_versions = [*self.sets.items(), *((f"unseen{n}", held) for n, (held, _at) in enumerate(self.unseen))]
-        for name, held in replica_versions:
-            kids = {key.kid for key in held.keys}
+        replica_versions = [*self.sets.items(), *((f"unseen{n}", ring) for n, (ring, _at) in enumerate(self.unseen))]
+        for name, ring in replica_versions:
+            kids = {key.kid for key in ring.keys}
             # A verifier that has not asked for very long is not there: its note has ended.
             gone = name in self.notes and self.notes[name].expires_ms <= self.now
             assert gone or copy.active.kid in kids, f"{name} does not hold {copy.active.kid}"
 
     @rule(replica=st.integers(0, REPLICAS - 1), how=st.sampled_from(["wait", "wait", "force", "other algorithm"]))
     def a_replica_rotates(self, replica, how):
-        """As the rotator does: judge the ring as it is stored, and write by compare-and-set."""
+        """As the rotator does: decide on the stored ring, and write by compare-and-set."""
         ring, now = self.stored, self.clock(replica)
         if how == "other algorithm":
             self.stored = lifecycle.replace_pending(ring, self.new("ES256"), now_ms=now, token_lifetime_ms=LIFETIME)
             return
-        held = HeldSets(tuple(self.notes.values()), unnamed_ms=self.unnamed_ms)
-        if not propagation_status(ring, held, now_ms=now, propagation_ms=PROPAGATION).has_arrived:
+        reports = ReportedVersions(tuple(self.notes.values()), unidentified_ms=self.unidentified_ms)
+        if not propagation_status(ring, reports, now_ms=now, publish_lead_ms=PUBLISH_LEAD).is_propagated:
             if how != "force":
                 return
             self.promoted_by_force.add(ring.pending.kid)

@@ -1,4 +1,4 @@
-"""A bounded queue between requests and the store: putting never waits and never raises."""
+"""A bounded queue between requests and Redis: adding to it never waits and never raises."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ T = TypeVar("T")
 CAPACITY: Final = 4096
 BATCH: Final = 128
 _RETRY_SECONDS: Final = 1.0
-_LAST_CHANCE_SECONDS: Final = 3.0
+_FLUSH_SECONDS: Final = 3.0
 
 
 class BackgroundWriter(Generic[T]):
-    """Hands what was put to `write`, in order, in batches; what does not fit is dropped and counted.
+    """Passes items to `write`, in order and in batches; items for which there is no room are dropped and counted.
 
-    While the store is away a batch is tried again and again, so an item may be written twice, never lost silently. A
-    batch that fails unexpectedly is dropped and counted: it would fail again, and hold up all that follow.
+    While Redis is unavailable a batch is retried, so an item may be written twice but is never lost uncounted. A
+    batch that fails unexpectedly is dropped and counted, because it would fail again and block all that follow.
     """
 
     def __init__(
         self, write: Callable[[Sequence[T]], Awaitable[None]], *, dropped: Counter, capacity: int = CAPACITY
     ) -> None:
-        """`write` raises ServiceUnavailable when the store is away."""
+        """`write` raises ServiceUnavailable when Redis is unavailable."""
         self._write = write
         self._dropped = dropped
         self._capacity = capacity
@@ -43,7 +43,7 @@ class BackgroundWriter(Generic[T]):
         self._stopping = False
 
     def put(self, item: T) -> None:
-        """Queue an item, or drop it and count it when the queue is full."""
+        """Queue an item; drop and count it if the queue is full."""
         if len(self._items) >= self._capacity:
             self._dropped.inc()
             return
@@ -51,16 +51,16 @@ class BackgroundWriter(Generic[T]):
         self._wake.set()
 
     async def start(self, supervisor: TaskSupervisor, name: str) -> None:
-        """Begin to write. `name` is the task's (shared.background)."""
+        """Start writing. `name` is the name of the task (shared.background)."""
         self._task = supervisor.start(name, self._run)
 
     async def stop(self) -> None:
-        """Write what is left, for at most three seconds; count what remains."""
-        # Told, not cancelled: a batch that is under way would be written twice.
+        """Write the queued items, for at most three seconds; drop and count the rest."""
+        # Not cancelled: a batch in progress would be written twice.
         self._stopping = True
         self._wake.set()
         task = self._task or asyncio.create_task(self._run())
-        await asyncio.wait([task], timeout=_LAST_CHANCE_SECONDS)
+        await asyncio.wait([task], timeout=_FLUSH_SECONDS)
         await end_tasks([task])
         self._task = None
         if self._items:
@@ -89,10 +89,10 @@ class BackgroundWriter(Generic[T]):
             raise
         except Exception:
             self._dropped.inc(len(batch))
-            self._forget(batch)
+            self._remove(batch)
             raise
-        self._forget(batch)
+        self._remove(batch)
 
-    def _forget(self, batch: Sequence[T]) -> None:
+    def _remove(self, batch: Sequence[T]) -> None:
         for _ in batch:
             self._items.popleft()

@@ -13,45 +13,45 @@ FIRST, SECOND = (base64.urlsafe_b64encode(bytes((7 * i * i + s) % 251 for i in r
 JWK = {"kty": "OKP", "crv": "Ed25519", "x": "public", "d": "private-part"}
 
 
-def test_a_sealed_key_opens_with_the_secret_that_sealed_it():
+def test_an_encrypted_key_is_decrypted_with_the_secret_that_encrypted_it():
     keys = parse_encryption_keys([FIRST])
-    assert keys.unseal("a", keys.seal("a", JWK)) == JWK
+    assert keys.decrypt("a", keys.encrypt("a", JWK)) == JWK
 
 
-def test_nothing_of_a_sealed_key_can_be_read():
-    sealed = parse_encryption_keys([FIRST]).seal("a", JWK)
-    decoded = b"".join(base64.urlsafe_b64decode(part + "==") for part in sealed.split("."))
+def test_nothing_of_an_encrypted_key_can_be_read():
+    encrypted = parse_encryption_keys([FIRST]).encrypt("a", JWK)
+    decoded = b"".join(base64.urlsafe_b64decode(part + "==") for part in encrypted.split("."))
     assert b"private-part" not in decoded
 
 
-def test_every_configured_secret_opens_and_the_first_seals():
+def test_every_configured_secret_decrypts_and_the_first_encrypts():
     old, both = parse_encryption_keys([FIRST]), parse_encryption_keys([SECOND, FIRST])
-    sealed = old.seal("a", JWK)
-    assert both.unseal("a", sealed) == JWK
-    assert both.position(sealed) == 1
-    assert both.position(both.seal("a", JWK)) == 0
+    encrypted = old.encrypt("a", JWK)
+    assert both.decrypt("a", encrypted) == JWK
+    assert both.position(encrypted) == 1
+    assert both.position(both.encrypt("a", JWK)) == 0
 
 
-def test_a_secret_that_is_no_longer_configured_opens_nothing():
-    sealed = parse_encryption_keys([FIRST]).seal("a", JWK)
+def test_a_secret_that_is_no_longer_configured_decrypts_nothing():
+    encrypted = parse_encryption_keys([FIRST]).encrypt("a", JWK)
     with pytest.raises(DecryptionFailed):
-        parse_encryption_keys([SECOND]).unseal("a", sealed)
-    assert parse_encryption_keys([SECOND]).position(sealed) is None
+        parse_encryption_keys([SECOND]).decrypt("a", encrypted)
+    assert parse_encryption_keys([SECOND]).position(encrypted) is None
 
 
 def test_one_key_cannot_be_passed_off_as_another():
     keys = parse_encryption_keys([FIRST])
     with pytest.raises(DecryptionFailed):
-        keys.unseal("b", keys.seal("a", JWK))
+        keys.decrypt("b", keys.encrypt("a", JWK))
 
 
 @pytest.mark.parametrize("part", [0, 2, 3, 4])
-def test_an_altered_sealed_key_does_not_open(part):
+def test_an_altered_encrypted_key_is_not_decrypted(part):
     keys = parse_encryption_keys([FIRST])
-    parts = keys.seal("a", JWK).split(".")
+    parts = keys.encrypt("a", JWK).split(".")
     parts[part] = parts[part][:-4] + ("AAAA" if parts[part][-4:] != "AAAA" else "BBBB")
     with pytest.raises(DecryptionFailed):
-        keys.unseal("a", ".".join(parts))
+        keys.decrypt("a", ".".join(parts))
 
 
 def test_a_key_wrapped_by_a_password_is_not_even_tried():
@@ -60,7 +60,7 @@ def test_a_key_wrapped_by_a_password_is_not_even_tried():
         json.dumps({"alg": "PBES2-HS256+A128KW", "enc": "A256GCM", "p2s": "AAAA", "p2c": 2**31}).encode()
     ).decode()
     with pytest.raises(DecryptionFailed):
-        parse_encryption_keys([FIRST]).unseal("a", f"{header.rstrip('=')}.AAAA.AAAA.AAAA.AAAA")
+        parse_encryption_keys([FIRST]).decrypt("a", f"{header.rstrip('=')}.AAAA.AAAA.AAAA.AAAA")
 
 
 def test_a_derived_key_belongs_to_one_label_and_one_secret():
