@@ -45,8 +45,8 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     "*_size": Troubleshooting("A parameter is too long.", _CLIENT),
     "limit_*": Troubleshooting(
         "The rate limit of this name was exceeded (docs/limits.md).",
-        "If legitimate clients share an address, add it to AUTH_RATE_LIMIT_SHARED_NETWORKS. Behind a proxy, add the proxy to "
-        "AUTH_TRUSTED_PROXIES: otherwise all clients count as one.",
+        "If legitimate clients share an address, add it to AUTH_RATE_LIMIT_SHARED_NETWORKS. Behind a proxy, add the "
+        "proxy to AUTH_TRUSTED_PROXIES: otherwise all clients count as one.",
     ),
     # Client identification and authentication
     "client_known": Troubleshooting(

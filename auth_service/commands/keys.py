@@ -71,8 +71,8 @@ def rotate(
 ) -> None:
     """Let the pending key sign as soon as every mcp_service replica has it, and publish a new pending key.
 
-    Unidentified verifiers are given AUTH_KEY_PUBLISH_LEAD_TIME seconds. The old key stays published until its last token has
-    expired. Several commands at the same moment make one rotation, and all succeed.
+    Unidentified verifiers are given AUTH_KEY_PUBLISH_LEAD_TIME seconds. The old key stays published until its last
+    token has expired. Several commands at the same moment make one rotation, and all succeed.
     """
     since_ms = process_started_ms()
 

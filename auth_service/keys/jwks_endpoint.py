@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 REPLICA_HEADER: Final = "Sallyport-Replica"
 """Names the verifier, so that a rotation can wait for it."""
 
-NOT_CACHING: Final = "*look"
+OBSERVER: Final = "*observer"
 """Instead of a name: the client keeps no JWKS. No verifier's name begins with an asterisk.
 
 The claim need not be verified (invariant 5): a client that makes it falsely only loses the wait for itself. It is not
@@ -85,7 +85,7 @@ class JwksEndpoint:
 
     def _record(self, request: web.Request, version: int) -> ReplicaKeyVersion | None:
         replica = request.headers.get(REPLICA_HEADER)
-        if replica == NOT_CACHING and "If-None-Match" not in request.headers:
+        if replica == OBSERVER and "If-None-Match" not in request.headers:
             return None
         return self._tracker.record_version(replica, version)
 

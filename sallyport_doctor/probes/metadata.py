@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sallyport_doctor.http_exchange import HttpExchange
     from sallyport_doctor.http_probe import HttpProbe
 
-OBSERVER: Final = {"Sallyport-Replica": "*look"}
+OBSERVER: Final = {"Sallyport-Replica": "*observer"}
 """Tells the JWKS endpoint of Sallyport that the doctor does not cache, so that key rotation does not wait for it."""
 
 AGENTS: Final = {

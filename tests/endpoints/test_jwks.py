@@ -197,13 +197,13 @@ async def test_a_caller_without_a_proper_name_is_noted_as_somebody_unseen(served
 
 async def test_a_caller_that_only_looks_is_not_noted_at_all(served):
     """Invariant 5 is not touched: there is no set of its that could lack the next key."""
-    assert (await served.get(Sallyport_Replica=jwks.NOT_CACHING)).status == 200
+    assert (await served.get(Sallyport_Replica=jwks.OBSERVER)).status == 200
     assert await served.reported() == ReportedVersions()
 
 
 async def test_a_caller_that_says_it_only_looks_and_shows_a_set_is_noted_as_somebody_unseen(served):
-    etag = (await served.get(Sallyport_Replica=jwks.NOT_CACHING)).headers["ETag"]
-    await served.get(Sallyport_Replica=jwks.NOT_CACHING, If_None_Match=etag)
+    etag = (await served.get(Sallyport_Replica=jwks.OBSERVER)).headers["ETag"]
+    await served.get(Sallyport_Replica=jwks.OBSERVER, If_None_Match=etag)
     assert (await served.reported()).unidentified_ms is not None
 
 
