@@ -29,7 +29,7 @@ backup: $(VENV)/.local-installed ## Save what the pair of `make run` keeps, whil
 
 restore: $(VENV)/.local-installed ## Put a backup where no data is yet: make restore FROM=directory
 	@test -n "$(FROM)" || { echo "name a backup: make restore FROM=directory"; exit 2; }
-	@$(PY) -m devstack.backup load "$(FROM)"
+	@$(PY) -m devstack.backup restore "$(FROM)"
 
 doctor: $(VENV)/.local-installed ## Diagnose an MCP server: make doctor URL=https://host/mcp ARGS="--login"
 	@$(if $(URL)$(ARGS),$(PY) -m sallyport_doctor $(if $(URL),'$(URL)') $(ARGS),echo "URL is missing: make doctor URL=https://host/mcp"; exit 2)

@@ -1,6 +1,6 @@
-"""The authorization server's metadata: one document at every address where a client may look (interop.md A1, A2).
+"""The authorization server metadata, at every path where clients look for it (interop.md A1, A2).
 
-Built once from settings, never from a request (invariant 1).
+Built once from the settings, never from a request (invariant 1).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def server_metadata(
     *, issuer: str, resources: ResourceCatalogue, signing_algorithm: str, cimd_enabled: bool
 ) -> dict[str, Any]:
-    """RFC 8414 section 2 and OpenID Connect Discovery section 3 in one. What is named here is really done."""
+    """The document of RFC 8414 section 2 and OpenID Connect Discovery section 3 in one."""
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -71,10 +71,10 @@ def server_metadata(
 
 
 def metadata_paths(base_path: str, resource_paths: Sequence[str]) -> tuple[str, ...]:
-    """Every address of the document (interop.md A1).
+    """Every path of the document (interop.md A1).
 
-    Inserted and appended forms for an issuer with a path, and the forms that some clients probe with the path of
-    a resource on the same host.
+    For an issuer with a path, the inserted and appended forms; otherwise also the forms with the path of a resource on
+    the same host, which some clients request.
     """
     names = ("oauth-authorization-server", "openid-configuration")
     paths = [f"/.well-known/{name}{base_path}" for name in names]
@@ -86,7 +86,7 @@ def metadata_paths(base_path: str, resource_paths: Sequence[str]) -> tuple[str, 
 
 
 class MetadataEndpoint:
-    """Serves the document; it changes only with a deployment."""
+    """Serves the document, which does not change while the process runs."""
 
     def __init__(
         self, *, issuer: str, resources: ResourceCatalogue, signing_algorithm: str, cimd_enabled: bool

@@ -1,4 +1,4 @@
-"""The pair on one's own machine: the embedded store and the launcher behind `make run`.
+"""Both services on one machine, for `make run` and for tests. Not part of a production image.
 
-Owns: the supervisor of the embedded valkey-server, the launcher. Never part of a production image.
+Owns: the embedded valkey-server, the launcher, backup and restore of its data, the generated `.env.example`.
 """

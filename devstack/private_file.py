@@ -1,4 +1,4 @@
-"""Files for one pair of eyes: what the launcher makes up once and keeps under DATA_DIR."""
+"""Files readable by their owner only: the secrets that the launcher generates once and stores under DATA_DIR."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def read_or_make(path: Path, make: Callable[[], str]) -> str:
-    """The file's text; when there is no file yet, what `make` returns, written with mode 0600."""
+def read_or_create(path: Path, generate: Callable[[], str]) -> str:
+    """The text of the file. If there is none, the result of `generate` is written to it with mode 0600."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        text = make()
+        text = generate()
         write(path, text)
         return text
 
 
 def write(path: Path, text: str) -> None:
-    """Replace the file whole, never leaving half of it, readable by its owner only."""
+    """Replace the file atomically, readable by its owner only."""
     draft = path.with_name(path.name + ".new")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text + "\n")
@@ -31,11 +31,11 @@ def write(path: Path, text: str) -> None:
 
 
 def new_key_encryption_key() -> str:
-    """32 random bytes as auth_service wants them: base64url, no padding."""
+    """A value for AUTH_KEY_ENCRYPTION_KEY: 32 random bytes, base64url without padding."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
 
 
 def new_password() -> str:
-    """A password that can be typed from a screen: four groups of four letters and digits, about 80 bits."""
+    """A password that is easy to type: four groups of four letters and digits, about 80 bits."""
     alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
     return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(4))

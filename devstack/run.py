@@ -1,6 +1,6 @@
-"""`make run`: an embedded store, auth_service and mcp_service on the loopback addresses of one machine.
+"""`make run`: Valkey, auth_service and mcp_service on the loopback addresses of one machine.
 
-Ctrl-C or SIGTERM stops all three, services first. Data and secrets live under DATA_DIR and survive a restart.
+Ctrl-C or SIGTERM stops all three, the services first. Data and secrets are stored under DATA_DIR.
 """
 
 from __future__ import annotations
@@ -22,55 +22,56 @@ from devstack.demo_user import DemoUser, ensure_demo_user
 from devstack.embedded_store import EmbeddedStore, EmbeddedStoreError
 from devstack.local_settings import LocalSettings
 from devstack.loopback import is_free, loopback_addresses
-from devstack.private_file import new_key_encryption_key, read_or_make, write
-from devstack.service_command import service_command
-from devstack.service_process import ServiceError, ServiceProcess, die_with_parent
+from devstack.private_file import new_key_encryption_key, read_or_create, write
+from devstack.service_process import ServiceError, ServiceProcess, die_with_parent, service_command
 
 ENVIRONMENT_FILE = "auth-environment.json"
-"""auth_service's settings as of the last start, for `python -m devstack.command`."""
+"""The settings of auth_service at the last start, for `python -m devstack.command`."""
 
 KEY_FILE = "key-encryption-key"
-"""The secret that encrypts the signing keys in the store."""
+"""The file with the key encryption key."""
 
 
 def main() -> int:
-    """Run until told to stop. Returns the exit code."""
+    """Run until a signal. Returns the exit code."""
     if "--end-with-parent" in sys.argv[1:]:
         die_with_parent()
-    own = dict(os.environ)
+    environment = dict(os.environ)
     try:
-        data_dir = data_dir_of(own)
-        with only_here(data_dir):
-            return asyncio.run(_run(own, data_dir))
+        data_dir = data_dir_of(environment)
+        with exclusive_use(data_dir):
+            return asyncio.run(_run(environment, data_dir))
     except (ServiceError, EmbeddedStoreError) as exc:
         print(f"make run: {exc}", file=sys.stderr)
         return 1
 
 
-async def _run(own: Mapping[str, str], data_dir: Path) -> int:
+async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
     started = time.monotonic()
     stop = _stop_event()
-    auth_port = _port(own, "AUTH_PORT", 9000)
-    mcp_port = _port(own, "MCP_PORT", 9001)
+    auth_port = _port(environment, "AUTH_PORT", 9000)
+    mcp_port = _port(environment, "MCP_PORT", 9001)
     hosts = loopback_addresses()
     for name, port in (("AUTH_PORT", auth_port), ("MCP_PORT", mcp_port)):
         if not is_free(hosts, port):
-            raise ServiceError(f"port {port} is busy: end what listens there, or choose another with {name}=…")
+            raise ServiceError(f"port {port} is busy: stop its process, or choose another with {name}=…")
     key_file = data_dir / KEY_FILE
-    read_or_make(key_file, new_key_encryption_key)
+    read_or_create(key_file, new_key_encryption_key)
     with ExitStack() as stack:
-        auth_store, notes_store = _stores(own, data_dir, stack)
+        auth_store, notes_store = _store_urls(environment, data_dir, stack)
         settings = LocalSettings(
-            issuer=own.get("AUTH_ISSUER") or f"http://localhost:{auth_port}",
-            resource=own.get("MCP_RESOURCE") or f"http://localhost:{mcp_port}/mcp",
+            issuer=environment.get("AUTH_ISSUER") or f"http://localhost:{auth_port}",
+            resource=environment.get("MCP_RESOURCE") or f"http://localhost:{mcp_port}/mcp",
             hosts=hosts,
             auth_store_url=auth_store,
             notes_store_url=notes_store,
             key_encryption_key_file=key_file,
         )
-        mcp_environment = settings.for_mcp(mcp_port, own)
-        auth_environment = settings.for_auth(auth_port, own, resources=await _declared(own, mcp_environment))
-        _remember(data_dir, auth_environment)
+        mcp_environment = settings.for_mcp(mcp_port, environment)
+        auth_environment = settings.for_auth(
+            auth_port, environment, resources=await _resources(environment, mcp_environment)
+        )
+        _save_environment(data_dir, auth_environment)
         auth = ServiceProcess(
             "auth_service", ["-m", "auth_service", "serve"], auth_environment, host=hosts[0], port=auth_port
         )
@@ -78,32 +79,38 @@ async def _run(own: Mapping[str, str], data_dir: Path) -> int:
             "mcp_service", ["-m", "mcp_service", "serve"], mcp_environment, host=hosts[0], port=mcp_port
         )
         try:
-            user = await _unless_stopped(stop, _start(auth, mcp, own, data_dir, auth_environment))
+            user = await _run_until_stopped(stop, _start(auth, mcp, environment, data_dir, auth_environment))
             if user is None:
                 return 0
             _announce(settings, user, data_dir, seconds=time.monotonic() - started)
             return await _watch(stop, auth, mcp)
         finally:
-            # A second Ctrl-C ends the patience.
+            # A second Ctrl-C kills the services.
             stop.clear()
             await _stop(stop, mcp, auth)
 
 
 async def _start(
-    auth: ServiceProcess, mcp: ServiceProcess, own: Mapping[str, str], data_dir: Path, environment: Mapping[str, str]
+    auth: ServiceProcess,
+    mcp: ServiceProcess,
+    environment: Mapping[str, str],
+    data_dir: Path,
+    auth_environment: Mapping[str, str],
 ) -> DemoUser:
     auth.spawn()
     user, _ = await asyncio.gather(
-        ensure_demo_user(data_dir, own.get("DEMO_USERNAME") or "demo", own.get("DEMO_PASSWORD", ""), environment),
+        ensure_demo_user(
+            data_dir, environment.get("DEMO_USERNAME") or "demo", environment.get("DEMO_PASSWORD", ""), auth_environment
+        ),
         auth.wait_until_ready(),
     )
     await mcp.start()
     return user
 
 
-async def _unless_stopped(stop: asyncio.Event, work: Coroutine[None, None, DemoUser]) -> DemoUser | None:
-    """What the work returns; None when a signal came first."""
-    task = asyncio.ensure_future(work)
+async def _run_until_stopped(stop: asyncio.Event, coroutine: Coroutine[None, None, DemoUser]) -> DemoUser | None:
+    """The result of the coroutine; None if a signal arrives first."""
+    task = asyncio.ensure_future(coroutine)
     stopped = asyncio.ensure_future(stop.wait())
     await _first_of(task, stopped)
     stopped.cancel()
@@ -116,7 +123,7 @@ async def _unless_stopped(stop: asyncio.Event, work: Coroutine[None, None, DemoU
 
 
 async def _watch(stop: asyncio.Event, *services: ServiceProcess) -> int:
-    """Wait for a signal, or for a service that ends by itself."""
+    """Wait for a signal, or until a service ends unexpectedly."""
     ends = {asyncio.ensure_future(service.ended()): service for service in services}
     stopped = asyncio.ensure_future(stop.wait())
     done, pending = await asyncio.wait({stopped, *ends}, return_when=asyncio.FIRST_COMPLETED)
@@ -127,17 +134,17 @@ async def _watch(stop: asyncio.Event, *services: ServiceProcess) -> int:
         return 0
     for task, service in ends.items():
         if task in done:
-            print(f"make run: {service.name} ended by itself (exit code {task.result()})", file=sys.stderr)
+            print(f"make run: {service.name} ended unexpectedly (exit code {task.result()})", file=sys.stderr)
     return 1
 
 
-async def _stop(impatient: asyncio.Event, *services: ServiceProcess) -> None:
+async def _stop(kill: asyncio.Event, *services: ServiceProcess) -> None:
     stops = asyncio.gather(*(service.stop() for service in services))
-    hurry = asyncio.ensure_future(impatient.wait())
-    await _first_of(stops, hurry)
-    if hurry.done():
+    killed = asyncio.ensure_future(kill.wait())
+    await _first_of(stops, killed)
+    if killed.done():
         await asyncio.gather(*(service.kill() for service in services))
-    hurry.cancel()
+    killed.cancel()
     await stops
 
 
@@ -145,14 +152,14 @@ async def _first_of(*futures: asyncio.Future[Any]) -> None:
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _declared(own: Mapping[str, str], mcp_environment: Mapping[str, str]) -> str:
-    """What a server of one's own declares, for AUTH_RESOURCES; empty for the example. Raises ServiceError."""
-    if not own.get("MCP_SERVER") and not own.get("MCP_SCOPES"):
+async def _resources(environment: Mapping[str, str], mcp_environment: Mapping[str, str]) -> str:
+    """AUTH_RESOURCES as declared by the configured MCP server; empty for the example. Raises ServiceError."""
+    if not environment.get("MCP_SERVER") and not environment.get("MCP_SCOPES"):
         return ""
-    outcome = await service_command("mcp_service", mcp_environment, "check-config", "--print-resource")
-    if not outcome.succeeded:
-        raise ServiceError(f"mcp_service refuses its settings:\n{outcome.said}")
-    return outcome.output
+    result = await service_command("mcp_service", mcp_environment, "check-config", "--print-resource")
+    if not result.succeeded:
+        raise ServiceError(f"mcp_service rejects its settings:\n{result.combined_output}")
+    return result.output
 
 
 def _stop_event() -> asyncio.Event:
@@ -162,51 +169,49 @@ def _stop_event() -> asyncio.Event:
     return stop
 
 
-def _stores(own: Mapping[str, str], data_dir: Path, stack: ExitStack) -> tuple[str, str]:
-    """The addresses of both stores: the embedded server's two databases, unless others are named."""
-    auth_store = own.get("AUTH_REDIS_URL", "")
-    notes_store = own.get("MCP_NOTES_REDIS_URL", "")
+def _store_urls(environment: Mapping[str, str], data_dir: Path, stack: ExitStack) -> tuple[str, str]:
+    """The Redis URLs of both services: two databases of the embedded server, unless set in the environment."""
+    auth_store = environment.get("AUTH_REDIS_URL", "")
+    notes_store = environment.get("MCP_NOTES_REDIS_URL", "")
     if auth_store and notes_store:
         return auth_store, notes_store
     embedded = stack.enter_context(EmbeddedStore(data_dir / "valkey"))
     return auth_store or f"{embedded.url}?db=0", notes_store or f"{embedded.url}?db=1"
 
 
-def data_dir_of(own: Mapping[str, str]) -> Path:
-    """The directory that DATA_DIR names, made if need be."""
-    data_dir = Path(own.get("DATA_DIR") or ".data").resolve()
+def data_dir_of(environment: Mapping[str, str]) -> Path:
+    """The directory of DATA_DIR, created if it does not exist."""
+    data_dir = Path(environment.get("DATA_DIR") or ".data").resolve()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return data_dir
 
 
 @contextmanager
-def only_here(data_dir: Path) -> Iterator[None]:
-    """Hold DATA_DIR for this launcher alone. Raises ServiceError when another one runs on it."""
+def exclusive_use(data_dir: Path) -> Iterator[None]:
+    """Lock DATA_DIR. Raises ServiceError if another launcher uses it."""
     with (data_dir / "run.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ServiceError(
-                f"another `make run` uses {data_dir}: end it, or choose another with DATA_DIR=…"
+                f"another `make run` uses {data_dir}: stop it, or choose another with DATA_DIR=…"
             ) from None
         yield
 
 
-def _port(own: Mapping[str, str], name: str, default: int) -> int:
-    text = own.get(name) or str(default)
+def _port(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
     if not text.isdecimal() or not 0 < int(text) <= 65_535:
         raise ServiceError(f"{name}={text} is not a port")
     return int(text)
 
 
-def _remember(data_dir: Path, environment: Mapping[str, str]) -> None:
+def _save_environment(data_dir: Path, environment: Mapping[str, str]) -> None:
     write(data_dir / ENVIRONMENT_FILE, json.dumps({k: v for k, v in environment.items() if k.startswith("AUTH_")}))
 
 
 def _announce(settings: LocalSettings, user: DemoUser, data_dir: Path, *, seconds: float) -> None:
-    password = user.password or (
-        f"(the one you gave it; a new one: make auth ARGS='users set-password {user.username}')"
-    )
+    password = user.password or (f"(set earlier; change it with make auth ARGS='users set-password {user.username}')")
     print(
         f"""
   Point an MCP client at   {settings.resource}
@@ -217,7 +222,7 @@ def _announce(settings: LocalSettings, user: DemoUser, data_dir: Path, *, second
   Issuer:                  {settings.issuer}
   Data and secrets:        {data_dir}
 
-ready after {seconds:.1f} s. Ctrl-C stops everything.
+ready after {seconds:.1f} s. Stop with Ctrl-C.
 """,
         flush=True,
     )

@@ -1,4 +1,4 @@
-"""One of the two services as a child process that cannot outlive its parent."""
+"""The two services as child processes: a service that cannot outlive its parent, and a command with its output."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +23,11 @@ REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
 
 class ServiceError(Exception):
-    """The service did not start; the text says why, for a person."""
+    """The service did not start; the text says why."""
 
 
 class ServiceProcess:
-    """Start, stop, kill and start again; the port and the settings stay the same."""
+    """Starts, stops, kills and restarts a service with the same port and settings."""
 
     def __init__(
         self,
@@ -38,7 +39,7 @@ class ServiceProcess:
         port: int,
         log: Path | None = None,
     ) -> None:
-        """`arguments` follow the interpreter. Output goes to `log`, or to where the parent's goes."""
+        """`arguments` are those of the interpreter. Output goes to `log`, by default to the parent's output."""
         self.name = name
         self.port = port
         self.log = log
@@ -53,7 +54,7 @@ class ServiceProcess:
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def spawn(self) -> None:
-        """Start without waiting. Call it from the main thread: the child dies with the thread that made it."""
+        """Start without waiting. Call it from the main thread: the child dies with the thread that started it."""
         output = self.log.open("ab") if self.log is not None else None
         try:
             self._process = subprocess.Popen(
@@ -62,7 +63,7 @@ class ServiceProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                # Its own session: a Ctrl-C is for the launcher, which stops its children in order.
+                # A new session: Ctrl-C reaches the launcher only, which stops its children in order.
                 start_new_session=True,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads take locks here
             )
@@ -71,27 +72,27 @@ class ServiceProcess:
                 output.close()
 
     async def start(self, *, timeout_seconds: float = 30.0) -> None:
-        """Start and wait until `/readyz` says yes. Raises ServiceError when it ends or stays silent."""
+        """Start and wait until the service is ready. Raises ServiceError if it ends or the time is over."""
         self.spawn()
         await self.wait_until_ready(timeout_seconds=timeout_seconds)
 
     async def wait_until_ready(self, *, timeout_seconds: float = 30.0) -> None:
-        """Wait until `/readyz` says yes. Raises ServiceError when the process ends or stays silent."""
+        """Wait until the service is ready. Raises ServiceError if it ends or the time is over."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 while not await asyncio.to_thread(self.is_ready):
                     if self.pid is None:
-                        raise ServiceError(f"{self.name} ended before it was ready{self._last_words()}")
+                        raise ServiceError(f"{self.name} ended before it was ready{self._log_tail()}")
                     await asyncio.sleep(_PROBE_SECONDS)
         except TimeoutError:
-            raise ServiceError(f"{self.name} is not ready after {timeout_seconds:g} s{self._last_words()}") from None
+            raise ServiceError(f"{self.name} is not ready after {timeout_seconds:g} s{self._log_tail()}") from None
 
     def is_ready(self) -> bool:
-        """Whether `/readyz` answers 200 right now."""
+        """Whether `/readyz` answers 200 now."""
         return is_ready(self.port, host=self._host)
 
     async def ended(self) -> int:
-        """Wait for the end of the process; its exit code (negative: the signal)."""
+        """Wait until the process ends. Returns the exit code (negative: the signal)."""
         process = self._process
         if process is None:
             return 0
@@ -100,7 +101,7 @@ class ServiceProcess:
         return code
 
     async def stop(self, *, timeout_seconds: float = 15.0) -> int:
-        """SIGTERM and wait; SIGKILL when it takes too long. Returns the exit code (negative: the signal)."""
+        """Send SIGTERM and wait; SIGKILL after the timeout. Returns the exit code (negative: the signal)."""
         self.send(signal.SIGTERM)
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -109,34 +110,65 @@ class ServiceProcess:
             return await self.kill()
 
     async def kill(self) -> int:
-        """SIGKILL and wait. Returns the exit code."""
+        """Send SIGKILL and wait. Returns the exit code."""
         self.send(signal.SIGKILL)
         return await self.ended()
 
     async def restart(self) -> None:
-        """Stop gracefully, start again on the same port."""
+        """Stop gracefully and start on the same port."""
         await self.stop()
         await self.start()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal, if the process still runs."""
+        """Send a signal if the process runs."""
         if self._process is not None and self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         if self.log is None or not self.log.exists():
-            return " (its messages are above)"
+            return " (see its output above)"
         return ":\n" + self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
 
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """The result of a command."""
+
+    succeeded: bool
+    output: str
+    errors: str
+
+    @property
+    def combined_output(self) -> str:
+        """Standard output and standard error."""
+        return "\n".join(filter(None, [self.output, self.errors]))
+
+
+async def service_command(
+    module: str, environment: Mapping[str, str], *arguments: str, stdin: str = ""
+) -> CommandResult:
+    """Run `python -m module arguments…` to its end; `stdin` is one line of input."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, *arguments),
+        env=with_repository(environment),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await process.communicate(f"{stdin}\n".encode() if stdin else b"")
+    return CommandResult(
+        process.returncode == 0, output.decode(errors="replace").strip(), errors.decode(errors="replace").strip()
+    )
+
+
 def with_repository(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment with this repository on the module path, so that the services are found from any directory."""
+    """The environment with this repository on the module path, so that the services start from any directory."""
     paths = [str(REPOSITORY), *filter(None, [environment.get("PYTHONPATH")])]
     return {**environment, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def die_with_parent() -> None:
-    """Ask Linux for SIGTERM when the parent dies, however it dies. Elsewhere only an orderly stop cleans up."""
+    """Have Linux send SIGTERM when the parent dies. On other systems only an orderly stop ends the children."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Writes `.env.example` from the two settings classes (`make settings`), so that it cannot fall behind them."""
+"""Generates `.env.example` from the two settings classes (`make settings`); a test checks that it is current."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from shared.settings import ServiceSettings
 
 _HEADER = """\
-# Every setting, with its default. Copy this file to .env and uncomment what you change: `make up` reads it there;
+# Every setting, with its default. Copy this file to .env and uncomment the settings to change: `make up` reads it.
 # `make run` and services started by hand read the same names from their environment.
-# A secret may be given as NAME_FILE, the path of a file that holds it. A list is written with commas, or as JSON.
-# A name that does not exist, or a value that is not safe, refuses to start and says why.
+# A secret may be given as NAME_FILE, the path of a file that contains it. A list is written with commas, or as JSON.
+# With an unknown name or an unsafe value a service does not start and says why.
 
 
 # make run
 
-# Where data and secrets are kept.
+# The directory of data and secrets.
 #DATA_DIR=.data
 
-# Who signs in, and with which password; made up, kept and shown when empty.
+# The demo user. If the password is empty, one is generated, stored and shown.
 #DEMO_USERNAME=demo
 #DEMO_PASSWORD=
 
@@ -42,19 +42,19 @@ _HEADER = """\
 # The public address of a tunnel or a proxy that forwards to port 8080.
 #SALLYPORT_PUBLIC_URL=http://localhost:8080
 
-# Or a name of one's own, with HTTPS, and perhaps a second one for auth_service; both want GATEWAY_HTTP=80 and
+# Or a domain of your own with HTTPS, optionally with a second one for auth_service. Both require GATEWAY_HTTP=80 and
 # GATEWAY_HTTPS=443.
 #SALLYPORT_DOMAIN=
 #SALLYPORT_AUTH_DOMAIN=
 
-# Where the gateway listens on this machine.
+# The addresses of the gateway on this machine.
 #GATEWAY_HTTP=127.0.0.1:8080
 #GATEWAY_HTTPS=127.0.0.1:
 
-# When the stores write to disk: always, or everysec.
+# When the stores write to disk: always or everysec.
 #STORE_APPENDFSYNC=always
 
-# Folders that a service finds as /files, for settings that name a file.
+# Folders that are mounted as /files in a service, for settings that name a file.
 #SALLYPORT_AUTH_FILES=
 #SALLYPORT_MCP_FILES=
 
@@ -73,7 +73,7 @@ _EXAMPLES = {
     "MCP_ISSUER": "https://auth.example.com",
     "MCP_RESOURCE": "https://mcp.example.com/mcp",
 }
-"""Values for settings that have no default."""
+"""Values of settings without a default."""
 
 _SECTIONS: tuple[tuple[str, type[ServiceSettings]], ...] = (
     ("auth_service", AuthSettings),

@@ -21,8 +21,7 @@ def serve() -> None:
 
     Then requests in flight get AUTH_SHUTDOWN_SECONDS to end.
 
-    Refuses to start, with status 4, when a setting is unknown or unsafe. Starts without the store, and recovers by
-    itself: /readyz tells.
+    Exits with status 4 if a setting is unknown or unsafe. Starts while Redis is unavailable, and recovers: see /readyz.
     """
     try:
         settings = AuthSettings.from_environment()

@@ -14,8 +14,7 @@ from devstack.embedded_store import EmbeddedStore
 from devstack.local_settings import LocalSettings
 from devstack.loopback import free_port
 from devstack.private_file import new_key_encryption_key, write
-from devstack.service_command import service_command
-from devstack.service_process import ServiceProcess, with_repository
+from devstack.service_process import ServiceProcess, service_command, with_repository
 
 if TYPE_CHECKING:
     from tests.e2e.gateway import Gateway
@@ -116,7 +115,7 @@ class Pair:
     async def command(self, *arguments: str, stdin: str = "") -> str:
         """Run `python -m auth_service …` against this pair's store; what it said. Fails when it fails."""
         outcome = await service_command("auth_service", self.auth_environment, *arguments, stdin=stdin)
-        assert outcome.succeeded, outcome.said
+        assert outcome.succeeded, outcome.combined_output
         return outcome.output
 
     async def add_user(self, username: str, password: str) -> None:

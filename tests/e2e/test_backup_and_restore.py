@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from devstack.backup import load, save
+from devstack.backup import restore, save
 from devstack.embedded_store import EmbeddedStore
 from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY, ServiceError
@@ -120,7 +120,7 @@ def story(tmp_path_factory):
 
         before.end()
         shutil.rmtree(before.data_dir)
-        said = operate(before, "devstack.backup", "load", str(place / "backup"))
+        said = operate(before, "devstack.backup", "restore", str(place / "backup"))
         assert "keys revoke" in said
         after = Launcher(place / "data", *ports).start()
         yield Story(after.until_ready(), password, kids, revoked, held)
@@ -210,7 +210,7 @@ def test_a_backup_is_readable_by_its_owner_only_and_can_be_replaced(data_dir, tm
 def test_a_restored_store_keeps_what_is_added_to_it(data_dir, tmp_path):
     save(data_dir, tmp_path / "backup")
     shutil.rmtree(data_dir)
-    load(data_dir, tmp_path / "backup")
+    restore(data_dir, tmp_path / "backup")
     for _start in range(2):
         with EmbeddedStore(data_dir / "valkey") as store:
             assert asyncio.run(ask(store, "GET", "sp:{x}:it")) == "kept"
@@ -220,7 +220,7 @@ def test_a_restored_store_keeps_what_is_added_to_it(data_dir, tmp_path):
 def test_a_restore_never_replaces_data(data_dir, tmp_path):
     save(data_dir, tmp_path / "backup")
     with pytest.raises(ServiceError, match="move it away first"):
-        load(data_dir, tmp_path / "backup")
+        restore(data_dir, tmp_path / "backup")
 
 
 @pytest.mark.parametrize("missing", ["store.rdb", "key-encryption-key"])
@@ -228,10 +228,10 @@ def test_half_a_backup_is_refused_before_anything_is_written(data_dir, tmp_path,
     save(data_dir, tmp_path / "backup")
     (tmp_path / "backup" / missing).unlink()
     with pytest.raises(ServiceError, match=f"it has no {missing}"):
-        load(tmp_path / "empty", tmp_path / "backup")
+        restore(tmp_path / "empty", tmp_path / "backup")
     assert not (tmp_path / "empty").exists()
 
 
 def test_a_place_without_a_store_has_nothing_to_save(tmp_path):
-    with pytest.raises(ServiceError, match="holds no store"):
+    with pytest.raises(ServiceError, match="contains no data"):
         save(tmp_path, tmp_path / "backup")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from devstack.service_command import service_command
+from devstack.service_process import service_command
 from tests.e2e.steady_load import SteadyLoad
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
