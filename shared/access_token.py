@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from shared.scopes import parse_scope
 
 TYPE: Final = "at+jwt"
-"""The `typ` header that is minted (RFC 9068 section 2.1); verifiers accept the long form too."""
+"""The `typ` header of issued tokens (RFC 9068 section 2.1); verifiers accept the long form too."""
 
 ACCEPTED_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 

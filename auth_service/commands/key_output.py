@@ -41,12 +41,11 @@ def format_status(status: PropagationStatus) -> str:
     deadline = format_time_of_day(status.deadline_ms)
     if status.evidence is PropagationEvidence.LAGGING:
         return f"Waiting for {', '.join(status.lagging)} to fetch the pending key, until {deadline} at the latest."
+    cached = f"may cache the old key set until {deadline}; waiting."
     if status.unidentified_ms is None:
-        return f"No replica has reported its key set. Verifiers may cache the old one until {deadline}; waiting."
+        return f"No replica, or more than are recorded, reported a key set. Verifiers {cached}"
     fetched = format_time_of_day(status.unidentified_ms)
-    return (
-        f"An unidentified client fetched the JWKS at {fetched}. It may cache the old key set until {deadline}; waiting."
-    )
+    return f"An unidentified client fetched the JWKS at {fetched}. It {cached}"
 
 
 class KeyProgress:

@@ -1,1 +1,1 @@
-"""One file per grant type: validate everything, then consume atomically, then mint (invariant 3)."""
+"""One file per grant type: validate everything, then consume atomically, then issue (invariant 3)."""

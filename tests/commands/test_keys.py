@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import time
 
 import pytest
@@ -46,7 +47,7 @@ class Deployment:
 
         return self.run(work)
 
-    def is_looked_at_by_somebody(self):
+    def serves_an_unidentified_client(self):
         now = int(time.time() * 1000)
         self.run(
             lambda store: ReplicaVersionRepository(store).record([], now_ms=now, ttl_ms=10**6, unidentified_ms=now)
@@ -91,10 +92,10 @@ def test_the_list_shows_states_ages_and_what_happens_next_and_when(commands, dep
     assert "1 of 1 mcp_service replicas have this key set, version 1." in text
 
 
-def test_the_list_tells_when_somebody_without_a_name_fetched_the_set(commands, deployment):
+def test_the_list_tells_when_an_unidentified_client_fetched_the_set(commands, deployment):
     deployment.begin()
     assert "unidentified client" not in commands.run("keys", "list").stdout
-    deployment.is_looked_at_by_somebody()
+    deployment.serves_an_unidentified_client()
     assert "An unidentified client last fetched the JWKS at " in commands.run("keys", "list").stdout
 
 
@@ -121,21 +122,35 @@ def test_rotating_names_the_replica_it_waits_for_and_gives_up_without_a_change(c
     assert deployment.ring().version == 1
 
 
-def test_rotating_with_nobody_to_be_seen_says_until_when_it_waits(commands, deployment):
+def test_rotating_without_a_report_says_so(commands, deployment):
     deployment.begin()
     result = commands.run("keys", "rotate", "--timeout", "0")
     assert result.exit_code == 1
-    assert "No replica has reported its key set." in result.stderr
+    assert "Verifiers may cache the old key set until" in result.stderr
 
 
-def test_force_waits_for_nobody(commands, deployment):
+def test_rotating_after_an_unidentified_fetch_says_when_it_was_and_until_when_it_waits(commands, deployment):
+    deployment.begin()
+    deployment.shows("mcp-1", 1)
+    deployment.serves_an_unidentified_client()
+    result = commands.run("keys", "rotate", "--timeout", "0.2")
+    assert result.exit_code == 1
+    time_of_day = r"(\d{4}-\d\d-\d\d )?[\d:]{8} UTC"
+    assert re.search(
+        f"An unidentified client fetched the JWKS at {time_of_day}\\. "
+        f"It may cache the old key set until {time_of_day}; waiting\\. \\(Skip with --force\\.\\)",
+        result.stderr,
+    )
+
+
+def test_force_does_not_wait(commands, deployment):
     before = deployment.begin()
     deployment.shows("mcp-slow", 0)
     assert commands.run("keys", "rotate", "--force").exit_code == 0
     assert deployment.ring().active.kid == before.pending.kid
 
 
-def test_when_time_has_decided_a_rotation_waits_for_nobody(commands, deployment):
+def test_when_time_has_decided_a_rotation_does_not_wait(commands, deployment):
     before = deployment.begin()
     deployment.shows("mcp-slow", 0)
     said = commands.run("keys", "rotate", env={"AUTH_KEY_PUBLISH_LEAD_TIME": "30"})

@@ -87,7 +87,7 @@ async def test_a_pending_key_of_another_algorithm_is_published_in_its_own_form(s
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}'])
-async def test_a_holder_of_the_set_gets_304_without_a_body(served, form):
+async def test_a_client_with_the_set_gets_304_without_a_body(served, form):
     etag = (await served.get()).headers["ETag"]
     assert not etag.startswith("W/")
     answer = await served.get(If_None_Match=form.format(etag))
@@ -107,7 +107,7 @@ async def test_a_change_changes_the_etag(served):
     assert answer.headers["ETag"] != etag
 
 
-async def test_a_waiting_holder_gets_the_new_set_when_it_changes(served):
+async def test_a_long_poll_gets_the_new_set_when_it_changes(served):
     etag = (await served.get()).headers["ETag"]
     waiting = asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=50"))
     await served.waiting(1)
@@ -118,7 +118,7 @@ async def test_a_waiting_holder_gets_the_new_set_when_it_changes(served):
     assert len((await answer.json())["keys"]) == 3
 
 
-async def test_a_waiting_holder_gets_304_when_the_time_is_over(served):
+async def test_a_long_poll_gets_304_when_the_time_is_over(served):
     etag = (await served.get()).headers["ETag"]
     answer = await served.get(If_None_Match=etag, Prefer="respond-async, wait=1")
     assert answer.status == 304
@@ -133,14 +133,14 @@ async def test_a_wait_is_cut_to_what_is_offered_and_the_answer_says_so(served):
     assert (await waiting).headers["Preference-Applied"] == f"wait={jwks.MAX_WAIT_SECONDS}"
 
 
-async def test_who_holds_another_set_or_none_does_not_wait(served):
+async def test_a_client_with_another_set_or_none_does_not_wait(served):
     for headers in ({"Prefer": "wait=50"}, {"Prefer": "wait=50", "If_None_Match": '"1-0000000000000000"'}):
         answer = await asyncio.wait_for(served.get(**headers), 5)
         assert answer.status == 200
         assert "Preference-Applied" not in answer.headers
 
 
-async def test_a_stopping_server_answers_all_who_wait(served):
+async def test_a_stopping_server_answers_all_long_polls(served):
     etag = (await served.get()).headers["ETag"]
     waiting = [asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=50")) for _ in range(5)]
     await served.waiting(5)
@@ -151,7 +151,7 @@ async def test_a_stopping_server_answers_all_who_wait(served):
     assert later.status == 304
 
 
-async def test_beyond_the_most_waiters_the_answer_comes_at_once(served, monkeypatch):
+async def test_beyond_the_maximum_of_long_polls_the_answer_comes_at_once(served, monkeypatch):
     monkeypatch.setattr(jwks, "MAX_WAITING_REQUESTS", 1)
     etag = (await served.get()).headers["ETag"]
     first = asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=50"))
@@ -175,7 +175,7 @@ async def test_the_document_is_the_same_byte_for_byte_until_it_changes(served):
     assert json.loads(first).keys() == {"keys"}
 
 
-async def test_a_named_verifier_is_noted_with_what_it_showed_to_hold(served):
+async def test_an_identified_verifier_is_recorded_with_the_version_that_it_reports(served):
     etag = (await served.get(Sallyport_Replica="mcp-1")).headers["ETag"]
     assert [(reported.replica, reported.version) for reported in (await served.reported()).replica_versions] == [
         ("mcp-1", 0)
@@ -188,20 +188,20 @@ async def test_a_named_verifier_is_noted_with_what_it_showed_to_hold(served):
 
 
 @pytest.mark.parametrize("name", [None, "", "*unidentified", "a b", "x" * 65, "é"])
-async def test_a_caller_without_a_proper_name_is_noted_as_somebody_unseen(served, name):
+async def test_a_caller_without_a_valid_name_is_recorded_as_unidentified(served, name):
     await served.get(**({} if name is None else {"Sallyport_Replica": name}))
     found = await served.reported()
     assert found.replica_versions == ()
     assert found.unidentified_ms is not None
 
 
-async def test_a_caller_that_only_looks_is_not_noted_at_all(served):
+async def test_an_observer_is_not_recorded(served):
     """Invariant 5 is not touched: there is no set of its that could lack the next key."""
     assert (await served.get(Sallyport_Replica=jwks.OBSERVER)).status == 200
     assert await served.reported() == ReportedVersions()
 
 
-async def test_a_caller_that_says_it_only_looks_and_shows_a_set_is_noted_as_somebody_unseen(served):
+async def test_an_observer_that_reports_a_version_is_recorded_as_unidentified(served):
     etag = (await served.get(Sallyport_Replica=jwks.OBSERVER)).headers["ETag"]
     await served.get(Sallyport_Replica=jwks.OBSERVER, If_None_Match=etag)
     assert (await served.reported()).unidentified_ms is not None
@@ -240,7 +240,7 @@ async def test_a_verifier_whose_connection_breaks_is_soon_counted_as_gone(served
     assert after.expires_ms - after.seen_ms < RECONNECT_MS + 10_000
 
 
-async def test_nobody_is_sent_back_to_an_older_set_by_a_replica_that_has_not_heard_yet(served, store):
+async def test_a_replica_that_lags_does_not_answer_with_an_older_set(served, store):
     await served.key_ring.stop()
     await served.rotate()
     other = KeyRing(
@@ -254,7 +254,7 @@ async def test_nobody_is_sent_back_to_an_older_set_by_a_replica_that_has_not_hea
     assert answer.status == 304
 
 
-async def test_a_made_up_version_makes_the_store_be_asked_no_more_than_now_and_then(served, monkeypatch):
+async def test_an_invented_version_causes_few_reads_of_the_ring(served, monkeypatch):
     await served.key_ring.stop()
     reads = 0
     read = served.key_ring._reconciler._repository.read
@@ -265,7 +265,7 @@ async def test_a_made_up_version_makes_the_store_be_asked_no_more_than_now_and_t
         return await read()
 
     monkeypatch.setattr(served.key_ring._reconciler._repository, "read", counted)
-    made_up = [served.get(If_None_Match='"999-0000000000000000"') for _ in range(100)]
-    answers = await asyncio.gather(*made_up)
+    invented = [served.get(If_None_Match='"999-0000000000000000"') for _ in range(100)]
+    answers = await asyncio.gather(*invented)
     assert {answer.status for answer in answers} == {200}
     assert 1 <= reads <= 20

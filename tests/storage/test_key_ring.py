@@ -136,7 +136,7 @@ async def test_a_token_of_a_retiring_key_still_verifies_and_one_of_a_revoked_key
 async def test_revoking_an_unknown_key_changes_nothing(repository, key_ring):
     key = successor()
     with pytest.raises(UnknownKey):
-        await repository.change(lambda ring: revoke(ring, "nobody", key, now_ms=1, token_lifetime_ms=HOUR_MS))
+        await repository.change(lambda ring: revoke(ring, "unknown", key, now_ms=1, token_lifetime_ms=HOUR_MS))
     assert (await repository.read()) == key_ring.ring
 
 
@@ -268,6 +268,17 @@ async def test_a_ring_that_went_back_to_an_older_version_is_put_forward_again(st
 async def test_an_unreadable_ring_is_a_fault_and_the_copy_in_memory_is_kept(store, key_ring):
     await store.command("HSET", "sp:{keys}:ring", "body", "{}")
     with pytest.raises(ServiceUnavailable):
+        await key_ring.refresh()
+    assert key_ring.sign({}, typ="at+jwt")
+
+
+async def test_a_ring_of_before_the_first_release_is_named_as_such(store, key_ring):
+    """It cannot be read; the reason says so, and what to do."""
+    body = json.loads(await store.command("HGET", "sp:{keys}:ring", "body"))
+    for key in body["keys"]:
+        key["sealed"] = key.pop("encrypted_private")
+    await store.command("HSET", "sp:{keys}:ring", "body", json.dumps(body))
+    with pytest.raises(ServiceUnavailable, match="before the first release"):
         await key_ring.refresh()
     assert key_ring.sign({}, typ="at+jwt")
 

@@ -91,7 +91,7 @@ async def test_the_next_rotation_waits_for_the_verifier_that_has_not_shown_the_n
     assert isinstance(await deployment.rotator.attempt(request), RotationResult)
 
 
-async def test_with_nobody_to_be_seen_time_decides(deployment):
+async def test_without_a_report_time_decides(deployment):
     request = await deployment.rotator.request(since_ms=deployment.now_ms + 1)
     deployment.now += PUBLISH_LEAD - 0.001
     assert (await deployment.rotator.attempt(request)).evidence is PropagationEvidence.UNIDENTIFIED
@@ -99,7 +99,7 @@ async def test_with_nobody_to_be_seen_time_decides(deployment):
     assert isinstance(await deployment.rotator.attempt(request), RotationResult)
 
 
-async def test_force_waits_for_nobody(deployment):
+async def test_force_does_not_wait(deployment):
     await deployment.shows("mcp-1", 0)
     done = await deployment.rotator.attempt(
         await deployment.rotator.request(since_ms=deployment.now_ms + 1), force=True
@@ -212,7 +212,7 @@ async def test_withdrawing_a_pending_key_during_a_rotation_does_not_promote_it(d
 
 async def test_withdrawing_an_unknown_key_is_told_and_not_recorded(deployment):
     with pytest.raises(UnknownKey):
-        await deployment.rotator.revoke("nobody", reason="test")
+        await deployment.rotator.revoke("unknown", reason="test")
     assert deployment.recorded == []
 
 

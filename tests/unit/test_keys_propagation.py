@@ -49,7 +49,7 @@ def test_a_verifier_that_is_gone_is_not_waited_for(ring):
     assert evidence(ring, reports, after=1000).evidence is PropagationEvidence.PROOF
 
 
-def test_nobody_at_all_is_no_proof(ring):
+def test_no_report_at_all_is_no_proof(ring):
     assert evidence(ring, ReportedVersions()).evidence is PropagationEvidence.UNIDENTIFIED
 
 
@@ -64,7 +64,7 @@ def test_nobody_at_all_is_no_proof(ring):
     ],
 )
 @pytest.mark.parametrize("kind", ["unidentified_ms", "overflow_ms"])
-def test_who_may_rely_on_an_older_set_unseen_leaves_it_to_time(ring, kind, last_seen, expected):
+def test_an_unidentified_client_that_may_have_an_older_set_leaves_it_to_time(ring, kind, last_seen, expected):
     assert evidence(ring, ReportedVersions((reported("m1", 2),), **{kind: last_seen})).evidence is expected
 
 
