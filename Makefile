@@ -42,10 +42,10 @@ test: $(VENV)/.dev-installed ## Run the test suite against a real Valkey: make t
 test-long: $(VENV)/.dev-installed ## The longer suites: hostile input, replicas killed under load, rotation under load
 	@$(PY) -m pytest -m long --timeout 1800 $(ARGS)
 
-test-topologies: $(VENV)/.dev-installed ## The storage and race tests on a cluster, behind Sentinels, with few rights (STORE_SERVER=/path/redis-server for another)
-	@STORE_TOPOLOGY=cluster $(PY) -m pytest tests/storage tests/races $(ARGS)
-	@STORE_TOPOLOGY=sentinel $(PY) -m pytest tests/storage tests/races $(ARGS)
-	@STORE_TOPOLOGY=limited $(PY) -m pytest tests/storage tests/races $(ARGS)
+test-topologies: $(VENV)/.dev-installed ## The tests marked `store` on a cluster, behind Sentinels, with few rights (STORE_SERVER=/path/redis-server for another)
+	@STORE_TOPOLOGY=cluster $(PY) -m pytest -m store $(ARGS)
+	@STORE_TOPOLOGY=sentinel $(PY) -m pytest -m store $(ARGS)
+	@STORE_TOPOLOGY=limited $(PY) -m pytest -m store $(ARGS)
 
 test-clients: $(VENV)/.dev-installed ## Tests with clients and servers of others (installs packages from npm and the Python index)
 	@$(PY) -m pytest -m npm --timeout 600 $(ARGS)

@@ -12,9 +12,9 @@ import structlog
 from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
 from shared.redis.topology import open_redis_client
-from tests import topologies
+from tests.support import topologies
 
-pytest_plugins = ["tests.browser"]
+pytest_plugins = ["tests.support.browser"]
 
 _databases = itertools.cycle(range(16))
 

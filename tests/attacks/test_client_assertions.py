@@ -21,7 +21,7 @@ from auth_service.clients.client_jwks import COOLDOWN_SECONDS, MAX_STALE_SECONDS
 from auth_service.protocol.errors import InvalidClient, InvalidRequest, UnknownClient
 from auth_service.protocol.parameters import Parameters
 from shared.redis.topology import open_redis_client
-from tests.named_hosts import NamedHosts
+from tests.support.named_hosts import NamedHosts
 
 ISSUER = "https://auth.example"
 CLIENT = "https://chatgpt.com/oauth/client.json"

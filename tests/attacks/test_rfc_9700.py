@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.endpoints.authorization import HOSTED, LOOPBACK, NOTES, Client, Code, claims_of, redirect_parameters
+from tests.support.authorization import HOSTED, LOOPBACK, NOTES, Client, Code, claims_of, redirect_parameters
 
 EVIL = "https://evil.example/callback"
 
@@ -89,7 +89,7 @@ class TestOpenRedirection:
             assert "evil" not in (await auth.get(path, headers=headers)).text
 
     async def test_an_error_for_an_address_that_nobody_vouches_for_is_a_page_with_a_link(self, auth):
-        """Section 4.11.2. What the link carries is tested in tests/endpoints/test_open_redirect.py."""
+        """Section 4.11.2. The contents of the link: tests/auth_service/authorization/test_error_redirects.py."""
         client = await auth.register(EVIL)
         answer = await auth.get(auth.authorization(client, response_type="token")[0])
         assert answer.status == 400

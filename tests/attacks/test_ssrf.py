@@ -12,7 +12,7 @@ from auth_service.clients.cimd.document import CimdPolicy, check_document_url
 from auth_service.protocol.errors import UnacceptableCimd
 from shared.fetch.guarded_fetch import FetchFailed, FetchGone, GuardedFetch
 from shared.fetch.public_address import is_public, parse_address
-from tests.named_hosts import NamedHosts
+from tests.support.named_hosts import NamedHosts
 
 NOT_PUBLIC = """
 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.254 127.0.0.1 127.1.2.3 127.255.255.255

@@ -21,7 +21,7 @@ from devstack.service_process import REPOSITORY, ServiceProcess, die_with_parent
 from tests.benchmarks.harness import in_turns
 from tests.benchmarks.same_tool.installation import NotInstallable, python_with_fastmcp
 from tests.benchmarks.tool_calls import MODERN, OLDER, Callers, tool_call
-from tests.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:
     from tests.benchmarks.harness import Report

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks.harness import in_turns
 from tests.benchmarks.tool_calls import CONNECTIONS, Callers, exchange, tool_call
-from tests.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:
     from tests.benchmarks.harness import Report
 
 RESOURCE = "http://localhost:9001/mcp"
-SERVER = "tests.endpoints.mcp_service.slow_server"
+SERVER = "tests.mcp_service.slow_server"
 ROUNDS = 5
 TURNS, CALLS = 12, 200
 """The guard costs a few hundredths of a call: many short turns show it."""

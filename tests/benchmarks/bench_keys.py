@@ -28,7 +28,7 @@ from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
 from tests.benchmarks.harness import compare
 from tests.e2e.pair import Pair
-from tests.supervisor import new_supervisor
+from tests.support.supervisor import new_supervisor
 
 if TYPE_CHECKING:
     from tests.benchmarks.harness import Report

@@ -11,7 +11,7 @@ from mcp_service.guard.token_verifier import TokenVerifier
 from mcp_service.jwks.document import parse_jwks
 from shared.access_token import InvalidToken
 from tests.benchmarks.harness import Report, compare, seconds_per_call
-from tests.local_issuer import Minter, key_set, new_key
+from tests.support.local_issuer import Minter, key_set, new_key
 
 RESOURCE = "https://tools.example/mcp"
 ISSUER = "https://issuer.example"

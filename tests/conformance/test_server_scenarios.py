@@ -1,7 +1,7 @@
 """The official conformance suite's server scenarios against mcp_service, a token in front of every request.
 
 The published suite speaks the older wire (2025-06-18 and 2025-11-25); the newer one is driven by the SDK's client in
-tests/endpoints/mcp_service/test_wires.py.
+tests/mcp_service/servers/test_wires.py.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from structlog.testing import capture_logs
 from mcp_service.app import build_app
 from mcp_service.settings import McpSettings
 from tests.conformance.token_proxy import TokenProxy
-from tests.endpoints.mcp_service.conftest import RESOURCE, Service
-from tests.local_issuer import LocalIssuer, Minter, new_key
+from tests.mcp_service.conftest import RESOURCE, Service
+from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 SUITE = "@modelcontextprotocol/conformance@0.1.16"
 NODE = "node@22"

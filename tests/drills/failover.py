@@ -19,11 +19,11 @@ import redis
 
 from auth_service.clients.repository import _key as client_key
 from auth_service.grants.redis_keys import grant_key
-from tests import topologies
 from tests.e2e.holder import replica_versions
 from tests.e2e.pair import Pair
 from tests.e2e.person import Person
 from tests.e2e.plain_client import PlainClient
+from tests.support import topologies
 
 GRANTS = 24
 PAUSE_SECONDS = 0.2

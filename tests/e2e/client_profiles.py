@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tests import vendor_documents
+from tests.support import vendor_documents
 
 CHALLENGE = "{challenge}"
 """The scope that the challenge of the first refused call named."""

@@ -26,7 +26,7 @@ from mcp_service.app import build_app
 from mcp_service.settings import McpSettings
 from shared.redis.client import SingleRedisClient
 from tests.e2e.person import Person
-from tests.named_hosts import NamedHosts
+from tests.support.named_hosts import NamedHosts
 
 LOOPBACK = ("127.0.0.1",)
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from sallyport_doctor.knowledge.catalogue import load_knowledge
 from sallyport_doctor.run import RunOptions, run
-from tests.doctor.user import sign_in_by_forms
+from tests.sallyport_doctor.user import sign_in_by_forms
 
 
 async def test_the_doctor_finds_nothing_at_the_pair_and_every_client_works(pair):

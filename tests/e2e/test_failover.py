@@ -8,9 +8,9 @@ import asyncio
 import aiohttp
 import pytest
 
-from tests import topologies
 from tests.drills.failover import OWN, WAYS, Failover, shard_of_most
 from tests.e2e.holder import replica_versions
+from tests.support import topologies
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -17,7 +17,7 @@ import pytest
 from devstack.loopback import free_port
 from sallyport_doctor.knowledge.catalogue import load_knowledge
 from sallyport_doctor.run import RunOptions, run
-from tests.doctor.user import sign_in_by_forms
+from tests.sallyport_doctor.user import sign_in_by_forms
 
 pytestmark = [
     pytest.mark.npm,

@@ -11,7 +11,7 @@ from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
 from tests.e2e.person import Person
 from tests.e2e.plain_client import PlainClient
-from tests.topologies import documented_rights
+from tests.support.topologies import documented_rights
 
 pytestmark = pytest.mark.long
 

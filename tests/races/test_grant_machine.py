@@ -6,6 +6,7 @@ machine knows nothing of how the store decides: it holds the outcome against wha
 
 import asyncio
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,7 +21,9 @@ from hypothesis.stateful import (
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository
 from shared.redis.client import SingleRedisClient
-from tests.storage.grant_material import NOW, REUSE_INTERVAL, open_grant, present
+from tests.support.grant_material import NOW, REUSE_INTERVAL, open_grant, present
+
+pytestmark = pytest.mark.store
 
 ISSUES = {"rotated", "repeated", "recovered"}
 

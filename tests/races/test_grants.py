@@ -10,7 +10,9 @@ from auth_service.authorization.interaction_repository import InteractionReposit
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository
 from auth_service.protocol.opaque import digest, new_secret
-from tests.storage.grant_material import DAY, NOW, interaction, open_grant, present
+from tests.support.grant_material import DAY, NOW, interaction, open_grant, present
+
+pytestmark = pytest.mark.store
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from shared.errors import RedisUnavailable
 from shared.redis.client import SingleRedisClient
 from shared.redis.topology import open_redis_client
 
+pytestmark = pytest.mark.store
+
 SECRET = secrets.token_bytes(32)
 KEYS = EncryptionKeys([SECRET])
 

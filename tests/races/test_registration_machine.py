@@ -7,6 +7,7 @@ used leaves a tombstone. Two registrations take turns, so that one cannot distur
 import asyncio
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -15,6 +16,8 @@ from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.repository import ClientRepository, StoredClient, Tombstone
 from shared.redis.client import SingleRedisClient
+
+pytestmark = pytest.mark.store
 
 DAY = 86_400
 IDS = ("own-one", "own-two")

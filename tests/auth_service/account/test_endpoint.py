@@ -1,0 +1,258 @@
+import time
+
+import pytest
+
+from auth_service.clients.repository import ClientRepository
+from tests.support.authorization import HOSTED, PASSWORD, USERNAME
+
+NEW_PASSWORD = "another handful of words"
+EVE = "eve"
+
+
+class Visitor:
+    """A person's browser at their own page."""
+
+    def __init__(self, auth):
+        self._auth = auth
+        self.person = auth.person()
+
+    async def sign_in(self, username=USERNAME, password=PASSWORD):
+        """The answer to the sign-in form."""
+        page = await self.person.get(f"{self._auth.base}/sign-in")
+        return await self.person.sign_in(page, username, password)
+
+    async def page(self, query=""):
+        return await self.person.get(f"{self._auth.base}/account{query}")
+
+    async def is_signed_in(self):
+        return (await self.page()).status == 200
+
+    async def take(self, step, *, page=None, after=None, **values):
+        """Send the form of a step, from the page as it is now or was then, and see where it leads."""
+        page = page or await self.page()
+        address = f"{self._auth.base}/account/{step}"
+        forms = [f for f in page.page.forms if f.action == address]
+        chosen = next(f for f in forms if after is None or f.inputs.get("grant") == after)
+        answer = await self.person.post(address, chosen.inputs | values)
+        return await self.person.follow(answer) if answer.status == 303 else answer
+
+    async def let_in(self, client):
+        return await self._auth.tokens(client, self.person)
+
+
+@pytest.fixture
+async def ada(auth):
+    visitor = Visitor(auth)
+    assert (await visitor.sign_in()).headers["Location"] == "/account"
+    return visitor
+
+
+@pytest.fixture
+async def elsewhere(auth):
+    """Ada again, at another browser."""
+    visitor = Visitor(auth)
+    await visitor.sign_in()
+    return visitor
+
+
+async def still_works(auth, client, tokens):
+    answer = await auth.refresh(client, tokens["refresh_token"])
+    if answer.status == 200:
+        return True
+    assert (answer.status, answer.json["error"]) == (400, "invalid_grant")
+    return False
+
+
+def change(current=PASSWORD, new=NEW_PASSWORD, repeated=NEW_PASSWORD):
+    return {"current_password": current, "new_password": new, "repeated_password": repeated}
+
+
+class TestThePage:
+    async def test_is_only_for_who_is_signed_in(self, auth):
+        answer = await Visitor(auth).page()
+        assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
+
+    async def test_is_where_the_issuer_s_own_address_leads(self, auth):
+        answer = await auth.get("/")
+        assert (answer.status, answer.headers["Location"]) == (303, "/account")
+
+    async def test_lists_whoever_holds_access_with_what_when_and_where(self, auth, ada):
+        await ada.let_in(await auth.register(HOSTED, client_name="Claude Code"))
+        text = (await ada.page()).text
+        for told in ["Claude Code", "Notes", "Read your notes", "client.example", "just now", "127.0.0.1"]:
+            assert told in text
+        assert "nobody vouches for its name" in text
+
+    async def test_lists_nothing_before_anything_is_allowed(self, ada):
+        assert "None. When you allow" in (await ada.page()).text
+
+    async def test_shares_no_window_with_a_client(self, ada):
+        assert (await ada.page()).headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+    async def test_says_what_a_step_did_only_to_who_took_it(self, ada):
+        for query in ["?news=password-changed", "?news=password-changed&mark=AAAA", "?news=%00&mark=%ff"]:
+            assert 'role="status"' not in (await ada.page(query)).text
+
+    async def test_stands_below_an_issuer_with_a_path(self, start_auth):
+        auth = await start_auth(ISSUER="https://auth.example/tenant")
+        await auth.users.add(USERNAME, PASSWORD)
+        visitor = Visitor(auth)
+        assert (await visitor.sign_in()).headers["Location"] == "/tenant/account"
+        assert (await auth.get("/tenant/")).headers["Location"] == "/tenant/account"
+        forms = (await visitor.page()).page.forms
+        assert {f.action for f in forms} == {"/tenant/account/password", "/tenant/account/sign-out"}
+
+
+class TestEndingAccess:
+    async def test_ends_that_of_one_application_alone(self, auth, ada):
+        first, second = await auth.register(client_name="First"), await auth.register(client_name="Second")
+        ended, kept = await ada.let_in(first), await ada.let_in(second)
+        grants = {form.inputs.get("grant") for form in (await ada.page()).page.forms} - {None}
+        (of_first,) = [g for g in grants if (await auth.grants.find(g)).client_id == first.client_id]
+        page = await ada.take("end-access", after=of_first)
+        assert "Access ended." in page.text
+        assert "First" not in page.text
+        assert "Second" in page.text
+        assert not await still_works(auth, first, ended)
+        assert await still_works(auth, second, kept)
+
+    async def test_twice_is_the_same_as_once(self, auth, ada):
+        await ada.let_in(await auth.register())
+        page = await ada.page()
+        assert (await ada.take("end-access", page=page)).status == 200
+        assert (await ada.take("end-access", page=page)).status == 200
+
+    async def test_of_somebody_else_does_nothing(self, auth, ada):
+        tokens = await ada.let_in(client := await auth.register())
+        (grant,) = {form.inputs.get("grant") for form in (await ada.page()).page.forms} - {None}
+        await auth.users.add(EVE, PASSWORD)
+        eve = Visitor(auth)
+        await eve.sign_in(EVE)
+        await eve.let_in(await auth.register())
+        assert "Access ended." not in (await eve.take("end-access", grant=grant)).text
+        assert await still_works(auth, client, tokens)
+
+    async def test_of_a_made_up_grant_does_nothing(self, auth, ada):
+        tokens = await ada.let_in(client := await auth.register())
+        page = await ada.page()
+        for grant in ["", "x", "../../etc", "A" * 22, "é" * 22]:
+            answer = await ada.take("end-access", page=page, grant=grant)
+            assert answer.status == 200
+            assert "Access ended." not in answer.text
+        assert await still_works(auth, client, tokens)
+
+
+class TestAFormFromElsewhere:
+    """CSRF (RFC 9700 section 4.7)."""
+
+    @pytest.mark.parametrize("step", ["end-access", "password", "sign-out"])
+    async def test_is_refused_and_changes_nothing(self, auth, ada, elsewhere, step):
+        tokens = await ada.let_in(client := await auth.register())
+        theirs = (await elsewhere.page()).page.forms[0].inputs["csrf"]
+        for csrf in ("A" * 43, "", theirs):
+            values = change() | {"where": "everywhere", "applications": "end", "csrf": csrf}
+            assert (await ada.take(step, **values)).status == 400
+        assert await ada.is_signed_in()
+        assert await auth.users.authenticate(USERNAME, PASSWORD)
+        assert await still_works(auth, client, tokens)
+
+
+async def test_a_browser_that_keeps_no_cookies_is_told_so(auth):
+    person = auth.person()
+    page = await person.get("/sign-in")
+    person.cookies.clear()
+    answer = await person.sign_in(page)
+    assert answer.status == 400
+    assert "allow cookies for this site" in answer.text
+
+
+class TestChangingThePassword:
+    async def test_signs_out_every_other_browser_and_keeps_applications(self, auth, ada, elsewhere):
+        tokens = await ada.let_in(client := await auth.register())
+        assert "Your password is changed." in (await ada.take("password", **change())).text
+        assert await ada.is_signed_in()
+        assert not await elsewhere.is_signed_in()
+        assert (await elsewhere.sign_in()).status == 403
+        assert (await elsewhere.sign_in(password=NEW_PASSWORD)).status == 303
+        assert await still_works(auth, client, tokens)
+
+    @pytest.mark.parametrize(
+        ("fields", "told"),
+        [
+            (change(current="not the password"), "The current password is not right."),
+            (change(current=""), "The current password is not right."),
+            (change(repeated=NEW_PASSWORD + "x"), "not the same both times"),
+            (change(new="", repeated=""), "not the same both times"),
+            (change(new="password12", repeated="password12"), "among the passwords that attackers try first"),
+            (change(new="tiny one", repeated="tiny one"), "shorter than 10 characters"),
+            (change(new="w x y z" * 200, repeated="w x y z" * 200), "The new password is longer than"),
+        ],
+    )
+    async def test_that_cannot_be_done_is_explained_and_the_old_one_stays(self, auth, ada, elsewhere, fields, told):
+        answer = await ada.take("password", **fields)
+        assert told in answer.text
+        assert "Your password is not changed." in answer.text
+        assert not fields["new_password"] or fields["new_password"] not in answer.text
+        assert await elsewhere.is_signed_in()
+        assert await auth.users.authenticate(USERNAME, PASSWORD)
+
+    async def test_of_a_user_who_was_removed_leads_out(self, auth, ada):
+        page = await ada.page()
+        await auth.users.remove(await auth.users.find_by_name(USERNAME))
+        assert "Your password is changed." not in (await ada.take("password", page=page, **change())).text
+
+
+class TestSigningOut:
+    async def test_here_leaves_other_browsers_signed_in(self, ada, elsewhere):
+        assert "You are signed out" in (await ada.take("sign-out", where="here")).text
+        assert not await ada.is_signed_in()
+        assert await elsewhere.is_signed_in()
+
+    async def test_everywhere_ends_every_session_and_spares_applications(self, auth, ada, elsewhere):
+        tokens = await ada.let_in(client := await auth.register())
+        await ada.take("sign-out", where="everywhere")
+        assert not await ada.is_signed_in()
+        assert not await elsewhere.is_signed_in()
+        assert await still_works(auth, client, tokens)
+
+    async def test_everywhere_can_end_every_application_too(self, auth, ada):
+        clients = [await auth.register(client_name=name) for name in ("First", "Second")]
+        tokens = [await ada.let_in(client) for client in clients]
+        page = await ada.take("sign-out", where="everywhere", applications="end")
+        assert "The access of 2 applications is ended too." in page.text
+        for client, held in zip(clients, tokens, strict=True):
+            assert not await still_works(auth, client, held)
+
+
+async def test_whoever_is_not_the_one_signed_in_can_say_so_and_come_back_to_the_decision(auth, ada):
+    await auth.users.add(EVE, PASSWORD)
+    page = await ada.person.consent_page(await auth.register())
+    assert f"<strong><bdi>{USERNAME}</bdi></strong>" in page.text
+    transaction = page.page.forms[0].inputs["transaction"]
+    address = f"/sign-in?transaction={transaction}"
+    assert f'<a href="{address}">Not you?</a>' in page.text
+    page = await ada.person.follow(await ada.person.sign_in(await ada.person.get(address), EVE))
+    assert f"<strong><bdi>{EVE}</bdi></strong>" in page.text
+    assert page.page.forms[0].inputs["transaction"] == transaction
+
+
+class TestAnUnknownClient:
+    """interop.md A18."""
+
+    async def test_gets_a_page_that_tells_how_to_clear_its_registration(self, auth):
+        client = await auth.register()
+        client.client_id = "own-never-issued"
+        answer = await auth.get(auth.authorization(client)[0])
+        assert answer.status == 400
+        assert answer.page.refresh is None
+        assert "rm -rf ~/.mcp-auth" in answer.text
+        assert "a registration that this server does not have" in answer.text
+
+    async def test_that_was_one_once_is_told_that_its_registration_ended(self, auth):
+        client, now = await auth.register(), int(time.time())
+        clients = ClientRepository(auth.store)
+        assert await clients.record_use(client.client_id, now=now, expires_at=now + 86_400)
+        assert await clients.end(client.client_id, now=now)
+        answer = await auth.get(auth.authorization(client)[0])
+        assert answer.status == 400
+        assert "Its registration here was not used for a long time, or was ended" in answer.text

@@ -1,0 +1,75 @@
+"""The registration endpoint alone, over HTTP, on a real store: for the tests of this directory."""
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
+from structlog.testing import CapturingLogger
+
+from auth_service.clients.registration import RegistrationService
+from auth_service.clients.registration_endpoint import CORS, RegisterEndpoint
+from auth_service.clients.repository import ClientRepository
+from auth_service.clients.resolver import ClientResolver
+from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES
+from shared.http.cors import cors_middleware
+from shared.http.metrics import RequestMetrics
+from shared.http.request_middleware import request_middleware
+
+ISSUER = "https://auth.example"
+DAY = 86_400
+
+
+class Unlimited:
+    """No limits: they have tests of their own (tests/auth_service/rate_limits/test_limits.py)."""
+
+    async def registration(self, redirect_hosts, address):
+        pass
+
+
+class RunningRegistration:
+    """What a test needs of the service: the HTTP client and the objects behind it."""
+
+    def __init__(self, store):
+        self.log = CapturingLogger()
+        self.events = []
+        self.clients = ClientRepository(store)
+        self.directory = ClientResolver(self.clients, documents=None, registration_ttl_seconds=90 * DAY)
+        registrar = RegistrationService(
+            clients=self.clients,
+            directory=self.directory,
+            audit=self,
+            redirect_schemes=KNOWN_REDIRECT_SCHEMES,
+            unused_ttl_seconds=DAY,
+        )
+        surround = request_middleware(render=_as_json, log=self.log, metrics=RequestMetrics(CollectorRegistry()))
+        app = web.Application(middlewares=[cors_middleware({"/register": CORS}), surround])
+        endpoint = RegisterEndpoint(registrar=registrar, limits=Unlimited(), issuer=ISSUER)
+        app.add_routes(
+            [
+                web.post("/register", endpoint.register),
+                web.get("/register/{client_id}", endpoint.read, allow_head=False),
+                web.put("/register/{client_id}", endpoint.update),
+                web.delete("/register/{client_id}", endpoint.delete),
+            ]
+        )
+        self.http = TestClient(TestServer(app))
+
+    def record(self, event, **fields):
+        """The audit log's one method."""
+        self.events.append((event, fields))
+
+    async def __aenter__(self):
+        await self.http.start_server()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.http.close()
+
+    async def register(self, body, *, status=201):
+        async with self.http.post("/register", json=body) as response:
+            assert response.status == status, await response.text()
+            return await response.json()
+
+
+def _as_json(_request, refusal, request_id):
+    body = {"error": refusal.code, "error_description": refusal.public, "request_id": request_id}
+    return web.json_response(body, status=refusal.status, headers=refusal.headers)

@@ -1,0 +1,262 @@
+"""Grants in the store: every outcome of presenting a code or a refresh token, against a real server."""
+
+import hashlib
+
+import pytest
+
+from auth_service.authorization.interaction import ConsentDecision
+from auth_service.authorization.interaction_repository import InteractionRepository
+from auth_service.grants.grant import GrantStatus
+from auth_service.grants.refresh_token_format import RefreshToken, decrypt_successor, new_successor
+from auth_service.grants.repository import GENERATIONS_KEPT, MAX_LOST_ANSWERS, GrantRepository
+from auth_service.protocol.opaque import digest, new_identifier, new_secret
+from tests.support.grant_material import CLIENT, DAY, NOW, RESOURCE, REUSE_INTERVAL, interaction, open_grant, present
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture
+def grants(store):
+    return GrantRepository(store)
+
+
+@pytest.fixture
+async def opened(store):
+    """A live grant and its first refresh token."""
+    return await open_grant(store)
+
+
+async def test_a_current_token_is_rotated_to_a_successor_that_works(grants, opened):
+    first = await present(grants, opened)
+    second = await present(grants, first.token)
+
+    assert [first.outcome, second.outcome] == ["rotated", "rotated"]
+    assert second.rotation.generation == 2
+    assert second.rotation.scopes == ("notes:read",)
+    assert second.rotation.resource == RESOURCE
+
+
+async def test_a_predecessor_gets_the_same_successor_while_that_is_unused_however_late(grants, opened):
+    """Invariant 6: the answer was lost, and the client comes back with the token it has."""
+    first = await present(grants, opened, now=NOW)
+    again = await present(grants, opened, now=NOW + 20 * DAY)
+
+    assert again.outcome == "repeated"
+    assert again.token == first.token
+
+
+async def test_a_predecessor_gets_the_newest_token_within_the_grace_although_its_successor_was_used(grants, opened):
+    """Invariant 6: two processes share a token, and one of them is a step ahead."""
+    first = await present(grants, opened, now=NOW)
+    second = await present(grants, first.token, now=NOW + 1)
+    third = await present(grants, second.token, now=NOW + 2)
+    straggler = await present(grants, opened, now=NOW + REUSE_INTERVAL)
+
+    assert straggler.outcome == "repeated"
+    assert straggler.token == third.token
+
+
+async def test_a_token_two_steps_old_beyond_the_grace_ends_the_grant(grants, opened):
+    """Invariant 6: a thief's replay ends the whole grant."""
+    first = await present(grants, opened, now=NOW)
+    second = await present(grants, first.token, now=NOW + 1)
+    replay = await present(grants, opened, now=NOW + REUSE_INTERVAL + 1)
+    owner = await present(grants, second.token, now=NOW + REUSE_INTERVAL + 2)
+
+    assert [replay.outcome, owner.outcome] == ["reused", "ended"]
+    assert (await grants.find(opened.grant_id)).ended_reason == "refresh_token_reused"
+
+
+async def test_two_holders_who_take_turns_are_found_out(grants, opened):
+    """Invariant 6: a thief who always comes second looks like a lost answer, but not again and again."""
+    token, outcomes = opened, []
+    for turn in range(MAX_LOST_ANSWERS + 2):
+        owner = await present(grants, token, now=NOW + turn * 3600)
+        thief = await present(grants, token, now=NOW + turn * 3600 + 1800)
+        outcomes.append(thief.outcome)
+        token = owner.token
+        if thief.outcome == "reused":
+            break
+
+    assert outcomes == ["repeated"] * MAX_LOST_ANSWERS + ["reused"]
+
+
+async def test_the_same_lost_answer_may_be_asked_for_again_and_again(grants, opened):
+    """Invariant 6: however often one answer is lost, its repetition counts once."""
+    first = await present(grants, opened)
+    late = [await present(grants, opened, now=NOW + n * 3600) for n in range(1, 10)]
+
+    assert {again.token.secret for again in late} == {first.token.secret}
+
+
+async def test_a_refresh_without_repetition_forgives_earlier_late_ones(grants, opened):
+    token = opened
+    for turn in range(3 * MAX_LOST_ANSWERS):
+        after = await present(grants, token, now=NOW + turn * 7200)
+        late = await present(grants, token, now=NOW + turn * 7200 + 3600)
+        assert late.outcome == "repeated"
+        token = (await present(grants, after.token, now=NOW + turn * 7200 + 3700)).token
+
+
+async def test_a_retired_token_that_bears_our_mark_ends_the_grant_long_after_it_was_forgotten(grants, opened):
+    token = opened
+    for step in range(4):
+        token = (await present(grants, token, now=NOW + step * 3600)).token
+    replay = await present(grants, opened, now=NOW + 5 * 3600)
+
+    assert replay.outcome == "reused"
+
+
+async def test_a_guess_with_the_right_grant_id_ends_nothing(grants, opened):
+    """The grant id is in every access token: knowing it must not be enough to cut somebody off."""
+    await present(grants, opened)
+    guess = RefreshToken(opened.grant_id, 0, new_secret(), authentic=False)
+
+    assert (await present(grants, guess)).outcome == "unknown"
+    assert (await grants.find(opened.grant_id)).status is GrantStatus.LIVE
+
+
+async def test_another_client_gets_nothing_and_spends_nothing(grants, opened):
+    """Invariant 3: validated before consumed."""
+    stolen = await present(grants, opened, client_id="another")
+    owner = await present(grants, opened)
+
+    assert [stolen.outcome, owner.outcome] == ["wrong_client", "rotated"]
+
+
+async def test_another_resource_is_refused_and_spends_nothing(grants, opened):
+    """Invariant 3: validated before consumed."""
+    wrong = await present(grants, opened, resource="https://other.example/mcp")
+    owner = await present(grants, opened)
+
+    assert [wrong.outcome, owner.outcome] == ["wrong_resource", "rotated"]
+
+
+async def test_a_grant_unused_for_its_sliding_life_has_expired(grants, opened):
+    assert (await present(grants, opened, now=NOW + 30 * DAY)).outcome == "expired"
+
+
+async def test_each_use_slides_the_expiry_but_never_past_the_absolute_one(grants, opened):
+    token = opened
+    for day in range(25, 180, 25):
+        token = (await present(grants, token, now=NOW + day * DAY)).token
+    grant = await grants.find(opened.grant_id)
+
+    assert grant.expires_at == NOW + 180 * DAY
+    assert (await present(grants, token, now=NOW + 180 * DAY)).outcome == "expired"
+
+
+async def test_a_token_one_step_newer_than_the_store_is_believed_after_a_failover(grants, opened):
+    """A failover lost the last write: the mark says that the token is ours (ADR 0005)."""
+    newer = RefreshToken(opened.grant_id, 1, new_successor(opened.secret).secret, authentic=True)
+    after = await present(grants, newer)
+
+    assert after.outcome == "recovered"
+    assert (await present(grants, after.token)).outcome == "rotated"
+
+
+async def test_a_token_of_a_branch_that_a_failover_cut_off_is_believed_while_it_is_the_newest(grants, opened):
+    await present(grants, opened)
+    other_branch = RefreshToken(opened.grant_id, 1, new_secret(), authentic=True)
+
+    assert (await present(grants, other_branch)).outcome == "recovered"
+
+
+async def test_a_token_more_than_one_step_newer_is_refused_but_ends_nothing(grants, opened):
+    much_newer = RefreshToken(opened.grant_id, 5, new_secret(), authentic=True)
+
+    assert (await present(grants, much_newer)).outcome == "unknown"
+    assert (await present(grants, opened)).outcome == "rotated"
+
+
+async def test_a_newer_token_without_our_mark_is_refused(grants, opened):
+    forged = RefreshToken(opened.grant_id, 1, new_secret(), authentic=False)
+
+    assert (await present(grants, forged)).outcome == "unknown"
+
+
+async def test_the_record_of_a_grant_stays_small_however_often_it_is_refreshed(store, grants, opened):
+    token = opened
+    for step in range(3 * GENERATIONS_KEPT):
+        token = (await present(grants, token, now=NOW + step / 100)).token
+    fields = await store.command("HLEN", f"sp:{{{opened.grant_id}}}:grant")
+
+    assert fields < 30 + 3 * (GENERATIONS_KEPT + 1)
+
+
+async def test_a_copy_of_the_store_holds_no_secret_of_the_grant(store, grants, opened):
+    """Invariant 4: neither a token nor anything that unseals one."""
+    after = await present(grants, opened)
+    record = await store.command("HGETALL", f"sp:{{{opened.grant_id}}}:grant")
+
+    assert opened.secret not in str(record)
+    assert after.token.secret not in str(record)
+    with pytest.raises(ValueError, match="not the one on record"):
+        decrypt_successor(record["hash:0"], record["successor:0"], record["hash:1"])
+
+
+async def test_an_interaction_is_decided_once_and_the_decision_stands(store):
+    """Invariant 3: the first decision wins; the second answer tells what it was."""
+    interactions = InteractionRepository(store, lifetime_seconds=600)
+    asked = interaction()
+    await interactions.begin(asked)
+    made = [
+        await interactions.record_consent(
+            asked.identifier, decision, grant={"status": "code"}, grant_expires_at=NOW + 60
+        )
+        for decision in (ConsentDecision.DENY, ConsentDecision.APPROVE)
+    ]
+
+    assert made == [ConsentDecision.DENY, ConsentDecision.DENY]
+    assert await GrantRepository(store).find(asked.identifier) is None
+
+
+async def test_an_expired_interaction_cannot_be_decided(store):
+    interactions = InteractionRepository(store, lifetime_seconds=600)
+
+    assert (
+        await interactions.record_consent(
+            new_identifier(), ConsentDecision.APPROVE, grant={"status": "code"}, grant_expires_at=NOW
+        )
+        is None
+    )
+
+
+async def test_a_code_redeemed_twice_ends_its_grant(store, grants):
+    """Invariant 6: what the first redemption issued is ended by the second."""
+    opened = await open_grant(store, code="the-code")
+    again = await grants.redeem_code(
+        opened.grant_id,
+        code_hash=digest("the-code"),
+        refresh_hash=hashlib.sha256().hexdigest(),
+        now=NOW,
+        expires_at=NOW + DAY,
+        absolute_expires_at=NOW + DAY,
+        address="",
+    )
+
+    assert again == "reused"
+    assert (await present(grants, opened)).outcome == "ended"
+
+
+async def test_ending_a_grant_is_done_once(grants, opened):
+    ended = [await grants.end(opened.grant_id, reason="by_hand", now=NOW) for _ in range(2)]
+
+    assert ended == [True, False]
+
+
+async def test_the_index_lists_live_grants_most_recently_used_first_and_drops_the_rest(store, grants):
+    older, newer, ended = [await open_grant(store, now=NOW + n, index=True) for n in range(3)]
+    await grants.end(ended.grant_id, reason="by_hand", now=NOW)
+    await present(grants, older, now=NOW + 100)
+
+    listed = await grants.find_by_subject("person", now=NOW + 101)
+
+    assert [g.grant_id for g in listed] == [older.grant_id, newer.grant_id]
+    assert {g.client_id for g in listed} == {CLIENT}
+
+
+async def test_a_scan_finds_every_grant(store, grants):
+    made = {(await open_grant(store)).grant_id for _ in range(30)}
+
+    assert {g.grant_id async for g in grants.scan()} == made

@@ -1,0 +1,104 @@
+"""Invariant 9: every refusal has a public text, a private reason in one log line, and a reference that joins them."""
+
+import re
+
+import pytest
+
+from tests.support.authorization import LOOPBACK, PASSWORD, USERNAME
+
+
+async def refusals(auth, client):
+    """One of each kind of refusal: as JSON, as a page, by redirect."""
+    code = await auth.code(client)
+    person = auth.person()
+    return [
+        await auth.get("/nowhere"),
+        await auth.request("DELETE", "/token"),
+        await auth.post("/token", {"client_id": "nobody-at-all"}),
+        await auth.redeem(code, code_verifier="v" * 43),
+        await auth.redeem(code, code="AAAAAAAAAAAAAAAAAAAAAA.x"),
+        await auth.refresh(client, "secret-refresh-token"),
+        await auth.token(client, {"grant_type": "made-up-grant"}),
+        await auth.get("/userinfo", headers={"Authorization": "Bearer secret-access-token"}),
+        await auth.request("POST", "/register", json={"redirect_uris": ["javascript:alert(1)"]}),
+        await person.get(auth.authorization(client, redirect_uri="https://evil.example/cb")[0]),
+        await person.get(auth.authorization(client, client_id="nobody-at-all")[0]),
+        await person.get(auth.authorization(client, prompt="none")[0]),
+        await person.get("/consent?transaction=AAAAAAAAAAAAAAAAAAAAAA"),
+        await person.post("/sign-in", {"csrf": "secret-csrf", "username": "u", "password": "secret-password"}),
+    ]
+
+
+async def test_each_is_joined_with_one_log_line_that_says_why(auth, client):
+    for answer in await refusals(auth, client):
+        request_id = answer.headers["X-Request-Id"]
+        assert re.fullmatch(r"[a-z1-9]{10}", request_id)
+        line = auth.log_of(request_id)
+        assert line["error_id"]
+        assert line["reason"]
+        assert line["status"] == answer.status
+        shown = answer.headers.get("Location", "") + answer.text
+        assert request_id in shown
+
+
+async def test_the_private_reason_is_in_no_answer(auth, client):
+    for answer in await refusals(auth, client):
+        line = auth.log_of(answer.headers["X-Request-Id"])
+        everything = answer.text + str(answer.headers)
+        assert line["reason"] not in everything
+        assert f'"{line["error_id"]}"' not in everything
+        assert "Traceback" not in everything
+
+
+async def test_what_was_sent_is_neither_shown_nor_logged_if_it_could_be_a_secret(auth, client):
+    answers = await refusals(auth, client)
+    logged = str(auth.logs)
+    for secret in ("secret-refresh-token", "secret-access-token", "secret-csrf", "secret-password"):
+        assert secret not in logged
+        assert all(secret not in answer.text for answer in answers)
+
+
+async def test_no_log_line_of_a_whole_flow_holds_a_secret(auth):
+    client = await auth.register(method="client_secret_basic")
+    person = auth.person()
+    code = await auth.code(client, person)
+    tokens = (await auth.redeem(code)).json
+    await auth.redeem(code)
+    await auth.refresh(client, tokens["refresh_token"])
+    logged = str(auth.logs)
+    secrets = {PASSWORD, client.secret, code.value, code.verifier, tokens["access_token"], tokens["refresh_token"]}
+    for secret in secrets | set(person.cookies.values()):
+        assert secret not in logged
+
+
+async def test_every_reference_is_another(auth):
+    references = [(await auth.get("/nowhere")).headers["X-Request-Id"] for _ in range(50)]
+    assert len(set(references)) == 50
+
+
+@pytest.mark.parametrize("path", ["/token", "/authorize", "/sign-in"])
+async def test_a_fault_of_ours_is_503_and_says_when_to_come_back(start_auth, path, monkeypatch):
+    """Invariant 8: also for what nobody foresaw."""
+    auth = await start_auth()
+    await auth.users.add(USERNAME, PASSWORD)
+    client = await auth.register()
+    url, _ = auth.authorization(client)
+    person = auth.person()
+    page = await person.arrive(client)
+
+    async def broken(*_args):
+        raise RuntimeError("something private: hunter2")
+
+    monkeypatch.setattr(auth.store, "command", broken)
+    auth.clock.ahead += 60  # the directory remembers for a moment
+    answer = {
+        "/token": lambda: auth.refresh(client, "x"),
+        "/authorize": lambda: person.get(url),
+        "/sign-in": lambda: person.sign_in(page),
+    }[path]
+    got = await answer()
+    assert got.status == 503
+    assert int(got.headers["Retry-After"]) > 0
+    assert "hunter2" not in got.text
+    assert LOOPBACK not in got.headers.get("Location", "")
+    assert any(line["event"] == "unexpected" for line in auth.logs)

@@ -1,0 +1,69 @@
+"""GET and POST /userinfo (OpenID Connect Core section 5.3): the claims that the token's scopes allow."""
+
+import pytest
+
+from tests.support.authorization import USERNAME, claims_of
+
+
+async def ask(auth, tokens, method="GET"):
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    return await auth.request(method, "/userinfo", headers=headers)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("scope", "told"),
+    [
+        ("openid", {"sub"}),
+        ("openid profile", {"sub", "preferred_username", "name"}),
+        ("openid email", {"sub", "email", "email_verified"}),
+    ],
+)
+async def test_it_tells_what_the_scopes_allow_and_no_more(auth, client, scope, told, method):
+    tokens = await auth.tokens(client, scope=scope)
+    answer = await ask(auth, tokens, method)
+    assert answer.status == 200
+    assert answer.json.keys() == told
+    assert answer.json["sub"] == claims_of(tokens["access_token"])["sub"]
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_e_mail_address_is_told_as_verified_only_if_it_is(auth, client):
+    answer = await ask(auth, await auth.tokens(client, scope="openid email"))
+    assert answer.json["email_verified"] is True
+
+
+async def test_without_openid_it_is_403_and_says_which_scope_is_missing(auth, client):
+    answer = await ask(auth, await auth.tokens(client))
+    assert answer.status == 403
+    assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope"'
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer"}])
+async def test_without_a_token_the_challenge_has_no_error(auth, headers):
+    """RFC 6750 section 3.1."""
+    answer = await auth.get("/userinfo", headers=headers)
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c", "\u00e4", "x" * 9000, "a b"])
+async def test_a_token_that_is_none_is_401(auth, token):
+    answer = await auth.get("/userinfo", headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer error="invalid_token"')
+
+
+async def test_a_refresh_token_opens_nothing(auth, client):
+    tokens = await auth.tokens(client, scope="openid")
+    assert (await ask(auth, {"access_token": tokens["refresh_token"]})).status == 401
+
+
+async def test_a_token_in_the_address_does_not_count(auth, client):
+    """RFC 9700 section 4.3.2."""
+    tokens = await auth.tokens(client, scope="openid")
+    assert (await auth.get(f"/userinfo?access_token={tokens['access_token']}")).status == 401
+
+
+async def test_nothing_is_told_of_a_person_who_was_removed(auth, client):
+    tokens = await auth.tokens(client, scope="openid")
+    await auth.users.remove(await auth.users.find_by_name(USERNAME))
+    assert (await ask(auth, tokens)).status == 401

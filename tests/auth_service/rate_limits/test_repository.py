@@ -1,0 +1,75 @@
+"""Limits that all replicas share, on a real store."""
+
+import asyncio
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from auth_service.rate_limits.repository import RateLimitRepository
+from shared.rates.gcra import Rate, decide
+from shared.redis.client import SingleRedisClient
+from shared.redis.topology import open_redis_client
+
+pytestmark = pytest.mark.store
+
+NOW = 1_800_000_000_000
+
+
+async def test_of_many_replicas_at_once_exactly_the_burst_passes(store_url):
+    stores = [open_redis_client(store_url) for _ in range(4)]
+    rate = Rate(requests=1, seconds=60, burst=7)
+    decisions = await asyncio.gather(
+        *(RateLimitRepository(stores[i % 4]).take("test", "key", rate, now_ms=NOW) for i in range(100))
+    )
+    assert sum(d.allowed for d in decisions) == 7
+    for opened in stores:
+        await opened.close()
+
+
+async def test_keys_and_limits_do_not_share_an_allowance(store):
+    storage = RateLimitRepository(store)
+    rate = Rate(1, 60, 1)
+    assert (await storage.take("one", "key", rate, now_ms=NOW)).allowed
+    assert (await storage.take("two", "key", rate, now_ms=NOW)).allowed
+    assert (await storage.take("one", "other", rate, now_ms=NOW)).allowed
+    assert not (await storage.take("one", "key", rate, now_ms=NOW)).allowed
+
+
+async def test_a_key_goes_by_itself_when_the_allowance_is_whole_again(store):
+    await RateLimitRepository(store).take("test", "key", Rate(1, 60, 1), now_ms=NOW)
+    (key,) = [key async for page in store.scan("sp:*") for key in page]
+    assert 60_000 < await store.command("PTTL", key) <= 61_000
+
+
+async def test_a_key_has_one_length_whatever_a_stranger_sends(store):
+    storage = RateLimitRepository(store)
+    for key in ("", "x" * 100_000, "}{", "\ud800"):
+        await storage.take("test", key, Rate(1, 60, 1), now_ms=NOW)
+    keys = {key async for page in store.scan("sp:*") for key in page}
+    assert len(keys) == 4
+    assert len({len(key) for key in keys}) == 1
+
+
+def test_the_script_and_the_arithmetic_decide_alike(embedded_store):
+    async def compare(rate, gaps):
+        store = SingleRedisClient(f"{embedded_store.url}?db=14")
+        await store.command("FLUSHDB")
+        now, arrival = NOW, None
+        for gap in gaps:
+            now += gap
+            expected = decide(arrival, now, rate)
+            arrival = expected.arrival_ms
+            assert await RateLimitRepository(store).take("test", "key", rate, now_ms=now) == expected
+        await store.close()
+
+    # Gaps are kept small against the key's life, which runs by the server's clock and not by `now`.
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        st.builds(Rate, st.integers(1, 5), st.integers(60, 3600), st.integers(1, 8)),
+        st.lists(st.integers(0, 30_000), min_size=1, max_size=40),
+    )
+    def run(rate, gaps):
+        asyncio.run(compare(rate, gaps))
+
+    run()

@@ -1,0 +1,149 @@
+"""The store is killed in the middle of an atomic step: at its next start the step has happened, or it has not.
+
+Invariants 3 and 6. The file of a real server is cut at every place where a kill can leave it, within what one step
+wrote; the server starts from each, and the same step, sent again, comes to the same end.
+"""
+
+import shutil
+
+import pytest
+
+from auth_service.authorization.interaction import ConsentDecision
+from auth_service.authorization.interaction_repository import InteractionRepository
+from auth_service.grants.repository import GrantRepository
+from auth_service.keys.repository import KeyRingRepository
+from auth_service.users.repository import UserRepository
+from auth_service.users.user import User
+from devstack.embedded_store import EmbeddedStore
+from shared.redis.client import SingleRedisClient
+from tests.support import topologies
+from tests.support.grant_material import DAY, NOW, interaction, open_grant, present
+from tests.auth_service.keys.test_rotator import Deployment
+
+pytestmark = [pytest.mark.store, pytest.mark.long, pytest.mark.timeout(300)]
+
+CUTS = 24
+ADA = User(subject="s", username="ada", name=None, email=None, email_verified=False, created_at=1)
+
+
+class Recording:
+    """A store that remembers the last script that it ran."""
+
+    def __init__(self, store):
+        self._store = store
+        self.last = None
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def run(self, *call):
+        self.last = call
+        return await self._store.run(*call)
+
+
+async def decide(store):
+    asked = interaction()
+    interactions = InteractionRepository(store, lifetime_seconds=600)
+    await interactions.begin(asked)
+    grant = {"status": "code", "code_hash": "hash", "subject": "person"}
+    return lambda: interactions.record_consent(
+        asked.identifier, ConsentDecision.APPROVE, grant=grant, grant_expires_at=NOW
+    )
+
+
+async def redeem(store):
+    step = await decide(store)
+    await step()
+    grant_id = store.last[1][2].split("{")[1].split("}")[0]
+    await store.command("HSET", store.last[1][2], "code_expires_at", (NOW + 60) * 1000)
+    times = {"now": NOW, "expires_at": NOW + DAY, "absolute_expires_at": NOW + 2 * DAY}
+    return lambda: GrantRepository(store).redeem_code(
+        grant_id, code_hash="hash", refresh_hash="refresh", address="192.0.2.1", **times
+    )
+
+
+async def rotate(store):
+    token = await open_grant(store)
+    token = (await present(GrantRepository(store), token)).token
+    return lambda: present(GrantRepository(store), token)
+
+
+async def end(store):
+    token = await open_grant(store)
+    return lambda: GrantRepository(store).end(token.grant_id, reason="revoked", now=NOW)
+
+
+async def put_ring(store):
+    deployment = Deployment(store)
+    await deployment.begin()
+    ring = await deployment.ring()
+    return lambda: KeyRingRepository(store).put(type(ring)(ring.version + 1, ring.keys), expected_version=ring.version)
+
+
+async def add_user(store):
+    return lambda: UserRepository(store).add(ADA, "hash")
+
+
+async def remove_user(store):
+    await UserRepository(store).add(ADA, "hash")
+    return lambda: UserRepository(store).remove(ADA)
+
+
+async def state_of(store):
+    """Every key with its value and its expiry."""
+    found = {}
+    async for page in store.scan("*"):
+        for key in page:
+            kind = await store.command("TYPE", key)
+            read = {"string": ("GET", key), "hash": ("HGETALL", key), "zset": ("ZRANGE", key, 0, -1, "WITHSCORES")}
+            found[key] = await store.command(*read[kind]), await store.command("PEXPIRETIME", key)
+    return found
+
+
+def values(state):
+    """Without the time of expiry, where that counts from the step."""
+    return {key: (value, expires > 0) for key, (value, expires) in state.items()}
+
+
+async def at(directory, work):
+    with EmbeddedStore(directory, server=topologies.SERVER) as server:
+        store = SingleRedisClient(server.url)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+
+@pytest.mark.parametrize("prepare", [decide, redeem, rotate, end, put_ring, add_user, remove_user])
+async def test_a_step_that_was_cut_off_has_happened_or_not_and_can_be_sent_again(tmp_path, prepare):
+    whole = tmp_path / "whole"
+    file = "appendonlydir/appendonly.aof.1.incr.aof"
+
+    async def live(store):
+        recording = Recording(store)
+        step = await prepare(recording)
+        before, start = await state_of(store), (whole / file).stat().st_size
+        await step()
+        return recording.last, before, await state_of(store), start, (whole / file).stat().st_size
+
+    call, before, after, start, stop = await at(whole, live)
+    assert before != after
+
+    seen = []
+    for cut in sorted({start + (stop - start) * n // CUTS for n in range(CUTS + 1)}):
+        torn = tmp_path / str(cut)
+        shutil.copytree(whole, torn, ignore=shutil.ignore_patterns("*.sock", "lock", "*.log"))
+        with (torn / file).open("r+b") as written:
+            written.truncate(cut)
+
+        async def look(store):
+            found = await state_of(store)
+            await store.run(*call)
+            return found, await state_of(store)
+
+        found, repeated = await at(torn, look)
+        assert found in (before, after), f"half a step after a cut at byte {cut - start} of {stop - start}"
+        assert values(repeated) == values(after)
+        seen.append(found == after)
+    assert seen == sorted(seen)
+    assert (seen[0], seen[-1]) == (False, True)

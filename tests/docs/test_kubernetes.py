@@ -1,0 +1,68 @@
+"""The manifests are valid against the schemas of Kubernetes, and keep what the design promises."""
+
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+
+FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
+OBJECTS = [
+    (path.name, document)
+    for path in sorted(FOLDER.glob("*.yaml"))
+    if path.name != "kustomization.yaml"
+    for document in yaml.safe_load_all(path.read_text())
+]
+PODS = [d["spec"]["template"]["spec"] for _, d in OBJECTS if d["kind"] in {"Deployment", "StatefulSet"}]
+IDS = [f"{document['kind']}-{document['metadata']['name']}" for _, document in OBJECTS]
+
+
+@pytest.mark.parametrize(("file", "document"), OBJECTS, ids=IDS)
+def test_each_object_is_valid(file, document):
+    kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_the_kustomization_names_every_file():
+    named = set(yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"])
+
+    assert named == {file for file, _ in OBJECTS}
+
+
+def test_every_setting_that_a_service_reads_is_in_the_settings():
+    known = {line.partition("=")[0] for line in (FOLDER / "settings.env").read_text().splitlines() if line}
+    read = {
+        variable["valueFrom"]["configMapKeyRef"]["key"]
+        for pod in PODS
+        for container in pod["containers"]
+        for variable in container.get("env", [])
+        if "configMapKeyRef" in variable["valueFrom"]
+    }
+
+    assert read == known
+
+
+@pytest.mark.parametrize("pod", PODS, ids=[pod["containers"][0]["name"] for pod in PODS])
+def test_every_pod_is_unprivileged_and_cannot_write_to_its_image(pod):
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert not pod["automountServiceAccountToken"]
+    for container in pod["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+def test_only_auth_service_reaches_its_store():
+    """Invariant 2: mcp_service has no way to it, even if it tried."""
+    (policy,) = [d for _, d in OBJECTS if d["kind"] == "NetworkPolicy" and d["metadata"]["name"] == "auth-store"]
+    callers = [peer for rule in policy["spec"]["ingress"] for peer in rule["from"]]
+
+    assert callers == [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "auth-service"}}}]
+
+
+def test_nothing_internal_is_on_the_ingress():
+    (ingress,) = [d for _, d in OBJECTS if d["kind"] == "Ingress"]
+    paths = {path["path"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
+
+    assert not paths & {"/", "/metrics", "/readyz", "/livez"}

@@ -1,0 +1,145 @@
+"""mcp_service as an application over real HTTP, with an issuer of the test's own."""
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
+
+from mcp_service.app import KEYS, build_app
+from mcp_service.settings import McpSettings
+from shared.http.serve import MAX_HEADER_BYTES
+from tests.support.local_issuer import LocalIssuer, Minter, new_key
+
+RESOURCE = "http://localhost:9001/mcp"
+
+MODERN = {
+    "Accept": "application/json, text/event-stream",
+    "MCP-Protocol-Version": "2026-07-28",
+}
+LEGACY = {
+    "Accept": "application/json, text/event-stream",
+    "MCP-Protocol-Version": "2025-11-25",
+}
+
+
+def rpc(method, params=None, *, request_id=1):
+    """A message of the older wire."""
+    return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params or {}}
+
+
+def modern(method, params=None, *, request_id=1, client="test"):
+    """A message of 2026-07-28, and the headers that must go with it."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": client, "version": "1"},
+    }
+    body = rpc(method, {**(params or {}), "_meta": meta}, request_id=request_id)
+    headers = {**MODERN, "Mcp-Method": method}
+    name = (params or {}).get("name") or (params or {}).get("uri")
+    if name is not None and method in {"tools/call", "prompts/get", "resources/read"}:
+        headers["Mcp-Name"] = name
+    return body, headers
+
+
+class Service:
+    """The running application and what a test needs to talk to it."""
+
+    def __init__(self, app: web.Application, issuer: LocalIssuer, token_issuer: Minter, logs) -> None:
+        self.app = app
+        self.issuer = issuer
+        self.token_issuer = token_issuer
+        self.logs = logs
+        self.keys = app[KEYS]
+        self._server = TestServer(app)
+        self.session: aiohttp.ClientSession | None = None
+
+    async def start(self):
+        await self._server.start_server(max_field_size=MAX_HEADER_BYTES, max_line_size=MAX_HEADER_BYTES)
+        self.session = aiohttp.ClientSession()
+        self.root = str(self._server.make_url("/")).rstrip("/")
+        self.url = f"{self.root}/mcp"
+
+    async def stop(self):
+        if self.session is not None:
+            await self.session.close()
+        await self._server.close()
+
+    def auth(self, token=None, **claims):
+        return {"Authorization": f"Bearer {token or self.token_issuer.issue(**claims)}"}
+
+    async def call(self, tool, arguments=None, *, token=None, headers=None, **claims):
+        """A modern tool call with a good token, or with the one given."""
+        body, wire = modern("tools/call", {"name": tool, "arguments": arguments or {}})
+        return await self.session.post(
+            self.url, json=body, headers={**wire, **self.auth(token, **claims), **(headers or {})}
+        )
+
+    def refusals(self):
+        """The log lines that tell of a refusal."""
+        return [entry for entry in self.logs if entry.get("event") == "request" and "error_id" in entry]
+
+
+@pytest.fixture(scope="session")
+def signing_key():
+    return new_key()
+
+
+@pytest.fixture
+async def issuer(signing_key):
+    local = LocalIssuer()
+    await local.publish(signing_key)
+    await local.start()
+    yield local
+    await local.stop()
+
+
+@pytest.fixture
+async def make_service(issuer, signing_key, log_entries):
+    """Start a service: `await make_service(jwks_cooldown=0.1)`; keyword arguments are settings."""
+    services = []
+
+    async def make(*, clocks=None, **changes):
+        settings = McpSettings(
+            **{"issuer": issuer.url, "resource": RESOURCE, "port": 0, **changes},
+        )
+        token_issuer = Minter(issuer=settings.issuer, resource=settings.resource, key=signing_key)
+        service = Service(build_app(settings, **(clocks or {})), issuer, token_issuer, log_entries)
+        services.append(service)
+        await service.start()
+        return service
+
+    yield make
+    for service in services:
+        await service.stop()
+
+
+@pytest.fixture
+async def service(make_service):
+    """The service with the notes example and the usual settings."""
+    return await make_service()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_service(signing_key):
+    """One service for all tests of a module that only look."""
+    with capture_logs() as entries:
+        local = LocalIssuer()
+        await local.publish(signing_key)
+        await local.start()
+        settings = McpSettings(issuer=local.url, resource=RESOURCE, port=0)
+        token_issuer = Minter(issuer=local.url, resource=RESOURCE, key=signing_key)
+        running = Service(build_app(settings), local, token_issuer, entries)
+        await running.start()
+        yield running
+        await running.stop()
+        await local.stop()
+
+
+@pytest.fixture
+def log_entries():
+    """What is logged through structlog, as dictionaries."""
+    with capture_logs() as entries:
+        yield entries

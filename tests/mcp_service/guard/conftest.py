@@ -1,0 +1,63 @@
+import pytest
+
+from mcp_service.guard.token_verifier import TokenVerifier
+from mcp_service.jwks.document import parse_jwks
+from shared.access_token import InvalidToken
+from tests.support.local_issuer import Minter, key_set, new_key
+
+ALL = frozenset({"RS256", "ES256", "EdDSA"})
+
+
+class HeldKeys:
+    """A KeySource without an issuer: what is not held is unknown."""
+
+    def __init__(self, *keys):
+        self.replace(*keys)
+
+    def replace(self, *keys):
+        self.keys = parse_jwks(key_set(*keys), algorithms=ALL) if keys else {}
+
+    def held(self, kid):
+        return self.keys.get(kid)
+
+    async def find(self, unverified_kid):
+        raise InvalidToken("kid", "not in the set")
+
+
+class Clock:
+    def __init__(self, now=1_800_000_000.0):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture(scope="session")
+def signing_key():
+    return new_key()
+
+
+@pytest.fixture
+def token_issuer(signing_key):
+    return Minter(issuer="https://issuer.example", resource="https://tools.example/mcp", key=signing_key)
+
+
+@pytest.fixture
+def held_keys(signing_key):
+    return HeldKeys(signing_key)
+
+
+@pytest.fixture
+def make_verifier(held_keys):
+    def make(**options):
+        return TokenVerifier(
+            **{
+                "keys": held_keys,
+                "issuer": "https://issuer.example",
+                "audiences": frozenset({"https://tools.example/mcp"}),
+                "algorithms": ALL,
+            }
+            | options
+        )
+
+    return make

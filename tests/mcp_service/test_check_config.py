@@ -1,0 +1,96 @@
+"""`python -m mcp_service check-config`: what is wrong, and what the authorization server has to know."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from auth_service.resources.catalogue import ProtectedResource
+from mcp_service.__main__ import cli
+
+GOOD = {"MCP_ISSUER": "https://auth.example", "MCP_RESOURCE": "https://tools.example/mcp"}
+MIXED = "tests.mcp_service.mixed_server"
+
+
+@pytest.fixture
+def run(monkeypatch):
+    def invoke(*arguments, **environment):
+        for name, value in (GOOD | environment).items():
+            monkeypatch.setenv(name, value)
+        return CliRunner().invoke(cli, ["check-config", *arguments])
+
+    return invoke
+
+
+def test_sound_settings_are_ok(run):
+    result = run()
+    assert (result.exit_code, result.stdout) == (0, "ok\n")
+
+
+@pytest.mark.parametrize(
+    ("environment", "complaint"),
+    [
+        ({"MCP_ISSUER": "http://auth.example"}, "MCP_ISSUER"),
+        ({"MCP_SERVER": "no_such_module:server"}, "cannot be imported"),
+        ({"MCP_SERVER": f"{MIXED}:server", "MCP_SCOPES": f"{MIXED}:scopes"}, "MCP_ALLOW_ANONYMOUS"),
+    ],
+)
+def test_what_is_wrong_is_told_and_the_exit_code_says_so(run, environment, complaint):
+    result = run(**environment)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "name", "scopes"),
+    [
+        ({}, "Sallyport notes", {"notes:read", "notes:write"}),
+        ({"MCP_SERVER": f"{MIXED}:server"}, "mixed", {"mcp:tools"}),
+        (
+            {"MCP_SERVER": f"{MIXED}:server", "MCP_SCOPES": f"{MIXED}:scopes", "MCP_ALLOW_ANONYMOUS": "true"},
+            "mixed",
+            {"t:read", "t:write"},
+        ),
+        ({"MCP_RESOURCE_NAME": "Mine"}, "Mine", {"notes:read", "notes:write"}),
+    ],
+)
+def test_the_entry_for_the_authorization_server_is_one_that_it_takes(run, environment, name, scopes):
+    result = run("--print-resource", **environment)
+    entries = [ProtectedResource.model_validate(entry) for entry in json.loads(result.stdout)]
+    assert [(entry.identifier, entry.name, set(entry.scopes)) for entry in entries] == [
+        ("https://tools.example/mcp", name, scopes)
+    ]
+
+
+def serve(**settings):
+    """Start it, to see it refuse."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("MCP_")}
+    return subprocess.run(
+        [sys.executable, "-m", "mcp_service", "serve"],
+        env=inherited | GOOD | {"MCP_NOTES_REDIS_URL": "unix:///nonexistent/socket"} | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_busy_port_is_said():
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        ended = serve(MCP_PORT=str(busy.getsockname()[1]))
+    assert ended.returncode == 2
+    assert "cannot listen" in ended.stderr
+    assert "address already in use" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_server_that_cannot_be_imported_is_said_once():
+    ended = serve(MCP_PORT="0", MCP_SERVER="no_such_module:server")
+    assert ended.returncode == 2
+    assert ended.stderr.count("cannot be imported") == 1
