@@ -1,12 +1,12 @@
 # One image per service:
 #   docker build --target auth_service -t sallyport-auth .
 #   docker build --target mcp_service  -t sallyport-mcp  .
-# No index host is named here; pip asks the one that the builder is configured with, and checks every hash.
+# pip uses the package index that the builder is configured with, and checks every hash.
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS dependencies
 COPY requirements.txt /
-# The environment has no pip of its own: the builder's installs into it, and stays behind.
+# The pip of the build stage installs into the environment, so that the image contains no pip.
 RUN python -m venv --without-pip /opt/sallyport \
     && python -m pip --python /opt/sallyport/bin/python install \
         --no-cache-dir --disable-pip-version-check --require-hashes -r /requirements.txt \
@@ -24,7 +24,7 @@ WORKDIR /app
 COPY shared shared
 
 FROM base AS auth_service
-# Filled once, by the first start, with the key that encrypts the signing keys.
+# The first start writes the key encryption key here.
 RUN mkdir --mode=0700 /secrets && chown sallyport:sallyport /secrets
 COPY auth_service auth_service
 RUN python -m compileall -q /app

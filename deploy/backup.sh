@@ -1,6 +1,6 @@
 #!/bin/sh
-# `make compose-backup TO=…` and `make compose-restore FROM=…`: the store as it is at one moment, and the key that
-# encrypts the signing keys. COMPOSE is the command for docker compose. A backup has the form of that of `make backup`.
+# `make compose-backup TO=…` and `make compose-restore FROM=…`: a snapshot of the database and the key encryption key.
+# COMPOSE is the command for docker compose. The format is that of `make backup`.
 set -eu
 umask 077
 compose=${COMPOSE:-docker compose}
@@ -9,7 +9,7 @@ save() {
     mkdir -p "$1"
     $compose exec -T store sh -euc '
         cli=$(command -v valkey-cli || command -v redis-cli)
-        # Refused while the append-only file is being rewritten.
+        # BGSAVE fails while the append-only file is being rewritten.
         tries=0
         until $cli BGSAVE | grep -q started; do tries=$((tries + 1)); test $tries -lt 600; sleep 1; done
         while $cli INFO persistence | grep -q rdb_bgsave_in_progress:1; do sleep 0.2; done
@@ -21,17 +21,17 @@ save() {
         test -s "$1/$file.new"
         mv "$1/$file.new" "$1/$file"
     done
-    echo "Saved in $1. It holds the key that opens the signing keys: keep it as you keep a key."
+    echo "Saved in $1. It contains the key encryption key: store it like a secret."
 }
 
 load() {
     for file in store.rdb key-encryption-key; do
-        test -s "$1/$file" || { echo "$1 is no backup: it has no $file" >&2; exit 1; }
+        test -s "$1/$file" || { echo "$1 is not a backup: $file is missing" >&2; exit 1; }
     done
-    test -z "$($compose ps --quiet)" || { echo "the deployment runs: make down first" >&2; exit 1; }
-    # The snapshot becomes the base of an append-only file: beside one, a server reads no dump.rdb.
+    test -z "$($compose ps --quiet)" || { echo "the deployment is running: run make down first" >&2; exit 1; }
+    # The snapshot becomes the base of an append-only file: a server with one ignores dump.rdb.
     $compose run --rm --no-deps -T store sh -euc '
-        test ! -e /data/appendonlydir || { echo "the volume of the store holds data: remove it first" >&2; exit 1; }
+        test ! -e /data/appendonlydir || { echo "the volume of the database is not empty: remove it first" >&2; exit 1; }
         umask 077
         rm -rf /data/restoring
         mkdir /data/restoring
@@ -43,13 +43,13 @@ load() {
         cat >/secrets/new
         mv /secrets/new /secrets/key-encryption-key' <"$1/key-encryption-key"
     cat <<END
-Restored. Before \`make up\`, think of what happened after the backup; it is as if it never had. Start the store alone,
+Restored. The restore has undone what happened after the backup. Before \`make up\`, start the database alone,
 $compose up --detach --wait store
-and withdraw with $compose run --rm --no-deps auth python -m auth_service …
-- signing keys that were revoked since:   keys list, keys revoke KID
-- access that was ended since:            grants list, grants revoke GRANT
-- people removed, passwords changed:      users list, users remove, users set-password
-docs/operations.md says more.
+and repeat these changes with $compose run --rm --no-deps auth python -m auth_service …
+- signing keys that were revoked:         keys list, keys revoke KID
+- grants that were ended:                 grants list, grants revoke GRANT
+- users removed, passwords changed:       users list, users remove, users set-password
+Details: docs/operations.md, "Backup and restore".
 END
 }
 
