@@ -1,4 +1,4 @@
-"""The settings of auth_service: frozen; unsafe combinations refuse to start and say why."""
+"""The settings of auth_service: frozen. An unsafe combination is refused at start with its reason."""
 
 from __future__ import annotations
 
@@ -42,26 +42,26 @@ class AuthSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="AUTH_", frozen=True, extra="forbid")
     retired_settings: ClassVar[Mapping[str, str]] = _RETIRED_SETTINGS
 
-    issuer: str = Field(description="Who issues tokens: one https URL (http on a loopback host), no final slash.")
+    issuer: str = Field(description="The issuer of tokens: one https URL (http on a loopback host), no final slash.")
     resources: tuple[ProtectedResource, ...] = Field(
         min_length=1,
-        description="The protected servers, as a JSON list: identifier, name, scopes in words, default scopes.",
+        description="The protected resources, as a JSON list: identifier, name, scopes with descriptions, default scopes.",
     )
     redis_url: SecretStr = Field(
-        description="The store: redis://, rediss:// or unix://; it must be durable and must not evict."
+        description="Redis or Valkey: redis://, rediss:// or unix://, +sentinel or +cluster; durable, without eviction."
     )
     key_encryption_key: tuple[SecretStr, ...] = Field(
         min_length=1,
         description="Secrets of 32 bytes, base64url, comma-separated: the first encrypts, all decrypt. "
-        "Make one with: python -m auth_service check-config --new-key",
+        "Generate one with: python -m auth_service check-config --new-key",
     )
     host: tuple[str, ...] = Field(("127.0.0.1",), description="Addresses to listen on.")
     port: int = Field(9000, ge=0, le=65_535, description="Port to listen on.")
     reuse_port: bool = Field(
         False, description="Whether several replicas on this machine share the port (SO_REUSEPORT)."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
-    log_format: Literal["json", "console"] = Field("json", description="For machines or for a terminal.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum level of log entries.")
+    log_format: Literal["json", "console"] = Field("json", description="json, or console for a terminal.")
     drain_seconds: float = Field(
         5,
         ge=0,
@@ -70,72 +70,73 @@ class AuthSettings(ServiceSettings):
         "than a load balancer takes to notice.",
     )
     shutdown_seconds: float = Field(10, gt=0, le=300, description="How long requests in flight may take at a stop.")
-    store_timeout: float = Field(2, gt=0, le=30, description="Longest wait for one answer of the store.")
+    store_timeout: float = Field(2, gt=0, le=30, description="Longest wait for one answer of Redis.")
 
-    access_token_ttl: int = Field(3600, ge=60, le=DAY, description="Life of an access token.")
-    refresh_token_ttl: int = Field(30 * DAY, ge=3600, description="A refresh token unused this long ends its grant.")
-    refresh_token_absolute_ttl: int = Field(180 * DAY, ge=3600, description="Longest life of a grant, used or not.")
+    access_token_ttl: int = Field(3600, ge=60, le=DAY, description="Lifetime of an access token.")
+    refresh_token_ttl: int = Field(
+        30 * DAY, ge=3600, description="A grant whose refresh token is unused for this long ends."
+    )
+    refresh_token_absolute_ttl: int = Field(180 * DAY, ge=3600, description="Maximum lifetime of a grant.")
     refresh_token_reuse_interval: int = Field(
         60,
         ge=0,
         le=3600,
-        description="How long a refresh token may be repeated after its successor was used.",
+        description="How long a replaced refresh token still yields its successor.",
     )
-    authorization_code_ttl: int = Field(60, ge=10, le=600, description="Life of an authorization code.")
-    interaction_ttl: int = Field(1800, ge=60, le=DAY, description="How long a person may take to sign in and decide.")
+    authorization_code_ttl: int = Field(60, ge=10, le=600, description="Lifetime of an authorization code.")
+    interaction_ttl: int = Field(1800, ge=60, le=DAY, description="How long a user may take to sign in and decide.")
     session_ttl: int = Field(12 * 3600, ge=60, description="How long a browser stays signed in.")
     max_grants_per_client: int = Field(
         32,
         ge=1,
         le=1000,
-        description="Grants of one person, client and resource; the least recently used ends first.",
+        description="Grants of one user, client and resource; beyond it the least recently used one ends.",
     )
 
     redirect_schemes: frozenset[str] = Field(
         KNOWN_REDIRECT_SCHEMES,
-        description="Private-use URI schemes to which apps may be redirected; those of known clients when unset.",
+        description="Private-use URI schemes accepted in redirect URIs; those of known clients when unset.",
     )
-    cimd_enabled: bool = Field(
-        True, description="Whether clients may name themselves by the https URL of a metadata document."
-    )
+    cimd_enabled: bool = Field(True, description="Whether clients may use client ID metadata documents.")
     cimd_allow: tuple[str, ...] = Field(
-        (), description="Hosts whose documents are used; .example.com means all below it; empty means every host."
+        (),
+        description="Hosts whose documents are accepted; .example.com matches all below it; empty accepts every host.",
     )
-    cimd_deny: tuple[str, ...] = Field((), description="Hosts whose documents are refused, whatever is allowed.")
+    cimd_deny: tuple[str, ...] = Field((), description="Hosts whose documents are refused, also if they are allowed.")
     cimd_loopback: bool = Field(
-        False, description="For development: documents on this very machine too, and by http. Needs a local issuer."
+        False, description="For development: documents on this machine too, also by http. Requires a loopback issuer."
     )
     registration_ttl: int = Field(
-        90 * DAY, ge=DAY, description="A client's registration unused this long ends; longer than any of its grants."
+        90 * DAY, ge=DAY, description="A registration that is unused for this long ends; longer than its grants."
     )
     registration_unused_ttl: int = Field(
-        DAY, ge=600, le=30 * DAY, description="How long a registration may wait for its first grant."
+        DAY, ge=600, le=30 * DAY, description="How long a registration without a grant is kept."
     )
 
     trusted_proxies: tuple[str, ...] = Field(
         (),
-        description="Addresses and networks of our own proxies: their X-Forwarded-For is believed, nobody else's.",
+        description="Addresses and networks of your proxies; only their X-Forwarded-For is used.",
     )
     rate_limit_shared_networks: tuple[str, ...] = Field(
         ("160.79.104.0/21",),
-        description="Networks whose addresses speak for many people and get wider limits; Anthropic's by default.",
+        description="Networks whose addresses are shared by many users and have wider limits; Anthropic's by default.",
     )
     rate_limits: Literal["on", "off"] = Field(
-        "on", description="Whether requests are limited; sign-ins are slowed down in any case."
+        "on", description="Whether requests are limited; sign-in attempts are delayed in any case."
     )
 
-    product_name: str = Field("Sallyport", min_length=1, max_length=40, description="What the pages call themselves.")
-    brand_color: str = Field("#17615b", description="The pages' one colour, as #rrggbb; its shades are kept readable.")
+    product_name: str = Field("Sallyport", min_length=1, max_length=40, description="The name on the pages.")
+    brand_color: str = Field("#17615b", description="The colour of the pages, as #rrggbb; readable shades are derived.")
 
     signing_algorithm: Literal["RS256", "ES256", "EdDSA"] = Field(
-        "RS256", description="Algorithm of the next signing key; changed through an ordinary rotation."
+        "RS256", description="Algorithm of the next signing key; takes effect with a rotation."
     )
-    key_rotation_interval: int = Field(30 * DAY, ge=60, description="Age at which the signing key is replaced.")
-    key_set_max_age: int = Field(300, ge=0, le=DAY, description="max-age of the published key set.")
+    key_rotation_interval: int = Field(30 * DAY, ge=60, description="Age at which the signing key is rotated.")
+    key_set_max_age: int = Field(300, ge=0, le=DAY, description="max-age of the JWKS.")
     key_publish_lead_time: int | None = Field(
         None,
         ge=0,
-        description="How long a new key is published before it signs, for verifiers that cannot be seen; "
+        description="How long a new key is published before it signs, for verifiers that do not identify themselves; "
         "twice the max-age when unset.",
     )
 
