@@ -30,12 +30,12 @@ DISTINCT = RETIRED - WORDS - {f"…{ending}" for ending in ENDINGS}
 
 
 def pattern_of(identifier):
-    """`keyed()` is a call, `check=` an argument that is not a flag, `NAME*` the beginning of names."""
+    """`keyed()` is a call, `check=` an argument that is no flag or attribute, `NAME*` the beginning of names."""
     before, text = r"(?<![\w-])", re.escape(identifier.rstrip("()*="))
     if identifier.endswith("*"):
         return rf"{before}{text}\w*"
     if identifier.endswith("="):
-        return rf"{before}{text}=(?!True\b|False\b)"
+        return rf"{before}{text}=(?!(?:True|False|self)\b)"
     return rf"{before}{text}\(" if identifier.endswith("()") else rf"{before}{text}(?![\w-])"
 
 
