@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from auth_service.settings import AuthSettings
-    from shared.fetch.guarded_fetch import GuardedFetch
+    from shared.fetch.ssrf_safe_client import SsrfSafeClient
     from shared.redis.client import RedisClient
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -45,7 +45,7 @@ def build_service(
     *,
     store: RedisClient | None = None,
     clock: Callable[[], float] = time.time,
-    public_fetch: GuardedFetch | None = None,
+    public_fetch: SsrfSafeClient | None = None,
 ) -> web.Application:
     """Build the service. Raises Misconfigured. Only tests pass `store`, `clock` and `public_fetch`."""
     redis = store or open_redis_client(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)

@@ -32,7 +32,7 @@ from shared.networks import parse_networks
 if TYPE_CHECKING:
     from auth_service.runtime import Runtime
     from auth_service.token_endpoint.endpoint import TokenEndpoint
-    from shared.fetch.guarded_fetch import GuardedFetch
+    from shared.fetch.ssrf_safe_client import SsrfSafeClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Components:
     introspection: IntrospectionComponents
 
 
-def wire(runtime: Runtime, *, public_fetch: GuardedFetch | None = None) -> Components:
+def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Components:
     """Build everything; nothing is started or connected yet. Raises Misconfigured.
 
     `public_fetch` replaces the SSRF-safe HTTP client in tests.

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from auth_service.clients.cimd.document import is_document_url
+from auth_service.clients.cimd.document import is_cimd_url
 from auth_service.clients.client import Client, ClientKind
 from auth_service.clients.repository import ClientRepository, StoredClient, is_storable_id
 from auth_service.protocol.errors import UnknownClient
@@ -50,7 +50,7 @@ class ClientResolver:
 
     async def find(self, client_id: str) -> Client:
         """Return the client. Raises UnknownClient; RedisUnavailable or CimdUnavailable."""
-        if is_document_url(client_id):
+        if is_cimd_url(client_id):
             return await self._documents.find(client_id)
         if not is_storable_id(client_id):
             raise UnknownClient("the client_id has a form that is never issued")

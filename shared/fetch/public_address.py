@@ -1,7 +1,7 @@
-"""Which addresses are public: the only ones that a fetch on a stranger's behalf may reach (invariant 10).
+"""Public IP addresses: the only ones that the fetch of an untrusted URL may reach (invariant 10).
 
-Pure. An allow-list rather than a deny-list: global unicast of either family, and an address that carries another
-inside it (mapped, translated, tunnelled) is judged by what it carries, or refused.
+Pure. An allow-list rather than a deny-list: global unicast of either family. An address that embeds another one
+(mapped, translated, tunnelled) is public if the embedded one is, or is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ IPAddress = IPv4Address | IPv6Address
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
-# What Python's `is_global` lets through in some version, or what leads elsewhere than it says.
+# Ranges that `is_global` accepts in some Python version, or that route to another address than they show.
 _REFUSED_V4: Final = tuple(
     IPv4Network(text)
     for text in (
@@ -43,14 +43,14 @@ _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether the address is on the public internet, whatever notation or wrapping it came in."""
+    """Whether the address is on the public internet, in every notation and embedding."""
     if isinstance(address, IPv6Address):
         return _is_public_v6(address)
     return address.is_global and not address.is_multicast and not any(address in net for net in _REFUSED_V4)
 
 
-def parse_address(text: str) -> IPAddress | None:
-    """An address in the usual notation only; None for a name, a zone (`%eth0`) or an odd notation (`127.1`)."""
+def parse_ip_address(text: str) -> IPAddress | None:
+    """An address in the canonical notation; None for a name, a zone (`%eth0`) or another notation (`127.1`)."""
     try:
         address = ip_address(text)
     except ValueError:

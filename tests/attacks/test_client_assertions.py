@@ -74,9 +74,9 @@ async def clock(store):
 def make(store, clock):
     """Make the authenticator of one replica."""
 
-    def make_one(*, fetch=None, keys=None, replica_store=store, **client):
+    def make_one(*, http=None, keys=None, replica_store=store, **client):
         verifier = AssertionVerifier(
-            issuer=ISSUER, keys=keys or ClientJwks(fetch=fetch, now=clock), used=JtiReplayStore(replica_store)
+            issuer=ISSUER, keys=keys or ClientJwks(http=http, clock=clock), used=JtiReplayStore(replica_store)
         )
         return ClientAuthenticator(OneClient(**client), assertions=verifier, now=clock)
 
@@ -340,7 +340,7 @@ class TestRemoteKeys:
 
     @pytest.fixture
     def remote(self, make, hosts):
-        return make(fetch=hosts.fetch(), jwks=None, jwks_uri=JWKS_URI)
+        return make(http=hosts.http_client(), jwks=None, jwks_uri=JWKS_URI)
 
     async def test_keys_are_fetched_once_while_fresh(self, remote, hosts, clock):
         for n in range(3):
@@ -392,7 +392,7 @@ class TestRemoteKeys:
         """Invariant 10 holds for jwks_uri too."""
         from shared.fetch.public_address import is_public
 
-        guarded = make(fetch=hosts.fetch(allowed=is_public), jwks=None, jwks_uri=JWKS_URI)
+        guarded = make(http=hosts.http_client(allowed=is_public), jwks=None, jwks_uri=JWKS_URI)
         with pytest.raises(ClientJwksUnavailable):
             await present(guarded, sign(claims(clock)))
         assert hosts.requests == []

@@ -16,9 +16,9 @@ from auth_service.users.repository import UserRepository
 from auth_service.users.user import User
 from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
+from tests.auth_service.keys.test_rotator import Deployment
 from tests.support import topologies
 from tests.support.grant_material import DAY, NOW, interaction, open_grant, present
-from tests.auth_service.keys.test_rotator import Deployment
 
 pytestmark = [pytest.mark.store, pytest.mark.long, pytest.mark.timeout(300)]
 

@@ -20,7 +20,7 @@ def _public(name: str, *redirect_uris: str) -> dict[str, Any]:
     }
 
 
-KNOWN_DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
+BUNDLED_DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
     "https://chatgpt.com/oauth/client.json": _public("ChatGPT", "https://chatgpt.com/connector_platform_oauth_redirect")
     | {
         "token_endpoint_auth_method": "private_key_jwt",

@@ -49,7 +49,7 @@ class CimdPolicy:
         return not self.allow or any(_covers(name, host) for name in self.allow)
 
 
-def is_document_url(client_id: str) -> bool:
+def is_cimd_url(client_id: str) -> bool:
     """Whether the id claims to be a URL, and so is never looked for in the store."""
     return client_id.startswith(("https://", "http://"))
 
@@ -59,7 +59,7 @@ def is_loopback_url(url: str) -> bool:
     return _bare_host(url) in LOOPBACK_HOSTS
 
 
-def check_document_url(url: str, policy: CimdPolicy) -> None:
+def check_cimd_url(url: str, policy: CimdPolicy) -> None:
     """Check a client_id that is a URL, before anything is fetched. Raises UnacceptableCimd."""
     if not policy.enabled:
         raise UnacceptableCimd("client ID metadata documents are switched off")
@@ -88,8 +88,8 @@ def check_document_url(url: str, policy: CimdPolicy) -> None:
         raise UnacceptableCimd(f"the policy does not permit documents of {host}")
 
 
-def read_document(url: str, unverified_body: bytes, *, content_type: str, redirect_schemes: frozenset[str]) -> Client:
-    """The client that a document describes. Raises UnacceptableCimd, or NotADocument for what is no JSON at all."""
+def read_cimd(url: str, unverified_body: bytes, *, content_type: str, redirect_schemes: frozenset[str]) -> Client:
+    """The client that a document describes. Raises UnacceptableCimd, or CimdNotJson for what is no JSON at all."""
     unverified = _parse(unverified_body, content_type)
     if unverified.get("client_id") != url:
         raise UnacceptableCimd("client_id in the document is not the URL that it was fetched from")
@@ -118,7 +118,7 @@ def read_document(url: str, unverified_body: bytes, *, content_type: str, redire
     )
 
 
-class NotADocument(UnacceptableCimd):
+class CimdNotJson(UnacceptableCimd):
     """An error page or a bot challenge in a document's place: counts as an outage of its host."""
 
 
@@ -143,13 +143,13 @@ def _offer(unverified: Mapping[str, Any], *, has_keys: bool) -> frozenset[str]:
 def _parse(body: bytes, content_type: str) -> dict[str, Any]:
     media_type = content_type.partition(";")[0].strip().lower()
     if _JSON_TYPE.fullmatch(media_type) is None:
-        raise NotADocument(f"the content type is {media_type!r:.60}, not JSON")
+        raise CimdNotJson(f"the content type is {media_type!r:.60}, not JSON")
     try:
         parsed = json.loads(body.decode("utf-8"), object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as exc:
-        raise NotADocument(f"the document is not JSON: {exc}"[:200]) from exc
+        raise CimdNotJson(f"the document is not JSON: {exc}"[:200]) from exc
     if not isinstance(parsed, dict):
-        raise NotADocument("the document is not a JSON object")
+        raise CimdNotJson("the document is not a JSON object")
     return parsed
 
 

@@ -9,8 +9,8 @@ from aiohttp import web
 from auth_service.clients.cimd.document import CimdPolicy
 from auth_service.clients.cimd.repository import CimdRepository
 from auth_service.clients.cimd.resolver import (
-    FAILURE_SECONDS,
-    OUTAGE_SECONDS,
+    COOLDOWN_SECONDS,
+    MAX_STALE_SECONDS,
     CimdResolver,
     CimdUnavailable,
 )
@@ -51,12 +51,12 @@ async def make(hosts, store, clock):
 
     def make_one(**policy):
         documents = CimdResolver(
-            fetch=hosts.fetch(),
-            loopback_fetch=hosts.fetch(),
-            store=CimdRepository(store),
+            http=hosts.http_client(),
+            loopback_http=hosts.http_client(),
+            copies=CimdRepository(store),
             policy=CimdPolicy(**policy),
             redirect_schemes=KNOWN_REDIRECT_SCHEMES,
-            now=clock,
+            clock=clock,
         )
         made.append(documents)
         return documents
@@ -120,9 +120,9 @@ async def test_during_an_outage_the_last_good_copy_serves_for_two_weeks(hosts, m
     documents = make()
     good = await documents.find(URL)
     hosts.pages[URL] = answer
-    clock.now += OUTAGE_SECONDS - 1
+    clock.now += MAX_STALE_SECONDS - 1
     assert await documents.find(URL) == good
-    clock.now += FAILURE_SECONDS
+    clock.now += COOLDOWN_SECONDS
     with pytest.raises(CimdUnavailable):
         await documents.find(URL)
 
@@ -135,7 +135,7 @@ async def test_after_an_outage_the_document_is_fetched_again(hosts, make, clock)
     clock.now += 86_400
     await documents.find(URL)
     hosts.serve_json(URL, PLAIN | {"client_name": "Back"})
-    clock.now += FAILURE_SECONDS
+    clock.now += COOLDOWN_SECONDS
     assert (await documents.find(URL)).client_name == "Back"
 
 
@@ -148,7 +148,7 @@ async def test_a_failure_is_remembered_for_a_minute_and_not_longer(hosts, make, 
             await documents.find(URL)
     assert hosts.count(URL) == 1
     hosts.serve_json(URL, PLAIN)
-    clock.now += FAILURE_SECONDS
+    clock.now += COOLDOWN_SECONDS
     assert (await documents.find(URL)).client_id == URL
 
 
@@ -163,7 +163,7 @@ async def test_a_document_that_cannot_be_fetched_is_a_fault_with_one_text_and_no
     with pytest.raises(CimdUnavailable) as refused:
         await make().find("https://unreachable.example/c.json")
     assert isinstance(refused.value, ServiceUnavailable)
-    assert (refused.value.status, refused.value.headers["Retry-After"]) == (503, str(FAILURE_SECONDS))
+    assert (refused.value.status, refused.value.headers["Retry-After"]) == (503, str(COOLDOWN_SECONDS))
     assert "unreachable" not in refused.value.public
 
 
@@ -186,7 +186,7 @@ async def test_a_withdrawn_document_ends_the_client_although_a_copy_exists(hosts
     with pytest.raises(UnacceptableCimd):
         await documents.find(URL)
     hosts.pages[URL] = outage
-    clock.now += FAILURE_SECONDS
+    clock.now += COOLDOWN_SECONDS
     with pytest.raises(CimdUnavailable):
         await documents.find(URL)
 
@@ -268,10 +268,10 @@ async def test_the_development_switch_fetches_a_document_of_this_machine_by_http
 
 
 async def test_the_memory_of_documents_is_bounded(hosts, make, monkeypatch):
-    monkeypatch.setattr("auth_service.clients.cimd.resolver.MEMORY_SIZE", 3)
+    monkeypatch.setattr("auth_service.clients.cimd.resolver.CACHE_SIZE", 3)
     documents = make()
     for n in range(6):
         url = f"https://client.example/{n}"
         hosts.serve_json(url, PLAIN | {"client_id": url})
         await documents.find(url)
-    assert len(documents._good) == 3
+    assert len(documents._cache._documents) == 3
