@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from auth_service.http.error_responses import ErrorRenderer
 from auth_service.http.readiness import redis_check, signing_check
 from auth_service.keys.jwks_endpoint import CORS as JWKS_CORS
-from auth_service.rate_limits.middleware import guard
+from auth_service.rate_limits.middleware import rate_limit_middleware
 from auth_service.runtime import Runtime
 from auth_service.wiring import Components, wire
 from shared.background import TaskSupervisor
@@ -69,7 +69,7 @@ def build_service(
                 metrics=RequestMetrics(runtime.registry),
                 on_refusal=components.errors,
             ),
-            guard(components.limits),
+            rate_limit_middleware(components.limits),
         ],
     )
     app.add_routes([*pages, *_endpoints(settings.base_path, components)])

@@ -69,12 +69,12 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
     grants = GrantRepository(redis)
     browser = wire_browser_pages(runtime)
     limits = RateLimits(
-        storage=RateLimitRepository(redis),
+        repository=RateLimitRepository(redis),
         shared_networks=parse_networks(settings.rate_limit_shared_networks),
         audit=audit,
         registry=registry,
         enabled=settings.rate_limits == "on",
-        now=runtime.clock,
+        clock=runtime.clock,
     )
     keys = wire_keys(runtime, encryption_keys=encryption_keys, audit=audit)
     clients = wire_clients(runtime, limits=limits, audit=audit, public_fetch=public_fetch)

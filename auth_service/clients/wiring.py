@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auth_service.clients.assertion_replay import JtiReplayStore
-from auth_service.clients.assertions import AssertionVerifier
-from auth_service.clients.authenticator import ClientAuthenticator
+from auth_service.clients.authenticator import AssertionVerifier, ClientAuthenticator, JtiReplayStore
 from auth_service.clients.cimd.document import CimdPolicy
 from auth_service.clients.cimd.repository import CimdRepository
 from auth_service.clients.cimd.resolver import CimdResolver
@@ -55,23 +53,23 @@ def wire_clients(
         redirect_schemes=settings.redirect_schemes,
         clock=clock,
     )
-    resolver = ClientResolver(repository, documents=cimd, registration_ttl_seconds=settings.registration_ttl, now=clock)
+    resolver = ClientResolver(repository, cimd=cimd, registration_ttl_seconds=settings.registration_ttl, clock=clock)
     jwks = ClientJwks(http=http, clock=clock)
     return ClientComponents(
         resolver=resolver,
         authenticator=ClientAuthenticator(
             resolver,
-            assertions=AssertionVerifier(issuer=settings.issuer, keys=jwks, used=JtiReplayStore(redis)),
-            now=clock,
+            assertions=AssertionVerifier(issuer=settings.issuer, jwks=jwks, replays=JtiReplayStore(redis)),
+            clock=clock,
         ),
         registration=RegisterEndpoint(
-            registrar=RegistrationService(
-                clients=repository,
-                directory=resolver,
+            registrations=RegistrationService(
+                repository=repository,
+                resolver=resolver,
                 audit=audit,
                 redirect_schemes=settings.redirect_schemes,
                 unused_ttl_seconds=settings.registration_unused_ttl,
-                now=clock,
+                clock=clock,
             ),
             limits=limits,
             issuer=settings.issuer,

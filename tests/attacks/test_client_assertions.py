@@ -11,9 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from auth_service.clients.assertion_replay import JtiReplayStore
-from auth_service.clients.assertions import AssertionVerifier
-from auth_service.clients.authenticator import ClientAuthenticator
+from auth_service.clients.authenticator import AssertionVerifier, ClientAuthenticator, JtiReplayStore
 from auth_service.clients.client import Client, ClientKind
 from auth_service.clients.client_assertion import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS
 from auth_service.clients.client_authentication import ASSERTION_TYPE
@@ -76,9 +74,9 @@ def make(store, clock):
 
     def make_one(*, http=None, keys=None, replica_store=store, **client):
         verifier = AssertionVerifier(
-            issuer=ISSUER, keys=keys or ClientJwks(http=http, clock=clock), used=JtiReplayStore(replica_store)
+            issuer=ISSUER, jwks=keys or ClientJwks(http=http, clock=clock), replays=JtiReplayStore(replica_store)
         )
-        return ClientAuthenticator(OneClient(**client), assertions=verifier, now=clock)
+        return ClientAuthenticator(OneClient(**client), assertions=verifier, clock=clock)
 
     return make_one
 

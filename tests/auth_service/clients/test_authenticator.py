@@ -62,7 +62,7 @@ def basic(client_id, secret):
 
 
 async def authenticate(authorization=None, **parameters):
-    authenticator = ClientAuthenticator(KnownClients(), assertions=None, now=lambda: NOW)
+    authenticator = ClientAuthenticator(KnownClients(), assertions=None, clock=lambda: NOW)
     return await authenticator.authenticate(authorization=authorization, form=Parameters(parameters.items()))
 
 

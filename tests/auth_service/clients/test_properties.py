@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auth_service.clients.cimd.document import CimdPolicy, check_cimd_url, read_cimd
-from auth_service.clients.client_assertion import check_claims, read_assertion
+from auth_service.clients.client_assertion import check_assertion_claims, read_assertion
 from auth_service.clients.client_authentication import read_credential
 from auth_service.clients.client_metadata import ClientMetadata, effective_metadata
 from auth_service.protocol.errors import (
@@ -151,7 +151,7 @@ def test_any_text_as_an_assertion_is_refused(text):
 @given(st.dictionaries(st.sampled_from(["aud", "exp", "iat", "nbf", "jti"]), JSON))
 def test_any_claims_of_an_assertion_are_accepted_within_bounds_or_refused(claims):
     try:
-        use = check_claims(claims, audiences=frozenset({URL}), now=1_800_000_000)
+        use = check_assertion_claims(claims, audiences=frozenset({URL}), now=1_800_000_000)
     except InvalidClient:
         return
     assert 1_800_000_000 < use.until < 1_800_000_000 + 2 * 3600

@@ -89,7 +89,7 @@ async def test_a_public_client_keeps_every_redirect_uri_and_gets_no_secret(servi
     assert answer["grant_types"] == ["authorization_code", "refresh_token"]
     assert "client_secret" not in answer
     assert "client_secret_expires_at" not in answer
-    client = await service.directory.find(answer["client_id"])
+    client = await service.resolver.find(answer["client_id"])
     assert client.redirect_uris == tuple(body["redirect_uris"])
 
 
@@ -99,7 +99,7 @@ async def test_a_confidential_client_gets_a_secret_that_never_expires(service, s
     assert answer["token_endpoint_auth_method"] == body.get("token_endpoint_auth_method", "client_secret_basic")
     assert answer["client_secret_expires_at"] == 0
     assert isinstance(answer["client_id_issued_at"], int)
-    client = await service.directory.find(answer["client_id"])
+    client = await service.resolver.find(answer["client_id"])
     assert client.secret_hash == hash_secret(answer["client_secret"])
     # Invariant 4: a stolen copy of the store holds no usable secret.
     kept = json.dumps(await store.command("HGETALL", f"sp:{{client:{answer['client_id']}}}"))
@@ -245,12 +245,12 @@ class TestManagement:
 
     async def test_the_holder_replaces_the_metadata_and_the_id_and_secret_stay(self, service):
         answer = await service.register(LE_CHAT)
-        await service.directory.find(answer["client_id"])
+        await service.resolver.find(answer["client_id"])
         new = {"client_id": answer["client_id"], "redirect_uris": ["https://new.example/cb"]}
         status, shown = await self.call(service, "PUT", answer, json=new)
         assert (status, shown["redirect_uris"]) == (200, ["https://new.example/cb"])
         assert "client_name" not in shown
-        client = await service.directory.find(answer["client_id"])
+        client = await service.resolver.find(answer["client_id"])
         assert client.redirect_uris == ("https://new.example/cb",)
         assert client.secret_hash == hash_secret(answer["client_secret"])
 
@@ -258,11 +258,11 @@ class TestManagement:
         answer = await service.register(WARP)
         body = WARP | {"client_id": answer["client_id"], "token_endpoint_auth_method": "client_secret_basic"}
         _, confidential = await self.call(service, "PUT", answer, json=body)
-        client = await service.directory.find(answer["client_id"])
+        client = await service.resolver.find(answer["client_id"])
         assert client.secret_hash == hash_secret(confidential["client_secret"])
         _, public = await self.call(service, "PUT", answer, json=WARP | {"client_id": answer["client_id"]})
         assert "client_secret" not in public
-        assert (await service.directory.find(answer["client_id"])).secret_hash is None
+        assert (await service.resolver.find(answer["client_id"])).secret_hash is None
 
     @pytest.mark.parametrize(
         "changes",
@@ -277,18 +277,18 @@ class TestManagement:
     )
     async def test_a_bad_update_changes_nothing(self, service, changes):
         answer = await service.register(LE_CHAT)
-        before = await service.directory.find(answer["client_id"])
+        before = await service.resolver.find(answer["client_id"])
         status, _ = await self.call(service, "PUT", answer, json=LE_CHAT | {"client_id": answer["client_id"]} | changes)
         assert status == 400
-        service.directory.forget(answer["client_id"])
-        assert await service.directory.find(answer["client_id"]) == before
+        service.resolver.forget(answer["client_id"])
+        assert await service.resolver.find(answer["client_id"]) == before
 
     async def test_the_holder_deletes_the_registration_and_it_is_gone_at_once(self, service):
         answer = await service.register(WARP)
-        await service.directory.find(answer["client_id"])
+        await service.resolver.find(answer["client_id"])
         assert await self.call(service, "DELETE", answer) == (204, None)
         with pytest.raises(UnknownClient):
-            await service.directory.find(answer["client_id"])
+            await service.resolver.find(answer["client_id"])
         assert (await self.call(service, "GET", answer))[0] == 401
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from auth_service.rate_limits import middleware as guard_module
+from auth_service.rate_limits import middleware
 from auth_service.rate_limits.policy import REQUESTS
 from tests.support.person_at_service import PASSWORD, Service
 
@@ -12,7 +12,7 @@ from tests.support.person_at_service import PASSWORD, Service
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """Nobody is held: what is tested here is the answer."""
-    monkeypatch.setattr(guard_module, "HOLD_SECONDS", 0)
+    monkeypatch.setattr(middleware, "DELAY_SECONDS", 0)
 
 
 @pytest.fixture

@@ -193,9 +193,9 @@ async def test_a_withdrawn_document_ends_the_client_although_a_copy_exists(hosts
 
 async def test_the_copy_of_a_used_client_survives_a_restart_during_an_outage(hosts, make, store, clock):
     hosts.serve_json(URL, PLAIN)
-    directory = ClientResolver(ClientRepository(store), documents=make(), registration_ttl_seconds=86_400, now=clock)
-    client = await directory.find(URL)
-    await directory.record_use(client)
+    resolver = ClientResolver(ClientRepository(store), cimd=make(), registration_ttl_seconds=86_400, clock=clock)
+    client = await resolver.find(URL)
+    await resolver.record_use(client)
     hosts.pages[URL] = outage
     clock.now += 7 * 86_400
     assert await make().find(URL) == client
@@ -210,11 +210,11 @@ async def test_a_document_that_nobody_used_leaves_nothing_in_the_store(hosts, ma
 
 async def test_use_keeps_the_copy_again_once_in_a_while(hosts, make, store, clock):
     hosts.serve_json(URL, PLAIN)
-    directory = ClientResolver(ClientRepository(store), documents=make(), registration_ttl_seconds=86_400, now=clock)
-    await directory.record_use(await directory.find(URL))
+    resolver = ClientResolver(ClientRepository(store), cimd=make(), registration_ttl_seconds=86_400, clock=clock)
+    await resolver.record_use(await resolver.find(URL))
     hosts.serve_json(URL, PLAIN | {"client_name": "Newer"})
     clock.now += USE_INTERVAL_SECONDS
-    await directory.record_use(await directory.find(URL))
+    await resolver.record_use(await resolver.find(URL))
     copy = await CimdRepository(store).find(URL)
     assert json.loads(copy.body)["client_name"] == "Newer"
 
