@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.rate_limits.policy import RateLimit
     from auth_service.rate_limits.repository import RateLimitRepository
-    from shared.networks import Network
+    from shared.networks import IPNetwork
     from shared.rates import RateDecision
 
 _AUDIT_RATE: Final = Rate(1, 60, burst=1)
@@ -42,7 +42,7 @@ class RateLimits:
         self,
         *,
         repository: RateLimitRepository,
-        shared_networks: Sequence[Network],
+        shared_networks: Sequence[IPNetwork],
         audit: AuditLog,
         registry: CollectorRegistry,
         enabled: bool,

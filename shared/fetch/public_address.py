@@ -7,9 +7,10 @@ Pure. An allow-list rather than a deny-list: global unicast of either family. An
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-IPAddress = IPv4Address | IPv6Address
+if TYPE_CHECKING:
+    from shared.networks import IPAddress
 
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")

@@ -16,7 +16,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
@@ -24,7 +24,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from shared.fetch.freshness import freshness_seconds
-from shared.fetch.public_address import IPAddress, is_public, parse_ip_address
+from shared.fetch.public_address import is_public, parse_ip_address
+
+if TYPE_CHECKING:
+    from shared.networks import IPAddress
 
 TIMEOUT_SECONDS: Final = 5.0
 MAX_CONCURRENT: Final = 16
