@@ -24,7 +24,7 @@ from shared.http.metrics import RequestMetrics, metrics_handler
 from shared.http.mutation_shield import MutationShield
 from shared.http.request_middleware import request_middleware
 from shared.networks import parse_networks
-from shared.redis.durability import warn_of_risks
+from shared.redis.durability import log_configuration_warnings
 from shared.redis.topology import open_redis_client
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def build_service(
             stack.callback(components.hasher.close)
             stack.push_async_callback(components.clients.cimd.close)
             stack.push_async_callback(components.clients.jwks.close)
-            await warn_of_risks(redis, runtime.log)
+            await log_configuration_warnings(redis, runtime.log)
             supervisor = TaskSupervisor(runtime.registry, runtime.log)
             keys = components.keys
             for loop in (components.audit, components.errors, keys.ring, keys.tracker, keys.schedule):

@@ -1,7 +1,4 @@
-"""Loads the Lua scripts that stand beside the repositories that use them.
-
-One script is one atomic step; its first comment lines state its invariant.
-"""
+"""Loads the Lua scripts, which are files beside the repositories that use them."""
 
 from __future__ import annotations
 
