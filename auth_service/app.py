@@ -23,7 +23,7 @@ from shared.http.health import health_routes
 from shared.http.metrics import RequestMetrics, metrics_handler
 from shared.http.mutation_shield import MutationShield
 from shared.http.request_middleware import request_middleware
-from shared.networks import parse_networks
+from shared.ip_addresses import parse_networks
 from shared.redis.durability import log_configuration_warnings
 from shared.redis.topology import open_redis_client
 

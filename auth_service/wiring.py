@@ -27,7 +27,7 @@ from auth_service.token_endpoint.wiring import wire_token_endpoint
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
 from auth_service.users.service import UserService
-from shared.networks import parse_networks
+from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
     from auth_service.runtime import Runtime

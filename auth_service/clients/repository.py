@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.clients.client import Client, ClientKind
 from auth_service.clients.client_metadata import SECRET_METHODS, ClientMetadata
-from shared.redis.scripts import load_script
+from shared.redis.client import load_script
 
 if TYPE_CHECKING:
     from shared.redis.client import Argument, RedisClient

@@ -13,7 +13,7 @@ from auth_service.audit.events import AuditEvent
 from auth_service.protocol.errors import TooManyRequests
 from auth_service.rate_limits import policy
 from shared.http.client_address import network_of
-from shared.networks import is_in, parse_networks
+from shared.ip_addresses import is_in, parse_networks
 from shared.rates import InMemoryRateLimiter, Rate
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.rate_limits.policy import RateLimit
     from auth_service.rate_limits.repository import RateLimitRepository
-    from shared.networks import IPNetwork
+    from shared.ip_addresses import IPNetwork
     from shared.rates import RateDecision
 
 _AUDIT_RATE: Final = Rate(1, 60, burst=1)

@@ -24,10 +24,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from shared.fetch.freshness import freshness_seconds
-from shared.fetch.public_address import is_public, parse_ip_address
+from shared.ip_addresses import is_public, parse_ip_address
 
 if TYPE_CHECKING:
-    from shared.networks import IPAddress
+    from shared.ip_addresses import IPAddress
 
 TIMEOUT_SECONDS: Final = 5.0
 MAX_CONCURRENT: Final = 16

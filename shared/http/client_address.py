@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from shared.networks import IPAddress, IPNetwork, is_in
+from shared.ip_addresses import IPAddress, IPNetwork, is_in
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware

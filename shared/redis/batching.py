@@ -1,8 +1,8 @@
 """Sends the scripts of one event loop turn to Redis in one write.
 
-Measured with 64 concurrent callers (`make bench ARGS=scripts`): a script takes about 4 µs of processor time here, 11 to
-15 µs in a redis-py pipeline that is filled in the same way, and 60 µs through redis-py's connection pool; a server
-process refreshes 1.16 and 1.3 times as many tokens per second.
+Measured with 64 concurrent callers (`make bench ARGS=scripts`): a script takes about 5 µs of processor time here, 15 µs
+in redis-py pipelines that are filled in the same way, and 52 µs through redis-py's connection pool. docs/benchmarks.md
+has the effect on refreshes.
 
 Each caller gets its own answer or its own error. A connection that breaks is an error for all calls of its batch: as
 with a single call, it is unknown whether they ran. Nothing is sent twice (invariant 3).

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
@@ -56,6 +57,11 @@ class Script:
         self.name = name
         self.text = text
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def load_script(package: str, name: str) -> Script:
+    """Read `name`.lua, which is a file of the package that uses it. Raises FileNotFoundError."""
+    return Script(name, files(package).joinpath(f"{name}.lua").read_text(encoding="utf-8"))
 
 
 class RedisClient(Protocol):

@@ -97,7 +97,7 @@ def sign(payload, *, key=KEYS["RS256"], **header):
     values = {"alg": "RS256", "kid": key.kid, "typ": "JWT"} | header
     protected = {name: value for name, value in values.items() if value is not ...}
     text = payload if isinstance(payload, str) else json.dumps(payload)
-    # Signed by hand: the library refuses to make some of what is tried here.
+    # Signed without the library, which refuses to make some of these.
     signing_input = f"{_b64(json.dumps(protected).encode())}.{_b64(text.encode())}"
     algorithm = JWSRegistry.algorithms[protected["alg"]]
     return f"{signing_input}.{_b64(algorithm.sign(signing_input.encode(), key))}"
@@ -388,7 +388,7 @@ class TestRemoteKeys:
 
     async def test_a_key_set_on_an_inside_address_is_not_fetched(self, make, hosts, clock):
         """Invariant 10 holds for jwks_uri too."""
-        from shared.fetch.public_address import is_public
+        from shared.ip_addresses import is_public
 
         guarded = make(http=hosts.http_client(allowed=is_public), jwks=None, jwks_uri=JWKS_URI)
         with pytest.raises(ClientJwksUnavailable):

@@ -1,5 +1,5 @@
 """Server-side request forgery by a client's URL (invariant 10; RFC 9700 has it in section 4.11.2's spirit, and
-draft-ietf-oauth-client-id-metadata-document section 6): a stranger chooses what we fetch, and reaches nothing by it."""
+draft-ietf-oauth-client-id-metadata-document section 6): an attacker chooses the URL, and reaches nothing by it."""
 
 import asyncio
 import ssl
@@ -10,8 +10,8 @@ from aiohttp import web
 
 from auth_service.clients.cimd.document import CimdPolicy, check_cimd_url
 from auth_service.protocol.errors import UnacceptableCimd
-from shared.fetch.public_address import is_public, parse_ip_address
 from shared.fetch.ssrf_safe_client import FetchFailed, FetchGone, SsrfSafeClient
+from shared.ip_addresses import is_public, parse_ip_address
 from tests.support.named_hosts import NamedHosts
 
 NOT_PUBLIC = """
@@ -315,7 +315,7 @@ async def test_no_proxy_cookie_or_credential_of_the_environment_is_used(monkeypa
 
 
 async def test_few_fetches_of_one_host_run_at_once():
-    """A stranger who names a thousand addresses of one host does not make us flood it."""
+    """A thousand URLs of one host do not flood it."""
     running, most, release = 0, 0, asyncio.Event()
 
     async def slow(_request):

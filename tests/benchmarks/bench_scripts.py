@@ -16,8 +16,7 @@ from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 
 from devstack.embedded_store import EmbeddedStore
 from shared.redis.batching import MAX_CONNECTIONS, ScriptBatcher
-from shared.redis.client import no_retry
-from shared.redis.scripts import load_script
+from shared.redis.client import load_script, no_retry
 from tests.benchmarks.harness import in_turns
 
 if TYPE_CHECKING:

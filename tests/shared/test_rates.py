@@ -50,7 +50,7 @@ def test_never_more_pass_than_burst_and_rate_allow(rate, gaps):
 
 
 @given(rates)
-def test_whoever_keeps_the_interval_is_never_refused(rate):
+def test_requests_at_the_interval_are_never_refused(rate):
     arrival = None
     for number in range(100):
         decision = decide(arrival, number * rate.interval_ms, rate)

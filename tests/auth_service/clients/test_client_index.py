@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.redis.scripts import load_script
+from shared.redis.client import load_script
 
 pytestmark = pytest.mark.store
 

@@ -1,4 +1,4 @@
-"""Whatever strangers send: the rules for clients answer with a client or a refusal, and hold for every value."""
+"""For every value that is sent, the rules for clients give a client or a refusal."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ from auth_service.protocol.errors import (
 from auth_service.protocol.parameters import Parameters
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES
 from shared.fetch.freshness import MAX_SECONDS, MIN_SECONDS, freshness_seconds
-from shared.fetch.public_address import is_public
+from shared.ip_addresses import is_public
 
 URL = "https://client.example/c.json"
 NAMES = st.sampled_from(

@@ -1,4 +1,4 @@
-"""POST /register (RFC 7591): what real clients send, and what strangers try (interop.md A6, A7, F5, F12, F20)."""
+"""POST /register (RFC 7591): bodies of real clients, and attacks (interop.md A6, A7, F5, F12, F20)."""
 
 import asyncio
 import json
@@ -192,7 +192,7 @@ async def test_registration_and_management_are_in_the_audit_log(service):
 
 
 async def test_a_shared_registration_cannot_be_managed_by_any_of_its_sharers(service):
-    """A stranger who sends Claude's body must not be able to move everybody's redirect URIs."""
+    """An attacker with Claude's body cannot change the redirect URIs of its users."""
     answer = await service.register(CLAUDE)
     assert "registration_access_token" not in answer
     async with service.http.delete(
@@ -292,7 +292,7 @@ class TestManagement:
         assert (await self.call(service, "GET", answer))[0] == 401
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-    async def test_a_stranger_learns_nothing_and_changes_nothing(self, service, method):
+    async def test_without_the_token_nothing_is_shown_and_nothing_changes(self, service, method):
         """Invariant 9: a wrong token, another client's token and an unknown id are one answer."""
         mine, other = await service.register(WARP), await service.register(WARP)
         body = WARP | {"client_id": mine["client_id"]}

@@ -98,7 +98,7 @@ async def test_an_id_of_a_form_that_is_never_issued_does_not_reach_the_store(res
     assert counting.trips == 0
 
 
-async def test_an_ended_client_is_told_apart_by_its_tombstone(resolver, store, clock):
+async def test_an_ended_client_is_recognised_by_its_tombstone(resolver, store, clock):
     clients = ClientRepository(store)
     await clients.add(record(clock), now=clock())
     await clients.record_use("own-a", now=int(clock()), expires_at=int(clock()) + DAY)
@@ -143,7 +143,7 @@ async def test_a_client_in_steady_use_lives_on_for_ever(resolver, store, clock):
         assert (await resolver.find("own-a")).client_id == "own-a"
 
 
-async def test_a_use_that_could_not_be_written_is_caught_up_and_fails_nobody(resolver, counting, store, clock):
+async def test_a_use_that_could_not_be_written_is_made_up_for_and_fails_no_request(resolver, counting, store, clock):
     await ClientRepository(store).add(record(clock), now=clock())
     client = await resolver.find("own-a")
     counting.away = True

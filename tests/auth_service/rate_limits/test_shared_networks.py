@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from auth_service.rate_limits.limits import RateLimits
-from shared.networks import parse_networks
+from shared.ip_addresses import parse_networks
 
 
 @pytest.fixture

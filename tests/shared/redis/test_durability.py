@@ -1,4 +1,4 @@
-"""A store that could lose grants is told of at the start, with a clear word: each risk on a real server that has it."""
+"""Configurations that could lose grants are logged at start: each one on a real server that has it."""
 
 import re
 import shutil
@@ -97,7 +97,7 @@ async def test_a_url_that_leads_to_a_replica_is_a_risk(make_server):
     assert "leads to a replica" in risk
 
 
-async def test_a_user_who_may_not_read_the_configuration_is_told_the_rest(make_server):
+async def test_without_the_right_to_read_the_configuration_the_rest_is_reported(make_server):
     """Managed stores hide CONFIG; INFO tells most of it."""
     node = make_server("appendfsync no", "maxmemory-policy allkeys-lru", "user limited on >words ~sp:* +@read +info")
     (risk,) = await risks_at(node, "limited:words@")
@@ -136,7 +136,7 @@ async def test_a_primary_that_has_lost_its_replica_is_a_risk():
 
 
 async def test_a_store_that_is_away_does_not_keep_the_service_from_starting(tmp_path):
-    away = SingleRedisClient(f"unix://{tmp_path}/nobody.sock")
+    away = SingleRedisClient(f"unix://{tmp_path}/missing.sock")
     with structlog.testing.capture_logs() as lines:
         await log_configuration_warnings(away, structlog.get_logger())
     assert lines == []

@@ -1,4 +1,4 @@
-"""Where a URL leads, and what a failover costs (real processes: three nodes, or a primary, a replica, Sentinels)."""
+"""Topologies and failover, with real processes: three nodes, or a primary, a replica and Sentinels."""
 
 import asyncio
 import itertools
@@ -101,24 +101,24 @@ async def test_a_step_that_no_replica_would_hear_of_is_refused_whole_where_the_s
 
 @pytest.mark.long
 @pytest.mark.parametrize("topology", topologies.WITH_REPLICAS)
-async def test_in_a_failover_everybody_gets_the_own_answer_or_a_fault_of_ours(topology):
-    """Nothing else of the client library may come through: who waits for faults only would end for ever."""
+async def test_in_a_failover_every_caller_gets_its_own_answer_or_redis_unavailable(topology):
+    """No other exception of redis-py may reach a task that handles RedisUnavailable only."""
     read = Script("read", "return redis.call('GET', KEYS[1])")
     outcomes = Counter()
     done = asyncio.Event()
 
     async def ask(store, n):
         key = f"sp:{{{n}}}:x"
-        ways = [
+        kinds = [
             lambda: store.command("GET", key),
             lambda: store.run(read, [key], []),
             lambda: store.pipeline([("GET", key)]),
         ]
-        for way in itertools.cycle(ways):
+        for run in itertools.cycle(kinds):
             if done.is_set():
                 break
             try:
-                assert await way() in (str(n), [str(n)])
+                assert await run() in (str(n), [str(n)])
             except RedisUnavailable:
                 outcomes["fault"] += 1
             else:

@@ -86,7 +86,7 @@ async def test_a_fresh_document_is_not_fetched_again_and_a_stale_one_is(hosts, m
     assert hosts.count(URL) == 2
 
 
-async def test_one_fetch_serves_all_who_wait_for_it_and_one_who_leaves_takes_nothing_away(hosts, make):
+async def test_one_fetch_serves_all_waiting_callers_and_survives_a_cancelled_one(hosts, make):
     asked, release = asyncio.Event(), asyncio.Event()
 
     async def slow(_request):
@@ -154,7 +154,7 @@ async def test_a_failure_is_remembered_for_a_minute_and_not_longer(hosts, make, 
 
 @pytest.mark.parametrize("answers", [[], [("10.0.0.1", 443)], [("127.0.0.1", 9)]])
 async def test_a_document_that_cannot_be_fetched_is_a_fault_with_one_text_and_no_lost_token(hosts, make, answers):
-    """Invariant 8: never invalid_client; invariant 10: the same words for every cause, so nobody scans through us."""
+    """Invariant 8: never invalid_client; invariant 10: one text for all causes, so that networks cannot be scanned."""
 
     async def lookup(_host, _port):
         return answers
@@ -201,8 +201,8 @@ async def test_the_copy_of_a_used_client_survives_a_restart_during_an_outage(hos
     assert await make().find(URL) == client
 
 
-async def test_a_document_that_nobody_used_leaves_nothing_in_the_store(hosts, make, store):
-    """A stranger who names a thousand URLs does not fill it."""
+async def test_a_document_that_was_not_used_leaves_nothing_in_redis(hosts, make, store):
+    """A thousand URLs of an attacker do not fill it."""
     hosts.serve_json(URL, PLAIN)
     await make().find(URL)
     assert await store.command("KEYS", "*") == []

@@ -1,16 +1,18 @@
-"""Public IP addresses: the only ones that the fetch of an untrusted URL may reach (invariant 10).
+"""IP addresses and networks: parsing, membership, and which addresses are public (invariant 10). Pure.
 
-Pure. An allow-list rather than a deny-list: global unicast of either family. An address that embeds another one
-(mapped, translated, tunnelled) is public if the embedded one is, or is refused.
+Public addresses are the only ones that the fetch of an untrusted URL may reach. The rule is an allow-list rather than a
+deny-list: global unicast of either family. An address that embeds another one (mapped, translated, tunnelled) is public
+if the embedded one is, or is refused.
 """
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
 
-if TYPE_CHECKING:
-    from shared.networks import IPAddress
+IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
 
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
@@ -41,6 +43,16 @@ _REFUSED_V6: Final = tuple(
     )
 )
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
+
+
+def parse_networks(values: Iterable[str]) -> tuple[IPNetwork, ...]:
+    """Parse the values of a setting. Raises ValueError for anything else, host bits included."""
+    return tuple(ip_network(value.strip()) for value in values)
+
+
+def is_in(address: IPAddress, networks: Sequence[IPNetwork]) -> bool:
+    """Whether the address is in one of the networks."""
+    return any(address.version == network.version and address in network for network in networks)
 
 
 def is_public(address: IPAddress) -> bool:
