@@ -26,13 +26,13 @@ from auth_service.audit.events import AuditEvent
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_authentication import hash_secret
 from auth_service.clients.client_metadata import SECRET_METHODS, ClientMetadata, effective_metadata
-from auth_service.clients.repository import ClientRepository, StoredClient, is_storable_id
+from auth_service.clients.repository import ClientRepository, StoredClient
+from auth_service.clients.resolver import ClientResolver, is_storable_id
 from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata
 from auth_service.protocol.redirect_uri import describe
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.clients.resolver import ClientResolver
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -14,7 +14,6 @@ expired client gets a helpful error. A flood of registrations without grants is 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,13 +33,6 @@ _PRE_REGISTERED: Final = "sp:clients:pre_registered"
 _TRIM: Final = 64
 """Expired index entries that one registration drops: more than it adds, so that the index stays short, and few enough
 that Redis never blocks, however many registrations expire at once."""
-
-_STORED_ID: Final = re.compile(r"[A-Za-z0-9._~\-]{1,128}")
-
-
-def is_storable_id(client_id: str) -> bool:
-    """Whether an id has the format of those issued here: no other id becomes part of a Redis key."""
-    return _STORED_ID.fullmatch(client_id) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ another replica is therefore seen up to `CACHE_SECONDS` later.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from auth_service.clients.cimd.document import is_cimd_url
 from auth_service.clients.client import Client, ClientKind
-from auth_service.clients.repository import ClientRepository, StoredClient, is_storable_id
+from auth_service.clients.repository import ClientRepository, StoredClient
 from auth_service.protocol.errors import UnknownClient
 from shared.errors import RedisUnavailable
 
@@ -24,7 +24,19 @@ CACHE_SECONDS: Final = 2.0
 CACHE_SIZE: Final = 1024
 USE_INTERVAL_SECONDS: Final = 6 * 3600
 """A process extends a registration at most this often; far below the lifetime of any grant."""
+_STORED_ID: Final = re.compile(r"[A-Za-z0-9._~\-]{1,128}")
+
 _V = TypeVar("_V")
+
+
+def is_cimd_url(client_id: str) -> bool:
+    """Whether the id is a URL, and so never looked up in Redis."""
+    return client_id.startswith(("https://", "http://"))
+
+
+def is_storable_id(client_id: str) -> bool:
+    """Whether an id has the format of those issued here: no other id becomes part of a Redis key."""
+    return _STORED_ID.fullmatch(client_id) is not None
 
 
 class ClientResolver:

@@ -17,7 +17,8 @@ from auth_service.clients.client_metadata import (
     display_name,
     effective_metadata,
 )
-from auth_service.clients.repository import ClientRepository, StoredClient, is_storable_id
+from auth_service.clients.repository import ClientRepository, StoredClient
+from auth_service.clients.resolver import is_storable_id
 from auth_service.commands.app import new_app
 from auth_service.commands.console import (
     CommandFailed,

@@ -49,11 +49,6 @@ class CimdPolicy:
         return not self.allow or any(_covers(name, host) for name in self.allow)
 
 
-def is_cimd_url(client_id: str) -> bool:
-    """Whether the id is a URL, and so never looked up in Redis."""
-    return client_id.startswith(("https://", "http://"))
-
-
 def is_loopback_url(url: str) -> bool:
     """Whether an accepted document URL names this machine."""
     return _bare_host(url) in LOOPBACK_HOSTS
