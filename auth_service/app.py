@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from auth_service.http.error_responses import ErrorRenderer
 from auth_service.http.readiness import redis_check, signing_check
 from auth_service.keys.jwks_endpoint import CORS as JWKS_CORS
-from auth_service.rate_limits.middleware import guard
+from auth_service.rate_limits.middleware import rate_limit_middleware
 from auth_service.runtime import Runtime
 from auth_service.wiring import Components, wire
 from shared.background import TaskSupervisor
@@ -23,15 +23,15 @@ from shared.http.health import health_routes
 from shared.http.metrics import RequestMetrics, metrics_handler
 from shared.http.mutation_shield import MutationShield
 from shared.http.request_middleware import request_middleware
-from shared.networks import parse_networks
-from shared.redis.durability import warn_of_risks
+from shared.ip_addresses import parse_networks
+from shared.redis.durability import log_configuration_warnings
 from shared.redis.topology import open_redis_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from auth_service.settings import AuthSettings
-    from shared.fetch.guarded_fetch import GuardedFetch
+    from shared.fetch.ssrf_safe_client import SsrfSafeClient
     from shared.redis.client import RedisClient
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -45,7 +45,7 @@ def build_service(
     *,
     store: RedisClient | None = None,
     clock: Callable[[], float] = time.time,
-    public_fetch: GuardedFetch | None = None,
+    public_fetch: SsrfSafeClient | None = None,
 ) -> web.Application:
     """Build the service. Raises Misconfigured. Only tests pass `store`, `clock` and `public_fetch`."""
     redis = store or open_redis_client(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)
@@ -69,7 +69,7 @@ def build_service(
                 metrics=RequestMetrics(runtime.registry),
                 on_refusal=components.errors,
             ),
-            guard(components.limits),
+            rate_limit_middleware(components.limits),
         ],
     )
     app.add_routes([*pages, *_endpoints(settings.base_path, components)])
@@ -84,7 +84,7 @@ def build_service(
             stack.callback(components.hasher.close)
             stack.push_async_callback(components.clients.cimd.close)
             stack.push_async_callback(components.clients.jwks.close)
-            await warn_of_risks(redis, runtime.log)
+            await log_configuration_warnings(redis, runtime.log)
             supervisor = TaskSupervisor(runtime.registry, runtime.log)
             keys = components.keys
             for loop in (components.audit, components.errors, keys.ring, keys.tracker, keys.schedule):

@@ -16,7 +16,7 @@ from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, NEVER_SCH
 from auth_service.resources.catalogue import ProtectedResource
 from shared.configured_url import check_issuer, is_loopback_host, path_of
 from shared.errors import Misconfigured
-from shared.networks import parse_networks
+from shared.ip_addresses import parse_networks
 from shared.settings import ServiceSettings
 
 DAY = 86_400

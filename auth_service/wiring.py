@@ -27,12 +27,12 @@ from auth_service.token_endpoint.wiring import wire_token_endpoint
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
 from auth_service.users.service import UserService
-from shared.networks import parse_networks
+from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
     from auth_service.runtime import Runtime
     from auth_service.token_endpoint.endpoint import TokenEndpoint
-    from shared.fetch.guarded_fetch import GuardedFetch
+    from shared.fetch.ssrf_safe_client import SsrfSafeClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Components:
     introspection: IntrospectionComponents
 
 
-def wire(runtime: Runtime, *, public_fetch: GuardedFetch | None = None) -> Components:
+def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Components:
     """Build everything; nothing is started or connected yet. Raises Misconfigured.
 
     `public_fetch` replaces the SSRF-safe HTTP client in tests.
@@ -69,12 +69,12 @@ def wire(runtime: Runtime, *, public_fetch: GuardedFetch | None = None) -> Compo
     grants = GrantRepository(redis)
     browser = wire_browser_pages(runtime)
     limits = RateLimits(
-        storage=RateLimitRepository(redis),
+        repository=RateLimitRepository(redis),
         shared_networks=parse_networks(settings.rate_limit_shared_networks),
         audit=audit,
         registry=registry,
         enabled=settings.rate_limits == "on",
-        now=runtime.clock,
+        clock=runtime.clock,
     )
     keys = wire_keys(runtime, encryption_keys=encryption_keys, audit=audit)
     clients = wire_clients(runtime, limits=limits, audit=audit, public_fetch=public_fetch)

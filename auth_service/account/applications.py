@@ -9,7 +9,7 @@ from auth_service.clients.client import ClientKind
 from auth_service.pages.views import ApplicationView, ScopeView
 from auth_service.protocol.errors import UnknownClient
 from auth_service.protocol.redirect_uri import describe
-from auth_service.resources.scope_descriptions import words_for
+from auth_service.resources.catalogue import describe_scopes
 
 if TYPE_CHECKING:
     from auth_service.clients.client import ClientLookup
@@ -45,7 +45,7 @@ class ApplicationList:
         # A resource taken out of the settings leaves grants behind: they are shown by what is known of them.
         resource = self._resources.find(grant.resource)
         target = describe(grant.redirect_uri)
-        scopes = words_for(grant.scopes, resource) if resource else tuple((s, s) for s in grant.scopes)
+        scopes = describe_scopes(grant.scopes, resource) if resource else tuple((s, s) for s in grant.scopes)
         return ApplicationView(
             grant_id=grant.grant_id,
             client_name=grant.client_name,

@@ -12,8 +12,7 @@ from auth_service.audit.error_repository import LoggedError
 from auth_service.audit.events import plain
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import LOG_FIELDS
-from shared.rates.gcra import Rate
-from shared.rates.local_buckets import LocalBuckets
+from shared.rates import InMemoryRateLimiter, Rate
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -43,13 +42,13 @@ class ErrorLog:
             registry=registry,
         )
         self._writer: BackgroundWriter[LoggedError] = BackgroundWriter(repository.append, dropped=self._dropped)
-        self._buckets = LocalBuckets(max_keys=1000)
+        self._limiter = InMemoryRateLimiter(max_keys=1000)
 
     def __call__(self, request: web.Request, error: RequestRejected, request_id: str) -> None:
         """Record one error: the callback of shared.http.request_middleware."""
         self._errors.labels(error.error_id).inc()
         now_ms = int(time.time() * 1000)
-        if not self._buckets.take(error.error_id, _PER_ERROR_ID, now_ms=now_ms).allowed:
+        if not self._limiter.hit(error.error_id, _PER_ERROR_ID, now_ms=now_ms).allowed:
             self._dropped.inc()
             return
         resource = request.match_info.route.resource

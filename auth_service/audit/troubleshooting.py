@@ -44,7 +44,7 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     "*_present": Troubleshooting("A required parameter is missing.", _CLIENT),
     "*_size": Troubleshooting("A parameter is too long.", _CLIENT),
     "limit_*": Troubleshooting(
-        "The rate limit of this name was exceeded (docs/limits.md).",
+        "The rate limit of this name was exceeded (docs/rate-limits.md).",
         "If legitimate clients share an address, add it to AUTH_RATE_LIMIT_SHARED_NETWORKS. Behind a proxy, add the "
         "proxy to AUTH_TRUSTED_PROXIES: otherwise all clients count as one.",
     ),
@@ -53,7 +53,7 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "No client has this id, or its registration expired unused.",
         f"{_RECONNECT} For a pre-registered client see `clients list`.",
     ),
-    "client_document_fetched": Troubleshooting(
+    "cimd_*": Troubleshooting(
         "The client's metadata document could not be fetched or is not acceptable.",
         "Open the client_id in a browser: it must be public, https, small JSON that contains its own URL. "
         "AUTH_CIMD_ALLOW and _DENY may exclude its host.",
@@ -136,7 +136,7 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     "form_origin": Troubleshooting("Another site submitted a form of this service.", _ATTACK),
     "decision_present": Troubleshooting("The consent form contains no decision.", _CLIENT),
     "sign_in_delay": Troubleshooting(
-        "Password attempts for this account are delayed after failures (docs/limits.md).",
+        "Password attempts for this account are delayed after failures (docs/rate-limits.md).",
         "Wait, or sign in from a browser that has signed in before. For a lost password: `users set-password`.",
     ),
     # Codes and refresh tokens

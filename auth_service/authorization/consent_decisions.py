@@ -56,7 +56,7 @@ class ConsentDecisions:
 
     async def check_limit(self, session: Session) -> None:
         """Count an attempt to decide. Raises TooManyRequests, RedisUnavailable."""
-        await self._limits.decision(session.subject)
+        await self._limits.check_decision(session.subject)
 
     async def record(
         self, interaction: Interaction, decision: ConsentDecision, client: Client, session: Session, browser: Browser

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from auth_service.clients.client import Client, ClientKind
 from auth_service.pages.views import ConsentView, ScopeView
 from auth_service.protocol.redirect_uri import describe
-from auth_service.resources.scope_descriptions import words_for
+from auth_service.resources.catalogue import describe_scopes
 
 if TYPE_CHECKING:
     from auth_service.authorization.interaction import Interaction
@@ -41,7 +41,7 @@ class ConsentViewBuilder:
             if grant.client_id == client.client_id and grant.resource == asked.resource
             for scope in grant.scopes
         }
-        described = words_for(asked.scopes, resource)
+        described = describe_scopes(asked.scopes, resource)
         return ConsentView(
             action=self._urls.consent(),
             transaction=interaction.identifier,

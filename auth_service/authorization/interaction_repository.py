@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from auth_service.authorization.interaction import ConsentDecision, Interaction
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.grants.redis_keys import grant_key
-from shared.redis.scripts import load_script
+from shared.redis.client import load_script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

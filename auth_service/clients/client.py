@@ -1,4 +1,4 @@
-"""The client, wherever it comes from: one frozen record that every rule reads."""
+"""The client record that all rules read, whatever the source of the client."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any, Protocol
 
 
 class ClientKind(StrEnum):
-    """Where the record comes from, and so how far it can be trusted."""
+    """The source of the record, which decides how far it can be trusted."""
 
     REGISTERED = "registered"
     """Dynamic registration (RFC 7591): anyone can claim any name."""
     PRE_REGISTERED = "pre_registered"
     """Added by the operator."""
     METADATA_DOCUMENT = "metadata_document"
-    """A client ID metadata document: its https host is proven, save for loopback redirects."""
+    """A client ID metadata document: its https host is proven, except for loopback redirects."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What is known of one client. Times in seconds since 1970."""
+    """One client. Times in seconds since 1970."""
 
     client_id: str
     kind: ClientKind
@@ -30,24 +30,24 @@ class Client:
     logo_uri: str | None = None
     grant_types: frozenset[str] = frozenset({"authorization_code", "refresh_token"})
     authentication_methods: frozenset[str] = frozenset({"none"})
-    """Every method that this client may use; a presented credential is always verified, whatever is listed."""
+    """Every method that this client may use. A presented credential is always verified, even if it is not listed."""
     secret_hash: str | None = None
     """SHA-256 of a generated 256-bit secret, hexadecimal (invariant 4)."""
     secret_expires_at: int | None = None
     jwks: dict[str, Any] | None = None
     jwks_uri: str | None = None
     scope: str | None = None
-    """The scope that the client registered for; None means whatever the resource offers."""
+    """The most that the client may be granted, by the operator's decision; None for no limit."""
     introspects: frozenset[str] = frozenset()
     """Resources whose tokens this client (a resource server) may introspect, besides its own tokens."""
     created_at: int = 0
 
 
 class ClientLookup(Protocol):
-    """Finds a client by its id, from whichever source holds it."""
+    """Finds a client by its id in any source."""
 
     async def find(self, client_id: str) -> Client:
         """Return the client.
 
-        Raises UnknownClient; RedisUnavailable (or another ServiceUnavailable) when a source is away.
+        Raises UnknownClient; RedisUnavailable (or another ServiceUnavailable) when a source is unavailable.
         """

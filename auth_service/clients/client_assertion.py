@@ -1,7 +1,7 @@
-"""Assertions by which a client proves that it holds its private key (RFC 7523 section 3, `private_key_jwt`).
+"""Client assertions: proof of possession of the client's private key (RFC 7523 section 3, `private_key_jwt`).
 
-Pure: form, header, claims, and which of the client's keys may have signed. Signatures and replays are
-`clients/assertions.py`'s. Everything here is checked before a key is fetched, so that nonsense costs no fetch.
+Pure: format, header, claims, and which of the client's keys may have signed. Signature and replay are checked in
+`authenticator.py`. The checks here come before keys are fetched, so that a malformed assertion costs no fetch.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class UnverifiedAssertion:
-    """An assertion taken apart. Header and names are checked, the signature is not."""
+    """A parsed assertion. Header and subject are checked, the signature is not."""
 
     algorithm: str
     kid: str | None
@@ -44,7 +44,7 @@ class UnverifiedAssertion:
 
 @dataclass(frozen=True, slots=True)
 class SingleUse:
-    """What makes the assertion usable once. Remembered until it could no longer be accepted anyway."""
+    """The identifier that is consumed. Stored until the assertion could no longer be accepted."""
 
     token_id: str
     until: int
@@ -52,55 +52,55 @@ class SingleUse:
 
 
 def read_assertion(text: str, *, client_id: str | None) -> UnverifiedAssertion:
-    """Take an assertion apart and check its header and whom it names. Raises InvalidClient."""
+    """Parse an assertion and check its header and subject. Raises InvalidClient."""
     match = _COMPACT.fullmatch(text) if len(text) <= MAX_BYTES else None
     if match is None:
-        raise _refused("the assertion is no compact JWS of reasonable size", "form")
+        raise _invalid("the assertion is no compact JWS of reasonable size", "form")
     header, claims = _json(match[1]), _json(match[2])
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
-        raise _refused(f"alg {algorithm!r:.40}", "alg")
+        raise _invalid(f"alg {algorithm!r:.40}", "alg")
     typ = header.get("typ", "JWT")
     if not isinstance(typ, str) or typ.lower() not in _TYPES:
-        raise _refused(f"typ {typ!r:.40}", "typ")
+        raise _invalid(f"typ {typ!r:.40}", "typ")
     if "crit" in header or "b64" in header or not _KEY_IN_HEADER.isdisjoint(header):
-        raise _refused("the header brings its own key or extensions", "header")
+        raise _invalid("the header brings its own key or extensions", "header")
     kid = header.get("kid")
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= 200):
-        raise _refused("kid is not a short string", "kid")
+        raise _invalid("kid is not a short string", "kid")
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject or claims.get("iss") != subject:
-        raise _refused("iss and sub are not one client", "subject")
+        raise _invalid("iss and sub are not one client", "subject")
     if client_id is not None and subject != client_id:
-        raise _refused("the assertion is by another client than client_id names", "subject")
+        raise _invalid("the assertion is by another client than client_id names", "subject")
     return UnverifiedAssertion(algorithm, kid, subject, claims, f"{match[1]}.{match[2]}".encode(), _bytes(match[3]))
 
 
-def check_claims(claims: Mapping[str, Any], *, audiences: frozenset[str], now: float) -> SingleUse:
-    """Check audience, times and the identifier that makes the assertion usable once. Raises InvalidClient.
+def check_assertion_claims(claims: Mapping[str, Any], *, audiences: frozenset[str], now: float) -> SingleUse:
+    """Check audience, times and jti. Raises InvalidClient.
 
-    `audiences` are the issuer and the token endpoint: deployed clients use either (interop.md C1). An
+    `audiences` are the issuer and the token endpoint: deployed clients use either (divergences.md D4). An
     assertion that names another server as well could be replayed by that server, and is refused.
     """
     aud = claims.get("aud")
     named = aud if isinstance(aud, list) else [aud]
     if not named or not all(isinstance(a, str) and a in audiences for a in named):
-        raise _refused("aud is not this server alone", "aud")
+        raise _invalid("aud is not this server alone", "aud")
     expires_at = _time(claims, "exp")
     if now >= expires_at + LEEWAY_SECONDS:
-        raise _refused("expired", "exp")
+        raise _invalid("expired", "exp")
     if expires_at > now + MAX_LIFETIME_SECONDS + LEEWAY_SECONDS:
-        raise _refused("valid for longer than an hour", "exp")
+        raise _invalid("valid for longer than an hour", "exp")
     if "iat" in claims:
         issued_at = _time(claims, "iat")
         if not now - MAX_LIFETIME_SECONDS - LEEWAY_SECONDS <= issued_at <= now + LEEWAY_SECONDS:
-            raise _refused("issued in the future or long ago", "iat")
+            raise _invalid("issued in the future or long ago", "iat")
     if "nbf" in claims and _time(claims, "nbf") > now + LEEWAY_SECONDS:
-        raise _refused("not valid yet", "nbf")
+        raise _invalid("not valid yet", "nbf")
     token_id = claims.get("jti")
     if not isinstance(token_id, str) or not 0 < len(token_id) <= 256:
-        raise _refused("jti is missing or not a short string", "jti")
-    # The memory must outlive acceptance: the same leeway, and one second for rounding.
+        raise _invalid("jti is missing or not a short string", "jti")
+    # The record must outlive acceptance: the same leeway, and one second for rounding.
     return SingleUse(token_id, math.ceil(expires_at) + LEEWAY_SECONDS + 1)
 
 
@@ -120,7 +120,7 @@ def candidate_keys(keys: Sequence[Mapping[str, Any]], *, algorithm: str, kid: st
 
 
 def _reasonable_rsa(key: Mapping[str, Any]) -> bool:
-    """2048 to 8192 bits and a short exponent: weaker proves nothing, larger is work that a stranger makes for us."""
+    """2048 to 8192 bits and a short exponent: smaller keys are weak, larger ones cost processor time."""
     modulus, exponent = key.get("n"), key.get("e")
     return (
         isinstance(modulus, str)
@@ -134,7 +134,7 @@ def _time(claims: Mapping[str, Any], name: str) -> float:
     value = claims.get(name)
     # A bool is an int to Python, and NaN passes every comparison.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1 << 53:
-        raise _refused(f"{name} is missing or not a finite number", name)
+        raise _invalid(f"{name} is missing or not a finite number", name)
     return value
 
 
@@ -142,9 +142,9 @@ def _json(segment: str) -> dict[str, Any]:
     try:
         parsed = json.loads(_bytes(segment).decode("utf-8"), object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as exc:
-        raise _refused("a part of the assertion is not JSON", "form") from exc
+        raise _invalid("a part of the assertion is not JSON", "form") from exc
     if not isinstance(parsed, dict):
-        raise _refused("a part of the assertion is not a JSON object", "form")
+        raise _invalid("a part of the assertion is not a JSON object", "form")
     return parsed
 
 
@@ -159,8 +159,8 @@ def _bytes(segment: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
     except binascii.Error as exc:
-        raise _refused("a part of the assertion is not base64url", "form") from exc
+        raise _invalid("a part of the assertion is not base64url", "form") from exc
 
 
-def _refused(reason: str, rule: str) -> InvalidClient:
+def _invalid(reason: str, rule: str) -> InvalidClient:
     return InvalidClient(f"assertion: {reason}", error_id=f"assertion_{rule}")

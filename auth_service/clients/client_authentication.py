@@ -1,8 +1,7 @@
-"""How a client proves itself: which credential was presented, and whether a secret is the right one.
+"""Client credentials: which one a request presents, and the checks of method and secret.
 
 Pure. RFC 6749 section 2.3: one mechanism per request; section 2.3.1: Basic credentials are form-urlencoded;
-RFC 7521 section 4.2 for assertions. Verifying an assertion is `clients/assertions.py`'s work, finding the client
-the directory's.
+RFC 7521 section 4.2 for assertions. Assertions are verified in `authenticator.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ BASIC_CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="token endpoint", cha
 
 @dataclass(frozen=True, slots=True, repr=False)
 class UnverifiedCredential:
-    """What a request presented. Nothing of it is proven."""
+    """The credential of a request, before verification."""
 
     method: str
     client_id: str
@@ -49,7 +48,7 @@ def read_credential(*, authorization: str | None, form: Parameters) -> Unverifie
     if assertion is not None:
         if assertion_type != ASSERTION_TYPE:
             raise InvalidClient(f"client_assertion_type {assertion_type!r:.100}", error_id="assertion_type")
-        # RFC 7521 section 4.2: client_id may be left out, the assertion names the client itself.
+        # RFC 7521 section 4.2: client_id is optional, the assertion names the client.
         unverified = read_assertion(assertion, client_id=body_id)
         return UnverifiedCredential("private_key_jwt", unverified.client_id, assertion=unverified)
     if assertion_type is not None:
@@ -62,19 +61,19 @@ def read_credential(*, authorization: str | None, form: Parameters) -> Unverifie
 
 
 def check_method(client: Client, credential: UnverifiedCredential) -> None:
-    """Check that the client may come this way. Raises InvalidClient.
+    """Check that the client may use this authentication method. Raises InvalidClient.
 
-    A client that has a secret never comes as `none`, whatever its record lists: else the secret protects nothing.
+    A client that has a secret cannot use `none`, even if its record lists it: else the secret would protect nothing.
     """
     if credential.method == "none":
         if client.secret_hash is not None or "none" not in client.authentication_methods:
-            raise InvalidClient("a client with credentials came without any", error_id="authentication_method")
+            raise InvalidClient("a client with credentials presented none", error_id="authentication_method")
     elif credential.method in SECRET_METHODS:
-        # One secret proves the same by either way, and some clients register one way and use the other.
+        # The secret proves the same in either method, and some clients register one method and use the other.
         if client.secret_hash is None or SECRET_METHODS.isdisjoint(client.authentication_methods):
-            raise InvalidClient("a secret from a client that has none", error_id="authentication_method")
+            raise InvalidClient("a client without a secret presented one", error_id="authentication_method")
     elif credential.method not in client.authentication_methods:
-        raise InvalidClient(f"{credential.method} is not this client's way", error_id="authentication_method")
+        raise InvalidClient(f"{credential.method} is not a method of this client", error_id="authentication_method")
 
 
 def check_secret(client: Client, unverified_secret: str, *, now: float) -> None:
@@ -87,7 +86,7 @@ def check_secret(client: Client, unverified_secret: str, *, now: float) -> None:
 
 
 def hash_secret(secret: str) -> str:
-    """SHA-256, hexadecimal: enough for secrets of 256 random bits, which nobody can try out (invariant 4)."""
+    """SHA-256, hexadecimal: sufficient for secrets of 256 random bits, which cannot be guessed (invariant 4)."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -106,7 +105,7 @@ def _basic(authorization: str, body_id: str | None) -> UnverifiedCredential:
     if body_id is not None and body_id != client_id:
         raise InvalidRequest("client_id differs between header and body", error_id="one_client_id")
     if not secret:
-        # RFC 6749 section 2.3.1: an empty secret may be left out, and so is none.
+        # RFC 6749 section 2.3.1: an empty secret is the same as none.
         return UnverifiedCredential("none", client_id)
     return UnverifiedCredential("client_secret_basic", client_id, secret=secret)
 

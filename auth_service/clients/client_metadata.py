@@ -1,11 +1,11 @@
-"""Client metadata: from what a stranger asks (RFC 7591 section 2) to what is really granted.
+"""Client metadata: from the requested members (RFC 7591 section 2) to the effective ones.
 
-Pure. Unknown members are ignored, unsupported grant types dropped, and the answer tells the effective set
-(interop.md A7). Kept small on purpose: only what a later rule reads, each member bounded.
+Pure. Unknown members are ignored, unsupported grant types are dropped, and the response shows the effective set
+(interop.md A7). Only members that a later rule reads are kept, each of bounded size.
 
-Which of several redirect URIs may fail (interop.md A6): one that is hostile or malformed refuses the whole
-request, because no honest client sends it; one that is merely not offered here (an app scheme that is not listed,
-http to another machine) is left out as long as another remains, because Cursor and VS Code send mixed lists.
+Redirect URIs (interop.md A6): one that is dangerous or malformed refuses the whole request, because no honest client
+sends it. One that is only unsupported here (a scheme that is not listed, http to another machine) is dropped while
+another remains, because Cursor and VS Code send mixed lists.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ SUPPORTED_METHODS: Final = ("none", "client_secret_basic", "client_secret_post",
 """In the order of the server's metadata: `none` first (interop.md A2)."""
 
 DEFAULT_METHOD: Final = "client_secret_basic"
-"""RFC 7591 section 2: what a request without token_endpoint_auth_method means."""
+"""RFC 7591 section 2: the method of a request without token_endpoint_auth_method."""
 
 MAX_REDIRECT_URIS: Final = 16
 MAX_REDIRECT_CHARACTERS: Final = 4096
-"""Of all redirect URIs together: a registration stays small."""
+"""Of all redirect URIs together, so that a registration stays small."""
 
 MAX_NAME: Final = 80
 MAX_URL: Final = 512
@@ -39,7 +39,7 @@ _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"
 
 @dataclass(frozen=True, slots=True)
 class ClientMetadata:
-    """What is granted: every member is checked and bounded."""
+    """The effective metadata: every member is checked and bounded."""
 
     redirect_uris: tuple[str, ...]
     grant_types: tuple[str, ...]
@@ -48,12 +48,12 @@ class ClientMetadata:
     client_uri: str | None = None
     logo_uri: str | None = None
     scope: str | None = None
-    """Echoed, and no fence: clients register the scopes of their first request and step up later (interop.md F13)."""
+    """Echoed, and no limit: clients register the scopes of their first request and step up later (interop.md F13)."""
     jwks: dict[str, Any] | None = None
     jwks_uri: str | None = None
 
     def as_members(self) -> dict[str, Any]:
-        """The members of an RFC 7591 answer; absent ones are left out."""
+        """The members of an RFC 7591 response, without absent ones."""
         members: dict[str, Any] = {
             "redirect_uris": list(self.redirect_uris),
             "grant_types": list(self.grant_types),
@@ -70,7 +70,7 @@ class ClientMetadata:
 
 
 def effective_metadata(unverified: Mapping[str, Any], *, redirect_schemes: frozenset[str]) -> ClientMetadata:
-    """What a registration gets. Raises InvalidRedirectUri or InvalidClientMetadata (RFC 7591 section 3.2.2)."""
+    """The metadata to register. Raises InvalidRedirectUri or InvalidClientMetadata (RFC 7591 section 3.2.2)."""
     method = _method(unverified.get("token_endpoint_auth_method"))
     jwks, jwks_uri = key_members(unverified)
     if method == "private_key_jwt" and jwks is None and jwks_uri is None:
@@ -90,7 +90,7 @@ def effective_metadata(unverified: Mapping[str, Any], *, redirect_schemes: froze
 
 
 def redirect_uris(unverified: object, *, redirect_schemes: frozenset[str]) -> tuple[str, ...]:
-    """The acceptable redirect URIs of a list, in order. Raises InvalidRedirectUri; see the module's text for when."""
+    """The acceptable redirect URIs of a list, in order. Raises InvalidRedirectUri as described above."""
     uris = _strings(unverified)
     if not uris:
         raise InvalidRedirectUri("redirect_uris is not a list of strings with at least one", error_id="redirect_uris")
@@ -111,9 +111,9 @@ def redirect_uris(unverified: object, *, redirect_schemes: frozenset[str]) -> tu
 
 
 def granted_types(unverified: object) -> tuple[str, ...]:
-    """The grant types out of those asked for; both when none are named, so that nobody has to sign in hourly.
+    """The supported grant types among those requested; both if none are named, so that access can be refreshed.
 
-    VS Code's device_code is dropped (interop.md A7). Raises InvalidClientMetadata when nothing usable remains.
+    VS Code's device_code is dropped (interop.md A7). Raises InvalidClientMetadata if authorization_code is missing.
     """
     if unverified is None:
         return SUPPORTED_GRANT_TYPES
@@ -128,10 +128,10 @@ def granted_types(unverified: object) -> tuple[str, ...]:
 
 
 def display_name(unverified: object) -> str | None:
-    """A client's name as it may be shown: one line, no control or direction characters, bounded; or None."""
+    """A client name that is safe to show: one line, bounded, without control or direction characters; or None."""
     if not isinstance(unverified, str):
         return None
-    # Category C holds controls, direction overrides, surrogates and private use: all of them can disguise a name.
+    # Category C: controls, direction overrides, surrogates and private use, all of which can disguise a name.
     visible = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in unverified[: 4 * MAX_NAME])
     name = " ".join(visible.split())
     return name[:MAX_NAME].rstrip() or None
@@ -185,7 +185,7 @@ def _scope(unverified: object) -> str | None:
 
 
 def web_address(unverified: object) -> str | None:
-    """An https URL for people or keys; anything else counts as absent."""
+    """A plain https URL; anything else counts as absent."""
     if not isinstance(unverified, str) or len(unverified) > MAX_URL or not unverified.isascii():
         return None
     if not unverified.startswith("https://") or not unverified.isprintable() or " " in unverified or "\\" in unverified:

@@ -1,14 +1,12 @@
-"""Registration of clients by themselves (RFC 7591) and its management (RFC 7592).
+"""Dynamic client registration (RFC 7591) and its management (RFC 7592).
 
-Two kinds of registration, so that neither an attacker nor a busy vendor fills the store (interop.md F12):
+Two kinds of registration, so that neither an attacker nor a busy vendor fills Redis (interop.md F12):
 
-- A *shared* one: a public client whose every redirect URI leads to a server. Claude registers anew for each
-  connection; all those bodies are equal, so the id is derived from the body and there is one record. RFC 7591
-  section 3.2.1 allows it, and nothing is lost: such an id is public and proves nothing. Nobody may manage what
-  strangers share, so it carries no registration access token: with one, a stranger who sent the same body could
-  move the redirect URIs of everybody's client.
-- An *own* one, for all others (anything with a secret or with keys, programs on a device): a random id, and a
-  registration access token for its holder.
+- *Shared*: a public client whose redirect URIs all lead to servers. Claude registers again for each connection with
+  equal bodies, so the id is derived from the body and there is one record. RFC 7591 section 3.2.1 allows it, and
+  nothing is lost: such an id is public and proves nothing. A shared registration has no registration access token:
+  with one, any sender of the same body could change the redirect URIs of all its users.
+- *Own*: all others (with a secret or keys, or programs on a device) get a random id and a registration access token.
 """
 
 from __future__ import annotations
@@ -28,18 +26,18 @@ from auth_service.audit.events import AuditEvent
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_authentication import hash_secret
 from auth_service.clients.client_metadata import SECRET_METHODS, ClientMetadata, effective_metadata
-from auth_service.clients.repository import ClientRepository, StoredClient, is_storable_id
+from auth_service.clients.repository import ClientRepository, StoredClient
+from auth_service.clients.resolver import ClientResolver, is_storable_id
 from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata
 from auth_service.protocol.redirect_uri import describe
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.clients.resolver import ClientResolver
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Registration:
-    """A registration as its holder gets to see it. The secrets in it are stored nowhere."""
+    """A registration as shown to its holder. The secrets in it are not stored."""
 
     record: StoredClient
     client_secret: str | None = None
@@ -52,31 +50,31 @@ class RegistrationService:
     def __init__(
         self,
         *,
-        clients: ClientRepository,
-        directory: ClientResolver,
+        repository: ClientRepository,
+        resolver: ClientResolver,
         audit: AuditLog,
         redirect_schemes: frozenset[str],
         unused_ttl_seconds: int,
-        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`unused_ttl_seconds` is how long a registration waits for its first grant."""
-        self._clients = clients
-        self._directory = directory
+        """`unused_ttl_seconds` is the lifetime of a registration before its first grant."""
+        self._repository = repository
+        self._resolver = resolver
         self._audit = audit
         self._redirect_schemes = redirect_schemes
         self._unused_ttl = unused_ttl_seconds
-        self._now = now
+        self._clock = clock
 
     async def register(self, unverified: Mapping[str, Any]) -> Registration:
         """Store a new client. Raises InvalidRedirectUri, InvalidClientMetadata or RedisUnavailable."""
         metadata = effective_metadata(unverified, redirect_schemes=self._redirect_schemes)
-        now = int(self._now())
+        now = int(self._clock())
         if is_shared(metadata):
             record = self._record(shared_id(metadata), metadata, now=now)
-            if await self._clients.add(record, now=now):
+            if await self._repository.add(record, now=now):
                 self._record_event(AuditEvent.CLIENT_REGISTERED, record)
             else:
-                kept = await self._clients.find(record.client_id, now=now)
+                kept = await self._repository.find(record.client_id, now=now)
                 record = kept if isinstance(kept, StoredClient) else record
             return Registration(record)
         access_token = secrets.token_urlsafe(32)
@@ -86,20 +84,22 @@ class RegistrationService:
             secret_hash=hash_secret(secret) if secret else None,
             management_hash=hash_secret(access_token),
         )
-        await self._clients.add(record, now=now)
+        await self._repository.add(record, now=now)
         self._record_event(AuditEvent.CLIENT_REGISTERED, record)
         return Registration(record, client_secret=secret, access_token=access_token)
 
     async def read(self, client_id: str, unverified_access_token: str) -> Registration:
         """Show a registration to its holder (RFC 7592 section 2.1). Raises InvalidClient or RedisUnavailable."""
-        return Registration(await self._held(client_id, unverified_access_token), access_token=unverified_access_token)
+        return Registration(
+            await self._managed_record(client_id, unverified_access_token), access_token=unverified_access_token
+        )
 
     async def update(self, client_id: str, unverified_access_token: str, unverified: Mapping[str, Any]) -> Registration:
         """Replace the metadata (RFC 7592 section 2.2); the id and an existing secret stay.
 
         Raises InvalidClient, InvalidClientMetadata, InvalidRedirectUri or RedisUnavailable.
         """
-        record = await self._held(client_id, unverified_access_token)
+        record = await self._managed_record(client_id, unverified_access_token)
         metadata = _checked_update(record, unverified, redirect_schemes=self._redirect_schemes)
         secret: str | None = None
         secret_hash = record.secret_hash
@@ -109,20 +109,20 @@ class RegistrationService:
             secret = secrets.token_urlsafe(32)
             secret_hash = hash_secret(secret)
         changed = dataclasses.replace(record, metadata=metadata, secret_hash=secret_hash)
-        if not await self._clients.replace(changed, management_hash=record.management_hash or ""):
-            raise _not_the_holder("the registration changed or ended meanwhile")
-        self._directory.forget(client_id)
+        if not await self._repository.replace(changed, management_hash=record.management_hash or ""):
+            raise _invalid_management_token("the registration changed or ended meanwhile")
+        self._resolver.forget(client_id)
         self._record_event(AuditEvent.CLIENT_METADATA_CHANGED, changed)
         return Registration(changed, client_secret=secret, access_token=unverified_access_token)
 
     async def delete(self, client_id: str, unverified_access_token: str) -> None:
-        """End the registration (RFC 7592 section 2.3): its grants can no longer be refreshed by anybody.
+        """End the registration (RFC 7592 section 2.3): its grants can no longer be refreshed.
 
         Raises InvalidClient or RedisUnavailable.
         """
-        record = await self._held(client_id, unverified_access_token)
-        await self._clients.end(client_id, now=int(self._now()), management_hash=record.management_hash or "")
-        self._directory.forget(client_id)
+        record = await self._managed_record(client_id, unverified_access_token)
+        await self._repository.end(client_id, now=int(self._clock()), management_hash=record.management_hash or "")
+        self._resolver.forget(client_id)
         self._record_event(AuditEvent.CLIENT_REMOVED, record)
 
     def _record_event(self, event: AuditEvent, record: StoredClient) -> None:
@@ -143,25 +143,25 @@ class RegistrationService:
             expires_at=now + self._unused_ttl,
         )
 
-    async def _held(self, client_id: str, unverified_access_token: str) -> StoredClient:
-        # A stranger must not learn which ids exist: no client, no token and a wrong token are one answer.
-        record = await self._clients.find(client_id, now=self._now()) if is_storable_id(client_id) else None
+    async def _managed_record(self, client_id: str, unverified_access_token: str) -> StoredClient:
+        # No client, no token and a wrong token get one answer, so that it does not reveal which ids exist.
+        record = await self._repository.find(client_id, now=self._clock()) if is_storable_id(client_id) else None
         if not isinstance(record, StoredClient) or record.management_hash is None:
-            raise _not_the_holder("no such registration, or one that nobody manages")
+            raise _invalid_management_token("no such registration, or a shared one")
         if not hmac.compare_digest(record.management_hash, hash_secret(unverified_access_token)):
-            raise _not_the_holder("the registration access token is wrong")
+            raise _invalid_management_token("the registration access token is wrong")
         return record
 
 
 def is_shared(metadata: ClientMetadata) -> bool:
-    """Whether equal registrations of this kind are one client: public, and every redirect leads to a server."""
+    """Whether equal registrations of this kind are one client: public, and no redirect URI is local."""
     return metadata.authentication_method == "none" and not any(
         describe(uri).is_local for uri in metadata.redirect_uris
     )
 
 
 def shared_id(metadata: ClientMetadata) -> str:
-    """The id of a shared registration: 192 bits of SHA-256 over everything that was granted."""
+    """The id of a shared registration: 192 bits of SHA-256 over its effective metadata."""
     text = json.dumps(metadata.as_members(), sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).digest()[:24]
     return f"shared-{base64.urlsafe_b64encode(digest).decode()}"
@@ -171,7 +171,7 @@ def _checked_update(
     record: StoredClient, unverified: Mapping[str, Any], *, redirect_schemes: frozenset[str]
 ) -> ClientMetadata:
     if unverified.get("client_id") != record.client_id:
-        raise InvalidClientMetadata("client_id is missing or another", error_id="update_client_id")
+        raise InvalidClientMetadata("client_id is missing or differs", error_id="update_client_id")
     given = unverified.get("client_secret")
     if given is not None and not (
         isinstance(given, str) and record.secret_hash and hmac.compare_digest(hash_secret(given), record.secret_hash)
@@ -180,7 +180,7 @@ def _checked_update(
     return effective_metadata(unverified, redirect_schemes=redirect_schemes)
 
 
-def _not_the_holder(reason: str) -> InvalidClient:
+def _invalid_management_token(reason: str) -> InvalidClient:
     return InvalidClient(
         reason,
         error_id="registration_access_token",

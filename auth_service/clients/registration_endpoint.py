@@ -29,41 +29,41 @@ _HOSTS_COUNTED: Final = 4
 
 
 class RegistrationLimits(Protocol):
-    """How many registrations are too many."""
+    """The rate limit of registrations."""
 
-    async def registration(self, redirect_hosts: Iterable[str], address: str) -> None:
-        """Count one. Raises TooManyRequests or RedisUnavailable."""
+    async def check_registration(self, redirect_hosts: Iterable[str], address: str) -> None:
+        """Count one registration. Raises TooManyRequests or RedisUnavailable."""
 
 
 class RegisterEndpoint:
-    """JSON in, JSON out; the registrar decides."""
+    """Reads and writes JSON; RegistrationService decides."""
 
-    def __init__(self, *, registrar: RegistrationService, limits: RegistrationLimits, issuer: str) -> None:
-        self._registrar = registrar
+    def __init__(self, *, registrations: RegistrationService, limits: RegistrationLimits, issuer: str) -> None:
+        self._registrations = registrations
         self._limits = limits
         self._base = f"{issuer}{PATH}"
 
     async def register(self, request: web.Request) -> web.Response:
-        """Register a client: 201 with what was really granted."""
+        """Register a client: 201 with the effective metadata."""
         unverified = await _read_json(request)
-        await self._limits.registration(_redirect_hosts(unverified), request.get(CLIENT_ADDRESS, ""))
-        registration = await self._registrar.register(unverified)
+        await self._limits.check_registration(_redirect_hosts(unverified), request.get(CLIENT_ADDRESS, ""))
+        registration = await self._registrations.register(unverified)
         request[LOG_FIELDS]["client_id"] = registration.record.client_id
         return self._answer(registration, status=201)
 
     async def read(self, request: web.Request) -> web.Response:
         """Show a registration to its holder."""
-        return self._answer(await self._registrar.read(request.match_info["client_id"], _bearer(request)))
+        return self._answer(await self._registrations.read(request.match_info["client_id"], _bearer(request)))
 
     async def update(self, request: web.Request) -> web.Response:
         """Replace a registration's metadata."""
         token = _bearer(request)
         unverified = await _read_json(request)
-        return self._answer(await self._registrar.update(request.match_info["client_id"], token, unverified))
+        return self._answer(await self._registrations.update(request.match_info["client_id"], token, unverified))
 
     async def delete(self, request: web.Request) -> web.Response:
         """End a registration."""
-        await self._registrar.delete(request.match_info["client_id"], _bearer(request))
+        await self._registrations.delete(request.match_info["client_id"], _bearer(request))
         return web.Response(status=204, headers=NO_STORE)
 
     def _answer(self, registration: Registration, *, status: int = 200) -> web.Response:
@@ -84,7 +84,7 @@ class RegisterEndpoint:
 
 
 def _redirect_hosts(unverified: Mapping[str, Any]) -> list[str]:
-    """The hosts that would be redirected to, as far as they can be read; a few are enough to tell callers apart."""
+    """The hosts of the first redirect URIs, for the rate limit."""
     uris = unverified.get("redirect_uris")
     hosts = []
     for uri in uris[:_HOSTS_COUNTED] if isinstance(uris, list) else ():

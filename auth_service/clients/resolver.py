@@ -1,98 +1,108 @@
-"""Finds a client by its id, from whichever source holds it, and remembers it for a moment.
+"""Finds a client by its id in any source, with a short cache.
 
-The memory is what keeps a refresh at one round trip to the store: a client that was just read is not read again.
-Its price is that a change made by another replica is seen up to `MEMORY_SECONDS` later.
+The cache keeps a refresh at one round trip to Redis: a client that was just read is not read again. A change made by
+another replica is therefore seen up to `CACHE_SECONDS` later.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from auth_service.clients.cimd.document import is_document_url
 from auth_service.clients.client import Client, ClientKind
-from auth_service.clients.repository import ClientRepository, StoredClient, is_storable_id
+from auth_service.clients.repository import ClientRepository, StoredClient
 from auth_service.protocol.errors import UnknownClient
 from shared.errors import RedisUnavailable
 
 if TYPE_CHECKING:
     from auth_service.clients.cimd.resolver import CimdResolver
 
-MEMORY_SECONDS: Final = 2.0
-MEMORY_SIZE: Final = 1024
+CACHE_SECONDS: Final = 2.0
+CACHE_SIZE: Final = 1024
 USE_INTERVAL_SECONDS: Final = 6 * 3600
-"""One process slides a registration's expiry at most this often; far below any grant's life."""
-
+"""A process extends a registration at most this often; far below the lifetime of any grant."""
+_STORED_ID: Final = re.compile(r"[A-Za-z0-9._~\-]{1,128}")
 
 _V = TypeVar("_V")
 
 
+def is_cimd_url(client_id: str) -> bool:
+    """Whether the id is a URL, and so never looked up in Redis."""
+    return client_id.startswith(("https://", "http://"))
+
+
+def is_storable_id(client_id: str) -> bool:
+    """Whether an id has the format of those issued here: no other id becomes part of a Redis key."""
+    return _STORED_ID.fullmatch(client_id) is not None
+
+
 class ClientResolver:
-    """The ClientLookup of this service: the store first and, for ids that are URLs, metadata documents."""
+    """The ClientLookup of this service: Redis or, for ids that are URLs, metadata documents."""
 
     def __init__(
         self,
-        stored: ClientRepository,
+        repository: ClientRepository,
         *,
-        documents: CimdResolver,
+        cimd: CimdResolver,
         registration_ttl_seconds: int,
-        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`registration_ttl_seconds` is how long a registration lives after its last use."""
-        self._stored = stored
-        self._documents = documents
+        """`registration_ttl_seconds` is the lifetime of a registration after its last use."""
+        self._repository = repository
+        self._cimd = cimd
         self._ttl = registration_ttl_seconds
-        self._now = now
-        self._memory: OrderedDict[str, tuple[float, Client]] = OrderedDict()
+        self._clock = clock
+        self._cache: OrderedDict[str, tuple[float, Client]] = OrderedDict()
         self._last_uses: OrderedDict[str, float] = OrderedDict()
 
     async def find(self, client_id: str) -> Client:
         """Return the client. Raises UnknownClient; RedisUnavailable or CimdUnavailable."""
-        if is_document_url(client_id):
-            return await self._documents.find(client_id)
+        if is_cimd_url(client_id):
+            return await self._cimd.find(client_id)
         if not is_storable_id(client_id):
-            raise UnknownClient("the client_id has a form that is never issued")
-        now = self._now()
-        remembered = self._memory.get(client_id)
-        if remembered is not None and now < remembered[0]:
-            return remembered[1]
-        record = await self._stored.find(client_id, now=now)
+            raise UnknownClient("the client_id has a format that is never issued")
+        now = self._clock()
+        cached = self._cache.get(client_id)
+        if cached is not None and now < cached[0]:
+            return cached[1]
+        record = await self._repository.find(client_id, now=now)
         if not isinstance(record, StoredClient):
             self.forget(client_id)
             raise UnknownClient("no client has this id", tombstone=record is not None)
         client = record.as_client()
-        _remember(self._memory, client_id, (now + MEMORY_SECONDS, client))
+        _put(self._cache, client_id, (now + CACHE_SECONDS, client))
         return client
 
     async def record_use(self, client: Client) -> None:
-        """Slide the life of a client whose grant was just made or refreshed (interop.md A18).
+        """Extend the lifetime of a client whose grant was just created or refreshed (interop.md A18).
 
-        That is the life of its registration, or of the copy that serves while its document is away. Costs nothing
-        most of the time, and never fails a request: what was missed is caught up at the next use.
+        That is the lifetime of its registration, or of the stored copy of its document. Usually costs nothing, and
+        never fails a request: a missed extension is made up for at the next use.
         """
         if client.kind is ClientKind.PRE_REGISTERED:
             return
-        now = self._now()
+        now = self._clock()
         if now < self._last_uses.get(client.client_id, 0) + USE_INTERVAL_SECONDS:
             return
         try:
             if client.kind is ClientKind.METADATA_DOCUMENT:
-                await self._documents.keep(client.client_id)
+                await self._cimd.keep(client.client_id)
             else:
-                await self._stored.record_use(client.client_id, now=int(now), expires_at=int(now) + self._ttl)
+                await self._repository.record_use(client.client_id, now=int(now), expires_at=int(now) + self._ttl)
         except RedisUnavailable:
             return
-        _remember(self._last_uses, client.client_id, now)
+        _put(self._last_uses, client.client_id, now)
 
     def forget(self, client_id: str) -> None:
-        """Drop what is remembered of a client: its record was changed here."""
-        self._memory.pop(client_id, None)
+        """Drop the cached client: its record was changed here."""
+        self._cache.pop(client_id, None)
 
 
-def _remember(memory: OrderedDict[str, _V], key: str, value: _V) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    while len(memory) > MEMORY_SIZE:
-        memory.popitem(last=False)
+def _put(cache: OrderedDict[str, _V], key: str, value: _V) -> None:
+    cache[key] = value
+    cache.move_to_end(key)
+    while len(cache) > CACHE_SIZE:
+        cache.popitem(last=False)

@@ -1,7 +1,7 @@
--- Records that a grant of this client was made or refreshed: its expiry slides, and never backwards (interop.md A18).
+-- Extends the lifetime of a client whose grant was created or refreshed; never shortens it (interop.md A18).
 -- An expired or ended registration is not revived.
--- KEYS[1] client  ARGV[1] now  ARGV[2] expires_at  ARGV[3] key's time of death; all in seconds
--- Returns 1 when the client lives on, else 0.
+-- KEYS[1] client  ARGV[1] now  ARGV[2] expires_at  ARGV[3] EXPIREAT of the key; all in seconds
+-- Returns 1 when the client is live, else 0.
 local current = redis.call('HMGET', KEYS[1], 'members', 'expires_at')
 if not current[1] then
   return 0

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auth_service.clients.assertion_replay import JtiReplayStore
-from auth_service.clients.assertions import AssertionVerifier
-from auth_service.clients.authenticator import ClientAuthenticator
+from auth_service.clients.authenticator import AssertionVerifier, ClientAuthenticator, JtiReplayStore
 from auth_service.clients.cimd.document import CimdPolicy
 from auth_service.clients.cimd.repository import CimdRepository
 from auth_service.clients.cimd.resolver import CimdResolver
@@ -16,7 +14,7 @@ from auth_service.clients.registration import RegistrationService
 from auth_service.clients.registration_endpoint import RegisterEndpoint
 from auth_service.clients.repository import ClientRepository
 from auth_service.clients.resolver import ClientResolver
-from shared.fetch.guarded_fetch import GuardedFetch
+from shared.fetch.ssrf_safe_client import SsrfSafeClient
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
@@ -36,16 +34,16 @@ class ClientComponents:
 
 
 def wire_clients(
-    runtime: Runtime, *, limits: RateLimits, audit: AuditLog, public_fetch: GuardedFetch | None = None
+    runtime: Runtime, *, limits: RateLimits, audit: AuditLog, public_fetch: SsrfSafeClient | None = None
 ) -> ClientComponents:
     """Build the components. `public_fetch` replaces the SSRF-safe HTTP client in tests."""
     settings, redis, clock = runtime.settings, runtime.redis, runtime.clock
-    fetch = public_fetch or GuardedFetch()
+    http = public_fetch or SsrfSafeClient()
     repository = ClientRepository(redis)
     cimd = CimdResolver(
-        fetch=fetch,
-        loopback_fetch=GuardedFetch(allowed=lambda address: address.is_loopback),
-        store=CimdRepository(redis),
+        http=http,
+        loopback_http=SsrfSafeClient(allowed=lambda address: address.is_loopback),
+        copies=CimdRepository(redis),
         policy=CimdPolicy(
             enabled=settings.cimd_enabled,
             allow=settings.cimd_allow,
@@ -53,25 +51,25 @@ def wire_clients(
             loopback=settings.cimd_loopback,
         ),
         redirect_schemes=settings.redirect_schemes,
-        now=clock,
+        clock=clock,
     )
-    resolver = ClientResolver(repository, documents=cimd, registration_ttl_seconds=settings.registration_ttl, now=clock)
-    jwks = ClientJwks(fetch=fetch, now=clock)
+    resolver = ClientResolver(repository, cimd=cimd, registration_ttl_seconds=settings.registration_ttl, clock=clock)
+    jwks = ClientJwks(http=http, clock=clock)
     return ClientComponents(
         resolver=resolver,
         authenticator=ClientAuthenticator(
             resolver,
-            assertions=AssertionVerifier(issuer=settings.issuer, keys=jwks, used=JtiReplayStore(redis)),
-            now=clock,
+            assertions=AssertionVerifier(issuer=settings.issuer, jwks=jwks, replays=JtiReplayStore(redis)),
+            clock=clock,
         ),
         registration=RegisterEndpoint(
-            registrar=RegistrationService(
-                clients=repository,
-                directory=resolver,
+            registrations=RegistrationService(
+                repository=repository,
+                resolver=resolver,
                 audit=audit,
                 redirect_schemes=settings.redirect_schemes,
                 unused_ttl_seconds=settings.registration_unused_ttl,
-                now=clock,
+                clock=clock,
             ),
             limits=limits,
             issuer=settings.issuer,

@@ -12,7 +12,7 @@ from auth_service.commands.app import new_app
 from auth_service.commands.console import ExitStatus, JsonOption, echo, fail, run, show_json
 from auth_service.settings import AuthSettings
 from shared.errors import Misconfigured
-from shared.redis.durability import risks_of
+from shared.redis.durability import find_configuration_warnings
 
 if TYPE_CHECKING:
     from auth_service.commands.console import CommandContext
@@ -48,7 +48,7 @@ def check_config(
     if not offline:
 
         async def check_redis(context: CommandContext) -> None:
-            warnings.extend(await risks_of(context.redis))
+            warnings.extend(await find_configuration_warnings(context.redis))
 
         run(check_redis)
     if as_json:

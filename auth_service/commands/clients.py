@@ -17,7 +17,8 @@ from auth_service.clients.client_metadata import (
     display_name,
     effective_metadata,
 )
-from auth_service.clients.repository import ClientRepository, StoredClient, is_storable_id
+from auth_service.clients.repository import ClientRepository, StoredClient
+from auth_service.clients.resolver import is_storable_id
 from auth_service.commands.app import new_app
 from auth_service.commands.console import (
     CommandFailed,
@@ -181,7 +182,7 @@ def _new_record(
         expires_at=None,
         secret_hash=hash_secret(secret) if secret else None,
         introspects=frozenset(_identifier(context, resource) for resource in introspects),
-        scope_fence=_fence(scope),
+        max_scope=_fence(scope),
     )
 
 
@@ -232,7 +233,7 @@ def _as_row(record: StoredClient) -> dict[str, Any]:
         "authentication": metadata.authentication_method,
         "redirect_uris": list(metadata.redirect_uris),
         "refreshes": may_refresh,
-        "scope": record.scope_fence,
+        "scope": record.max_scope,
         "introspects": sorted(record.introspects),
         "jwks_uri": metadata.jwks_uri,
         "used": record.used,

@@ -15,7 +15,7 @@ from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.grants.redis_keys import grant_key
 from auth_service.protocol.opaque import new_identifier
 from shared.errors import RedisUnavailable
-from shared.redis.scripts import load_script
+from shared.redis.client import load_script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

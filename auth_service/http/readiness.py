@@ -24,7 +24,7 @@ def redis_check(redis: RedisClient) -> Callable[[], Awaitable[Readiness]]:
     """Ready while at least one primary answers: a replica that reaches one shard of a cluster goes on serving it."""
 
     async def check() -> Readiness:
-        answers = await redis.ask_primaries("PING")
+        answers = await redis.command_on_primaries("PING")
         away = [answer for answer in answers if isinstance(answer, ServiceUnavailable)]
         ready = len(away) < len(answers)
         note = f"{len(away)} of {len(answers)} primaries away" if ready else away[0].error_id

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from auth_service.keys.lifecycle import InvalidRing, KeyState, Ring, RingKey
 from auth_service.keys.propagation import ReplicaKeyVersion, ReportedVersions
 from shared.errors import ServiceUnavailable
-from shared.redis.scripts import load_script
+from shared.redis.client import load_script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable

@@ -33,13 +33,13 @@ class UnknownClient(InvalidClient):
 
 
 class UnacceptableCimd(UnknownClient):
-    """The URL or its document breaks a rule: no client comes of it. The private reason says which."""
+    """The URL of a metadata document, or the document, breaks a rule. The private reason says which."""
 
     public = "The metadata document by which the application names itself is not acceptable here."
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.error_id = "client_document"
+        self.error_id = "cimd_acceptable"
 
 
 class InvalidGrant(RequestRejected):

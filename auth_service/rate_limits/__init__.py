@@ -1,6 +1,7 @@
-"""How much is too much, and for whom.
+"""Rate limits of the endpoints.
 
-Owns: the arithmetic of rates (GCRA), the table of limits, the delays between sign-in attempts, the guard in front of
-the endpoints. Does not own: who the caller is (shared/http/client_address.py) nor the keys in the store
-(storage/limits.py). A limit never ends a grant and never says invalid_grant: 429 with Retry-After (invariants 6, 8).
+Owns: the table of limits, the middleware in front of all endpoints, the counters in Redis.
+Does not own: the arithmetic (shared/rates.py), the client address (shared/http/client_address.py), nor the delays
+between sign-in attempts (sign_in/). A limit never ends a grant and never answers invalid_grant: the answer is 429 with
+Retry-After (invariants 6, 8).
 """

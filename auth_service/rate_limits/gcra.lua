@@ -1,7 +1,7 @@
--- Takes one request from a rate limit. Invariant: of concurrent requests on one key, exactly as many pass as the
--- rate allows. The arithmetic is that of shared/rates/gcra.py `decide`; a test holds the two together.
+-- Counts one request against a rate limit. Invariant: of concurrent requests on one key, exactly as many pass as the
+-- rate allows. The arithmetic is that of `decide` in shared/rates.py; a test compares the two.
 -- KEYS: arrival (string, milliseconds). ARGV: now, interval, burst; all in milliseconds.
--- Answers {1 or 0, arrival time to go on from, as text}: numbers beyond 2^31 stay text on the way.
+-- Returns {1 or 0, arrival time to go on from, as text}: numbers beyond 2^31 are passed as text.
 local now = tonumber(ARGV[1])
 local interval = tonumber(ARGV[2])
 local burst = tonumber(ARGV[3])

@@ -1,4 +1,4 @@
-"""The limits as the endpoints see them: one method for each thing that is counted. Raises TooManyRequests."""
+"""The rate limits as the endpoints use them: one method per limit. All raise TooManyRequests."""
 
 from __future__ import annotations
 
@@ -13,133 +13,137 @@ from auth_service.audit.events import AuditEvent
 from auth_service.protocol.errors import TooManyRequests
 from auth_service.rate_limits import policy
 from shared.http.client_address import network_of
-from shared.networks import is_in, parse_networks
-from shared.rates.gcra import Rate
-from shared.rates.local_buckets import LocalBuckets
+from shared.ip_addresses import is_in, parse_networks
+from shared.rates import InMemoryRateLimiter, Rate
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from auth_service.audit.log import AuditLog
-    from auth_service.rate_limits.policy import Limit
+    from auth_service.rate_limits.policy import RateLimit
     from auth_service.rate_limits.repository import RateLimitRepository
-    from shared.networks import Network
-    from shared.rates.gcra import Decision
+    from shared.ip_addresses import IPNetwork
+    from shared.rates import RateDecision
 
-_TELL: Final = Rate(1, 60, burst=1)
-"""One audit event a minute for each key that is over its limit: a flood is told once, not recorded."""
+_AUDIT_RATE: Final = Rate(1, 60, burst=1)
+"""One audit event a minute for each key over its limit: a flood must not fill the audit log."""
 
 
-_INSIDE: Final = parse_networks(
+_PRIVATE_NETWORKS: Final = parse_networks(
     ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
-"""Loopback and private networks: behind such an address a tunnel or a proxy without X-Forwarded-For may hide many."""
+"""Loopback and private: a tunnel, or a proxy without X-Forwarded-For, may hide many clients behind such an address."""
 
 
 class RateLimits:
-    """Counts, and refuses with 429 what is too much."""
+    """Counts requests and answers 429 beyond a limit."""
 
     def __init__(
         self,
         *,
-        storage: RateLimitRepository,
-        shared_networks: Sequence[Network],
+        repository: RateLimitRepository,
+        shared_networks: Sequence[IPNetwork],
         audit: AuditLog,
         registry: CollectorRegistry,
         enabled: bool,
-        now: Callable[[], float],
+        clock: Callable[[], float],
     ) -> None:
-        """`shared_networks`: networks whose addresses speak for many people; private ones always do."""
-        self._storage = storage
+        """`shared_networks`: networks with many clients behind each address; private networks always count as such."""
+        self._repository = repository
         self._shared_networks = tuple(shared_networks)
         self._audit = audit
-        self._refused = Counter("sallyport_limited", "Requests refused by a limit.", ("limit",), registry=registry)
+        self._limited = Counter(
+            "sallyport_rate_limited_requests", "Requests refused by a rate limit.", ("limit",), registry=registry
+        )
         self._enabled = enabled
-        self._now = now
-        self._memory = LocalBuckets()
-        self._told = LocalBuckets(max_keys=10_000)
+        self._clock = clock
+        self._memory = InMemoryRateLimiter()
+        self._audit_limiter = InMemoryRateLimiter(max_keys=10_000)
         self._rate_for = lru_cache(10_000)(self._find_rate)
         self._network_of = lru_cache(10_000)(network_of)
 
-    def request(self, address: str) -> Decision | None:
-        """Any request. None when limits are off."""
-        return self._in_memory(policy.REQUESTS, address, self._network_of(address))
+    def check_request(self, address: str) -> RateDecision | None:
+        """Any request. None if limits are off."""
+        return self._check_in_memory(policy.REQUESTS, address, self._network_of(address))
 
-    def client(self, client_id: str, address: str) -> None:
+    def check_client(self, client_id: str, address: str) -> None:
         """A request of an authenticated (or public and known) client."""
-        self._in_memory(policy.CLIENT, address, f"{client_id} {self._network_of(address)}")
+        self._check_in_memory(policy.CLIENT, address, f"{client_id} {self._network_of(address)}")
 
-    def grant(self, grant_id: str) -> None:
-        """A refresh of a grant whose token carries our mark."""
-        self._in_memory(policy.GRANT, "", grant_id)
+    def check_grant(self, grant_id: str) -> None:
+        """A refresh with a token whose MAC is valid."""
+        self._check_in_memory(policy.GRANT, "", grant_id)
 
-    async def registration(self, redirect_hosts: Iterable[str], address: str) -> None:
-        """A registration: each host that it redirects to, then the network as a whole."""
+    async def check_registration(self, redirect_hosts: Iterable[str], address: str) -> None:
+        """A registration: counted per redirect host, then for the network as a whole."""
         network = self._network_of(address)
         for host in sorted(set(redirect_hosts)):
-            await self._in_store(policy.REGISTRATION_HOST, address, f"{host} {network}")
-        await self._in_store(policy.REGISTRATIONS, address, network)
+            await self._check_in_redis(policy.REGISTRATION_HOST, address, f"{host} {network}")
+        await self._check_in_redis(policy.REGISTRATIONS, address, network)
 
-    async def decision(self, subject: str) -> None:
-        """A person's consent or refusal."""
-        await self._in_store(policy.DECISIONS, "", subject)
+    async def check_decision(self, subject: str) -> None:
+        """A user's consent decision."""
+        await self._check_in_redis(policy.DECISIONS, "", subject)
 
-    async def sign_in(self, address: str) -> None:
-        """A password from a browser that is not known to belong to the account."""
-        await self._in_store(policy.SIGN_INS, address, self._network_of(address))
+    async def check_sign_in(self, address: str) -> None:
+        """A password attempt from a browser that never signed in to the account."""
+        await self._check_in_redis(policy.SIGN_INS, address, self._network_of(address))
 
-    def _in_memory(self, limit: Limit, address: str, key: str) -> Decision | None:
+    def _check_in_memory(self, limit: RateLimit, address: str, key: str) -> RateDecision | None:
         if not self._enabled:
             return None
         rate = self._rate_for(limit, address)
-        decision = self._memory.take((limit.name, key), rate, now_ms=self._now_ms())
-        self._refuse_unless_allowed(limit, rate, key, address, decision)
+        decision = self._memory.hit((limit.name, key), rate, now_ms=self._now_ms())
+        self._raise_if_limited(limit, rate, key, address, decision)
         return decision
 
-    async def _in_store(self, limit: Limit, address: str, key: str) -> None:
+    async def _check_in_redis(self, limit: RateLimit, address: str, key: str) -> None:
         if not self._enabled:
             return
         rate = self._rate_for(limit, address)
-        decision = await self._storage.take(limit.name, key, rate, now_ms=self._now_ms())
-        self._refuse_unless_allowed(limit, rate, key, address, decision)
+        decision = await self._repository.hit(limit.name, key, rate, now_ms=self._now_ms())
+        self._raise_if_limited(limit, rate, key, address, decision)
 
-    def _refuse_unless_allowed(self, limit: Limit, rate: Rate, key: str, address: str, decision: Decision) -> None:
+    def _raise_if_limited(self, limit: RateLimit, rate: Rate, key: str, address: str, decision: RateDecision) -> None:
         if decision.allowed:
             return
-        self._refused.labels(limit.name).inc()
-        if self._told.take((limit.name, key), _TELL, now_ms=self._now_ms()).allowed:
+        self._limited.labels(limit.name).inc()
+        if self._audit_limiter.hit((limit.name, key), _AUDIT_RATE, now_ms=self._now_ms()).allowed:
             self._audit.record(AuditEvent.LIMIT_REACHED, limit=limit.name, address=address)
         raise TooManyRequests(
             f"{limit.counts}: over {rate.requests} in {rate.seconds} s, burst {rate.burst}",
             error_id=f"limit_{limit.name}",
-            headers={"Retry-After": str(_seconds(decision.retry_after_ms)), **fields_of(limit, rate, decision)},
+            headers={
+                "Retry-After": str(_seconds(decision.retry_after_ms)),
+                **rate_limit_headers(limit, rate, decision),
+            },
         )
 
-    def _find_rate(self, limit: Limit, address: str) -> Rate:
-        if not limit.widens or not self.speaks_for_many(address):
+    def _find_rate(self, limit: RateLimit, address: str) -> Rate:
+        if not limit.scales_with_network or not self.is_shared_network(address):
             return limit.rate
-        return limit.rate.times(policy.SHARED_NETWORK_FACTOR)
+        return limit.rate.scaled(policy.SHARED_NETWORK_FACTOR)
 
-    def speaks_for_many(self, address: str) -> bool:
-        """Whether the address is a known shared egress, this machine's own, or private: a proxy may hide many."""
+    def is_shared_network(self, address: str) -> bool:
+        """Whether many clients may be behind the address: configured, loopback, private or a unix socket."""
         try:
             parsed = ip_address(address)
         except ValueError:
-            return not address  # a unix socket: a proxy of this machine
-        return is_in(parsed, _INSIDE) or is_in(parsed, self._shared_networks)
+            return not address  # a unix socket: a proxy on this machine
+        return is_in(parsed, _PRIVATE_NETWORKS) or is_in(parsed, self._shared_networks)
 
-    def fields(self, address: str, decision: Decision) -> dict[str, str]:
-        """The RateLimit fields for an answer that passed `request`."""
-        return fields_of(policy.REQUESTS, self._rate_for(policy.REQUESTS, address), decision)
+    def headers(self, address: str, decision: RateDecision) -> dict[str, str]:
+        """The RateLimit fields for a response to a request that passed `check_request`."""
+        return rate_limit_headers(policy.REQUESTS, self._rate_for(policy.REQUESTS, address), decision)
 
     def _now_ms(self) -> int:
-        return int(self._now() * 1000)
+        return int(self._clock() * 1000)
 
 
-def fields_of(limit: Limit, rate: Rate, decision: Decision) -> dict[str, str]:
-    """RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11): quota and window, rest and reset.
+def rate_limit_headers(limit: RateLimit, rate: Rate, decision: RateDecision) -> dict[str, str]:
+    """RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11): quota and window, remaining and reset.
 
-    Quota is the burst, window the time in which it refills: that is what a GCRA limit promises.
+    The quota is the burst and the window the time in which it refills: that is the guarantee of GCRA.
     """
     window = _seconds(rate.burst_ms)
     return {

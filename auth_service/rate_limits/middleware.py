@@ -1,8 +1,8 @@
-"""The guard in front of every endpoint: bounds what one network costs this process.
+"""The middleware that limits the requests of one network to this process.
 
-Refusing costs nearly as much as a cheap answer, so a caller beyond the limit is also held for a moment first: a
-client that asks again as soon as it is answered then asks once in some seconds per connection, and others keep the
-processor. The more requests of one network are held, the longer the next: one over the limit hardly notices.
+A refusal costs nearly as much as a cheap answer, so a refused request is also delayed: a client that retries as soon
+as it is answered then sends one request per connection in some seconds. The delay grows with the number of delayed
+requests of the network; a client slightly over the limit hardly notices it.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ if TYPE_CHECKING:
 
     from auth_service.rate_limits.limits import RateLimits
 
-HOLD_SECONDS: Final = 1.0
-MAX_HOLD_SECONDS: Final = 8.0
+DELAY_SECONDS: Final = 1.0
+MAX_DELAY_SECONDS: Final = 8.0
 """Below the shortest time-out of the hosted clients (ten seconds, interop.md A13), so that they see the 429."""
-MAX_HELD: Final = 2048
-"""Held requests cost some kilobytes each; beyond this many, refusals are answered at once."""
+MAX_DELAYED: Final = 2048
+"""A delayed request costs some kilobytes; beyond this number, refusals are sent at once."""
 
 _UNLIMITED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 
-def guard(limits: RateLimits) -> Middleware:
-    """Make the middleware; it stands inside the envelope, so that its refusals are rendered and logged."""
-    held: Counter[str] = Counter()
-    all_held = 0
+def rate_limit_middleware(limits: RateLimits) -> Middleware:
+    """Make the middleware; inside the request middleware, so that its refusals are rendered and logged."""
+    delayed: Counter[str] = Counter()
+    all_delayed = 0
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        nonlocal all_held
+        nonlocal all_delayed
         if request.path in _UNLIMITED:
             return await handler(request)
         address = request[CLIENT_ADDRESS]
         try:
-            decision = limits.request(address)
+            decision = limits.check_request(address)
         except TooManyRequests:
             network = network_of(address)
-            if all_held < MAX_HELD:
-                all_held += 1
-                held[network] += 1
+            if all_delayed < MAX_DELAYED:
+                all_delayed += 1
+                delayed[network] += 1
                 try:
-                    await asyncio.sleep(min(MAX_HOLD_SECONDS, HOLD_SECONDS * (1 + held[network] / 8)))
+                    await asyncio.sleep(min(MAX_DELAY_SECONDS, DELAY_SECONDS * (1 + delayed[network] / 8)))
                 finally:
-                    all_held -= 1
-                    held[network] -= 1
-                    if not held[network]:
-                        del held[network]
+                    all_delayed -= 1
+                    delayed[network] -= 1
+                    if not delayed[network]:
+                        del delayed[network]
             raise
         response = await handler(request)
         if decision is not None and not response.prepared:
-            response.headers.update(limits.fields(address, decision))
+            response.headers.update(limits.headers(address, decision))
         return response
 
     return check

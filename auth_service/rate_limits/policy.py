@@ -1,14 +1,14 @@
-"""The table of limits: what is counted, for whom, where, and what holds while the store is away.
+"""The table of rate limits: what is counted, per which key, where, and what happens while Redis is unavailable.
 
-Hosted clients reach us from a few addresses, so whoever can be told apart is counted apart: a grant, a client at one
-network, a person. The address alone only bounds what one machine can cost this process. A key that a stranger could
-claim (a client id, a redirect host) is always counted together with the network it came from: nobody can use up the
-allowance of somebody else.
+Hosted clients share a few addresses, so requests are counted by the most specific key available: a grant, a client at
+one network, a user. The address alone only bounds the load that one machine causes. A key that anyone can claim (a
+client id, a redirect host) is always combined with the network of the request, so that one network cannot use up the
+allowance of another.
 
-- Limits in *memory* protect the processor of this replica and cost no round trip; each replica counts for itself,
-  and they hold while the store is away.
-- Limits in the *store* protect what all replicas share. While the store is away the request fails with 503: what
-  they guard needs the store as well.
+- Limits in *memory* protect the processor of this replica and cost no round trip. Each replica counts for itself; they
+  hold while Redis is unavailable.
+- Limits in *Redis* are shared by all replicas. While Redis is unavailable the request fails with 503: the protected
+  operation needs Redis as well.
 """
 
 from __future__ import annotations
@@ -17,53 +17,59 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from shared.rates.gcra import Rate
+from shared.rates import Rate
 
 
-class Place(Enum):
-    """Where a limit counts."""
+class Backend(Enum):
+    """Where a limit is counted."""
 
     MEMORY = "memory"
-    STORE = "store"
+    REDIS = "Redis"
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """One limit. `name` appears in metrics, audit events, refusals and the RateLimit fields."""
+class RateLimit:
+    """One limit. `name` appears in metrics, audit events, error ids and the RateLimit fields."""
 
     name: str
     rate: Rate
-    place: Place
+    backend: Backend
     counts: str
-    """What it counts and for whom, in words (docs/limits.md)."""
-    widens: bool = False
-    """Whether addresses that speak for many people get `SHARED_NETWORK_FACTOR` times the allowance."""
+    """What is counted and per which key, for docs/rate-limits.md and error reasons."""
+    scales_with_network: bool = False
+    """Whether shared networks get `SHARED_NETWORK_FACTOR` times the rate."""
 
 
 SHARED_NETWORK_FACTOR: Final = 20
 
-REQUESTS: Final = Limit("requests", Rate(20, 1, burst=400), Place.MEMORY, "any request, per network", widens=True)
-CLIENT: Final = Limit(
-    "client", Rate(10, 1, burst=300), Place.MEMORY, "authenticated requests, per client and network", widens=True
+REQUESTS: Final = RateLimit(
+    "requests", Rate(20, 1, burst=400), Backend.MEMORY, "any request, per network", scales_with_network=True
 )
-GRANT: Final = Limit("grant", Rate(2, 1, burst=300), Place.MEMORY, "refreshes, per grant")
-REGISTRATION_HOST: Final = Limit(
+CLIENT: Final = RateLimit(
+    "client",
+    Rate(10, 1, burst=300),
+    Backend.MEMORY,
+    "authenticated token requests, per client and network",
+    scales_with_network=True,
+)
+GRANT: Final = RateLimit("grant", Rate(2, 1, burst=300), Backend.MEMORY, "refreshes, per grant")
+REGISTRATION_HOST: Final = RateLimit(
     "registration_host",
     Rate(30, 60, burst=60),
-    Place.STORE,
+    Backend.REDIS,
     "registrations, per redirect host and network",
-    widens=True,
+    scales_with_network=True,
 )
-REGISTRATIONS: Final = Limit(
-    "registrations", Rate(60, 60, burst=120), Place.STORE, "registrations, per network", widens=True
+REGISTRATIONS: Final = RateLimit(
+    "registrations", Rate(60, 60, burst=120), Backend.REDIS, "registrations, per network", scales_with_network=True
 )
-DECISIONS: Final = Limit("decisions", Rate(30, 60, burst=60), Place.STORE, "consents and refusals, per person")
-SIGN_INS: Final = Limit(
+DECISIONS: Final = RateLimit("decisions", Rate(30, 60, burst=60), Backend.REDIS, "consent decisions, per user")
+SIGN_INS: Final = RateLimit(
     "sign_ins",
     Rate(10, 60, burst=50),
-    Place.STORE,
-    "passwords from browsers that never signed in, per network",
-    widens=True,
+    Backend.REDIS,
+    "password attempts from browsers that never signed in, per network",
+    scales_with_network=True,
 )
 
 LIMITS: Final = (GRANT, CLIENT, DECISIONS, SIGN_INS, REGISTRATION_HOST, REGISTRATIONS, REQUESTS)

@@ -1,9 +1,9 @@
-"""Where limits that all replicas share are kept.
+"""Rate limits that all replicas share.
 
-Key: sp:{limit:<name>:<digest>}:arrival   string   theoretical arrival time (shared/rates/gcra.py), milliseconds
+Key: sp:{limit:<name>:<digest>}:arrival   string   theoretical arrival time (shared/rates.py), milliseconds
 
-It expires a second after the allowance is whole again. The digest is a SHA-256, shortened, of what is limited: keys
-have one length, whatever a stranger sends.
+It expires a second after the allowance is whole again. The digest is a shortened SHA-256 of what is limited, so that
+keys have one length for any input.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from shared.rates.gcra import Decision, Rate, describe
-from shared.redis.scripts import load_script
+from shared.rates import Rate, RateDecision, to_decision
+from shared.redis.client import load_script
 
 if TYPE_CHECKING:
     from shared.redis.client import RedisClient
@@ -21,15 +21,15 @@ _GCRA: Final = load_script("auth_service.rate_limits", "gcra")
 
 
 class RateLimitRepository:
-    """Raises RedisUnavailable when the store is away: what that means is each limit's own policy."""
+    """Counts requests in Redis."""
 
-    def __init__(self, store: RedisClient) -> None:
-        self._store = store
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
 
-    async def take(self, name: str, key: str, rate: Rate, *, now_ms: int) -> Decision:
-        """Take one request from the key's allowance, atomically."""
+    async def hit(self, name: str, key: str, rate: Rate, *, now_ms: int) -> RateDecision:
+        """Count one request of the key, atomically. Raises RedisUnavailable."""
         digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
-        allowed, arrival = await self._store.run(
+        allowed, arrival = await self._redis.run(
             _GCRA, [f"sp:{{limit:{name}:{digest}}}:arrival"], [now_ms, rate.interval_ms, rate.burst_ms]
         )
-        return describe(allowed=bool(allowed), arrival_ms=int(arrival), now_ms=now_ms, rate=rate)
+        return to_decision(allowed=bool(allowed), arrival_ms=int(arrival), now_ms=now_ms, rate=rate)

@@ -1,0 +1,1 @@
+"""The protected resources that tokens are issued for, and their scopes (RFC 8707)."""

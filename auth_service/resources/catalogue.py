@@ -1,6 +1,6 @@
-"""The protected resources behind this authorization server: names, scopes in words, defaults (RFC 8707).
+"""The protected resources of this authorization server: names, scopes with descriptions, defaults (RFC 8707).
 
-Pure. Requested resources are compared in canonical form and answered with the configured string (invariant 1).
+Pure. Requested resources are compared in canonical form; the configured string is the result (invariant 1).
 """
 
 from __future__ import annotations
@@ -16,6 +16,12 @@ from shared.scopes import ScopeHierarchy, is_scope_token
 
 IDENTITY_SCOPES: Final = ("openid", "profile", "email")
 OFFLINE_ACCESS: Final = "offline_access"
+_GENERAL_DESCRIPTIONS: Final = {
+    "openid": "Know who you are here (an identifier)",
+    "profile": "See your name",
+    "email": "See your e-mail address",
+    OFFLINE_ACCESS: "Stay connected while you are away",
+}
 
 
 class ScopeDescription(BaseModel):
@@ -28,7 +34,7 @@ class ScopeDescription(BaseModel):
 
 
 class ProtectedResource(BaseModel):
-    """One MCP server: its identifier (the audience of its tokens), its name for people, its scopes."""
+    """One MCP server: its identifier (the audience of its tokens), its display name, its scopes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,12 +62,12 @@ class ProtectedResource(BaseModel):
         return self
 
     def hierarchy(self) -> ScopeHierarchy:
-        """Which of this resource's scopes covers which."""
+        """The hierarchy of this resource's scopes."""
         return ScopeHierarchy({name: d.implies for name, d in self.scopes.items()})
 
 
 class ResourceCatalogue:
-    """All resources, found by what a client sent."""
+    """All resources, found by the `resource` parameter of a client."""
 
     def __init__(self, resources: Sequence[ProtectedResource]) -> None:
         """The first resource is the default for clients that name none (interop.md A8)."""
@@ -75,11 +81,11 @@ class ResourceCatalogue:
             raise ValueError("two resources have the same identifier")
 
     def find(self, requested: str) -> ProtectedResource | None:
-        """The resource that a client means, tolerating a final slash and an upper-case host (interop.md A8)."""
+        """The requested resource; a final slash and the case of the host are ignored (interop.md A8)."""
         return self._by_identifier.get(requested) or self._by_canonical.get(canonical_resource(requested))
 
     def find_one(self, requested: Iterable[str]) -> ProtectedResource | None:
-        """The one resource that all these values mean; None when one is unknown or they differ."""
+        """The one resource that all these values name; None if one is unknown or they differ."""
         found = {r.identifier if (r := self.find(value)) else None for value in requested}
         only = found.pop() if len(found) == 1 else None
         return None if only is None else self.find(only)
@@ -92,7 +98,7 @@ class ResourceCatalogue:
 def canonical_resource(value: str) -> str:
     """A form for comparison only: scheme and host lower-case, default port and final slash dropped.
 
-    What is not a plain URL is returned as it came, and then equals no resource's form.
+    A value that is not a plain URL is returned unchanged and equals no resource.
     """
     try:
         parts = urlsplit(value)
@@ -113,10 +119,10 @@ def canonical_resource(value: str) -> str:
 def grantable_scopes(
     requested: Iterable[str], resource: ProtectedResource, *, max_scope: Iterable[str] | None = None
 ) -> tuple[str, ...]:
-    """Which of the requested scopes this resource can grant; none requested or none known gives the defaults.
+    """Which of the requested scopes this resource can grant; the defaults if none is requested or known.
 
-    Unknown scopes are dropped, not refused (interop.md A9): several clients ask for all they ever saw. `fence` is
-    what the operator allows the client at most; the defaults do not jump it.
+    Unknown scopes are dropped, not refused (interop.md A9): several clients request every scope they ever saw.
+    `max_scope` is the operator's limit for the client, and applies to the defaults too.
     """
     allowed = None if max_scope is None else resource.hierarchy().effective(max_scope)
     known = tuple(
@@ -127,3 +133,14 @@ def grantable_scopes(
     if not any(s in resource.scopes for s in known):
         known = tuple(dict.fromkeys((*resource.default_scopes, *known)))
     return tuple(s for s in known if allowed is None or s in allowed)
+
+
+def describe_scopes(scopes: Iterable[str], resource: ProtectedResource) -> tuple[tuple[str, str], ...]:
+    """Pairs of scope and description for the consent page, in the order given."""
+    return tuple(
+        (
+            scope,
+            resource.scopes[scope].description if scope in resource.scopes else _GENERAL_DESCRIPTIONS.get(scope, scope),
+        )
+        for scope in scopes
+    )

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from auth_service.sign_in.delay import FORGET_SECONDS, NONE, Attempts, counted
-from shared.redis.scripts import load_script
+from shared.redis.client import load_script
 
 if TYPE_CHECKING:
     from shared.redis.client import RedisClient

@@ -43,7 +43,7 @@ class SignInThrottle:
                 raise _delayed(-(-wait // 1000))
             if await self._attempts.count(counts, now_ms=now_ms):
                 if not counts.known:
-                    await self._limits.sign_in(address)
+                    await self._limits.check_sign_in(address)
                 return counts
         raise _delayed(1)
 

@@ -55,7 +55,7 @@ class TokenEndpoint:
         authorization = request.headers.get("Authorization")
         client = await self._authenticator.authenticate(authorization=authorization, form=parameters)
         address = request[CLIENT_ADDRESS]
-        self._limits.client(client.client_id, address)
+        self._limits.check_client(client.client_id, address)
         grant_type = parameters.require("grant_type")
         handler = self._handlers.get(grant_type)
         if handler is None:

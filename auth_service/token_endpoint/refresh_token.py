@@ -123,7 +123,7 @@ class RefreshTokenHandler:
             raise InvalidGrant(str(exc), error_id="refresh_token_form") from exc
         if presented.authentic:
             # Only tokens with a valid MAC count, so that nobody else can use up the grant's allowance.
-            self._limits.grant(presented.grant_id)
+            self._limits.check_grant(presented.grant_id)
         resources = parameters.all("resource")
         resource = self._resources.find_one(resources)
         if resources and resource is None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from auth_service.users.user import User, lookup_name
-from shared.redis.scripts import load_script
+from shared.redis.client import load_script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -1,7 +1,7 @@
-"""How long a fetched document may be used before it is fetched again (RFC 9111), within our own bounds.
+"""Freshness lifetime of a fetched document (RFC 9111 section 4.2), within bounds of our own.
 
-Pure. A shared cache's rules, except that nothing makes us fetch more often than the least bound: an attacker's
-`no-store` must not turn every request into a fetch.
+Pure. The rules of a shared cache, except for the lower bound: an attacker's `no-store` must not turn every request
+into a fetch.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from __future__ import annotations
 import re
 from typing import Final
 
-LEAST_SECONDS: Final = 300
-MOST_SECONDS: Final = 86_400
+MIN_SECONDS: Final = 300
+MAX_SECONDS: Final = 86_400
 DEFAULT_SECONDS: Final = 3600
-"""When the answer says nothing."""
+"""Without Cache-Control."""
 
 _DIRECTIVE: Final = re.compile(r'([a-z\-]+)(?:\s*=\s*"?([0-9]{1,10})"?)?')
 
 
 def freshness_seconds(*, cache_control: str, age: str) -> int:
-    """The seconds for which an answer is fresh from now, between the bounds."""
+    """Seconds from now until the response is stale, between MIN_SECONDS and MAX_SECONDS."""
     directives = {
         match[1]: match[2]
         for part in cache_control.lower().split(",")
         if (match := _DIRECTIVE.fullmatch(part.strip())) is not None
     }
     if not directives.keys().isdisjoint({"no-store", "no-cache"}):
-        return LEAST_SECONDS
+        return MIN_SECONDS
     lifetime = directives.get("s-maxage") or directives.get("max-age")
     seconds = int(lifetime) if lifetime is not None else DEFAULT_SECONDS
     spent = int(age) if re.fullmatch(r"[0-9]{1,10}", age.strip()) else 0
-    return max(LEAST_SECONDS, min(MOST_SECONDS, seconds - spent))
+    return max(MIN_SECONDS, min(MAX_SECONDS, seconds - spent))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from shared.networks import Address, Network, is_in
+from shared.ip_addresses import IPAddress, IPNetwork, is_in
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
@@ -26,7 +26,7 @@ LONGEST_ADDRESS: Final = 80
 """Characters: an IPv6 address with zone, brackets, port and spaces around it has fewer."""
 
 
-def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
+def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[IPNetwork]) -> str:
     """The client's address. `forwarded_for` are the header's values in the order received.
 
     `peer` is None for a unix socket: only a process of this machine reaches that, so it is trusted when any proxy is.
@@ -54,7 +54,7 @@ def network_of(address: str) -> str:
     return str(parsed or "")
 
 
-def client_address_middleware(trusted: Sequence[Network]) -> Middleware:
+def client_address_middleware(trusted: Sequence[IPNetwork]) -> Middleware:
     """Put the client's address into `request[CLIENT_ADDRESS]`."""
 
     @lru_cache(4096)
@@ -74,13 +74,13 @@ def client_address_middleware(trusted: Sequence[Network]) -> Middleware:
     return find
 
 
-def _parse(text: str) -> Address | None:
+def _parse(text: str) -> IPAddress | None:
     # What is longer is no address, and would fill the memory of those that are.
     return _parsed(text) if len(text) <= LONGEST_ADDRESS else None
 
 
 @lru_cache(4096)
-def _parsed(text: str) -> Address | None:
+def _parsed(text: str) -> IPAddress | None:
     """An address with or without port, brackets and zone; an IPv4 address mapped into IPv6 is the IPv4 address."""
     text = text.strip()
     if text.startswith("["):

@@ -1,4 +1,4 @@
-"""The URL of a store of several hosts, taken apart."""
+"""The URLs of Sentinel and cluster deployments, which redis-py does not parse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """Who is to be reached, and how."""
+    """A parsed URL."""
 
     topology: str
     tls: bool
@@ -22,8 +22,8 @@ class RedisAddress:
     sentinel_password: str | None
 
 
-def parse_address(url: str) -> RedisAddress:
-    """Take a redis+sentinel:// or redis+cluster:// URL apart. Raises Misconfigured, without the password."""
+def parse_redis_url(url: str) -> RedisAddress:
+    """Parse a redis+sentinel:// or redis+cluster:// URL. Raises Misconfigured, without the password."""
     parts = urlsplit(url)
     kind, _, topology = parts.scheme.partition("+")
     if kind not in {"redis", "rediss"} or topology not in {"sentinel", "cluster"}:
@@ -31,7 +31,7 @@ def parse_address(url: str) -> RedisAddress:
             f"the store's URL begins with {parts.scheme}://; it may be redis, rediss, unix, "
             "or redis/rediss with +sentinel or +cluster"
         )
-    credentials, _, places = parts.netloc.rpartition("@")
+    credentials, _, hosts = parts.netloc.rpartition("@")
     username, _, password = credentials.partition(":")
     path = [unquote(p) for p in parts.path.split("/") if p]
     query = parse_qs(parts.query)
@@ -46,7 +46,7 @@ def parse_address(url: str) -> RedisAddress:
     return RedisAddress(
         topology=topology,
         tls=kind == "rediss",
-        hosts=tuple(_host(place, 26379 if topology == "sentinel" else 6379) for place in places.split(",")),
+        hosts=tuple(_host(host, 26379 if topology == "sentinel" else 6379) for host in hosts.split(",")),
         username=unquote(username) or None,
         password=unquote(password) or None,
         service=path[0] if topology == "sentinel" else "",
@@ -55,9 +55,9 @@ def parse_address(url: str) -> RedisAddress:
     )
 
 
-def _host(place: str, default_port: int) -> tuple[str, int]:
+def _host(text: str, default_port: int) -> tuple[str, int]:
     try:
-        parts = urlsplit(f"//{place}")
+        parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
     except ValueError as exc:
         raise Misconfigured("a host of the store's URL is malformed") from exc

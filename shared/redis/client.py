@@ -1,8 +1,8 @@
-"""The connection to Redis or Valkey: bounded, impatient, and never re-running a write by itself.
+"""The client for Redis or Valkey: bounded connections, short timeouts, no retries.
 
-redis-py's defaults repeat a command whose answer was lost; an authorization code is then consumed twice and the
-honest client gets nothing. Here there are no retries: an unclear outcome is `RedisUnavailable` (503), and every
-step that matters is a script whose repetition by the caller is safe (invariants 3, 6 and 8).
+redis-py repeats a command whose answer was lost by default; an authorization code would be consumed twice and the
+client would get nothing. Here an unknown outcome is `RedisUnavailable` (503), and each step that must not be lost is a
+script that the caller can safely repeat (invariants 3, 6 and 8).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
@@ -31,24 +32,24 @@ Argument = str | bytes | int | float
 DEFAULT_TIMEOUT_SECONDS: Final = 2.0
 SCAN_PAGE: Final = 500
 
-FAULTS: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
-"""All that the client library raises when a store is away, slow, full or in the wrong role.
+CLIENT_ERRORS: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""The exceptions of redis-py when the server is unreachable, slow, full or in the wrong role.
 
-RedisClusterException, "no node can be reached" for one, is no RedisError.
+RedisClusterException ("no node can be reached") is not a RedisError.
 """
 
-COMMAND_FAULTS: Final = (*FAULTS, AttributeError, RuntimeError)
-"""What a command may end in. In a failover redis-py 8.1 ends a cluster's idle connections while others take them;
-who got half a connection sees an AttributeError or a RuntimeError. Tasks that outlive faults must outlive these."""
+COMMAND_ERRORS: Final = (*CLIENT_ERRORS, AttributeError, RuntimeError)
+"""The exceptions of a command. In a failover redis-py 8.1 closes idle connections of a cluster while other tasks take
+them from the pool; these tasks see an AttributeError or a RuntimeError."""
 
 
 def no_retry() -> Retry:
-    """The library's own repetition, switched off."""
+    """No retries by redis-py."""
     return Retry(NoBackoff(), 0)
 
 
 class Script:
-    """One Lua script: an atomic step. The text's first comment lines state its invariant."""
+    """One Lua script: one atomic step. The first comment lines of its text state its invariant."""
 
     __slots__ = ("digest", "name", "text")
 
@@ -58,12 +59,17 @@ class Script:
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
+def load_script(package: str, name: str) -> Script:
+    """Read `name`.lua, which is a file of the package that uses it. Raises FileNotFoundError."""
+    return Script(name, files(package).joinpath(f"{name}.lua").read_text(encoding="utf-8"))
+
+
 class RedisClient(Protocol):
-    """What the rooms of storage need of a store. Every method raises at most RedisUnavailable."""
+    """The client as repositories use it. Every method raises at most RedisUnavailable."""
 
     @property
     def fails_over(self) -> bool:
-        """Whether a replica takes the place of a primary that is lost."""
+        """Whether a replica replaces a failed primary."""
 
     async def command(self, *args: Argument) -> Any:
         """Run one command."""
@@ -72,16 +78,16 @@ class RedisClient(Protocol):
         """Run one script atomically. All keys must hash to one slot."""
 
     async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Any]:
-        """Send several commands in one round trip; not atomic. One error fails the whole."""
+        """Send several commands in one round trip, not atomically. One error fails the call."""
 
-    async def ask_primaries(self, *args: Argument) -> list[Any]:
-        """Run one command that names no key on each primary: the answers of those that are there.
+    async def command_on_primaries(self, *args: Argument) -> list[Any]:
+        """Run one command without keys on each primary.
 
-        In the place of one that is away stands a RedisUnavailable; it is not raised.
+        The answer of an unreachable primary is a RedisUnavailable; it is not raised.
         """
 
     def scan(self, pattern: str) -> AsyncIterator[list[str]]:
-        """Pages of key names that match, each at least once: for the operator's commands, never for a request."""
+        """Pages of matching key names, each at least once: for the operator's commands, never for a request."""
 
     def subscribe(self, *channels: str) -> Any:
         """An async context manager yielding an async iterator of (channel, message) pairs."""
@@ -91,57 +97,57 @@ class RedisClient(Protocol):
 
 
 class BaseRedisClient:
-    """What every topology shares: one client for commands, one for listening, and the translation of faults.
+    """Common to every topology: a client for commands, a client for subscriptions, the translation of errors.
 
-    Values are text: everything stored is UTF-8 or ASCII armour.
+    Values are text: everything stored is UTF-8 or base64.
     """
 
     fails_over = True
 
     def __init__(
-        self, *, client: AnyRedis, listener: AnyRedis, places: AbstractAsyncContextManager[Any] | None = None
+        self, *, client: AnyRedis, pubsub_client: AnyRedis, limiter: AbstractAsyncContextManager[Any] | None = None
     ) -> None:
-        """`places` is held around each command, where the client's own pool cannot wait for a free connection."""
+        """`limiter` is held around each command, for clients whose pool cannot wait for a free connection."""
         self._redis = client
-        self._listener = listener
-        self._places: AbstractAsyncContextManager[Any] = places or nullcontext()
+        self._pubsub_client = pubsub_client
+        self._limiter: AbstractAsyncContextManager[Any] = limiter or nullcontext()
         self._execute_script: Callable[..., Awaitable[Any]] = client.execute_command
 
     async def command(self, *args: Argument) -> Any:
         try:
-            async with self._places:
+            async with self._limiter:
                 return await self._redis.execute_command(*args)
-        except COMMAND_FAULTS as exc:
-            raise unavailable(exc) from exc
+        except COMMAND_ERRORS as exc:
+            raise to_redis_unavailable(exc) from exc
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         try:
-            async with self._places:
+            async with self._limiter:
                 try:
                     return await self._execute_script("EVALSHA", script.digest, len(keys), *keys, *args)
                 except NoScriptError:
-                    # Nothing has run: the server did not know the script. Safe to send it whole.
+                    # Nothing has run, because the server does not know the script: it is safe to send its text.
                     return await self._execute_script("EVAL", script.text, len(keys), *keys, *args)
-        except COMMAND_FAULTS as exc:
-            raise unavailable(exc, script.name) from exc
+        except COMMAND_ERRORS as exc:
+            raise to_redis_unavailable(exc, script.name) from exc
 
     async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Any]:
         try:
-            async with self._places, self._redis.pipeline(transaction=False) as pipe:
+            async with self._limiter, self._redis.pipeline(transaction=False) as pipe:
                 for command in commands:
                     pipe.execute_command(*command)
                 return await pipe.execute()
-        except COMMAND_FAULTS as exc:
-            raise unavailable(exc) from exc
+        except COMMAND_ERRORS as exc:
+            raise to_redis_unavailable(exc) from exc
 
-    async def ask_primaries(self, *args: Argument) -> list[Any]:
+    async def command_on_primaries(self, *args: Argument) -> list[Any]:
         try:
             return [await self.command(*args)]
         except RedisUnavailable as exc:
             return [exc]
 
     async def scan(self, pattern: str) -> AsyncIterator[list[str]]:
-        """Pages of key names, for the operator's commands; each key at least once. Raises RedisUnavailable."""
+        """One server; a cluster overrides this."""
         cursor = "0"
         while True:
             cursor, keys = await self.command("SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_PAGE)
@@ -153,28 +159,28 @@ class BaseRedisClient:
     @asynccontextmanager
     async def subscribe(self, *channels: str) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
         try:
-            # A cluster has to be known before a channel can be placed; elsewhere this does nothing.
-            await self._listener.initialize()
-        except FAULTS as exc:
-            raise unavailable(exc) from exc
-        pubsub: PubSub = self._listener.pubsub(ignore_subscribe_messages=True)
+            # A cluster must discover its nodes before it can subscribe; elsewhere this does nothing.
+            await self._pubsub_client.initialize()
+        except CLIENT_ERRORS as exc:
+            raise to_redis_unavailable(exc) from exc
+        pubsub: PubSub = self._pubsub_client.pubsub(ignore_subscribe_messages=True)
         try:
             await pubsub.subscribe(*channels)
             yield _messages(pubsub)
-        except FAULTS as exc:
-            raise unavailable(exc) from exc
+        except CLIENT_ERRORS as exc:
+            raise to_redis_unavailable(exc) from exc
         finally:
-            with suppress(*FAULTS):
+            with suppress(*CLIENT_ERRORS):
                 await pubsub.aclose()
 
     async def close(self) -> None:
-        for client in (self._redis, self._listener):
-            with suppress(*FAULTS):
+        for client in (self._redis, self._pubsub_client):
+            with suppress(*CLIENT_ERRORS):
                 await client.aclose()
 
 
 class SingleRedisClient(BaseRedisClient):
-    """A store of one address."""
+    """One server."""
 
     fails_over = False
 
@@ -191,20 +197,20 @@ class SingleRedisClient(BaseRedisClient):
             health_check_interval=0,
         )
         client = Redis.from_pool(pool)
-        # Waiting for messages may take for ever: its own connections, without an answer timeout.
-        listener = Redis.from_url(
+        # Connections of its own, because waiting for messages must not time out.
+        pubsub_client = Redis.from_url(
             url,
             socket_timeout=None,
             socket_connect_timeout=timeout_seconds,
             retry=no_retry(),
             decode_responses=True,
         )
-        super().__init__(client=client, listener=listener)
-        # Only a maker of connections: the batcher keeps them, and bounds the time of a batch as a whole.
-        scripting = ConnectionPool.from_url(
+        super().__init__(client=client, pubsub_client=pubsub_client)
+        # Only makes connections: the batcher pools them and has a deadline per call.
+        factory = ConnectionPool.from_url(
             url, socket_timeout=None, socket_connect_timeout=timeout_seconds, retry=no_retry(), decode_responses=True
         )
-        self._scripts = ScriptBatcher(scripting.make_connection, timeout_seconds=timeout_seconds)
+        self._scripts = ScriptBatcher(factory.make_connection, timeout_seconds=timeout_seconds)
         self._execute_script = self._scripts.execute
 
     async def close(self) -> None:
@@ -218,6 +224,6 @@ async def _messages(pubsub: PubSub) -> AsyncIterator[tuple[str, str]]:
             yield str(message["channel"]), str(message["data"])
 
 
-def unavailable(exc: BaseException, step: str = "command") -> RedisUnavailable:
-    """The one translation of what the client library raises."""
+def to_redis_unavailable(exc: BaseException, step: str = "command") -> RedisUnavailable:
+    """The error for an exception of redis-py."""
     return RedisUnavailable(f"{step}: {type(exc).__name__}: {exc}"[:300])

@@ -1,4 +1,4 @@
-"""Whether the store keeps what it is given: its persistence and eviction settings, in words for the operator."""
+"""Checks whether the configuration of Redis can lose data: persistence, eviction, replication, version."""
 
 from __future__ import annotations
 
@@ -13,67 +13,69 @@ if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
 _OLDEST_VERSION: Final = 7
-_FULL: Final = 0.9
-"""Share of `maxmemory` from which on it is time to say so."""
+_NEARLY_FULL: Final = 0.9
+"""Share of `maxmemory` that is worth a warning."""
 
 
-async def risks_of(store: RedisClient) -> list[str]:
-    """What could lose grants, of every primary. Managed stores hide some of their configuration: then less is said.
+async def find_configuration_warnings(redis: RedisClient) -> list[str]:
+    """Warnings about the configuration of each primary. Managed Redis services hide some of it; that is skipped.
 
     Raises RedisUnavailable.
     """
-    answers = await store.ask_primaries("INFO")
-    away = [answer for answer in answers if isinstance(answer, RedisUnavailable)]
-    if len(away) == len(answers):
-        raise away[0]
-    risks = [f"a primary of the store does not answer ({exc.reason}): its grants are away with it." for exc in away]
+    answers = await redis.command_on_primaries("INFO")
+    unreachable = [answer for answer in answers if isinstance(answer, RedisUnavailable)]
+    if len(unreachable) == len(answers):
+        raise unreachable[0]
+    warnings = [
+        f"a primary of the store does not answer ({exc.reason}): its grants are unavailable." for exc in unreachable
+    ]
     for info in answers:
         if isinstance(info, Mapping):
-            risks += risks_in(info, fails_over=store.fails_over)
-    if any(_setting(answer) == "no" for answer in await store.ask_primaries("CONFIG", "GET", "appendfsync")):
-        risks.append(
-            "the store leaves it to the system when its file reaches the disk (appendfsync no): a crash of the machine "
-            "loses half a minute of grants. Set appendfsync always, or everysec."
+            warnings += warnings_from_info(info, fails_over=redis.fails_over)
+    if any(_setting(answer) == "no" for answer in await redis.command_on_primaries("CONFIG", "GET", "appendfsync")):
+        warnings.append(
+            "the operating system decides when the store's file reaches the disk (appendfsync no): a crash of the "
+            "machine loses up to half a minute of grants. Set appendfsync always, or everysec."
         )
-    return list(dict.fromkeys(risks))
+    return list(dict.fromkeys(warnings))
 
 
-def risks_in(info: Mapping[str, Any], *, fails_over: bool) -> list[str]:
-    """What the INFO of one server tells. Pure."""
+def warnings_from_info(info: Mapping[str, Any], *, fails_over: bool) -> list[str]:
+    """Warnings from the INFO of one server. Pure."""
     return [
-        *_version_risks(info),
-        *_eviction_risks(info),
-        *_persistence_risks(info),
-        *_replication_risks(info, fails_over=fails_over),
+        *_version_warnings(info),
+        *_eviction_warnings(info),
+        *_persistence_warnings(info),
+        *_replication_warnings(info, fails_over=fails_over),
     ]
 
 
-def _version_risks(info: Mapping[str, Any]) -> list[str]:
+def _version_warnings(info: Mapping[str, Any]) -> list[str]:
     version = str(info.get("redis_version", _OLDEST_VERSION))
     number = version.partition(".")[0]
     if number.isdecimal() and int(number) < _OLDEST_VERSION:
-        return [f"the store is Redis {version}, which lacks what is needed here. Take Redis 7.0 or Valkey, or later."]
+        return [f"the store is Redis {version}, which lacks required commands. Use Redis 7.0 or Valkey, or later."]
     return []
 
 
-def _eviction_risks(info: Mapping[str, Any]) -> list[str]:
+def _eviction_warnings(info: Mapping[str, Any]) -> list[str]:
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         return [
-            f"the store evicts keys (maxmemory-policy {policy}): grants would vanish. Set maxmemory-policy noeviction."
+            f"the store evicts keys (maxmemory-policy {policy}): grants would be lost. Set maxmemory-policy noeviction."
         ]
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
-    if most and used > most * _FULL:
+    if most and used > most * _NEARLY_FULL:
         return [f"the store's memory is {used / most:.0%} full: it will refuse to write. Raise maxmemory."]
     return []
 
 
-def _persistence_risks(info: Mapping[str, Any]) -> list[str]:
-    risks = []
+def _persistence_warnings(info: Mapping[str, Any]) -> list[str]:
+    warnings = []
     if not info.get("aof_enabled", 1):
-        risks.append(
+        warnings.append(
             "the store's append-only file is off: a crash loses grants and users. Set appendonly yes. Replicas do not "
-            "stand in for it: a primary that comes back empty empties them."
+            "replace it: a primary that restarts empty empties them."
         )
     failed = [
         name
@@ -81,31 +83,30 @@ def _persistence_risks(info: Mapping[str, Any]) -> list[str]:
         if info.get(name, "ok") != "ok"
     ]
     if failed:
-        risks.append(
-            f"the store could not write its files ({', '.join(failed)}): what happens now may be lost. "
-            "Look at its disk and its log."
+        warnings.append(
+            f"the store could not write its files ({', '.join(failed)}): new data may be lost. Check its disk and log."
         )
-    return risks
+    return warnings
 
 
-def _replication_risks(info: Mapping[str, Any], *, fails_over: bool) -> list[str]:
+def _replication_warnings(info: Mapping[str, Any], *, fails_over: bool) -> list[str]:
     if info.get("role") == "slave":
-        return ["the URL leads to a replica, which refuses to write. Name the primary, or the Sentinels."]
+        return ["the URL leads to a replica, which refuses writes. Use the URL of the primary or the Sentinels."]
     if fails_over and not info.get("connected_slaves", 1):
-        return ["a primary of the store has no replica: when it is lost, its grants are. Give it one."]
+        return ["a primary of the store has no replica: its grants are lost if it fails. Add a replica."]
     return []
 
 
 def _setting(answer: object) -> str:
-    """The one value that CONFIG GET tells; empty where the command is forbidden or hidden."""
+    """The value in an answer to CONFIG GET; empty if the command is forbidden or hidden."""
     return str(next(iter(answer.values()), "")) if isinstance(answer, Mapping) else ""
 
 
-async def warn_of_risks(store: RedisClient, log: structlog.typing.FilteringBoundLogger) -> None:
-    """Log each risk once, at the start. A store that is away is no reason not to start: readiness tells of it."""
+async def log_configuration_warnings(redis: RedisClient, log: structlog.typing.FilteringBoundLogger) -> None:
+    """Log each warning once, at start. An unreachable server does not prevent the start: readiness reports it."""
     try:
-        risks = await risks_of(store)
+        warnings = await find_configuration_warnings(redis)
     except RedisUnavailable:
         return
-    for risk in risks:
-        log.warning("store_at_risk", risk=risk)
+    for warning in warnings:
+        log.warning("redis_configuration_warning", warning=warning)

@@ -11,9 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from auth_service.clients.assertion_replay import JtiReplayStore
-from auth_service.clients.assertions import AssertionVerifier
-from auth_service.clients.authenticator import ClientAuthenticator
+from auth_service.clients.authenticator import AssertionVerifier, ClientAuthenticator, JtiReplayStore
 from auth_service.clients.client import Client, ClientKind
 from auth_service.clients.client_assertion import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS
 from auth_service.clients.client_authentication import ASSERTION_TYPE
@@ -74,11 +72,11 @@ async def clock(store):
 def make(store, clock):
     """Make the authenticator of one replica."""
 
-    def make_one(*, fetch=None, keys=None, replica_store=store, **client):
+    def make_one(*, http=None, keys=None, replica_store=store, **client):
         verifier = AssertionVerifier(
-            issuer=ISSUER, keys=keys or ClientJwks(fetch=fetch, now=clock), used=JtiReplayStore(replica_store)
+            issuer=ISSUER, jwks=keys or ClientJwks(http=http, clock=clock), replays=JtiReplayStore(replica_store)
         )
-        return ClientAuthenticator(OneClient(**client), assertions=verifier, now=clock)
+        return ClientAuthenticator(OneClient(**client), assertions=verifier, clock=clock)
 
     return make_one
 
@@ -99,7 +97,7 @@ def sign(payload, *, key=KEYS["RS256"], **header):
     values = {"alg": "RS256", "kid": key.kid, "typ": "JWT"} | header
     protected = {name: value for name, value in values.items() if value is not ...}
     text = payload if isinstance(payload, str) else json.dumps(payload)
-    # Signed by hand: the library refuses to make some of what is tried here.
+    # Signed without the library, which refuses to make some of these.
     signing_input = f"{_b64(json.dumps(protected).encode())}.{_b64(text.encode())}"
     algorithm = JWSRegistry.algorithms[protected["alg"]]
     return f"{signing_input}.{_b64(algorithm.sign(signing_input.encode(), key))}"
@@ -340,7 +338,7 @@ class TestRemoteKeys:
 
     @pytest.fixture
     def remote(self, make, hosts):
-        return make(fetch=hosts.fetch(), jwks=None, jwks_uri=JWKS_URI)
+        return make(http=hosts.http_client(), jwks=None, jwks_uri=JWKS_URI)
 
     async def test_keys_are_fetched_once_while_fresh(self, remote, hosts, clock):
         for n in range(3):
@@ -390,9 +388,9 @@ class TestRemoteKeys:
 
     async def test_a_key_set_on_an_inside_address_is_not_fetched(self, make, hosts, clock):
         """Invariant 10 holds for jwks_uri too."""
-        from shared.fetch.public_address import is_public
+        from shared.ip_addresses import is_public
 
-        guarded = make(fetch=hosts.fetch(allowed=is_public), jwks=None, jwks_uri=JWKS_URI)
+        guarded = make(http=hosts.http_client(allowed=is_public), jwks=None, jwks_uri=JWKS_URI)
         with pytest.raises(ClientJwksUnavailable):
             await present(guarded, sign(claims(clock)))
         assert hosts.requests == []

@@ -63,7 +63,7 @@ class TestInsufficientRedirectUriValidation:
 
 
 class TestOpenRedirection:
-    """Section 4.11.2: nobody can use the server to send a person to an address of their own choice."""
+    """Section 4.11.2: the server cannot be used to send a user to an address of an attacker."""
 
     @pytest.mark.parametrize(
         "parameter", ["next", "return_to", "redirect", "continue", "url", "RelayState", "post_logout_redirect_uri"]
@@ -88,7 +88,7 @@ class TestOpenRedirection:
         for path in ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"):
             assert "evil" not in (await auth.get(path, headers=headers)).text
 
-    async def test_an_error_for_an_address_that_nobody_vouches_for_is_a_page_with_a_link(self, auth):
+    async def test_an_error_for_an_unverified_address_is_a_page_with_a_link(self, auth):
         """Section 4.11.2. The contents of the link: tests/auth_service/authorization/test_error_redirects.py."""
         client = await auth.register(EVIL)
         answer = await auth.get(auth.authorization(client, response_type="token")[0])
@@ -99,7 +99,7 @@ class TestOpenRedirection:
 
 
 class TestMixUp:
-    """Section 4.4: a client with several servers can tell who answered (RFC 9207)."""
+    """Section 4.4: a client with several servers can tell which one answered (RFC 9207)."""
 
     async def test_every_answer_names_its_issuer_the_errors_too(self, auth, client):
         person = auth.person()
@@ -166,7 +166,7 @@ class TestCodeInjection:
 
 
 class TestPkceDowngrade:
-    """Section 4.8: whoever strips the challenge, or weakens it, gets no code."""
+    """Section 4.8: a request with a removed or weakened challenge gets no code."""
 
     @pytest.mark.parametrize(
         "changes",
@@ -203,7 +203,7 @@ class TestPkceDowngrade:
 
 
 class TestCsrf:
-    """Section 4.7: nobody decides in another person's name."""
+    """Section 4.7: a decision cannot be made in the name of another user."""
 
     async def test_a_decision_without_the_pages_own_value_is_refused(self, auth, client):
         person = auth.person()
@@ -319,14 +319,14 @@ class TestConsentPhishing:
         assert ("decision", "approve") in page.page.forms[0].buttons
         assert "What you already allow it" not in page.text
 
-    async def test_a_stranger_cannot_take_over_the_record_that_hosted_clients_share(self, auth):
+    async def test_an_attacker_cannot_take_over_the_record_that_hosted_clients_share(self, auth):
         honest = await auth.register(HOSTED, client_name="Hosted")
         attacker = await auth.register(HOSTED, EVIL, client_name="Hosted")
         assert attacker.client_id != honest.client_id
         url, _ = auth.authorization(honest, redirect_uri=EVIL)
         assert (await auth.get(url)).status == 400
 
-    async def test_a_document_at_an_address_that_may_not_be_fetched_is_told_apart_from_a_lost_registration(self, auth):
+    async def test_a_document_at_a_forbidden_address_differs_from_a_lost_registration(self, auth):
         url, _ = auth.authorization(Client("https://127.0.0.1/client.json", HOSTED))
         answer = await auth.get(url)
         assert "metadata document" in answer.text
@@ -393,9 +393,9 @@ class TestRedirectStatus:
 
 
 class TestClientImpersonatingAResourceOwner:
-    """Section 4.15: a client cannot choose an id that could pass for a person's."""
+    """Section 4.15: a client cannot choose an id that could pass for a user's."""
 
-    async def test_ids_of_clients_and_of_people_never_meet(self, auth):
+    async def test_ids_of_clients_and_of_users_never_collide(self, auth):
         subject = (await auth.users.find_by_name("ada")).subject
         answer = await auth.request(
             "POST",
@@ -409,7 +409,7 @@ class TestClientImpersonatingAResourceOwner:
 
 
 class TestDenialOfServiceByRegistration:
-    """Section 4.1 and interop.md F12: a stranger who registers all day locks nobody out."""
+    """Section 4.1 and interop.md F12: registrations of an attacker all day lock no client out."""
 
     async def test_the_shared_record_of_a_hosted_client_survives_a_flood_of_others(self, auth):
         honest = await auth.register(HOSTED, client_name="Hosted")
@@ -421,7 +421,7 @@ class TestDenialOfServiceByRegistration:
         )
         assert (await auth.tokens(honest))["access_token"]
 
-    async def test_a_registration_that_nobody_used_is_gone_after_a_day(self, auth):
+    async def test_a_registration_that_was_not_used_is_gone_after_a_day(self, auth):
         unused = await auth.register(EVIL)
         ttl = await auth.store.command("TTL", f"sp:{{client:{unused.client_id}}}")
         assert 0 < ttl <= 86_400

@@ -1,5 +1,5 @@
 """Server-side request forgery by a client's URL (invariant 10; RFC 9700 has it in section 4.11.2's spirit, and
-draft-ietf-oauth-client-id-metadata-document section 6): a stranger chooses what we fetch, and reaches nothing by it."""
+draft-ietf-oauth-client-id-metadata-document section 6): an attacker chooses the URL, and reaches nothing by it."""
 
 import asyncio
 import ssl
@@ -8,10 +8,10 @@ from ipaddress import ip_address
 import pytest
 from aiohttp import web
 
-from auth_service.clients.cimd.document import CimdPolicy, check_document_url
+from auth_service.clients.cimd.document import CimdPolicy, check_cimd_url
 from auth_service.protocol.errors import UnacceptableCimd
-from shared.fetch.guarded_fetch import FetchFailed, FetchGone, GuardedFetch
-from shared.fetch.public_address import is_public, parse_address
+from shared.fetch.ssrf_safe_client import FetchFailed, FetchGone, SsrfSafeClient
+from shared.ip_addresses import is_public, parse_ip_address
 from tests.support.named_hosts import NamedHosts
 
 NOT_PUBLIC = """
@@ -36,7 +36,7 @@ def test_the_corpus_is_large_enough():
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_an_address_that_is_not_public_is_refused(address):
-    parsed = parse_address(address)
+    parsed = parse_ip_address(address)
     assert parsed is None or not is_public(parsed)
 
 
@@ -112,7 +112,7 @@ TRICKS = [
 @pytest.mark.parametrize("url", TRICKS)
 def test_a_url_with_a_trick_is_refused_before_anything_is_looked_up(url):
     with pytest.raises(UnacceptableCimd):
-        check_document_url(url, CimdPolicy())
+        check_cimd_url(url, CimdPolicy())
 
 
 @pytest.mark.parametrize(
@@ -129,11 +129,11 @@ def test_a_url_with_a_trick_is_refused_before_anything_is_looked_up(url):
 )
 def test_the_development_switch_opens_this_machine_and_no_other(url):
     policy = CimdPolicy(loopback=True, deny=(".evil.example",))
-    check_document_url("http://localhost:4000/c.json", policy)
-    check_document_url("http://127.0.0.1:4000/c.json", policy)
-    check_document_url("http://[::1]:4000/c.json", policy)
+    check_cimd_url("http://localhost:4000/c.json", policy)
+    check_cimd_url("http://127.0.0.1:4000/c.json", policy)
+    check_cimd_url("http://[::1]:4000/c.json", policy)
     with pytest.raises(UnacceptableCimd):
-        check_document_url(url, policy)
+        check_cimd_url(url, policy)
 
 
 def fixed(*answers):
@@ -146,13 +146,13 @@ def fixed(*answers):
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 async def test_a_name_that_resolves_to_an_address_that_is_not_public_is_not_connected_to(address):
     with pytest.raises(FetchFailed, match="may be reached"):
-        await GuardedFetch(lookup=fixed(address)).get("https://client.example/c.json", max_bytes=5120)
+        await SsrfSafeClient(lookup=fixed(address)).get("https://client.example/c.json", max_bytes=5120)
 
 
 @pytest.mark.parametrize("answers", [("8.8.8.8", "127.0.0.1"), ("127.0.0.1", "8.8.8.8"), ("2606:4700::1", "::1")])
 async def test_one_bad_answer_of_the_resolver_refuses_the_name(answers):
     with pytest.raises(FetchFailed, match="may be reached"):
-        await GuardedFetch(lookup=fixed(*answers)).get("https://client.example/c.json", max_bytes=5120)
+        await SsrfSafeClient(lookup=fixed(*answers)).get("https://client.example/c.json", max_bytes=5120)
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1:{}/c.json", "https://[::ffff:127.0.0.1]:{}/c.json"])
@@ -160,7 +160,7 @@ async def test_an_address_in_the_url_itself_does_not_pass_by_the_resolver(url):
     """The HTTP library asks no resolver for a literal: the check at the socket refuses it."""
     async with NamedHosts() as hosts:
         with pytest.raises(FetchFailed):
-            await hosts.fetch(allowed=is_public).get(url.format(hosts.port), max_bytes=5120)
+            await hosts.http_client(allowed=is_public).get(url.format(hosts.port), max_bytes=5120)
         assert hosts.requests == []
 
 
@@ -179,7 +179,7 @@ async def test_rebinding_between_check_and_connect_changes_nothing():
             return str(address) == "192.0.2.1"
 
         with pytest.raises(FetchFailed):
-            await hosts.fetch(lookup=rebinding, allowed=allowed, timeout_seconds=0.5).get(
+            await hosts.http_client(lookup=rebinding, allowed=allowed, timeout_seconds=0.5).get(
                 "https://rebind.example/c.json", max_bytes=5120
             )
         assert (asked, hosts.requests) == (["rebind.example"], [])
@@ -190,7 +190,9 @@ async def test_an_address_that_turns_bad_after_the_check_of_the_answers_is_refus
     verdicts = iter([True, False])
     async with NamedHosts() as hosts:
         with pytest.raises(FetchFailed, match="may be reached"):
-            await hosts.fetch(allowed=lambda _address: next(verdicts)).get("https://a.example/c.json", max_bytes=5120)
+            await hosts.http_client(allowed=lambda _address: next(verdicts)).get(
+                "https://a.example/c.json", max_bytes=5120
+            )
         assert hosts.requests == []
 
 
@@ -199,7 +201,9 @@ async def test_a_peer_that_is_not_the_address_that_was_checked_gets_no_request()
     verdicts = iter([True, True, False])
     async with NamedHosts() as hosts:
         with pytest.raises(FetchFailed, match="may be reached"):
-            await hosts.fetch(allowed=lambda _address: next(verdicts)).get("https://a.example/c.json", max_bytes=5120)
+            await hosts.http_client(allowed=lambda _address: next(verdicts)).get(
+                "https://a.example/c.json", max_bytes=5120
+            )
         assert hosts.requests == []
 
 
@@ -210,7 +214,7 @@ async def test_a_redirect_is_not_followed(status):
         hosts.pages[url] = lambda _request: web.Response(status=status, headers={"Location": target})
         hosts.serve_json(target, {})
         with pytest.raises(FetchFailed, match=f"status {status}"):
-            await hosts.fetch().get(url, max_bytes=5120)
+            await hosts.http_client().get(url, max_bytes=5120)
         assert hosts.requests == [url]
 
 
@@ -220,7 +224,7 @@ async def test_anything_but_200_is_no_document(status):
     async with NamedHosts() as hosts:
         hosts.pages[url] = lambda _request: web.Response(status=status, body=None if status == 204 else b"{}")
         with pytest.raises(FetchGone if status in {404, 410} else FetchFailed):
-            await hosts.fetch().get(url, max_bytes=5120)
+            await hosts.http_client().get(url, max_bytes=5120)
 
 
 async def test_the_size_is_bounded_whether_it_is_announced_or_not():
@@ -236,12 +240,12 @@ async def test_the_size_is_bounded_whether_it_is_announced_or_not():
     async with NamedHosts() as hosts:
         hosts.pages[url] = lambda _request: web.Response(body=b"a" * 5121)
         with pytest.raises(FetchFailed, match="5121 bytes announced"):
-            await hosts.fetch().get(url, max_bytes=5120)
+            await hosts.http_client().get(url, max_bytes=5120)
         hosts.pages[url] = endless
         with pytest.raises(FetchFailed, match="more than 5120"):
-            await hosts.fetch().get(url, max_bytes=5120)
+            await hosts.http_client().get(url, max_bytes=5120)
         hosts.pages[url] = lambda _request: web.Response(body=b"a" * 5120)
-        assert len((await hosts.fetch().get(url, max_bytes=5120)).body) == 5120
+        assert len((await hosts.http_client().get(url, max_bytes=5120)).body) == 5120
 
 
 async def test_the_time_is_bounded_for_connecting_headers_and_body_together():
@@ -261,9 +265,9 @@ async def test_the_time_is_bounded_for_connecting_headers_and_body_together():
     async with NamedHosts() as hosts:
         hosts.pages[url] = drip
         with pytest.raises(FetchFailed, match="within"):
-            await hosts.fetch(timeout_seconds=0.3).get(url, max_bytes=5120)
+            await hosts.http_client(timeout_seconds=0.3).get(url, max_bytes=5120)
         with pytest.raises(FetchFailed, match="within"):
-            await hosts.fetch(timeout_seconds=0.1, lookup=slow_lookup).get(url, max_bytes=5120)
+            await hosts.http_client(timeout_seconds=0.1, lookup=slow_lookup).get(url, max_bytes=5120)
 
 
 async def test_a_compressed_answer_is_refused_so_that_nothing_can_unfold():
@@ -271,7 +275,7 @@ async def test_a_compressed_answer_is_refused_so_that_nothing_can_unfold():
     async with NamedHosts() as hosts:
         hosts.pages[url] = lambda _request: web.Response(body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
         with pytest.raises(FetchFailed, match="compressed"):
-            await hosts.fetch().get(url, max_bytes=5120)
+            await hosts.http_client().get(url, max_bytes=5120)
 
 
 async def test_a_certificate_of_another_authority_or_name_is_refused():
@@ -279,10 +283,10 @@ async def test_a_certificate_of_another_authority_or_name_is_refused():
     async with NamedHosts() as hosts, NamedHosts() as others:
         others.serve_json(url, {})
         with pytest.raises(FetchFailed, match=r"(?i)certificate"):
-            await hosts.fetch(lookup=others.lookup).get(url, max_bytes=5120)
+            await hosts.http_client(lookup=others.lookup).get(url, max_bytes=5120)
         for authorities_of_the_system in (ssl.create_default_context(), None):
             with pytest.raises(FetchFailed, match=r"(?i)certificate"):
-                await others.fetch(tls=authorities_of_the_system).get(url, max_bytes=5120)
+                await others.http_client(tls=authorities_of_the_system).get(url, max_bytes=5120)
         assert others.requests == []
 
 
@@ -301,7 +305,7 @@ async def test_no_proxy_cookie_or_credential_of_the_environment_is_used(monkeypa
 
     async with NamedHosts() as hosts:
         hosts.pages[url] = answer
-        fetch = hosts.fetch()
+        fetch = hosts.http_client()
         await fetch.get(url, max_bytes=5120)
         await fetch.get(url, max_bytes=5120)
     for headers in seen:
@@ -311,7 +315,7 @@ async def test_no_proxy_cookie_or_credential_of_the_environment_is_used(monkeypa
 
 
 async def test_few_fetches_of_one_host_run_at_once():
-    """A stranger who names a thousand addresses of one host does not make us flood it."""
+    """A thousand URLs of one host do not flood it."""
     running, most, release = 0, 0, asyncio.Event()
 
     async def slow(_request):
@@ -327,6 +331,6 @@ async def test_few_fetches_of_one_host_run_at_once():
     async with NamedHosts() as hosts:
         urls = [f"https://victim.example/{n}" for n in range(12)]
         hosts.pages = dict.fromkeys(urls, slow)
-        fetch = hosts.fetch()
+        fetch = hosts.http_client()
         await asyncio.gather(*(fetch.get(url, max_bytes=5120) for url in urls))
     assert most == 2

@@ -77,7 +77,7 @@ class LocalPair:
     async def _start(self) -> None:
         self._embedded.__enter__()
         await self.hosts.__aenter__()
-        await self._serve(build_service(self._auth, public_fetch=self.hosts.fetch()), self._ports[0])
+        await self._serve(build_service(self._auth, public_fetch=self.hosts.http_client()), self._ports[0])
         await self._serve(build_app(self._mcp), self._ports[1])
 
     async def add_person(self, username: str) -> Person:

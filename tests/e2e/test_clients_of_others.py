@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from auth_service.clients.resolver import MEMORY_SECONDS
+from auth_service.clients.resolver import CACHE_SECONDS
 from devstack.loopback import free_port
 from tests.e2e.person import Page
 
@@ -247,7 +247,7 @@ async def test_fastmcps_client_connects_comes_back_and_recovers_from_a_registrat
             if "again" in steps and "anew" not in steps:
                 await pair.command("clients", "remove", steps["first"]["client_id"], "--yes")
                 # Replicas remember a client for a moment.
-                await asyncio.sleep(MEMORY_SECONDS)
+                await asyncio.sleep(CACHE_SECONDS)
                 process.send("")
     assert not any(step.get("error") for step in steps.values())
     assert steps["again"]["client_id"] == steps["first"]["client_id"]

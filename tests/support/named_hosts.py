@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from shared.fetch.guarded_fetch import GuardedFetch
+from shared.fetch.ssrf_safe_client import SsrfSafeClient
 
 
 class NamedHosts:
@@ -46,11 +46,11 @@ class NamedHosts:
             body, headers={name.replace("_", "-"): value for name, value in headers.items()}
         )
 
-    def fetch(self, **options):
-        """A guarded fetch that finds these hosts, and trusts their certificates and no others."""
+    def http_client(self, **options):
+        """An SSRF-safe client that finds these hosts, and trusts their certificates and no others."""
         tls = ssl.create_default_context(cadata=self._authority.public_bytes(serialization.Encoding.PEM).decode())
         values = {"lookup": self.lookup, "allowed": lambda address: address.is_loopback, "tls": tls}
-        return GuardedFetch(**{**values, **options})
+        return SsrfSafeClient(**{**values, **options})
 
     async def lookup(self, host, _port):
         """The resolver: every name is here."""

@@ -1,0 +1,1 @@
+"""Client ID metadata documents (CIMD): rules, bundled copies, stored copies, the resolver."""

@@ -1,7 +1,7 @@
-"""Copies of well-known vendors' metadata documents, for the day when theirs cannot be fetched (interop.md A15).
+"""Copies of the metadata documents of well-known vendors, used while theirs cannot be fetched (interop.md A15).
 
-Some vendors' edge refuses data centres, and then no person behind this server could connect. A fetched document
-always wins over these. Facts are interop.md's of September 2026; names are for display only.
+The edge of some vendors refuses requests from data centres, and their users could not connect. A fetched document
+takes precedence over these. State of September 2026; names are for display only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _public(name: str, *redirect_uris: str) -> dict[str, Any]:
     }
 
 
-KNOWN_DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
+BUNDLED_DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
     "https://chatgpt.com/oauth/client.json": _public("ChatGPT", "https://chatgpt.com/connector_platform_oauth_redirect")
     | {
         "token_endpoint_auth_method": "private_key_jwt",

@@ -1,4 +1,4 @@
-"""Client ID metadata documents: which URLs name a client, and what their documents must say.
+"""Client ID metadata documents (CIMD): the rules for their URLs and their contents.
 
 Pure. draft-ietf-oauth-client-id-metadata-document sections 3 to 6, MCP authorization 2026-07-28, interop.md A15
 and F7.
@@ -30,17 +30,17 @@ _FORBIDDEN: Final = ("client_secret", "client_secret_expires_at", "registration_
 
 @dataclass(frozen=True, slots=True)
 class CimdPolicy:
-    """The operator's say in whose documents are fetched.
+    """The operator's rules for the hosts whose documents are fetched.
 
-    A name means that host; one with a leading dot, every host below it. Denied names win; an empty allow-list
-    means everybody.
+    A name means that host; one with a leading dot, every host below it. Denied names take precedence; an empty
+    allow-list allows every host.
     """
 
     enabled: bool = True
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     loopback: bool = False
-    """The development switch: documents on this very machine are allowed too, by http as well."""
+    """The development switch: documents on this machine are allowed too, also over http."""
 
     def permits(self, host: str) -> bool:
         """Whether documents of this host may be used."""
@@ -49,17 +49,12 @@ class CimdPolicy:
         return not self.allow or any(_covers(name, host) for name in self.allow)
 
 
-def is_document_url(client_id: str) -> bool:
-    """Whether the id claims to be a URL, and so is never looked for in the store."""
-    return client_id.startswith(("https://", "http://"))
-
-
 def is_loopback_url(url: str) -> bool:
-    """Whether an accepted document URL is on this very machine, by its name alone."""
+    """Whether an accepted document URL names this machine."""
     return _bare_host(url) in LOOPBACK_HOSTS
 
 
-def check_document_url(url: str, policy: CimdPolicy) -> None:
+def check_cimd_url(url: str, policy: CimdPolicy) -> None:
     """Check a client_id that is a URL, before anything is fetched. Raises UnacceptableCimd."""
     if not policy.enabled:
         raise UnacceptableCimd("client ID metadata documents are switched off")
@@ -81,15 +76,15 @@ def check_document_url(url: str, policy: CimdPolicy) -> None:
         return
     if parts.scheme != "https":
         raise UnacceptableCimd("the client_id is not https")
-    # A name with a dot whose last label begins with a letter: no address in any notation gets through.
+    # A name with a dot whose last label begins with a letter excludes addresses in every notation.
     if _HOST_NAME.fullmatch(host) is None:
         raise UnacceptableCimd(f"the host {host!r:.100} is not a public name")
     if not policy.permits(host):
         raise UnacceptableCimd(f"the policy does not permit documents of {host}")
 
 
-def read_document(url: str, unverified_body: bytes, *, content_type: str, redirect_schemes: frozenset[str]) -> Client:
-    """The client that a document describes. Raises UnacceptableCimd, or NotADocument for what is no JSON at all."""
+def read_cimd(url: str, unverified_body: bytes, *, content_type: str, redirect_schemes: frozenset[str]) -> Client:
+    """The client that a document describes. Raises UnacceptableCimd, or CimdNotJson if it is not JSON."""
     unverified = _parse(unverified_body, content_type)
     if unverified.get("client_id") != url:
         raise UnacceptableCimd("client_id in the document is not the URL that it was fetched from")
@@ -112,21 +107,21 @@ def read_document(url: str, unverified_body: bytes, *, content_type: str, redire
         client_uri=client_metadata.web_address(unverified.get("client_uri")),
         logo_uri=client_metadata.web_address(unverified.get("logo_uri")),
         grant_types=frozenset(grants),
-        authentication_methods=_offer(unverified, has_keys=jwks is not None or jwks_uri is not None),
+        authentication_methods=_authentication_methods(unverified, has_keys=jwks is not None or jwks_uri is not None),
         jwks=jwks,
         jwks_uri=jwks_uri,
     )
 
 
-class NotADocument(UnacceptableCimd):
-    """An error page or a bot challenge in a document's place: counts as an outage of its host."""
+class CimdNotJson(UnacceptableCimd):
+    """An error page or a bot challenge in place of the document: counts as an outage of its host."""
 
 
-def _offer(unverified: Mapping[str, Any], *, has_keys: bool) -> frozenset[str]:
-    """The methods that the client offers: the singular and the plural member are one offer (interop.md F7).
+def _authentication_methods(unverified: Mapping[str, Any], *, has_keys: bool) -> frozenset[str]:
+    """The client's authentication methods: the singular and the plural member are read as one list (interop.md F7).
 
-    ChatGPT's document says `private_key_jwt` in the one and lists `none` in the other. A document that says nothing
-    means `none`: the default of RFC 7591 is a secret, and a public document has none.
+    ChatGPT's document has `private_key_jwt` in the singular and lists `none` in the plural. Without either the method
+    is `none`: the default of RFC 7591 is a secret, and a public document has none.
     """
     singular = unverified.get("token_endpoint_auth_method")
     plural = unverified.get("token_endpoint_auth_methods_supported")
@@ -143,13 +138,13 @@ def _offer(unverified: Mapping[str, Any], *, has_keys: bool) -> frozenset[str]:
 def _parse(body: bytes, content_type: str) -> dict[str, Any]:
     media_type = content_type.partition(";")[0].strip().lower()
     if _JSON_TYPE.fullmatch(media_type) is None:
-        raise NotADocument(f"the content type is {media_type!r:.60}, not JSON")
+        raise CimdNotJson(f"the content type is {media_type!r:.60}, not JSON")
     try:
         parsed = json.loads(body.decode("utf-8"), object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as exc:
-        raise NotADocument(f"the document is not JSON: {exc}"[:200]) from exc
+        raise CimdNotJson(f"the document is not JSON: {exc}"[:200]) from exc
     if not isinstance(parsed, dict):
-        raise NotADocument("the document is not a JSON object")
+        raise CimdNotJson("the document is not a JSON object")
     return parsed
 
 

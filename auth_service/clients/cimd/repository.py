@@ -1,10 +1,10 @@
-"""The last good copies of client metadata documents, shared by all replicas and surviving restarts.
+"""The last good copies of client metadata documents, shared by all replicas.
 
 | key | type | what | life |
 |---|---|---|---|
 | `sp:{document:<sha256 of the URL>}` | hash | the document as fetched, and when | 30 days after it was last kept |
 
-Only documents of clients that hold grants are kept: a stranger who names a thousand URLs leaves nothing here.
+Only documents of clients that hold grants are kept: naming a thousand URLs leaves nothing here.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class CimdCopy:
 
 
 class CimdRepository:
-    """Keeps and finds copies. Raises RedisUnavailable."""
+    """Keeps and finds copies. All methods raise RedisUnavailable."""
 
-    def __init__(self, store: RedisClient) -> None:
-        self._store = store
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
 
     async def keep(self, url: str, copy: CimdCopy) -> None:
         """Store the copy, replacing an older one. Repeating it is harmless."""
@@ -47,15 +47,15 @@ class CimdRepository:
             "fresh_until",
             copy.fresh_until,
         ]
-        await self._store.pipeline([("HSET", key, *fields), ("EXPIRE", key, KEEP_SECONDS)])
+        await self._redis.pipeline([("HSET", key, *fields), ("EXPIRE", key, KEEP_SECONDS)])
 
     async def drop(self, url: str) -> None:
-        """Forget the copy: the document's own host withdrew it."""
-        await self._store.command("DEL", _key(url))
+        """Delete the copy: the document's host withdrew it."""
+        await self._redis.command("DEL", _key(url))
 
     async def find(self, url: str) -> CimdCopy | None:
-        """The copy of this very URL, if one was kept."""
-        fields = await self._store.command("HGETALL", _key(url))
+        """The copy of this URL, if one was kept."""
+        fields = await self._redis.command("HGETALL", _key(url))
         if not fields or fields.get("url") != url or "fresh_until" not in fields:
             return None
         return CimdCopy(

@@ -113,7 +113,7 @@ async def test_a_follower_sees_only_what_comes(store):
     await storage.append([AuditEntry("old", 0, "token.revoked", {})])
     follower = storage.follow()
     waiting = asyncio.ensure_future(anext(follower))
-    while "xread" not in str(await store.ask_primaries("CLIENT", "LIST")):  # noqa: ASYNC110 - the event is in the server
+    while "xread" not in str(await store.command_on_primaries("CLIENT", "LIST")):  # noqa: ASYNC110 - the event is in the server
         await asyncio.sleep(0)
     await storage.append([AuditEntry("new", 0, "token.revoked", {})])
     assert (await asyncio.wait_for(waiting, 10)).id == "new"

@@ -37,7 +37,7 @@ async def pre_register(auth, client_id="ours", redirect_uri=HOSTED, *, max_scope
         metadata=ClientMetadata((redirect_uri,), ("authorization_code", "refresh_token"), "none"),
         created_at=0,
         expires_at=None,
-        scope_fence=max_scope,
+        max_scope=max_scope,
     )
     await ClientRepository(auth.store).add(record, now=0)
     return Client(client_id, redirect_uri)

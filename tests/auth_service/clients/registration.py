@@ -21,7 +21,7 @@ DAY = 86_400
 class Unlimited:
     """No limits: they have tests of their own (tests/auth_service/rate_limits/test_limits.py)."""
 
-    async def registration(self, redirect_hosts, address):
+    async def check_registration(self, redirect_hosts, address):
         pass
 
 
@@ -32,17 +32,17 @@ class RunningRegistration:
         self.log = CapturingLogger()
         self.events = []
         self.clients = ClientRepository(store)
-        self.directory = ClientResolver(self.clients, documents=None, registration_ttl_seconds=90 * DAY)
-        registrar = RegistrationService(
-            clients=self.clients,
-            directory=self.directory,
+        self.resolver = ClientResolver(self.clients, cimd=None, registration_ttl_seconds=90 * DAY)
+        registrations = RegistrationService(
+            repository=self.clients,
+            resolver=self.resolver,
             audit=self,
             redirect_schemes=KNOWN_REDIRECT_SCHEMES,
             unused_ttl_seconds=DAY,
         )
         surround = request_middleware(render=_as_json, log=self.log, metrics=RequestMetrics(CollectorRegistry()))
         app = web.Application(middlewares=[cors_middleware({"/register": CORS}), surround])
-        endpoint = RegisterEndpoint(registrar=registrar, limits=Unlimited(), issuer=ISSUER)
+        endpoint = RegisterEndpoint(registrations=registrations, limits=Unlimited(), issuer=ISSUER)
         app.add_routes(
             [
                 web.post("/register", endpoint.register),

@@ -1,4 +1,4 @@
-"""How clients prove themselves (RFC 6749 section 2.3), and every way that is refused."""
+"""Client authentication (RFC 6749 section 2.3): accepted methods and refused credentials."""
 
 import base64
 
@@ -62,7 +62,7 @@ def basic(client_id, secret):
 
 
 async def authenticate(authorization=None, **parameters):
-    authenticator = ClientAuthenticator(KnownClients(), assertions=None, now=lambda: NOW)
+    authenticator = ClientAuthenticator(KnownClients(), assertions=None, clock=lambda: NOW)
     return await authenticator.authenticate(authorization=authorization, form=Parameters(parameters.items()))
 
 
@@ -124,7 +124,7 @@ async def test_the_scheme_is_compared_without_case():
     ],
 )
 async def test_anything_less_is_401_with_one_public_text(authorization, parameters):
-    """Invariant 9: a stranger learns neither which ids exist nor what was wrong."""
+    """Invariant 9: the answer shows neither which ids exist nor what was wrong."""
     with pytest.raises(InvalidClient) as refused:
         await authenticate(authorization, **parameters)
     assert (refused.value.status, refused.value.code) == (401, "invalid_client")

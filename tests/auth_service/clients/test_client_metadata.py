@@ -118,7 +118,7 @@ def test_a_name_is_one_bounded_line_without_disguises(asked, shown):
     "address",
     ["http://client.example", "javascript:alert(1)", "https://", "https://u@x.example", "https://x.example/#a", 5, "x"],
 )
-def test_an_address_for_people_that_is_not_plain_https_is_left_out(address):
+def test_an_informational_url_that_is_not_plain_https_is_left_out(address):
     assert granted(client_uri=address, logo_uri=address).client_uri is None
     assert granted(client_uri=address, logo_uri=address).logo_uri is None
 

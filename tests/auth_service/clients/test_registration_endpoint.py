@@ -1,4 +1,4 @@
-"""POST /register (RFC 7591): what real clients send, and what strangers try (interop.md A6, A7, F5, F12, F20)."""
+"""POST /register (RFC 7591): bodies of real clients, and attacks (interop.md A6, A7, F5, F12, F20)."""
 
 import asyncio
 import json
@@ -89,7 +89,7 @@ async def test_a_public_client_keeps_every_redirect_uri_and_gets_no_secret(servi
     assert answer["grant_types"] == ["authorization_code", "refresh_token"]
     assert "client_secret" not in answer
     assert "client_secret_expires_at" not in answer
-    client = await service.directory.find(answer["client_id"])
+    client = await service.resolver.find(answer["client_id"])
     assert client.redirect_uris == tuple(body["redirect_uris"])
 
 
@@ -99,7 +99,7 @@ async def test_a_confidential_client_gets_a_secret_that_never_expires(service, s
     assert answer["token_endpoint_auth_method"] == body.get("token_endpoint_auth_method", "client_secret_basic")
     assert answer["client_secret_expires_at"] == 0
     assert isinstance(answer["client_id_issued_at"], int)
-    client = await service.directory.find(answer["client_id"])
+    client = await service.resolver.find(answer["client_id"])
     assert client.secret_hash == hash_secret(answer["client_secret"])
     # Invariant 4: a stolen copy of the store holds no usable secret.
     kept = json.dumps(await store.command("HGETALL", f"sp:{{client:{answer['client_id']}}}"))
@@ -192,7 +192,7 @@ async def test_registration_and_management_are_in_the_audit_log(service):
 
 
 async def test_a_shared_registration_cannot_be_managed_by_any_of_its_sharers(service):
-    """A stranger who sends Claude's body must not be able to move everybody's redirect URIs."""
+    """An attacker with Claude's body cannot change the redirect URIs of its users."""
     answer = await service.register(CLAUDE)
     assert "registration_access_token" not in answer
     async with service.http.delete(
@@ -245,12 +245,12 @@ class TestManagement:
 
     async def test_the_holder_replaces_the_metadata_and_the_id_and_secret_stay(self, service):
         answer = await service.register(LE_CHAT)
-        await service.directory.find(answer["client_id"])
+        await service.resolver.find(answer["client_id"])
         new = {"client_id": answer["client_id"], "redirect_uris": ["https://new.example/cb"]}
         status, shown = await self.call(service, "PUT", answer, json=new)
         assert (status, shown["redirect_uris"]) == (200, ["https://new.example/cb"])
         assert "client_name" not in shown
-        client = await service.directory.find(answer["client_id"])
+        client = await service.resolver.find(answer["client_id"])
         assert client.redirect_uris == ("https://new.example/cb",)
         assert client.secret_hash == hash_secret(answer["client_secret"])
 
@@ -258,11 +258,11 @@ class TestManagement:
         answer = await service.register(WARP)
         body = WARP | {"client_id": answer["client_id"], "token_endpoint_auth_method": "client_secret_basic"}
         _, confidential = await self.call(service, "PUT", answer, json=body)
-        client = await service.directory.find(answer["client_id"])
+        client = await service.resolver.find(answer["client_id"])
         assert client.secret_hash == hash_secret(confidential["client_secret"])
         _, public = await self.call(service, "PUT", answer, json=WARP | {"client_id": answer["client_id"]})
         assert "client_secret" not in public
-        assert (await service.directory.find(answer["client_id"])).secret_hash is None
+        assert (await service.resolver.find(answer["client_id"])).secret_hash is None
 
     @pytest.mark.parametrize(
         "changes",
@@ -277,22 +277,22 @@ class TestManagement:
     )
     async def test_a_bad_update_changes_nothing(self, service, changes):
         answer = await service.register(LE_CHAT)
-        before = await service.directory.find(answer["client_id"])
+        before = await service.resolver.find(answer["client_id"])
         status, _ = await self.call(service, "PUT", answer, json=LE_CHAT | {"client_id": answer["client_id"]} | changes)
         assert status == 400
-        service.directory.forget(answer["client_id"])
-        assert await service.directory.find(answer["client_id"]) == before
+        service.resolver.forget(answer["client_id"])
+        assert await service.resolver.find(answer["client_id"]) == before
 
     async def test_the_holder_deletes_the_registration_and_it_is_gone_at_once(self, service):
         answer = await service.register(WARP)
-        await service.directory.find(answer["client_id"])
+        await service.resolver.find(answer["client_id"])
         assert await self.call(service, "DELETE", answer) == (204, None)
         with pytest.raises(UnknownClient):
-            await service.directory.find(answer["client_id"])
+            await service.resolver.find(answer["client_id"])
         assert (await self.call(service, "GET", answer))[0] == 401
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-    async def test_a_stranger_learns_nothing_and_changes_nothing(self, service, method):
+    async def test_without_the_token_nothing_is_shown_and_nothing_changes(self, service, method):
         """Invariant 9: a wrong token, another client's token and an unknown id are one answer."""
         mine, other = await service.register(WARP), await service.register(WARP)
         body = WARP | {"client_id": mine["client_id"]}

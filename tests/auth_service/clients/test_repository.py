@@ -49,7 +49,7 @@ def record(now, **changes):
 
 
 async def test_a_client_is_found_as_it_was_stored(clients, now):
-    stored = record(now, introspects=frozenset({"https://a/mcp"}), scope_fence="notes:read")
+    stored = record(now, introspects=frozenset({"https://a/mcp"}), max_scope="notes:read")
     assert await clients.add(stored, now=now)
     assert await clients.find("own-abc", now=now) == stored
 

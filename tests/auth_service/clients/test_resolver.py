@@ -1,11 +1,11 @@
-"""The directory: one read of the store serves a burst, and use keeps a client alive (interop.md A18)."""
+"""The resolver: one read of the store serves a burst, and use keeps a client alive (interop.md A18)."""
 
 import pytest
 
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.repository import ClientRepository, StoredClient
-from auth_service.clients.resolver import MEMORY_SECONDS, MEMORY_SIZE, USE_INTERVAL_SECONDS, ClientResolver
+from auth_service.clients.resolver import CACHE_SECONDS, CACHE_SIZE, USE_INTERVAL_SECONDS, ClientResolver
 from auth_service.protocol.errors import UnknownClient
 from shared.errors import RedisUnavailable
 
@@ -57,8 +57,8 @@ def counting(store):
 
 
 @pytest.fixture
-def directory(counting, clock):
-    return ClientResolver(ClientRepository(counting), documents=None, registration_ttl_seconds=90 * DAY, now=clock)
+def resolver(counting, clock):
+    return ClientResolver(ClientRepository(counting), cimd=None, registration_ttl_seconds=90 * DAY, clock=clock)
 
 
 def record(clock, client_id="own-a", kind=ClientKind.REGISTERED):
@@ -66,105 +66,105 @@ def record(clock, client_id="own-a", kind=ClientKind.REGISTERED):
     return StoredClient(client_id, kind, metadata, created_at=int(clock()), expires_at=int(clock()) + DAY)
 
 
-async def test_a_client_that_was_just_read_costs_no_round_trip(directory, counting, store, clock):
+async def test_a_client_that_was_just_read_costs_no_round_trip(resolver, counting, store, clock):
     """A refresh then costs one round trip in all: the grant's own."""
     await ClientRepository(store).add(record(clock), now=clock())
-    first = await directory.find("own-a")
-    assert await directory.find("own-a") == first
+    first = await resolver.find("own-a")
+    assert await resolver.find("own-a") == first
     assert counting.trips == 1
 
 
-async def test_a_change_made_elsewhere_is_seen_after_the_memory_ends(directory, store, clock):
+async def test_a_change_made_elsewhere_is_seen_after_the_memory_ends(resolver, store, clock):
     await ClientRepository(store).add(record(clock), now=clock())
-    await directory.find("own-a")
+    await resolver.find("own-a")
     await ClientRepository(store).end("own-a", now=clock())
-    clock.now += MEMORY_SECONDS
+    clock.now += CACHE_SECONDS
     with pytest.raises(UnknownClient):
-        await directory.find("own-a")
+        await resolver.find("own-a")
 
 
-async def test_an_unknown_client_is_looked_up_each_time(directory, store, clock):
+async def test_an_unknown_client_is_looked_up_each_time(resolver, store, clock):
     with pytest.raises(UnknownClient):
-        await directory.find("own-a")
+        await resolver.find("own-a")
     await ClientRepository(store).add(record(clock), now=clock())
-    assert (await directory.find("own-a")).client_id == "own-a"
+    assert (await resolver.find("own-a")).client_id == "own-a"
 
 
 @pytest.mark.parametrize("client_id", ["", " ", "a b", "a\nb", "a}b", "{a", "*", "ä", "a" * 129, "a\x00", "a/b"])
-async def test_an_id_of_a_form_that_is_never_issued_does_not_reach_the_store(directory, counting, client_id):
+async def test_an_id_of_a_form_that_is_never_issued_does_not_reach_the_store(resolver, counting, client_id):
     with pytest.raises(UnknownClient) as refused:
-        await directory.find(client_id)
+        await resolver.find(client_id)
     assert not refused.value.tombstone
     assert counting.trips == 0
 
 
-async def test_an_ended_client_is_told_apart_by_its_tombstone(directory, store, clock):
+async def test_an_ended_client_is_recognised_by_its_tombstone(resolver, store, clock):
     clients = ClientRepository(store)
     await clients.add(record(clock), now=clock())
     await clients.record_use("own-a", now=int(clock()), expires_at=int(clock()) + DAY)
     await clients.end("own-a", now=clock())
     with pytest.raises(UnknownClient) as refused:
-        await directory.find("own-a")
+        await resolver.find("own-a")
     assert refused.value.tombstone
 
 
-async def test_the_memory_is_bounded(directory, store, clock):
+async def test_the_memory_is_bounded(resolver, store, clock):
     clients = ClientRepository(store)
     await clients.add(record(clock), now=clock())
-    client = await directory.find("own-a")
-    for n in range(MEMORY_SIZE + 10):
-        directory._memory[f"own-{n}"] = (clock() + MEMORY_SECONDS, client)
+    client = await resolver.find("own-a")
+    for n in range(CACHE_SIZE + 10):
+        resolver._cache[f"own-{n}"] = (clock() + CACHE_SECONDS, client)
     await clients.add(record(clock, "own-last"), now=clock())
-    await directory.find("own-last")
-    assert len(directory._memory) == MEMORY_SIZE
+    await resolver.find("own-last")
+    assert len(resolver._cache) == CACHE_SIZE
 
 
-async def test_use_slides_a_registration_and_is_written_rarely(directory, counting, store, clock):
+async def test_use_slides_a_registration_and_is_written_rarely(resolver, counting, store, clock):
     await ClientRepository(store).add(record(clock), now=clock())
-    client = await directory.find("own-a")
+    client = await resolver.find("own-a")
     counting.trips = 0
-    await directory.record_use(client)
+    await resolver.record_use(client)
     written = counting.trips
     for _ in range(10):
-        await directory.record_use(client)
+        await resolver.record_use(client)
     assert counting.trips == written > 0
     found = await ClientRepository(store).find("own-a", now=clock())
     assert (found.used, found.expires_at) == (True, clock() + 90 * DAY)
 
 
-async def test_a_client_in_steady_use_lives_on_for_ever(directory, store, clock):
+async def test_a_client_in_steady_use_lives_on_for_ever(resolver, store, clock):
     """Interop.md A18: nothing with a live grant is purged; a refresh an hour keeps the client."""
     clients = ClientRepository(store)
     await clients.add(record(clock), now=clock())
-    client = await directory.find("own-a")
+    client = await resolver.find("own-a")
     for _ in range(8):
-        await directory.record_use(client)
+        await resolver.record_use(client)
         clock.now += 30 * DAY
-        assert (await directory.find("own-a")).client_id == "own-a"
+        assert (await resolver.find("own-a")).client_id == "own-a"
 
 
-async def test_a_use_that_could_not_be_written_is_caught_up_and_fails_nobody(directory, counting, store, clock):
+async def test_a_use_that_could_not_be_written_is_made_up_for_and_fails_no_request(resolver, counting, store, clock):
     await ClientRepository(store).add(record(clock), now=clock())
-    client = await directory.find("own-a")
+    client = await resolver.find("own-a")
     counting.away = True
-    await directory.record_use(client)
+    await resolver.record_use(client)
     counting.away = False
     clock.now += 1
-    await directory.record_use(client)
+    await resolver.record_use(client)
     assert (await ClientRepository(store).find("own-a", now=clock())).used
 
 
-async def test_after_the_interval_use_is_written_again(directory, store, clock):
+async def test_after_the_interval_use_is_written_again(resolver, store, clock):
     await ClientRepository(store).add(record(clock), now=clock())
-    client = await directory.find("own-a")
-    await directory.record_use(client)
+    client = await resolver.find("own-a")
+    await resolver.record_use(client)
     clock.now += USE_INTERVAL_SECONDS
-    await directory.record_use(client)
+    await resolver.record_use(client)
     assert (await ClientRepository(store).find("own-a", now=clock())).expires_at == clock() + 90 * DAY
 
 
-async def test_a_store_that_is_away_is_a_fault(directory, counting):
+async def test_a_store_that_is_away_is_a_fault(resolver, counting):
     """Invariant 8: never an unknown client."""
     counting.away = True
     with pytest.raises(RedisUnavailable):
-        await directory.find("own-a")
+        await resolver.find("own-a")

@@ -1,18 +1,18 @@
-"""Limits as a client and a person meet them, through the whole service on a real store."""
+"""Rate limits as clients and users see them, through the whole service on a real server."""
 
 import asyncio
 
 import pytest
 
-from auth_service.rate_limits import middleware as guard_module
+from auth_service.rate_limits import middleware
 from auth_service.rate_limits.policy import REQUESTS
 from tests.support.person_at_service import PASSWORD, Service
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    """Nobody is held: what is tested here is the answer."""
-    monkeypatch.setattr(guard_module, "HOLD_SECONDS", 0)
+    """No delay: these tests are about the answer."""
+    monkeypatch.setattr(middleware, "DELAY_SECONDS", 0)
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ async def until_refused(browser, address):
 
 
 async def test_too_many_requests_of_one_address_are_refused_with_when_to_come_back(behind_proxy):
-    async with behind_proxy.browser() as stranger:
-        refused = await until_refused(stranger, "192.0.2.1")
-        again = await status_of(stranger, "/livez", "192.0.2.1")
+    async with behind_proxy.browser() as attacker:
+        refused = await until_refused(attacker, "192.0.2.1")
+        again = await status_of(attacker, "/livez", "192.0.2.1")
     assert again.status == 200, "health is never limited"
     assert int(refused.headers["Retry-After"]) >= 1
     assert refused.headers["RateLimit"] == '"requests";r=0;t=20'
@@ -49,26 +49,26 @@ async def test_too_many_requests_of_one_address_are_refused_with_when_to_come_ba
 
 
 async def test_a_flood_from_one_address_leaves_every_other_address_alone(behind_proxy):
-    async with behind_proxy.browser() as somebody:
-        await until_refused(somebody, "192.0.2.1")
-        assert (await status_of(somebody, "/.well-known/oauth-authorization-server", "192.0.2.2")).status == 200
+    async with behind_proxy.browser() as browser:
+        await until_refused(browser, "192.0.2.1")
+        assert (await status_of(browser, "/.well-known/oauth-authorization-server", "192.0.2.2")).status == 200
 
 
 async def test_known_egress_of_hosted_clients_has_a_wider_limit(behind_proxy):
-    async with behind_proxy.browser() as somebody:
+    async with behind_proxy.browser() as browser:
         statuses = {
-            (await status_of(somebody, "/nothing", "160.79.104.10")).status for _ in range(REQUESTS.rate.burst + 100)
+            (await status_of(browser, "/nothing", "160.79.104.10")).status for _ in range(REQUESTS.rate.burst + 100)
         }
     assert statuses == {404}
 
 
 async def test_an_answer_says_how_much_is_left(behind_proxy):
-    async with behind_proxy.browser() as somebody:
-        response = await status_of(somebody, "/.well-known/oauth-authorization-server", "192.0.2.1")
+    async with behind_proxy.browser() as browser:
+        response = await status_of(browser, "/.well-known/oauth-authorization-server", "192.0.2.1")
     assert response.headers["RateLimit"].startswith(f'"requests";r={REQUESTS.rate.burst - 1};t=')
 
 
-async def test_a_stranger_cannot_use_up_the_registrations_of_a_hosted_client(behind_proxy):
+async def test_an_attacker_cannot_use_up_the_registrations_of_a_hosted_client(behind_proxy):
     body = {"redirect_uris": ["https://chatgpt.com/connector_platform_oauth_redirect"], "client_name": "x"}
 
     async def register(browser, address):
@@ -76,33 +76,31 @@ async def test_a_stranger_cannot_use_up_the_registrations_of_a_hosted_client(beh
         await response.read()
         return response.status
 
-    async with behind_proxy.browser() as somebody:
+    async with behind_proxy.browser() as browser:
         statuses = []
         while 429 not in statuses and len(statuses) < 1000:
-            statuses.append(await register(somebody, "192.0.2.1"))
+            statuses.append(await register(browser, "192.0.2.1"))
         assert statuses[:60] == [201] * 60
         assert statuses[-1] == 429
-        assert await register(somebody, "192.0.2.2") == 201
+        assert await register(browser, "192.0.2.2") == 201
 
 
 async def test_limits_can_be_switched_off(store):
     proxies = ("127.0.0.0/8", "::1/128")
-    async with Service(store, trusted_proxies=proxies, rate_limits="off") as service, service.browser() as somebody:
-        statuses = {
-            (await status_of(somebody, "/nothing", "192.0.2.1")).status for _ in range(REQUESTS.rate.burst + 30)
-        }
+    async with Service(store, trusted_proxies=proxies, rate_limits="off") as service, service.browser() as browser:
+        statuses = {(await status_of(browser, "/nothing", "192.0.2.1")).status for _ in range(REQUESTS.rate.burst + 30)}
     assert statuses == {404}
 
 
-async def test_a_person_who_guesses_is_told_to_wait_and_the_owner_is_not(store):
+async def test_a_guessing_browser_is_delayed_and_the_owner_is_not(store):
     async with Service(store) as service:
         await service.users.add("margaret", PASSWORD)
-        async with service.browser() as owner, service.browser() as stranger:
+        async with service.browser() as owner, service.browser() as attacker:
             assert (await sign_in(owner, "margaret", PASSWORD)).status == 303
             answers = []
             # On a slow machine a delay may be over before the next guess: the delays grow until it is not.
             while not answers or (answers[-1].status == 403 and len(answers) < 15):
-                answers.append(await sign_in(stranger, "margaret", "wrong"))
+                answers.append(await sign_in(attacker, "margaret", "wrong"))
             assert [a.status for a in answers[:5]] == [403] * 5
             assert answers[-1].status == 429
             assert "Retry-After" in answers[-1].headers
@@ -113,9 +111,9 @@ async def test_a_person_who_guesses_is_told_to_wait_and_the_owner_is_not(store):
 async def test_the_log_of_what_happened_knows_the_account_but_not_what_was_typed(store):
     async with Service(store) as service:
         margaret = await service.users.add("margaret", PASSWORD)
-        async with service.browser() as somebody:
-            await sign_in(somebody, "margaret", "not her password")
-            await sign_in(somebody, "her password in the wrong field", "x")
+        async with service.browser() as browser:
+            await sign_in(browser, "margaret", "not her password")
+            await sign_in(browser, "her password in the wrong field", "x")
     kept = [fields for _, fields in await store.command("XRANGE", "sp:{audit}:events", "-", "+")]
     failed = [e for e in kept if e["event"] == "user.sign_in_failed"]
     assert [e["f:user"] for e in failed] == [margaret.subject, "unknown"]
@@ -126,9 +124,9 @@ async def test_the_log_of_what_happened_knows_the_account_but_not_what_was_typed
 async def test_guessing_at_once_is_no_way_around(store):
     async with Service(store) as service:
         await service.users.add("margaret", PASSWORD)
-        async with service.browser() as stranger:
-            form = await form_of(stranger)
-            answers = await asyncio.gather(*(post(stranger, form, "margaret", "wrong") for _ in range(30)))
+        async with service.browser() as attacker:
+            form = await form_of(attacker)
+            answers = await asyncio.gather(*(post(attacker, form, "margaret", "wrong") for _ in range(30)))
     # Five, and one more if the machine took longer than the first delay.
     assert sum(a.status == 403 for a in answers) <= 6
 

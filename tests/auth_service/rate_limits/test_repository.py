@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auth_service.rate_limits.repository import RateLimitRepository
-from shared.rates.gcra import Rate, decide
+from shared.rates import Rate, decide
 from shared.redis.client import SingleRedisClient
 from shared.redis.topology import open_redis_client
 
@@ -20,7 +20,7 @@ async def test_of_many_replicas_at_once_exactly_the_burst_passes(store_url):
     stores = [open_redis_client(store_url) for _ in range(4)]
     rate = Rate(requests=1, seconds=60, burst=7)
     decisions = await asyncio.gather(
-        *(RateLimitRepository(stores[i % 4]).take("test", "key", rate, now_ms=NOW) for i in range(100))
+        *(RateLimitRepository(stores[i % 4]).hit("test", "key", rate, now_ms=NOW) for i in range(100))
     )
     assert sum(d.allowed for d in decisions) == 7
     for opened in stores:
@@ -28,24 +28,24 @@ async def test_of_many_replicas_at_once_exactly_the_burst_passes(store_url):
 
 
 async def test_keys_and_limits_do_not_share_an_allowance(store):
-    storage = RateLimitRepository(store)
+    limits = RateLimitRepository(store)
     rate = Rate(1, 60, 1)
-    assert (await storage.take("one", "key", rate, now_ms=NOW)).allowed
-    assert (await storage.take("two", "key", rate, now_ms=NOW)).allowed
-    assert (await storage.take("one", "other", rate, now_ms=NOW)).allowed
-    assert not (await storage.take("one", "key", rate, now_ms=NOW)).allowed
+    assert (await limits.hit("one", "key", rate, now_ms=NOW)).allowed
+    assert (await limits.hit("two", "key", rate, now_ms=NOW)).allowed
+    assert (await limits.hit("one", "other", rate, now_ms=NOW)).allowed
+    assert not (await limits.hit("one", "key", rate, now_ms=NOW)).allowed
 
 
 async def test_a_key_goes_by_itself_when_the_allowance_is_whole_again(store):
-    await RateLimitRepository(store).take("test", "key", Rate(1, 60, 1), now_ms=NOW)
+    await RateLimitRepository(store).hit("test", "key", Rate(1, 60, 1), now_ms=NOW)
     (key,) = [key async for page in store.scan("sp:*") for key in page]
     assert 60_000 < await store.command("PTTL", key) <= 61_000
 
 
-async def test_a_key_has_one_length_whatever_a_stranger_sends(store):
-    storage = RateLimitRepository(store)
+async def test_every_key_has_the_same_length(store):
+    limits = RateLimitRepository(store)
     for key in ("", "x" * 100_000, "}{", "\ud800"):
-        await storage.take("test", key, Rate(1, 60, 1), now_ms=NOW)
+        await limits.hit("test", key, Rate(1, 60, 1), now_ms=NOW)
     keys = {key async for page in store.scan("sp:*") for key in page}
     assert len(keys) == 4
     assert len({len(key) for key in keys}) == 1
@@ -60,7 +60,7 @@ def test_the_script_and_the_arithmetic_decide_alike(embedded_store):
             now += gap
             expected = decide(arrival, now, rate)
             arrival = expected.arrival_ms
-            assert await RateLimitRepository(store).take("test", "key", rate, now_ms=now) == expected
+            assert await RateLimitRepository(store).hit("test", "key", rate, now_ms=now) == expected
         await store.close()
 
     # Gaps are kept small against the key's life, which runs by the server's clock and not by `now`.

@@ -1,29 +1,29 @@
-"""Which addresses speak for many people."""
+"""Which addresses may have many clients behind them."""
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from auth_service.rate_limits.limits import RateLimits
-from shared.networks import parse_networks
+from shared.ip_addresses import parse_networks
 
 
 @pytest.fixture
 def limits():
     return RateLimits(
-        storage=None,
+        repository=None,
         shared_networks=parse_networks(["160.79.104.0/21"]),
         audit=None,
         registry=CollectorRegistry(),
         enabled=True,
-        now=lambda: 0.0,
+        clock=lambda: 0.0,
     )
 
 
 @pytest.mark.parametrize("address", ["160.79.104.10", "127.0.0.1", "::1", "172.18.0.1", "192.168.1.7", "fd00::1", ""])
 def test_known_egress_and_private_addresses_do(limits, address):
-    assert limits.speaks_for_many(address)
+    assert limits.is_shared_network(address)
 
 
 @pytest.mark.parametrize("address", ["160.79.112.1", "192.0.2.1", "8.8.8.8", "2001:db8::1", "nonsense"])
 def test_others_do_not(limits, address):
-    assert not limits.speaks_for_many(address)
+    assert not limits.is_shared_network(address)

@@ -32,7 +32,7 @@ def test_delays_only_grow_and_never_beyond_the_cap(schedule, count):
 
 
 @given(schedules, st.integers(0, 10_000))
-def test_whoever_waits_as_told_may_try(schedule, count):
+def test_an_attempt_after_the_delay_is_allowed(schedule, count):
     attempts = Attempts(count, 5000)
     assert wait_ms(attempts, 5000 + wait_ms(attempts, 5000, schedule), schedule) == 0
 

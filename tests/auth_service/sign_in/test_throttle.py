@@ -38,12 +38,12 @@ def clock():
 @pytest.fixture
 def throttle(store, clock):
     limits = RateLimits(
-        storage=RateLimitRepository(store),
+        repository=RateLimitRepository(store),
         shared_networks=(),
         audit=Silent(),
         registry=CollectorRegistry(),
         enabled=True,
-        now=clock,
+        clock=clock,
     )
     return SignInThrottle(attempts=SignInAttemptRepository(store), limits=limits, audit=Silent(), now=clock)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.http.client_address import client_address, network_of
-from shared.networks import parse_networks
+from shared.ip_addresses import parse_networks
 
 PROXIES = parse_networks(["10.0.0.0/8", "2001:db8:1::/48"])
 

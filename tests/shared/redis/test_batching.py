@@ -1,4 +1,4 @@
-"""Scripts sent in company: each caller gets its own answer, its own error, and nobody waits for ever."""
+"""Batched scripts: each caller gets its own answer or its own error."""
 
 import asyncio
 import uuid
@@ -20,7 +20,7 @@ async def test_each_caller_gets_its_own_answer(store):
     assert answers == [str(n) for n in range(500)]
 
 
-async def test_an_error_reaches_the_caller_who_caused_it_and_nobody_else(store):
+async def test_an_error_reaches_the_caller_that_caused_it_and_no_other(store):
     outcomes = await asyncio.gather(
         *(store.run(REFUSE if n == 3 else ECHO, [], [str(n)]) for n in range(6)), return_exceptions=True
     )
@@ -36,7 +36,7 @@ async def test_every_script_of_a_batch_runs_once_although_the_server_did_not_kno
     assert await store.command("GET", "sp:{n}:count") == "50"
 
 
-async def test_a_caller_who_gives_up_does_not_disturb_the_others(store):
+async def test_a_cancelled_caller_does_not_disturb_the_others(store):
     calls = [asyncio.ensure_future(store.run(ECHO, [], [str(n)])) for n in range(10)]
     await asyncio.sleep(0)
     calls[4].cancel()
@@ -46,7 +46,7 @@ async def test_a_caller_who_gives_up_does_not_disturb_the_others(store):
     assert [a for n, a in enumerate(answers) if n != 4] == [str(n) for n in range(10) if n != 4]
 
 
-async def test_a_store_that_is_away_is_a_fault_for_all_who_asked():
+async def test_an_unreachable_server_is_an_error_for_all_callers():
     away = SingleRedisClient("unix:///nonexistent/valkey.sock")
     outcomes = await asyncio.gather(*(away.run(ECHO, [], ["x"]) for _ in range(5)), return_exceptions=True)
     await away.close()

@@ -1,7 +1,7 @@
-"""Callers who leave in the middle of a command: nobody else ever gets the answer that was meant for them.
+"""Callers that are cancelled in the middle of a command: no other caller gets the answer meant for them.
 
-A connection whose answer was not read must not go back to the pool. Our requests are cancelled when their caller
-leaves, so this is what stands between one person's record and another's page (backstop for redis-py).
+A connection whose answer was not read must not go back to the pool: a request is cancelled when its client disconnects,
+and the record of one user must not reach the page of another (backstop for redis-py).
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from shared.redis.scripts import load_script
+from shared.redis.client import load_script
 from shared.redis.topology import open_redis_client
 
 pytestmark = pytest.mark.store

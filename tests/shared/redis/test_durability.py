@@ -1,4 +1,4 @@
-"""A store that could lose grants is told of at the start, with a clear word: each risk on a real server that has it."""
+"""Configurations that could lose grants are logged at start: each one on a real server that has it."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ import structlog
 
 from shared.errors import RedisUnavailable
 from shared.redis.client import SingleRedisClient
-from shared.redis.durability import risks_in, risks_of, warn_of_risks
+from shared.redis.durability import find_configuration_warnings, log_configuration_warnings, warnings_from_info
 from shared.redis.topology import open_redis_client
 from tests.support import topologies
 from tests.support.topologies import DURABLE, Node, wait_until
@@ -44,7 +44,7 @@ async def connected(url):
 
 async def risks_at(node, credentials=""):
     async with connected(f"redis://{credentials}127.0.0.1:{node.port}/0") as store:
-        return await risks_of(store)
+        return await find_configuration_warnings(store)
 
 
 @pytest.mark.parametrize("fsync", ["always", "everysec"])
@@ -65,10 +65,10 @@ async def test_each_bad_setting_is_logged_with_what_to_set(make_server, line, wo
     node = make_server(line)
     async with connected(f"redis://127.0.0.1:{node.port}/0") as store:
         with structlog.testing.capture_logs() as lines:
-            await warn_of_risks(store, structlog.get_logger())
+            await log_configuration_warnings(store, structlog.get_logger())
     (logged,) = lines
-    assert (logged["event"], logged["log_level"]) == ("store_at_risk", "warning")
-    assert words in logged["risk"]
+    assert (logged["event"], logged["log_level"]) == ("redis_configuration_warning", "warning")
+    assert words in logged["warning"]
 
 
 async def test_a_store_that_is_nearly_full_is_a_risk(make_server):
@@ -97,7 +97,7 @@ async def test_a_url_that_leads_to_a_replica_is_a_risk(make_server):
     assert "leads to a replica" in risk
 
 
-async def test_a_user_who_may_not_read_the_configuration_is_told_the_rest(make_server):
+async def test_without_the_right_to_read_the_configuration_the_rest_is_reported(make_server):
     """Managed stores hide CONFIG; INFO tells most of it."""
     node = make_server("appendfsync no", "maxmemory-policy allkeys-lru", "user limited on >words ~sp:* +@read +info")
     (risk,) = await risks_at(node, "limited:words@")
@@ -106,40 +106,40 @@ async def test_a_user_who_may_not_read_the_configuration_is_told_the_rest(make_s
 
 @pytest.mark.parametrize("version", ["6.2.14", "5.0.0"])
 def test_a_version_that_is_too_old_is_a_risk(version):
-    (risk,) = risks_in({"redis_version": version}, fails_over=False)
+    (risk,) = warnings_from_info({"redis_version": version}, fails_over=False)
     assert "Redis 7.0 or Valkey" in risk
 
 
 @pytest.mark.parametrize("version", ["7.0.15", "7.2.4", "8.4.0", "255.255.255", "unknown"])
 def test_a_version_that_will_do_is_none(version):
-    assert risks_in({"redis_version": version}, fails_over=False) == []
+    assert warnings_from_info({"redis_version": version}, fails_over=False) == []
 
 
 async def test_every_primary_of_a_cluster_is_asked():
     with topologies.cluster() as (url, nodes):
         nodes[2].ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
         async with connected(url) as store:
-            risks = await risks_of(store)
+            risks = await find_configuration_warnings(store)
             assert [("evicts" in risk, "no replica" in risk) for risk in risks] == [(False, True), (True, False)]
             nodes[0].kill()
-            assert "does not answer" in (await risks_of(store))[0]
+            assert "does not answer" in (await find_configuration_warnings(store))[0]
 
 
 @pytest.mark.long
 async def test_a_primary_that_has_lost_its_replica_is_a_risk():
     with topologies.sentinel() as (url, (primary, replica), _sentinels):
         async with connected(url) as store:
-            assert await risks_of(store) == []
+            assert await find_configuration_warnings(store) == []
             replica.kill()
             wait_until(lambda: "connected_slaves:0" in primary.ask("INFO", "replication"))
-            assert ["no replica" in risk for risk in await risks_of(store)] == [True]
+            assert ["no replica" in risk for risk in await find_configuration_warnings(store)] == [True]
 
 
 async def test_a_store_that_is_away_does_not_keep_the_service_from_starting(tmp_path):
-    away = SingleRedisClient(f"unix://{tmp_path}/nobody.sock")
+    away = SingleRedisClient(f"unix://{tmp_path}/missing.sock")
     with structlog.testing.capture_logs() as lines:
-        await warn_of_risks(away, structlog.get_logger())
+        await log_configuration_warnings(away, structlog.get_logger())
     assert lines == []
     with pytest.raises(RedisUnavailable):
-        await risks_of(away)
+        await find_configuration_warnings(away)
     await away.close()

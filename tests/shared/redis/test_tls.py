@@ -90,7 +90,7 @@ async def test_the_authority_may_stand_in_the_environment(tls_port, certificate,
     assert await use(SingleRedisClient(f"rediss://{HOST}:{tls_port}/0")) == "1"
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_not_believed(tls_port):
+async def test_a_certificate_of_an_unknown_authority_is_refused(tls_port):
     with pytest.raises(RedisUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
         await use(SingleRedisClient(f"rediss://{HOST}:{tls_port}/0"))
 

@@ -1,4 +1,4 @@
-"""Where a URL leads, and what a failover costs (real processes: three nodes, or a primary, a replica, Sentinels)."""
+"""Topologies and failover, with real processes: three nodes, or a primary, a replica and Sentinels."""
 
 import asyncio
 import itertools
@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from shared.errors import Misconfigured, RedisUnavailable
-from shared.redis.address import parse_address
+from shared.redis.address import parse_redis_url
 from shared.redis.client import Script, SingleRedisClient
 from shared.redis.cluster import ClusterRedisClient
 from shared.redis.sentinel import SentinelRedisClient
@@ -24,7 +24,7 @@ def test_a_plain_url_is_one_server(url):
 
 
 def test_a_sentinel_url_is_taken_apart():
-    address = parse_address("rediss+sentinel://u:p%40ss@s1,s2:26380/main/3?sentinel_password=x")
+    address = parse_redis_url("rediss+sentinel://u:p%40ss@s1,s2:26380/main/3?sentinel_password=x")
 
     assert (address.tls, address.hosts) == (True, (("s1", 26379), ("s2", 26380)))
     assert (address.username, address.password, address.sentinel_password) == ("u", "p@ss", "x")
@@ -32,7 +32,7 @@ def test_a_sentinel_url_is_taken_apart():
 
 
 def test_a_cluster_url_is_taken_apart():
-    address = parse_address("redis+cluster://n1,n2:7000,[::1]:7001")
+    address = parse_redis_url("redis+cluster://n1,n2:7000,[::1]:7001")
 
     assert address.hosts == (("n1", 6379), ("n2", 7000), ("::1", 7001))
 
@@ -80,7 +80,7 @@ async def test_the_rights_that_the_guide_names_are_enough_in_a_cluster():
         assert await store.run(read, ["sp:{1}:x"], []) == "1"
         assert await store.pipeline([("GET", "sp:{1}:x")]) == ["1"]
         assert [key async for page in store.scan("sp:*") for key in page] == ["sp:{1}:x"]
-        assert await store.ask_primaries("PING") == [True] * 3
+        assert await store.command_on_primaries("PING") == [True] * 3
         async with store.subscribe("sp:{keys}:changes"):
             pass
         await store.close()
@@ -101,24 +101,24 @@ async def test_a_step_that_no_replica_would_hear_of_is_refused_whole_where_the_s
 
 @pytest.mark.long
 @pytest.mark.parametrize("topology", topologies.WITH_REPLICAS)
-async def test_in_a_failover_everybody_gets_the_own_answer_or_a_fault_of_ours(topology):
-    """Nothing else of the client library may come through: who waits for faults only would end for ever."""
+async def test_in_a_failover_every_caller_gets_its_own_answer_or_redis_unavailable(topology):
+    """No other exception of redis-py may reach a task that handles RedisUnavailable only."""
     read = Script("read", "return redis.call('GET', KEYS[1])")
     outcomes = Counter()
     done = asyncio.Event()
 
     async def ask(store, n):
         key = f"sp:{{{n}}}:x"
-        ways = [
+        kinds = [
             lambda: store.command("GET", key),
             lambda: store.run(read, [key], []),
             lambda: store.pipeline([("GET", key)]),
         ]
-        for way in itertools.cycle(ways):
+        for run in itertools.cycle(kinds):
             if done.is_set():
                 break
             try:
-                assert await way() in (str(n), [str(n)])
+                assert await run() in (str(n), [str(n)])
             except RedisUnavailable:
                 outcomes["fault"] += 1
             else:

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from auth_service.clients.cimd.bundled import KNOWN_DOCUMENTS
-from auth_service.clients.cimd.document import CimdPolicy, NotADocument, check_document_url, read_document
+from auth_service.clients.cimd.bundled import BUNDLED_DOCUMENTS
+from auth_service.clients.cimd.document import CimdNotJson, CimdPolicy, check_cimd_url, read_cimd
 from auth_service.clients.client import ClientKind
 from auth_service.protocol.errors import UnacceptableCimd
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, find_matching
-from shared.fetch.freshness import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS, freshness_seconds
+from shared.fetch.freshness import DEFAULT_SECONDS, MAX_SECONDS, MIN_SECONDS, freshness_seconds
 from tests.support import vendor_documents
 
 URL = "https://client.example/oauth/client.json"
@@ -19,12 +19,12 @@ KEY = {"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "1"}
 
 def read(document, *, content_type="application/json", url=URL):
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return read_document(url, body, content_type=content_type, redirect_schemes=KNOWN_REDIRECT_SCHEMES)
+    return read_cimd(url, body, content_type=content_type, redirect_schemes=KNOWN_REDIRECT_SCHEMES)
 
 
 @pytest.mark.parametrize("document", vendor_documents.ALL, ids=lambda d: d["client_id"])
 def test_the_documents_of_real_clients_make_clients_that_may_come_without_credentials(document):
-    check_document_url(document["client_id"], CimdPolicy())
+    check_cimd_url(document["client_id"], CimdPolicy())
     client = read(document, url=document["client_id"])
     assert client.kind is ClientKind.METADATA_DOCUMENT
     assert client.redirect_uris == tuple(document["redirect_uris"])
@@ -97,7 +97,7 @@ def test_claude_codes_portless_loopback_takes_any_port():
 def test_a_document_that_breaks_a_rule_makes_no_client(changes):
     with pytest.raises(UnacceptableCimd) as refused:
         read(PLAIN | changes)
-    assert not isinstance(refused.value, NotADocument)
+    assert not isinstance(refused.value, CimdNotJson)
     assert (refused.value.status, refused.value.code) == (401, "invalid_client")
 
 
@@ -117,7 +117,7 @@ def test_a_document_that_breaks_a_rule_makes_no_client(changes):
     ],
 )
 def test_what_is_no_json_object_counts_as_an_outage(body, content_type):
-    with pytest.raises(NotADocument):
+    with pytest.raises(CimdNotJson):
         read(body, content_type=content_type)
 
 
@@ -126,10 +126,10 @@ def test_json_is_recognised_by_its_content_type(content_type):
     assert read(PLAIN, content_type=content_type).client_name == "Client"
 
 
-@pytest.mark.parametrize("url", KNOWN_DOCUMENTS)
+@pytest.mark.parametrize("url", BUNDLED_DOCUMENTS)
 def test_the_copies_of_well_known_documents_pass_the_rules_of_fetched_ones(url):
-    check_document_url(url, CimdPolicy())
-    assert "none" in read(KNOWN_DOCUMENTS[url] | {"client_id": url}, url=url).authentication_methods
+    check_cimd_url(url, CimdPolicy())
+    assert "none" in read(BUNDLED_DOCUMENTS[url] | {"client_id": url}, url=url).authentication_methods
 
 
 @pytest.mark.parametrize(
@@ -151,15 +151,15 @@ def test_the_operators_policy_decides_by_host(policy, host, permitted):
     assert policy.permits(host) == permitted
     url = f"https://{host}/client.json"
     if permitted:
-        check_document_url(url, policy)
+        check_cimd_url(url, policy)
     else:
         with pytest.raises(UnacceptableCimd):
-            check_document_url(url, policy)
+            check_cimd_url(url, policy)
 
 
 def test_documents_can_be_switched_off():
     with pytest.raises(UnacceptableCimd):
-        check_document_url(URL, CimdPolicy(enabled=False))
+        check_cimd_url(URL, CimdPolicy(enabled=False))
 
 
 @pytest.mark.parametrize(
@@ -172,11 +172,11 @@ def test_documents_can_be_switched_off():
         ("max-age=600, s-maxage=900", "", 900),
         ("MAX-AGE = 600", "", 600),
         ('max-age="600"', "", 600),
-        ("max-age=0", "", LEAST_SECONDS),
-        ("max-age=10", "9999", LEAST_SECONDS),
-        ("no-store", "", LEAST_SECONDS),
-        ("no-cache, max-age=9000", "", LEAST_SECONDS),
-        ("max-age=31536000, immutable", "", MOST_SECONDS),
+        ("max-age=0", "", MIN_SECONDS),
+        ("max-age=10", "9999", MIN_SECONDS),
+        ("no-store", "", MIN_SECONDS),
+        ("no-cache, max-age=9000", "", MIN_SECONDS),
+        ("max-age=31536000, immutable", "", MAX_SECONDS),
         ("max-age=99999999999999999999", "", DEFAULT_SECONDS),
         ("max-age=-5", "", DEFAULT_SECONDS),
         ("garbage;;=,", "garbage", DEFAULT_SECONDS),

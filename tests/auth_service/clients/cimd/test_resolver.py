@@ -9,8 +9,8 @@ from aiohttp import web
 from auth_service.clients.cimd.document import CimdPolicy
 from auth_service.clients.cimd.repository import CimdRepository
 from auth_service.clients.cimd.resolver import (
-    FAILURE_SECONDS,
-    OUTAGE_SECONDS,
+    COOLDOWN_SECONDS,
+    MAX_STALE_SECONDS,
     CimdResolver,
     CimdUnavailable,
 )
@@ -51,12 +51,12 @@ async def make(hosts, store, clock):
 
     def make_one(**policy):
         documents = CimdResolver(
-            fetch=hosts.fetch(),
-            loopback_fetch=hosts.fetch(),
-            store=CimdRepository(store),
+            http=hosts.http_client(),
+            loopback_http=hosts.http_client(),
+            copies=CimdRepository(store),
             policy=CimdPolicy(**policy),
             redirect_schemes=KNOWN_REDIRECT_SCHEMES,
-            now=clock,
+            clock=clock,
         )
         made.append(documents)
         return documents
@@ -86,7 +86,7 @@ async def test_a_fresh_document_is_not_fetched_again_and_a_stale_one_is(hosts, m
     assert hosts.count(URL) == 2
 
 
-async def test_one_fetch_serves_all_who_wait_for_it_and_one_who_leaves_takes_nothing_away(hosts, make):
+async def test_one_fetch_serves_all_waiting_callers_and_survives_a_cancelled_one(hosts, make):
     asked, release = asyncio.Event(), asyncio.Event()
 
     async def slow(_request):
@@ -120,9 +120,9 @@ async def test_during_an_outage_the_last_good_copy_serves_for_two_weeks(hosts, m
     documents = make()
     good = await documents.find(URL)
     hosts.pages[URL] = answer
-    clock.now += OUTAGE_SECONDS - 1
+    clock.now += MAX_STALE_SECONDS - 1
     assert await documents.find(URL) == good
-    clock.now += FAILURE_SECONDS
+    clock.now += COOLDOWN_SECONDS
     with pytest.raises(CimdUnavailable):
         await documents.find(URL)
 
@@ -135,7 +135,7 @@ async def test_after_an_outage_the_document_is_fetched_again(hosts, make, clock)
     clock.now += 86_400
     await documents.find(URL)
     hosts.serve_json(URL, PLAIN | {"client_name": "Back"})
-    clock.now += FAILURE_SECONDS
+    clock.now += COOLDOWN_SECONDS
     assert (await documents.find(URL)).client_name == "Back"
 
 
@@ -148,13 +148,13 @@ async def test_a_failure_is_remembered_for_a_minute_and_not_longer(hosts, make, 
             await documents.find(URL)
     assert hosts.count(URL) == 1
     hosts.serve_json(URL, PLAIN)
-    clock.now += FAILURE_SECONDS
+    clock.now += COOLDOWN_SECONDS
     assert (await documents.find(URL)).client_id == URL
 
 
 @pytest.mark.parametrize("answers", [[], [("10.0.0.1", 443)], [("127.0.0.1", 9)]])
 async def test_a_document_that_cannot_be_fetched_is_a_fault_with_one_text_and_no_lost_token(hosts, make, answers):
-    """Invariant 8: never invalid_client; invariant 10: the same words for every cause, so nobody scans through us."""
+    """Invariant 8: never invalid_client; invariant 10: one text for all causes, so that networks cannot be scanned."""
 
     async def lookup(_host, _port):
         return answers
@@ -163,7 +163,7 @@ async def test_a_document_that_cannot_be_fetched_is_a_fault_with_one_text_and_no
     with pytest.raises(CimdUnavailable) as refused:
         await make().find("https://unreachable.example/c.json")
     assert isinstance(refused.value, ServiceUnavailable)
-    assert (refused.value.status, refused.value.headers["Retry-After"]) == (503, str(FAILURE_SECONDS))
+    assert (refused.value.status, refused.value.headers["Retry-After"]) == (503, str(COOLDOWN_SECONDS))
     assert "unreachable" not in refused.value.public
 
 
@@ -186,23 +186,23 @@ async def test_a_withdrawn_document_ends_the_client_although_a_copy_exists(hosts
     with pytest.raises(UnacceptableCimd):
         await documents.find(URL)
     hosts.pages[URL] = outage
-    clock.now += FAILURE_SECONDS
+    clock.now += COOLDOWN_SECONDS
     with pytest.raises(CimdUnavailable):
         await documents.find(URL)
 
 
 async def test_the_copy_of_a_used_client_survives_a_restart_during_an_outage(hosts, make, store, clock):
     hosts.serve_json(URL, PLAIN)
-    directory = ClientResolver(ClientRepository(store), documents=make(), registration_ttl_seconds=86_400, now=clock)
-    client = await directory.find(URL)
-    await directory.record_use(client)
+    resolver = ClientResolver(ClientRepository(store), cimd=make(), registration_ttl_seconds=86_400, clock=clock)
+    client = await resolver.find(URL)
+    await resolver.record_use(client)
     hosts.pages[URL] = outage
     clock.now += 7 * 86_400
     assert await make().find(URL) == client
 
 
-async def test_a_document_that_nobody_used_leaves_nothing_in_the_store(hosts, make, store):
-    """A stranger who names a thousand URLs does not fill it."""
+async def test_a_document_that_was_not_used_leaves_nothing_in_redis(hosts, make, store):
+    """A thousand URLs of an attacker do not fill it."""
     hosts.serve_json(URL, PLAIN)
     await make().find(URL)
     assert await store.command("KEYS", "*") == []
@@ -210,11 +210,11 @@ async def test_a_document_that_nobody_used_leaves_nothing_in_the_store(hosts, ma
 
 async def test_use_keeps_the_copy_again_once_in_a_while(hosts, make, store, clock):
     hosts.serve_json(URL, PLAIN)
-    directory = ClientResolver(ClientRepository(store), documents=make(), registration_ttl_seconds=86_400, now=clock)
-    await directory.record_use(await directory.find(URL))
+    resolver = ClientResolver(ClientRepository(store), cimd=make(), registration_ttl_seconds=86_400, clock=clock)
+    await resolver.record_use(await resolver.find(URL))
     hosts.serve_json(URL, PLAIN | {"client_name": "Newer"})
     clock.now += USE_INTERVAL_SECONDS
-    await directory.record_use(await directory.find(URL))
+    await resolver.record_use(await resolver.find(URL))
     copy = await CimdRepository(store).find(URL)
     assert json.loads(copy.body)["client_name"] == "Newer"
 
@@ -268,10 +268,10 @@ async def test_the_development_switch_fetches_a_document_of_this_machine_by_http
 
 
 async def test_the_memory_of_documents_is_bounded(hosts, make, monkeypatch):
-    monkeypatch.setattr("auth_service.clients.cimd.resolver.MEMORY_SIZE", 3)
+    monkeypatch.setattr("auth_service.clients.cimd.resolver.CACHE_SIZE", 3)
     documents = make()
     for n in range(6):
         url = f"https://client.example/{n}"
         hosts.serve_json(url, PLAIN | {"client_id": url})
         await documents.find(url)
-    assert len(documents._good) == 3
+    assert len(documents._cache._documents) == 3

@@ -1,11 +1,11 @@
-"""Fetches what a stranger named, without becoming the stranger's hand inside the network (invariant 10).
+"""SSRF-safe HTTP client for URLs supplied by untrusted parties (invariant 10).
 
-How rebinding between check and connect is made impossible: the name is resolved once, every answer is checked, the
-answers themselves are what is connected to, and the socket of each attempt is only made for an address that passes
-the same check again. Before the request is sent, the peer of the open connection is checked once more.
+DNS rebinding between check and connect is impossible: a name is resolved once, every answer is checked, connections go
+to these answers only, and each socket is created only for an address that passes the check again. Before the request
+is sent, the peer of the open connection is checked once more.
 
-No redirects, no proxies or credentials of the environment, no cookies, no compression, bounded size and time, and
-few at once, so that slow hosts cannot use up what the service needs for its own work.
+No redirects, no proxies or credentials from the environment, no cookies, no compression. Size, time and concurrency
+are bounded, so that slow hosts cannot use up the resources of the service.
 """
 
 from __future__ import annotations
@@ -16,19 +16,23 @@ import ssl
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from shared.fetch.public_address import IPAddress, is_public, parse_address
+from shared.fetch.freshness import freshness_seconds
+from shared.ip_addresses import is_public, parse_ip_address
+
+if TYPE_CHECKING:
+    from shared.ip_addresses import IPAddress
 
 TIMEOUT_SECONDS: Final = 5.0
-MAX_AT_ONCE: Final = 16
-MAX_AT_ONCE_PER_HOST: Final = 2
-"""A stranger who names many addresses of one host must not make us flood it."""
+MAX_CONCURRENT: Final = 16
+MAX_CONCURRENT_PER_HOST: Final = 2
+"""Many URLs of one host, supplied by one attacker, must not flood that host."""
 
 USER_AGENT: Final = "sallyport (client metadata fetch)"
 
@@ -45,17 +49,17 @@ class FetchGone(FetchFailed):
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchedBody:
     """A complete answer with status 200."""
 
     body: bytes
     content_type: str
-    cache_control: str
-    age: str
+    fresh_seconds: int
+    """How long the answer may be used (RFC 9111, within our bounds)."""
 
 
-class SystemLookup:
-    """The system's resolver on threads of its own: slow names must not hold up other work."""
+class ThreadedLookup:
+    """getaddrinfo on a thread pool of its own: slow names must not delay other work on the default executor."""
 
     def __init__(self, threads: int = 8) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="lookup")
@@ -70,8 +74,8 @@ class SystemLookup:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-class GuardedFetch:
-    """One GET at a time and address; start-up needs nothing, `close` ends the connections."""
+class SsrfSafeClient:
+    """GET requests, each on a new connection; construction connects nothing."""
 
     def __init__(
         self,
@@ -81,24 +85,23 @@ class GuardedFetch:
         tls: ssl.SSLContext | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
-        """`allowed` says which addresses may be reached; `tls` is what certificates are verified with.
+        """`allowed` decides which addresses may be reached; `tls` verifies certificates.
 
-        By default they are verified with the context that aiohttp has made of the system's: to read the authorities
-        again takes some 50 ms.
+        The default is aiohttp's context of the system's authorities: loading them again takes about 50 ms.
         """
         self._allowed = allowed
-        self._own_lookup = SystemLookup() if lookup is None else None
+        self._own_lookup = ThreadedLookup() if lookup is None else None
         self._lookup: Lookup = lookup or self._own_lookup  # type: ignore[assignment]  # one of both is there
         self._tls: ssl.SSLContext | Literal[True] = tls or True
         self._timeout = timeout_seconds
-        self._places = asyncio.Semaphore(MAX_AT_ONCE)
-        # A host's places vanish with the last fetch that holds them.
-        self._host_places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._limit = asyncio.Semaphore(MAX_CONCURRENT)
+        # The semaphore of a host is dropped with the last fetch that holds it.
+        self._host_limits: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def get(self, url: str, *, max_bytes: int, accept: str = "application/json") -> Fetched:
+    async def get(self, url: str, *, max_bytes: int, accept: str = "application/json") -> FetchedBody:
         """Fetch one URL. Raises FetchFailed for everything that is not a complete, small answer with status 200."""
         try:
-            async with asyncio.timeout(self._timeout), self._place_for(url), self._places:
+            async with asyncio.timeout(self._timeout), self._host_limit(url), self._limit:
                 return await self._get(url, max_bytes, accept)
         except FetchFailed:
             raise
@@ -108,14 +111,14 @@ class GuardedFetch:
             raise FetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
 
     def close(self) -> None:
-        """Release what is held between fetches."""
+        """Release the lookup threads."""
         if self._own_lookup is not None:
             self._own_lookup.close()
 
-    async def _get(self, url: str, max_bytes: int, accept: str) -> Fetched:
-        connector = _PinnedConnector(
+    async def _get(self, url: str, max_bytes: int, accept: str) -> FetchedBody:
+        connector = _PeerCheckingConnector(
             check=self._check,
-            resolver=_CheckedResolver(self._lookup, self._check),
+            resolver=_CheckingResolver(self._lookup, self._check),
             socket_factory=self._make_socket,
             use_dns_cache=False,
             ssl=self._tls,
@@ -134,20 +137,20 @@ class GuardedFetch:
         ):
             return await _read(response, max_bytes)
 
-    def _place_for(self, url: str) -> asyncio.Semaphore:
+    def _host_limit(self, url: str) -> asyncio.Semaphore:
         host = urlsplit(url).netloc.lower()
-        places = self._host_places.get(host)
-        if places is None:
-            places = self._host_places[host] = asyncio.Semaphore(MAX_AT_ONCE_PER_HOST)
-        return places
+        limit = self._host_limits.get(host)
+        if limit is None:
+            limit = self._host_limits[host] = asyncio.Semaphore(MAX_CONCURRENT_PER_HOST)
+        return limit
 
     def _check(self, address_text: str) -> None:
-        address = parse_address(address_text)
+        address = parse_ip_address(address_text)
         if address is None or not self._allowed(address):
             raise FetchFailed(f"the address {address_text!r:.60} is not one that may be reached")
 
     def _make_socket(self, addr_info: tuple[Any, ...]) -> socket.socket:
-        """The last moment before connect: this very address is what the kernel gets."""
+        """The last check before connect: the kernel gets exactly this address. Covers address literals in the URL."""
         family, kind, protocol, _, sockaddr = addr_info
         self._check(sockaddr[0])
         made = socket.socket(family, kind, protocol)
@@ -155,8 +158,8 @@ class GuardedFetch:
         return made
 
 
-class _PinnedConnector(aiohttp.TCPConnector):
-    """Looks at the peer of each opened connection, before the request is sent."""
+class _PeerCheckingConnector(aiohttp.TCPConnector):
+    """Checks the peer of each opened connection before the request is sent."""
 
     def __init__(self, *, check: Callable[[str], None], **options: Any) -> None:
         super().__init__(**options)
@@ -179,8 +182,8 @@ class _PinnedConnector(aiohttp.TCPConnector):
         return connection
 
 
-class _CheckedResolver(AbstractResolver):
-    """Refuses a name of which any answer may not be reached: one good address does not excuse a bad one."""
+class _CheckingResolver(AbstractResolver):
+    """Refuses a name if any of its answers may not be reached: one good address does not excuse a bad one."""
 
     def __init__(self, lookup: Lookup, check: Callable[[str], None]) -> None:
         self._lookup = lookup
@@ -207,25 +210,31 @@ class _CheckedResolver(AbstractResolver):
         """Nothing is held."""
 
 
-async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> Fetched:
-    if response.status in {404, 410}:
-        raise FetchGone(f"status {response.status}")
-    if response.status != 200:
-        raise FetchFailed(f"status {response.status}")
+async def read_bounded(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    """The uncompressed body, if it has at most `max_bytes`. Raises FetchFailed, without reading further."""
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise FetchFailed("a compressed answer, which was not asked for")
     if response.content_length is not None and response.content_length > max_bytes:
         raise FetchFailed(f"{response.content_length} bytes announced, more than {max_bytes}")
     body = bytearray()
-    async for chunk in response.content.iter_chunked(max_bytes):
+    async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > max_bytes:
             raise FetchFailed(f"more than {max_bytes} bytes")
-    return Fetched(
-        body=bytes(body),
+    return bytes(body)
+
+
+async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> FetchedBody:
+    if response.status in {404, 410}:
+        raise FetchGone(f"status {response.status}")
+    if response.status != 200:
+        raise FetchFailed(f"status {response.status}")
+    return FetchedBody(
+        body=await read_bounded(response, max_bytes),
         content_type=response.headers.get("Content-Type", ""),
-        cache_control=response.headers.get("Cache-Control", ""),
-        age=response.headers.get("Age", ""),
+        fresh_seconds=freshness_seconds(
+            cache_control=response.headers.get("Cache-Control", ""), age=response.headers.get("Age", "")
+        ),
     )
 
 

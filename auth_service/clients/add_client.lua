@@ -1,7 +1,7 @@
 -- Adds a client under an id that is not taken. Of concurrent adds exactly one creates the record (invariant 3).
--- The same shared registration coming again only renews the short life of a record that was never used.
--- KEYS[1] client  ARGV[1] expires_at in seconds, 0 for never  ARGV[2] key's time of death, 0 for never  ARGV[3...] fields
--- Returns 1 when created, 0 when it was there.
+-- A shared registration that is repeated only renews the short lifetime of a record that was never used.
+-- KEYS[1] client  ARGV[1] expires_at in seconds, 0 for never  ARGV[2] EXPIREAT of the key, 0 for never  ARGV[3...] fields
+-- Returns 1 when created, 0 when it existed.
 local current = redis.call('HMGET', KEYS[1], 'members', 'used')
 if current[1] then
   if ARGV[1] ~= '0' and not current[2] then

@@ -1,20 +1,23 @@
-"""Which addresses are public: the only ones that a fetch on a stranger's behalf may reach (invariant 10).
+"""IP addresses and networks: parsing, membership, and which addresses are public (invariant 10). Pure.
 
-Pure. An allow-list rather than a deny-list: global unicast of either family, and an address that carries another
-inside it (mapped, translated, tunnelled) is judged by what it carries, or refused.
+Public addresses are the only ones that the fetch of an untrusted URL may reach. The rule is an allow-list rather than a
+deny-list: global unicast of either family. An address that embeds another one (mapped, translated, tunnelled) is public
+if the embedded one is, or is refused.
 """
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
 
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
-# What Python's `is_global` lets through in some version, or what leads elsewhere than it says.
+# Ranges that `is_global` accepts in some Python version, or that route to another address than they show.
 _REFUSED_V4: Final = tuple(
     IPv4Network(text)
     for text in (
@@ -42,15 +45,25 @@ _REFUSED_V6: Final = tuple(
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 
+def parse_networks(values: Iterable[str]) -> tuple[IPNetwork, ...]:
+    """Parse the values of a setting. Raises ValueError for anything else, host bits included."""
+    return tuple(ip_network(value.strip()) for value in values)
+
+
+def is_in(address: IPAddress, networks: Sequence[IPNetwork]) -> bool:
+    """Whether the address is in one of the networks."""
+    return any(address.version == network.version and address in network for network in networks)
+
+
 def is_public(address: IPAddress) -> bool:
-    """Whether the address is on the public internet, whatever notation or wrapping it came in."""
+    """Whether the address is on the public internet, in every notation and embedding."""
     if isinstance(address, IPv6Address):
         return _is_public_v6(address)
     return address.is_global and not address.is_multicast and not any(address in net for net in _REFUSED_V4)
 
 
-def parse_address(text: str) -> IPAddress | None:
-    """An address in the usual notation only; None for a name, a zone (`%eth0`) or an odd notation (`127.1`)."""
+def parse_ip_address(text: str) -> IPAddress | None:
+    """An address in the canonical notation; None for a name, a zone (`%eth0`) or another notation (`127.1`)."""
     try:
         address = ip_address(text)
     except ValueError:

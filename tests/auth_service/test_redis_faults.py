@@ -6,8 +6,8 @@ import time
 import pytest
 
 from shared.errors import RedisUnavailable
-from shared.redis.scripts import load_script
-from tests.support.faulty_store import FaultyStore, ServiceUnavailable
+from shared.redis.client import load_script
+from tests.support.faulty_redis import Fault, FaultyRedis
 from tests.support.person_at_service import CALLBACK, PASSWORD, VERIFIER, Service
 
 pytestmark = pytest.mark.store
@@ -23,7 +23,7 @@ def store_url(single_store_url):
 
 @pytest.fixture
 async def proxy(store_url):
-    async with FaultyStore(store_url) as running:
+    async with FaultyRedis(store_url) as running:
         yield running
 
 
@@ -45,37 +45,37 @@ class TestTheStoreClient:
 
     async def test_a_command_whose_answer_is_lost_has_run_once(self, proxy, through_proxy, store):
         await through_proxy.command("SET", "counter", 0)
-        proxy.fault = ServiceUnavailable.LOSE_ANSWERS
+        proxy.fault = Fault.LOSE_ANSWERS
         with pytest.raises(RedisUnavailable):
             await through_proxy.command("INCR", "counter")
-        proxy.fault = ServiceUnavailable.NONE
+        proxy.fault = Fault.NONE
         assert await store.command("GET", "counter") == "1"
 
     async def test_a_script_whose_answer_is_lost_has_run_once(self, proxy, through_proxy, store):
         script = load_script("auth_service.rate_limits", "gcra")
         arguments = (["sp:{x}:arrival"], [1_800_000_000_000, 1000, 10_000])
         await through_proxy.run(script, *arguments)
-        proxy.fault = ServiceUnavailable.LOSE_ANSWERS
+        proxy.fault = Fault.LOSE_ANSWERS
         with pytest.raises(RedisUnavailable):
             await through_proxy.run(script, *arguments)
-        proxy.fault = ServiceUnavailable.NONE
+        proxy.fault = Fault.NONE
         assert await store.command("GET", "sp:{x}:arrival") == "1800000002000"
 
     async def test_a_pipeline_whose_answer_is_lost_has_run_once(self, proxy, through_proxy, store):
         await through_proxy.command("PING")
-        proxy.fault = ServiceUnavailable.LOSE_ANSWERS
+        proxy.fault = Fault.LOSE_ANSWERS
         with pytest.raises(RedisUnavailable):
             await through_proxy.pipeline([("INCR", "one"), ("INCR", "two")])
-        proxy.fault = ServiceUnavailable.NONE
+        proxy.fault = Fault.NONE
         assert await store.pipeline([("GET", "one"), ("GET", "two")]) == ["1", "1"]
 
-    @pytest.mark.parametrize("fault", [ServiceUnavailable.STALL, ServiceUnavailable.HANG_UP])
+    @pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP])
     async def test_a_command_that_did_not_arrive_is_not_sent_later(self, proxy, through_proxy, store, fault):
         await through_proxy.command("PING")
         proxy.fault = fault
         with pytest.raises(RedisUnavailable):
             await through_proxy.command("INCR", "counter")
-        proxy.fault = ServiceUnavailable.NONE
+        proxy.fault = Fault.NONE
         await through_proxy.command("PING")
         assert await store.command("GET", "counter") is None
 
@@ -83,12 +83,12 @@ class TestTheStoreClient:
         self, proxy, through_proxy, store
     ):
         await through_proxy.command("PING")
-        proxy.fault = ServiceUnavailable.LOSE_ANSWERS
+        proxy.fault = Fault.LOSE_ANSWERS
         results = await asyncio.gather(
             *(through_proxy.command("INCR", "counter") for _ in range(50)), return_exceptions=True
         )
         assert {type(r) for r in results} == {RedisUnavailable}
-        proxy.fault = ServiceUnavailable.NONE
+        proxy.fault = Fault.NONE
         # Those that found no connection in time were never sent; those that were sent have run once.
         assert int(await store.command("GET", "counter") or 0) <= 50
         before = int(await store.command("GET", "counter") or 0)
@@ -97,16 +97,14 @@ class TestTheStoreClient:
 
 async def recovered(proxy, browser):
     """The store is back; connections that ended meanwhile may each cost one more 503 until the pool has new ones."""
-    proxy.fault = ServiceUnavailable.NONE
+    proxy.fault = Fault.NONE
     in_a_row = 0
     async with asyncio.timeout(10):
         while in_a_row < 5:
             in_a_row = in_a_row + 1 if (await browser.http.get("/readyz")).status == 200 else 0
 
 
-@pytest.mark.parametrize(
-    "fault", [ServiceUnavailable.STALL, ServiceUnavailable.HANG_UP, ServiceUnavailable.LOSE_ANSWERS]
-)
+@pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS])
 async def test_every_endpoint_answers_503_with_when_to_come_back(proxy, service, fault):
     await service.users.add(ADA, PASSWORD)
     async with service.browser() as ada, service.browser() as stranger:
@@ -138,9 +136,7 @@ async def test_every_endpoint_answers_503_with_when_to_come_back(proxy, service,
         assert (await ada.get("/account")).status == 200
 
 
-@pytest.mark.parametrize(
-    "fault", [ServiceUnavailable.STALL, ServiceUnavailable.HANG_UP, ServiceUnavailable.LOSE_ANSWERS]
-)
+@pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS])
 async def test_a_refresh_that_met_a_faltering_store_is_repeated_with_success(proxy, service, fault):
     await service.users.add(ADA, PASSWORD)
     async with service.browser() as ada:
@@ -158,7 +154,7 @@ async def test_a_refresh_that_met_a_faltering_store_is_repeated_with_success(pro
         assert newest["status"] == 200
 
 
-@pytest.mark.parametrize("fault", [ServiceUnavailable.STALL, ServiceUnavailable.HANG_UP])
+@pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP])
 async def test_a_code_that_did_not_reach_the_store_is_not_consumed(proxy, service, fault):
     await service.users.add(ADA, PASSWORD)
     async with service.browser() as ada:
@@ -186,7 +182,7 @@ async def test_a_decision_whose_answer_was_lost_is_repeated_with_the_same_code(p
         await ada.sign_in(ADA)
         client = await service.register()
         page = await ada.ask(client)
-        proxy.fault = ServiceUnavailable.LOSE_ANSWERS
+        proxy.fault = Fault.LOSE_ANSWERS
         assert (await ada.submit(page, decision="approve")).status == 503
         await recovered(proxy, ada)
         first, again = await ada.submit(page, decision="approve"), await ada.submit(page, decision="approve")

@@ -1,7 +1,7 @@
--- Ends a client. One that was used leaves a tombstone, so that its owner can be told what happened (interop.md A18).
+-- Ends a client. One that was used leaves a tombstone, so that its users can be told what happened (interop.md A18).
 -- KEYS[1] client  ARGV[1] hash of the registration access token, or empty for the operator
--- ARGV[2] now  ARGV[3] the tombstone's life; both in seconds
--- Returns 1 when ended, 0 when there was no such client or the token is another's.
+-- ARGV[2] now  ARGV[3] lifetime of the tombstone; both in seconds
+-- Returns 1 when ended, 0 when there is no such client or the token is that of another.
 local current = redis.call('HMGET', KEYS[1], 'members', 'management', 'used', 'expires_at')
 if not current[1] or (ARGV[1] ~= '' and current[2] ~= ARGV[1]) then
   return 0

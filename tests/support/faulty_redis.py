@@ -1,4 +1,4 @@
-"""A TCP proxy in front of the real store that falters on demand: loses answers, stalls, hangs up."""
+"""A TCP proxy in front of the real server that fails on demand: loses answers, stalls, closes connections."""
 
 import asyncio
 import contextlib
@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 from shared.redis.client import SingleRedisClient
 
 
-class ServiceUnavailable(Enum):
-    """What the proxy does with the connections that it has."""
+class Fault(Enum):
+    """The behaviour of the proxy on open connections."""
 
     NONE = "none"
     LOSE_ANSWERS = "lose answers"
@@ -20,14 +20,14 @@ class ServiceUnavailable(Enum):
     """Connections end, and new ones end at once."""
 
 
-class FaultyStore:
-    """A context manager. `url` reaches the store through the proxy; set `fault` at any moment."""
+class FaultyRedis:
+    """A context manager. `url` is that of the proxy; set `fault` at any moment."""
 
     def __init__(self, store_url):
         parts = urlsplit(store_url)
         self._socket = parts.path
         self._database = dict(parse_qsl(parts.query)).get("db", "0")
-        self._fault = ServiceUnavailable.NONE
+        self._fault = Fault.NONE
         self._connections = set()
 
     async def __aenter__(self):
@@ -42,7 +42,7 @@ class FaultyStore:
         await asyncio.gather(*(task for _, task in self._connections), return_exceptions=True)
 
     def connect(self, *, timeout_seconds=1.0):
-        """A store client that goes through the proxy and is impatient, for tests that wait for its patience."""
+        """A client through the proxy, with a short timeout for tests that wait for it."""
         return SingleRedisClient(self.url, timeout_seconds=timeout_seconds)
 
     @property
@@ -52,7 +52,7 @@ class FaultyStore:
     @fault.setter
     def fault(self, fault):
         self._fault = fault
-        if fault is ServiceUnavailable.HANG_UP:
+        if fault is Fault.HANG_UP:
             self._hang_up()
 
     def _hang_up(self):
@@ -60,7 +60,7 @@ class FaultyStore:
             writer.transport.abort()
 
     async def _accept(self, reader, writer):
-        if self._fault is ServiceUnavailable.HANG_UP:
+        if self._fault is Fault.HANG_UP:
             writer.transport.abort()
             return
         entry = (writer, asyncio.current_task())
@@ -69,8 +69,8 @@ class FaultyStore:
         try:
             from_store, to_store = await asyncio.open_unix_connection(self._socket)
             await asyncio.gather(
-                self._pump(reader, to_store, lost_while={ServiceUnavailable.STALL}),
-                self._pump(from_store, writer, lost_while={ServiceUnavailable.STALL, ServiceUnavailable.LOSE_ANSWERS}),
+                self._pump(reader, to_store, lost_while={Fault.STALL}),
+                self._pump(from_store, writer, lost_while={Fault.STALL, Fault.LOSE_ANSWERS}),
             )
         finally:
             self._connections.discard(entry)

@@ -1,4 +1,4 @@
-"""One run of a task for all who wait for it."""
+"""One run of a task for all callers that wait for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Runs one task per key at a time. A waiter who goes away does not take the task away from the others."""
+    """Runs one task per key at a time. A cancelled caller does not cancel the task: the others still wait for it."""
 
     def __init__(self) -> None:
         self._running: dict[str, asyncio.Task[T]] = {}
@@ -27,8 +27,13 @@ class SingleFlight(Generic[T]):
             task.add_done_callback(lambda done: self._finished(key, done))
         return await asyncio.shield(task)
 
+    async def finish(self) -> None:
+        """Wait for the tasks in progress."""
+        if self._running:
+            await asyncio.wait(self._running.values())
+
     async def close(self) -> None:
-        """Cancel what is under way."""
+        """Cancel the tasks in progress."""
         for task in list(self._running.values()):
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):
@@ -37,7 +42,7 @@ class SingleFlight(Generic[T]):
     def _finished(self, key: str, task: asyncio.Task[T]) -> None:
         self._running.pop(key, None)
         if not task.cancelled():
-            task.exception()  # Every waiter may have gone away: then nobody else asks for it.
+            task.exception()  # If every caller was cancelled, nothing else retrieves it.
 
 
 async def _as_coroutine(work: Callable[[], Awaitable[T]]) -> T:

@@ -1,0 +1,96 @@
+"""Rate limiting by the generic cell rate algorithm (GCRA, ITU-T I.371). Times in milliseconds.
+
+One number is stored per key, the theoretical arrival time: when the past requests of the key would have arrived had
+they been evenly spaced. A request is allowed if that is ahead of now by no more than the burst.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+MAX_KEYS: Final = 100_000
+"""About 20 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`requests` per `seconds` in the long run, of which `burst` may arrive at once."""
+
+    requests: int
+    seconds: int
+    burst: int
+
+    def __post_init__(self) -> None:
+        if min(self.requests, self.seconds, self.burst) < 1 or self.requests > self.seconds * 1000:
+            raise ValueError("a rate needs positive numbers and at most a thousand requests a second")
+
+    @property
+    def interval_ms(self) -> int:
+        """Time between two evenly spaced requests, rounded up."""
+        return -(-self.seconds * 1000 // self.requests)
+
+    @property
+    def burst_ms(self) -> int:
+        """How far the theoretical arrival time may be ahead of now."""
+        return self.interval_ms * self.burst
+
+    def scaled(self, factor: int) -> Rate:
+        """The rate with `factor` times the requests and burst."""
+        return Rate(min(self.requests * factor, self.seconds * 1000), self.seconds, self.burst * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class RateDecision:
+    """The outcome for one request."""
+
+    allowed: bool
+    arrival_ms: int
+    """The theoretical arrival time to store."""
+    remaining: int
+    """How many more requests would be allowed now."""
+    retry_after_ms: int
+    """When a refused request would be allowed; 0 for an allowed one."""
+    reset_ms: int
+    """When the whole burst is available again."""
+
+
+def decide(arrival_ms: int | None, now_ms: int, rate: Rate) -> RateDecision:
+    """Decide on one request. `arrival_ms` is the stored value of the key, None for a new key."""
+    base = max(arrival_ms or 0, now_ms)
+    following = base + rate.interval_ms
+    allowed = following - now_ms <= rate.burst_ms
+    return to_decision(allowed=allowed, arrival_ms=following if allowed else base, now_ms=now_ms, rate=rate)
+
+
+def to_decision(*, allowed: bool, arrival_ms: int, now_ms: int, rate: Rate) -> RateDecision:
+    """The decision for an outcome computed here or by the equivalent script (rate_limits/gcra.lua)."""
+    ahead = max(0, arrival_ms - now_ms)
+    return RateDecision(
+        allowed=allowed,
+        arrival_ms=arrival_ms,
+        remaining=max(0, (rate.burst_ms - ahead) // rate.interval_ms),
+        retry_after_ms=0 if allowed else max(1, ahead + rate.interval_ms - rate.burst_ms),
+        reset_ms=ahead,
+    )
+
+
+class InMemoryRateLimiter:
+    """Rate limits of this process. Evicts the key that was idle longest, whose allowance is whole again."""
+
+    def __init__(self, *, max_keys: int = MAX_KEYS) -> None:
+        self._arrivals: OrderedDict[Hashable, int] = OrderedDict()
+        self._max_keys = max_keys
+
+    def hit(self, key: Hashable, rate: Rate, *, now_ms: int) -> RateDecision:
+        """Count one request of the key."""
+        decision = decide(self._arrivals.get(key), now_ms, rate)
+        self._arrivals[key] = decision.arrival_ms
+        self._arrivals.move_to_end(key)
+        if len(self._arrivals) > self._max_keys:
+            self._arrivals.popitem(last=False)
+        return decision

@@ -1,0 +1,102 @@
+"""The cache of fetched documents: freshness, cooldown, refetch, last good copy, bounds."""
+
+import pytest
+
+from shared.fetch.document_cache import CachedDocument, DocumentCache, DocumentWithdrawn
+from shared.fetch.ssrf_safe_client import FetchFailed
+
+COOLDOWN = 60
+FRESH = 300
+
+
+class Clock:
+    now = 1_800_000_000.0
+
+    def __call__(self):
+        return self.now
+
+
+class Host:
+    """Answers with a text, or fails with an exception."""
+
+    def __init__(self):
+        self.answer = "one"
+        self.fetched = []
+
+    async def fetch(self, url):
+        self.fetched.append(url)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer, FRESH
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def host():
+    return Host()
+
+
+@pytest.fixture
+def cache(host, clock):
+    return DocumentCache(host.fetch, cooldown_seconds=COOLDOWN, max_entries=3, clock=clock)
+
+
+async def test_a_refetch_of_a_fresh_document_waits_for_the_cooldown(cache, host, clock):
+    await cache.get("a")
+    host.answer = "two"
+    clock.now += COOLDOWN - 1
+    assert (await cache.get("a", refetch=True)).document.value == "one"
+    clock.now += 1
+    assert (await cache.get("a")).document.value == "one"
+    assert (await cache.get("a", refetch=True)).document.value == "two"
+    assert host.fetched == ["a", "a"]
+
+
+async def test_a_failure_keeps_the_last_good_document_and_is_repeated_after_the_cooldown(cache, host, clock):
+    await cache.get("a")
+    host.answer = FetchFailed("away")
+    clock.now += FRESH
+    for _ in range(3):
+        entry = await cache.get("a", refetch=True)
+        assert (entry.document.value, entry.error) == ("one", host.answer)
+    assert host.fetched == ["a", "a"]
+    host.answer = "two"
+    clock.now += COOLDOWN
+    entry = await cache.get("a")
+    assert (entry.document.value, entry.error) == ("two", None)
+
+
+async def test_a_withdrawn_document_is_dropped(cache, host, clock):
+    await cache.get("a")
+    host.answer = DocumentWithdrawn("gone")
+    clock.now += FRESH
+    entry = await cache.get("a")
+    assert (entry.document, entry.error) == (None, host.answer)
+    assert cache.peek("a") is None
+
+
+async def test_urls_that_fail_do_not_push_good_documents_out_and_both_are_bounded(cache, host):
+    await cache.get("good")
+    host.answer = FetchFailed("away")
+    for n in range(10):
+        await cache.get(f"bad-{n}")
+    assert (await cache.get("good")).document.value == "one"
+    assert host.fetched.count("good") == 1
+    assert len(cache._failures) == 3
+
+
+async def test_a_restored_copy_saves_a_fetch_while_it_is_fresh_and_stands_in_for_a_failing_host(host, clock):
+    async def restore(_url):
+        return CachedDocument("kept", clock() - FRESH / 2, clock() + FRESH / 2)
+
+    cache = DocumentCache(host.fetch, restore=restore, cooldown_seconds=COOLDOWN, max_entries=3, clock=clock)
+    assert (await cache.get("a")).document.value == "kept"
+    assert host.fetched == []
+    host.answer = FetchFailed("away")
+    clock.now += FRESH
+    entry = await cache.get("a")
+    assert (entry.document.value, entry.error) == ("kept", host.answer)
