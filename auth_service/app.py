@@ -19,10 +19,8 @@ from auth_service.wiring import Components, wire
 from shared.background import TaskSupervisor
 from shared.http.client_address import client_address_middleware
 from shared.http.cors import Cors, cors_middleware
-from shared.http.health import health_routes
-from shared.http.metrics import RequestMetrics, metrics_handler
-from shared.http.mutation_shield import MutationShield
-from shared.http.request_middleware import request_middleware
+from shared.http.health import health_routes, metrics_route
+from shared.http.request_middleware import MutationShield, RequestMetrics, request_middleware
 from shared.ip_addresses import parse_networks
 from shared.redis.durability import log_configuration_warnings
 from shared.redis.topology import open_redis_client
@@ -67,14 +65,14 @@ def build_service(
                 ),
                 log=runtime.log,
                 metrics=RequestMetrics(runtime.registry),
-                on_refusal=components.errors,
+                on_error=components.errors,
             ),
             rate_limit_middleware(components.limits),
         ],
     )
     app.add_routes([*pages, *_endpoints(settings.base_path, components)])
     checks = {"store": redis_check(redis), "keys": signing_check(components.keys.ring)}
-    app.add_routes([*health_routes(checks), metrics_handler(runtime.registry)])
+    app.add_routes([*health_routes(checks), metrics_route(runtime.registry)])
 
     async def lifespan(_app: web.Application) -> AsyncIterator[None]:
         """Stops in reverse order what was started, also when a later start fails."""

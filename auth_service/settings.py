@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from auth_service.key_encryption import parse_encryption_keys
-from auth_service.pages.colour import parse_colour
+from auth_service.pages.appearance import parse_colour
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, NEVER_SCHEMES
 from auth_service.resources.catalogue import ProtectedResource
 from shared.configured_url import check_issuer, is_loopback_host, path_of

@@ -32,9 +32,8 @@ from mcp_service.servers.security_schemes import announce_scopes
 from shared.background import TaskSupervisor
 from shared.errors import Misconfigured
 from shared.http.cors import Cors, cors_middleware
-from shared.http.health import health_routes
-from shared.http.metrics import RequestMetrics, metrics_handler
-from shared.http.request_middleware import request_middleware
+from shared.http.health import health_routes, metrics_route
+from shared.http.request_middleware import RequestMetrics, request_middleware
 
 if TYPE_CHECKING:
     from mcp_service.servers.loading import AnyServer
@@ -136,7 +135,7 @@ def build_app(
             web.route("*", f"{settings.path}/", endpoint.handle),
             *metadata_routes(metadata),
             *health_routes({"keys": keys.readiness}),
-            metrics_handler(registry),
+            metrics_route(registry),
         ]
     )
 

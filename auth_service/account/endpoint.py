@@ -1,4 +1,4 @@
-"""The steps that take access away: end one application's, sign out here or everywhere."""
+"""The forms that end access: of one application, or by signing out here or everywhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
-from auth_service.pages.views import AccountNews, SignedOutView
+from auth_service.pages.views import AccountNotice, SignedOutView
 from auth_service.protocol.opaque import decode
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class AccountEndpoint:
         self._clock = clock
 
     async def end_access(self, request: web.Request) -> web.StreamResponse:
-        """POST: end one grant of the person. One that ended already, or is somebody else's, is left as it is."""
+        """POST: end one grant of the user. A grant that has ended, or that is another user's, is not changed."""
         visit = await self._page.visit(request)
         if visit is None:
             return self._page.to_sign_in()
@@ -49,10 +49,10 @@ class AccountEndpoint:
         if grant is None:
             return self._page.to_page(visit.browser)
         await self._end(grant)
-        return self._page.to_page(visit.browser, AccountNews.ACCESS_ENDED)
+        return self._page.to_page(visit.browser, AccountNotice.ACCESS_ENDED)
 
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
-        """POST: sign out here, or everywhere and, if asked, end the access of all applications first."""
+        """POST: sign out here or everywhere; if requested, end the access of all applications first."""
         visit = await self._page.visit(request)
         if visit is None:
             return self._page.to_sign_in()
@@ -75,19 +75,19 @@ class AccountEndpoint:
     async def _own_grant(self, visit: Visit) -> Grant | None:
         unverified_id = visit.form.get("grant") or ""
         try:
-            known_form = len(decode(unverified_id)) == 16
+            well_formed = len(decode(unverified_id)) == 16
         except ValueError:
-            known_form = False
-        grant = await self._grants.find(unverified_id) if known_form else None
+            well_formed = False
+        grant = await self._grants.find(unverified_id) if well_formed else None
         return grant if grant is not None and grant.subject == visit.session.subject else None
 
     async def _end(self, grant: Grant) -> None:
-        if await self._grants.end(grant.grant_id, reason="ended_by_person", now=self._clock()):
+        if await self._grants.end(grant.grant_id, reason="ended_by_user", now=self._clock()):
             self._audit.record(
                 AuditEvent.GRANT_REVOKED,
                 user=grant.subject,
                 client=grant.client_id,
                 grant=grant.grant_id,
                 resource=grant.resource,
-                reason="ended_by_person",
+                reason="ended_by_user",
             )

@@ -1,7 +1,7 @@
-"""GET /account: the person's page, and what its steps have in common.
+"""GET /account: the account page with the list of applications, and the checks that its forms share.
 
-What a step did is told on the page that it leads back to, and only if this browser took the step: a link from
-elsewhere cannot make the page say it.
+After an action the browser is redirected to the page with a notice. The notice carries a MAC under the browser's
+secret: a link from elsewhere cannot make the page show one.
 """
 
 from __future__ import annotations
@@ -10,29 +10,35 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
-from auth_service.http.request_body import read_first_party_form
-from auth_service.http.responses import NO_STORE
-from auth_service.pages.views import AccountNews, AccountView
+from auth_service.clients.client import ClientKind
+from auth_service.http.messages import NO_STORE, read_first_party_form
+from auth_service.pages.views import AccountNotice, AccountView, ApplicationView, ScopeView
+from auth_service.protocol.errors import UnknownClient
+from auth_service.protocol.redirect_uri import redirect_target
+from auth_service.resources.catalogue import describe_scopes
 
 if TYPE_CHECKING:
-    from auth_service.account.applications import ApplicationList
+    from auth_service.clients.client import ClientLookup
+    from auth_service.grants.grant import Grant
+    from auth_service.grants.repository import GrantRepository
     from auth_service.http.urls import Urls
     from auth_service.pages.renderer import Pages
     from auth_service.protocol.parameters import Parameters
+    from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
-    from auth_service.sessions.session import Session
+    from auth_service.sessions.repository import Session
 
 _CSRF_PURPOSE: Final = "account"
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A form that came from this browser's page, and who is signed in there."""
+    """A form that was posted from this browser's page, and the session of the browser."""
 
     form: Parameters
     browser: Browser
@@ -40,7 +46,7 @@ class Visit:
 
 
 class AccountPage:
-    """Shows the page; checks what its forms send."""
+    """Shows the page; checks its forms."""
 
     def __init__(
         self,
@@ -61,21 +67,21 @@ class AccountPage:
         self._clock = clock
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """GET: the page, or the way to the sign-in form."""
+        """GET: the page, or a redirect to the sign-in form."""
         session = await self._sessions.current(request)
         if session is None:
             return self.to_sign_in()
         browser = self._sessions.browser(request)
-        response = await self.render(browser, session, news=_news(request, browser))
+        response = await self.render(browser, session, notice=_notice(request, browser))
         self._sessions.remember_browser(response, browser)
         return response
 
     async def redirect_to_account(self, _request: web.Request) -> web.StreamResponse:
-        """GET of the issuer's own address, which a person may type or follow."""
-        return _see(self.address)
+        """GET of the issuer's own URL, which a user may enter in a browser."""
+        return _see_other(self.address)
 
     async def visit(self, request: web.Request) -> Visit | None:
-        """What each step checks first; None when nobody is signed in. Raises PageError for a foreign form."""
+        """Check a posted form; None without a session. Raises PageError for a form of another origin or browser."""
         form = await read_first_party_form(request)
         browser = self._sessions.browser(request)
         browser.check_csrf(_CSRF_PURPOSE, form.get("csrf"))
@@ -87,7 +93,7 @@ class AccountPage:
         browser: Browser,
         session: Session,
         *,
-        news: AccountNews = AccountNews.NONE,
+        notice: AccountNotice = AccountNotice.NONE,
         password_problem: str = "",
         status: int = 200,
     ) -> web.Response:
@@ -100,31 +106,82 @@ class AccountPage:
             applications=await self._applications.of(session.subject, now=now),
             now=now,
             access_token_minutes=self._access_token_minutes,
-            news=news,
+            notice=notice,
             password_problem=password_problem,
         )
         return self._pages.account(view, status=status)
 
-    def to_page(self, browser: Browser, news: AccountNews = AccountNews.NONE) -> web.Response:
-        """Back to the page, which then tells the news."""
-        if news is AccountNews.NONE:
-            return _see(self.address)
-        return _see(f"{self.address}?{urlencode({'news': news.value, 'mark': browser.csrf(f'news:{news.value}')})}")
+    def to_page(self, browser: Browser, notice: AccountNotice = AccountNotice.NONE) -> web.Response:
+        """Redirect to the page, which then shows the notice."""
+        if notice is AccountNotice.NONE:
+            return _see_other(self.address)
+        return _see_other(f"{self.address}?{urlencode({'notice': notice.value, 'mac': _notice_mac(browser, notice)})}")
 
     def to_sign_in(self) -> web.Response:
-        """To the sign-in form, which leads back here."""
-        return _see(self.sign_in_address)
+        """Redirect to the sign-in form, which returns to the page."""
+        return _see_other(self.sign_in_address)
 
 
-def _news(request: web.Request, browser: Browser) -> AccountNews:
-    for news in AccountNews:
-        mark = browser.csrf(f"news:{news.value}")
-        if request.query.get("news") == news.value and hmac.compare_digest(
-            mark.encode(), request.query.get("mark", "").encode("utf-8", "replace")
+def _notice(request: web.Request, browser: Browser) -> AccountNotice:
+    for notice in AccountNotice:
+        if request.query.get("notice") == notice.value and hmac.compare_digest(
+            _notice_mac(browser, notice).encode(), request.query.get("mac", "").encode("utf-8", "replace")
         ):
-            return news
-    return AccountNews.NONE
+            return notice
+    return AccountNotice.NONE
 
 
-def _see(location: str) -> web.Response:
+def _notice_mac(browser: Browser, notice: AccountNotice) -> str:
+    return browser.csrf(f"notice:{notice.value}")
+
+
+def _see_other(location: str) -> web.Response:
     return web.Response(status=303, headers={"Location": location, **NO_STORE})
+
+
+class ApplicationList:
+    """Reads a user's grants and looks up their clients."""
+
+    def __init__(self, *, grants: GrantRepository, clients: ClientLookup, resources: ResourceCatalogue) -> None:
+        self._grants = grants
+        self._clients = clients
+        self._resources = resources
+
+    async def of(self, subject: str, *, now: float) -> tuple[ApplicationView, ...]:
+        """The user's live grants, the most recently used first. Raises RedisUnavailable."""
+        grants = await self._grants.find_by_subject(subject, now=now)
+        pre_registered = {g.client_id: await self._is_pre_registered(g.client_id) for g in grants}
+        return tuple(self._view(g, verified=pre_registered[g.client_id]) for g in grants)
+
+    async def _is_pre_registered(self, client_id: str) -> bool:
+        if _document_host(client_id) is not None:
+            return False
+        try:
+            client = await self._clients.find(client_id)
+        except UnknownClient:
+            return False
+        return client.kind is ClientKind.PRE_REGISTERED
+
+    def _view(self, grant: Grant, *, verified: bool) -> ApplicationView:
+        # A grant may name a resource that is no longer configured: it is shown by its identifiers.
+        resource = self._resources.find(grant.resource)
+        target = redirect_target(grant.redirect_uri)
+        scopes = describe_scopes(grant.scopes, resource) if resource else tuple((s, s) for s in grant.scopes)
+        return ApplicationView(
+            grant_id=grant.grant_id,
+            client_name=grant.client_name,
+            client_host=_document_host(grant.client_id),
+            redirect_host=target.host,
+            on_device=target.is_local or target.is_app_scheme,
+            resource_name=resource.name if resource else grant.resource,
+            scopes=tuple(ScopeView(name, words) for name, words in scopes),
+            since=grant.created_at,
+            last_used=grant.last_used_at,
+            address=grant.address,
+            verified=verified,
+        )
+
+
+def _document_host(client_id: str) -> str | None:
+    """The host of a client id that is the URL of a client ID metadata document."""
+    return urlsplit(client_id).hostname if client_id.startswith("https://") else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
-from auth_service.pages.views import AccountNews
+from auth_service.pages.views import AccountNotice
 from auth_service.protocol.errors import TooManyRequests
 from auth_service.users.password_rules import WeakPassword, check_new_password
 from auth_service.users.service import UnknownUser
@@ -32,7 +32,7 @@ class _NotChanged(Exception):
 
 
 class PasswordEndpoint:
-    """Requires the session and the current password; guessing is slowed down as at the sign-in form."""
+    """Requires the session and the current password; guessing is delayed as at the sign-in form."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class PasswordEndpoint:
         self._audit = audit
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """POST: back to the page, with the notice or with the problem."""
+        """POST: redirect to the page with a notice, or show the page with the problem."""
         visit = await self._page.visit(request)
         if visit is None:
             return self._page.to_sign_in()
@@ -62,7 +62,7 @@ class PasswordEndpoint:
             )
             response.headers.update(exc.headers)
             return response
-        response = self._page.to_page(visit.browser, AccountNews.PASSWORD_CHANGED)
+        response = self._page.to_page(visit.browser, AccountNotice.PASSWORD_CHANGED)
         # All sessions end before the change, so that none survives a failure half-way, and again afterwards, for
         # sessions that the old password started in between.
         await self._sessions.sign_out_everywhere(response, visit.session)

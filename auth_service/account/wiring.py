@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auth_service.account.applications import ApplicationList
 from auth_service.account.endpoint import AccountEndpoint
-from auth_service.account.page import AccountPage
+from auth_service.account.page import AccountPage, ApplicationList
 from auth_service.account.password import PasswordEndpoint
 
 if TYPE_CHECKING:

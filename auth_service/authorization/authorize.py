@@ -1,6 +1,6 @@
 """GET /authorize: runs the ordered checks, stores the interaction and sends the browser to sign-in or consent.
 
-Until client and redirect URI are known good, an error is a page. Afterwards it is a redirect with `error`, `state` and
+Until client and redirect URI are verified, an error is a page. Afterwards it is a redirect with `error`, `state` and
 `iss` (RFC 6749 section 4.1.2.1, RFC 9207), or, where a redirect would make this server an open redirector, a page with
 a link that carries them.
 """
@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from auth_service.authorization.error_redirects import error_redirect_allowed
 from auth_service.authorization.interaction import Interaction
-from auth_service.authorization.request import AuthorizationRequest
-from auth_service.authorization.request_checks import CHECKS, MAX_STATE, AuthorizationError, Candidate
-from auth_service.http.responses import NO_STORE
+from auth_service.authorization.request import (
+    CHECKS,
+    MAX_STATE,
+    AuthorizationError,
+    AuthorizationRequest,
+    Candidate,
+    error_redirect_allowed,
+)
+from auth_service.http.messages import NO_STORE
 from auth_service.protocol.errors import InvalidRedirectUri, PageError, RedirectError
 from auth_service.protocol.opaque import new_identifier
 from auth_service.protocol.parameters import Parameters, parse_urlencoded

@@ -1,7 +1,7 @@
 """GET and POST /consent: shows the request to the user and records the decision (invariants 3 and 7).
 
-The answer to a decision is a 200 page that navigates on: Chromium blocks a redirect that follows a form under the
-page's own Content-Security-Policy (interop.md F6).
+The response to a decision is a 200 page that navigates to the client: Chromium blocks a redirect after a form post
+under the page's own Content-Security-Policy (interop.md F6).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from auth_service.authorization.interaction import ConsentDecision, Interaction
-from auth_service.http.request_body import read_first_party_form
-from auth_service.http.responses import NO_STORE, authorization_redirect
+from auth_service.http.messages import NO_STORE, read_first_party_form
+from auth_service.http.urls import authorization_redirect
 from auth_service.pages.views import ContinueView
 from auth_service.protocol.errors import PageError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from auth_service.http.urls import Urls
     from auth_service.pages.renderer import Pages
     from auth_service.sessions.manager import SessionManager
-    from auth_service.sessions.session import Session
+    from auth_service.sessions.repository import Session
 
 
 class ConsentEndpoint:
@@ -58,7 +58,7 @@ class ConsentEndpoint:
         return self._pages.consent(await self._views.build(interaction, client, session, csrf=csrf))
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
-        """POST: record the decision once, then send the browser back to the client."""
+        """POST: record the decision once, then return the browser to the client."""
         form = await read_first_party_form(request)
         browser = self._sessions.browser(request)
         interaction = await self._interactions.find(browser, form.get("transaction") or "")
@@ -89,8 +89,8 @@ class ConsentEndpoint:
 
     async def _session_for(self, request: web.Request, interaction: Interaction) -> Session | None:
         session = await self._sessions.current(request)
-        asked = interaction.request
-        if session is not None and asked.force_sign_in and session.authenticated_at < interaction.started_at:
+        force_sign_in = interaction.request.force_sign_in
+        if session is not None and force_sign_in and session.authenticated_at < interaction.started_at:
             return None
         return session
 
@@ -99,16 +99,16 @@ class ConsentEndpoint:
         return web.Response(status=303, headers={"Location": location, **NO_STORE})
 
     def _location(self, interaction: Interaction, parameters: dict[str, str]) -> str:
-        asked = interaction.request
+        request = interaction.request
         return authorization_redirect(
-            asked.redirect_uri, issuer=self._urls.issuer, state=asked.state, parameters=parameters
+            request.redirect_uri, issuer=self._urls.issuer, state=request.state, parameters=parameters
         )
 
 
 def _csrf_purpose(interaction: Interaction, session: Session) -> str:
-    """A CSRF value is good for one interaction and one session.
+    """A CSRF value is valid for one interaction and one session.
 
-    A user who signs in as another user in a second tab cannot decide with the page made for the first; and an attacker
-    who planted the browser cookie does not know the session's token.
+    After a sign-in as another user in a second tab, the page of the first user cannot be submitted; and an attacker who
+    planted the browser cookie does not know the session's token.
     """
     return f"{interaction.identifier}.{session.token_hash}"

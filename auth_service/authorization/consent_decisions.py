@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from auth_service.grants.repository import GrantRepository
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.sessions.cookies import Browser
-    from auth_service.sessions.session import Session
+    from auth_service.sessions.repository import Session
 
 _REPLAY_WINDOW_SECONDS: Final = 600
-"""A code is remembered this long after it expired, so that a late replay is still recognised."""
+"""A grant is kept this long after its code expired, so that a late replay is recognised."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedDecision:
-    """The decision in force, and the parameters of the authorization response."""
+    """The recorded decision, and the parameters of the authorization response."""
 
     decision: ConsentDecision
     response_parameters: dict[str, str]
 
 
 class ConsentDecisions:
-    """Records decisions. A repeated form gets the decision that was recorded first."""
+    """Records decisions. A repeated form post yields the decision that was recorded first."""
 
     def __init__(
         self,
@@ -63,17 +63,17 @@ class ConsentDecisions:
     ) -> RecordedDecision:
         """Record the decision. Raises PageError, RedisUnavailable."""
         code = derive_code(browser.secret, interaction.identifier, interaction.nonce)
-        recorded = await self._store(interaction, decision, client, session, code)
+        recorded = await self._record_once(interaction, decision, client, session, code)
         if recorded is ConsentDecision.DENY:
             return RecordedDecision(recorded, {"error": "access_denied", "error_description": "The user declined."})
         if interaction.decision is not None:
             await self._check_code_is_unused(interaction)
         return RecordedDecision(recorded, {"code": code})
 
-    async def _store(
+    async def _record_once(
         self, interaction: Interaction, decision: ConsentDecision, client: Client, session: Session, code: str
     ) -> ConsentDecision:
-        asked = interaction.request
+        requested = interaction.request
         code_expires_at = self._clock() + self._code_lifetime
         recorded = await self._interactions.record_consent(
             interaction.identifier,
@@ -85,14 +85,14 @@ class ConsentDecisions:
                 "username": session.username,
                 "client_id": client.client_id,
                 "client_name": (client.client_name or "")[:100],
-                "resource": asked.resource,
-                "scope": " ".join(asked.scopes),
-                "redirect_uri": asked.redirect_uri,
+                "resource": requested.resource,
+                "scope": " ".join(requested.scopes),
+                "redirect_uri": requested.redirect_uri,
                 "code_hash": digest(code),
-                "code_challenge": asked.code_challenge,
+                "code_challenge": requested.code_challenge,
                 "code_expires_at": int(code_expires_at * 1000),
                 "authenticated_at": int(session.authenticated_at),
-                "nonce": asked.nonce or "",
+                "nonce": requested.nonce or "",
             },
         )
         if recorded is None:
@@ -103,18 +103,18 @@ class ConsentDecisions:
                 AuditEvent.CONSENT_APPROVED if approved else AuditEvent.CONSENT_DENIED,
                 user=session.subject,
                 client=client.client_id,
-                resource=asked.resource,
+                resource=requested.resource,
                 grant=interaction.identifier,
-                scope=" ".join(asked.scopes),
+                scope=" ".join(requested.scopes),
             )
         return recorded
 
     async def _check_code_is_unused(self, interaction: Interaction) -> None:
-        """Refuse to hand out a spent code again: presented twice, it would end its grant (invariant 6)."""
+        """Raise PageError rather than return a used code: presented twice, it would end its grant (invariant 6)."""
         grant = await self._grants.find(interaction.identifier)
         if grant is None or grant.status is not GrantStatus.CODE or self._clock() >= grant.code_expires_at:
             raise PageError(
-                "the decision was recorded before, and its code is spent or expired",
+                "the decision was recorded before, and its code is used or expired",
                 error_id="decision_current",
                 title="You have decided already",
                 public="This decision was made before, and the application has been told.",

@@ -1,4 +1,4 @@
-"""What the consent page shows (invariant 7: the redirect's host is always part of it)."""
+"""The content of the consent page (invariant 7: it always names the host of the redirect URI)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from auth_service.clients.client import Client, ClientKind
 from auth_service.pages.views import ConsentView, ScopeView
-from auth_service.protocol.redirect_uri import describe
+from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.resources.catalogue import describe_scopes
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auth_service.grants.repository import GrantRepository
     from auth_service.http.urls import Urls
     from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.sessions.session import Session
+    from auth_service.sessions.repository import Session
 
 
 class ConsentViewBuilder:
@@ -31,17 +31,17 @@ class ConsentViewBuilder:
         self._clock = clock
 
     async def build(self, interaction: Interaction, client: Client, session: Session, *, csrf: str) -> ConsentView:
-        """The view, with the scopes that the client already holds listed apart. Raises RedisUnavailable."""
-        asked = interaction.request
-        resource = self._resources.find(asked.resource) or self._resources.default
-        target = describe(asked.redirect_uri)
+        """Build the view; scopes that the client already holds are listed separately. Raises RedisUnavailable."""
+        requested = interaction.request
+        resource = self._resources.find(requested.resource) or self._resources.default
+        target = redirect_target(requested.redirect_uri)
         held = {
             scope
             for grant in await self._grants.find_by_subject(session.subject, now=self._clock())
-            if grant.client_id == client.client_id and grant.resource == asked.resource
+            if grant.client_id == client.client_id and grant.resource == requested.resource
             for scope in grant.scopes
         }
-        described = describe_scopes(asked.scopes, resource)
+        described = describe_scopes(requested.scopes, resource)
         return ConsentView(
             action=self._urls.consent(),
             transaction=interaction.identifier,

@@ -1,7 +1,7 @@
-"""An interaction: an authorization request that waits for the user, bound to one browser.
+"""An interaction: the stored state of one authorization request until the user decides, bound to one browser.
 
 Its identifier becomes the grant's identifier when the user approves, so that recording consent and creating the grant
-are one atomic step on one slot of the store (invariant 3).
+are one atomic step in one slot of Redis (invariant 3).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ConsentDecision(StrEnum):
-    """The user's answer on the consent page."""
+    """The user's decision on the consent page."""
 
     APPROVE = "approve"
     DENY = "deny"
@@ -30,7 +30,7 @@ class ConsentDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """One request in progress. `nonce` goes into the code; `decision` is None until the user has decided."""
+    """One request in progress. The code is derived from `nonce`; `decision` is None until the user has decided."""
 
     identifier: str
     browser_hash: str
@@ -43,16 +43,16 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class Interactions:
-    """The stored interactions, and where to look up the clients and resources that they name."""
+    """The repository of interactions, with the look-up of their clients and resources."""
 
     repository: InteractionRepository
     clients: ClientLookup
     resources: ResourceCatalogue
 
     async def find(self, browser: Browser, unverified_transaction: str) -> Interaction:
-        """The interaction that a form or an address names. Raises PageError, RedisUnavailable.
+        """The interaction of a form or a URL. Raises PageError, RedisUnavailable.
 
-        An interaction of another browser gets the same answer as an unknown one (RFC 9700 section 4.7).
+        The response for another browser's interaction is that for an unknown one (RFC 9700 section 4.7).
         """
         try:
             well_formed = len(decode(unverified_transaction)) == 16
@@ -67,7 +67,7 @@ class Interactions:
 
 
 def expired(reason: str, *, error_id: str) -> PageError:
-    """The page for an interaction that cannot go on."""
+    """The error for an interaction that cannot continue."""
     return PageError(
         reason,
         error_id=error_id,

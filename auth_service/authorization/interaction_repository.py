@@ -1,4 +1,4 @@
-"""Interactions in the store: `sp:{<id>}:interaction` (JSON, expires) and `sp:{<id>}:decision` (text, expires)."""
+"""The repository of interactions: `sp:{<id>}:interaction` (JSON, expires), `sp:{<id>}:decision` (text, expires)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.authorization.interaction import ConsentDecision, Interaction
 from auth_service.authorization.request import AuthorizationRequest
-from auth_service.grants.redis_keys import grant_key
+from auth_service.grants.repository import grant_key
 from shared.redis.client import load_script
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ _RECORD_CONSENT: Final = load_script("auth_service.authorization", "record_conse
 class InteractionRepository:
     """Stores interactions until they expire; records one decision for each."""
 
-    def __init__(self, store: RedisClient, *, lifetime_seconds: int) -> None:
-        self._store = store
+    def __init__(self, redis: RedisClient, *, lifetime_seconds: int) -> None:
+        self._redis = redis
         self._lifetime = lifetime_seconds
 
     async def begin(self, interaction: Interaction) -> None:
@@ -34,11 +34,11 @@ class InteractionRepository:
             "started_at": interaction.started_at,
             "request": asdict(interaction.request),
         }
-        await self._store.command("SET", _key(interaction.identifier), json.dumps(record), "EX", self._lifetime)
+        await self._redis.command("SET", _key(interaction.identifier), json.dumps(record), "EX", self._lifetime)
 
     async def find(self, identifier: str) -> Interaction | None:
         """Read an interaction and its decision, if any. Raises RedisUnavailable."""
-        text, decision = await self._store.command("MGET", _key(identifier), _decision_key(identifier))
+        text, decision = await self._redis.command("MGET", _key(identifier), _decision_key(identifier))
         if text is None:
             return None
         record = json.loads(text)
@@ -56,17 +56,17 @@ class InteractionRepository:
     async def record_consent(
         self, identifier: str, decision: ConsentDecision, *, grant: Mapping[str, Argument], grant_expires_at: float
     ) -> ConsentDecision | None:
-        """Record the decision once, atomically; an approval creates the grant. Returns the decision in force.
+        """Record the decision once, atomically; an approval creates the grant. Returns the decision that is recorded.
 
         Returns None if the interaction has expired. `grant_expires_at` is in seconds since 1970.
         """
         fields = [item for pair in grant.items() for item in pair]
-        made = await self._store.run(
+        recorded = await self._redis.run(
             _RECORD_CONSENT,
             [_key(identifier), _decision_key(identifier), grant_key(identifier)],
             [decision.value, self._lifetime, int(grant_expires_at * 1000), *fields],
         )
-        return None if made == "gone" else ConsentDecision(made)
+        return None if recorded == "gone" else ConsentDecision(recorded)
 
 
 def _key(identifier: str) -> str:

@@ -1,13 +1,38 @@
-"""An authorization request that passed every check, as it is kept while the person decides."""
+"""The authorization request: the ordered checks once client and redirect URI are verified, and the accepted request.
+
+Pure. A failed check raises AuthorizationError; the endpoint reports it to the client with a redirect, or with a page
+that links to the client (`error_redirect_allowed`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from auth_service.clients.client import ClientKind
+from auth_service.protocol.errors import OAuthError
+from auth_service.protocol.pkce import is_s256_challenge
+from auth_service.protocol.redirect_uri import redirect_target
+from auth_service.resources.catalogue import grantable_scopes
+from shared.scopes import parse_scope
+
+if TYPE_CHECKING:
+    from auth_service.clients.client import Client
+    from auth_service.protocol.parameters import Parameters
+    from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
+
+MAX_STATE: Final = 4096
+MAX_NONCE: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """What the client asked for. `resource` is the configured identifier; `scopes` are those that can be granted."""
+    """A request that passed every check, stored while the user decides.
+
+    `resource` is the configured identifier; `scopes` are those that can be granted.
+    """
 
     client_id: str
     redirect_uri: str
@@ -18,3 +43,156 @@ class AuthorizationRequest:
     nonce: str | None
     login_hint: str | None
     force_sign_in: bool
+
+
+class AuthorizationError(OAuthError):
+    """An error of RFC 6749 section 4.1.2.1 or RFC 8707 section 2, not yet bound to a redirect URI."""
+
+    def __init__(self, code: str, *, error_id: str, public: str) -> None:
+        super().__init__(public, error_id=error_id, public=public, code=code)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A request of which only client and redirect URI are verified."""
+
+    parameters: Parameters
+    client: Client
+    resources: ResourceCatalogue
+
+    @property
+    def resource(self) -> ProtectedResource:
+        """The requested resource, or the default; valid after `check_resource_is_known`."""
+        return self.resources.find_one(self.parameters.all("resource")) or self.resources.default
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The requested scopes that can be granted; valid after `check_scope_is_well_formed`."""
+        max_scope = None if self.client.scope is None else parse_scope(self.client.scope)
+        return grantable_scopes(parse_scope(self.parameters.get("scope") or ""), self.resource, max_scope=max_scope)
+
+
+def check_not_a_request_object(candidate: Candidate) -> None:
+    """Request objects are not supported; ignoring one would ignore its parameters (RFC 9101 section 5)."""
+    for name, code in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")):
+        if candidate.parameters.get(name) is not None:
+            raise AuthorizationError(code, error_id="no_request_object", public="Request objects are not supported.")
+
+
+def check_response_type_is_code(candidate: Candidate) -> None:
+    """Only the code flow (invariant 7, RFC 9700 section 2.1.2)."""
+    value = candidate.parameters.get("response_type")
+    if value is None:
+        raise AuthorizationError("invalid_request", error_id="response_type", public="response_type is missing.")
+    if value != "code":
+        raise AuthorizationError(
+            "unsupported_response_type", error_id="response_type", public="Only response_type=code is supported."
+        )
+
+
+def check_response_mode_is_query(candidate: Candidate) -> None:
+    """The response is returned in the query only."""
+    if candidate.parameters.get("response_mode") not in {None, "query"}:
+        raise AuthorizationError(
+            "invalid_request", error_id="response_mode", public="Only response_mode=query is supported."
+        )
+
+
+def check_client_may_use_codes(candidate: Candidate) -> None:
+    """The client registered the authorization code grant type."""
+    if "authorization_code" not in candidate.client.grant_types:
+        raise AuthorizationError(
+            "unauthorized_client", error_id="client_grant_type", public="This client may not use this flow."
+        )
+
+
+def check_challenge_is_s256(candidate: Candidate) -> None:
+    """PKCE with S256 for every client, without exception (invariant 7; RFC 9700 section 2.1.1)."""
+    challenge = candidate.parameters.get("code_challenge")
+    if challenge is None:
+        raise AuthorizationError(
+            "invalid_request", error_id="pkce", public="code_challenge is missing (PKCE, RFC 7636)."
+        )
+    if candidate.parameters.get("code_challenge_method") != "S256":
+        raise AuthorizationError("invalid_request", error_id="pkce", public="code_challenge_method must be S256.")
+    if not is_s256_challenge(challenge):
+        raise AuthorizationError("invalid_request", error_id="pkce", public="code_challenge is not a SHA-256 value.")
+
+
+def check_resource_is_known(candidate: Candidate) -> None:
+    """At most one resource, which is known; absent means the default (RFC 8707 section 2, interop.md A8)."""
+    requested = candidate.parameters.all("resource")
+    if requested and candidate.resources.find_one(requested) is None:
+        raise AuthorizationError(
+            "invalid_target", error_id="resource_known", public="The requested resource is not known here."
+        )
+
+
+def check_scope_is_well_formed(candidate: Candidate) -> None:
+    """The grammar only: unknown names are dropped later, not rejected (interop.md A9)."""
+    try:
+        parse_scope(candidate.parameters.get("scope") or "")
+    except ValueError as exc:
+        raise AuthorizationError("invalid_scope", error_id="scope_grammar", public="scope is malformed.") from exc
+
+
+def check_something_can_be_granted(candidate: Candidate) -> None:
+    """A client with a `max_scope` may be left without any scope; a grant without scopes would be useless."""
+    if candidate.client.scope is not None and not candidate.scopes:
+        raise AuthorizationError(
+            "invalid_scope", error_id="scope_grantable", public="This client may not be granted any of these scopes."
+        )
+
+
+def check_sizes_are_bounded(candidate: Candidate) -> None:
+    """State and nonce are stored and returned; their size is limited."""
+    for name, most in (("state", MAX_STATE), ("nonce", MAX_NONCE)):
+        if len(candidate.parameters.get(name) or "") > most:
+            raise AuthorizationError("invalid_request", error_id=f"{name}_size", public=f"{name} is too long.")
+
+
+def check_interaction_is_allowed(candidate: Candidate) -> None:
+    """Consent is always asked for, so prompt=none cannot succeed (OpenID Connect Core section 3.1.2.6)."""
+    if (candidate.parameters.get("prompt") or "").split() == ["none"]:
+        raise AuthorizationError(
+            "interaction_required",
+            error_id="prompt_none",
+            public="The user must be asked; prompt=none cannot succeed.",
+        )
+
+
+CHECKS: Final[tuple[Callable[[Candidate], None], ...]] = (
+    check_sizes_are_bounded,
+    check_not_a_request_object,
+    check_response_type_is_code,
+    check_response_mode_is_query,
+    check_client_may_use_codes,
+    check_challenge_is_s256,
+    check_resource_is_known,
+    check_scope_is_well_formed,
+    check_something_can_be_granted,
+    check_interaction_is_allowed,
+)
+"""In the order in which they run."""
+
+
+def error_redirect_allowed(client: Client, redirect_uri: str) -> bool:
+    """Whether an error may be redirected to this URI of the client without a click (RFC 9700 section 4.11.2).
+
+    An attacker can register a client with a redirect URI on a page of theirs, and then distribute a link to this server
+    with a request that is certain to fail. An automatic redirect would make this server an open redirector; such an
+    error is shown as a page with a link that names the host instead.
+
+    Allowed are clients that the operator registered; redirects to the user's own device; and the host of the client's
+    own metadata document, because the link already names that host as the client.
+    """
+    if client.kind is ClientKind.PRE_REGISTERED:
+        return True
+    target = redirect_target(redirect_uri)
+    if target.is_local or target.is_app_scheme:
+        return True
+    return client.kind is ClientKind.METADATA_DOCUMENT and _host(client.client_id) == _host(redirect_uri)
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.lower()

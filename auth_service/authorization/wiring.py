@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationComponents:
-    """The endpoints, and the interactions that the sign-in page continues."""
+    """The endpoints, and the interactions, which the sign-in page uses too."""
 
     interactions: Interactions
     authorize: AuthorizeEndpoint

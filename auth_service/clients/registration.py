@@ -29,7 +29,7 @@ from auth_service.clients.client_metadata import SECRET_METHODS, ClientMetadata,
 from auth_service.clients.repository import ClientRepository, StoredClient
 from auth_service.clients.resolver import ClientResolver, is_storable_id
 from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata
-from auth_service.protocol.redirect_uri import describe
+from auth_service.protocol.redirect_uri import redirect_target
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
@@ -131,7 +131,7 @@ class RegistrationService:
             client=record.client_id,
             client_name=record.metadata.client_name or "",
             client_kind=record.kind.value,
-            redirect_host=describe(record.metadata.redirect_uris[0]).host,
+            redirect_host=redirect_target(record.metadata.redirect_uris[0]).host,
         )
 
     def _record(self, client_id: str, metadata: ClientMetadata, *, now: int) -> StoredClient:
@@ -156,7 +156,7 @@ class RegistrationService:
 def is_shared(metadata: ClientMetadata) -> bool:
     """Whether equal registrations of this kind are one client: public, and no redirect URI is local."""
     return metadata.authentication_method == "none" and not any(
-        describe(uri).is_local for uri in metadata.redirect_uris
+        redirect_target(uri).is_local for uri in metadata.redirect_uris
     )
 
 

@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from auth_service.http.request_body import reading_body
-from auth_service.http.responses import NO_STORE, secret_json
+from auth_service.http.messages import NO_STORE, reading_body, secret_json
 from auth_service.protocol.errors import InvalidClientMetadata, InvalidRequest
 from shared.errors import RequestRejected
 from shared.http.client_address import CLIENT_ADDRESS

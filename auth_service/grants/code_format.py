@@ -1,7 +1,7 @@
-"""The authorization code: derived, so that a double click on "approve" gives the same code twice.
+"""The format of an authorization code. It is derived, so that a double click on "approve" yields the same code.
 
-`<grant id>.<secret>`, where the secret is a MAC keyed by the browser's cookie over a nonce of the store. Neither
-a copy of the store nor the cookie alone yields it (invariant 4), and nothing needs to be kept for the second click.
+`<grant id>.<secret>`: the secret is a MAC over a nonce in Redis, keyed by the browser's cookie. Neither a copy of Redis
+nor the cookie alone yields it (invariant 4), and no record is needed for the second click.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ class NotACode(ValueError):
 
 
 def derive_code(browser_secret: str, grant_id: str, nonce: str) -> str:
-    """The code for one decision of one browser. `nonce` is random, unique to the decision, and kept in the store."""
+    """The code for one decision of one browser. `nonce` is random, unique to the decision, and stored in Redis."""
     return f"{grant_id}.{encode(mac(browser_secret.encode(), 'authorization-code', grant_id, nonce))}"
 
 
 def grant_of_code(unverified_code: str) -> str:
-    """The grant id that a code names. Raises NotACode."""
+    """The grant id in a code. Raises NotACode."""
     grant_id, dot, secret = unverified_code.partition(".")
     try:
         if not dot or len(unverified_code) > _MAX_LENGTH:

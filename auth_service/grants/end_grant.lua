@@ -1,4 +1,4 @@
--- Ends a grant once and records the reason. Ending an ended grant changes nothing (safe to repeat).
+-- Ends a grant once and records the reason. Idempotent: ending an ended grant changes nothing.
 -- KEYS: grant. ARGV: now (ms), reason, ms for which the ended grant is remembered.
 -- Returns 1 if this call ended it, else 0.
 local status = redis.call('HGET', KEYS[1], 'status')

@@ -1,4 +1,4 @@
-"""The grant: the access that one user gave one client at one resource, and its family of refresh tokens."""
+"""The grant record: one user's authorization of one client for one resource, with its family of refresh tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class GrantStatus(StrEnum):
-    """`code`: approved, the code not redeemed yet. `live`: tokens were issued. `ended`: nothing of it works."""
+    """`code`: approved, the code not redeemed yet. `live`: tokens were issued. `ended`: none of its tokens is valid."""
 
     CODE = "code"
     LIVE = "live"
@@ -19,16 +19,16 @@ class GrantLifetimes:
     """Durations in seconds."""
 
     unused: int
-    """A grant ends when no refresh token was used for this long."""
+    """A grant ends if no refresh token is used for this long."""
     absolute: int
-    """A grant ends this long after it was opened, used or not."""
+    """A grant ends this long after its code was redeemed, used or not."""
     reuse_interval: int
-    """A replaced refresh token is answered with its successor for this long (SECURITY.md, invariant 6)."""
+    """A replaced refresh token yields its successor for this long (SECURITY.md, invariant 6)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A grant as read from the store. Times in seconds since 1970."""
+    """A grant as stored in Redis. Times in seconds since 1970."""
 
     grant_id: str
     status: GrantStatus

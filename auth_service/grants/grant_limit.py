@@ -1,6 +1,6 @@
-"""What is done around a grant's opening, before it goes live, so that nothing live is ever unknown.
+"""The limit of grants of one user, client and resource.
 
-The index of the person's grants, and the bound on how many grants one person holds with one client at one resource.
+It is applied, and the grant is indexed, before a grant goes live, so that every live grant is in its user's index.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class GrantLimit:
-    """Steps that may be repeated without harm."""
+    """Its steps are idempotent."""
 
     def __init__(self, *, grants: GrantRepository, max_grants_per_client: int, audit: AuditLog) -> None:
         self._grants = grants
@@ -24,7 +24,7 @@ class GrantLimit:
         self._audit = audit
 
     async def before_opening(self, grant: Grant, *, absolute_expires_at: float, now: float) -> None:
-        """Index the grant, and end the least recently used beyond the bound.
+        """Index the grant, and end the least recently used ones beyond the limit.
 
         Raises RedisUnavailable; nothing has been consumed then.
         """

@@ -1,8 +1,8 @@
--- Invariant 3: a code is redeemed once. Invariant 6: a second redemption ends the grant that the first one opened.
+-- Invariant 3: a code is redeemed once. Invariant 6: a second redemption ends the grant.
 -- KEYS: grant.
 -- ARGV: now (ms), hash of the code, hash of the first refresh token ('' for none), expiry (ms), absolute expiry (ms),
 --       milliseconds for which an ended grant is remembered, client address, nonce of this attempt.
--- The same attempt may be sent again after its answer was lost: the nonce tells it from a second redemption.
+-- The same attempt may be sent again after its response was lost: the nonce distinguishes it from a second redemption.
 -- Returns 'unknown', 'expired', 'ended', 'reused' or 'redeemed'.
 local grant = redis.call('HMGET', KEYS[1], 'status', 'code_hash', 'code_expires_at', 'redeemed_by')
 if not grant[1] or grant[2] ~= ARGV[2] then

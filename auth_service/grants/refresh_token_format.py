@@ -1,10 +1,10 @@
 """The format of a refresh token, and the encryption of its successor.
 
-`<grant id>.<generation>.<secret>.<MAC>`: the key of the MAC is not in the store, so that a token is recognised as ours
-even when a failover lost the write that stored it (ADR 0005, SECURITY.md).
+`<grant id>.<generation>.<secret>.<MAC>`: the MAC key is not in Redis, so that a token of this server is recognised even
+if a failover lost the write that stored it (ADR 0005, SECURITY.md).
 
 The successor is encrypted under a key derived from the predecessor's secret: a repeated refresh returns the same
-successor, and a copy of the store, which holds no secret, decrypts nothing (invariants 4 and 6).
+successor, and a copy of Redis, which contains no secret, decrypts nothing (invariants 4 and 6).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from auth_service.protocol.opaque import SECRET_BYTES, decode, digest, encode, m
 
 _MAC_BYTES: Final = 16
 
-# Base64url without padding, in its one spelling: the bits of the last character that carry no data are zero.
+# Canonical base64url without padding: the bits of the last character that carry no data are zero.
 _OF_16_BYTES: Final = "[A-Za-z0-9_-]{21}[AQgw]"
 _OF_32_BYTES: Final = "[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
 _FORM: Final = re.compile(rf"({_OF_16_BYTES})\.(0|[1-9][0-9]{{0,8}})\.({_OF_32_BYTES})\.({_OF_16_BYTES})")
@@ -31,7 +31,7 @@ class NotARefreshToken(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A parsed token. `authentic`: its MAC is valid, whatever the store holds."""
+    """A parsed token. `authentic`: its MAC is valid; Redis has not been asked."""
 
     grant_id: str
     generation: int
@@ -40,7 +40,7 @@ class RefreshToken:
 
     @property
     def secret_hash(self) -> str:
-        """The form in which the store holds it."""
+        """The form stored in Redis."""
         return digest(self.secret)
 
 
@@ -48,11 +48,11 @@ class RefreshTokenFormat:
     """Writes and reads refresh tokens."""
 
     def __init__(self, mac_keys: tuple[bytes, ...]) -> None:
-        """The first key computes MACs; all verify them, so that the keys can be changed."""
+        """The first key computes MACs; all keys verify them, so that keys can be rotated."""
         self._keys = mac_keys
 
     def write(self, grant_id: str, generation: int, secret: str) -> str:
-        """The token as the client gets it."""
+        """The token as the client receives it."""
         return f"{grant_id}.{generation}.{secret}.{self._mac(self._keys[0], grant_id, generation, secret)}"
 
     def read(self, unverified_token: str) -> RefreshToken:
@@ -73,7 +73,7 @@ class RefreshTokenFormat:
 
 
 class Successor(NamedTuple):
-    """A new secret, and the two forms of it that the store holds."""
+    """A new secret, and the two forms of it that are stored."""
 
     secret: str
     hash: str
@@ -83,14 +83,14 @@ class Successor(NamedTuple):
 def new_successor(predecessor_secret: str) -> Successor:
     """A new secret, encrypted so that only a holder of the predecessor can read it.
 
-    One-time pad from a PRF: the pad depends on the successor's hash too, so that no pad is used twice, and the key is
-    256 random bits. Integrity: the decrypted secret is compared with the hash stored beside it.
+    One-time pad from a PRF: the pad also depends on the successor's hash, so that no pad is used twice, and the key has
+    256 random bits. Integrity: the decrypted secret is compared with the hash that is stored with it.
     """
     return successor_of(predecessor_secret, os.urandom(SECRET_BYTES))
 
 
 def successor_of(predecessor_secret: str, random_bytes: bytes) -> Successor:
-    """The successor made of 32 given bytes."""
+    """The successor with 32 given bytes as its secret."""
     secret = encode(random_bytes)
     secret_hash = digest(secret)
     return Successor(secret, secret_hash, encode(_padded(predecessor_secret, secret_hash, random_bytes)))
@@ -106,6 +106,6 @@ def decrypt_successor(predecessor_secret: str, encrypted: str, successor_hash: s
 
 def _padded(predecessor_secret: str, successor_hash: str, data: bytes) -> bytes:
     if len(data) != SECRET_BYTES:
-        raise ValueError("an encrypted secret has another length")
+        raise ValueError("an encrypted secret has the wrong length")
     pad = mac(predecessor_secret.encode(), "successor", successor_hash)
     return (int.from_bytes(pad, "big") ^ int.from_bytes(data, "big")).to_bytes(SECRET_BYTES, "big")

@@ -1,8 +1,8 @@
-"""Grants in the store.
+"""The repository of grants.
 
-`sp:{<grant id>}:grant` is a hash with all of one grant (rotate_refresh_token.lua lists the fields of its tokens).
-`sp:{<subject>}:grants` is a sorted set of a user's grant ids by absolute expiry, an index only: an entry whose grant is
-gone is dropped when it is read.
+`sp:{<grant id>}:grant` is a hash with all fields of one grant (rotate_refresh_token.lua lists those of its tokens).
+`sp:{<subject>}:grants` is a sorted set of a user's grant ids by absolute expiry. It is only an index: an entry without
+a grant is removed when it is read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from auth_service.grants.grant import Grant, GrantStatus
-from auth_service.grants.redis_keys import grant_key
 from auth_service.protocol.opaque import new_identifier
 from shared.errors import RedisUnavailable
 from shared.redis.client import load_script
@@ -54,14 +53,14 @@ class Rotation:
 
 
 class GrantRepository:
-    """Reads grants and changes them in atomic steps. Every method raises RedisUnavailable and nothing else."""
+    """Reads grants and changes them in atomic steps. Every method raises RedisUnavailable, and only that."""
 
-    def __init__(self, store: RedisClient) -> None:
-        self._store = store
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
 
     async def find(self, grant_id: str) -> Grant | None:
         """Read one grant."""
-        fields = await self._store.command("HGETALL", grant_key(grant_id))
+        fields = await self._redis.command("HGETALL", grant_key(grant_id))
         return _grant(grant_id, fields) if fields.get("status") else None
 
     async def redeem_code(
@@ -77,7 +76,7 @@ class GrantRepository:
     ) -> str:
         """Redeem a code (atomic): unknown, expired, ended, reused or redeemed. Times in seconds since 1970.
 
-        After a lost answer the step is sent once more, with the same nonce, so that it is not a second redemption.
+        After a lost response the step is sent once more, with the same nonce, so that it is not a second redemption.
         """
         arguments: list[Argument] = [
             int(now * 1000),
@@ -91,10 +90,10 @@ class GrantRepository:
         ]
         outcome: str
         try:
-            outcome = await self._store.run(_REDEEM, [grant_key(grant_id)], arguments)
+            outcome = await self._redis.run(_REDEEM, [grant_key(grant_id)], arguments)
         except RedisUnavailable:
             await asyncio.sleep(_SECOND_ATTEMPT_SECONDS)
-            outcome = await self._store.run(_REDEEM, [grant_key(grant_id)], arguments)
+            outcome = await self._redis.run(_REDEEM, [grant_key(grant_id)], arguments)
         return outcome
 
     async def rotate(
@@ -110,8 +109,8 @@ class GrantRepository:
         reuse_interval_seconds: int,
         address: str,
     ) -> Rotation:
-        """Present a refresh token (atomic): validated and rotated in one step, with one winner."""
-        reply = await self._store.run(
+        """Present a refresh token (atomic): it is validated and rotated in one step, with one winner."""
+        reply = await self._redis.run(
             _ROTATE,
             [grant_key(presented.grant_id)],
             [
@@ -146,16 +145,16 @@ class GrantRepository:
         )
 
     async def end(self, grant_id: str, *, reason: str, now: float) -> bool:
-        """End a grant (atomic); True if this call ended it. `reason` is a short identifier kept with it."""
-        ended = await self._store.run(
+        """End a grant (atomic); True if this call ended it. `reason` is a short identifier stored with it."""
+        ended = await self._redis.run(
             _END, [grant_key(grant_id)], [int(now * 1000), reason, REMEMBER_ENDED_SECONDS * 1000]
         )
         return bool(ended)
 
     async def index(self, grant_id: str, *, subject: str, absolute_expires_at: float) -> None:
-        """Add a grant to its user's index; called before the grant goes live, so that none is missed."""
+        """Add a grant to its user's index; called before the grant goes live, so that the index is complete."""
         key = _index_key(subject)
-        await self._store.pipeline(
+        await self._redis.pipeline(
             [
                 ("ZADD", key, int(absolute_expires_at), grant_id),
                 ("EXPIREAT", key, int(absolute_expires_at) + 86_400, "GT"),
@@ -166,22 +165,22 @@ class GrantRepository:
     async def find_by_subject(self, subject: str, *, now: float) -> list[Grant]:
         """The live grants of a user, the most recently used first."""
         key = _index_key(subject)
-        _, identifiers = await self._store.pipeline(
+        _, identifiers = await self._redis.pipeline(
             [("ZREMRANGEBYSCORE", key, "-inf", int(now)), ("ZRANGE", key, 0, -1)]
         )
-        records = await self._store.pipeline([("HGETALL", grant_key(i)) for i in identifiers])
+        records = await self._redis.pipeline([("HGETALL", grant_key(i)) for i in identifiers])
         grants = [_grant(i, fields) for i, fields in zip(identifiers, records, strict=True) if fields.get("status")]
         gone = {i for i, fields in zip(identifiers, records, strict=True) if not fields.get("status")}
         gone |= {g.grant_id for g in grants if g.status is GrantStatus.ENDED}
         if gone:
-            await self._store.command("ZREM", key, *gone)
+            await self._redis.command("ZREM", key, *gone)
         live = [g for g in grants if g.status is GrantStatus.LIVE and g.expires_at > now]
         return sorted(live, key=lambda g: g.last_used_at, reverse=True)
 
     async def scan(self) -> AsyncIterator[Grant]:
-        """Every grant, a page at a time: for commands, never for a request."""
-        async for keys in self._store.scan("sp:{*}:grant"):
-            records = await self._store.pipeline([("HGETALL", key) for key in keys])
+        """Every grant, page by page: for commands, never for a request."""
+        async for keys in self._redis.scan("sp:{*}:grant"):
+            records = await self._redis.pipeline([("HGETALL", key) for key in keys])
             for key, fields in zip(keys, records, strict=True):
                 if fields.get("status"):
                     yield _grant(key.removeprefix("sp:{").removesuffix("}:grant"), fields)
@@ -222,3 +221,8 @@ def _grant(grant_id: str, fields: Mapping[str, str]) -> Grant:
         ended_reason=fields.get("ended_reason"),
         ended_at=_seconds(fields, "ended_at") or None,
     )
+
+
+def grant_key(grant_id: str) -> str:
+    """The key of a grant. All keys of one grant share its hash tag, and so its slot."""
+    return f"sp:{{{grant_id}}}:grant"

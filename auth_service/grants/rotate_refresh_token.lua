@@ -1,15 +1,15 @@
 -- Invariant 3: validated here in full, then rotated, in one step with one winner.
--- Invariant 6: a retry, a race or a lost answer gets the same successor; a replay beyond that ends the grant.
+-- Invariant 6: a retry, a race or a lost response yields the same successor; any other replay ends the grant.
 --
--- A grant holds per generation n: hash:n (of its token), successor:n (its successor, encrypted under its secret) and
--- replaced:n (when it was first exchanged, ms). Kept: the current generation, its predecessor, and those that were
--- replaced within the reuse interval.
+-- Fields of a grant per generation n: hash:n (of its token), successor:n (its successor, encrypted under its secret) and
+-- replaced:n (when it was first exchanged, ms). Kept are the current generation, its predecessor, and the generations
+-- that were replaced within the reuse interval.
 --
 -- KEYS: grant.
 -- ARGV: 1 now (ms), 2 hash presented, 3 generation presented, 4 '1' if the token's MAC is valid, 5 client id,
 --       6 requested resource or '', 7 hash of the proposed successor, 8 the proposed successor, encrypted,
---       9 sliding life (ms), 10 reuse interval (ms), 11 consecutive generations in which a replay after the interval counts as a lost answer,
---       12 generations kept at most, 13 ms for which an ended grant is remembered, 14 client address.
+--       9 sliding lifetime (ms), 10 reuse interval (ms), 11 consecutive generations in which a replay after the interval
+--       counts as a lost response, 12 generations kept at most, 13 ms for which an ended grant is remembered, 14 client address.
 -- Returns {outcome, reason} or {outcome, '', generation, subject, scope, resource, authenticated_at, username, …};
 -- for 'repeated' the pairs successor:n, hash:n+1 follow, up to the current generation.
 local key, now, n = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[3])
@@ -40,15 +40,15 @@ local matches = known == ARGV[2]
 if n < generation then
   if not matches then
     if not authentic then return {'unknown', 'not a token of this grant'} end
-    if known then return {'diverged', 'a token of a branch that a failover cut off'} end
+    if known then return {'diverged', 'a token of a branch that a failover discarded'} end
     finish('refresh_token_reused')
     return {'reused', 'generation ' .. n .. ' presented, ' .. generation .. ' is current'}
   end
   local replaced = tonumber(redis.call('HGET', key, 'replaced:' .. n) or '0')
   local after_interval = now - replaced > tonumber(ARGV[10])
   if after_interval then
-    -- The predecessor, its successor unused: the answer was lost. Accepted in a few consecutive generations only,
-    -- because two holders that take turns look the same. Within one generation it counts once.
+    -- The predecessor, with its successor unused: the response was lost. Accepted in a few consecutive generations
+    -- only, because two holders that take turns look the same. Within one generation it counts once.
     local times = tonumber(g[12] or '0')
     if tonumber(g[13] or '-1') ~= generation then times = times + 1 end
     if n ~= generation - 1 or times > tonumber(ARGV[11]) then
@@ -69,9 +69,9 @@ if n < generation then
 end
 
 if not matches then
-  -- A valid MAC, and one step ahead of the store or beside it: a failover lost the write of this token.
+  -- A valid MAC, and the current generation or one step ahead of it: a failover lost the write of this token.
   if not authentic then return {'unknown', 'not a token of this grant'} end
-  if n > generation + 1 then return {'unknown', 'more than one step newer than the store'} end
+  if n > generation + 1 then return {'unknown', 'more than one generation newer than the stored one'} end
 end
 
 local successor = n + 1

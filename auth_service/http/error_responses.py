@@ -1,4 +1,4 @@
-"""The one translator: how a refusal looks to a client, to a person, and through a redirect (invariant 9)."""
+"""The one place where an error becomes a response: as JSON, as a page or as a redirect (invariant 9)."""
 
 from __future__ import annotations
 
@@ -6,74 +6,75 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from auth_service.http.responses import NO_STORE, authorization_redirect
+from auth_service.http.messages import NO_STORE
+from auth_service.http.urls import authorization_redirect
 from auth_service.pages.views import ErrorView, UnknownClientView
 from auth_service.protocol.errors import PageError, RedirectError, UnacceptableCimd, UnknownClient
-from auth_service.protocol.redirect_uri import describe
+from auth_service.protocol.redirect_uri import redirect_target
 
 if TYPE_CHECKING:
     from auth_service.pages.renderer import Pages
     from shared.errors import RequestRejected
 
-_DOCUMENT_HINT: Final = "This is for the application to mend, or for whoever runs this service to permit."
+_CIMD_HINT: Final = "This is for the application to mend, or for whoever runs this service to permit."
 
 
 class ErrorRenderer:
-    """Renders every refusal of auth_service."""
+    """Renders every error of auth_service."""
 
     def __init__(self, *, issuer: str, pages: Pages, page_paths: frozenset[str]) -> None:
-        """`page_paths` are the addresses that people visit: there, any refusal is a page."""
+        """`page_paths` are the addresses of pages: there, any error is a page."""
         self._issuer = issuer
         self._pages = pages
         self._page_paths = page_paths
 
-    def __call__(self, request: web.Request, refusal: RequestRejected, request_id: str) -> web.StreamResponse:
-        """The response to a refusal."""
-        if isinstance(refusal, RedirectError):
-            return self._redirect(refusal, request_id)
-        if isinstance(refusal, PageError):
-            return self._page(refusal.title, refusal, refusal.hint, request_id)
-        if isinstance(refusal, UnacceptableCimd) and request.path in self._page_paths:
-            return self._page("This application cannot be let in", refusal, _DOCUMENT_HINT, request_id)
-        if request.path in self._page_paths and isinstance(refusal, UnknownClient):
-            return self._pages.unknown_client(UnknownClientView(ended=refusal.tombstone, request_id=request_id))
-        if request.path in self._page_paths:
-            title = "Please try again in a moment" if refusal.status == 503 else "That did not work"
-            return self._page(title, refusal, "", request_id)
-        return self._json(refusal, request_id)
+    def __call__(self, request: web.Request, error: RequestRejected, request_id: str) -> web.StreamResponse:
+        """The response to an error."""
+        if isinstance(error, RedirectError):
+            return self._redirect(error, request_id)
+        if isinstance(error, PageError):
+            return self._page(error.title, error, error.hint, request_id)
+        if request.path not in self._page_paths:
+            return self._json(error, request_id)
+        if isinstance(error, UnacceptableCimd):
+            return self._page("This application cannot be let in", error, _CIMD_HINT, request_id)
+        if isinstance(error, UnknownClient):
+            return self._pages.unknown_client(UnknownClientView(ended=error.tombstone, request_id=request_id))
+        title = "Please try again in a moment" if error.status == 503 else "That did not work"
+        return self._page(title, error, "", request_id)
 
-    def _redirect(self, refusal: RedirectError, request_id: str) -> web.Response:
+    def _redirect(self, error: RedirectError, request_id: str) -> web.Response:
         location = authorization_redirect(
-            refusal.redirect_uri,
+            error.redirect_uri,
             issuer=self._issuer,
-            state=refusal.state,
-            parameters={"error": refusal.code, "error_description": f"{refusal.public} (request ID {request_id})"},
+            state=error.state,
+            parameters={"error": error.code, "error_description": f"{error.public} (request ID {request_id})"},
         )
-        if not refusal.automatic:
+        if not error.automatic:
             return self._pages.error(
                 ErrorView(
                     title="The application asked for something impossible",
-                    message=refusal.public,
+                    message=error.public,
                     hint="This is for the application to mend; there is nothing you did wrong.",
                     request_id=request_id,
-                    status=refusal.status,
+                    status=error.status,
                     onward=location,
-                    onward_host=describe(refusal.redirect_uri).host,
+                    onward_host=redirect_target(error.redirect_uri).host,
                 )
             )
         return web.Response(status=303, headers={"Location": location, **NO_STORE, "Referrer-Policy": "no-referrer"})
 
-    def _page(self, title: str, refusal: RequestRejected, hint: str, request_id: str) -> web.Response:
+    def _page(self, title: str, error: RequestRejected, hint: str, request_id: str) -> web.Response:
         response = self._pages.error(
-            ErrorView(title=title, message=refusal.public, hint=hint, request_id=request_id, status=refusal.status)
+            ErrorView(title=title, message=error.public, hint=hint, request_id=request_id, status=error.status)
         )
-        response.headers.update(refusal.headers)
+        response.headers.update(error.headers)
         return response
 
-    def _json(self, refusal: RequestRejected, request_id: str) -> web.Response:
+    def _json(self, error: RequestRejected, request_id: str) -> web.Response:
         body: dict[str, Any] = {
-            "error": refusal.code,
-            "error_description": refusal.public,
+            "error": error.code,
+            "error_description": error.public,
             "request_id": request_id,
         }
-        return web.json_response(body, status=refusal.status, headers={**NO_STORE, **refusal.headers})
+        return web.json_response(body, status=error.status, headers={**NO_STORE, **error.headers})

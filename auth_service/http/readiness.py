@@ -1,4 +1,4 @@
-"""The readiness checks of auth_service: the store is reachable, a signing key is loaded."""
+"""The readiness checks of auth_service: Redis is reachable, a signing key is loaded."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 
 
 class CanSign(Protocol):
-    """Something that signs."""
+    """A component that signs tokens."""
 
     def ready(self) -> None:
-        """Raise ServiceUnavailable if nothing can be signed now."""
+        """Raise ServiceUnavailable if it cannot sign now."""
 
 
 def redis_check(redis: RedisClient) -> Callable[[], Awaitable[Readiness]]:
-    """Ready while at least one primary answers: a replica that reaches one shard of a cluster goes on serving it."""
+    """Ready while at least one primary answers: a replica that reaches one shard of a cluster keeps serving it."""
 
     async def check() -> Readiness:
         answers = await redis.command_on_primaries("PING")
-        away = [answer for answer in answers if isinstance(answer, ServiceUnavailable)]
-        ready = len(away) < len(answers)
-        note = f"{len(away)} of {len(answers)} primaries away" if ready else away[0].error_id
-        return Readiness(ready=ready, note=note if away else "")
+        failed = [answer for answer in answers if isinstance(answer, ServiceUnavailable)]
+        ready = len(failed) < len(answers)
+        note = f"{len(failed)} of {len(answers)} primaries unreachable" if ready else failed[0].error_id
+        return Readiness(ready=ready, note=note if failed else "")
 
     return check
 
 
 def signing_check(signer: CanSign) -> Callable[[], Awaitable[Readiness]]:
-    """Ready while the signer is."""
+    """Ready while the signer can sign."""
 
     async def check() -> Readiness:
         try:

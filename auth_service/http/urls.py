@@ -1,7 +1,8 @@
-"""The service's own addresses, built from the configured issuer and never from a request (invariant 1)."""
+"""URLs: the service's own, built from the configured issuer and never from a request (invariant 1), and redirects."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -15,7 +16,7 @@ class Urls:
 
     @property
     def account(self) -> str:
-        """The user's own page."""
+        """The account page."""
         return f"{self.base_path}/account"
 
     def sign_in(self, transaction: str = "") -> str:
@@ -29,3 +30,16 @@ class Urls:
     def _page(self, path: str, transaction: str) -> str:
         query = f"?{urlencode({'transaction': transaction})}" if transaction else ""
         return f"{self.base_path}{path}{query}"
+
+
+def authorization_redirect(redirect_uri: str, *, issuer: str, state: str | None, parameters: Mapping[str, str]) -> str:
+    """The URL that carries an authorization response, with `iss` always (RFC 9207, interop.md A3).
+
+    A query that the redirect URI already has is kept (RFC 6749 section 3.1.2).
+    """
+    values = dict(parameters)
+    if state is not None:
+        values["state"] = state
+    values["iss"] = issuer
+    separator = "&" if "?" in redirect_uri else "?"
+    return f"{redirect_uri}{separator}{urlencode(values)}"

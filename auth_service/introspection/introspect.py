@@ -1,6 +1,6 @@
 """POST /token/introspect (RFC 7662): an authenticated caller learns whether a token is active.
 
-A token that is not active, or that the caller has nothing to do with, says only `{"active": false}`.
+The response for a token that is not active, or that does not concern the caller, is only `{"active": false}`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auth_service.clients.client_authentication import read_credential
-from auth_service.http.request_body import read_form
-from auth_service.http.responses import secret_json
+from auth_service.http.messages import read_form, secret_json
 from auth_service.introspection.introspector import LiveAccessToken, LiveRefreshToken, TokenIntrospector
 from auth_service.protocol.errors import InvalidClient
 from shared.scopes import format_scope
@@ -27,18 +26,18 @@ class IntrospectEndpoint:
     def __init__(self, *, issuer: str, authenticator: ClientAuthenticator, introspector: TokenIntrospector) -> None:
         self._issuer = issuer
         self._authenticator = authenticator
-        self._inspector = introspector
+        self._introspector = introspector
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Raises InvalidClient for a caller without a credential (RFC 7662 section 2.1), InvalidRequest, Faults."""
-        form = await read_form(request)
+        """Raises InvalidRequest, ServiceUnavailable; InvalidClient also without a credential (RFC 7662 section 2.1)."""
+        parameters = await read_form(request)
         authorization = request.headers.get("Authorization")
-        caller = await self._authenticator.authenticate(authorization=authorization, form=form)
-        if read_credential(authorization=authorization, form=form).method == "none":
-            # Anyone can name a client that may come without a credential, and could then test stolen tokens. What
-            # counts is how this caller came: some clients offer a credential and may leave it out.
+        caller = await self._authenticator.authenticate(authorization=authorization, form=parameters)
+        if read_credential(authorization=authorization, form=parameters).method == "none":
+            # Any caller can name a public client, and could then test stolen tokens. The method of this request
+            # counts: a confidential client may be allowed to omit its credential.
             raise InvalidClient("a caller without a credential cannot introspect", error_id="introspection_caller")
-        live = await self._inspector.inspect(form.require("token"))
+        live = await self._introspector.inspect(parameters.require("token"))
         body = {"active": False} if live is None else self._describe(live, caller)
         return secret_json(body)
 

@@ -1,4 +1,4 @@
-"""What a presented token is, and whether it still works: for introspection, revocation and UserInfo."""
+"""Recognises a presented token and whether it is active: for introspection, revocation and UserInfo."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class LiveRefreshToken:
 
     grant: Grant
     is_current: bool
-    """False for an older one that bears our mark: good for giving the grant back, and for nothing else."""
+    """False for a replaced token with a valid MAC: it can revoke its grant, and nothing else."""
 
 
 class TokenIntrospector:
-    """Recognises tokens of this server. Raises only Faults: a token that is not ours is None."""
+    """Recognises tokens of this server: any other token is None. Raises only ServiceUnavailable."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class TokenIntrospector:
         grants: GrantRepository,
         revoked: RevokedTokenRepository,
         refresh_tokens: RefreshTokenFormat,
-        now: Callable[[], float],
+        clock: Callable[[], float],
     ) -> None:
         self._issuer = issuer
         self._audiences = frozenset(r.identifier for r in resources.all)
@@ -55,10 +55,10 @@ class TokenIntrospector:
         self._grants = grants
         self._revoked = revoked
         self._refresh_tokens = refresh_tokens
-        self._now = now
+        self._clock = clock
 
     async def inspect(self, unverified_token: str) -> LiveAccessToken | LiveRefreshToken | None:
-        """The live token that this text is, whichever kind; the caller need not know (RFC 7009 section 2.1)."""
+        """The live token of either kind, or None; the caller need not know the kind (RFC 7009 section 2.1)."""
         if len(unverified_token) > 8192:
             return None
         return await self._refresh_token(unverified_token) or await self._access_token(unverified_token)
@@ -69,7 +69,7 @@ class TokenIntrospector:
         except NotARefreshToken:
             return None
         grant = await self._grants.find(presented.grant_id)
-        if grant is None or grant.status is not GrantStatus.LIVE or grant.expires_at <= self._now():
+        if grant is None or grant.status is not GrantStatus.LIVE or grant.expires_at <= self._clock():
             return None
         is_current = hmac.compare_digest(presented.secret_hash, grant.current_hash)
         return LiveRefreshToken(grant, is_current) if is_current or presented.authentic else None
@@ -79,7 +79,7 @@ class TokenIntrospector:
             unverified_header, unverified_claims = self._signer.verify(unverified_token)
             check_header(unverified_header, allowed_algorithms=frozenset(SUPPORTED_ALGORITHMS))
             claims = check_claims(
-                unverified_claims, issuer=self._issuer, audiences=self._audiences, now=self._now(), leeway_seconds=0
+                unverified_claims, issuer=self._issuer, audiences=self._audiences, now=self._clock(), leeway_seconds=0
             )
         except InvalidToken:
             return None

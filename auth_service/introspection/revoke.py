@@ -1,4 +1,4 @@
-"""POST /token/revoke (RFC 7009): a client gives back a token. The answer to an unknown token is 200 as well."""
+"""POST /token/revoke (RFC 7009): a client revokes a token. The response for an unknown token is 200 as well."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
-from auth_service.http.request_body import read_form
-from auth_service.http.responses import NO_STORE
+from auth_service.http.messages import NO_STORE, read_form
 from auth_service.introspection.introspector import LiveAccessToken, TokenIntrospector
 
 if TYPE_CHECKING:
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class RevokeEndpoint:
-    """A refresh token ends its whole grant; an access token is remembered as revoked until it expires.
+    """A refresh token ends its whole grant; an access token is recorded as revoked until it expires.
 
-    A refresh token that was replaced ends the grant as well: its successor may never have arrived.
+    A replaced refresh token ends the grant as well: the client may not have received its successor.
     """
 
     def __init__(
@@ -33,20 +32,22 @@ class RevokeEndpoint:
         grants: GrantRepository,
         revoked: RevokedTokenRepository,
         audit: AuditLog,
-        now: Callable[[], float],
+        clock: Callable[[], float],
     ) -> None:
         self._authenticator = authenticator
-        self._inspector = introspector
+        self._introspector = introspector
         self._grants = grants
         self._revoked = revoked
         self._audit = audit
-        self._now = now
+        self._clock = clock
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Raises InvalidClient, InvalidRequest, Faults; another client's token is left alone, silently."""
-        form = await read_form(request)
-        client = await self._authenticator.authenticate(authorization=request.headers.get("Authorization"), form=form)
-        live = await self._inspector.inspect(form.require("token"))
+        """Raises InvalidClient, InvalidRequest, ServiceUnavailable. Another client's token is ignored."""
+        parameters = await read_form(request)
+        client = await self._authenticator.authenticate(
+            authorization=request.headers.get("Authorization"), form=parameters
+        )
+        live = await self._introspector.inspect(parameters.require("token"))
         if isinstance(live, LiveAccessToken):
             if live.claims.client_id == client.client_id:
                 await self._revoked.add(live.claims.token_id, expires_at=live.claims.expires_at)
@@ -58,7 +59,7 @@ class RevokeEndpoint:
         elif (
             live is not None
             and live.grant.client_id == client.client_id
-            and await self._grants.end(live.grant.grant_id, reason="revoked_by_client", now=self._now())
+            and await self._grants.end(live.grant.grant_id, reason="revoked_by_client", now=self._clock())
         ):
             self._audit.record(
                 AuditEvent.GRANT_REVOKED,

@@ -1,4 +1,4 @@
-"""Access tokens that were revoked one by one: `sp:{<jti>}:revoked`, until the token would have expired anyway."""
+"""The repository of single revoked access tokens: `sp:{<jti>}:revoked`, until the token expires."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
 
 
 class RevokedTokenRepository:
-    """Remembers revoked token ids. Every method raises RedisUnavailable, and only that."""
+    """Stores revoked token ids. Every method raises RedisUnavailable, and only that."""
 
-    def __init__(self, store: RedisClient) -> None:
-        self._store = store
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
 
     async def add(self, token_id: str, *, expires_at: int) -> None:
-        """Remember until the token expires (seconds since 1970)."""
-        await self._store.command("SET", _key(token_id), "1", "EXAT", expires_at + 60)
+        """Store the id until the token expires (seconds since 1970)."""
+        await self._redis.command("SET", _key(token_id), "1", "EXAT", expires_at + 60)
 
     async def contains(self, token_id: str) -> bool:
         """Whether this token was revoked."""
-        return bool(await self._store.command("EXISTS", _key(token_id)))
+        return bool(await self._redis.command("EXISTS", _key(token_id)))
 
 
 def _key(token_id: str) -> str:

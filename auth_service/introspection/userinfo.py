@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auth_service.http.responses import secret_json
+from auth_service.http.messages import secret_json
 from auth_service.introspection.introspector import LiveAccessToken, TokenIntrospector
-from shared.errors import RequestRejected
+from auth_service.protocol.errors import OAuthError
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from auth_service.users.service import UserService
 
 
-class BearerError(RequestRejected):
-    """RFC 6750 section 3.1, with the challenge that goes with it."""
+class BearerError(OAuthError):
+    """RFC 6750 section 3.1, with its challenge."""
 
     def __init__(self, reason: str, *, error_id: str, status: int, code: str, public: str) -> None:
         challenge = f'Bearer error="{code}"' if code else "Bearer"
@@ -30,20 +30,20 @@ class BearerError(RequestRejected):
 
 
 class UserInfoEndpoint:
-    """Who the token is about."""
+    """Returns the claims about the user of an access token."""
 
     def __init__(self, *, introspector: TokenIntrospector, users: UserService) -> None:
-        self._inspector = introspector
+        self._introspector = introspector
         self._users = users
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Raises BearerError (401, 403) and Faults."""
+        """Raises BearerError (401, 403) and ServiceUnavailable."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise BearerError(
                 "no bearer token", error_id="bearer_present", status=401, code="", public="An access token is needed."
             )
-        live = await self._inspector.inspect(token.strip())
+        live = await self._introspector.inspect(token.strip())
         if not isinstance(live, LiveAccessToken):
             raise BearerError(
                 "not a live access token",
@@ -67,7 +67,7 @@ class UserInfoEndpoint:
         user = await self._users.find(live.claims.subject)
         if user is None:
             raise BearerError(
-                "the person was removed",
+                "the user was removed",
                 error_id="bearer_subject",
                 status=401,
                 code="invalid_token",

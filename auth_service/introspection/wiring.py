@@ -52,7 +52,7 @@ def wire_introspection(
         grants=grants,
         revoked=revoked,
         refresh_tokens=refresh_tokens,
-        now=runtime.clock,
+        clock=runtime.clock,
     )
     return IntrospectionComponents(
         introspect=IntrospectEndpoint(issuer=issuer, authenticator=authenticator, introspector=introspector),
@@ -62,7 +62,7 @@ def wire_introspection(
             grants=grants,
             revoked=revoked,
             audit=audit,
-            now=runtime.clock,
+            clock=runtime.clock,
         ),
         userinfo=UserInfoEndpoint(introspector=introspector, users=users),
     )

@@ -1,5 +1,7 @@
-"""Templates and style sheet for people: sign in, consent, going on, the person's page, errors.
+"""The HTML pages: sign-in, consent, continue, account, errors.
 
-Owns: what a page looks like and says, its security headers, and the making-safe of text that strangers chose.
-Does not own: when a page is shown, what a form does, or which words describe a scope (endpoints/, protocol/).
+Owns: templates and style sheet, the view of each page, security headers, and the filters that make untrusted text safe
+to show.
+Does not own: when a page is shown or what a form does (the packages with endpoints), scope descriptions (resources/).
+Upholds invariant 7: the consent page always names the host of the redirect URI.
 """

@@ -10,12 +10,12 @@ FormTarget = Literal["'self'", "'none'"]
 
 
 def security_headers(*, style: str, form_target: FormTarget, keep_opener: bool) -> dict[str, str]:
-    """Headers for a page whose one style element holds exactly `style`; nothing else may load, run or frame it.
+    """Headers for a page whose only style element contains exactly `style`; nothing else may load, run or frame it.
 
-    `form_target` is `'self'` only where a form's answer stays on this origin: browsers apply it to every redirect
-    that follows (interop.md F6), which is why a decision is answered with a page that goes on by itself.
-    `keep_opener`: clients open the flow in a popup and hear of its end through `window.opener`; a
-    Cross-Origin-Opener-Policy on any page on the way would cut that for good.
+    `form_target` is `'self'` only if the response to a form stays on this origin: browsers apply it to every redirect
+    that follows (interop.md F6). Therefore the response to a decision is a page that navigates to the client.
+    `keep_opener`: clients open the flow in a popup and observe its end through `window.opener`; a
+    Cross-Origin-Opener-Policy on any page of the flow would sever it permanently.
     """
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     policy = (

@@ -1,19 +1,21 @@
-"""Turns a view into a response: the template, the security headers, nothing else."""
+"""Renders a view as a response: template and security headers."""
 
 from __future__ import annotations
 
+import re
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from auth_service.pages.appearance import Appearance
-from auth_service.pages.elapsed import ago, timestamp
+from auth_service.pages.client_reset_instructions import RESET_INSTRUCTIONS
+from auth_service.pages.formatting import plain_host, relative_time, short_name, strip_invisible, timestamp
 from auth_service.pages.headers import FormTarget, security_headers
-from auth_service.pages.location import Destination, destination_of
-from auth_service.pages.stale_registrations import REMEDIES
-from auth_service.pages.text import plain_host, short_name, visible
+from shared.configured_url import is_loopback_host
 from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -28,12 +30,28 @@ if TYPE_CHECKING:
     )
 
 
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21\x23-\x3B\x3D\x3F-\x7E]+")
+"""A scheme, then the printable ASCII of an encoded URI: no double quotes, angle brackets or blanks."""
+
+_RUNS_CODE: Final = frozenset({"javascript", "data", "vbscript", "file", "blob", "about", "view-source"})
+
+
+class Destination(Enum):
+    """The kind of target that a location opens."""
+
+    WEBSITE = "website"
+    LOCAL_PROGRAM = "local program"
+    """A program that listens on this device and responds with a page of its own."""
+    APP = "app"
+    """Another program opens; the browser stays on our page, which the user then closes."""
+
+
 class Pages:
-    """Renders every page. Holds templates and style sheet, which never change while it lives."""
+    """Renders every page. Templates and style sheet are loaded once."""
 
     def __init__(self, appearance: Appearance = Appearance()) -> None:  # noqa: B008 - frozen
         """Raises ValueError if the accent of the appearance is not a colour."""
-        # Our own file, and its hash is of these very characters.
+        # A file of the package; the Content-Security-Policy contains the hash of exactly this text.
         self._style: Final = Markup(appearance.style_sheet())  # noqa: S704
         self._templates: Final = Environment(
             loader=PackageLoader("auth_service", "pages/templates"),
@@ -42,49 +60,51 @@ class Pages:
             auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
-            # Whatever a template shows has passed here: no view can forget it.
-            finalize=lambda value: visible(value) if type(value) is str else value,
+            # Applied to every value that a template shows, so that no view can omit it.
+            finalize=lambda value: strip_invisible(value) if type(value) is str else value,
         )
         self._templates.filters |= {
-            "ago": ago,
             "plain_host": plain_host,
+            "relative_time": relative_time,
             "short_name": short_name,
             "timestamp": timestamp,
         }
         self._templates.globals |= {"product_name": appearance.product_name, "accent": appearance.accent}
 
     def sign_in(self, view: SignInView, status: int = 200) -> web.Response:
-        """The sign-in form. `status` tells programs why it is shown again; people read `view.problem`."""
+        """The sign-in form. `status` tells programs why it is shown again; `view.problem` tells the user."""
         return self._render("sign_in.html", {"view": view}, status=status, form_target="'self'")
 
     def consent(self, view: ConsentView) -> web.Response:
-        """The decision (invariant 7: the redirect's host is on it, whatever the client)."""
+        """The consent page (invariant 7: it names the redirect's host for every client)."""
         return self._render("consent.html", {"view": view}, form_target="'self'")
 
     def continue_to(self, view: ContinueView) -> web.Response:
-        """A page that goes on to the client by itself, without a redirect that a browser could block.
+        """A page that navigates to the client by itself, without a redirect that a browser could block.
 
-        Raises ServiceUnavailable if the address is one that no check should have let through.
+        Raises ServiceUnavailable for a location that the checks of redirect URIs should have rejected.
         """
         destination = _checked(view.location)
         context = {"view": view, "stays_open": destination is Destination.APP, "destination": destination.value}
         return self._render("continue.html", context)
 
     def error(self, view: ErrorView) -> web.Response:
-        """A refusal, with its reference.
+        """An error, with its request id.
 
-        Raises ServiceUnavailable for an onward address that no check should have let through.
+        Raises ServiceUnavailable for an onward location that the checks of redirect URIs should have rejected.
         """
         if view.onward:
             _checked(view.onward)
         return self._render("error.html", {"view": view}, status=view.status)
 
     def unknown_client(self, view: UnknownClientView) -> web.Response:
-        """How to clear a stale registration, client by client (interop.md A18)."""
-        return self._render("unknown_client.html", {"view": view, "remedies": REMEDIES}, status=view.status)
+        """Instructions for clearing a stale registration (interop.md A18)."""
+        return self._render(
+            "unknown_client.html", {"view": view, "instructions": RESET_INSTRUCTIONS}, status=view.status
+        )
 
     def account(self, view: AccountView, status: int = 200) -> web.Response:
-        """The person's own page: outside the flow of any client, so it shares no window with one."""
+        """The account page: not part of a client's flow, so it keeps no opener."""
         return self._render("account.html", {"view": view}, status=status, form_target="'self'", keep_opener=False)
 
     def signed_out(self, view: SignedOutView) -> web.Response:
@@ -108,6 +128,19 @@ class Pages:
             charset="utf-8",
             headers=security_headers(style=style, form_target=form_target, keep_opener=keep_opener),
         )
+
+
+def destination_of(location: str) -> Destination:
+    """The kind of target. Raises ValueError for a location that registration should have rejected."""
+    scheme = location.partition(":")[0].lower()
+    if _ADDRESS.fullmatch(location) is None or scheme in _RUNS_CODE:
+        raise ValueError(f"{scheme!r:.30} is not an address to continue to")
+    if scheme not in {"http", "https"}:
+        return Destination.APP
+    host = urlsplit(location).hostname
+    if not host:
+        raise ValueError("the address to continue to has no host")
+    return Destination.LOCAL_PROGRAM if is_loopback_host(host) else Destination.WEBSITE
 
 
 def _checked(location: str) -> Destination:

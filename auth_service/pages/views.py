@@ -1,4 +1,4 @@
-"""What each page shows: one frozen record per page. Templates read these and nothing else."""
+"""The content of each page: one frozen record per page. Templates read only these."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class SignInView:
     resource_name: str | None
     username: str = ""
     problem: str = ""
-    """Why the last attempt was refused, in words that do not tell whether the name exists; empty at first."""
+    """Why the last attempt was rejected, without disclosing whether the name exists; empty at first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeView:
-    """One scope: its name and what it allows, in words."""
+    """One scope: its name and a description of what it allows."""
 
     name: str
     description: str
@@ -30,18 +30,18 @@ class ScopeView:
 
 @dataclass(frozen=True, slots=True)
 class ConsentView:
-    """The decision; posts `decision` (approve or deny), `transaction` and `csrf` to `action`."""
+    """The consent page; posts `decision` (approve or deny), `transaction` and `csrf` to `action`."""
 
     action: str
     transaction: str
     csrf: str
     client_name: str
     client_host: str | None
-    """The host that vouches for the client (of a metadata document's URL); None when nobody does."""
+    """The host of the client ID metadata document, which verifies the name; None without a document."""
     redirect_host: str
-    """Where the answer goes: always shown (invariant 7)."""
+    """The host to which the user is redirected: always shown (invariant 7)."""
     redirect_is_local: bool
-    """The redirect goes to a program on this very device: anyone can claim to be it, so warn."""
+    """The redirect goes to a program on this device: any program can receive it, so the page warns."""
     redirect_is_app_scheme: bool
     resource_name: str
     resource: str
@@ -51,14 +51,14 @@ class ConsentView:
     verified: bool = False
     """The operator pre-registered this client."""
     switch_address: str = ""
-    """Where to sign in as somebody else and come back to this decision; empty leaves the way out."""
+    """URL for signing in as another user and returning to this decision; empty omits the link."""
     account_address: str = ""
-    """The person's page, where this can be taken back; empty leaves the hint out."""
+    """The account page, where the access can be ended; empty omits the hint."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContinueView:
-    """The 200 page that navigates on to the client (interop.md F6: no redirect chain under form-action)."""
+    """The 200 page that navigates to the client (interop.md F6: no redirect chain under form-action)."""
 
     location: str
     client_name: str
@@ -67,7 +67,7 @@ class ContinueView:
 
 @dataclass(frozen=True, slots=True)
 class ErrorView:
-    """A refusal, for a person."""
+    """An error page."""
 
     title: str
     message: str
@@ -75,22 +75,22 @@ class ErrorView:
     request_id: str
     status: int
     onward: str = ""
-    """Where the person may go on to, by a link that is theirs to follow: a stranger chose the address."""
+    """Target of a link that the user may follow; an untrusted party chose it."""
     onward_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownClientView:
-    """A client uses a registration that is not (or no longer) here: the person must clear it in the client."""
+    """A client uses a registration that does not exist, or no longer: the user must clear it in the client."""
 
     ended: bool
-    """There was such a registration, and it ended; otherwise there never was one."""
+    """Whether such a registration existed and ended."""
     request_id: str
     status: int = 400
 
 
-class AccountNews(StrEnum):
-    """What the person's page has to tell of the step just taken."""
+class AccountNotice(StrEnum):
+    """The notice on the account page about the action just taken."""
 
     NONE = ""
     ACCESS_ENDED = "access-ended"
@@ -104,22 +104,22 @@ class ApplicationView:
     grant_id: str
     client_name: str
     client_host: str | None
-    """The host that vouches for the name, as in ConsentView."""
+    """As in ConsentView."""
     redirect_host: str
     on_device: bool
-    """It answered a program or an app on the person's device."""
+    """Its redirect URI leads to a program or an app on the user's device."""
     resource_name: str
     scopes: tuple[ScopeView, ...]
     since: float
     last_used: float
     address: str
-    """Where the last use came from; may be empty."""
+    """The client address of the last use; may be empty."""
     verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """The person's page; its forms post `csrf` and their own fields to addresses under `address`."""
+    """The account page; its forms post `csrf` and their own fields to addresses under `address`."""
 
     address: str
     csrf: str
@@ -128,14 +128,14 @@ class AccountView:
     now: float
     """Seconds since 1970."""
     access_token_minutes: int
-    """How long an application that was cut off may still use what it holds."""
-    news: AccountNews = AccountNews.NONE
+    """How long access tokens of an ended grant may remain valid."""
+    notice: AccountNotice = AccountNotice.NONE
     password_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedOutView:
-    """Signed out, here or everywhere."""
+    """The page after signing out, here or everywhere."""
 
     sign_in_address: str
     everywhere: bool

@@ -1,7 +1,7 @@
-"""The refusals of an authorization server, one class per OAuth error code.
+"""The errors of an authorization server, one class per OAuth error code.
 
-Three ways to be told: as JSON (endpoints for clients), as a page (the person, while client and redirect URI are
-not known good) and as a redirect (afterwards). `responses.py` is the one translator.
+http/error_responses.py renders them: as JSON at endpoints for clients; as a page for the user while client and redirect
+URI are not verified; afterwards as a redirect.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ from __future__ import annotations
 from shared.errors import RequestRejected
 
 
-class InvalidRequest(RequestRejected):
+class OAuthError(RequestRejected):
+    """An error with a code that an OAuth specification defines. RequestRejected alone: no such code exists."""
+
+
+class InvalidRequest(OAuthError):
     """RFC 6749 section 5.2: a parameter is missing, repeated or malformed."""
 
     code = "invalid_request"
     public = "The request is missing a parameter, repeats one, or has one that is malformed."
 
 
-class InvalidClient(RequestRejected):
-    """RFC 6749 section 5.2, interop.md A12: 401, so that a client knows to register anew."""
+class InvalidClient(OAuthError):
+    """RFC 6749 section 5.2, interop.md A12: 401, so that a client registers again."""
 
     status = 401
     code = "invalid_client"
@@ -25,7 +29,7 @@ class InvalidClient(RequestRejected):
 
 
 class UnknownClient(InvalidClient):
-    """No client has this id. `tombstone` tells that there was one whose registration ended."""
+    """No client has this id. `tombstone`: there was one, and its registration ended."""
 
     def __init__(self, reason: str, *, tombstone: bool = False) -> None:
         super().__init__(reason, error_id="client_known")
@@ -33,7 +37,7 @@ class UnknownClient(InvalidClient):
 
 
 class UnacceptableCimd(UnknownClient):
-    """The URL of a metadata document, or the document, breaks a rule. The private reason says which."""
+    """The client ID metadata document or its URL violates a rule; the private reason says which."""
 
     public = "The metadata document by which the application names itself is not acceptable here."
 
@@ -42,49 +46,49 @@ class UnacceptableCimd(UnknownClient):
         self.error_id = "cimd_acceptable"
 
 
-class InvalidGrant(RequestRejected):
-    """RFC 6749 section 5.2, interop.md A12: always 400, always the same public words."""
+class InvalidGrant(OAuthError):
+    """RFC 6749 section 5.2, interop.md A12: always 400, always the same public text."""
 
     code = "invalid_grant"
     public = "The grant is invalid, expired, already used, or was issued to another client."
 
 
-class UnauthorizedClient(RequestRejected):
+class UnauthorizedClient(OAuthError):
     """RFC 6749 section 5.2: this client may not use this grant type."""
 
     code = "unauthorized_client"
     public = "This client may not use this grant type."
 
 
-class UnsupportedGrantType(RequestRejected):
+class UnsupportedGrantType(OAuthError):
     """RFC 6749 section 5.2."""
 
     code = "unsupported_grant_type"
     public = "This grant type is not supported."
 
 
-class InvalidScope(RequestRejected):
+class InvalidScope(OAuthError):
     """RFC 6749 section 5.2."""
 
     code = "invalid_scope"
     public = "The requested scope is malformed or exceeds what was granted."
 
 
-class InvalidTarget(RequestRejected):
+class InvalidTarget(OAuthError):
     """RFC 8707 section 2: the resource is not known here."""
 
     code = "invalid_target"
     public = "The requested resource is not known here."
 
 
-class InvalidClientMetadata(RequestRejected):
+class InvalidClientMetadata(OAuthError):
     """RFC 7591 section 3.2.2."""
 
     code = "invalid_client_metadata"
     public = "A member of the client metadata is not acceptable."
 
 
-class InvalidRedirectUri(RequestRejected):
+class InvalidRedirectUri(OAuthError):
     """RFC 7591 section 3.2.2."""
 
     code = "invalid_redirect_uri"
@@ -92,7 +96,7 @@ class InvalidRedirectUri(RequestRejected):
 
 
 class PageError(RequestRejected):
-    """Shown to the person as a page, never redirected: client or redirect URI are not known good."""
+    """Shown to the user as a page, never redirected: client or redirect URI are not verified."""
 
     code = "invalid_request"
 
@@ -104,10 +108,10 @@ class PageError(RequestRejected):
         self.hint = hint
 
 
-class RedirectError(RequestRejected):
+class RedirectError(OAuthError):
     """Sent to the client's redirect URI with `error`, `state` and `iss` (RFC 6749 section 4.1.2.1, RFC 9207).
 
-    Unless `automatic`, it is the person who goes there, from a page that says where that is (RFC 9700 4.11.2).
+    Unless `automatic`, a page shows the error with a link that names the host (RFC 9700 section 4.11.2).
     """
 
     def __init__(

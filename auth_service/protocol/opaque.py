@@ -1,6 +1,6 @@
-"""Opaque secrets: made from 256 random bits, stored as SHA-256 only (invariant 4).
+"""Opaque secrets: generated from 256 random bits, stored as SHA-256 only (invariant 4).
 
-A hash without salt or stretching is right here and only here: the input cannot be guessed.
+A hash without salt or stretching is sufficient because the input has 256 bits of entropy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """The inverse of `encode`. Raises ValueError for anything that `encode` cannot have made."""
+    """The inverse of `encode`. Raises ValueError for any text that `encode` does not produce."""
     data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     if encode(data) != text:
         raise ValueError("not canonical base64url")
@@ -35,21 +35,21 @@ def new_secret() -> str:
 
 
 def new_identifier() -> str:
-    """22 characters of base64url: unguessable, though nothing is granted for knowing it."""
+    """22 characters of base64url: unguessable, but not a credential."""
     return encode(os.urandom(16))
 
 
 def digest(secret: str) -> str:
-    """What is stored of a secret: SHA-256, hexadecimal."""
+    """The stored form of a secret: SHA-256, hexadecimal."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def mac(key: bytes, *parts: str) -> bytes:
-    """Keyed BLAKE2b (RFC 7693 section 2.9) of 256 bits, over parts that cannot run into each other.
+    """Keyed BLAKE2b (RFC 7693 section 2.9) of 256 bits, over parts with unambiguous boundaries.
 
-    A MAC and PRF in its own right, at a third of the cost of HMAC-SHA256: a refresh computes three of them.
+    A MAC and a PRF, at a third of the cost of HMAC-SHA256: a refresh computes three.
     """
     message = "\x00".join(parts)
     if message.count("\x00") != len(parts) - 1:
-        raise ValueError("a part holds a NUL")
+        raise ValueError("a part contains NUL")
     return hashlib.blake2b(message.encode(), key=key[:64], digest_size=32).digest()

@@ -1,4 +1,4 @@
-"""The parameters of a request, parsed once: repeated parameters are refused here, not forgotten in a handler.
+"""The parameters of a request, parsed once: repeated parameters are rejected here, for every endpoint.
 
 Pure. RFC 6749 section 3.1 and 3.2: a parameter MUST NOT be sent more than once, and one without a value counts
 as absent. `resource` may be repeated (RFC 8707 section 2).
@@ -22,7 +22,7 @@ class Parameters:
     __slots__ = ("_values",)
 
     def __init__(self, pairs: Iterable[tuple[str, str]], *, repeatable: frozenset[str] = REPEATABLE) -> None:
-        """Raises InvalidRequest when a parameter that may stand once is repeated."""
+        """Raises InvalidRequest if a parameter outside `repeatable` is repeated."""
         values: dict[str, tuple[str, ...]] = {}
         for name, value in pairs:
             if not value:
@@ -59,5 +59,5 @@ def parse_urlencoded(text: str | bytes) -> Parameters:
     except ValueError as exc:
         raise InvalidRequest(f"the parameters cannot be decoded: {exc}", error_id="parameters_decodable") from exc
     if ("\x00" in raw or "%00" in raw) and any("\x00" in name or "\x00" in value for name, value in pairs):
-        raise InvalidRequest("a parameter holds a NUL", error_id="parameters_decodable")
+        raise InvalidRequest("a parameter contains NUL", error_id="parameters_decodable")
     return Parameters(pairs)

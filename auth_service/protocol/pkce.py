@@ -24,6 +24,6 @@ def is_verifier(value: str) -> bool:
 
 
 def verifier_matches(verifier: str, challenge: str) -> bool:
-    """Whether the challenge was made from the verifier (RFC 7636 section 4.6), compared in constant time."""
-    made = encode(hashlib.sha256(verifier.encode("ascii")).digest())
-    return hmac.compare_digest(made, challenge)
+    """Whether the challenge was derived from the verifier (RFC 7636 section 4.6), compared in constant time."""
+    derived = encode(hashlib.sha256(verifier.encode("ascii")).digest())
+    return hmac.compare_digest(derived, challenge)

@@ -1,7 +1,7 @@
-"""Redirect URIs: which may be registered, when a presented one matches, what the person is told of it.
+"""Redirect URIs: which may be registered, which presented one matches, and how its target is shown to the user.
 
-Pure. The same check stands at registration and at authorization (interop.md F5), and matching is by equality of
-strings, save the port of a loopback address (RFC 8252 section 7.3, RFC 9700 section 4.1.3). Invariant 7.
+Pure. The same check runs at registration and at authorization (interop.md F5). Matching is by string equality, except
+for the port of a loopback address (RFC 8252 section 7.3, RFC 9700 section 4.1.3). Invariant 7.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from auth_service.protocol.errors import InvalidRedirectUri
 MAX_LENGTH: Final = 1024
 
 KNOWN_REDIRECT_SCHEMES: Final = frozenset({"claude", "cursor", "vscode", "vscode-insiders", "warp", "warppreview"})
-"""Private-use schemes that clients register (interop.md C7 and C20); the setting may name others."""
+"""Private-use schemes that clients register (interop.md C7 and C20); AUTH_REDIRECT_SCHEMES replaces them."""
 
 NEVER_SCHEMES: Final = frozenset(
     {
@@ -42,10 +42,10 @@ NEVER_SCHEMES: Final = frozenset(
 LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 RESPONSE_PARAMETERS: Final = frozenset({"code", "error", "error_description", "error_uri", "iss", "state"})
-"""What an answer adds to the query. With one of them twice, clients differ in which they believe (RFC 9207)."""
+"""Parameters that a response adds to the query. Clients differ in which of two they use (RFC 9207)."""
 
 _URI_CHARACTERS: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=%]+")
-"""RFC 3986 without `#` and `*`: no space, control character, quote, backslash or wildcard gets through."""
+"""RFC 3986 without `#` and `*`: no space, control character, quote, backslash or wildcard."""
 
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.\-]*):")
 _HOST_LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?")
@@ -53,21 +53,21 @@ _LOOPBACK: Final = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(?::([0-9
 
 
 class UnsupportedRedirectUri(InvalidRedirectUri):
-    """Well formed and not hostile, only not offered here: an app scheme that is not listed, http to another machine."""
+    """Well-formed and harmless, but not offered: a private-use scheme that is not listed, http to another machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class RedirectTarget:
-    """Where an answer would go, in words for the consent page."""
+    """The destination of an authorization response, as the consent page shows it."""
 
     host: str
-    """The host, with its port unless that is the default; `scheme://` for an app."""
+    """The host, with its port unless it is the default; `scheme://` for an app."""
     is_local: bool
     is_app_scheme: bool
 
 
 def check_redirect_uri(uri: str, *, redirect_schemes: frozenset[str]) -> None:
-    """Check one redirect URI. Raises UnsupportedRedirectUri when it is merely not offered, else InvalidRedirectUri."""
+    """Check one redirect URI. Raises UnsupportedRedirectUri if it is only not offered, else InvalidRedirectUri."""
     if not 0 < len(uri) <= MAX_LENGTH:
         raise InvalidRedirectUri(f"a redirect URI of {len(uri)} characters", error_id="redirect_uri_length")
     scheme_match = _SCHEME.match(uri.lower())
@@ -76,7 +76,7 @@ def check_redirect_uri(uri: str, *, redirect_schemes: frozenset[str]) -> None:
         raise InvalidRedirectUri(f"the scheme {scheme} is never a redirect", error_id="redirect_uri_scheme")
     if _URI_CHARACTERS.fullmatch(uri) is None:
         raise InvalidRedirectUri(
-            f"{uri!r:.200} has a fragment, a wildcard or a character that no URI has",
+            f"{uri!r:.200} has a fragment, a wildcard or a character that is not allowed in a URI",
             error_id="redirect_uri_characters",
         )
     if not scheme or not uri.startswith(scheme):
@@ -93,10 +93,10 @@ def check_redirect_uri(uri: str, *, redirect_schemes: frozenset[str]) -> None:
 
 
 def find_matching(registered: Iterable[str], presented: str) -> bool:
-    """Whether a presented redirect URI is one of the registered ones.
+    """Whether a presented redirect URI matches a registered one.
 
-    Equal as strings, or both http on the same loopback host with the same path and query: the port is then free,
-    whether the registered one names a port or not (interop.md A5). `localhost` and `127.0.0.1` are two hosts.
+    They are equal as strings; or both are http on the same loopback host with the same path and query, and any port
+    matches, whether the registered one names a port or not (interop.md A5). `localhost` and `127.0.0.1` are two hosts.
     """
     registered = tuple(registered)
     if presented in registered:
@@ -105,11 +105,11 @@ def find_matching(registered: Iterable[str], presented: str) -> bool:
     return wanted is not None and any(_without_port(uri) == wanted for uri in registered)
 
 
-def describe(uri: str) -> RedirectTarget:
-    """What to tell the person of a redirect URI that passed `check_redirect_uri`."""
+def redirect_target(uri: str) -> RedirectTarget:
+    """The target of a redirect URI that passed `check_redirect_uri`."""
     parts = urlsplit(uri)
     if parts.scheme not in {"https", "http"}:
-        # What stands after an app's scheme looks like a host and proves nothing: it is not shown as one.
+        # The text after a private-use scheme looks like a host but proves nothing: it is not shown.
         return RedirectTarget(host=f"{parts.scheme}://", is_local=True, is_app_scheme=True)
     host = re.sub(r":[0-9]*$", "", parts.netloc.lower())
     is_local = host in LOOPBACK_HOSTS
@@ -125,7 +125,7 @@ def _without_port(uri: str) -> tuple[str, str] | None:
 
 
 def _split(uri: str) -> SplitResult:
-    """The parts of a URI that has nothing in them that could mislead. Raises InvalidRedirectUri."""
+    """The parts of a URI. Raises InvalidRedirectUri for user information, port 0 and parameters of responses."""
     try:
         parts = urlsplit(uri)
         port = parts.port
@@ -143,7 +143,7 @@ def _split(uri: str) -> SplitResult:
 
 
 def _host_of(uri: str, netloc: str) -> str:
-    """The host as a browser would read it, brackets kept. Raises InvalidRedirectUri when browsers may read another."""
+    """The host, with brackets kept. Raises InvalidRedirectUri if a browser could parse another host."""
     host = netloc.lower()
     if host.startswith("["):
         literal, bracket, rest = host[1:].partition("]")
@@ -159,9 +159,11 @@ def _host_of(uri: str, netloc: str) -> str:
     if not host or len(host) > 253 or not all(_HOST_LABEL.fullmatch(label) for label in labels):
         raise InvalidRedirectUri(f"{uri!r:.200} has no plain host name", error_id="redirect_uri_host")
     if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):
-        # A last label that is a number makes browsers read an IPv4 address: only the usual notation is clear.
+        # A numeric last label makes browsers parse an IPv4 address: only the dotted notation is unambiguous.
         try:
             ipaddress.IPv4Address(host)
         except ValueError as exc:
-            raise InvalidRedirectUri(f"{uri!r:.200} has an odd IPv4 address", error_id="redirect_uri_host") from exc
+            raise InvalidRedirectUri(
+                f"{uri!r:.200} has an ambiguous IPv4 address", error_id="redirect_uri_host"
+            ) from exc
     return host

@@ -1,5 +1,6 @@
-"""What ties a browser to what it is doing: its secret, the interaction under way, who is signed in.
+"""Browser sessions: the cookies, and the records of signed-in users behind them.
 
-Owns: the cookies, CSRF values, and the records behind them.
-Does not own: what a person may do (users/), what an interaction grants (grants/).
+Owns: the browser cookie and the CSRF values derived from it, the session cookie, the session records in Redis.
+Does not own: authentication (sign_in/), users (users/), interactions (authorization/).
+Upholds invariant 4: Redis holds hashes of the cookies' values.
 """

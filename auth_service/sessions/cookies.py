@@ -1,6 +1,6 @@
-"""The browser: known by one random cookie, from which CSRF values are derived and to which interactions are bound.
+"""The browser cookie, from which CSRF values are derived and to which interactions are bound; the session cookie.
 
-Nothing of the cookie's value is stored but its hash (invariant 4).
+Only a hash of a cookie's value is stored (invariant 4).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Browser:
-    """One browser, as its cookie names it."""
+    """One browser, identified by its cookie."""
 
     def __init__(self, secret: str, *, is_new: bool) -> None:
         self.secret = secret
@@ -28,20 +28,20 @@ class Browser:
 
     @property
     def secret_hash(self) -> str:
-        """What records are bound to."""
+        """The value that stored records are bound to."""
         return digest(self.secret)
 
     def csrf(self, purpose: str) -> str:
-        """The value that a form of this browser must carry for this purpose (a transaction, or a page's name)."""
+        """The value that a form of this browser must carry. `purpose`: a transaction, or the name of a page."""
         return encode(mac(self.secret.encode(), "csrf", purpose))
 
     def check_csrf(self, purpose: str, unverified_value: str | None) -> None:
-        """Raise PageError unless the value was made for this browser and purpose (RFC 9700 section 4.7)."""
+        """Raise PageError unless the value was derived for this browser and purpose (RFC 9700 section 4.7)."""
         if unverified_value is None or not hmac.compare_digest(
             self.csrf(purpose).encode(), unverified_value.encode("utf-8", "replace")
         ):
             raise PageError(
-                "the form's CSRF value is not of this browser and purpose",
+                "the form's CSRF value does not match this browser and purpose",
                 error_id="csrf",
                 title="This form can no longer be used",
                 public="The page was open for too long, or was opened in another browser.",
@@ -52,7 +52,7 @@ class Browser:
 
 
 class SessionCookies:
-    """Reads and writes the cookies. Over https they carry the __Host- prefix, so no sibling host can set them."""
+    """Reads and writes the cookies. Over https they have the __Host- prefix, so that no sibling host can set them."""
 
     def __init__(self, *, secure: bool) -> None:
         prefix = "__Host-" if secure else ""
@@ -61,7 +61,7 @@ class SessionCookies:
         self._session_name = f"{prefix}sallyport-session"
 
     def browser(self, request: web.Request) -> Browser:
-        """The browser that sent the request: by its cookie, or a new one that is to be remembered."""
+        """The browser that sent the request: identified by its cookie, or new."""
         value = _well_formed(request.cookies.get(self._browser_name))
         return Browser(value, is_new=False) if value else Browser(new_secret(), is_new=True)
 
@@ -78,7 +78,7 @@ class SessionCookies:
         return subject, token
 
     def set_session(self, response: web.StreamResponse, subject: str, token: str, *, seconds: int) -> None:
-        """Sign the browser in. A new token at each sign-in, so none can be planted beforehand."""
+        """Sign the browser in. Each sign-in has a new token, so that none can be planted beforehand."""
         self._set(response, self._session_name, f"{subject}.{token}", max_age=seconds)
 
     def clear_session(self, response: web.StreamResponse) -> None:

@@ -1,4 +1,4 @@
-"""Sessions: starting one at sign-in, finding it on each request, ending it at sign-out."""
+"""Sessions: started at sign-in, found on each request, ended at sign-out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auth_service.protocol.opaque import digest, new_secret
-from auth_service.sessions.session import Session
+from auth_service.sessions.repository import Session
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SessionManager:
-    """The browser that sent a request, and the user who is signed in there."""
+    """The browser of a request, and the user that is signed in there."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class SessionManager:
         self._clock = clock
 
     def browser(self, request: web.Request) -> Browser:
-        """The browser that sent the request: by its cookie, or a new one that is to be remembered."""
+        """The browser that sent the request: identified by its cookie, or new."""
         return self._cookies.browser(request)
 
     def remember_browser(self, response: web.StreamResponse, browser: Browser) -> None:
@@ -52,7 +52,7 @@ class SessionManager:
     ) -> Session:
         """Start a session with a new token and set its cookie. Raises RedisUnavailable.
 
-        The browser's previous session ends: only a stolen copy of its cookie would still name it.
+        The browser's previous session ends: only a stolen copy of its cookie could still use it.
         """
         token = new_secret()
         session = Session(digest(token), subject, username, self._clock())

@@ -1,38 +1,47 @@
-"""Sessions in the store.
+"""Session records and their repository.
 
-`sp:{<subject>}:session:<hash>` is JSON and expires; all sessions of a person share the person's slot, and
-`sp:{<subject>}:signed_out_at` (seconds) ends at once all that began before it. Only a hash of the cookie's token is
+`sp:{<subject>}:session:<hash>` is JSON and expires; all sessions of a user share the user's slot.
+`sp:{<subject>}:signed_out_at` (seconds) ends all sessions that began before it. Only a hash of the cookie's token is
 stored (invariant 4).
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from auth_service.sessions.session import Session
 
 if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
 
-class SessionRepository:
-    """Keeps who is signed in where. Every method raises RedisUnavailable, and only that."""
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in browser. Times in seconds since 1970."""
 
-    def __init__(self, store: RedisClient, *, lifetime_seconds: int) -> None:
-        self._store = store
+    token_hash: str
+    subject: str
+    username: str
+    authenticated_at: float
+
+
+class SessionRepository:
+    """Stores sessions. Every method raises RedisUnavailable, and only that."""
+
+    def __init__(self, redis: RedisClient, *, lifetime_seconds: int) -> None:
+        self._redis = redis
         self._lifetime = lifetime_seconds
 
     async def begin(self, session: Session) -> None:
-        """Keep a new session."""
+        """Store a new session."""
         record = {"username": session.username, "authenticated_at": session.authenticated_at}
-        await self._store.command(
+        await self._redis.command(
             "SET", _key(session.subject, session.token_hash), json.dumps(record), "EX", self._lifetime
         )
 
     async def find(self, subject: str, token_hash: str) -> Session | None:
         """Read a session that has not ended."""
-        text, ended_at = await self._store.command("MGET", _key(subject, token_hash), _ended_key(subject))
+        text, ended_at = await self._redis.command("MGET", _key(subject, token_hash), _ended_key(subject))
         if text is None:
             return None
         record = json.loads(text)
@@ -42,11 +51,11 @@ class SessionRepository:
 
     async def end(self, session: Session) -> None:
         """End one session."""
-        await self._store.command("DEL", _key(session.subject, session.token_hash))
+        await self._redis.command("DEL", _key(session.subject, session.token_hash))
 
     async def end_all(self, subject: str, *, now: float) -> None:
-        """End every session of a person that began until now, wherever it is."""
-        await self._store.command("SET", _ended_key(subject), repr(now), "EX", self._lifetime)
+        """End every session of a user that began until now, in any browser."""
+        await self._redis.command("SET", _ended_key(subject), repr(now), "EX", self._lifetime)
 
 
 def _key(subject: str, token_hash: str) -> str:

@@ -1,13 +1,13 @@
-"""Where attempts to sign in are counted.
+"""Counts sign-in attempts in Redis.
 
-Keys, all of an account on one slot (`account` and the rest are digests: one length whatever is typed, names that
-exist and names that do not alike):
+Keys, all of one account in one slot. `account`, `network` and `hash` are digests: of fixed length, and equal in form
+for names that exist and names that do not.
   sp:{signin:<account>}:all               string   attempts of all unknown browsers, "<count> <last, milliseconds>"
   sp:{signin:<account>}:from:<network>    string   those of one network
-  sp:{signin:<account>}:browser:<hash>    string   those of one browser that is known to belong to the account
+  sp:{signin:<account>}:browser:<hash>    string   those of one browser that has signed in to the account before
   sp:{signin:<account>}:known:<hash>      string   "1": this browser has signed in to the account
 
-Counts expire an hour after the last attempt, known browsers half a year after the last sign-in.
+Counts expire an hour after the last attempt, known browsers 180 days after the last sign-in.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ from shared.redis.client import load_script
 if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
-_SWAP: Final = load_script("auth_service.sign_in", "compare_and_set")
+_COMPARE_AND_SET: Final = load_script("auth_service.sign_in", "compare_and_set")
 _KNOWN_SECONDS: Final = 180 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptCounts:
-    """What was read for one attempt: who is counted, and the counts as they were."""
+    """The counts that were read for one attempt, and the key that counts it."""
 
     account_key: str
     browser_hash: str
     known: bool
     key: str
-    """The count of this browser, or of this network."""
+    """The key of this browser's count if it is known, else of its network's."""
     own: Attempts
     account: Attempts
 
 
 class SignInAttemptRepository:
-    """Every method raises RedisUnavailable when the store is away: nobody signs in then anyway."""
+    """Every method raises RedisUnavailable; sign-in is not possible then."""
 
-    def __init__(self, store: RedisClient) -> None:
-        self._store = store
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
 
     async def read(self, name: str, *, network: str, browser_hash: str) -> AttemptCounts:
-        """The counts that matter for an attempt on the account of that (normalised) name."""
+        """The counts that apply to an attempt on the account with this (normalised) name."""
         account = f"sp:{{signin:{_digest(name)}}}"
         browser = f"{account}:browser:{_digest(browser_hash)}"
         origin = f"{account}:from:{_digest(network)}"
-        known, of_browser, of_network, of_all = await self._store.command(
+        known, of_browser, of_network, of_all = await self._redis.command(
             "MGET", f"{account}:known:{_digest(browser_hash)}", browser, origin, f"{account}:all"
         )
         return AttemptCounts(
@@ -63,18 +63,18 @@ class SignInAttemptRepository:
         )
 
     async def count(self, counts: AttemptCounts, *, now_ms: int) -> bool:
-        """Count the attempt; False when another was counted since `counts` was read. Atomic."""
+        """Count the attempt (atomic); False if another was counted since `counts` was read."""
         keys = [counts.key]
         values = [_write(counts.own), _write(counted(counts.own, now_ms))]
         if not counts.known:
             keys.append(f"{counts.account_key}:all")
             values += [_write(counts.account), _write(counted(counts.account, now_ms))]
-        return bool(await self._store.run(_SWAP, keys, [FORGET_SECONDS * 1000, *values]))
+        return bool(await self._redis.run(_COMPARE_AND_SET, keys, [FORGET_SECONDS * 1000, *values]))
 
     async def succeeded(self, counts: AttemptCounts) -> None:
-        """Forget the attempts that led here, and know the browser from now on."""
+        """Clear the count, and remember the browser as known."""
         known = f"{counts.account_key}:known:{_digest(counts.browser_hash)}"
-        await self._store.pipeline([("DEL", counts.key), ("SET", known, "1", "EX", _KNOWN_SECONDS)])
+        await self._redis.pipeline([("DEL", counts.key), ("SET", known, "1", "EX", _KNOWN_SECONDS)])
 
 
 def _digest(text: str) -> str:

@@ -1,7 +1,7 @@
--- Replaces several values if none has changed. Invariant: of concurrent writers that read the same, one wins; the
--- others read again. Nothing is written unless everything is as it was read.
--- KEYS: any number, one slot. ARGV: life in milliseconds, then for each key the value read ('' for none), the new one.
--- Answers 1 when replaced, else 0.
+-- Replaces several values if none has changed since it was read. Of concurrent writers that read the same values, one
+-- wins and the others read again.
+-- KEYS: any number, in one slot. ARGV: lifetime (ms), then for each key the value read ('' for none) and the new value.
+-- Returns 1 if the values were replaced, else 0.
 for i, key in ipairs(KEYS) do
   if (redis.call('GET', key) or '') ~= ARGV[2 * i] then
     return 0

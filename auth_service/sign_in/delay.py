@@ -1,13 +1,14 @@
-"""How long a sign-in attempt has to wait: growing delays, and nobody locked out by a stranger. Pure.
+"""Delays of sign-in attempts: they grow with each guess, and no attacker can lock a user out. Pure.
 
-Attempts are counted, not failures: an attempt counts when it begins, so that a hundred at once are not a hundred
-free guesses; a success clears the count. Times in milliseconds.
+Attempts are counted, not failures: an attempt counts when it begins, so that a hundred concurrent ones are not a
+hundred free guesses. A success clears the count. Times in milliseconds.
 
-Three counts for one account:
-- a browser that has signed in to the account before has a count of its own: whatever strangers do, its owner signs in;
-- any other browser counts with its network (limits/policy.py `SIGN_INS` also bounds the network over all accounts);
-- all unknown browsers together: beyond `UNDER_ATTACK` attempts, each network has one free guess instead of five.
-  A network that did not guess yet is never delayed, so the owner on a new device is not either.
+Each account has three kinds of counts:
+- A browser that has signed in to the account before has its own count: attempts of others never delay it.
+- Any other browser shares the count of its network (`SIGN_INS` in rate_limits/policy.py also bounds the network over
+  all accounts).
+- All unknown browsers together: beyond `UNDER_ATTACK` attempts, each network has one free guess instead of five. A
+  network without an attempt is never delayed, so the user on a new device is not either.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """How often it was tried, and when last."""
+    """The number of attempts, and the time of the last one."""
 
     count: int
     last_ms: int
@@ -37,20 +38,20 @@ UNKNOWN_BROWSER: Final = Schedule(free=5, cap_ms=900_000)
 UNKNOWN_BROWSER_UNDER_ATTACK: Final = Schedule(free=1, cap_ms=900_000)
 UNDER_ATTACK: Final = 100
 FORGET_SECONDS: Final = 3600
-"""A count is forgotten after an hour without an attempt; longer than any delay."""
+"""A count expires after an hour without an attempt; longer than any delay."""
 
 NONE: Final = Attempts(0, 0)
 
 
 def schedule_for(*, known: bool, account: Attempts) -> Schedule:
-    """Which schedule holds for an attempt."""
+    """The schedule that applies to an attempt."""
     if known:
         return KNOWN_BROWSER
     return UNKNOWN_BROWSER_UNDER_ATTACK if account.count >= UNDER_ATTACK else UNKNOWN_BROWSER
 
 
 def wait_ms(attempts: Attempts, now_ms: int, schedule: Schedule) -> int:
-    """How long the next attempt has to wait; 0 when it may be made."""
+    """How long the next attempt has to wait; 0 if it is allowed now."""
     beyond = attempts.count - schedule.free
     if beyond < 0:
         return 0
@@ -59,5 +60,5 @@ def wait_ms(attempts: Attempts, now_ms: int, schedule: Schedule) -> int:
 
 
 def counted(attempts: Attempts, now_ms: int) -> Attempts:
-    """The count with one attempt more."""
+    """The count including one more attempt."""
     return Attempts(attempts.count + 1, now_ms)

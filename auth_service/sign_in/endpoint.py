@@ -1,4 +1,4 @@
-"""GET and POST /sign-in. An unknown user name and a wrong password get the same answer."""
+"""GET and POST /sign-in. An unknown user name and a wrong password get the same response."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
-from auth_service.http.request_body import read_first_party_form
-from auth_service.http.responses import NO_STORE
+from auth_service.http.messages import NO_STORE, read_first_party_form
 from auth_service.pages.views import SignInView
 from auth_service.protocol.errors import TooManyRequests, UnknownClient
 from shared.http.client_address import CLIENT_ADDRESS
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class SignInEndpoint:
-    """The sign-in form. Without a transaction it leads to the account page."""
+    """The sign-in form. Without a transaction, sign-in continues with the account page."""
 
     def __init__(
         self,
@@ -91,12 +90,12 @@ class SignInEndpoint:
     ) -> web.Response:
         client_name = resource_name = None
         if transaction:
-            asked = (await self._interactions.find(browser, transaction)).request
-            resource = self._interactions.resources.find(asked.resource)
+            requested = (await self._interactions.find(browser, transaction)).request
+            resource = self._interactions.resources.find(requested.resource)
             resource_name = resource.name if resource else None
-            username = username or asked.login_hint or ""
+            username = username or requested.login_hint or ""
             try:
-                client_name = (await self._interactions.clients.find(asked.client_id)).client_name
+                client_name = (await self._interactions.clients.find(requested.client_id)).client_name
             except UnknownClient:
                 client_name = None
         return self._pages.sign_in(

@@ -1,4 +1,4 @@
-"""Builds the sign-in page and the check of passwords behind it."""
+"""Builds the sign-in endpoint and the authenticator of passwords."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from auth_service.sign_in.attempt_repository import SignInAttemptRepository
 from auth_service.sign_in.endpoint import SignInEndpoint
-from auth_service.sign_in.password_authenticator import PasswordAuthenticator
-from auth_service.sign_in.throttle import SignInThrottle
+from auth_service.sign_in.password_authenticator import PasswordAuthenticator, SignInThrottle
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
@@ -38,7 +37,7 @@ def wire_sign_in(
 ) -> SignInComponents:
     """Build the components."""
     throttle = SignInThrottle(
-        attempts=SignInAttemptRepository(runtime.redis), limits=limits, audit=audit, now=runtime.clock
+        attempts=SignInAttemptRepository(runtime.redis), limits=limits, audit=audit, clock=runtime.clock
     )
     passwords = PasswordAuthenticator(users=users, throttle=throttle, audit=audit)
     endpoint = SignInEndpoint(

@@ -1,4 +1,4 @@
-"""The authorization code grant: validate everything, sign, then consume the code (RFC 6749 section 4.1.3)."""
+"""The authorization code grant type: validate everything, sign, then consume the code (RFC 6749 section 4.1.3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from auth_service.grants.repository import GrantRepository
     from auth_service.protocol.parameters import Parameters
     from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.token_endpoint.grant_handler import IssuedTokens, TokenRequest, TokenSetIssuer
+    from auth_service.token_endpoint.endpoint import IssuedTokens, TokenRequest, TokenSetIssuer
 
 CODE_REUSED: Final = "code_reused"
 
@@ -80,7 +80,7 @@ class AuthorizationCodeHandler:
         return issued
 
     async def _validated(self, request: TokenRequest) -> tuple[Grant, str]:
-        """Everything that can be checked before anything is consumed, in this order."""
+        """Run every check before anything is consumed, in this order. Returns the grant and the hash of the code."""
         parameters = request.parameters
         code = parameters.require("code")
         verifier = parameters.require("code_verifier")
@@ -108,7 +108,7 @@ class AuthorizationCodeHandler:
         return grant, code_hash
 
     async def _end_after_reuse(self, grant: Grant, now: float) -> None:
-        """A code used twice ends what it had issued (invariant 6, RFC 6749 section 4.1.2)."""
+        """A code that is used twice ends the grant that it opened (invariant 6, RFC 6749 section 4.1.2)."""
         if await self._grants.end(grant.grant_id, reason=CODE_REUSED, now=now):
             self._record_reuse(grant)
         raise InvalidGrant("the code was used before; its grant is ended", error_id="code_unused")
@@ -130,9 +130,9 @@ class AuthorizationCodeHandler:
 
 
 def _check_redirect_uri(grant: Grant, parameters: Parameters) -> None:
-    """The same redirect URI as in the authorization request, if that named one (RFC 6749 section 4.1.3).
+    """The redirect URI must equal the one of the authorization request (RFC 6749 section 4.1.3).
 
-    OAuth 2.1 drops the parameter; it is compared when it comes, and PKCE binds the request when it does not.
+    OAuth 2.1 drops the parameter: it is compared if present, and PKCE binds the request if absent.
     """
     presented = parameters.get("redirect_uri")
     if presented is not None and presented != grant.redirect_uri:
@@ -140,7 +140,7 @@ def _check_redirect_uri(grant: Grant, parameters: Parameters) -> None:
 
 
 def check_resources(parameters: Parameters, granted: str, resources: ResourceCatalogue) -> None:
-    """Every `resource` sent must mean the one that was granted (RFC 8707 section 2.2). Raises InvalidTarget."""
+    """Every `resource` parameter must name the granted resource (RFC 8707 section 2.2). Raises InvalidTarget."""
     for value in parameters.all("resource"):
         found = resources.find(value)
         if found is None or found.identifier != granted:

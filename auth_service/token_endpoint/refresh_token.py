@@ -1,4 +1,4 @@
-"""The refresh token grant: one atomic step decides; races and lost answers get the same successor (invariant 6)."""
+"""The refresh token grant type: one atomic step; races and lost responses yield the same successor (invariant 6)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from auth_service.protocol.parameters import Parameters
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.token_endpoint.grant_handler import IssuedTokens, TokenRequest, TokenSetIssuer
+    from auth_service.token_endpoint.endpoint import IssuedTokens, TokenRequest, TokenSetIssuer
 
 _ISSUING: Final = frozenset({"rotated", "repeated", "recovered"})
 OUTCOMES: Final = (
@@ -34,11 +34,11 @@ OUTCOMES: Final = (
 
 
 class RefreshRecorder:
-    """Counts every outcome; audits those that an operator should see. A benign repetition and a theft differ there."""
+    """Counts every outcome; audits reuse and repetition, as different events."""
 
     def __init__(self, audit: AuditLog, outcomes: Counter) -> None:
         self._audit = audit
-        # Looking up a label costs more than counting.
+        # A label look-up costs more than the count itself.
         self._outcomes = {outcome: outcomes.labels(outcome) for outcome in OUTCOMES}
 
     def record(self, rotation: Rotation, presented: RefreshToken, request: TokenRequest) -> None:
@@ -47,7 +47,7 @@ class RefreshRecorder:
         if rotation.outcome == "reused":
             event = AuditEvent.TOKEN_REFRESH_REUSED
         elif rotation.outcome in {"repeated", "recovered"}:
-            # A race, a lost answer or a failover.
+            # A race, a lost response or a failover.
             event = AuditEvent.TOKEN_REFRESH_REPEATED
         else:
             return
@@ -116,13 +116,13 @@ class RefreshTokenHandler:
         )
 
     def _validated(self, parameters: Parameters) -> tuple[RefreshToken, str | None, tuple[str, ...]]:
-        """Checks that need no store; the script checks the rest and consumes in the same step."""
+        """The checks that do not need Redis; the script runs the others and consumes in the same step."""
         try:
             presented = self._tokens.refresh_tokens.read(parameters.require("refresh_token"))
         except NotARefreshToken as exc:
             raise InvalidGrant(str(exc), error_id="refresh_token_form") from exc
         if presented.authentic:
-            # Only tokens with a valid MAC count, so that nobody else can use up the grant's allowance.
+            # Only tokens with a valid MAC count, so that an attacker cannot exhaust the grant's limit.
             self._limits.check_grant(presented.grant_id)
         resources = parameters.all("resource")
         resource = self._resources.find_one(resources)
@@ -135,7 +135,7 @@ class RefreshTokenHandler:
         return presented, resource.identifier if resource else None, requested
 
     def _narrowed(self, rotation: Rotation, requested: tuple[str, ...]) -> tuple[str, ...]:
-        """The requested scopes that were granted; others are dropped, not refused (interop.md A9)."""
+        """The requested scopes that were granted; others are dropped, not rejected (interop.md A9)."""
         resource = self._resources.find(rotation.resource)
         if not requested or resource is None:
             return rotation.scopes

@@ -1,4 +1,4 @@
-"""Builds the token endpoint with its grant types."""
+"""Builds the token endpoint with the handlers of its grant types."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from prometheus_client import Counter
 from auth_service.grants.grant import GrantLifetimes
 from auth_service.grants.grant_limit import GrantLimit
 from auth_service.token_endpoint.authorization_code import AuthorizationCodeHandler
-from auth_service.token_endpoint.endpoint import TokenEndpoint
-from auth_service.token_endpoint.grant_handler import TokenSetIssuer
+from auth_service.token_endpoint.endpoint import TokenEndpoint, TokenSetIssuer
 from auth_service.token_endpoint.refresh_token import RefreshRecorder, RefreshTokenHandler
 from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 

@@ -1,7 +1,7 @@
-"""Whose request this is: the peer, or what trusted proxies say about it.
+"""The client's address: that of the peer, or the one that trusted proxies report.
 
-`X-Forwarded-For` is written by anybody; it counts only as far as it was appended by proxies that the configuration
-names. Read from the right: the first address that is not a trusted proxy is the client.
+Any client can send `X-Forwarded-For`; only the part that configured proxies appended counts. It is read from the right:
+the first address that is not a trusted proxy is the client.
 """
 
 from __future__ import annotations
@@ -21,33 +21,45 @@ if TYPE_CHECKING:
 CLIENT_ADDRESS: Final = web.RequestKey("client_address", str)
 """Set by `client_address_middleware`; empty when the peer has no address (a unix socket without a proxy header)."""
 
+PEER_IS_PROXY: Final = web.RequestKey("peer_is_proxy", bool)
+"""Present on a request whose peer is a trusted proxy."""
+
 MAX_HOPS: Final = 16
 LONGEST_ADDRESS: Final = 80
 """Characters: an IPv6 address with zone, brackets, port and spaces around it has fewer."""
 
 
 def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[IPNetwork]) -> str:
-    """The client's address. `forwarded_for` are the header's values in the order received.
+    """The client's address. `forwarded_for` holds the header's values in the order received.
 
-    `peer` is None for a unix socket: only a process of this machine reaches that, so it is trusted when any proxy is.
+    `peer` is None for a unix socket.
     """
     nearest = _parse(peer or "")
-    if not trusted or (nearest is not None and not is_in(nearest, trusted)):
+    if not is_trusted_peer(peer, trusted):
         return str(nearest or "")
     client = nearest
     hops = [hop for value in forwarded_for for hop in value.split(",")]
     for hop in reversed(hops[-MAX_HOPS:]):
         address = _parse(hop)
         if address is None:
-            break  # not an address: whatever stands further left was not written by a proxy of ours
+            break  # not an address: nothing further left was written by a trusted proxy
         client = address
         if not is_in(address, trusted):
             break
     return str(client or "")
 
 
+def is_trusted_peer(peer: str | None, trusted: Sequence[IPNetwork]) -> bool:
+    """Whether the peer is a trusted proxy.
+
+    None, a unix socket, is trusted if any proxy is: only a process of this machine can connect to it.
+    """
+    address = _parse(peer or "")
+    return bool(trusted) and (address is None or is_in(address, trusted))
+
+
 def network_of(address: str) -> str:
-    """Who counts as one: an IPv4 address, or the /64 that one IPv6 subscriber has."""
+    """The unit that is counted as one client: an IPv4 address, or the /64 network of one IPv6 subscriber."""
     parsed = _parse(address)
     if isinstance(parsed, IPv6Address):
         return str(ip_network((parsed, 64), strict=False))
@@ -55,27 +67,28 @@ def network_of(address: str) -> str:
 
 
 def client_address_middleware(trusted: Sequence[IPNetwork]) -> Middleware:
-    """Put the client's address into `request[CLIENT_ADDRESS]`."""
+    """Set `request[CLIENT_ADDRESS]` and `request[PEER_IS_PROXY]`. Place it outside the request middleware."""
 
     @lru_cache(4096)
-    def address_of_peer(peer: str | None) -> str:
-        return client_address(peer, (), trusted)
+    def peer_without_header(peer: str | None) -> tuple[str, bool]:
+        return client_address(peer, (), trusted), is_trusted_peer(peer, trusted)
 
     @web.middleware
-    async def find(request: web.Request, handler: Handler) -> web.StreamResponse:
-        peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-        host = peer[0] if isinstance(peer, tuple) else None
+    async def set_client_address(request: web.Request, handler: Handler) -> web.StreamResponse:
+        peername = request.transport.get_extra_info("peername") if request.transport is not None else None
+        peer = peername[0] if isinstance(peername, tuple) else None
+        address, is_proxy = peer_without_header(peer)
         forwarded_for = request.headers.getall("X-Forwarded-For", ())
-        request[CLIENT_ADDRESS] = (
-            client_address(host, forwarded_for, trusted) if forwarded_for else address_of_peer(host)
-        )
+        request[CLIENT_ADDRESS] = client_address(peer, forwarded_for, trusted) if forwarded_for else address
+        if is_proxy:
+            request[PEER_IS_PROXY] = True
         return await handler(request)
 
-    return find
+    return set_client_address
 
 
 def _parse(text: str) -> IPAddress | None:
-    # What is longer is no address, and would fill the memory of those that are.
+    # A longer text is not an address, and would only occupy the cache.
     return _parsed(text) if len(text) <= LONGEST_ADDRESS else None
 
 

@@ -1,6 +1,6 @@
-"""Cross-origin access for browser clients (interop.md R9): preflights answered without authentication.
+"""Cross-origin access for browser clients (interop.md R9): preflights are answered without authentication.
 
-No credentials are ever allowed, so `*` is safe: a page gains nothing that it could not fetch from its own server.
+Credentials are never allowed, so `*` is safe: a page gains nothing that it could not fetch from its own server.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ REQUEST_HEADERS: Final = (
     "mcp-session-id, last-event-id, traceparent, tracestate"
 )
 _PARAMETER_HEADER: Final = re.compile(r"mcp-param-[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
-"""Only what is a header name (RFC 9110 section 5.1) is echoed."""
+"""Only a header name (RFC 9110 section 5.1) is echoed."""
 
 EXPOSED_HEADERS: Final = "WWW-Authenticate, Mcp-Session-Id, Retry-After, X-Request-Id"
 
 
 @dataclass(frozen=True, slots=True)
 class Cors:
-    """What one endpoint allows to pages of other origins."""
+    """The policy of one endpoint for pages of other origins."""
 
     methods: str
     allowed_headers: str = REQUEST_HEADERS
     max_age_seconds: int = 600
 
     def apply(self, response: web.StreamResponse) -> None:
-        """Add the headers of an actual (not preflight) answer."""
+        """Add the headers of the response to an actual request, not to a preflight."""
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
 
     def preflight(self, request: web.Request) -> web.Response:
         """Answer an OPTIONS request. `mcp-param-*` headers are echoed: their names cannot be listed beforehand."""
-        asked = request.headers.get("Access-Control-Request-Headers", "")
-        extra = [name for h in asked.lower().split(",") if _PARAMETER_HEADER.fullmatch(name := h.strip())][:32]
+        requested = request.headers.get("Access-Control-Request-Headers", "")
+        extra = [name for h in requested.lower().split(",") if _PARAMETER_HEADER.fullmatch(name := h.strip())][:32]
         return web.Response(
             status=204,
             headers={
@@ -53,7 +53,7 @@ class Cors:
 
 
 def cors_middleware(policies: dict[str, Cors]) -> Callable[..., Awaitable[web.StreamResponse]]:
-    """Apply a policy by exact path. It stands inside the envelope's caller, so that refusals carry the headers too."""
+    """Apply a policy by exact path. Place it outside the request middleware, so that errors carry the headers too."""
 
     @web.middleware
     async def apply(

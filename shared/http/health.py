@@ -1,13 +1,20 @@
-"""Liveness and readiness. Alive means that the process answers; ready means that it wants requests now."""
+"""Endpoints for operation: liveness, readiness and metrics.
+
+Alive: the process answers. Ready: it can serve requests now.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 DRAINING: Final = web.AppKey("DRAINING", asyncio.Event)
 """Set while the process shuts down (shared.http.serve): `/readyz` then answers 503, `/livez` still 200."""
@@ -15,7 +22,7 @@ DRAINING: Final = web.AppKey("DRAINING", asyncio.Event)
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What one check found. `note` is for the operator and holds no secret."""
+    """The result of one check. `note` is for the operator and holds no secret."""
 
     ready: bool
     note: str = ""
@@ -25,7 +32,7 @@ ReadinessCheck = Callable[[], Awaitable[Readiness]]
 
 
 def health_routes(checks: Mapping[str, ReadinessCheck]) -> list[web.RouteDef]:
-    """GET /livez and GET /readyz; the latter answers 503 during the drain, and when one of the checks fails."""
+    """GET /livez and GET /readyz; the latter answers 503 during the drain, and when a check fails."""
 
     async def livez(_request: web.Request) -> web.Response:
         return web.json_response({"alive": True})
@@ -34,13 +41,22 @@ def health_routes(checks: Mapping[str, ReadinessCheck]) -> list[web.RouteDef]:
         draining = request.config_dict.get(DRAINING)
         if draining is not None and draining.is_set():
             return _readiness_response(ready=False, draining=True)
-        found = {name: await check() for name, check in checks.items()}
+        results = {name: await check() for name, check in checks.items()}
         return _readiness_response(
-            ready=all(r.ready for r in found.values()),
-            checks={name: {"ready": r.ready, "note": r.note} for name, r in found.items()},
+            ready=all(r.ready for r in results.values()),
+            checks={name: {"ready": r.ready, "note": r.note} for name, r in results.items()},
         )
 
     return [web.get("/livez", livez), web.get("/readyz", readyz)]
+
+
+def metrics_route(registry: CollectorRegistry) -> web.RouteDef:
+    """GET /metrics, in the Prometheus text format."""
+
+    async def show(_request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return web.get("/metrics", show)
 
 
 def _readiness_response(*, ready: bool, **details: Any) -> web.Response:

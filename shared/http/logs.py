@@ -32,9 +32,9 @@ def configure_logs(*, level: str, log_format: LogFormat) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=number, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s", force=True)
-    # The SDK and the client libraries tell of every request at INFO; the envelope already does.
+    # The SDK and the client libraries log every request at INFO; the request middleware already does.
     for noisy in ("mcp", "httpx", "httpx2", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
-    # What reaches aiohttp's own logger are requests that are no HTTP, with a traceback and the request line each:
-    # a stranger's noise, and perhaps somebody's code. Faults of handlers are told by the envelope.
+    # aiohttp logs malformed requests with a traceback and the request line, which may hold an authorization code.
+    # Exceptions of handlers are logged by the request middleware.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)

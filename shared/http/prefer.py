@@ -1,4 +1,4 @@
-"""The Prefer header (RFC 7240), as far as it is understood here: `wait`. Pure."""
+"""The preference `wait` of the Prefer header (RFC 7240). Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _WAIT: Final = re.compile(r'wait\s*=\s*(?:"(\d{1,9})"|(\d{1,9}))', re.IGNORECASE
 
 
 def wait_preference(headers: Iterable[str]) -> int | None:
-    """The seconds of `wait=N` in the Prefer headers of a request; None if there is none that can be read.
+    """The seconds of `wait=N` in the Prefer headers of a request; None if no valid one is present.
 
-    RFC 7240 section 2: the first of repeated preferences counts; what is not understood is ignored.
+    RFC 7240 section 2: the first of repeated preferences counts; unknown ones are ignored.
     """
     for header in headers:
         for preference in header.split(","):
-            # What follows a semicolon are parameters of the preference; `wait` has none.
+            # Parameters of a preference follow a semicolon; `wait` has none.
             found = _WAIT.fullmatch(preference.split(";", 1)[0].strip())
             if found:
                 return int(found[1] or found[2])

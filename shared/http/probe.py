@@ -1,4 +1,4 @@
-"""Asks the service in this container whether it is ready: `python -m shared.http.probe PORT`, for health checks."""
+"""Readiness probe for the health check of a container: `python -m shared.http.probe PORT`; status 0 means ready."""
 
 from __future__ import annotations
 

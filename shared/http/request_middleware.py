@@ -1,51 +1,87 @@
-"""What surrounds every request: a request_id, the translation of refusals, one log line, one metric.
+"""The middlewares around every request: request id, translation of errors, one log line, metrics, the shield.
 
-The single place where an exception becomes a response (invariants 8 and 9). Each service says how a refusal
-looks on its wire by passing a `render` function; nothing else builds an error response.
+The single place where an exception becomes a response (invariants 8 and 9). Each service passes a `render` function
+for the form of its error responses; nothing else builds one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from shared.errors import RequestRejected, ServiceUnavailable
+from shared.http.client_address import PEER_IS_PROXY
 
 if TYPE_CHECKING:
     import structlog
     from aiohttp.typedefs import Middleware
 
-    from shared.http.metrics import RequestMetrics
-
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Render = Callable[[web.Request, RequestRejected, str], web.StreamResponse]
-OnRefusal = Callable[[web.Request, RequestRejected, str], None]
+OnError = Callable[[web.Request, RequestRejected, str], None]
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
-"""The id of this request: shown to the caller with a refusal, written in the log line."""
+"""The id of this request: in the response, in the log line."""
 
 LOG_FIELDS: Final = web.RequestKey("log_fields", dict[str, Any])
-"""Handlers add what is worth knowing (never a secret); it is logged once, with the request."""
+"""Handlers add fields for the request's one log line; never a secret."""
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 
+_ACCEPTED_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
+"""The form of an id that a proxy may set. No other character can reach the log or a page."""
+
 _ROUTINE: Final = frozenset({"/livez", "/readyz", "/metrics"})
-"""Asked every few seconds by machines: worth a line only when the answer is bad."""
+"""Polled every few seconds: logged at debug level when the answer is 200."""
 
 _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz123456789"
-"""32 characters, none of which looks like another: there is no i, l, o or zero."""
+"""32 characters that cannot be confused: no i, l, o or zero."""
 
 _TO_ALPHABET: Final = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
 
+_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+_STATE_CHANGING: Final = frozenset({"POST", "PUT", "DELETE"})
+
 
 def new_request_id() -> str:
-    """Ten characters that a person can read out: 50 bits, unique enough to find one log line."""
+    """Ten characters that a user can read out: 50 bits, enough to identify one log line."""
     return os.urandom(10).translate(_TO_ALPHABET).decode("ascii")
+
+
+class RequestMetrics:
+    """Counts and times requests by method, route template and status; the label values are a closed set."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._count = Counter(
+            "sallyport_http_requests",
+            "Requests answered.",
+            ("method", "route", "status"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "sallyport_http_request_duration_seconds",
+            "Time from request to answer.",
+            ("route",),
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        # A label look-up costs more than the count itself.
+        self._count_child = lru_cache(1024)(self._count.labels)
+        self._seconds_child = lru_cache(256)(self._seconds.labels)
+
+    def observe(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Record one answered request. `status` 0 means that the client disconnected."""
+        self._count_child(method if method in _METHODS else "other", route, str(status)).inc()
+        self._seconds_child(route).observe(seconds)
 
 
 def request_middleware(
@@ -53,18 +89,22 @@ def request_middleware(
     render: Render,
     log: structlog.typing.FilteringBoundLogger,
     metrics: RequestMetrics,
-    on_refusal: OnRefusal | None = None,
+    on_error: OnError | None = None,
 ) -> Middleware:
-    """Make the outermost middleware. `on_refusal` is told of each refusal after it is rendered."""
+    """Make the middleware. `on_error` is called with each error after it is rendered.
+
+    A well-formed `X-Request-Id` is used if the peer is a trusted proxy (client_address.py); any other request gets an
+    id of its own.
+    """
 
     @web.middleware
     async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
-        request_id = new_request_id()
+        request_id = _request_id_of_proxy(request) if PEER_IS_PROXY in request else new_request_id()
         fields: dict[str, Any] = {}
         request[REQUEST_ID] = request_id
         request[LOG_FIELDS] = fields
-        refusal: RequestRejected | None = None
+        error: RequestRejected | None = None
         status = 0
         try:
             try:
@@ -72,11 +112,11 @@ def request_middleware(
             except web.HTTPException as exc:
                 if exc.status < 400:
                     raise
-                refusal = _from_http_exception(exc)
-                response = render(request, refusal, request_id)
+                error = _from_http_exception(exc)
+                response = render(request, error, request_id)
             except (RequestRejected, web.RequestPayloadError) as exc:
-                refusal = _as_refusal(exc)
-                response = render(request, refusal, request_id)
+                error = _as_rejected(exc)
+                response = render(request, error, request_id)
             except asyncio.CancelledError:
                 fields["disconnected"] = True
                 raise
@@ -85,8 +125,8 @@ def request_middleware(
                 raise
             except Exception as exc:
                 log.exception("unexpected", request_id=request_id, path=request.path)
-                refusal = ServiceUnavailable(f"unexpected {type(exc).__name__}", error_id="unexpected")
-                response = render(request, refusal, request_id)
+                error = ServiceUnavailable(f"unexpected {type(exc).__name__}", error_id="unexpected")
+                response = render(request, error, request_id)
             status = response.status
             if not response.prepared:
                 response.headers[REQUEST_ID_HEADER] = request_id
@@ -99,14 +139,14 @@ def request_middleware(
             elapsed = time.perf_counter() - started
             route = _route_of(request)
             metrics.observe(method=request.method, route=route, status=status, seconds=elapsed)
-            if refusal is not None:
-                fields["error_id"] = refusal.error_id
-                fields["reason"] = refusal.reason
-                fields["error"] = refusal.code
-                if on_refusal is not None:
-                    on_refusal(request, refusal, request_id)
+            if error is not None:
+                fields["error_id"] = error.error_id
+                fields["reason"] = error.reason
+                fields["error"] = error.code
+                if on_error is not None:
+                    on_error(request, error, request_id)
             routine = route in _ROUTINE and status == 200
-            write = log.error if isinstance(refusal, ServiceUnavailable) else log.debug if routine else log.info
+            write = log.error if isinstance(error, ServiceUnavailable) else log.debug if routine else log.info
             write(
                 "request",
                 request_id=request_id,
@@ -118,6 +158,48 @@ def request_middleware(
             )
 
     return surround
+
+
+class MutationShield:
+    """Shields state-changing requests from cancellation when the client disconnects. Make one per application.
+
+    aiohttp cancels the handler of a client that disconnected: right for streams and long polls, wrong in the middle of
+    a change. A thief who closes the connection before the response would keep the theft out of the audit log, and a
+    grant would be created without an audit event. docs/adr/0008-libraries-considered.md compares aiojobs.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+
+    @property
+    def middleware(self) -> Middleware:
+        """Place it outside `request_middleware`, so that the log line of a shielded request is written."""
+
+        @web.middleware
+        async def shield_mutations(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.method not in _STATE_CHANGING:
+                return await handler(request)
+            task = asyncio.ensure_future(handler(request))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+            return await asyncio.shield(task)
+
+        return shield_mutations
+
+    async def finish(self, *, seconds: float) -> None:
+        """Wait for shielded requests that still run, for at most `seconds`: before their dependencies are closed."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # the request middleware has logged it; asyncio warns of an exception never retrieved
+
+
+def _request_id_of_proxy(request: web.Request) -> str:
+    given = request.headers.get(REQUEST_ID_HEADER, "")
+    return given if _ACCEPTED_REQUEST_ID.fullmatch(given) else new_request_id()
 
 
 def _route_of(request: web.Request) -> str:
@@ -133,8 +215,8 @@ _HTTP_CODES: Final = {
 }
 
 
-def _as_refusal(exc: RequestRejected | web.RequestPayloadError) -> RequestRejected:
-    """A body that broke off, or is not encoded as it says, is the caller's doing, wherever it is read."""
+def _as_rejected(exc: RequestRejected | web.RequestPayloadError) -> RequestRejected:
+    """A body that breaks off, or does not match its encoding, is the client's error wherever it is read."""
     return (
         exc
         if isinstance(exc, RequestRejected)

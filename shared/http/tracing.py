@@ -1,7 +1,7 @@
-"""Traces: a caller's `traceparent` (W3C Trace Context) goes on through the service and into every log line.
+"""Tracing: propagates a caller's `traceparent` (W3C Trace Context) and adds its trace id to every log line.
 
-Spans are made only where an OpenTelemetry SDK was set up, as `opentelemetry-instrument` does; without one this costs
-a look at a header. The SDK and its exporters are no dependency of the services.
+Spans are created only if an OpenTelemetry SDK is set up, as `opentelemetry-instrument` does; without one the cost is
+one header look-up. The SDK and its exporters are not dependencies of the services.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})
 
 
 def tracing() -> Middleware:
-    """Make the middleware. It stands outermost, so that the log line of the request carries the trace too.
+    """Make the middleware. Place it outermost, so that the log line of the request carries the trace id too.
 
-    An SDK is set up before the services are loaded, so it is looked for once.
+    An SDK is set up before the services are loaded, so one check at start is enough.
     """
     provider = trace.get_tracer_provider()
     if isinstance(provider, ProxyTracerProvider):
-        return _carrying
+        return _with_trace_id
 
     @web.middleware
-    async def spanning(
+    async def with_span(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         return await _in_span(provider, request, handler)
 
-    return spanning
+    return with_span
 
 
 @web.middleware
-async def _carrying(
+async def _with_trace_id(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     given = request.headers.get("traceparent")

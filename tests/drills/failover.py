@@ -18,7 +18,7 @@ import aiohttp
 import redis
 
 from auth_service.clients.repository import _key as client_key
-from auth_service.grants.redis_keys import grant_key
+from auth_service.grants.repository import grant_key
 from tests.e2e.holder import replica_versions
 from tests.e2e.pair import Pair
 from tests.e2e.person import Person

@@ -116,7 +116,7 @@ async def _forms(client: PlainClient) -> list[Sent]:
         Sent("auth", "POST", "/sign-in", sign_in, FORM, cookie),
         Sent("auth", "GET", "/consent", (("transaction", "x" * 22),), headers=cookie),
         Sent("auth", "POST", "/consent", consent, FORM, cookie),
-        Sent("auth", "GET", "/account", (("news", "x"), ("mark", "y")), headers=cookie),
+        Sent("auth", "GET", "/account", (("notice", "x"), ("mac", "y")), headers=cookie),
         Sent("auth", "POST", "/account/end-access", (mark, ("grant", "x" * 22)), FORM, cookie),
         Sent("auth", "POST", "/account/password", password, FORM, cookie),
         Sent("auth", "POST", "/account/sign-out", (mark, ("where", "everywhere")), FORM, cookie),

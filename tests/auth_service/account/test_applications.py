@@ -1,6 +1,6 @@
 import pytest
 
-from auth_service.account.applications import ApplicationList
+from auth_service.account.page import ApplicationList
 from auth_service.clients.client import Client, ClientKind
 from auth_service.grants.repository import GrantRepository
 from auth_service.protocol.errors import UnknownClient

@@ -90,7 +90,7 @@ class TestThePage:
         assert (await ada.page()).headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
     async def test_says_what_a_step_did_only_to_who_took_it(self, ada):
-        for query in ["?news=password-changed", "?news=password-changed&mark=AAAA", "?news=%00&mark=%ff"]:
+        for query in ["?notice=password-changed", "?notice=password-changed&mac=AAAA", "?notice=%00&mac=%ff"]:
             assert 'role="status"' not in (await ada.page(query)).text
 
     async def test_stands_below_an_issuer_with_a_path(self, start_auth):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_service.authorization.error_redirects import error_redirect_allowed
+from auth_service.authorization.request import error_redirect_allowed
 from auth_service.clients.client import Client as Known
 from auth_service.clients.client import ClientKind
 from tests.support.authorization import HOSTED, ISSUER, redirect_parameters

@@ -11,8 +11,7 @@ from auth_service.clients.repository import ClientRepository
 from auth_service.clients.resolver import ClientResolver
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES
 from shared.http.cors import cors_middleware
-from shared.http.metrics import RequestMetrics
-from shared.http.request_middleware import request_middleware
+from shared.http.request_middleware import RequestMetrics, request_middleware
 
 ISSUER = "https://auth.example"
 DAY = 86_400

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from auth_service.http import request_body as bodies
+from auth_service.http import messages
 
 FORM = "application/x-www-form-urlencoded"
 FORM_ENDPOINTS = ["/token", "/token/introspect", "/token/revoke", "/sign-in", "/consent"]
@@ -167,7 +167,7 @@ class TestConnections:
     @pytest.mark.parametrize("path", [b"/token", b"/register", b"/sign-in"])
     async def test_a_body_that_never_ends_or_breaks_off_is_given_up(self, auth, path, body, monkeypatch):
         """aiohttp waits for ever for the rest, also after it has seen that the chunks are malformed."""
-        monkeypatch.setattr(bodies, "LONGEST_BODY_SECONDS", 0.3)
+        monkeypatch.setattr(messages, "MAX_BODY_SECONDS", 0.3)
         kind = b"application/json" if path == b"/register" else FORM.encode()
         head = b"POST " + path + b" HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: " + kind
         async with connected(auth) as (reader, writer):

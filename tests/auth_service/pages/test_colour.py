@@ -2,11 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.pages.appearance import DARK_SURFACE, Appearance
-from auth_service.pages.colour import (
+from auth_service.pages.appearance import (
     BLACK,
+    DARK_SURFACE,
     READABLE,
     WHITE,
+    Appearance,
     contrast,
     format_colour,
     ink_on,

@@ -1,6 +1,6 @@
 import pytest
 
-from auth_service.pages.elapsed import ago, timestamp
+from auth_service.pages.formatting import relative_time, timestamp
 
 NOW = 1_795_415_400  # 2026-11-23T06:30:00Z
 
@@ -22,7 +22,7 @@ NOW = 1_795_415_400  # 2026-11-23T06:30:00Z
     ],
 )
 def test_time_passed_is_told_in_words(seconds, words):
-    assert ago(NOW - seconds, NOW) == words
+    assert relative_time(NOW - seconds, NOW) == words
 
 
 def test_programs_read_the_time_in_utc():

@@ -1,6 +1,6 @@
 import pytest
 
-from auth_service.pages.location import Destination, destination_of
+from auth_service.pages.renderer import Destination, destination_of
 
 
 @pytest.mark.parametrize(

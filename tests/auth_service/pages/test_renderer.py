@@ -7,10 +7,10 @@ import pytest
 from markupsafe import escape
 
 from auth_service.pages.appearance import Appearance
+from auth_service.pages.client_reset_instructions import RESET_INSTRUCTIONS
 from auth_service.pages.renderer import Pages
-from auth_service.pages.stale_registrations import REMEDIES
 from auth_service.pages.views import (
-    AccountNews,
+    AccountNotice,
     AccountView,
     ApplicationView,
     ConsentView,
@@ -96,7 +96,7 @@ def hostile(view):
         changed["onward"] = "https://client.example/?a='&b=1"
     if isinstance(view, AccountView):
         changed |= {"applications": (hostile(APPLICATION),)}
-        changed.pop("news")
+        changed.pop("notice")
     if isinstance(view, ApplicationView):
         changed["scopes"] = (ScopeView(HOSTILE, HOSTILE),)
     return replace(view, **changed)
@@ -338,15 +338,15 @@ def test_every_form_of_the_person_s_page_carries_the_csrf_value(pages):
 
 def test_the_person_s_page_tells_what_the_last_step_did(pages):
     assert 'role="status"' not in pages.account(ACCOUNT).text
-    assert "within 60 minutes" in pages.account(replace(ACCOUNT, news=AccountNews.ACCESS_ENDED)).text
-    assert "Your password is changed" in pages.account(replace(ACCOUNT, news=AccountNews.PASSWORD_CHANGED)).text
+    assert "within 60 minutes" in pages.account(replace(ACCOUNT, notice=AccountNotice.ACCESS_ENDED)).text
+    assert "Your password is changed" in pages.account(replace(ACCOUNT, notice=AccountNotice.PASSWORD_CHANGED)).text
 
 
 def test_a_stale_registration_is_explained_client_by_client(pages):
     text = pages.unknown_client(UNKNOWN).text
-    for remedy in REMEDIES:
-        assert remedy.client in text
-        assert remedy.command in text
+    for instruction in RESET_INSTRUCTIONS:
+        assert instruction.client in text
+        assert instruction.command in text
     assert text != pages.unknown_client(replace(UNKNOWN, ended=False)).text
 
 

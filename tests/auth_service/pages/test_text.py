@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.pages.text import MAX_NAME, plain_host, short_name, visible
+from auth_service.pages.formatting import MAX_NAME, plain_host, short_name, strip_invisible
 
 
 @pytest.mark.parametrize(
@@ -28,16 +28,16 @@ from auth_service.pages.text import MAX_NAME, plain_host, short_name, visible
     ],
 )
 def test_only_what_can_be_seen_is_kept(text, seen):
-    assert visible(text) == seen
+    assert strip_invisible(text) == seen
 
 
 @given(st.text())
 def test_nothing_unseen_survives_any_text(text):
-    seen = visible(text)
+    seen = strip_invisible(text)
     assert not any(unicodedata.category(c) in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"} for c in seen)
     assert "  " not in seen
     assert seen == seen.strip()
-    assert visible(seen) == seen
+    assert strip_invisible(seen) == seen
 
 
 @given(st.text())

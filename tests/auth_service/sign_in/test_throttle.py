@@ -10,7 +10,7 @@ from auth_service.rate_limits.limits import RateLimits
 from auth_service.rate_limits.repository import RateLimitRepository
 from auth_service.sign_in.attempt_repository import SignInAttemptRepository
 from auth_service.sign_in.delay import UNDER_ATTACK, UNKNOWN_BROWSER
-from auth_service.sign_in.throttle import SignInThrottle
+from auth_service.sign_in.password_authenticator import SignInThrottle
 
 pytestmark = pytest.mark.store
 
@@ -45,7 +45,7 @@ def throttle(store, clock):
         enabled=True,
         clock=clock,
     )
-    return SignInThrottle(attempts=SignInAttemptRepository(store), limits=limits, audit=Silent(), now=clock)
+    return SignInThrottle(attempts=SignInAttemptRepository(store), limits=limits, audit=Silent(), clock=clock)
 
 
 async def attempt(throttle, *, name="margaret", browser="stranger", address="192.0.2.66"):

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from auth_service.pages.renderer import Pages
 from auth_service.pages.views import (
-    AccountNews,
+    AccountNotice,
     AccountView,
     ApplicationView,
     ConsentView,
@@ -111,7 +111,7 @@ async def door(aiohttp_server):
     app.router.add_get("/error", error)
     app.router.add_get("/going-on", going_on)
     other = {
-        "/account": pages.account(replace(ACCOUNT, news=AccountNews.ACCESS_ENDED)),
+        "/account": pages.account(replace(ACCOUNT, notice=AccountNotice.ACCESS_ENDED)),
         "/account-refused": pages.account(replace(ACCOUNT, password_problem="The current password is not right.")),
         "/unknown-client": pages.unknown_client(UnknownClientView(ended=True, request_id="abcde23456")),
         "/signed-out": pages.signed_out(SignedOutView("/sign-in", everywhere=True, applications_ended=2)),

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from auth_service.pages.colour import contrast
+from auth_service.pages.appearance import contrast
 
 pytestmark = pytest.mark.browser
 

@@ -1,22 +1,26 @@
-"""Reading of request bodies: the content type is checked, size and time are bounded.
+"""Request bodies, read with bounds on type, size and time; and the responses that no cache may store.
 
-The size is the application's bound; aiohttp applies it to what a packed body unpacks to.
+The size is bounded by the application's `client_max_size`; aiohttp applies it to the decompressed body.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
+from pydantic_core import to_json
 
 from auth_service.protocol.errors import InvalidRequest, PageError
 from auth_service.protocol.parameters import Parameters, parse_urlencoded
 
-LONGEST_BODY_SECONDS: Final = 15.0
-"""A body is a few kilobytes; one that takes longer is not coming. aiohttp itself would wait for ever."""
+MAX_BODY_SECONDS: Final = 15.0
+"""A body has a few kilobytes. aiohttp itself would wait for one without a limit."""
+
+NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_JSON: Final = {"Content-Type": "application/json; charset=utf-8", **NO_STORE}
 
 
 async def read_form(request: web.Request) -> Parameters:
@@ -30,7 +34,7 @@ async def read_form(request: web.Request) -> Parameters:
             error_id="content_type",
             public="The request must be application/x-www-form-urlencoded.",
         )
-    if request.content.is_eof():  # it came with the headers: there is nothing to wait for
+    if request.content.is_eof():  # received together with the headers: no timeout is needed
         return parse_urlencoded(await request.read())
     async with reading_body():
         body = await request.read()
@@ -38,14 +42,14 @@ async def read_form(request: web.Request) -> Parameters:
 
 
 async def read_first_party_form(request: web.Request) -> Parameters:
-    """Parse a form that a page of ours sent. Raises PageError when the browser says that another one did.
+    """Parse a form of our own pages. Raises PageError if the browser reports that a page of another origin sent it.
 
-    The CSRF value is what protects a form. This stands beside it where a cookie can be planted: over plain http on
-    localhost every port shares cookies, and a page of another port could plant the one that CSRF values hang on.
+    The CSRF value protects a form. This check is added because cookies can be planted over plain http on localhost:
+    every port shares them, so a page of another port could plant the cookie from which CSRF values are derived.
     """
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
         raise PageError(
-            "the browser says that a page of another origin sent the form",
+            "the browser reports that a page of another origin sent the form",
             error_id="form_origin",
             title="This form was not ours",
             public="Another website tried to decide for you. Nothing was done.",
@@ -57,13 +61,18 @@ async def read_first_party_form(request: web.Request) -> Parameters:
 
 @asynccontextmanager
 async def reading_body() -> AsyncIterator[None]:
-    """Around the reading of a body: one that breaks off or never ends is the caller's fault. Raises InvalidRequest."""
+    """Wrap the reading of a body: one that breaks off or is too slow raises InvalidRequest."""
     try:
-        async with asyncio.timeout(LONGEST_BODY_SECONDS):
+        async with asyncio.timeout(MAX_BODY_SECONDS):
             yield
     except TimeoutError as exc:
         raise InvalidRequest(
-            "the body did not come in time", error_id="body_time", status=408, public="The request took too long."
+            "the body was not received in time", error_id="body_time", status=408, public="The request took too long."
         ) from exc
     except web.RequestPayloadError as exc:
         raise InvalidRequest(f"the body cannot be read: {exc}"[:200], error_id="body_readable") from exc
+
+
+def secret_json(body: Mapping[str, Any], *, status: int = 200) -> web.Response:
+    """A JSON response that no cache may store (RFC 6749 section 5.1)."""
+    return web.Response(body=to_json(body), status=status, headers=_JSON)
