@@ -30,7 +30,9 @@ def explain(
     """
 
     async def show_error(context: CommandContext) -> None:
-        error = await ErrorRepository(context.redis).find(request_id.strip().lower())
+        given, errors = request_id.strip(), ErrorRepository(context.redis)
+        # Generated ids are lower-case, however the user wrote them down; the id of a proxy may have upper case.
+        error = await errors.find(given) or await errors.find(given.lower())
         if error is None:
             raise CommandFailed(
                 f"no error with the request ID {request_id} is kept",
