@@ -75,7 +75,7 @@ def build_service(
     app.add_routes([*health_routes(checks), metrics_route(runtime.registry)])
 
     async def lifespan(_app: web.Application) -> AsyncIterator[None]:
-        """Stops in reverse order what was started, also when a later start fails."""
+        """Stops in reverse order every component that was started, also if a later start fails."""
         async with AsyncExitStack() as stack:
             if store is None:
                 stack.push_async_callback(redis.close)
@@ -97,7 +97,7 @@ def build_service(
 
 
 def _pages(base: str, c: Components) -> list[web.RouteDef]:
-    """Addresses that a browser visits: an error there is a page."""
+    """Routes that a browser visits: an error there is a page."""
     return [
         web.get(f"{base}/authorize", c.authorization.authorize.__call__, allow_head=False),
         web.get(f"{base}/sign-in", c.sign_in.endpoint.show, allow_head=False),
@@ -113,7 +113,7 @@ def _pages(base: str, c: Components) -> list[web.RouteDef]:
 
 
 def _endpoints(base: str, c: Components) -> list[web.RouteDef]:
-    """Addresses that a client calls: an error there is JSON."""
+    """Routes that a client calls: an error there is JSON."""
     registration = f"{base}/register/{{client_id}}"
     return [
         *(web.get(path, c.metadata.__call__) for path in c.metadata.paths),

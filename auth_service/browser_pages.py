@@ -1,4 +1,4 @@
-"""What every page needs: its address, its rendering and the session of the browser that asks for it."""
+"""The components that every page needs: URLs, renderer and sessions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BrowserPages:
-    """Handed to the wiring of each package that has pages."""
+    """Passed to the wiring of each package that has pages."""
 
     urls: Urls
     pages: Pages
@@ -26,7 +26,7 @@ class BrowserPages:
 
 
 def wire_browser_pages(runtime: Runtime) -> BrowserPages:
-    """Build pages and sessions."""
+    """Build the components."""
     settings = runtime.settings
     return BrowserPages(
         urls=Urls(settings.issuer, settings.base_path),

@@ -1,4 +1,4 @@
-"""What every package's wiring is built from: the settings and the resources that one process has once."""
+"""The input of every package's wiring: the settings, and the resources that exist once per process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """One per process, built by app.py. Only wiring modules read it; other objects get what they need by name."""
+    """One per process, built by app.py. Only wiring modules read it; other objects receive named dependencies."""
 
     settings: AuthSettings
     redis: RedisClient

@@ -67,7 +67,7 @@ class AuthSettings(ServiceSettings):
         ge=0,
         le=300,
         description="How long requests are still accepted after the signal to stop, while /readyz answers 503; longer "
-        "than a load balancer takes to notice.",
+        "than a load balancer takes to detect it.",
     )
     shutdown_seconds: float = Field(10, gt=0, le=300, description="How long requests in flight may take at a stop.")
     store_timeout: float = Field(2, gt=0, le=30, description="Longest wait for one answer of Redis.")
@@ -115,7 +115,8 @@ class AuthSettings(ServiceSettings):
 
     trusted_proxies: tuple[str, ...] = Field(
         (),
-        description="Addresses and networks of your proxies; only their X-Forwarded-For is used.",
+        description="Addresses and networks of your proxies; only their X-Forwarded-For and X-Request-Id are used. They must "
+        "replace an X-Request-Id of the client.",
     )
     rate_limit_shared_networks: tuple[str, ...] = Field(
         ("160.79.104.0/21",),
@@ -213,7 +214,7 @@ class AuthSettings(ServiceSettings):
 
     @property
     def is_local(self) -> bool:
-        """Whether the issuer is plain http on a loopback host: cookies then cannot be marked Secure."""
+        """Whether the issuer is http on a loopback host: cookies are then not Secure."""
         return self.issuer.startswith("http://") and is_loopback_host(
             self.issuer.removeprefix("http://").split("/")[0].rsplit(":", 1)[0].strip("[]")
         )

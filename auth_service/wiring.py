@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What app.py mounts, starts and stops."""
+    """The components that app.py mounts, starts and stops."""
 
     metadata: MetadataEndpoint
     browser: BrowserPages

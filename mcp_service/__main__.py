@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from shared.errors import Misconfigured
-from shared.loading import undisturbed
+from shared.loading import garbage_collection_paused
 
-with undisturbed():
+with garbage_collection_paused():
     from mcp_service.settings import McpSettings
     from shared.http.logs import configure_logs
 
@@ -49,7 +49,7 @@ def serve() -> None:
 
 
 def _serve(settings: McpSettings) -> None:
-    with undisturbed():
+    with garbage_collection_paused():
         import uvloop
 
         from mcp_service.app import build_app
@@ -78,7 +78,7 @@ def check_config(
     ] = False,
 ) -> None:
     """Say whether the settings, the server and its scope map are sound, and start nothing."""
-    with undisturbed():
+    with garbage_collection_paused():
         from mcp_service.app import METADATA, SCOPES, build_app
         from mcp_service.metadata import authorization_server_entry
 

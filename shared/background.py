@@ -1,4 +1,4 @@
-"""Background tasks: loops that outlive unexpected exceptions, and the end of a task for certain."""
+"""Background tasks: loops that are restarted after unexpected exceptions, and reliable cancellation."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
-_ASK_AGAIN_SECONDS: Final = 0.1
+_CANCEL_AGAIN_SECONDS: Final = 0.1
 
 
 class TaskSupervisor:
     """Runs the background loops of one application; make one for each.
 
     A loop handles the errors that it expects. Any other exception is logged and counted, and the loop is restarted
-    after a pause that doubles from one second to a minute, and is one second again after a minute without failure.
+    after a pause. The pause doubles from one second to a minute, and is reset after a minute without failure.
     """
 
     def __init__(
@@ -73,13 +73,13 @@ class TaskSupervisor:
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel the tasks and wait until they have ended; an exception that one ended with is not raised here.
+    """Cancel the tasks and wait until they have ended; their exceptions are not raised here.
 
-    Asking once is not enough: `asyncio.wait_for` of Python 3.11, which redis-py connects with, forgets a
-    cancellation that comes in the very step in which its work is done, and the task goes on.
+    Cancellation is repeated: `asyncio.wait_for` of Python 3.11, which redis-py uses to connect, loses a cancellation
+    that arrives in the same loop iteration in which its inner task completes, and the task continues.
     """
     left = {task for task in tasks if not task.done()}
     while left:
         for task in left:
             task.cancel()
-        _, left = await asyncio.wait(left, timeout=_ASK_AGAIN_SECONDS)
+        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_SECONDS)

@@ -1,7 +1,7 @@
-"""Rules for the two identifiers on which everything hangs: issuer and resource.
+"""Rules for the two configured identifiers: issuer and resource.
 
-Invariant 1: each is one configured string, checked once at start and never rebuilt. These functions return
-exactly what they were given, or raise: no URL class gets a chance to add a slash or change case.
+Invariant 1: each is one configured string, checked once at start and never rebuilt. These functions return exactly
+their argument, or raise: no URL class may add a slash or change case.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def is_loopback_host(host: str) -> bool:
 
 
 def check_issuer(value: str) -> str:
-    """Return the issuer unchanged, or raise ValueError saying what is wrong with it (RFC 8414 section 2)."""
+    """Return the issuer unchanged, or raise ValueError with the violated rule (RFC 8414 section 2)."""
     _check(value, "issuer")
     return value
 
@@ -29,7 +29,7 @@ def check_issuer(value: str) -> str:
 def check_resource(value: str) -> str:
     """Return the resource identifier unchanged, or raise ValueError (RFC 8707 section 2, interop.md R3).
 
-    A path is required: URL classes of some clients add a slash to a bare host, and equality is then lost.
+    A path is required: URL classes of some clients add a slash to a bare host, which breaks string equality.
     """
     _check(value, "resource")
     if not urlsplit(value).path:

@@ -1,8 +1,8 @@
-"""The one family of errors: raised inside, translated at the edge.
+"""The errors of both services: raised anywhere, rendered by the request middleware.
 
-Invariant 8: a fault of ours is a `ServiceUnavailable` (503), never a refusal of the caller.
-Invariant 9: every refusal has a public text that gives nothing away, a private reason for the log,
-and the `error_id`, the name of the rule that failed.
+Invariant 8: a fault of the service is `ServiceUnavailable` (503), never an error of the client.
+Invariant 9: every error has a public text that discloses nothing, a private reason for the log, and the `error_id`
+of the violated rule.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class RequestRejected(Exception):
-    """The request is answered with an error.
+    """The request is answered with an error response.
 
-    `code` and `public` may be shown to anybody; `reason` goes to the log only;
-    `error_id` names the rule that refused (a stable, greppable identifier).
+    `code` and `public` are part of the response; `reason` is for the log only; `error_id` identifies the violated rule
+    (stable and greppable).
     """
 
     status: int = 400
@@ -47,7 +47,7 @@ class RequestRejected(Exception):
 
 
 class ServiceUnavailable(RequestRejected):
-    """Something of ours is away. The caller did nothing wrong and may try again (invariant 8)."""
+    """The service, or a system that it needs, is at fault. The client may retry (invariant 8)."""
 
     status = 503
     code = "temporarily_unavailable"
@@ -58,7 +58,7 @@ class ServiceUnavailable(RequestRejected):
 
 
 class RedisUnavailable(ServiceUnavailable):
-    """The store did not answer in time, or answered with an error. Whether a write took effect is unknown."""
+    """Redis did not answer in time, or answered with an error. Whether a write took effect is unknown."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, error_id="store")

@@ -1,4 +1,4 @@
-"""Loading code without the garbage collector looking on."""
+"""Imports of large libraries without garbage collection."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Import heavy libraries within.
+def garbage_collection_paused() -> Iterator[None]:
+    """Import large libraries in this context.
 
-    What they make (some hundred thousand objects) lives as long as the process. Looking through it again and again
-    while it grows takes a tenth of a start, and would go on in every full collection, as a pause for whoever is being
-    served: so there is no collection while it is loaded, and none looks at it afterwards.
+    Their objects (some hundred thousand) live as long as the process. Traversing them while they are created takes a
+    tenth of the start-up time, and every later full collection would traverse them again, as a pause for requests.
+    Therefore collection is off during the import, and the objects are frozen (`gc.freeze`) afterwards.
     """
     gc.disable()
     try:

@@ -1,6 +1,6 @@
 """The scope grammar of RFC 6749 section 3.3 and the hierarchy between scopes.
 
-Pure: strings in, tuples and sets out. Order is kept where people see it, sets are used where rules are decided.
+Pure: strings in, tuples and sets out. Tuples keep the order for display, sets decide rules.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def is_scope_token(value: str) -> bool:
 
 
 def parse_scope(value: str) -> tuple[str, ...]:
-    """Split a scope string at spaces; order kept, repeats dropped. Raises ValueError for a character not allowed."""
+    """Split a scope string at spaces, keep the order, drop repetitions. Raises ValueError for an invalid character."""
     tokens = [t for t in value.split(" ") if t]
     for token in tokens:
         if not is_scope_token(token):
@@ -29,15 +29,15 @@ def parse_scope(value: str) -> tuple[str, ...]:
 
 
 def format_scope(scopes: Iterable[str]) -> str:
-    """The wire form: names joined by one space, in the order given, repeats dropped."""
+    """The wire format: names joined by one space, in the given order, without repetitions."""
     return " ".join(dict.fromkeys(scopes))
 
 
 class ScopeHierarchy:
-    """Which scope covers which (a broader scope MUST be honoured for the narrower, MCP authorization 2026-07-28)."""
+    """Which scope covers which: a broader scope MUST be accepted for a narrower one (MCP authorization 2026-07-28)."""
 
     def __init__(self, implies: Mapping[str, Iterable[str]]) -> None:
-        """`implies` maps a scope to those it directly covers; cycles are harmless."""
+        """`implies` maps a scope to those that it directly covers; cycles are harmless."""
         self._closure: dict[str, frozenset[str]] = {}
         for scope in implies:
             reached: set[str] = set()
@@ -50,12 +50,12 @@ class ScopeHierarchy:
             self._closure[scope] = frozenset(reached)
 
     def effective(self, granted: Iterable[str]) -> frozenset[str]:
-        """All scopes that the granted ones stand for, themselves included."""
+        """All scopes that the granted ones cover, including themselves."""
         result: set[str] = set()
         for scope in granted:
             result |= self._closure.get(scope, frozenset((scope,)))
         return frozenset(result)
 
     def covers(self, granted: Iterable[str], required: Iterable[str]) -> bool:
-        """Whether the granted scopes stand for every required one."""
+        """Whether the granted scopes cover every required one."""
         return frozenset(required) <= self.effective(granted)

@@ -1,8 +1,8 @@
 """Settings from the environment: frozen, strict, with secrets from files.
 
-Every setting `X` may be given as `X_FILE` naming a file that holds the value. An unknown name with the
-service's prefix refuses to start: a typing error must not become a default. A retired name is refused with its
-successor, or with the reason.
+Every setting `X` may be given as `X_FILE`, the name of a file with the value. The service does not start if a name with
+its prefix is unknown, so that a misspelt name does not silently become a default; nor with a retired name, for which
+the message names the successor or the reason.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_ignore_empty=True, validate_default=True)
 
     retired_settings: ClassVar[Mapping[str, str]] = {}
-    """Full names of former settings, and why they are refused: "use AUTH_NEW_NAME", or a sentence."""
+    """Full names of former settings, and the rest of the message: "was renamed: use AUTH_NEW_NAME", or a reason."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Read and check the settings. Raises Misconfigured with a text for the operator, secrets left out."""
+        """Read and check the settings. Raises Misconfigured with a message for the operator, without secrets."""
         env = dict(os.environ if environment is None else environment)
         prefix = cls.model_config.get("env_prefix", "")
         values: dict[str, Any] = {}
@@ -77,7 +77,7 @@ class ServiceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what from_environment gathered counts: the process environment is not consulted behind its back."""
+        """Only values from `from_environment` are used: pydantic does not read the process environment itself."""
         return (init_settings,)
 
     @classmethod
@@ -90,7 +90,7 @@ class ServiceSettings(BaseSettings):
 
 
 def _structured(text: str) -> Any:
-    """A list is written as JSON, or simply with commas."""
+    """A list is given as JSON, or separated by commas."""
     if text.startswith("["):
         try:
             return json.loads(text)

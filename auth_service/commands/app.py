@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from shared.loading import undisturbed
+from shared.loading import garbage_collection_paused
 
 if TYPE_CHECKING:
     from typer._click.core import Command, Context
@@ -27,7 +27,7 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002 - the signature is typer's
         if cmd_name not in COMMANDS:
             return None
-        with undisturbed():
+        with garbage_collection_paused():
             module = import_module(_module(cmd_name))
         command = get_command(module.app)
         command.name = cmd_name

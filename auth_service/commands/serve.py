@@ -10,7 +10,7 @@ from auth_service.commands.app import new_app
 from auth_service.commands.console import ExitStatus, fail
 from auth_service.settings import AuthSettings
 from shared.errors import Misconfigured
-from shared.loading import undisturbed
+from shared.loading import garbage_collection_paused
 
 app = new_app()
 
@@ -37,7 +37,7 @@ def serve() -> None:
 
 
 def _serve(settings: AuthSettings) -> None:
-    with undisturbed():
+    with garbage_collection_paused():
         import uvloop
 
         from auth_service.app import build_service
