@@ -115,8 +115,8 @@ class AuthSettings(ServiceSettings):
 
     trusted_proxies: tuple[str, ...] = Field(
         (),
-        description="Addresses and networks of your proxies; only their X-Forwarded-For and X-Request-Id are used. They must "
-        "replace an X-Request-Id of the client.",
+        description="Addresses and networks of your proxies; only their X-Forwarded-For and X-Request-Id are used. "
+        "They must replace an X-Request-Id of the client.",
     )
     rate_limit_shared_networks: tuple[str, ...] = Field(
         ("160.79.104.0/21",),

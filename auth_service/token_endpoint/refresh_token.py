@@ -125,7 +125,7 @@ class RefreshTokenHandler:
             # Only tokens with a valid MAC count, so that an attacker cannot exhaust the grant's limit.
             self._limits.check_grant(presented.grant_id)
         resources = parameters.all("resource")
-        resource = self._resources.find_one(resources)
+        resource = self._resources.find_one(resources) if resources else None
         if resources and resource is None:
             raise InvalidTarget("resource is unknown or not one", error_id="resource_known")
         try:
@@ -136,8 +136,8 @@ class RefreshTokenHandler:
 
     def _narrowed(self, rotation: Rotation, requested: tuple[str, ...]) -> tuple[str, ...]:
         """The requested scopes that were granted; others are dropped, not rejected (interop.md A9)."""
-        resource = self._resources.find(rotation.resource)
-        if not requested or resource is None:
+        resource = self._resources.find(rotation.resource) if requested else None
+        if resource is None:
             return rotation.scopes
         allowed = resource.hierarchy().effective(rotation.scopes)
         kept = tuple(s for s in requested if s in allowed)
