@@ -18,7 +18,6 @@ from mcp_service.guard.challenge import Challenger
 from mcp_service.guard.errors import render
 from mcp_service.guard.origins import AllowedOrigins
 from mcp_service.guard.scope_policy import TOKEN_ONLY, ScopeMap, ScopeRules
-from mcp_service.guard.token_verifier import TokenVerifier
 from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.discovery import JwksDiscovery
 from mcp_service.jwks.fetcher import JwksFetcher
@@ -29,6 +28,8 @@ from mcp_service.notes.scopes import NOTES_SCOPES
 from mcp_service.servers.in_process import McpEndpoint, running
 from mcp_service.servers.loading import load_scope_map, load_server
 from mcp_service.servers.security_schemes import announce_scopes
+from shared.access_tokens.profile import AccessTokenPolicy
+from shared.access_tokens.verifier import TokenVerifier
 from shared.background import TaskSupervisor
 from shared.errors import Misconfigured
 from shared.http.cors import Cors, cors_middleware
@@ -94,9 +95,11 @@ def build_app(
     guard = BearerAuthenticator(
         verifier=TokenVerifier(
             keys=keys,
-            issuer=settings.issuer,
-            audiences=frozenset({settings.resource, *settings.resource_aliases}),
-            algorithms=algorithms,
+            policy=AccessTokenPolicy(
+                issuer=settings.issuer,
+                audiences=frozenset({settings.resource, *settings.resource_aliases}),
+                algorithms=algorithms,
+            ),
             clock=clock,
         ),
         rules=rules,

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.access_token import SUPPORTED_ALGORITHMS
 from shared.configured_url import check_issuer, check_resource, is_loopback_host, origin_of, path_of
+from shared.jose.algorithms import SUPPORTED_ALGORITHMS, Algorithm
 from shared.settings import ServiceSettings
 
 DAY = 86_400
@@ -47,7 +47,7 @@ class McpSettings(ServiceSettings):
     jwks_cooldown: float = Field(
         10, ge=0.1, le=3600, description="Least time between two refreshes that unknown key ids cause."
     )
-    algorithms: tuple[Literal["RS256", "ES256", "EdDSA"], ...] = Field(
+    algorithms: tuple[Algorithm, ...] = Field(
         SUPPORTED_ALGORITHMS, min_length=1, description="Signature algorithms accepted."
     )
     host: tuple[str, ...] = Field(("127.0.0.1",), description="Addresses to listen on.")

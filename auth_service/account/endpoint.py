@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
 from auth_service.pages.views import AccountNews, SignedOutView
-from auth_service.protocol.opaque import decode
+from shared.jose import base64url
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -75,7 +75,7 @@ class AccountEndpoint:
     async def _own_grant(self, visit: Visit) -> Grant | None:
         unverified_id = visit.form.get("grant") or ""
         try:
-            known_form = len(decode(unverified_id)) == 16
+            known_form = len(base64url.decode(unverified_id)) == 16
         except ValueError:
             known_form = False
         grant = await self._grants.find(unverified_id) if known_form else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.protocol.opaque import new_identifier
 from auth_service.resources.catalogue import OFFLINE_ACCESS
-from shared import access_token as profile
+from shared.access_tokens import profile
 from shared.scopes import format_scope
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from mcp_service.guard.errors import (
     Unauthenticated,
 )
 from mcp_service.guard.operation import BadOperation, Operation, read_operation
-from shared.access_token import InvalidToken
 from shared.errors import RequestRejected
 from shared.http.request_middleware import LOG_FIELDS
+from shared.jose.jws import InvalidToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from mcp_service.guard.challenge import Challenger
     from mcp_service.guard.origins import AllowedOrigins
     from mcp_service.guard.scope_policy import ScopeRules
-    from mcp_service.guard.token_verifier import TokenVerifier, VerifiedToken
     from mcp_service.jwks.metrics import GuardMetrics
+    from shared.access_tokens.verifier import TokenVerifier, VerifiedToken
 
 BODY_SECONDS: Final = 30.0
 """How long a body may take to arrive."""

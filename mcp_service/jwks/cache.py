@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from mcp_service.jwks.document import InvalidJwks, VerificationKey, parse_jwks
+from mcp_service.jwks.document import InvalidJwks, parse_jwks
 from mcp_service.jwks.fetcher import FetchFailed
 from mcp_service.jwks.long_polling import LEAST_SPACING_SECONDS, LongPolling
 from mcp_service.jwks.policy import (
@@ -31,10 +31,10 @@ from mcp_service.jwks.policy import (
     phase_of,
     trusted_until,
 )
-from shared.access_token import InvalidToken
 from shared.background import end_tasks
 from shared.errors import ServiceUnavailable
 from shared.http.health import Readiness
+from shared.jose.jws import InvalidToken
 
 if TYPE_CHECKING:
     import structlog
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from mcp_service.jwks.fetcher import Answer, JwksFetcher
     from mcp_service.jwks.metrics import JwksMetrics
     from shared.background import TaskSupervisor
+    from shared.jose.keys import VerificationKey
 
 WAIT_SECONDS: Final = 25
 """How long a long-poll may be held: shorter than the idle limit of common proxies."""
@@ -53,7 +54,7 @@ UNKNOWN_KIDS: Final = 1024
 
 
 class JwksCache:
-    """A KeySource for the token verifier."""
+    """The VerificationKeyResolver of the token verifier."""
 
     def __init__(
         self,

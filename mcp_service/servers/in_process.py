@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mcp_service.guard.bearer import AuthorizedRequest, BearerAuthenticator
     from mcp_service.guard.scope_policy import ScopeRules
-    from mcp_service.guard.token_verifier import VerifiedToken
+    from shared.access_tokens.verifier import VerifiedToken
 
 Message = MutableMapping[str, Any]
 AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]

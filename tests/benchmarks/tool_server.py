@@ -16,10 +16,10 @@ from aiohttp import web
 
 from mcp_service.app import build_app
 from mcp_service.guard.bearer import AuthorizedRequest
-from mcp_service.guard.token_verifier import VerifiedToken
 from mcp_service.servers.in_process import McpEndpoint
 from mcp_service.settings import McpSettings
-from shared.access_token import VerifiedClaims
+from shared.access_tokens.profile import VerifiedClaims
+from shared.access_tokens.verifier import VerifiedToken
 
 
 class _NoGuard:

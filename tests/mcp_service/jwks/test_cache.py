@@ -13,8 +13,8 @@ from mcp_service.jwks.discovery import JwksDiscovery
 from mcp_service.jwks.fetcher import MAX_DOCUMENT_BYTES, JwksFetcher
 from mcp_service.jwks.metrics import JwksMetrics
 from mcp_service.jwks.policy import CachePolicy, Phase
-from shared.access_token import InvalidToken
 from shared.errors import ServiceUnavailable
+from shared.jose.jws import InvalidToken
 from tests.support.local_issuer import key_set, new_key
 from tests.support.supervisor import new_supervisor
 
