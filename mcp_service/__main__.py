@@ -94,7 +94,7 @@ def check_config(
     except Misconfigured as exc:
         _refuse(exc)
     if print_resource:
-        typer.echo(json.dumps([authorization_server_entry(app[METADATA], app[SCOPES])], indent=2))
+        typer.echo(json.dumps([authorization_server_entry(app[METADATA], app[SCOPES].scopes)], indent=2))
     else:
         typer.echo("ok")
 

@@ -1,12 +1,14 @@
-"""The scope grammar of RFC 6749 section 3.3 and the hierarchy between scopes.
+"""The scope grammar of RFC 6749 section 3.3, the description of a scope, and the hierarchy between scopes.
 
-Pure: strings in, tuples and sets out. Order is kept where people see it, sets are used where rules are decided.
+Pure: strings in, tuples and sets out. Order is kept where users see it; sets are used where rules are decided.
 """
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,6 +33,15 @@ def parse_scope(value: str) -> tuple[str, ...]:
 def format_scope(scopes: Iterable[str]) -> str:
     """The wire form: names joined by one space, in the order given, repeats dropped."""
     return " ".join(dict.fromkeys(scopes))
+
+
+class ScopeDescription(BaseModel):
+    """One scope in words, for the consent page, and the scopes that it implies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = Field(min_length=1, max_length=200)
+    implies: tuple[str, ...] = ()
 
 
 class ScopeHierarchy:

@@ -1,8 +1,7 @@
-"""From the bytes of a key set document to keys that can verify, or a reason why not.
+"""From the bytes of a JWKS (RFC 7517 section 5) to verification keys, or the reason of its refusal.
 
-Pure. A document is taken whole or not at all: one that is wrong in any way that matters never replaces a good one.
-Keys that others need and we do not (encryption keys, other algorithms) are passed over (RFC 7517 section 5), and so
-are members that a later issuer may add (invariant 11).
+Pure. A document is accepted whole or not at all: a faulty one never replaces a good one. Keys for other uses and
+algorithms are passed over, and so are members that a later issuer may add (invariant 11).
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def parse_jwks(body: bytes, *, algorithms: frozenset[str]) -> dict[str, Verifica
             raise InvalidJwks("symmetric" if symmetric else "private", "the document holds a key that is not public")
         kid = entry.get("kid")
         if not isinstance(kid, str) or not 0 < len(kid) <= 200:
-            continue  # no token that we accept can name it
+            continue  # no acceptable token can name it
         if kid in kids:
             raise InvalidJwks("duplicate_kid", f"two keys are called {kid!r:.60}")
         kids.add(kid)
@@ -56,7 +55,7 @@ def parse_jwks(body: bytes, *, algorithms: frozenset[str]) -> dict[str, Verifica
         if key is not None:
             usable[kid] = key
     if not usable:
-        raise InvalidJwks("no_keys", "none of the keys is one that can verify a token here")
+        raise InvalidJwks("no_keys", "no key can verify a token here")
     return usable
 
 

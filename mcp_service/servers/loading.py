@@ -1,4 +1,4 @@
-"""A person's own server and scope map, found by name. Everything wrong with them is said at start."""
+"""The operator's server and scope map, imported by name. Every fault is reported at start."""
 
 from __future__ import annotations
 

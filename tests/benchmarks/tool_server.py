@@ -52,7 +52,7 @@ async def main(settings: McpSettings, mode: str) -> None:
         for route in app.router.routes():
             endpoint = getattr(route.handler, "__self__", None)
             if isinstance(endpoint, McpEndpoint):
-                endpoint._guard = _NoGuard()
+                endpoint._authenticator = _NoGuard()
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -1,4 +1,4 @@
-"""A body that is read only up to a limit."""
+"""Reading a response body up to a limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The body, if it is no longer than `limit` bytes. Raises ValueError if it is, without reading on."""
+    """The body, if it is at most `limit` bytes long. Raises ValueError for a longer one, without reading on."""
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
