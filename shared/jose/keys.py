@@ -35,11 +35,7 @@ class CachedKey:
 
     def __init__(self, key: Key, operation: Literal["sign", "verify"]) -> None:
         self._key = key
-        self._operation_key: Any = key.get_op_key(operation)
-
-    def get_op_key(self, _operation: str) -> Any:
-        """The prepared key object."""
-        return self._operation_key
+        self.get_op_key: Any = {operation: key.get_op_key(operation)}.__getitem__
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._key, name)
