@@ -78,7 +78,7 @@ def build_app(
     )
 
     async def lifespan(_app: web.Application) -> AsyncIterator[None]:
-        """Stops in reverse order what was started, also when a later start fails."""
+        """Start the components and stop them in reverse order, also when a later start fails."""
         async with AsyncExitStack() as stack:
             if loaded.redis is not None:
                 stack.push_async_callback(loaded.redis.close)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """One per process, built by app.py. Only wiring modules read it; other objects get what they need by name."""
+    """One per process, built by app.py. Only wiring modules read it; they pass each object its dependencies by name."""
 
     settings: McpSettings
     registry: CollectorRegistry

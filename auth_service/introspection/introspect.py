@@ -30,13 +30,13 @@ class IntrospectEndpoint:
         self._inspector = introspector
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Raises InvalidClient for a caller without a credential (RFC 7662 section 2.1), InvalidRequest, Faults."""
+        """Raises InvalidClient (RFC 7662 section 2.1: a credential is required), InvalidRequest, ServiceUnavailable."""
         form = await read_form(request)
         authorization = request.headers.get("Authorization")
         caller = await self._authenticator.authenticate(authorization=authorization, form=form)
         if read_credential(authorization=authorization, form=form).method == "none":
-            # Anyone can name a client that may come without a credential, and could then test stolen tokens. What
-            # counts is how this caller came: some clients offer a credential and may leave it out.
+            # A public client's id is no secret: with it alone, a thief could test stolen tokens. The credential of this
+            # request decides, because some clients may authenticate with or without one.
             raise InvalidClient("a caller without a credential cannot introspect", error_id="introspection_caller")
         live = await self._inspector.inspect(form.require("token"))
         body = {"active": False} if live is None else self._describe(live, caller)

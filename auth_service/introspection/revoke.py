@@ -43,7 +43,7 @@ class RevokeEndpoint:
         self._now = now
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Raises InvalidClient, InvalidRequest, Faults; another client's token is left alone, silently."""
+        """Raises InvalidClient, InvalidRequest, ServiceUnavailable; another client's token is left alone, silently."""
         form = await read_form(request)
         client = await self._authenticator.authenticate(authorization=request.headers.get("Authorization"), form=form)
         live = await self._inspector.inspect(form.require("token"))

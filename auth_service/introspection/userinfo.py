@@ -30,14 +30,14 @@ class BearerError(RequestRejected):
 
 
 class UserInfoEndpoint:
-    """Who the token is about."""
+    """Serves the claims of the token's subject."""
 
     def __init__(self, *, introspector: TokenIntrospector, users: UserService) -> None:
         self._inspector = introspector
         self._users = users
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Raises BearerError (401, 403) and Faults."""
+        """Raises BearerError (401, 403) and ServiceUnavailable."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise BearerError(
@@ -67,7 +67,7 @@ class UserInfoEndpoint:
         user = await self._users.find(live.claims.subject)
         if user is None:
             raise BearerError(
-                "the person was removed",
+                "the user was removed",
                 error_id="bearer_subject",
                 status=401,
                 code="invalid_token",

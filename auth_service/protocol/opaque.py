@@ -25,7 +25,7 @@ def new_identifier() -> str:
 
 
 def digest(secret: str) -> str:
-    """What is stored of a secret: SHA-256, hexadecimal."""
+    """The form in which a secret is stored: SHA-256, hexadecimal."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

@@ -40,7 +40,7 @@ def build_notes_server(notes: NoteRepository) -> MCPServer:
 
     @server.tool()
     async def whoami() -> WhoAmI:
-        """Say who is signed in, through which client, with which permissions."""
+        """Return the signed-in user, the client and the granted scopes."""
         caller = _caller()
         return WhoAmI(_subject(caller), caller.client_id, caller.scopes)
 

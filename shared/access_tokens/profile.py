@@ -1,4 +1,4 @@
-"""The access-token profile: what auth_service issues and both services require (RFC 9068, invariant 2).
+"""The access-token profile: auth_service issues by it and both services verify by it (RFC 9068, invariant 2).
 
 Pure: claims and a clock reading in, verified claims or a reason out. No keys and no signatures here.
 """
@@ -22,7 +22,7 @@ ACCEPTED_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 
 @dataclass(frozen=True, slots=True)
 class AccessTokenPolicy:
-    """What a verifier accepts. Durations in seconds."""
+    """The tokens that a verifier accepts. Durations in seconds."""
 
     issuer: str
     audiences: frozenset[str]

@@ -21,21 +21,21 @@ REQUEST_HEADERS: Final = (
     "mcp-session-id, last-event-id, traceparent, tracestate"
 )
 _PARAMETER_HEADER: Final = re.compile(r"mcp-param-[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
-"""Only what is a header name (RFC 9110 section 5.1) is echoed."""
+"""Only a valid header name (RFC 9110 section 5.1) is echoed."""
 
 EXPOSED_HEADERS: Final = "WWW-Authenticate, Mcp-Session-Id, Retry-After, X-Request-Id"
 
 
 @dataclass(frozen=True, slots=True)
 class Cors:
-    """What one endpoint allows to pages of other origins."""
+    """The cross-origin access to one endpoint."""
 
     methods: str
     allowed_headers: str = REQUEST_HEADERS
     max_age_seconds: int = 600
 
     def apply(self, response: web.StreamResponse) -> None:
-        """Add the headers of an actual (not preflight) answer."""
+        """Add the headers of an actual (not preflight) response."""
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
 

@@ -15,13 +15,13 @@ _WAIT: Final = re.compile(r'wait\s*=\s*(?:"(\d{1,9})"|(\d{1,9}))', re.IGNORECASE
 
 
 def wait_preference(headers: Iterable[str]) -> int | None:
-    """The seconds of `wait=N` in the Prefer headers of a request; None if there is none that can be read.
+    """The seconds of `wait=N` in the Prefer headers of a request; None without a readable one.
 
-    RFC 7240 section 2: the first of repeated preferences counts; what is not understood is ignored.
+    RFC 7240 section 2: the first of repeated preferences counts; an unknown preference is ignored.
     """
     for header in headers:
         for preference in header.split(","):
-            # What follows a semicolon are parameters of the preference; `wait` has none.
+            # A semicolon begins parameters of the preference; `wait` has none.
             found = _WAIT.fullmatch(preference.split(";", 1)[0].strip())
             if found:
                 return int(found[1] or found[2])

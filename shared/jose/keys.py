@@ -1,4 +1,4 @@
-"""Public keys that verify signatures. The arithmetic is joserfc's; what can be prepared is prepared once per key."""
+"""Public keys that verify signatures. The cryptography is joserfc's; each key is prepared once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 8192
 MAX_RSA_EXPONENT_BITS: Final = 32
-"""A shorter modulus proves nothing; a longer one, or a long exponent, is work that the key's owner makes for us."""
+"""A shorter modulus is not secure; a longer one, or a long exponent, makes each verification expensive."""
 
 
 class InvalidKey(ValueError):
