@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Gauge
 
 from mcp_service.jwks.document import InvalidJwks, parse_jwks
-from mcp_service.jwks.fetcher import JwksFetchFailed
 from mcp_service.jwks.long_polling import MIN_SPACING_SECONDS, LongPolling
 from mcp_service.jwks.policy import (
     TRUSTED,
@@ -36,6 +35,7 @@ from mcp_service.jwks.policy import (
 )
 from shared.background import end_tasks
 from shared.errors import ServiceUnavailable
+from shared.fetch.ssrf_safe_client import FetchFailed
 from shared.http.health import Readiness
 from shared.jose.jws import InvalidToken
 
@@ -223,7 +223,7 @@ class JwksCache:
             response = await self._fetcher.fetch(etag=self._etag, wait_seconds=wait_seconds)
             is_new = response.body is not None and response.etag != self._etag
             changed = self._accept(response)
-        except JwksFetchFailed as exc:
+        except FetchFailed as exc:
             self._failed("unreachable", str(exc), wait_seconds)
         except InvalidJwks as exc:
             self._failed("bad_document", f"{exc.error_id}: {exc.reason}", wait_seconds)

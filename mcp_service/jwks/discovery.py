@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from shared.configured_url import is_loopback_host, origin_of, path_of
-from shared.fetch.bounded_body import read_bounded
+from shared.fetch.ssrf_safe_client import read_bounded
 from shared.jose.strict_json import BadJson, parse_json_object
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class JwksDiscovery:
         self._found: str | None = None
 
     async def find(self, session: aiohttp.ClientSession) -> str:
-        """The address. Raises BadMetadata, aiohttp.ClientError, ValueError (too long) or OSError."""
+        """The address. Raises BadMetadata, FetchFailed (too long), aiohttp.ClientError, ValueError or OSError."""
         if self._configured is not None:
             return self._configured
         if self._found is None:

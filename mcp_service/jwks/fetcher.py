@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 
 from mcp_service.jwks.discovery import BadMetadata
-from shared.fetch.bounded_body import read_bounded
+from shared.fetch.ssrf_safe_client import FetchFailed, read_bounded
 from shared.http.prefer import REPLICA_HEADER
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ CONNECT_SECONDS: Final = 3.0
 RESPONSE_SECONDS: Final = 5.0
 
 _JSON_TYPES: Final = frozenset({"application/json", "application/jwk-set+json"})
-
-
-class JwksFetchFailed(Exception):
-    """There is no usable response. The text is for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +54,7 @@ class JwksFetcher:
             self._session = None
 
     async def fetch(self, *, etag: str | None, wait_seconds: int) -> JwksResponse:
-        """Send one request, which the issuer may hold for `wait_seconds` until a change. Raises JwksFetchFailed."""
+        """Send one request, which the issuer may hold for `wait_seconds` until a change. Raises FetchFailed."""
         headers = {
             "Accept": "application/jwk-set+json, application/json",
             "Accept-Encoding": "identity",
@@ -77,12 +73,12 @@ class JwksFetcher:
             # The body has a timeout of its own: single bytes could trickle in for ever.
             async with response, asyncio.timeout(self._response_seconds):
                 return await _read(response, etag)
-        except JwksFetchFailed:
+        except FetchFailed:
             self._discovery.forget()
             raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, BadMetadata) as exc:
             self._discovery.forget()
-            raise JwksFetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
+            raise FetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -102,11 +98,9 @@ async def _read(response: aiohttp.ClientResponse, etag: str | None) -> JwksRespo
     if response.status == 304 and etag is not None:
         return JwksResponse(None, etag, max_age, held_back)
     if response.status != 200:
-        raise JwksFetchFailed(f"status {response.status}")
+        raise FetchFailed(f"status {response.status}")
     if response.content_type not in _JSON_TYPES:
-        raise JwksFetchFailed(f"content type {response.content_type!r:.60}")
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise JwksFetchFailed("a compressed response, which was not requested")
+        raise FetchFailed(f"content type {response.content_type!r:.60}")
     return JwksResponse(await read_bounded(response, MAX_DOCUMENT_BYTES), _etag(response), max_age, held_back)
 
 
