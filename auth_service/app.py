@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from auth_service.http.error_responses import ErrorRenderer
 from auth_service.http.readiness import redis_check, signing_check
 from auth_service.keys.jwks_endpoint import CORS as JWKS_CORS
-from auth_service.rate_limits.middleware import rate_limit_middleware
+from auth_service.rate_limits.limits import rate_limit_middleware
 from auth_service.runtime import Runtime
 from auth_service.wiring import Components, wire
 from shared.background import TaskSupervisor

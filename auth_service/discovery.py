@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from auth_service.resources.catalogue import IDENTITY_SCOPES, OFFLINE_ACCESS
-from shared.access_token import SUPPORTED_ALGORITHMS
 from shared.configured_url import origin_of, path_of
+from shared.jose.algorithms import SUPPORTED_ALGORITHMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,6 @@ A secret never encrypts anything itself: for every purpose a key is derived from
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Sequence
@@ -21,6 +19,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from shared.errors import Misconfigured
+from shared.jose import base64url
+from shared.jose.strict_json import parse_json_object
 
 _LABEL: Final = b"sallyport signing keys at rest"
 _ENCRYPTION: Final = "A256GCM"
@@ -70,8 +70,8 @@ class EncryptionKeys:
     def position(self, encrypted: str) -> int | None:
         """The index of the secret that encrypted this, by the fingerprint in the header; None if not configured."""
         try:
-            header = json.loads(base64.urlsafe_b64decode(encrypted.split(".", 1)[0] + "=="))
-        except (ValueError, binascii.Error):
+            header = parse_json_object(base64url.decode(encrypted.split(".", 1)[0]))
+        except ValueError:
             return None
         fingerprints = [fingerprint for fingerprint, _key in self._keys]
         return fingerprints.index(header["kid"]) if header.get("kid") in fingerprints else None
@@ -96,10 +96,9 @@ def parse_encryption_keys(values: Sequence[str]) -> EncryptionKeys:
 
 def _decode(value: str) -> bytes:
     # Plain base64 is accepted as well: it is what most generators print.
-    text = value.strip().rstrip("=")
     try:
-        secret = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
+        secret = base64url.decode(value.strip().rstrip("=").replace("+", "-").replace("/", "_"))
+    except ValueError:
         raise ValueError("is not base64url") from None
     if len(secret) != 32:
         raise ValueError(f"is {len(secret)} bytes long, not 32")

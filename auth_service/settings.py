@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal, Self
@@ -17,6 +16,8 @@ from auth_service.resources.catalogue import ProtectedResource
 from shared.configured_url import check_issuer, is_loopback_host, path_of
 from shared.errors import Misconfigured
 from shared.ip_addresses import parse_networks
+from shared.jose.algorithms import Algorithm
+from shared.jose.strict_json import parse_json
 from shared.settings import ServiceSettings
 
 DAY = 86_400
@@ -129,7 +130,7 @@ class AuthSettings(ServiceSettings):
     product_name: str = Field("Sallyport", min_length=1, max_length=40, description="The name on the pages.")
     brand_color: str = Field("#17615b", description="The colour of the pages, as #rrggbb; readable shades are derived.")
 
-    signing_algorithm: Literal["RS256", "ES256", "EdDSA"] = Field(
+    signing_algorithm: Algorithm = Field(
         "RS256", description="Algorithm of the next signing key; takes effect with a rotation."
     )
     key_rotation_interval: int = Field(30 * DAY, ge=60, description="Age at which the signing key is rotated.")
@@ -165,10 +166,7 @@ class AuthSettings(ServiceSettings):
     @classmethod
     def _resources_from_json(cls, value: Any) -> Any:
         if isinstance(value, str):
-            try:
-                return json.loads(value)
-            except ValueError as exc:
-                raise ValueError(f"not JSON: {exc}") from exc
+            return parse_json(value.encode())
         return value
 
     @field_validator("redirect_schemes")

@@ -116,7 +116,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         resources=resources,
         grants=grants,
         refresh_tokens=refresh_tokens,
-        signer=keys.ring,
+        keys=keys.ring,
         users=users,
         audit=audit,
     )

@@ -19,8 +19,8 @@ def notes_resource(identifier: str) -> dict[str, Any]:
     return {
         "identifier": identifier,
         "name": "Notes",
-        "scopes": {name: scope.model_dump(mode="json") for name, scope in NOTES_SCOPES.scopes.items()},
-        "default_scopes": list(NOTES_SCOPES.default),
+        "scopes": NOTES_SCOPES["scopes"],
+        "default_scopes": NOTES_SCOPES["default"],
     }
 
 

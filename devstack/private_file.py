@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from shared.jose import base64url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ def write(path: Path, text: str) -> None:
 
 def new_key_encryption_key() -> str:
     """A value for AUTH_KEY_ENCRYPTION_KEY: 32 random bytes, base64url without padding."""
-    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    return base64url.encode(secrets.token_bytes(32))
 
 
 def new_password() -> str:

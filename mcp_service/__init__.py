@@ -1,5 +1,5 @@
-"""The protected server: verifies every token by itself, then hands the call to the mcp SDK.
+"""The protected server: verifies each token offline, then passes the request to the mcp SDK.
 
-Owns: the key cache, the token verifier, the guard in front of /mcp, the example tools.
-Does not own: any secret or store of auth_service; it knows only the issuer's URL (invariant 2).
+Owns: the JWKS cache, the guard in front of the MCP endpoint, the example tools.
+Does not own: a secret or the Redis of auth_service; it knows only the issuer's URL (invariant 2).
 """

@@ -77,13 +77,13 @@ def check_config(
         bool, typer.Option(help="Print the entry for AUTH_RESOURCES that matches this server's scope map.")
     ] = False,
 ) -> None:
-    """Say whether the settings, the server and its scope map are sound, and start nothing."""
+    """Check the settings, the server and its scope map without starting the service."""
     with garbage_collection_paused():
         from mcp_service.app import METADATA, SCOPES, build_app
         from mcp_service.metadata import authorization_server_entry
 
     settings = _settings()
-    # What is printed may be read by a program: nothing but errors beside it, and those on standard error.
+    # A program may read the output: errors go to standard error, and nothing else is logged.
     configure_logs(level="error", log_format=settings.log_format)
 
     async def build() -> web.Application:
@@ -94,7 +94,7 @@ def check_config(
     except Misconfigured as exc:
         _refuse(exc)
     if print_resource:
-        typer.echo(json.dumps([authorization_server_entry(app[METADATA], app[SCOPES])], indent=2))
+        typer.echo(json.dumps([authorization_server_entry(app[METADATA], app[SCOPES].scopes)], indent=2))
     else:
         typer.echo("ok")
 

@@ -1,9 +1,11 @@
-"""Protected resource metadata (RFC 9728), at both addresses, from configured constants only (invariant 1)."""
+"""Protected resource metadata (RFC 9728) at both addresses, from configured constants only (invariant 1)."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -11,16 +13,14 @@ from aiohttp import web
 from shared.configured_url import origin_of, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mcp_service.guard.scope_policy import ScopeMap
+    from shared.scopes import ScopeDescription
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProtectedResourceMetadata:
-    """What clients read first. `scopes` are the least that is useful, never `offline_access` (interop.md R5)."""
+    """The document that clients read first. `scopes` are the default ones, never `offline_access` (interop.md R5)."""
 
     resource: str
     issuer: str
@@ -29,7 +29,7 @@ class ProtectedResourceMetadata:
 
     @property
     def url(self) -> str:
-        """The address that challenges name: the path-inserted one, which every client knows (interop.md R1)."""
+        """The address that challenges name: the path-inserted one, which every client supports (interop.md R1)."""
         return f"{origin_of(self.resource)}{WELL_KNOWN}{path_of(self.resource)}"
 
     @property
@@ -45,32 +45,29 @@ class ProtectedResourceMetadata:
             "bearer_methods_supported": ["header"],
             "resource_name": self.name,
         }
-        # An empty list would say that no scope exists; leaving it out says that none need be named.
+        # An empty list would mean that no scope exists; without the member, a client need not name one.
         if self.scopes:
             document["scopes_supported"] = list(self.scopes)
         return document
 
+    @cached_property
+    def _body(self) -> bytes:
+        return json.dumps(self.document(), separators=(",", ":")).encode()
 
-def authorization_server_entry(metadata: ProtectedResourceMetadata, declared: ScopeMap) -> dict[str, object]:
-    """What the authorization server has to know of this resource: an entry of AUTH_RESOURCES.
+    async def handle(self, _request: web.Request) -> web.Response:
+        """GET at both addresses: the same body, without authentication and redirects."""
+        return web.Response(
+            body=self._body, content_type="application/json", headers={"Cache-Control": "public, max-age=300"}
+        )
 
-    So the consent page speaks of the same scopes, in the same words, as the guard asks for.
-    """
+
+def authorization_server_entry(
+    metadata: ProtectedResourceMetadata, scopes: Mapping[str, ScopeDescription]
+) -> dict[str, object]:
+    """The entry of AUTH_RESOURCES for this resource: the consent page then shows the scopes that the guard requires."""
     return {
         "identifier": metadata.resource,
         "name": metadata.name,
-        "scopes": {name: described.model_dump(exclude_defaults=True) for name, described in declared.scopes.items()},
-        "default_scopes": list(declared.default),
+        "scopes": {name: described.model_dump(exclude_defaults=True) for name, described in scopes.items()},
+        "default_scopes": list(metadata.scopes),
     }
-
-
-def metadata_routes(metadata: ProtectedResourceMetadata) -> list[web.RouteDef]:
-    """GET on both addresses: same body, no authentication, no redirect."""
-    body = json.dumps(metadata.document(), separators=(",", ":")).encode()
-
-    async def show(_request: web.Request) -> web.Response:
-        return web.Response(
-            body=body, content_type="application/json", headers={"Cache-Control": "public, max-age=300"}
-        )
-
-    return [web.get(path, show) for path in metadata.paths]

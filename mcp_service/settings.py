@@ -1,4 +1,4 @@
-"""The settings of mcp_service: frozen; unsafe combinations refuse to start and say why."""
+"""The settings of mcp_service: frozen. An unsafe combination is refused at start with its reason."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.access_token import SUPPORTED_ALGORITHMS
-from shared.configured_url import check_issuer, check_resource, is_loopback_host, origin_of, path_of
+from shared.configured_url import check_issuer, check_resource, origin_of, path_of
+from shared.jose.algorithms import SUPPORTED_ALGORITHMS, Algorithm
 from shared.settings import ServiceSettings
 
 DAY = 86_400
@@ -30,24 +30,26 @@ class McpSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="MCP_", frozen=True, extra="forbid")
     retired_settings: ClassVar[Mapping[str, str]] = _RETIRED_SETTINGS
 
-    issuer: str = Field(description="Who issues the tokens: one https URL (http on a loopback host), no final slash.")
-    resource: str = Field(description="What people paste into their client, path included; the audience of tokens.")
+    issuer: str = Field(description="The issuer of tokens: one https URL (http on a loopback host), no final slash.")
+    resource: str = Field(
+        description="The URL that users enter in their client, path included; the audience of tokens."
+    )
     resource_name: str | None = Field(
-        None, min_length=1, max_length=100, description="A name for people; the MCP server's own when unset."
+        None, min_length=1, max_length=100, description="A display name; the MCP server's own when unset."
     )
     resource_aliases: tuple[str, ...] = Field(
         (), description="Other strings accepted in a token's audience, compared byte by byte."
     )
     jwks_url: str | None = Field(
-        None, description="Where to fetch the issuer's keys, if not at the address that the issuer itself names."
+        None, description="The address of the issuer's JWKS, if it is not the one in the issuer's metadata."
     )
     jwks_max_stale: int = Field(
         DAY, ge=0, le=30 * DAY, description="How long keys are trusted while the issuer cannot be reached."
     )
     jwks_cooldown: float = Field(
-        10, ge=0.1, le=3600, description="Least time between two refreshes that unknown key ids cause."
+        10, ge=0.1, le=3600, description="Minimum time between two refreshes for unknown key ids."
     )
-    algorithms: tuple[Literal["RS256", "ES256", "EdDSA"], ...] = Field(
+    algorithms: tuple[Algorithm, ...] = Field(
         SUPPORTED_ALGORITHMS, min_length=1, description="Signature algorithms accepted."
     )
     host: tuple[str, ...] = Field(("127.0.0.1",), description="Addresses to listen on.")
@@ -60,32 +62,32 @@ class McpSettings(ServiceSettings):
     )
     scopes: str | None = Field(
         None,
-        description="Which tool needs which scopes: package.module:attribute of a dict, or the same as JSON.",
+        description="The scopes that each tool needs: package.module:attribute of a dict, or the same as JSON.",
     )
     allow_anonymous: bool = Field(
-        False, description="Whether the tools that the scope map calls public may be called without a token."
+        False, description="Whether operations that the scope map calls public need no token."
     )
     tool_result_auth_clients: tuple[str, ...] = Field(
         ("openai-mcp",),
         description="Clients that are asked to sign in by a tool result instead of a status; needs ALLOW_ANONYMOUS.",
     )
     allowed_origins: tuple[str, ...] = Field(
-        (), description="Origins of browser clients beside this one and loopback ones; * allows all."
+        (), description="Allowed origins of browser clients, besides this server's own and loopback ones; * allows all."
     )
-    max_body_bytes: int = Field(1 << 20, ge=1024, le=1 << 26, description="Longest request body.")
+    max_body_bytes: int = Field(1 << 20, ge=1024, le=1 << 26, description="Maximum size of a request body.")
     json_response: bool = Field(
-        False, description="Answer with plain JSON only: no progress, no notifications while a tool runs."
+        False, description="Respond with plain JSON only: no progress and no notifications while a tool runs."
     )
     stateful: bool = Field(
         False,
-        description="Keep sessions on the older wire, so that a tool can ask the client back while it runs; "
-        "needs one replica, or a gateway that keeps each client on its replica.",
+        description="Keep sessions for protocol versions before 2026-07-28, so that a running tool can send requests "
+        "to the client; needs one replica, or a gateway with sticky sessions.",
     )
     notes_redis_url: SecretStr | None = Field(
-        None, description="Where the example server keeps its notes; in memory when unset."
+        None, description="The Redis of the example server's notes; in memory when unset."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
-    log_format: Literal["json", "console"] = Field("json", description="For machines or for a terminal.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum level of log entries.")
+    log_format: Literal["json", "console"] = Field("json", description="json, or console for a terminal.")
     drain_seconds: float = Field(
         5,
         ge=0,
@@ -108,7 +110,7 @@ class McpSettings(ServiceSettings):
     @field_validator("jwks_url")
     @classmethod
     def _fetchable(cls, value: str | None) -> str | None:
-        # An inside address may be plain http: whoever sets it vouches for that network.
+        # An internal address may be plain http: its network is the operator's responsibility.
         if value is not None:
             parts = urlsplit(value)
             if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username is not None:
@@ -126,7 +128,7 @@ class McpSettings(ServiceSettings):
     @model_validator(mode="after")
     def _safe_together(self) -> Self:
         if self.resource == self.issuer:
-            raise ValueError("RESOURCE and ISSUER are the same; they name two different doors")
+            raise ValueError("RESOURCE and ISSUER are the same; they name two different services")
         if self.reuse_port and self.stateful:
             raise ValueError("STATEFUL needs one replica: no REUSE_PORT, or no STATEFUL")
         if self.reuse_port and self.server is None and self.notes_redis_url is None:
@@ -137,8 +139,3 @@ class McpSettings(ServiceSettings):
     def path(self) -> str:
         """Where the MCP endpoint is mounted: the path of the resource."""
         return path_of(self.resource)
-
-    @property
-    def is_local(self) -> bool:
-        """Whether this server is a development one, on a loopback host."""
-        return is_loopback_host(urlsplit(self.resource).hostname or "")

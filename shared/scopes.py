@@ -1,4 +1,4 @@
-"""The scope grammar of RFC 6749 section 3.3 and the hierarchy between scopes.
+"""The scope grammar of RFC 6749 section 3.3, the description of a scope, and the hierarchy between scopes.
 
 Pure: strings in, tuples and sets out. Tuples keep the order for display, sets decide rules.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,6 +33,15 @@ def parse_scope(value: str) -> tuple[str, ...]:
 def format_scope(scopes: Iterable[str]) -> str:
     """The wire format: names joined by one space, in the given order, without repetitions."""
     return " ".join(dict.fromkeys(scopes))
+
+
+class ScopeDescription(BaseModel):
+    """One scope in words, for the consent page, and the scopes that it implies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = Field(min_length=1, max_length=200)
+    implies: tuple[str, ...] = ()
 
 
 class ScopeHierarchy:

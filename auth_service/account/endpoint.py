@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
 from auth_service.pages.views import AccountNotice, SignedOutView
-from auth_service.protocol.opaque import decode
+from shared.jose import base64url
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -75,7 +75,7 @@ class AccountEndpoint:
     async def _own_grant(self, visit: Visit) -> Grant | None:
         unverified_id = visit.form.get("grant") or ""
         try:
-            well_formed = len(decode(unverified_id)) == 16
+            well_formed = len(base64url.decode(unverified_id)) == 16
         except ValueError:
             well_formed = False
         grant = await self._grants.find(unverified_id) if well_formed else None

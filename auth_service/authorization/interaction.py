@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from auth_service.protocol.errors import PageError
-from auth_service.protocol.opaque import decode
+from shared.jose import base64url
 
 if TYPE_CHECKING:
     from auth_service.authorization.interaction_repository import InteractionRepository
@@ -55,7 +55,7 @@ class Interactions:
         The response for another browser's interaction is that for an unknown one (RFC 9700 section 4.7).
         """
         try:
-            well_formed = len(decode(unverified_transaction)) == 16
+            well_formed = len(base64url.decode(unverified_transaction)) == 16
         except ValueError:
             well_formed = False
         interaction = await self.repository.find(unverified_transaction) if well_formed else None

@@ -6,28 +6,23 @@ Pure: format, header, claims, and which of the client's keys may have signed. Si
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import math
-import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.protocol.errors import InvalidClient
+from shared.jose.algorithms import SUPPORTED_ALGORITHMS, signature_algorithm
+from shared.jose.jws import InvalidToken, parse_compact_jws
+from shared.jose.keys import InvalidKey, VerificationKey, import_verification_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ALGORITHMS: Final = {"RS256": ("RSA", None), "ES256": ("EC", "P-256"), "EdDSA": ("OKP", "Ed25519")}
-"""Key type and curve of each accepted algorithm. Never `none`, never symmetric."""
-
-MAX_BYTES: Final = 8192
 MAX_LIFETIME_SECONDS: Final = 3600
 LEEWAY_SECONDS: Final = 30
 _TYPES: Final = frozenset({"jwt", "client-authentication+jwt", "application/client-authentication+jwt"})
 _KEY_IN_HEADER: Final = frozenset({"jwk", "jku", "x5c", "x5u"})
-_COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -53,12 +48,13 @@ class SingleUse:
 
 def read_assertion(text: str, *, client_id: str | None) -> UnverifiedAssertion:
     """Parse an assertion and check its header and subject. Raises InvalidClient."""
-    match = _COMPACT.fullmatch(text) if len(text) <= MAX_BYTES else None
-    if match is None:
-        raise _invalid("the assertion is no compact JWS of reasonable size", "form")
-    header, claims = _json(match[1]), _json(match[2])
+    try:
+        jws = parse_compact_jws(text)
+        header, claims = jws.header(), jws.payload()
+    except InvalidToken as exc:
+        raise _invalid(f"no compact JWS of JSON objects: {exc.error_id}: {exc.reason}", "form") from exc
     algorithm = header.get("alg")
-    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+    if not isinstance(algorithm, str) or algorithm not in SUPPORTED_ALGORITHMS:
         raise _invalid(f"alg {algorithm!r:.40}", "alg")
     typ = header.get("typ", "JWT")
     if not isinstance(typ, str) or typ.lower() not in _TYPES:
@@ -73,7 +69,7 @@ def read_assertion(text: str, *, client_id: str | None) -> UnverifiedAssertion:
         raise _invalid("iss and sub are not one client", "subject")
     if client_id is not None and subject != client_id:
         raise _invalid("the assertion is by another client than client_id names", "subject")
-    return UnverifiedAssertion(algorithm, kid, subject, claims, f"{match[1]}.{match[2]}".encode(), _bytes(match[3]))
+    return UnverifiedAssertion(algorithm, kid, subject, claims, jws.signing_input, jws.signature)
 
 
 def check_assertion_claims(claims: Mapping[str, Any], *, audiences: frozenset[str], now: float) -> SingleUse:
@@ -104,30 +100,19 @@ def check_assertion_claims(claims: Mapping[str, Any], *, audiences: frozenset[st
     return SingleUse(token_id, math.ceil(expires_at) + LEEWAY_SECONDS + 1)
 
 
-def candidate_keys(keys: Sequence[Mapping[str, Any]], *, algorithm: str, kid: str | None) -> list[Mapping[str, Any]]:
-    """Which of a client's keys may have signed: the one that `kid` names, or without it all of the right kind."""
-    kind, curve = ALGORITHMS[algorithm]
-    return [
-        key
-        for key in keys
-        if key.get("kty") == kind
-        and (curve is None or key.get("crv") == curve)
-        and key.get("use", "sig") == "sig"
-        and key.get("alg", algorithm) == algorithm
-        and (kid is None or key.get("kid") == kid)
-        and (kind != "RSA" or _reasonable_rsa(key))
-    ]
+def candidate_keys(
+    unverified_keys: Sequence[Mapping[str, Any]], *, algorithm: str, kid: str | None
+) -> list[VerificationKey]:
+    """The keys that may have signed: the one that `kid` names, or without it all of the right kind.
 
-
-def _reasonable_rsa(key: Mapping[str, Any]) -> bool:
-    """2048 to 8192 bits and a short exponent: smaller keys are weak, larger ones cost processor time."""
-    modulus, exponent = key.get("n"), key.get("e")
-    return (
-        isinstance(modulus, str)
-        and isinstance(exponent, str)
-        and 342 <= len(modulus.rstrip("=")) <= 1366
-        and len(exponent.rstrip("=")) <= 6
-    )
+    A key that cannot be imported is passed over: it verifies nothing.
+    """
+    found = []
+    for jwk in unverified_keys:
+        if signature_algorithm(jwk) == algorithm and (kid is None or jwk.get("kid") == kid):
+            with suppress(InvalidKey):
+                found.append(import_verification_key(jwk))
+    return found
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float:
@@ -136,30 +121,6 @@ def _time(claims: Mapping[str, Any], name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1 << 53:
         raise _invalid(f"{name} is missing or not a finite number", name)
     return value
-
-
-def _json(segment: str) -> dict[str, Any]:
-    try:
-        parsed = json.loads(_bytes(segment).decode("utf-8"), object_pairs_hook=_without_repeats)
-    except (ValueError, RecursionError) as exc:
-        raise _invalid("a part of the assertion is not JSON", "form") from exc
-    if not isinstance(parsed, dict):
-        raise _invalid("a part of the assertion is not a JSON object", "form")
-    return parsed
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is repeated")
-    return members
-
-
-def _bytes(segment: str) -> bytes:
-    try:
-        return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    except binascii.Error as exc:
-        raise _invalid("a part of the assertion is not base64url", "form") from exc
 
 
 def _invalid(reason: str, rule: str) -> InvalidClient:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -13,9 +12,11 @@ from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata
 from shared.errors import ServiceUnavailable
 from shared.fetch.document_cache import CacheEntry, DocumentCache
 from shared.fetch.ssrf_safe_client import FetchFailed, SsrfSafeClient
+from shared.jose.strict_json import BadJson, parse_json_object
 
 if TYPE_CHECKING:
     from auth_service.clients.client import Client
+    from shared.jose.keys import VerificationKey
 
 MAX_JWKS_BYTES: Final = 32 * 1024
 COOLDOWN_SECONDS: Final = 60
@@ -46,7 +47,7 @@ class ClientJwks:
             self._fetch, cooldown_seconds=COOLDOWN_SECONDS, max_entries=CACHE_SIZE, clock=clock
         )
 
-    async def candidates(self, client: Client, *, algorithm: str, kid: str | None) -> Keys:
+    async def candidates(self, client: Client, *, algorithm: str, kid: str | None) -> list[VerificationKey]:
         """The keys to try. Raises InvalidClient if there is none, ClientJwksUnavailable if that cannot be decided."""
         if client.jwks is not None:
             found = candidate_keys(client.jwks["keys"], algorithm=algorithm, kid=kid)
@@ -62,7 +63,7 @@ class ClientJwks:
         """Cancel fetches in progress."""
         await self._cache.close()
 
-    async def _fetched_candidates(self, uri: str, algorithm: str, kid: str | None) -> Keys:
+    async def _fetched_candidates(self, uri: str, algorithm: str, kid: str | None) -> list[VerificationKey]:
         entry = await self._cache.get(uri)
         found = candidate_keys(self._usable(uri, entry), algorithm=algorithm, kid=kid)
         if not found:
@@ -85,8 +86,8 @@ class ClientJwks:
             uri, max_bytes=MAX_JWKS_BYTES, accept="application/jwk-set+json, application/json"
         )
         try:
-            jwks = json.loads(answer.body)
+            jwks = parse_json_object(answer.body)
             check_key_set(jwks)
-        except (InvalidClientMetadata, ValueError, RecursionError) as exc:
+        except (InvalidClientMetadata, BadJson) as exc:
             raise FetchFailed(str(exc) or type(exc).__name__) from exc
         return jwks["keys"], answer.fresh_seconds

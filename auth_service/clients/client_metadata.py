@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from auth_service.protocol.errors import InvalidClientMetadata, InvalidRedirectUri
 from auth_service.protocol.redirect_uri import UnsupportedRedirectUri, check_redirect_uri
+from shared.jose.algorithms import is_secret
 
 SUPPORTED_GRANT_TYPES: Final = ("authorization_code", "refresh_token")
 SECRET_METHODS: Final = frozenset({"client_secret_basic", "client_secret_post"})
@@ -34,7 +35,6 @@ MAX_REDIRECT_CHARACTERS: Final = 4096
 MAX_NAME: Final = 80
 MAX_URL: Final = 512
 MAX_KEYS: Final = 10
-_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def check_key_set(unverified: object) -> None:
     keys = unverified.get("keys") if isinstance(unverified, dict) else None
     if not isinstance(keys, list) or not 0 < len(keys) <= MAX_KEYS or not all(isinstance(k, dict) for k in keys):
         raise InvalidClientMetadata("jwks is not a set of a few keys", error_id="client_keys")
-    if any(not _PRIVATE_MEMBERS.isdisjoint(key) or key.get("kty") == "oct" for key in keys):
+    if any(is_secret(key) for key in keys):
         raise InvalidClientMetadata("jwks holds a private or a symmetric key", error_id="client_keys_public")
 
 

@@ -11,7 +11,6 @@ Two kinds of registration, so that neither an attacker nor a busy vendor fills R
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
 import hmac
@@ -23,13 +22,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auth_service.audit.events import AuditEvent
+from auth_service.clients.authenticator import hash_secret
 from auth_service.clients.client import ClientKind
-from auth_service.clients.client_authentication import hash_secret
 from auth_service.clients.client_metadata import SECRET_METHODS, ClientMetadata, effective_metadata
 from auth_service.clients.repository import ClientRepository, StoredClient
 from auth_service.clients.resolver import ClientResolver, is_storable_id
 from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata
 from auth_service.protocol.redirect_uri import redirect_target
+from shared.jose import base64url
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
@@ -164,7 +164,7 @@ def shared_id(metadata: ClientMetadata) -> str:
     """The id of a shared registration: 192 bits of SHA-256 over its effective metadata."""
     text = json.dumps(metadata.as_members(), sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).digest()[:24]
-    return f"shared-{base64.urlsafe_b64encode(digest).decode()}"
+    return f"shared-{base64url.encode(digest)}"
 
 
 def _checked_update(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from shared.errors import RequestRejected
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.cors import Cors
 from shared.http.request_middleware import LOG_FIELDS
+from shared.jose.strict_json import BadJson, parse_json_object
 
 if TYPE_CHECKING:
     from auth_service.clients.registration import Registration, RegistrationService
@@ -95,7 +95,7 @@ def _redirect_hosts(unverified: Mapping[str, Any]) -> list[str]:
 
 
 async def _read_json(request: web.Request) -> dict[str, Any]:
-    """Read a bounded JSON object. Raises InvalidRequest or InvalidClientMetadata."""
+    """Read a bounded, strict JSON object. Raises InvalidRequest or InvalidClientMetadata."""
     if request.content_type != "application/json":
         raise InvalidRequest(
             f"the content type is {request.content_type!r:.60}",
@@ -112,12 +112,9 @@ async def _read_json(request: web.Request) -> dict[str, Any]:
                     "the body is too large", error_id="body_size", status=413, public="The body is too large."
                 )
     try:
-        unverified = json.loads(bytes(body).decode("utf-8"))
-    except (ValueError, RecursionError) as exc:
-        raise InvalidClientMetadata(f"the body is not JSON: {exc}"[:200], error_id="body_json") from exc
-    if not isinstance(unverified, dict):
-        raise InvalidClientMetadata("the body is not a JSON object", error_id="body_json")
-    return unverified
+        return parse_json_object(bytes(body))
+    except BadJson as exc:
+        raise InvalidClientMetadata(f"the body is no JSON object: {exc}"[:200], error_id="body_json") from exc
 
 
 def _bearer(request: web.Request) -> str:

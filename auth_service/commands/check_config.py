@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ from auth_service.commands.app import new_app
 from auth_service.commands.console import ExitStatus, JsonOption, echo, fail, run, show_json
 from auth_service.settings import AuthSettings
 from shared.errors import Misconfigured
+from shared.jose import base64url
 from shared.redis.durability import find_configuration_warnings
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def check_config(
     Secrets are never printed.
     """
     if new_key:
-        value = base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+        value = base64url.encode(secrets.token_bytes(32))
         return show_json({"key": value}) if as_json else echo(value)
     try:
         settings = AuthSettings.from_environment()

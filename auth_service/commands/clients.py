@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auth_service.audit.events import AuditEvent
+from auth_service.clients.authenticator import hash_secret
 from auth_service.clients.client import ClientKind
-from auth_service.clients.client_authentication import hash_secret
 from auth_service.clients.client_metadata import (
     SUPPORTED_GRANT_TYPES,
     ClientMetadata,

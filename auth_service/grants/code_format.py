@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from auth_service.protocol.opaque import SECRET_BYTES, decode, encode, mac
+from auth_service.protocol.opaque import SECRET_BYTES, mac
+from shared.jose import base64url
 
 _MAX_LENGTH: Final = 120
 
@@ -19,7 +20,7 @@ class NotACode(ValueError):
 
 def derive_code(browser_secret: str, grant_id: str, nonce: str) -> str:
     """The code for one decision of one browser. `nonce` is random, unique to the decision, and stored in Redis."""
-    return f"{grant_id}.{encode(mac(browser_secret.encode(), 'authorization-code', grant_id, nonce))}"
+    return f"{grant_id}.{base64url.encode(mac(browser_secret.encode(), 'authorization-code', grant_id, nonce))}"
 
 
 def grant_of_code(unverified_code: str) -> str:
@@ -28,7 +29,7 @@ def grant_of_code(unverified_code: str) -> str:
     try:
         if not dot or len(unverified_code) > _MAX_LENGTH:
             raise NotACode("a code has two parts")
-        if len(decode(grant_id)) != 16 or len(decode(secret)) != SECRET_BYTES:
+        if len(base64url.decode(grant_id)) != 16 or len(base64url.decode(secret)) != SECRET_BYTES:
             raise NotACode("a part has the wrong length")
     except ValueError as exc:
         raise NotACode("a part is not base64url") from exc

@@ -15,7 +15,8 @@ import re
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from auth_service.protocol.opaque import SECRET_BYTES, decode, digest, encode, mac
+from auth_service.protocol.opaque import SECRET_BYTES, digest, mac
+from shared.jose import base64url
 
 _MAC_BYTES: Final = 16
 
@@ -69,7 +70,7 @@ class RefreshTokenFormat:
 
     @staticmethod
     def _mac(key: bytes, grant_id: str, generation: int, secret: str) -> str:
-        return encode(mac(key, "refresh-token", grant_id, str(generation), secret)[:_MAC_BYTES])
+        return base64url.encode(mac(key, "refresh-token", grant_id, str(generation), secret)[:_MAC_BYTES])
 
 
 class Successor(NamedTuple):
@@ -91,14 +92,14 @@ def new_successor(predecessor_secret: str) -> Successor:
 
 def successor_of(predecessor_secret: str, random_bytes: bytes) -> Successor:
     """The successor with 32 given bytes as its secret."""
-    secret = encode(random_bytes)
+    secret = base64url.encode(random_bytes)
     secret_hash = digest(secret)
-    return Successor(secret, secret_hash, encode(_padded(predecessor_secret, secret_hash, random_bytes)))
+    return Successor(secret, secret_hash, base64url.encode(_padded(predecessor_secret, secret_hash, random_bytes)))
 
 
 def decrypt_successor(predecessor_secret: str, encrypted: str, successor_hash: str) -> str:
     """The successor that was encrypted for this predecessor. Raises ValueError if its hash differs."""
-    secret = encode(_padded(predecessor_secret, successor_hash, decode(encrypted)))
+    secret = base64url.encode(_padded(predecessor_secret, successor_hash, base64url.decode(encrypted)))
     if not hmac.compare_digest(digest(secret), successor_hash):
         raise ValueError("the decrypted successor is not the one on record")
     return secret

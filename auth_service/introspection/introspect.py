@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auth_service.clients.client_authentication import read_credential
+from auth_service.clients.authenticator import read_credential
 from auth_service.http.messages import read_form, secret_json
 from auth_service.introspection.introspector import LiveAccessToken, LiveRefreshToken, TokenIntrospector
 from auth_service.protocol.errors import InvalidClient

@@ -1,4 +1,7 @@
-"""Recognises a presented token and whether it is active: for introspection, revocation and UserInfo."""
+"""The kind of a presented token and whether it is live: for introspection, revocation and UserInfo.
+
+An access token passes the same verifier as at mcp_service; then its revocation and its grant are looked up.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.grants.refresh_token_format import NotARefreshToken, RefreshTokenFormat
-from shared.access_token import SUPPORTED_ALGORITHMS, InvalidToken, VerifiedClaims, check_claims, check_header
+from shared.jose.jws import MAX_BYTES, InvalidToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auth_service.grants.repository import GrantRepository
     from auth_service.introspection.revoked_tokens import RevokedTokenRepository
-    from auth_service.keys.signer import Signer
-    from auth_service.resources.catalogue import ResourceCatalogue
+    from shared.access_tokens.profile import VerifiedClaims
+    from shared.access_tokens.verifier import TokenVerifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +44,13 @@ class TokenIntrospector:
     def __init__(
         self,
         *,
-        issuer: str,
-        resources: ResourceCatalogue,
-        signer: Signer,
+        verifier: TokenVerifier,
         grants: GrantRepository,
         revoked: RevokedTokenRepository,
         refresh_tokens: RefreshTokenFormat,
         clock: Callable[[], float],
     ) -> None:
-        self._issuer = issuer
-        self._audiences = frozenset(r.identifier for r in resources.all)
-        self._signer = signer
+        self._verifier = verifier
         self._grants = grants
         self._revoked = revoked
         self._refresh_tokens = refresh_tokens
@@ -59,7 +58,7 @@ class TokenIntrospector:
 
     async def inspect(self, unverified_token: str) -> LiveAccessToken | LiveRefreshToken | None:
         """The live token of either kind, or None; the caller need not know the kind (RFC 7009 section 2.1)."""
-        if len(unverified_token) > 8192:
+        if len(unverified_token) > MAX_BYTES:
             return None
         return await self._refresh_token(unverified_token) or await self._access_token(unverified_token)
 
@@ -76,11 +75,7 @@ class TokenIntrospector:
 
     async def _access_token(self, unverified_token: str) -> LiveAccessToken | None:
         try:
-            unverified_header, unverified_claims = self._signer.verify(unverified_token)
-            check_header(unverified_header, allowed_algorithms=frozenset(SUPPORTED_ALGORITHMS))
-            claims = check_claims(
-                unverified_claims, issuer=self._issuer, audiences=self._audiences, now=self._clock(), leeway_seconds=0
-            )
+            claims = (await self._verifier.verify(unverified_token)).claims
         except InvalidToken:
             return None
         if await self._revoked.contains(claims.token_id):

@@ -10,16 +10,18 @@ from auth_service.introspection.introspector import TokenIntrospector
 from auth_service.introspection.revoke import RevokeEndpoint
 from auth_service.introspection.revoked_tokens import RevokedTokenRepository
 from auth_service.introspection.userinfo import UserInfoEndpoint
+from shared.access_tokens.profile import AccessTokenPolicy
+from shared.access_tokens.verifier import TokenVerifier
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.clients.authenticator import ClientAuthenticator
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.grants.repository import GrantRepository
-    from auth_service.keys.signer import Signer
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.runtime import Runtime
     from auth_service.users.service import UserService
+    from shared.access_tokens.verifier import VerificationKeyResolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def wire_introspection(
     resources: ResourceCatalogue,
     grants: GrantRepository,
     refresh_tokens: RefreshTokenFormat,
-    signer: Signer,
+    keys: VerificationKeyResolver,
     users: UserService,
     audit: AuditLog,
 ) -> IntrospectionComponents:
@@ -46,9 +48,13 @@ def wire_introspection(
     issuer = runtime.settings.issuer
     revoked = RevokedTokenRepository(runtime.redis)
     introspector = TokenIntrospector(
-        issuer=issuer,
-        resources=resources,
-        signer=signer,
+        verifier=TokenVerifier(
+            keys=keys,
+            policy=AccessTokenPolicy(
+                issuer=issuer, audiences=frozenset(r.identifier for r in resources.all), leeway_seconds=0
+            ),
+            clock=runtime.clock,
+        ),
         grants=grants,
         revoked=revoked,
         refresh_tokens=refresh_tokens,

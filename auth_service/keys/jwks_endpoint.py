@@ -16,15 +16,12 @@ from aiohttp import web
 
 from auth_service.keys.public_key_set import claimed_version
 from shared.http.cors import Cors
-from shared.http.prefer import wait_preference
+from shared.http.prefer import REPLICA_HEADER, wait_preference
 
 if TYPE_CHECKING:
     from auth_service.keys.key_ring import KeyRing
     from auth_service.keys.propagation import ReplicaKeyVersion
     from auth_service.keys.propagation_tracker import PropagationTracker
-
-REPLICA_HEADER: Final = "Sallyport-Replica"
-"""Names the verifier, so that a rotation can wait for it."""
 
 OBSERVER: Final = "*observer"
 """Instead of a name: the client keeps no JWKS. No verifier's name begins with an asterisk.

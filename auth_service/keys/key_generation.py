@@ -7,37 +7,36 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jwk import JWKRegistry, Key, import_key
 
 from auth_service.keys.lifecycle import NewKey
+from shared.jose.algorithms import KEY_KINDS, signature_algorithm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from auth_service.key_encryption import EncryptionKeys
 
-AsymmetricKey = RSAKey | ECKey | OKPKey
-
 RSA_BITS: Final = 2048
-_KEY_TYPES: Final[dict[str, type[RSAKey | ECKey | OKPKey]]] = {
-    "RS256": RSAKey,
-    "ES256": ECKey,
-    "EdDSA": OKPKey,
-}
 
 
 def new_key(algorithm: str, encryption_keys: EncryptionKeys) -> NewKey:
     """Generate a key pair for RS256, ES256 or EdDSA. An RSA pair takes about 0.1 s of CPU time."""
-    key = _generate(algorithm)
+    kind = KEY_KINDS.get(algorithm)
+    if kind is None:
+        raise ValueError(f"{algorithm!r} is not an algorithm for access tokens")
+    key = JWKRegistry.generate_key(kind.kty, kind.crv or RSA_BITS)
     public = cast("dict[str, str]", key.as_dict(private=False))
     kid = key_id(public)
     encrypted = encryption_keys.encrypt(kid, cast("dict[str, Any]", key.as_dict(private=True)))
     return NewKey(kid=kid, algorithm=algorithm, public=public, encrypted_private=encrypted)
 
 
-def import_key(algorithm: str, jwk: Mapping[str, Any]) -> AsymmetricKey:
-    """A public or private JWK as a key object. Raises ValueError or joserfc.errors.JoseError."""
-    return _KEY_TYPES[algorithm].import_key(dict(jwk))
+def import_private_key(algorithm: str, jwk: Mapping[str, Any]) -> Key:
+    """A private JWK as a key object. Raises ValueError or joserfc.errors.JoseError."""
+    if signature_algorithm(jwk) != algorithm:
+        raise ValueError(f"the key is not one for {algorithm}")
+    return import_key(dict(jwk))
 
 
 def key_id(public: Mapping[str, str]) -> str:
@@ -47,13 +46,3 @@ def key_id(public: Mapping[str, str]) -> str:
     """
     canonical = json.dumps(dict(sorted(public.items())), separators=(",", ":")).encode()
     return base64.b32encode(hashlib.sha256(canonical).digest()[:10]).decode().lower()
-
-
-def _generate(algorithm: str) -> AsymmetricKey:
-    if algorithm == "RS256":
-        return RSAKey.generate_key(RSA_BITS)
-    if algorithm == "ES256":
-        return ECKey.generate_key("P-256")
-    if algorithm == "EdDSA":
-        return OKPKey.generate_key("Ed25519")
-    raise ValueError(f"{algorithm!r} is not an algorithm for access tokens")

@@ -11,29 +11,71 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from joserfc.errors import JoseError
+from joserfc.jws import JWSRegistry
+from pydantic_core import to_json
 
 from auth_service.key_encryption import DecryptionFailed
-from auth_service.keys.key_generation import import_key
+from auth_service.keys.key_generation import import_private_key
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS
 from auth_service.keys.public_key_set import PublicKeySet, build_public_key_set
 from auth_service.keys.reconciler import KeyRingReconciler
-from auth_service.keys.signer import SigningKey, VerifyingKey, parse_compact_jws
-from shared.access_token import InvalidToken
 from shared.background import end_tasks
 from shared.errors import Misconfigured, RedisUnavailable, ServiceUnavailable
+from shared.jose import base64url
+from shared.jose.jws import InvalidToken
+from shared.jose.keys import CachedKey, import_verification_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import structlog
+    from joserfc.jwk import Key
 
     from auth_service.key_encryption import EncryptionKeys
-    from auth_service.keys.lifecycle import Ring, RotationPolicy
+    from auth_service.keys.lifecycle import Ring, RingKey, RotationPolicy
     from auth_service.keys.repository import KeyRingRepository
     from shared.background import TaskSupervisor
+    from shared.jose.keys import VerificationKey
+
+
+class Signer(Protocol):
+    """Signs with the active key."""
+
+    def ready(self) -> None:
+        """Raise ServiceUnavailable if no active key is loaded: called before anything is consumed (invariant 8)."""
+
+    def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
+        """A compact JWS with `kid`, `alg` and `typ` in its header, signed with the active key.
+
+        Raises ServiceUnavailable.
+        """
+
+
+class SigningKey:
+    """The private half of the active key."""
+
+    def __init__(self, kid: str, algorithm: str, key: Key) -> None:
+        self.kid = kid
+        self._algorithm = algorithm
+        self._key: Any = CachedKey(key, "sign")
+        self._sign = JWSRegistry.algorithms[algorithm].sign
+        self._headers: dict[str, str] = {}
+
+    def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
+        """A compact JWS. The header is encoded once for each `typ`; callers use a few fixed types."""
+        header = self._headers.get(typ)
+        if header is None:
+            header = self._headers[typ] = self._encoded_header(typ)
+        signing_input = header + base64url.encode(to_json(claims))
+        return f"{signing_input}.{base64url.encode(self._sign(signing_input.encode(), self._key))}"
+
+    def _encoded_header(self, typ: str) -> str:
+        header = {"alg": self._algorithm, "kid": self.kid, "typ": typ}
+        return base64url.encode(to_json(header)) + "."
+
 
 POLL_SECONDS: Final = 1.0
 CATCH_UP_SECONDS: Final = 0.1
@@ -45,13 +87,13 @@ class Snapshot:
 
     ring: Ring
     public_key_set: PublicKeySet
-    verifying_keys: Mapping[str, VerifyingKey]
+    verification_keys: Mapping[str, VerificationKey]
     signing_key: SigningKey | None
     """None if no configured secret decrypts the active key."""
 
 
 class KeyRing:
-    """Implements keys.signer.Signer."""
+    """A Signer, and the VerificationKeyResolver for this server's own access tokens."""
 
     def __init__(
         self,
@@ -115,22 +157,16 @@ class KeyRing:
             raise AssertionError("ready() accepted a ring without a signing key")
         return signing_key.sign(claims, typ=typ)
 
-    def verify(self, unverified_token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Verify the signature with the published keys; returns the header and the claims, which are unchecked.
+    def held(self, kid: str) -> VerificationKey | None:
+        """The published key of this id; None while no ring is loaded. No I/O."""
+        return None if self._snapshot is None else self._snapshot.verification_keys.get(kid)
 
-        Raises InvalidToken; ServiceUnavailable while no ring is loaded.
-        """
-        published = self._loaded().verifying_keys
-        unverified = parse_compact_jws(unverified_token)
-        kid = unverified.header.get("kid")
-        key = published.get(kid) if isinstance(kid, str) else None
+    async def find(self, unverified_kid: str) -> VerificationKey:
+        """The published key of this id. Raises InvalidToken; ServiceUnavailable while no ring is loaded."""
+        key = self._loaded().verification_keys.get(unverified_kid)
         if key is None:
             raise InvalidToken("kid", "the header names no published key")
-        if unverified.header.get("alg") != key.algorithm or "crit" in unverified.header:
-            raise InvalidToken("alg", "the header does not agree with the key that it names")
-        if not key.verifies(unverified.signing_input, unverified.signature):
-            raise InvalidToken("signature", "the signature is not valid")
-        return unverified.header, unverified.claims
+        return key
 
     @property
     def ring(self) -> Ring:
@@ -219,16 +255,20 @@ def take_snapshot(ring: Ring, encryption_keys: EncryptionKeys, previous: Snapsho
 
 
 def _snapshot(ring: Ring, encryption_keys: EncryptionKeys, previous: Snapshot | None) -> Snapshot:
-    known = previous.verifying_keys if previous else {}
-    verifying_keys = {
-        key.kid: known.get(key.kid) or VerifyingKey(key.algorithm, import_key(key.algorithm, key.public))
-        for key in ring.keys
-    }
+    known = previous.verification_keys if previous else {}
+    verification_keys = {key.kid: known.get(key.kid) or _verification_key(key) for key in ring.keys}
     if previous and previous.signing_key and previous.signing_key.kid == ring.active.kid:
         signing_key: SigningKey | None = previous.signing_key
     else:
         signing_key = _decrypt_active(ring, encryption_keys)
-    return Snapshot(ring, build_public_key_set(ring), verifying_keys, signing_key)
+    return Snapshot(ring, build_public_key_set(ring), verification_keys, signing_key)
+
+
+def _verification_key(key: RingKey) -> VerificationKey:
+    imported = import_verification_key(key.public, kid=key.kid)
+    if imported.algorithm != key.algorithm:
+        raise ValueError(f"the key {key.kid} is not one for {key.algorithm}")
+    return imported
 
 
 def _decrypt_active(ring: Ring, encryption_keys: EncryptionKeys) -> SigningKey | None:
@@ -237,4 +277,4 @@ def _decrypt_active(ring: Ring, encryption_keys: EncryptionKeys) -> SigningKey |
         private = encryption_keys.decrypt(active.kid, active.encrypted_private or "")
     except DecryptionFailed:
         return None
-    return SigningKey(active.kid, active.algorithm, import_key(active.algorithm, private))
+    return SigningKey(active.kid, active.algorithm, import_private_key(active.algorithm, private))

@@ -5,38 +5,23 @@ A hash without salt or stretching is sufficient because the input has 256 bits o
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
-from binascii import b2a_base64
 from typing import Final
 
+from shared.jose import base64url
+
 SECRET_BYTES: Final = 32
-
-_TO_URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
-
-
-def encode(data: bytes) -> str:
-    """Base64url without padding."""
-    return b2a_base64(data, newline=False).translate(_TO_URLSAFE, b"=").decode("ascii")
-
-
-def decode(text: str) -> bytes:
-    """The inverse of `encode`. Raises ValueError for any text that `encode` does not produce."""
-    data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    if encode(data) != text:
-        raise ValueError("not canonical base64url")
-    return data
 
 
 def new_secret() -> str:
     """43 characters of base64url."""
-    return encode(os.urandom(SECRET_BYTES))
+    return base64url.encode(os.urandom(SECRET_BYTES))
 
 
 def new_identifier() -> str:
     """22 characters of base64url: unguessable, but not a credential."""
-    return encode(os.urandom(16))
+    return base64url.encode(os.urandom(16))
 
 
 def digest(secret: str) -> str:

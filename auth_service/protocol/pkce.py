@@ -7,7 +7,7 @@ import hmac
 import re
 from typing import Final
 
-from auth_service.protocol.opaque import encode
+from shared.jose import base64url
 
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -25,5 +25,5 @@ def is_verifier(value: str) -> bool:
 
 def verifier_matches(verifier: str, challenge: str) -> bool:
     """Whether the challenge was derived from the verifier (RFC 7636 section 4.6), compared in constant time."""
-    derived = encode(hashlib.sha256(verifier.encode("ascii")).digest())
+    derived = base64url.encode(hashlib.sha256(verifier.encode("ascii")).digest())
     return hmac.compare_digest(derived, challenge)

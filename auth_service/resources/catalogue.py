@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from shared.configured_url import check_resource
-from shared.scopes import ScopeHierarchy, is_scope_token
+from shared.scopes import ScopeDescription, ScopeHierarchy, is_scope_token
 
 IDENTITY_SCOPES: Final = ("openid", "profile", "email")
 OFFLINE_ACCESS: Final = "offline_access"
@@ -22,15 +22,6 @@ _GENERAL_DESCRIPTIONS: Final = {
     "email": "See your e-mail address",
     OFFLINE_ACCESS: "Stay connected while you are away",
 }
-
-
-class ScopeDescription(BaseModel):
-    """One scope of a resource, in words for the consent page."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    description: str = Field(min_length=1, max_length=200)
-    implies: tuple[str, ...] = ()
 
 
 class ProtectedResource(BaseModel):

@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from auth_service.protocol.errors import PageError
-from auth_service.protocol.opaque import SECRET_BYTES, decode, digest, encode, mac, new_secret
+from auth_service.protocol.opaque import SECRET_BYTES, digest, mac, new_secret
+from shared.jose import base64url
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -33,7 +34,7 @@ class Browser:
 
     def csrf(self, purpose: str) -> str:
         """The value that a form of this browser must carry. `purpose`: a transaction, or the name of a page."""
-        return encode(mac(self.secret.encode(), "csrf", purpose))
+        return base64url.encode(mac(self.secret.encode(), "csrf", purpose))
 
     def check_csrf(self, purpose: str, unverified_value: str | None) -> None:
         """Raise PageError unless the value was derived for this browser and purpose (RFC 9700 section 4.7)."""
@@ -91,6 +92,6 @@ class SessionCookies:
 
 def _well_formed(value: str | None) -> str | None:
     try:
-        return value if value and len(decode(value)) == SECRET_BYTES else None
+        return value if value and len(base64url.decode(value)) == SECRET_BYTES else None
     except ValueError:
         return None

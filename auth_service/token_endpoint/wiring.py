@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from auth_service.clients.wiring import ClientComponents
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.grants.repository import GrantRepository
-    from auth_service.keys.signer import Signer
+    from auth_service.keys.key_ring import Signer
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.runtime import Runtime

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.protocol.opaque import new_identifier
 from auth_service.resources.catalogue import OFFLINE_ACCESS
-from shared import access_token as profile
+from shared.access_tokens import profile
 from shared.scopes import format_scope
 
 if TYPE_CHECKING:
-    from auth_service.keys.signer import Signer
+    from auth_service.keys.key_ring import Signer
 
 ID_TOKEN_LIFETIME_SECONDS: Final = 600
 

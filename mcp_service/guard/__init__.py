@@ -1,0 +1,5 @@
+"""The guard: the decision whether a request may reach the MCP server.
+
+Owns: the ordered checks of origin, token, message and scopes, and the form of every error.
+Does not own: the token rules (shared/access_tokens), the source of the keys (jwks), the MCP server behind it (servers).
+"""

@@ -1,7 +1,7 @@
-"""The guard in front of /mcp: origin, credential, token, operation, scopes, in this order.
+"""The ordered checks of a request: origin, credential, token, message, scopes.
 
-Owns: the order of the checks and the challenges. Does not own: any of the rules, which have files of their own.
-Invariants 1, 2, 8 and 9. A fault of ours passes through as the ServiceUnavailable that it is: 503, never 401.
+Owns: the order of the checks, the challenges and the count of decisions. Does not own: the rules of token, operation
+and scopes. Invariants 1, 2, 8 and 9: a ServiceUnavailable passes through as 503 and never becomes a 401.
 """
 
 from __future__ import annotations
@@ -9,7 +9,11 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from prometheus_client import CollectorRegistry, Counter
 
 from mcp_service.guard.errors import (
     BadMessage,
@@ -21,20 +25,19 @@ from mcp_service.guard.errors import (
     Unauthenticated,
 )
 from mcp_service.guard.operation import BadOperation, Operation, read_operation
-from shared.access_token import InvalidToken
+from shared.configured_url import is_loopback_host, origin_of
 from shared.errors import RequestRejected
 from shared.http.request_middleware import LOG_FIELDS
+from shared.jose.jws import InvalidToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aiohttp import web
 
-    from mcp_service.guard.challenge import Challenger
-    from mcp_service.guard.origins import AllowedOrigins
+    from mcp_service.guard.errors import Challenger
     from mcp_service.guard.scope_policy import ScopeRules
-    from mcp_service.guard.token_verifier import TokenVerifier, VerifiedToken
-    from mcp_service.jwks.metrics import GuardMetrics
+    from shared.access_tokens.verifier import TokenVerifier, VerifiedToken
 
 BODY_SECONDS: Final = 30.0
 """How long a body may take to arrive."""
@@ -44,15 +47,47 @@ _B64TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedRequest:
-    """A request that may pass. `token` is None only for what is public; `body` was read within its bounds."""
+    """A request that passed every check. `token` is None only for a public operation; `body` is within its bound."""
 
     token: VerifiedToken | None
     operation: Operation | None
     body: bytes
 
 
+class AllowedOrigins:
+    """The origins of pages that may call from a browser (MCP transports; against DNS rebinding).
+
+    These are the server's own, loopback pages such as the Inspector's, and the configured ones.
+    """
+
+    def __init__(self, resource: str, configured: Iterable[str]) -> None:
+        self._allowed = frozenset({origin_of(resource), *configured})
+
+    def allows(self, origin: str) -> bool:
+        """Whether an `Origin` header may pass. A request without the header does not come from a page."""
+        return "*" in self._allowed or origin in self._allowed or _is_loopback_page(origin)
+
+
+class GuardMetrics:
+    """Counts the guard's decisions."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        decisions = Counter(
+            "sallyport_authorization_decisions",
+            "Requests at the guard, by the error_id of the failed check; passed and public are no errors.",
+            ("error_id",),
+            registry=registry,
+        )
+        # Looking a label up costs more than the count itself.
+        self._decision = lru_cache(256)(decisions.labels)
+
+    def decided(self, error_id: str) -> None:
+        """Count one decision: `passed`, `public`, or the `error_id` of the failed check."""
+        self._decision(error_id).inc()
+
+
 class BearerAuthenticator:
-    """Admits a request or raises a refusal."""
+    """Authorizes a request or raises an error."""
 
     def __init__(
         self,
@@ -62,7 +97,6 @@ class BearerAuthenticator:
         challenger: Challenger,
         origins: AllowedOrigins,
         metrics: GuardMetrics,
-        allow_anonymous: bool = False,
         tool_result_auth_clients: Iterable[str] = (),
     ) -> None:
         self._verifier = verifier
@@ -70,20 +104,19 @@ class BearerAuthenticator:
         self._challenger = challenger
         self._origins = origins
         self._metrics = metrics
-        self._allow_anonymous = allow_anonymous
         self._tool_result_auth_clients = frozenset(c.lower() for c in tool_result_auth_clients)
 
     async def authorize(self, request: web.Request) -> AuthorizedRequest:
-        """The ordered list of checks. Raises McpError, or ServiceUnavailable while keys cannot be had."""
+        """Run the checks. Raises McpError, or ServiceUnavailable while no key set can be trusted."""
         try:
-            admission = await self._admit(request)
-        except RequestRejected as refusal:
-            self._metrics.decided(refusal.error_id)
+            authorized = await self._authorize(request)
+        except RequestRejected as error:
+            self._metrics.decided(error.error_id)
             raise
-        self._metrics.decided("public" if admission.token is None else "passed")
-        return admission
+        self._metrics.decided("public" if authorized.token is None else "passed")
+        return authorized
 
-    async def _admit(self, request: web.Request) -> AuthorizedRequest:
+    async def _authorize(self, request: web.Request) -> AuthorizedRequest:
         self._check_origin(request)
         credential = self._credential(request)
         token = None if credential is None else await self._verify(request, credential)
@@ -91,15 +124,15 @@ class BearerAuthenticator:
             if token is None:
                 raise self._unauthenticated(None)
             return AuthorizedRequest(token, None, b"")
-        if token is None and not self._allow_anonymous:
+        if token is None and not self._rules.allow_anonymous:
             raise self._unauthenticated(None)
         body = await self._read(request)
         operation = self._operation(request, body)
         try:
             self._check_scopes(token, operation)
-        except McpError as refusal:
-            if self._asks_in_band(request, operation):
-                raise SignInToolResult(refusal) from refusal
+        except McpError as error:
+            if self._signs_in_by_tool_result(request, operation):
+                raise SignInToolResult(error) from error
             raise
         return AuthorizedRequest(token, operation, body)
 
@@ -109,7 +142,7 @@ class BearerAuthenticator:
                 raise ForbiddenOrigin(f"the origin {origin!r:.100} is not allowed", error_id="origin")
 
     def _credential(self, request: web.Request) -> str | None:
-        """The bearer token as it came, or None if there is none. Raises BadMessage for one in the wrong place."""
+        """The bearer token as presented, or None without one. Raises BadMessage for one in the wrong place."""
         if "access_token" in request.query:
             raise self._malformed("the token is in the query string, where it gets logged", "token_in_query")
         values = request.headers.getall("Authorization", ())
@@ -117,7 +150,7 @@ class BearerAuthenticator:
             raise self._malformed("several Authorization headers", "authorization_single")
         scheme, _, unverified_token = (values[0] if values else "").strip().partition(" ")
         unverified_token = unverified_token.strip()
-        # Another scheme is no credential here, and neither is a bare "Bearer": the client must learn where to sign in.
+        # Another scheme, or "Bearer" alone, counts as no credential: the client must learn where to sign in.
         if scheme.lower() != "bearer" or not unverified_token:
             return None
         if _B64TOKEN.fullmatch(unverified_token) is None:
@@ -139,7 +172,7 @@ class BearerAuthenticator:
 
     async def _read(self, request: web.Request) -> bytes:
         if request.content.is_eof():
-            # All of it came with the headers, as most calls do: nothing to wait for.
+            # The body arrived with the headers, as most do: no timer is needed.
             return await request.read()
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -151,9 +184,9 @@ class BearerAuthenticator:
         try:
             operation = read_operation(body, request.headers)
         except BadOperation as exc:
-            refusal = BadMessage(exc.reason, error_id=exc.error_id)
-            refusal.rpc_code, refusal.rpc_id = exc.rpc_code, exc.rpc_id
-            raise refusal from exc
+            error = BadMessage(exc.reason, error_id=exc.error_id)
+            error.rpc_code, error.rpc_id = exc.rpc_code, exc.rpc_id
+            raise error from exc
         fields = request[LOG_FIELDS]
         fields["operation"] = operation.method[:60]
         if operation.tools:
@@ -169,32 +202,47 @@ class BearerAuthenticator:
         granted = token.claims.scopes
         if self._rules.covers(granted, required):
             return
-        # All scopes of the operation and all already granted: clients do not unite them by themselves.
+        # The scopes already granted are named too: clients do not unite them with the new ones by themselves.
         challenge = self._challenger.challenge(
             scopes=(*granted, *required), error=InsufficientScope.code, description=InsufficientScope.public
         )
-        refusal = InsufficientScope(
+        error = InsufficientScope(
             f"needs {' '.join(required)}, has {' '.join(granted) or 'none'}",
             error_id="scope",
             headers={"WWW-Authenticate": challenge},
         )
-        refusal.rpc_id = operation.rpc_id
-        raise refusal
+        error.rpc_id = operation.rpc_id
+        raise error
 
     def _unauthenticated(self, operation: Operation | None) -> Unauthenticated:
         needed = () if operation is None else self._rules.required(operation)
         challenge = self._challenger.challenge(scopes=(*self._rules.default, *needed))
-        refusal = Unauthenticated("no credential", error_id="credential", headers={"WWW-Authenticate": challenge})
-        refusal.rpc_id = None if operation is None else operation.rpc_id
-        return refusal
+        error = Unauthenticated("no credential", error_id="credential", headers={"WWW-Authenticate": challenge})
+        error.rpc_id = None if operation is None else operation.rpc_id
+        return error
 
     def _malformed(self, reason: str, error_id: str) -> BadMessage:
         challenge = self._challenger.challenge(scopes=self._rules.default, error="invalid_request")
         return BadMessage(reason, error_id=error_id, headers={"WWW-Authenticate": challenge})
 
-    def _asks_in_band(self, request: web.Request, operation: Operation) -> bool:
-        """Whether this client shows its sign-in only for a tool result (mixed access only)."""
-        if not self._allow_anonymous or operation.method != "tools/call" or operation.rpc_id is None:
+    def _signs_in_by_tool_result(self, request: web.Request, operation: Operation) -> bool:
+        """Whether this client shows its sign-in only for a tool result (interop.md R7)."""
+        if not self._rules.allow_anonymous or operation.method != "tools/call" or operation.rpc_id is None:
             return False
         agent = request.headers.get("User-Agent", "").partition("/")[0]
         return bool({"*", agent.lower(), (operation.client_name or "").lower()} & self._tool_result_auth_clients)
+
+
+def _is_loopback_page(origin: str) -> bool:
+    # In a rebinding attack Origin holds the attacker's own name, so the names of this machine are safe to allow.
+    try:
+        parts = urlsplit(origin)
+        return (
+            parts.scheme in {"http", "https"}
+            and parts.path == ""
+            and parts.username is None
+            and (parts.port is None or parts.port > 0)
+            and is_loopback_host(parts.hostname or "")
+        )
+    except ValueError:
+        return False

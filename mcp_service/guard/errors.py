@@ -1,33 +1,64 @@
-"""The refusals of the protected server, and the one place where they get their form.
+"""The errors of the guard: their codes, their challenges, and the one place where they become responses.
 
-Invariant 9: the public text gives nothing away; check, reason and reference meet in the log line.
+Invariant 9: the public text is the same whatever the reason; the reason is in the log line, under the same request id.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
 from shared.errors import RequestRejected
+from shared.scopes import format_scope
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mcp_service.guard.operation import RequestId
 
-SERVER_ERROR = -32000
-"""The first of the codes that JSON-RPC leaves to implementations: for what the HTTP status already says."""
+SERVER_ERROR: Final = -32000
+"""The first of the codes that JSON-RPC leaves to implementations. The HTTP status tells the rest."""
+
+OFFLINE_ACCESS: Final = "offline_access"
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """Builds `WWW-Authenticate` headers from configured constants (invariant 1).
+
+    RFC 6750 section 3, RFC 9728 section 5.1, interop.md R1 and R6.
+    """
+
+    metadata_url: str
+
+    def challenge(self, *, scopes: Iterable[str] = (), error: str | None = None, description: str = "") -> str:
+        """One Bearer challenge. No `error` where no credential was presented: some clients give up if they see one.
+
+        `offline_access` is never named (MCP authorization 2026-07-28): it is no scope of this resource.
+        """
+        scope = format_scope(s for s in scopes if s != OFFLINE_ACCESS)
+        parameters = {
+            "error": error,
+            "error_description": description or None,
+            "resource_metadata": self.metadata_url,
+            "scope": scope or None,
+        }
+        # Scope tokens, configured URLs and the texts below hold neither quotes nor backslashes.
+        return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items() if value is not None)
 
 
 class McpError(RequestRejected):
-    """A refusal of a JSON-RPC message. `rpc_id` is echoed so that the client can match the answer."""
+    """The error response to a JSON-RPC message. `rpc_id` is echoed, so that the client can match it."""
 
     rpc_code: int = SERVER_ERROR
     rpc_id: RequestId = None
 
 
 class Unauthenticated(McpError):
-    """401 without `error`: no credential came (RFC 6750 section 3.1)."""
+    """401 without `error`: no credential was presented (RFC 6750 section 3.1)."""
 
     status = 401
     code = "unauthorized"
@@ -35,7 +66,7 @@ class Unauthenticated(McpError):
 
 
 class BadToken(McpError):
-    """401: a credential came and is no good. Always the same words, whatever the reason."""
+    """401: the token is invalid. The public text does not depend on the reason."""
 
     status = 401
     code = "invalid_token"
@@ -43,7 +74,7 @@ class BadToken(McpError):
 
 
 class InsufficientScope(McpError):
-    """403: the one 403 that clients answer by asking the person for more (interop.md R6)."""
+    """403: the one 403 that clients answer by asking the user for more scopes (interop.md R6)."""
 
     status = 403
     code = "insufficient_scope"
@@ -65,40 +96,39 @@ class BadMessage(McpError):
 
 
 class SignInToolResult(McpError):
-    """A tool result that asks the person to sign in: 200, for clients that look nowhere else (interop.md R7)."""
+    """A tool result that asks the user to sign in: 200, for clients that read nothing else (interop.md R7)."""
 
     status = 200
 
-    def __init__(self, refusal: McpError) -> None:
-        super().__init__(refusal.reason, error_id=refusal.error_id, public=refusal.public, code=refusal.code)
-        self.rpc_id = refusal.rpc_id
-        self.challenge = refusal.headers["WWW-Authenticate"]
+    def __init__(self, error: McpError) -> None:
+        super().__init__(error.reason, error_id=error.error_id, public=error.public, code=error.code)
+        self.rpc_id = error.rpc_id
+        self.challenge = error.headers["WWW-Authenticate"]
 
 
-def render(request: web.Request, refusal: RequestRejected, request_id: str) -> web.StreamResponse:
-    """Give a refusal its form: JSON-RPC where JSON-RPC is spoken, plain JSON elsewhere."""
+def render(request: web.Request, error: RequestRejected, request_id: str) -> web.StreamResponse:
+    """The response to an error: JSON-RPC at the MCP endpoint, plain JSON elsewhere."""
     del request
-    headers = {"Cache-Control": "no-store"} | refusal.headers
+    headers = {"Cache-Control": "no-store"} | error.headers
     body: dict[str, Any]
-    if isinstance(refusal, SignInToolResult):
-        body = _rpc(refusal.rpc_id, result=_sign_in_result(refusal, request_id))
-    elif isinstance(refusal, McpError):
-        data = {"error": refusal.code, "request_id": request_id}
-        error = {"code": refusal.rpc_code, "message": refusal.public, "data": data}
-        body = _rpc(refusal.rpc_id, error=error)
+    if isinstance(error, SignInToolResult):
+        body = _rpc(error.rpc_id, result=_sign_in_result(error, request_id))
+    elif isinstance(error, McpError):
+        data = {"error": error.code, "request_id": request_id}
+        body = _rpc(error.rpc_id, error={"code": error.rpc_code, "message": error.public, "data": data})
     else:
-        body = {"error": refusal.code, "error_description": refusal.public, "request_id": request_id}
-    return web.Response(status=refusal.status, text=json.dumps(body), content_type="application/json", headers=headers)
+        body = {"error": error.code, "error_description": error.public, "request_id": request_id}
+    return web.Response(status=error.status, text=json.dumps(body), content_type="application/json", headers=headers)
 
 
 def _rpc(rpc_id: RequestId, **member: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": rpc_id, **member}
 
 
-def _sign_in_result(refusal: SignInToolResult, request_id: str) -> dict[str, Any]:
+def _sign_in_result(error: SignInToolResult, request_id: str) -> dict[str, Any]:
     return {
         "resultType": "complete",
-        "content": [{"type": "text", "text": f"{refusal.public} (Request ID: {request_id})"}],
+        "content": [{"type": "text", "text": f"{error.public} (Request ID: {request_id})"}],
         "isError": True,
-        "_meta": {"mcp/www_authenticate": [refusal.challenge]},
+        "_meta": {"mcp/www_authenticate": [error.challenge]},
     }

@@ -1,7 +1,7 @@
-"""What a request asks for, read from its body, with the headers held against it.
+"""The operation of a request: read from its body and compared with its headers.
 
-Pure. A permission is never decided by a header alone (MCP 2026-07-28): headers route, the body is what runs.
-The guard reads the body with the strict parser, so that it and the SDK cannot see two different requests in one.
+Pure. A header alone never decides a permission (MCP 2026-07-28): headers route, the body is executed.
+The body is parsed strictly, so that the guard and the SDK cannot read two different requests from one body.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 
 _OLDER_WIRE: Final = frozenset({None, *HANDSHAKE_PROTOCOL_VERSIONS})
-"""Values of MCP-Protocol-Version, its absence included, with which the SDK speaks the wire of sessions."""
+"""Values of MCP-Protocol-Version, its absence included, with which the SDK speaks the older protocol of sessions."""
 
 RequestId = str | int | None
 
@@ -40,7 +40,7 @@ class BadOperation(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A method, and the names of what it touches."""
+    """A method, and the names of the tools, prompts and resources that it touches."""
 
     method: str
     tools: tuple[str, ...] = ()
@@ -52,13 +52,13 @@ class Operation:
 
 
 def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
-    """Read one JSON-RPC message. `headers` is asked for lower-case names. Raises BadOperation."""
+    """Read one JSON-RPC message. `headers` must find names in lower case. Raises BadOperation."""
     try:
         message = parse_json(body)
     except BadJson as exc:
         raise BadOperation("body_json", str(exc), rpc_code=PARSE_ERROR) from exc
     if not isinstance(message, dict):
-        # Batches left the protocol with 2025-06-18; each element would have needed its own decision.
+        # Batches left the protocol with 2025-06-18; each element would need a decision of its own.
         raise BadOperation("body_single", "the body is not one JSON-RPC message")
     rpc_id = message.get("id")
     if isinstance(rpc_id, bool) or not isinstance(rpc_id, str | int | None):
@@ -78,7 +78,7 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
         tools=tools,
         prompts=prompts,
         resources=resources,
-        # Only what calls itself a notification: anything else without an id is judged as the request it may be.
+        # By its name and the missing id: another message without an id is checked like a request.
         is_notification="id" not in message and method.startswith("notifications/"),
         rpc_id=rpc_id,
         client_name=_client_name(method, params),
@@ -86,7 +86,7 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
 
 
 def _check_headers(method: str, params: Mapping[str, Any], headers: Mapping[str, str], rpc_id: RequestId) -> None:
-    """Mcp-Method and Mcp-Name must equal the body (2026-07-28); the SDK says the same, later and to itself."""
+    """Mcp-Method and Mcp-Name must equal the body (2026-07-28); the SDK checks it again, after the guard."""
     routed = headers.get("mcp-method")
     if routed is not None and routed != method:
         raise BadOperation(
@@ -126,7 +126,7 @@ def _listened(params: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _client_name(method: str, params: Mapping[str, Any]) -> str | None:
-    """What the client calls itself: a hint for the form of an answer, never for a permission."""
+    """The name that the client gives itself: a hint for the form of a response, never for a permission."""
     meta = params.get("_meta")
     info = params.get("clientInfo") if method == "initialize" else None
     if isinstance(meta, dict):

@@ -1,6 +1,7 @@
-"""Which operation needs which scopes: one declarative map, read by the guard, the metadata and the tool list.
+"""The scopes that each operation needs: one declarative map for the guard, the metadata and the tool list.
 
-Pure. Closed by default: what the map does not name needs the default scopes, and only what it calls public is.
+Pure. Closed by default: an operation that the map does not name needs the default scopes; an operation is public only
+if the map says so.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from mcp_service.guard.operation import Operation
-from shared.scopes import ScopeHierarchy, is_scope_token
+from shared.scopes import ScopeDescription, ScopeHierarchy, is_scope_token
 
 PUBLIC: Final = "public"
 
 LIFECYCLE_METHODS: Final = frozenset({"initialize", "ping", "server/discover", "logging/setLevel"})
-"""Methods that reveal and do nothing by themselves: a valid token is enough, whatever its scopes."""
+"""Methods that neither reveal nor change anything: a valid token is enough, whatever its scopes."""
 
 DISCOVERY_METHODS: Final = LIFECYCLE_METHODS | {
     "tools/list",
@@ -25,16 +26,7 @@ DISCOVERY_METHODS: Final = LIFECYCLE_METHODS | {
     "resources/templates/list",
     "prompts/list",
 }
-"""What anybody may ask where access is mixed, so that a client can show what there is before it signs in."""
-
-
-class ScopeDescription(BaseModel):
-    """One scope in words, for the consent page."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    description: str = Field(min_length=1, max_length=200)
-    implies: tuple[str, ...] = ()
+"""Methods that need no token where anonymous access is allowed: a client can list before its user signs in."""
 
 
 def _spelled_out(value: Any) -> Any:
@@ -51,14 +43,14 @@ Needed = Annotated[tuple[str, ...] | Literal["public"], BeforeValidator(_as_list
 
 
 class ScopeMap(BaseModel):
-    """What a server declares. A plain dict of the same shape will do: `ScopeMap.model_validate(the_dict)`."""
+    """The declaration of a server. A plain dict of the same shape is accepted: `ScopeMap.model_validate(the_dict)`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scopes: dict[str, Annotated[ScopeDescription, BeforeValidator(_spelled_out)]] = Field(
         default_factory=dict, description="Every scope of this server, in words."
     )
-    default: tuple[str, ...] = Field((), description="What an operation needs that is named nowhere else.")
+    default: tuple[str, ...] = Field((), description="The scopes of an operation that is named nowhere else.")
     tools: dict[str, Needed] = Field(default_factory=dict, description="By tool name.")
     resources: dict[str, Needed] = Field(default_factory=dict, description="By URI; a final * matches any rest.")
     prompts: dict[str, Needed] = Field(default_factory=dict, description="By prompt name.")
@@ -93,14 +85,14 @@ class ScopeMap(BaseModel):
 
 
 class ScopeRules:
-    """The map made ready for asking."""
+    """Answers questions about one scope map."""
 
     def __init__(self, declared: ScopeMap, *, allow_anonymous: bool = False) -> None:
         """Without `allow_anonymous` nothing is public, whatever the map says: the setting decides."""
         self.declared = declared
         self.default = declared.default
-        self._allow_anonymous = allow_anonymous
-        # Few combinations are ever granted, and only verified tokens get here.
+        self.allow_anonymous = allow_anonymous
+        # Few combinations are ever granted, and only those of verified tokens are looked up.
         self.effective: Callable[[tuple[str, ...]], frozenset[str]] = lru_cache(256)(
             ScopeHierarchy({name: d.implies for name, d in declared.scopes.items()}).effective
         )
@@ -112,8 +104,8 @@ class ScopeRules:
         )
 
     def is_public(self, operation: Operation) -> bool:
-        """Whether a caller without a token may do this."""
-        if not self._allow_anonymous:
+        """Whether the operation needs no token."""
+        if not self.allow_anonymous:
             return False
         if operation.method in DISCOVERY_METHODS or operation.is_notification:
             return True
@@ -121,7 +113,7 @@ class ScopeRules:
         return bool(needed) and all(n == PUBLIC for n in needed)
 
     def is_public_tool(self, name: str) -> bool:
-        """Whether a caller without a token may call this tool."""
+        """Whether calling this tool needs no token."""
         return self.is_public(_call(name))
 
     def required(self, operation: Operation) -> tuple[str, ...]:
@@ -137,7 +129,7 @@ class ScopeRules:
         return self.required(_call(name))
 
     def covers(self, granted: tuple[str, ...], required: Iterable[str]) -> bool:
-        """Whether the granted scopes stand for all required ones (MCP: hierarchies MUST be honoured)."""
+        """Whether the granted scopes cover all required ones (MCP: hierarchies MUST be honoured)."""
         return self.effective(granted).issuperset(required)
 
     def _needed(self, operation: Operation) -> Iterator[tuple[str, ...] | str]:
@@ -152,7 +144,7 @@ class ScopeRules:
         if uri in self._exact:
             return self._exact[uri]
         if _has_two_readings(uri):
-            # What is behind such a URI depends on who resolves it: it needs every scope that there is.
+            # Two resolvers may read such a URI differently: it needs every scope of the server.
             return tuple(self.declared.scopes) or self.default
         return next((needed for prefix, needed in self._patterns if uri.startswith(prefix)), self.default)
 

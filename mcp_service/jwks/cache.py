@@ -1,8 +1,8 @@
-"""The issuer's keys, kept fresh: the I/O shell around policy.py.
+"""The cache of the issuer's JWKS: the I/O shell around policy.py.
 
-One task does all the fetching, so there is never more than one request under way. Against an issuer that honours
-`Prefer: wait` it long-polls and learns of a change within a round trip; against any other it refreshes by time.
-Verification itself never waits for the network: `held` only looks, `find` waits at most for one shared refresh.
+One task does all the fetching, so there is never more than one request in flight. With an issuer that honours
+`Prefer: wait` it long-polls and learns of a change within a round trip; with another it refreshes by age.
+Verification with a known key never waits for the network; an unknown kid waits for one shared refresh.
 """
 
 from __future__ import annotations
@@ -12,48 +12,52 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mcp_service.jwks.document import InvalidJwks, VerificationKey, parse_jwks
-from mcp_service.jwks.fetcher import FetchFailed
-from mcp_service.jwks.long_polling import LEAST_SPACING_SECONDS, LongPolling
+from prometheus_client import CollectorRegistry, Gauge
+
+from mcp_service.jwks.document import InvalidJwks, parse_jwks
+from mcp_service.jwks.long_polling import MIN_SPACING_SECONDS, LongPolling
 from mcp_service.jwks.policy import (
     TRUSTED,
     CachePolicy,
     CacheState,
     Phase,
     UnknownKid,
-    asked_for_unknown,
     confirmed,
     failed,
     next_attempt_at,
     on_unknown_kid,
     phase_of,
+    refreshed_for_unknown_kid,
     trusted_until,
 )
-from shared.access_token import InvalidToken
 from shared.background import end_tasks
 from shared.errors import ServiceUnavailable
+from shared.fetch.ssrf_safe_client import FetchFailed
 from shared.http.health import Readiness
+from shared.jose.jws import InvalidToken
 
 if TYPE_CHECKING:
     import structlog
 
-    from mcp_service.jwks.fetcher import Answer, JwksFetcher
+    from mcp_service.jwks.fetcher import JwksFetcher, JwksResponse
     from mcp_service.jwks.metrics import JwksMetrics
     from shared.background import TaskSupervisor
+    from shared.jose.keys import VerificationKey
 
 WAIT_SECONDS: Final = 25
-"""How long a long-poll may be held: shorter than the idle limit of common proxies."""
+"""How long the issuer may hold a long poll: shorter than the idle timeout of common proxies."""
 
 START_SECONDS: Final = 2.0
-"""How long a start waits for the first answer, so that the first caller need not be sent away."""
+"""How long a start waits for the first response, so that the first request need not be answered 503."""
 
 UNKNOWN_KIDS: Final = 1024
 
 
 class JwksCache:
-    """A KeySource for the token verifier."""
+    """The VerificationKeyResolver of the token verifier."""
 
     def __init__(
         self,
@@ -78,20 +82,18 @@ class JwksCache:
         self._etag: str | None = None
         self._long_polling = LongPolling()
         self._unknown: dict[str, float] = {}
-        self._wanted: asyncio.Future[None] | None = None
+        self._requested: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._attempted = asyncio.Event()
         self._stopping = False
 
-    # -- looking
-
     def held(self, kid: str) -> VerificationKey | None:
-        """The key if it is in the set and the set is trusted now."""
+        """The key, if it is in the set and the set is trusted now."""
         return self._keys.get(kid) if self._clock() < self._trusted_until else None
 
     async def find(self, unverified_kid: str) -> VerificationKey:
-        """The key, perhaps after one refresh that all who ask share. Raises InvalidToken or ServiceUnavailable."""
+        """The key, perhaps after one refresh that all callers share. Raises InvalidToken or ServiceUnavailable."""
         now = self._clock()
         decision = on_unknown_kid(self._state, self._policy, now, self._unknown.get(unverified_kid))
         if decision is UnknownKid.REFRESH:
@@ -100,15 +102,15 @@ class JwksCache:
             if key is not None:
                 self._metrics.unknown_kid("found")
                 return key
-            # Whoever is not answered because we stop has not been refused (invariant 8).
-            failed_to_ask = self._stopping or self._state.failures > 0
-            decision = UnknownKid.CANNOT_KNOW if failed_to_ask else UnknownKid.REFUSE
+            # A caller that the end of the process interrupts gets 503, not 401 (invariant 8).
+            no_response = self._stopping or self._state.failures > 0
+            decision = UnknownKid.CANNOT_KNOW if no_response else UnknownKid.REFUSE
             if decision is UnknownKid.REFUSE:
                 self._remember_unknown(unverified_kid)
         self._metrics.unknown_kid(decision.value)
         if decision is UnknownKid.CANNOT_KNOW:
-            raise ServiceUnavailable(self._trouble(), error_id="keys_loaded", retry_after_seconds=self._retry_after())
-        raise InvalidToken("kid", f"kid {unverified_kid!r:.60} is not in the issuer's key set")
+            raise ServiceUnavailable(self._problem(), error_id="keys_loaded", retry_after_seconds=self._retry_after())
+        raise InvalidToken("kid", f"kid {unverified_kid!r:.60} is not in the issuer's JWKS")
 
     @property
     def phase(self) -> Phase:
@@ -117,62 +119,72 @@ class JwksCache:
 
     @property
     def age_seconds(self) -> float:
-        """Since the issuer last confirmed the set; infinite before it ever did."""
+        """Seconds since the issuer last confirmed the set; infinite before the first time."""
         return float("inf") if self._state.confirmed_at is None else self._clock() - self._state.confirmed_at
 
     async def readiness(self) -> Readiness:
-        """Ready while the keys are trusted; the note tells the operator when they are only trusted for a while."""
+        """Ready while the keys are trusted; the note tells the operator of an unreachable issuer."""
         phase = self.phase
-        note = f"{phase}: {len(self._keys)} keys" if phase is Phase.FRESH else self._trouble()
+        note = f"{phase}: {len(self._keys)} keys" if phase is Phase.FRESH else self._problem()
         return Readiness(phase in TRUSTED, note)
 
-    # -- fetching
+    def export_gauges(self, registry: CollectorRegistry) -> None:
+        """Export the phase and the age, read at each scrape."""
+        gauge = Gauge("sallyport_jwks_cache_phase", "1 for the present phase.", ("phase",), registry=registry)
+        for phase in Phase:
+            gauge.labels(phase.value).set_function(partial(self._is_in, phase))
+        Gauge(
+            "sallyport_jwks_cache_age_seconds", "Time since the issuer last confirmed its JWKS.", registry=registry
+        ).set_function(lambda: self.age_seconds)
+
+    def _is_in(self, phase: Phase) -> float:
+        return float(self.phase is phase)
 
     async def start(self, supervisor: TaskSupervisor) -> None:
-        """Begin fetching in the background; returns after the first attempt, good or bad, or soon without it."""
+        """Start fetching in the background; return after the first attempt, or after START_SECONDS without one."""
         self._task = supervisor.start("jwks_refresh", self._keep)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._attempted.wait(), START_SECONDS)
 
     async def stop(self) -> None:
-        """End the background task and whoever waits for it."""
+        """End the background task and release its waiters."""
         self._stopping = True
         if self._task is not None:
             await end_tasks([self._task])
         self._settle()
 
     async def _refresh(self) -> None:
-        """Have the background task ask at once, and wait for the end of it; one request however many wait."""
+        """Have the background task refresh at once and wait for it: one request, whatever the number of waiters."""
         if self._stopping:
             return
-        if self._wanted is None:
-            self._wanted = asyncio.get_running_loop().create_future()
+        if self._requested is None:
+            self._requested = asyncio.get_running_loop().create_future()
             self._wake.set()
-        await asyncio.shield(self._wanted)
+        await asyncio.shield(self._requested)
 
     async def _keep(self) -> None:
         while True:
-            if self._wanted is None:
+            if self._requested is None:
                 await self._until_due()
-            wanted = self._wanted is not None
-            # After a failure a plain answer comes first: it tells at once whether the issuer is back.
-            wait_seconds = WAIT_SECONDS if self._etag and not wanted and not self._state.failures else 0
+            requested = self._requested is not None
+            # After a failure a plain request comes first: it shows at once whether the issuer is reachable again.
+            wait_seconds = WAIT_SECONDS if self._etag and not requested and not self._state.failures else 0
             started = self._clock()
             attempt = asyncio.create_task(self._attempt(wait_seconds))
             try:
-                # A long-poll gives way to somebody who needs an answer now.
+                # A long poll is abandoned for a refresh that was requested.
                 await self._unless_woken(attempt, interruptible=wait_seconds > 0)
             finally:
                 if not attempt.done():
                     attempt.cancel()
                     with suppress(asyncio.CancelledError):
                         await attempt
-            if wanted:
-                self._state = asked_for_unknown(self._state, self._clock())
+            if requested:
+                self._state = refreshed_for_unknown_kid(self._state, self._clock())
                 self._settle()
             elif not self._wake.is_set():
-                # Should an issuer claim to wait, and then not do so.
-                await asyncio.sleep(max(0.0, LEAST_SPACING_SECONDS - (self._clock() - started)))
+                # For an issuer that claims to wait and answers at once.
+                await asyncio.sleep(max(0.0, MIN_SPACING_SECONDS - (self._clock() - started)))
 
     async def _unless_woken(self, attempt: asyncio.Task[None], *, interruptible: bool) -> None:
         if not interruptible:
@@ -190,63 +202,63 @@ class JwksCache:
         delay = next_attempt_at(self._state) - self._clock()
         if self._etag and not self._state.failures and self._long_polling.pause_seconds is not None:
             delay = self._long_polling.pause_seconds
-        if self._state.failures or self._long_polling.disappointments:
-            # Replicas that lost the same issuer must not come back in step.
+        if self._state.failures or self._long_polling.misses:
+            # Replicas that lost the same issuer must not retry in step.
             delay *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), max(0.0, delay))
 
     def _settle(self) -> None:
         self._wake.clear()
-        wanted, self._wanted = self._wanted, None
-        if wanted is not None and not wanted.done():
-            wanted.set_result(None)
+        requested, self._requested = self._requested, None
+        if requested is not None and not requested.done():
+            requested.set_result(None)
 
     async def _attempt(self, wait_seconds: int) -> None:
-        await self._ask(wait_seconds)
+        await self._fetch(wait_seconds)
         self._attempted.set()
 
-    async def _ask(self, wait_seconds: int) -> None:
+    async def _fetch(self, wait_seconds: int) -> None:
         try:
-            answer = await self._fetcher.fetch(etag=self._etag, wait_seconds=wait_seconds)
-            is_new = answer.body is not None and answer.etag != self._etag
-            changed = self._accept(answer)
+            response = await self._fetcher.fetch(etag=self._etag, wait_seconds=wait_seconds)
+            is_new = response.body is not None and response.etag != self._etag
+            changed = self._accept(response)
         except FetchFailed as exc:
             self._failed("unreachable", str(exc), wait_seconds)
         except InvalidJwks as exc:
             self._failed("bad_document", f"{exc.error_id}: {exc.reason}", wait_seconds)
         except Exception as exc:  # noqa: BLE001 - logged whole, and counted as a failure
-            # The task that keeps the keys must outlive every surprise, or nothing would ever recover.
-            self._log.exception("key_set_refresh_surprise")
+            # An unexpected error is a failed attempt like any other: the next one may succeed.
+            self._log.exception("jwks_refresh_unexpected_error")
             self._failed("unreachable", f"unexpected {type(exc).__name__}", wait_seconds)
         else:
             if self._state.failures:
-                self._log.info("key_set_back", failures=self._state.failures)
+                self._log.info("jwks_reachable_again", failures=self._state.failures)
             if wait_seconds:
-                self._long_polling = self._long_polling.after_answer(held_back=answer.held_back, changed=is_new)
-            self._state = confirmed(self._state, self._clock(), answer.max_age)
+                self._long_polling = self._long_polling.after_response(held_back=response.held_back, changed=is_new)
+            self._state = confirmed(self._state, self._clock(), response.max_age)
             self._trusted_until = trusted_until(self._state, self._policy)
             self._metrics.refresh("changed" if changed else "unchanged")
 
-    def _accept(self, answer: Answer) -> bool:
-        """Replace the set by a good document; whether it differs. Raises InvalidJwks, and then nothing has changed.
+    def _accept(self, response: JwksResponse) -> bool:
+        """Replace the set by a good document; tell whether it differs. Raises InvalidJwks and then changes nothing.
 
-        Not even the ETag: an issuer that waits for proof that we hold the new set must not be told that we do.
+        Not even the ETag: it would tell an issuer that waits for proof of propagation that the new set is in use.
         """
-        if answer.body is None:
+        if response.body is None:
             return False
-        fresh = parse_jwks(answer.body, algorithms=self._algorithms)
-        # The same key keeps its identity, which is what remembered tokens hang on: a key that is gone,
-        # or that came back as another, takes its tokens with it at this very moment.
+        fresh = parse_jwks(response.body, algorithms=self._algorithms)
+        # An unchanged key keeps its identity, by which remembered tokens are bound to it. Tokens of a key that is
+        # gone, or that was replaced by another of the same id, are forgotten with it at this moment.
         kept = {
             kid: old if (old := self._keys.get(kid)) is not None and old.same_as(key) else key
             for kid, key in fresh.items()
         }
         changed = kept.keys() != self._keys.keys() or any(kept[kid] is not self._keys[kid] for kid in kept)
         if changed:
-            self._log.info("key_set_changed", kids=sorted(kept), gone=sorted(self._keys.keys() - kept.keys()))
+            self._log.info("jwks_changed", kids=sorted(kept), gone=sorted(self._keys.keys() - kept.keys()))
         self._keys = kept
-        self._etag = answer.etag
+        self._etag = response.etag
         return changed
 
     def _failed(self, outcome: str, reason: str, wait_seconds: int) -> None:
@@ -255,7 +267,7 @@ class JwksCache:
         self._state = failed(self._state, self._clock())
         self._metrics.refresh(outcome)
         self._log.warning(
-            "key_set_refresh_failed", outcome=outcome, reason=reason, failures=self._state.failures, phase=self.phase
+            "jwks_refresh_failed", outcome=outcome, reason=reason, failures=self._state.failures, phase=self.phase
         )
 
     def _remember_unknown(self, unverified_kid: str) -> None:
@@ -263,7 +275,7 @@ class JwksCache:
             del self._unknown[next(iter(self._unknown))]
         self._unknown[unverified_kid] = self._clock()
 
-    def _trouble(self) -> str:
+    def _problem(self) -> str:
         phase = self.phase
         if phase is Phase.EMPTY:
             return f"{phase}: no keys yet, {self._state.failures} failed attempts"

@@ -1,6 +1,6 @@
-"""One request for the issuer's key set: bounded in time and size, no redirects, nothing decompressed.
+"""One request for the issuer's JWKS: bounded in time and size, without redirects and decompression.
 
-Owns: the HTTP of it, long-polling included (RFC 7240 `Prefer: wait`). Does not own: when to ask, or what to believe.
+Owns: its HTTP, long polling included (RFC 7240 `Prefer: wait`). Does not own: the schedule, the rules for a document.
 """
 
 from __future__ import annotations
@@ -12,42 +12,39 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
-from mcp_service.guard.bounded_body import read_bounded
 from mcp_service.jwks.discovery import BadMetadata
+from shared.fetch.ssrf_safe_client import FetchFailed, read_bounded
+from shared.http.prefer import REPLICA_HEADER
 
 if TYPE_CHECKING:
     from mcp_service.jwks.discovery import JwksDiscovery
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
 CONNECT_SECONDS: Final = 3.0
-ANSWER_SECONDS: Final = 5.0
+RESPONSE_SECONDS: Final = 5.0
 
 _JSON_TYPES: Final = frozenset({"application/json", "application/jwk-set+json"})
 
 
-class FetchFailed(Exception):
-    """No usable answer. The text is for the log."""
-
-
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the issuer said. `body` is None when our copy is still right (304)."""
+class JwksResponse:
+    """The issuer's response. `body` is None if the cached set is current (304)."""
 
     body: bytes | None
     etag: str | None
     max_age: float | None
     held_back: bool
-    """Whether the issuer honoured the wish to wait: asking again at once is then what it wants."""
+    """Whether the issuer honoured `Prefer: wait`: the next request may follow at once."""
 
 
 class JwksFetcher:
-    """Asks one issuer for its keys."""
+    """Fetches the JWKS of one issuer."""
 
-    def __init__(self, location: JwksDiscovery, *, replica: str, answer_seconds: float = ANSWER_SECONDS) -> None:
-        """`replica` is the name under which the issuer sees this process in its proof of propagation."""
-        self._location = location
+    def __init__(self, discovery: JwksDiscovery, *, replica: str, response_seconds: float = RESPONSE_SECONDS) -> None:
+        """`replica` names this process to the issuer: a key rotation waits until each named verifier has the key."""
+        self._discovery = discovery
         self._replica = replica
-        self._answer_seconds = answer_seconds
+        self._response_seconds = response_seconds
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -56,12 +53,12 @@ class JwksFetcher:
             await self._session.close()
             self._session = None
 
-    async def fetch(self, *, etag: str | None, wait_seconds: int) -> Answer:
-        """Ask once. With `wait_seconds` the issuer may hold the answer until the set changes. Raises FetchFailed."""
+    async def fetch(self, *, etag: str | None, wait_seconds: int) -> JwksResponse:
+        """Send one request, which the issuer may hold for `wait_seconds` until a change. Raises FetchFailed."""
         headers = {
             "Accept": "application/jwk-set+json, application/json",
             "Accept-Encoding": "identity",
-            "Sallyport-Replica": self._replica,
+            REPLICA_HEADER: self._replica,
         }
         if etag is not None:
             headers["If-None-Match"] = etag
@@ -69,23 +66,23 @@ class JwksFetcher:
             headers["Prefer"] = f"wait={wait_seconds}"
         try:
             session = self._open()
-            async with asyncio.timeout(self._answer_seconds):
-                url = await self._location.find(session)
-            async with asyncio.timeout(wait_seconds + self._answer_seconds):
+            async with asyncio.timeout(self._response_seconds):
+                url = await self._discovery.find(session)
+            async with asyncio.timeout(wait_seconds + self._response_seconds):
                 response = await session.get(url, headers=headers, allow_redirects=False)
-            # A drip of single bytes must not go on for ever: the body has a time of its own.
-            async with response, asyncio.timeout(self._answer_seconds):
+            # The body has a timeout of its own: single bytes could trickle in for ever.
+            async with response, asyncio.timeout(self._response_seconds):
                 return await _read(response, etag)
         except FetchFailed:
-            self._location.forget()
+            self._discovery.forget()
             raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, BadMetadata) as exc:
-            self._location.forget()
+            self._discovery.forget()
             raise FetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            # No cookies, no proxies from the environment, nothing decompressed, no connection kept for ever.
+            # No cookies, no proxies from the environment, no decompression.
             self._session = aiohttp.ClientSession(
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
@@ -95,18 +92,16 @@ class JwksFetcher:
         return self._session
 
 
-async def _read(response: aiohttp.ClientResponse, etag: str | None) -> Answer:
+async def _read(response: aiohttp.ClientResponse, etag: str | None) -> JwksResponse:
     held_back = "wait" in response.headers.get("Preference-Applied", "").lower()
     max_age = _max_age(response.headers.get("Cache-Control", ""))
     if response.status == 304 and etag is not None:
-        return Answer(None, etag, max_age, held_back)
+        return JwksResponse(None, etag, max_age, held_back)
     if response.status != 200:
         raise FetchFailed(f"status {response.status}")
     if response.content_type not in _JSON_TYPES:
         raise FetchFailed(f"content type {response.content_type!r:.60}")
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise FetchFailed("a compressed answer, which was not asked for")
-    return Answer(await read_bounded(response, MAX_DOCUMENT_BYTES), _etag(response), max_age, held_back)
+    return JwksResponse(await read_bounded(response, MAX_DOCUMENT_BYTES), _etag(response), max_age, held_back)
 
 
 def _etag(response: aiohttp.ClientResponse) -> str | None:

@@ -1,9 +1,8 @@
-"""Whether the issuer holds its answers back until the keys change, as far as experience tells.
+"""Whether the issuer supports long polling, as its responses show.
 
-Pure. Nothing announces this ability, so it is tried: a key set is asked for with `Prefer: wait` (RFC 7240), and the
-answers show. An issuer that did it before may fail to do it now and then (it restarts, it has too many waiting):
-only after some disappointments in a row is it asked by the clock instead, and even then each scheduled request
-tries again.
+Pure. No metadata announces the ability, so every request for the JWKS carries `Prefer: wait` (RFC 7240), and the
+responses tell. An issuer that supports it may miss it now and then (at a restart, or with too many requests waiting):
+after MAX_MISSES in a row the set is refreshed by its age instead, and each such request tries again.
 """
 
 from __future__ import annotations
@@ -11,20 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-PATIENCE: Final = 3
+MAX_MISSES: Final = 3
 PAUSE_SECONDS: Final = 1.0
-LEAST_SPACING_SECONDS: Final = 0.2
+MIN_SPACING_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class LongPolling:
-    """`works` is None until it was tried."""
+    """`works` is None until the first response."""
 
     works: bool | None = None
-    disappointments: int = 0
+    misses: int = 0
 
-    def after_answer(self, *, held_back: bool, changed: bool) -> LongPolling:
-        """An answer came. One with a new document need not have been held back, if that does not go on and on."""
+    def after_response(self, *, held_back: bool, changed: bool) -> LongPolling:
+        """After a response. One with a new document need not have been held, unless that repeats."""
         if held_back:
             return LongPolling(works=True)
         if not changed and not self.works:
@@ -32,14 +31,14 @@ class LongPolling:
         return self.after_failure()
 
     def after_failure(self) -> LongPolling:
-        """A request that should have been held back was not, or broke: no proof of anything until it repeats."""
-        disappointments = self.disappointments + 1
-        works = self.works if disappointments < PATIENCE else False
-        return LongPolling(works=works, disappointments=disappointments)
+        """After a request that failed or was not held: it proves nothing until it repeats."""
+        misses = self.misses + 1
+        works = self.works if misses < MAX_MISSES else False
+        return LongPolling(works=works, misses=misses)
 
     @property
     def pause_seconds(self) -> float | None:
-        """How long after an answer to ask again; None to go by the age of the set."""
+        """Seconds from a response to the next request; None to wait for the age of the set."""
         if self.works is False:
             return None
-        return PAUSE_SECONDS if self.disappointments else 0.0
+        return PAUSE_SECONDS if self.misses else 0.0

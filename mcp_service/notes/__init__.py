@@ -1,5 +1,5 @@
-"""The example server: per-user notes behind two scopes.
+"""The example server: notes of each user behind two scopes.
 
-Owns: the tools, and the keys that begin with `notes:` in the store it is given.
-Does not own: any check of a token or scope; the guard has done that before a tool runs.
+Owns: the tools, and the Redis keys that begin with `notes:`.
+Does not own: any check of token or scope; the guard has made it before a tool runs.
 """

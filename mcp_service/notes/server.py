@@ -1,4 +1,4 @@
-"""The example tools. They read the verified principal from the request and look at nothing else of it."""
+"""The tools of the example. All that they read of the request is the verified principal."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from mcp_service.notes.note_store import MAX_NOTES_PER_PERSON, Note, TooManyNotes
+from mcp_service.notes.repository import MAX_NOTES_PER_PERSON, Note, TooManyNotes
 from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from mcp.server.auth.provider import AccessToken
 
-    from mcp_service.notes.note_store import NoteRepository
+    from mcp_service.notes.repository import NoteRepository
 
-NoteText = Annotated[str, Field(min_length=1, max_length=4000, description="What to remember.")]
-NoteId = Annotated[str, Field(min_length=1, max_length=64, description="As list_notes shows it.")]
+NoteText = Annotated[str, Field(min_length=1, max_length=4000, description="The text of the note.")]
+NoteId = Annotated[str, Field(min_length=1, max_length=64, description="The id that list_notes shows.")]
 
 
 @dataclass(frozen=True)
 class WhoAmI:
-    """Who calls, as the token says."""
+    """The caller, as the token names it."""
 
     subject: str
     client_id: str
     scopes: list[str]
 
 
-def build_notes_server(store: NoteRepository) -> MCPServer:
-    """The example server over a store of notes."""
-    server = MCPServer("Sallyport notes", instructions="Keeps short notes for the person who signed in.")
+def build_notes_server(notes: NoteRepository) -> MCPServer:
+    """The example server over a repository of notes."""
+    server = MCPServer("Sallyport notes", instructions="Keeps short notes for the signed-in user.")
 
     @server.tool()
     async def whoami() -> WhoAmI:
-        """Say who is signed in, through which client, with which permissions."""
+        """Return the signed-in user, the client and the granted scopes."""
         caller = _caller()
         return WhoAmI(_subject(caller), caller.client_id, caller.scopes)
 
     @server.tool()
     async def list_notes() -> list[Note]:
         """List your notes, oldest first."""
-        with _public_words():
-            return await store.list(_subject(_caller()))
+        with _public_errors():
+            return await notes.list(_subject(_caller()))
 
     @server.tool()
     async def add_note(text: NoteText) -> Note:
         """Keep a note."""
-        with _public_words():
-            return await store.add(_subject(_caller()), text)
+        with _public_errors():
+            return await notes.add(_subject(_caller()), text)
 
     @server.tool()
     async def delete_note(note_id: NoteId) -> str:
         """Delete one of your notes."""
-        with _public_words():
-            found = await store.delete(_subject(_caller()), note_id)
+        with _public_errors():
+            found = await notes.delete(_subject(_caller()), note_id)
         if not found:
             raise ToolError("You have no note with this id.")
         return "Deleted."
@@ -69,8 +69,8 @@ def build_notes_server(store: NoteRepository) -> MCPServer:
 
 
 @contextmanager
-def _public_words() -> Iterator[None]:
-    """What the store could not do, in words for anybody; the reason goes to the log only (invariant 9)."""
+def _public_errors() -> Iterator[None]:
+    """Raise the errors of the repository with their public text; the reason goes to the log only (invariant 9)."""
     try:
         yield
     except TooManyNotes as exc:
@@ -83,12 +83,12 @@ def _public_words() -> Iterator[None]:
 def _caller() -> AccessToken:
     caller = get_access_token()
     if caller is None:
-        # Only a scope map that makes these tools public could lead here: they would have nobody to serve.
+        # Only a scope map that makes these tools public leads here, and they need a user.
         raise ToolError("Sign in to use this tool.")
     return caller
 
 
 def _subject(caller: AccessToken) -> str:
     if caller.subject is None:
-        raise ToolError("The token names no person.")
+        raise ToolError("The token names no user.")
     return caller.subject

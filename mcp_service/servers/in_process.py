@@ -1,8 +1,8 @@
-"""aiohttp ⇄ the mcp SDK's Streamable HTTP, which speaks ASGI.
+"""The bridge between aiohttp and the mcp SDK's Streamable HTTP, which is an ASGI application.
 
-Owns: the bridge (streaming unbuffered, a disconnect cancels the tool) and the life of the session manager.
-Does not own: any decision about who may call; the guard has made it. The token itself stays outside: a tool
-cannot pass on what it never sees (MCP: no token passthrough).
+Owns: streaming without buffering, cancellation of a tool whose client disconnects, the session manager's life.
+Does not own: any decision about a request; the guard has made it. The token is not passed on: a tool cannot forward
+a token that it never receives (MCP: no token passthrough).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-    from mcp_service.guard.bearer import AuthorizedRequest, BearerAuthenticator
-    from mcp_service.guard.scope_policy import ScopeRules
-    from mcp_service.guard.token_verifier import VerifiedToken
+    from mcp_service.guard.bearer import AuthorizedRequest
+    from mcp_service.guard.wiring import GuardComponents
+    from shared.access_tokens.verifier import VerifiedToken
 
 Message = MutableMapping[str, Any]
 AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
@@ -37,12 +37,12 @@ _CONNECTION_HEADERS: Final = frozenset({"connection", "transfer-encoding", "cont
 class McpEndpoint:
     """The handler of the resource's path."""
 
-    def __init__(self, *, guard: BearerAuthenticator, rules: ScopeRules, app: AsgiApp, sessions: bool = False) -> None:
-        self._guard = guard
-        self._rules = rules
+    def __init__(self, *, guard: GuardComponents, app: AsgiApp, stateful: bool = False) -> None:
+        self._authenticator = guard.authenticator
+        self._rules = guard.rules
         self._app = app
-        # Without sessions there is nothing to GET and nothing to DELETE.
-        self._methods = ("POST", "GET", "DELETE") if sessions else ("POST",)
+        # Without sessions there is nothing to GET or to DELETE.
+        self._methods = ("POST", "GET", "DELETE") if stateful else ("POST",)
         self._closing = asyncio.Event()
 
     async def close_streams(self, _app: web.Application) -> None:
@@ -50,24 +50,20 @@ class McpEndpoint:
         self._closing.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Admit, then hand over."""
-        admission = await self._guard.authorize(request)
+        """Authorize the request, then pass it to the SDK."""
+        authorized = await self._authenticator.authorize(request)
         if request.method not in self._methods:
             raise web.HTTPMethodNotAllowed(request.method, self._methods)
-        user = None if admission.token is None else AuthenticatedUser(self._principal(admission.token))
+        user = None if authorized.token is None else AuthenticatedUser(self._principal(authorized.token))
         reset = auth_context_var.set(user)
         try:
-            return await run_asgi(self._app, request, admission.body, user, ends=self._end_of(admission, request))
+            closing = self._closing if _only_listens(request, authorized) else None
+            return await run_asgi(self._app, request, authorized.body, user, closing=closing)
         finally:
             auth_context_var.reset(reset)
 
-    def _end_of(self, admission: AuthorizedRequest, request: web.Request) -> asyncio.Event | None:
-        operation = admission.operation
-        only_listens = request.method == "GET" or (operation and operation.method == "subscriptions/listen")
-        return self._closing if only_listens else None
-
     def _principal(self, token: VerifiedToken) -> AccessToken:
-        """What tools may know of the caller. Implied scopes are spelled out: a tool that looks need not know them."""
+        """The principal as tools see it. Implied scopes are listed too: a tool need not know the hierarchy."""
         claims = token.claims
         implied = sorted(self._rules.effective(claims.scopes) - set(claims.scopes))
         return AccessToken(
@@ -81,35 +77,40 @@ class McpEndpoint:
         )
 
 
+def _only_listens(request: web.Request, authorized: AuthorizedRequest) -> bool:
+    operation = authorized.operation
+    return request.method == "GET" or (operation is not None and operation.method == "subscriptions/listen")
+
+
 async def run_asgi(
     app: AsgiApp,
     request: web.Request,
     body: bytes,
     user: AuthenticatedUser | None,
     *,
-    ends: asyncio.Event | None = None,
+    closing: asyncio.Event | None = None,
 ) -> web.StreamResponse:
-    """Run one request through an ASGI application whose body has been read already.
+    """Run one request, whose body has been read, through an ASGI application.
 
-    The application runs in this very task: when the client goes away, aiohttp cancels it, and with it the tool.
-    `ends` tells it that the connection is over although the client is still there.
+    The application runs in this task: when the client disconnects, aiohttp cancels it, and the tool with it.
+    When `closing` is set, the application is told that the connection has ended.
     """
     unread = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
         if unread:
             return unread.pop()
-        # The end of a connection arrives as a cancellation; until then there is nothing more to hear.
-        await (asyncio.get_running_loop().create_future() if ends is None else ends.wait())
+        # A disconnect arrives as a cancellation; there is no other message.
+        await (asyncio.get_running_loop().create_future() if closing is None else closing.wait())
         return {"type": "http.disconnect"}
 
-    answer = _Answer(request)
-    await app(_scope(request, user), receive, answer.send)
-    return await answer.finish()
+    response = _Response(request)
+    await app(_scope(request, user), receive, response.send)
+    return await response.finish()
 
 
-class _Answer:
-    """Turns ASGI messages into one response: whole if it comes in one piece, streamed if not."""
+class _Response:
+    """Turns ASGI messages into one response: whole if it comes in one message, streamed otherwise."""
 
     def __init__(self, request: web.Request) -> None:
         self._request = request
@@ -145,7 +146,7 @@ class _Answer:
 
     async def finish(self) -> web.StreamResponse:
         if self._response is None:
-            raise RuntimeError("the application ended without an answer")
+            raise RuntimeError("the application ended without a response")
         return self._response
 
 
@@ -170,16 +171,15 @@ def _scope(request: web.Request, user: AuthenticatedUser | None) -> Message:
 
 
 @asynccontextmanager
-async def running(manager: StreamableHTTPSessionManager) -> AsyncIterator[None]:
-    """Keep the manager running between start and cleanup.
+async def session_manager_lifespan(manager: StreamableHTTPSessionManager) -> AsyncIterator[None]:
+    """Run the session manager.
 
-    It needs one task that both enters and leaves it (anyio insists), and an application's start and its end
-    may be run by two.
+    anyio requires that one task enters and leaves it, but the start and the cleanup of an application may run in two.
     """
     started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     stopping = asyncio.Event()
 
-    async def live() -> None:
+    async def run() -> None:
         try:
             async with manager.run():
                 started.set_result(None)
@@ -190,7 +190,7 @@ async def running(manager: StreamableHTTPSessionManager) -> AsyncIterator[None]:
                 return
             raise
 
-    task = asyncio.create_task(live(), name="mcp session manager")
+    task = asyncio.create_task(run(), name="mcp session manager")
     await started
     try:
         yield

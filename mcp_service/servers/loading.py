@@ -1,9 +1,8 @@
-"""A person's own server and scope map, found by name. Everything wrong with them is said at start."""
+"""The operator's server and scope map, imported by name. Every fault is reported at start."""
 
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from mcp_service.guard.scope_policy import ScopeMap
 from shared.errors import Misconfigured
+from shared.jose.strict_json import parse_json
 
 AnyServer = MCPServer[Any] | Server[Any]
 
@@ -31,9 +31,9 @@ def load_scope_map(text: str) -> ScopeMap:
     """The map at `package.module:attribute`, or in the text itself if that is JSON. Raises Misconfigured."""
     if text.lstrip().startswith("{"):
         try:
-            found = json.loads(text)
+            found = parse_json(text.encode())
         except ValueError as exc:
-            raise Misconfigured(f"MCP_SCOPES: not JSON: {exc}") from exc
+            raise Misconfigured(f"MCP_SCOPES: {exc}") from exc
     else:
         found = _load(text, "MCP_SCOPES")
     if isinstance(found, ScopeMap):

@@ -1,7 +1,7 @@
-"""What the list of tools says of the scopes that each needs (interop.md R7).
+"""The scopes that each tool needs, announced in `tools/list` (interop.md R7).
 
-The SDK's own models know no `securitySchemes` and would drop the member, so it is added to the finished result,
-at the top level of a tool and mirrored in its `_meta`, where clients look for it.
+The SDK's models have no `securitySchemes` and would drop the member, so it is added to the finished result: at the
+top level of a tool and in its `_meta`. Clients read one or the other.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def security_schemes(rules: ScopeRules, tool: str) -> list[dict[str, Any]]:
-    """How one tool may be called."""
+    """The security schemes of one tool."""
     if rules.is_public_tool(tool):
         return [{"type": "noauth"}]
     return [{"type": "oauth2", "scopes": list(rules.tool(tool))}]
 
 
-def announce_scopes(rules: ScopeRules) -> ServerMiddleware[Any]:
-    """A middleware of the SDK that completes the answer to `tools/list`."""
+def security_schemes_middleware(rules: ScopeRules) -> ServerMiddleware[Any]:
+    """A middleware of the SDK that completes the result of `tools/list`."""
 
     async def complete(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         result = await call_next(ctx)

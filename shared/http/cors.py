@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from aiohttp.typedefs import Handler, Middleware
 
 REQUEST_HEADERS: Final = (
     "authorization, content-type, accept, mcp-protocol-version, mcp-method, mcp-name, "
@@ -52,13 +54,11 @@ class Cors:
         )
 
 
-def cors_middleware(policies: dict[str, Cors]) -> Callable[..., Awaitable[web.StreamResponse]]:
+def cors_middleware(policies: Mapping[str, Cors]) -> Middleware:
     """Apply a policy by exact path. Place it outside the request middleware, so that errors carry the headers too."""
 
     @web.middleware
-    async def apply(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def apply(request: web.Request, handler: Handler) -> web.StreamResponse:
         policy = policies.get(request.path)
         if policy is None:
             return await handler(request)
@@ -68,5 +68,16 @@ def cors_middleware(policies: dict[str, Cors]) -> Callable[..., Awaitable[web.St
         if not response.prepared:
             policy.apply(response)
         return response
+
+    return apply
+
+
+def cors_signal(policies: Mapping[str, Cors]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """The same for `on_response_prepare`: a handler prepares a streamed response before a middleware sees it."""
+
+    async def apply(request: web.Request, response: web.StreamResponse) -> None:
+        policy = policies.get(request.path)
+        if policy is not None:
+            policy.apply(response)
 
     return apply

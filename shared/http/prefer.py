@@ -1,4 +1,4 @@
-"""The preference `wait` of the Prefer header (RFC 7240). Pure."""
+"""The request headers of a long poll for the JWKS: `Prefer: wait` (RFC 7240) and the verifier's name. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+REPLICA_HEADER: Final = "Sallyport-Replica"
+"""Names the verifier, so that a key rotation can wait for it."""
 
 _WAIT: Final = re.compile(r'wait\s*=\s*(?:"(\d{1,9})"|(\d{1,9}))', re.IGNORECASE)
 

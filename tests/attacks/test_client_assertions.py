@@ -11,15 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from auth_service.clients.authenticator import AssertionVerifier, ClientAuthenticator, JtiReplayStore
+from auth_service.clients.authenticator import ASSERTION_TYPE, AssertionVerifier, ClientAuthenticator, JtiReplayStore
 from auth_service.clients.client import Client, ClientKind
 from auth_service.clients.client_assertion import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS
-from auth_service.clients.client_authentication import ASSERTION_TYPE
 from auth_service.clients.client_jwks import COOLDOWN_SECONDS, MAX_STALE_SECONDS, ClientJwks, ClientJwksUnavailable
 from auth_service.protocol.errors import InvalidClient, InvalidRequest, UnknownClient
 from auth_service.protocol.parameters import Parameters
 from shared.redis.topology import open_redis_client
 from tests.support.named_hosts import NamedHosts
+from tests.support.token_attacks import other_spelling
 
 ISSUER = "https://auth.example"
 CLIENT = "https://chatgpt.com/oauth/client.json"
@@ -205,6 +205,9 @@ ATTACKS = {
     "jti is a number": lambda c: sign(claims(c, jti=7)),
     "jti is huge": lambda c: sign(claims(c, jti="x" * 300)),
     "a claim is repeated": lambda c: sign(json.dumps(claims(c))[:-1] + ', "aud": "https://other.example"}'),
+    "an unused claim is NaN": lambda c: sign(json.dumps(claims(c, x="@")).replace('"@"', "NaN")),
+    "an unused claim is a lone surrogate": lambda c: sign(json.dumps(claims(c, x="@")).replace("@", "\\ud800")),
+    "another spelling of the signature": lambda c: other_spelling(sign(claims(c))),
     "claims are a list": lambda _: sign("[]"),
     "claims are not JSON": lambda _: sign("{"),
     "claims are not UTF-8": lambda c: _resign(c, payload=b"\xff\xfe"),

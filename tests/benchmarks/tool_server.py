@@ -16,10 +16,10 @@ from aiohttp import web
 
 from mcp_service.app import build_app
 from mcp_service.guard.bearer import AuthorizedRequest
-from mcp_service.guard.token_verifier import VerifiedToken
 from mcp_service.servers.in_process import McpEndpoint
 from mcp_service.settings import McpSettings
-from shared.access_token import VerifiedClaims
+from shared.access_tokens.profile import VerifiedClaims
+from shared.access_tokens.verifier import VerifiedToken
 
 
 class _NoGuard:
@@ -52,7 +52,7 @@ async def main(settings: McpSettings, mode: str) -> None:
         for route in app.router.routes():
             endpoint = getattr(route.handler, "__self__", None)
             if isinstance(endpoint, McpEndpoint):
-                endpoint._guard = _NoGuard()
+                endpoint._authenticator = _NoGuard()
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -27,10 +27,7 @@ def test_every_setting_of_a_service_can_be_given(service, settings):
 def test_the_example_is_declared_as_in_its_own_code():
     text = SERVICES["auth"]["environment"]["AUTH_RESOURCES"].removeprefix("${AUTH_RESOURCES:-").removesuffix("}")
     (declared,) = json.loads(re.sub(r'"\$\{SALLYPORT_PUBLIC_URL.*?/mcp"', '"http://x/mcp"', text))
-    expected = notes_resource("http://x/mcp")
-    for scope in declared["scopes"].values():
-        scope.setdefault("implies", [])
-    assert declared == expected
+    assert declared == notes_resource("http://x/mcp")
 
 
 def test_mcp_service_shares_no_network_with_the_store_of_auth_service():

@@ -15,8 +15,8 @@ import aiohttp
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from auth_service.clients.authenticator import ASSERTION_TYPE, hash_secret
 from auth_service.clients.client import ClientKind
-from auth_service.clients.client_authentication import ASSERTION_TYPE, hash_secret
 from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.repository import StoredClient
 from tests.e2e.person import Page

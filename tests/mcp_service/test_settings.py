@@ -28,7 +28,7 @@ def test_lists_are_written_with_commas_or_as_json():
     [
         ("MCP_ISSUER", "https://auth.example/", "ends with a slash"),
         ("MCP_ISSUER", "http://auth.example", "http on a host that is not loopback"),
-        ("MCP_ISSUER", "https://tools.example/mcp", "two different doors"),
+        ("MCP_ISSUER", "https://tools.example/mcp", "two different services"),
         ("MCP_RESOURCE", "https://tools.example", "needs a path"),
         ("MCP_RESOURCE", "https://Tools.example/mcp", "upper-case"),
         ("MCP_ALGORITHMS", "none", "RS256"),

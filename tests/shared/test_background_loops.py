@@ -15,10 +15,10 @@ from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.propagation_tracker import PropagationTracker
 from auth_service.keys.rotator import RotationSchedule
 from mcp_service.jwks.cache import JwksCache
-from mcp_service.jwks.fetcher import FetchFailed
 from mcp_service.jwks.metrics import JwksMetrics
 from mcp_service.jwks.policy import CachePolicy
 from shared.background import TaskSupervisor
+from shared.fetch.ssrf_safe_client import FetchFailed
 
 LOG = structlog.get_logger()
 

@@ -75,7 +75,7 @@ def _with_part(number: int, change: Callable[[str], str]) -> Attack:
     return make
 
 
-def _other_spelling(segment: str) -> str:
+def other_spelling(segment: str) -> str:
     """The same bytes with a bit set that the last character has to spare."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     assert len(segment) % 4, "this segment has no spare bits"
@@ -194,7 +194,7 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "exp true": ("exp", _minted(exp=True)),
     "exp NaN": ("payload", _replaced("exp", "NaN")),
     "exp Infinity": ("payload", _replaced("exp", "Infinity")),
-    "exp beyond all numbers": ("exp", _replaced("exp", "1e999")),
+    "exp beyond all numbers": ("payload", _replaced("exp", "1e999")),
     "exp with thousands of digits": ("payload", _replaced("exp", "9" * 5000)),
     "exp in the far future": ("exp", _minted(exp=_NOW + 10**9)),
     "exp negative": ("exp", _minted(exp=-1)),
@@ -212,7 +212,7 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "lone surrogate in the subject": ("payload", _replaced("sub", '"\\ud800"')),
     "padding": ("form", _with_part(2, lambda s: s + "==")),
     "base64 of the other alphabet": ("form", _with_part(2, lambda s: "+/" + s[2:])),
-    "spare bits set": ("form", _with_part(2, _other_spelling)),
+    "spare bits set": ("form", _with_part(2, other_spelling)),
     # form
     "payload that is not an object": ("payload", lambda m: sign_raw(m, _header(m), b'["iss"]')),
     "header that is not an object": ("header", lambda m: sign_raw(m, b'"at+jwt"', _payload(m))),

@@ -6,7 +6,6 @@ and F7.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from auth_service.clients import client_metadata
 from auth_service.clients.client import Client, ClientKind
 from auth_service.protocol.errors import InvalidClientMetadata, InvalidRedirectUri, UnacceptableCimd
 from auth_service.protocol.redirect_uri import LOOPBACK_HOSTS
+from shared.jose.strict_json import BadJson, parse_json_object
 
 MAX_URL: Final = 512
 MAX_DOCUMENT_BYTES: Final = 5 * 1024
@@ -140,19 +140,9 @@ def _parse(body: bytes, content_type: str) -> dict[str, Any]:
     if _JSON_TYPE.fullmatch(media_type) is None:
         raise CimdNotJson(f"the content type is {media_type!r:.60}, not JSON")
     try:
-        parsed = json.loads(body.decode("utf-8"), object_pairs_hook=_without_repeats)
-    except (ValueError, RecursionError) as exc:
-        raise CimdNotJson(f"the document is not JSON: {exc}"[:200]) from exc
-    if not isinstance(parsed, dict):
-        raise CimdNotJson("the document is not a JSON object")
-    return parsed
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is repeated")
-    return members
+        return parse_json_object(body)
+    except BadJson as exc:
+        raise CimdNotJson(f"the document is no JSON object: {exc}"[:200]) from exc
 
 
 def _bare_host(url: str) -> str:

@@ -10,7 +10,7 @@ import shared
 from auth_service.audit.troubleshooting import TROUBLESHOOTING, troubleshooting_for
 
 INVALID_TOKEN_CLAIMS = ("iss", "sub", "client_id", "jti", "exp", "iat", "nbf")
-"""What the loop variable of shared/access_token.py stands for there."""
+"""What the loop variable of shared/access_tokens/profile.py stands for there."""
 
 
 def sources():

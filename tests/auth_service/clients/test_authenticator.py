@@ -4,9 +4,8 @@ import base64
 
 import pytest
 
-from auth_service.clients.authenticator import ClientAuthenticator
+from auth_service.clients.authenticator import ClientAuthenticator, hash_secret
 from auth_service.clients.client import Client, ClientKind
-from auth_service.clients.client_authentication import hash_secret
 from auth_service.protocol.errors import InvalidClient, InvalidRequest, UnknownClient
 from auth_service.protocol.parameters import Parameters
 from shared.errors import RedisUnavailable
@@ -154,7 +153,7 @@ async def test_a_store_that_is_away_is_a_fault_and_never_a_refusal():
 
 
 async def test_no_secret_appears_in_what_is_logged_of_a_credential():
-    from auth_service.clients.client_authentication import read_credential
+    from auth_service.clients.authenticator import read_credential
 
     credential = read_credential(authorization=basic("secret", SECRET), form=Parameters([]))
     assert SECRET not in repr(credential)

@@ -8,9 +8,9 @@ from urllib.parse import quote_plus
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auth_service.clients.authenticator import read_credential
 from auth_service.clients.cimd.document import CimdPolicy, check_cimd_url, read_cimd
 from auth_service.clients.client_assertion import check_assertion_claims, read_assertion
-from auth_service.clients.client_authentication import read_credential
 from auth_service.clients.client_metadata import ClientMetadata, effective_metadata
 from auth_service.protocol.errors import (
     InvalidClient,

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from auth_service.clients.client_authentication import hash_secret
+from auth_service.clients.authenticator import hash_secret
 from auth_service.protocol.errors import UnknownClient
 from shared.redis.client import SingleRedisClient
 from tests.auth_service.clients.registration import RunningRegistration
@@ -150,8 +150,13 @@ async def test_a_hostile_scheme_refuses_the_whole_registration(service, uri, com
         ("application/json", b"null", 400, "invalid_client_metadata"),
         ("application/json", b'{"redirect_uris": "\xff"}', 400, "invalid_client_metadata"),
         ("application/json", b"[" * 8000, 400, "invalid_client_metadata"),
+        ("application/json", b'{"client_name": "a", "client_name": "b"}', 400, "invalid_client_metadata"),
+        ("application/json", b'{"jwks": {"keys": [], "keys": []}}', 400, "invalid_client_metadata"),
+        ("application/json", b"\xef\xbb\xbf{}", 400, "invalid_client_metadata"),
+        ("application/json", b'{"x": NaN}', 400, "invalid_client_metadata"),
+        ("application/json", b'{"x": 1e999}', 400, "invalid_client_metadata"),
         ("application/json", b"{}", 400, "invalid_redirect_uri"),
-        ("application/json", b'{"redirect_uris": ["\\ud800://"]}', 400, "invalid_redirect_uri"),
+        ("application/json", b'{"redirect_uris": ["\\ud800://"]}', 400, "invalid_client_metadata"),
         ("application/json", b'{"client_name": "' + b"a" * 9000 + b'"}', 413, "invalid_request"),
     ],
 )

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from auth_service.clients.authenticator import hash_secret
 from auth_service.clients.client import ClientKind
-from auth_service.clients.client_authentication import hash_secret
 from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.repository import ClientRepository, StoredClient
 from tests.support.authorization import FILES, ISSUER, LOOPBACK, NOTES, Client, claims_of

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from auth_service.rate_limits import middleware
+from auth_service.rate_limits import limits
 from auth_service.rate_limits.policy import REQUESTS
 from tests.support.person_at_service import PASSWORD, Service
 
@@ -12,7 +12,7 @@ from tests.support.person_at_service import PASSWORD, Service
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """No delay: these tests are about the answer."""
-    monkeypatch.setattr(middleware, "DELAY_SECONDS", 0)
+    monkeypatch.setattr(limits, "DELAY_SECONDS", 0)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from mcp_service.jwks.discovery import JwksDiscovery
 from mcp_service.jwks.fetcher import MAX_DOCUMENT_BYTES, JwksFetcher
 from mcp_service.jwks.metrics import JwksMetrics
 from mcp_service.jwks.policy import CachePolicy, Phase
-from shared.access_token import InvalidToken
 from shared.errors import ServiceUnavailable
+from shared.jose.jws import InvalidToken
 from tests.support.local_issuer import key_set, new_key
 from tests.support.supervisor import new_supervisor
 
@@ -38,7 +38,9 @@ async def make_cache(issuer, clock):
     opened = []
 
     async def make(*, start=True):
-        fetcher = JwksFetcher(JwksDiscovery(issuer=issuer.url, configured=None), replica="replica-1", answer_seconds=1)
+        fetcher = JwksFetcher(
+            JwksDiscovery(issuer=issuer.url, configured=None), replica="replica-1", response_seconds=1
+        )
         cache = JwksCache(
             fetcher=fetcher,
             policy=CachePolicy(max_stale=1000, cooldown=COOLDOWN),
@@ -215,10 +217,10 @@ async def test_a_bad_answer_never_replaces_a_good_set(cache, issuer, signing_key
     assert await ask(cache, "evil") == "cannot know"
     assert cache.held("key-1") is good
     assert cache.held("evil") is None
-    assert cache.phase is Phase.AWAY
+    assert cache.phase is Phase.UNREACHABLE
     readiness = await cache.readiness()
     assert readiness.ready is True
-    assert "away" in readiness.note
+    assert "unreachable" in readiness.note
     # The ETag of what was not taken is not ours: the issuer must not believe that we hold it.
     assert issuer.requests[before].headers["If-None-Match"] == '"1"'
     clock.now += COOLDOWN
@@ -302,7 +304,7 @@ async def test_a_long_poll_that_breaks_is_taken_up_again(make_cache, issuer, sig
     await issuer.until_asked(2)
     port = int(issuer.url.rpartition(":")[2])
     await issuer.stop()
-    await until(cache, lambda: cache.phase is Phase.AWAY)
+    await until(cache, lambda: cache.phase is Phase.UNREACHABLE)
     assert cache.held("key-1") is not None
     await issuer.publish(signing_key, new_key("key-2", "ES256"))
     await issuer.start(port)
@@ -328,7 +330,7 @@ async def test_refreshes_are_counted_by_their_outcome(cache, issuer, clock):
     issuer.status = 500
     await ask(cache, "nobody")
     counts = {
-        outcome: cache._metrics.registry.get_sample_value("sallyport_key_set_refreshes_total", {"outcome": outcome})
+        outcome: cache._metrics.registry.get_sample_value("sallyport_jwks_refreshes_total", {"outcome": outcome})
         for outcome in ("changed", "unreachable")
     }
     assert counts == {"changed": 1, "unreachable": 1}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_service.jwks.discovery import BadMetadata, key_set_address, metadata_addresses
+from mcp_service.jwks.discovery import BadMetadata, jwks_uri_of, metadata_urls
 
 ISSUER = "https://auth.example"
 
@@ -28,14 +28,14 @@ ISSUER = "https://auth.example"
     ],
 )
 def test_metadata_are_looked_for_where_clients_look(issuer, addresses):
-    assert metadata_addresses(issuer) == addresses
+    assert metadata_urls(issuer) == addresses
 
 
 @pytest.mark.parametrize(
     "address", ["https://keys.example/set", "http://127.0.0.1:9000/set", "http://[::1]/set", "http://localhost/set"]
 )
 def test_a_safe_address_is_taken(address):
-    assert key_set_address({"issuer": ISSUER, "jwks_uri": address}, issuer=ISSUER) == address
+    assert jwks_uri_of({"issuer": ISSUER, "jwks_uri": address}, issuer=ISSUER) == address
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_a_safe_address_is_taken(address):
 )
 def test_any_other_document_is_not_believed(document):
     with pytest.raises(BadMetadata):
-        key_set_address(document, issuer=ISSUER)
+        jwks_uri_of(document, issuer=ISSUER)

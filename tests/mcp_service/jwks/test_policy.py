@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_service.jwks.policy import (
-    GREATEST_MAX_AGE,
-    LAST_RETRY,
-    LEAST_MAX_AGE,
+    MAX_MAX_AGE,
+    MAX_RETRY,
+    MIN_MAX_AGE,
     TRUSTED,
     CachePolicy,
     CacheState,
     Phase,
     UnknownKid,
-    asked_for_unknown,
     confirmed,
     failed,
     next_attempt_at,
     on_unknown_kid,
     phase_of,
+    refreshed_for_unknown_kid,
     trusted_until,
 )
 
@@ -45,7 +45,7 @@ def test_a_stale_set_is_due_and_still_trusted():
 
 @pytest.mark.parametrize("now", [120, 160, 1149.9])
 def test_after_a_failure_the_set_is_served_as_long_as_the_bound_allows(now):
-    assert phase_of(failed(FRESH, 110), POLICY, now) is Phase.AWAY
+    assert phase_of(failed(FRESH, 110), POLICY, now) is Phase.UNREACHABLE
 
 
 def test_the_bound_ends_the_trust():
@@ -66,7 +66,7 @@ def test_a_failure_never_takes_a_set_away():
     assert failed(FRESH, 110).confirmed_at == FRESH.confirmed_at
 
 
-@pytest.mark.parametrize(("asked_for", "kept"), [(0, LEAST_MAX_AGE), (1e9, GREATEST_MAX_AGE), (60, 60), (None, 300)])
+@pytest.mark.parametrize(("asked_for", "kept"), [(0, MIN_MAX_AGE), (1e9, MAX_MAX_AGE), (60, 60), (None, 300)])
 def test_the_issuer_decides_the_age_within_our_bounds(asked_for, kept):
     assert confirmed(CacheState(), 0, asked_for).max_age == kept
 
@@ -76,11 +76,11 @@ def test_the_pauses_between_failures_grow_and_are_bounded():
     for _ in range(8):
         state = failed(state, 0)
         pauses.append(next_attempt_at(state))
-    assert pauses == [1, 2, 4, 8, LAST_RETRY, LAST_RETRY, LAST_RETRY, LAST_RETRY]
+    assert pauses == [1, 2, 4, 8, MAX_RETRY, MAX_RETRY, MAX_RETRY, MAX_RETRY]
 
 
 def test_the_pause_is_a_number_after_a_very_long_outage():
-    assert next_attempt_at(CacheState(failures=10**6)) == LAST_RETRY
+    assert next_attempt_at(CacheState(failures=10**6)) == MAX_RETRY
 
 
 @pytest.mark.parametrize("state", [CacheState(), failed(CacheState(), 1), FRESH])
@@ -95,14 +95,14 @@ def test_an_unknown_kid_causes_a_refresh():
 
 @pytest.mark.parametrize(("now", "answer"), [(119.9, UnknownKid.REFUSE), (120, UnknownKid.REFRESH)])
 def test_after_a_success_the_cooldown_refuses(now, answer):
-    state = asked_for_unknown(confirmed(FRESH, 110, 50), 110)
+    state = refreshed_for_unknown_kid(confirmed(FRESH, 110, 50), 110)
     assert on_unknown_kid(state, POLICY, now, None) is answer
 
 
 @pytest.mark.parametrize(("now", "answer"), [(119.9, UnknownKid.CANNOT_KNOW), (120, UnknownKid.REFRESH)])
 def test_after_a_failure_the_same_cooldown_holds_but_nothing_is_called_unknown(now, answer):
     """Invariant 8: the issuer might know the kid; we could not ask."""
-    state = asked_for_unknown(failed(FRESH, 110), 110)
+    state = refreshed_for_unknown_kid(failed(FRESH, 110), 110)
     assert on_unknown_kid(state, POLICY, now, None) is answer
 
 
@@ -127,7 +127,7 @@ def test_no_history_asks_the_issuer_twice_within_a_cooldown_or_trusts_a_set_for_
                 state = failed(state, now)
             case _ if on_unknown_kid(state, POLICY, now, None) is UnknownKid.REFRESH:
                 asked.append(now)
-                state = asked_for_unknown(state, now)
+                state = refreshed_for_unknown_kid(state, now)
         trusted = phase_of(state, POLICY, now) in TRUSTED
         assert trusted == (state.confirmed_at is not None and now < state.confirmed_at + 50 + POLICY.max_stale)
     assert all(later - earlier >= POLICY.cooldown for earlier, later in pairwise(asked))

@@ -3,8 +3,9 @@
 import pytest
 from mcp.server import MCPServer
 
-from mcp_service.app import build_app, declared_scopes
+from mcp_service.app import build_app
 from mcp_service.servers.loading import load_scope_map, load_server
+from mcp_service.servers.wiring import declared_scopes
 from mcp_service.settings import McpSettings
 from shared.errors import Misconfigured
 

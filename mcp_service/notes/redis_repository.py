@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mcp_service.notes.note_store import MAX_NOTES_PER_PERSON, Note, TooManyNotes, new_note_id
+from mcp_service.notes.repository import MAX_NOTES_PER_PERSON, Note, TooManyNotes, new_note_id
 from shared.redis.client import Script
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _ADD: Final = Script(
     "notes_add",
-    """-- Adds a note unless the person has as many as one may have. One winner for the last place.
+    """-- Adds a note unless the user has reached the limit. Atomic: two calls cannot both take the last place.
 if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
 return redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
 """,
@@ -20,24 +20,24 @@ return redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
 
 
 class RedisNoteRepository:
-    """Shared by all replicas, kept over restarts."""
+    """Shared by all replicas; survives restarts."""
 
-    def __init__(self, store: RedisClient) -> None:
-        self._store = store
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
 
     async def list(self, subject: str) -> list[Note]:
         """Sorted by id, which begins with the time."""
-        found: dict[str, str] = await self._store.command("HGETALL", _key(subject))
+        found: dict[str, str] = await self._redis.command("HGETALL", _key(subject))
         return [Note(note_id, found[note_id]) for note_id in sorted(found)]
 
     async def add(self, subject: str, text: str) -> Note:
         note = Note(new_note_id(), text)
-        if not await self._store.run(_ADD, [_key(subject)], [note.note_id, note.text, MAX_NOTES_PER_PERSON]):
+        if not await self._redis.run(_ADD, [_key(subject)], [note.note_id, note.text, MAX_NOTES_PER_PERSON]):
             raise TooManyNotes
         return note
 
     async def delete(self, subject: str, note_id: str) -> bool:
-        return bool(await self._store.command("HDEL", _key(subject), note_id))
+        return bool(await self._redis.command("HDEL", _key(subject), note_id))
 
 
 def _key(subject: str) -> str:

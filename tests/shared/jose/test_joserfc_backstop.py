@@ -1,6 +1,6 @@
 """What joserfc does where our security depends on it, pinned: a change of the library is noticed here.
 
-Its claims registry we do not use: what it leaves open, shared/access_token.py closes.
+Its claims registry we do not use: what it leaves open, shared/access_tokens/profile.py closes.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Where notes are kept: the interface, and the one in memory."""
+"""The repository of notes: its interface, and the one in memory."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ MAX_NOTES_PER_PERSON: Final = 200
 
 
 class TooManyNotes(Exception):
-    """The person has as many notes as one may have."""
+    """The user has reached the limit of notes."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """One note of one person."""
+    """One note of one user."""
 
     note_id: str
     text: str
 
 
 class NoteRepository(Protocol):
-    """Notes by the subject of the token: nobody sees another's."""
+    """Notes by the subject of the token; a user sees only their own."""
 
     async def list(self, subject: str) -> list[Note]:
-        """The person's notes, oldest first."""
+        """The user's notes, oldest first."""
 
     async def add(self, subject: str, text: str) -> Note:
-        """Keep a note. Raises TooManyNotes."""
+        """Store a note. Raises TooManyNotes."""
 
     async def delete(self, subject: str, note_id: str) -> bool:
-        """Whether there was such a note of this person, which is then gone."""
+        """Delete a note; tell whether the user had it."""
 
 
 def new_note_id() -> str:
-    """The time in milliseconds, so that ids sort by age, and a little chance."""
+    """The time in milliseconds, so that ids sort by age, and a random suffix."""
     return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(4)}"
 
 
 class InMemoryNoteRepository:
-    """Lost at a restart and not shared between replicas: for trying things out."""
+    """Lost at a restart and not shared between replicas: for trying the service out."""
 
     def __init__(self) -> None:
         self._notes: defaultdict[str, dict[str, str]] = defaultdict(dict)

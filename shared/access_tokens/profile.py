@@ -1,4 +1,4 @@
-"""The access-token profile: what auth_service writes and mcp_service insists on (RFC 9068, invariant 2).
+"""The access-token profile: auth_service issues by it and both services verify by it (RFC 9068, invariant 2).
 
 Pure: claims and a clock reading in, verified claims or a reason out. No keys and no signatures here.
 """
@@ -6,9 +6,12 @@ Pure: claims and a clock reading in, verified claims or a reason out. No keys an
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from shared.jose.algorithms import SUPPORTED_ALGORITHMS
+from shared.jose.jws import InvalidToken
 from shared.scopes import parse_scope
 
 TYPE: Final = "at+jwt"
@@ -16,20 +19,18 @@ TYPE: Final = "at+jwt"
 
 ACCEPTED_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 
-SUPPORTED_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
-"""The asymmetric algorithms that a configuration may choose from. Never `none`, never symmetric."""
 
-MAX_TOKEN_BYTES: Final = 8192
-"""A longer string is refused before it is looked at."""
+@dataclass(frozen=True, slots=True)
+class AccessTokenPolicy:
+    """The tokens that a verifier accepts. Durations in seconds."""
 
-
-class InvalidToken(Exception):
-    """The token is refused. `error_id` names the rule; the text is the private reason and never holds the token."""
-
-    def __init__(self, error_id: str, reason: str) -> None:
-        super().__init__(reason)
-        self.error_id = error_id
-        self.reason = reason
+    issuer: str
+    audiences: frozenset[str]
+    """The resource and its explicit aliases; one of them must be in `aud`."""
+    algorithms: frozenset[str] = frozenset(SUPPORTED_ALGORITHMS)
+    leeway_seconds: int = 5
+    """For clocks that disagree; the issuer, which reads its own clock, needs none."""
+    max_lifetime_seconds: int = 86_400
 
 
 class VerifiedClaims(NamedTuple):
@@ -49,13 +50,13 @@ class VerifiedClaims(NamedTuple):
     grant_id: str | None
 
 
-def check_header(unverified_header: Mapping[str, Any], *, allowed_algorithms: frozenset[str]) -> str:
-    """Check `typ`, `alg` and `kid` before any key is looked at; return the unverified kid. Raises InvalidToken."""
+def check_header(unverified_header: Mapping[str, Any], policy: AccessTokenPolicy) -> tuple[str, str]:
+    """Check the header before any key is looked up; return the unverified `kid` and `alg`. Raises InvalidToken."""
     typ = unverified_header.get("typ")
     if not isinstance(typ, str) or typ.lower() not in ACCEPTED_TYPES:
         raise InvalidToken("typ", f"typ is {typ!r:.40}, not {TYPE}")
     alg = unverified_header.get("alg")
-    if not isinstance(alg, str) or alg not in allowed_algorithms:
+    if not isinstance(alg, str) or alg not in policy.algorithms:
         raise InvalidToken("alg", f"alg {alg!r:.40} is not in the configured list")
     if "crit" in unverified_header:
         raise InvalidToken("crit", "the header has critical extensions, none of which is understood")
@@ -64,36 +65,26 @@ def check_header(unverified_header: Mapping[str, Any], *, allowed_algorithms: fr
     kid = unverified_header.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= 200:
         raise InvalidToken("kid", "kid is missing or not a short string")
-    return kid
+    return kid, alg
 
 
-def check_claims(
-    unverified_claims: Mapping[str, Any],
-    *,
-    issuer: str,
-    audiences: frozenset[str],
-    now: float,
-    leeway_seconds: int = 5,
-    max_lifetime_seconds: int = 86_400,
-) -> VerifiedClaims:
-    """Check every claim of RFC 9068 section 2.2 against what is configured. Raises InvalidToken.
-
-    `audiences` are the resource and its explicit aliases; one of them must be in `aud`.
-    """
-    if unverified_claims.get("iss") != issuer:
+def check_claims(unverified_claims: Mapping[str, Any], policy: AccessTokenPolicy, *, now: float) -> VerifiedClaims:
+    """Check every claim of RFC 9068 section 2.2; `now` in seconds since 1970. Raises InvalidToken."""
+    if unverified_claims.get("iss") != policy.issuer:
         raise InvalidToken("iss", f"iss is {unverified_claims.get('iss')!r:.200}, not the configured issuer")
     audience = _audience(unverified_claims.get("aud"))
-    if audiences.isdisjoint(audience):
+    if policy.audiences.isdisjoint(audience):
         raise InvalidToken("aud", f"aud {audience!r:.200} does not name this resource")
+    leeway = policy.leeway_seconds
     expires_at = _time(unverified_claims, "exp")
     issued_at = _time(unverified_claims, "iat")
-    if now >= expires_at + leeway_seconds:
+    if now >= expires_at + leeway:
         raise InvalidToken("exp", f"expired {int(now) - expires_at} s ago")
-    if issued_at > now + leeway_seconds:
+    if issued_at > now + leeway:
         raise InvalidToken("iat", f"issued {issued_at - int(now)} s in the future")
-    if expires_at - issued_at > max_lifetime_seconds:
+    if expires_at - issued_at > policy.max_lifetime_seconds:
         raise InvalidToken("exp", f"a lifetime of {expires_at - issued_at} s is longer than any that is issued")
-    if "nbf" in unverified_claims and _time(unverified_claims, "nbf") > now + leeway_seconds:
+    if "nbf" in unverified_claims and _time(unverified_claims, "nbf") > now + leeway:
         raise InvalidToken("nbf", "not valid yet")
     scope = unverified_claims.get("scope", "")
     if not isinstance(scope, str):
@@ -104,7 +95,7 @@ def check_claims(
         raise InvalidToken("scope", str(exc)) from exc
     grant_id = unverified_claims.get("gid")
     return VerifiedClaims(
-        issuer=issuer,
+        issuer=policy.issuer,
         subject=_text(unverified_claims, "sub"),
         audience=audience,
         client_id=_text(unverified_claims, "client_id"),

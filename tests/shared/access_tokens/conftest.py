@@ -1,15 +1,16 @@
 import pytest
 
-from mcp_service.guard.token_verifier import TokenVerifier
 from mcp_service.jwks.document import parse_jwks
-from shared.access_token import InvalidToken
+from shared.access_tokens.profile import AccessTokenPolicy
+from shared.access_tokens.verifier import TokenVerifier
+from shared.jose.jws import InvalidToken
 from tests.support.local_issuer import Minter, key_set, new_key
 
 ALL = frozenset({"RS256", "ES256", "EdDSA"})
 
 
 class HeldKeys:
-    """A KeySource without an issuer: what is not held is unknown."""
+    """A VerificationKeyResolver without an issuer: a key that is not held is unknown."""
 
     def __init__(self, *keys):
         self.replace(*keys)
@@ -49,15 +50,15 @@ def held_keys(signing_key):
 
 @pytest.fixture
 def make_verifier(held_keys):
+    """A verifier; `keys`, `clock` and `remembered` are its own, other options are the policy's."""
+
     def make(**options):
-        return TokenVerifier(
-            **{
-                "keys": held_keys,
-                "issuer": "https://issuer.example",
-                "audiences": frozenset({"https://tools.example/mcp"}),
-                "algorithms": ALL,
-            }
-            | options
-        )
+        own = {name: options.pop(name) for name in ("keys", "clock", "remembered") if name in options}
+        policy = {
+            "issuer": "https://issuer.example",
+            "audiences": frozenset({"https://tools.example/mcp"}),
+            "algorithms": ALL,
+        }
+        return TokenVerifier(**{"keys": held_keys} | own, policy=AccessTokenPolicy(**policy | options))
 
     return make

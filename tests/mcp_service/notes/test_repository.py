@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from mcp_service.notes.note_store import MAX_NOTES_PER_PERSON, InMemoryNoteRepository, TooManyNotes
-from mcp_service.notes.redis_notes import RedisNoteRepository
+from mcp_service.notes.redis_repository import RedisNoteRepository
+from mcp_service.notes.repository import MAX_NOTES_PER_PERSON, InMemoryNoteRepository, TooManyNotes
 
 pytestmark = pytest.mark.store
 

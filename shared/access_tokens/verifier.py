@@ -1,0 +1,118 @@
+"""From an unverified access token to a verified one, offline (invariant 2).
+
+Owns: the order of the checks, and the cache of tokens that passed them. Free of any web framework.
+Does not own: the form of a JWS (shared/jose), the rules for header and claims (profile.py), nor the source of the keys.
+
+joserfc leaves some of this open (it does not check `typ`, takes a token without `kid` if there is one key, and up to
+1.7 took `exp: NaN` for a time without end): only its signature primitive is used, and a test pins its behaviour.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from shared.access_tokens.profile import AccessTokenPolicy, VerifiedClaims, check_claims, check_header
+from shared.jose.jws import InvalidToken, UnverifiedJws, parse_compact_jws
+
+if TYPE_CHECKING:
+    from shared.jose.keys import VerificationKey
+
+REMEMBERED_TOKENS: Final = 10_000
+REMEMBERED_HEADERS: Final = 64
+
+
+class VerificationKeyResolver(Protocol):
+    """Finds the key that a token names."""
+
+    def held(self, kid: str) -> VerificationKey | None:
+        """The key, if it is held and trusted at this moment. No I/O; microseconds."""
+
+    async def find(self, unverified_kid: str) -> VerificationKey:
+        """The key, perhaps after one shared refresh.
+
+        Raises InvalidToken (unknown), or ServiceUnavailable while no key set can be trusted.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """A token that passed every check. Only the verifier makes these."""
+
+    claims: VerifiedClaims
+    key: VerificationKey
+
+
+class TokenVerifier:
+    """Verifies access tokens under one policy."""
+
+    def __init__(
+        self,
+        *,
+        keys: VerificationKeyResolver,
+        policy: AccessTokenPolicy,
+        clock: Callable[[], float] = time.time,
+        remembered: int = REMEMBERED_TOKENS,
+    ) -> None:
+        """`clock` gives seconds since 1970; `remembered` is the number of tokens in the cache."""
+        self._keys = keys
+        self._policy = policy
+        self._clock = clock
+        self._capacity = remembered
+        self._remembered: dict[bytes, VerifiedToken] = {}
+        self._headers: dict[bytes, tuple[str, str]] = {}
+
+    def remembered(self, unverified_token: str) -> VerifiedToken | None:
+        """The outcome of an earlier verification, unless the token has expired or its key was withdrawn since."""
+        return self._look_up(_digest(unverified_token))
+
+    async def verify(self, unverified_token: str) -> VerifiedToken:
+        """Verify. Raises InvalidToken (its text is private), or ServiceUnavailable while no key set can be trusted."""
+        digest = _digest(unverified_token)
+        known = self._look_up(digest)
+        if known is not None:
+            return known
+        jws = parse_compact_jws(unverified_token)
+        kid, algorithm = self._check_header(jws)
+        key = self._keys.held(kid) or await self._keys.find(kid)
+        # The key decides the algorithm; a header that says otherwise is an attack (RFC 8725 section 3.1).
+        if algorithm != key.algorithm:
+            raise InvalidToken("alg", "alg is not the one that this key is for")
+        if not key.verify(jws.signing_input, jws.signature):
+            raise InvalidToken("signature", "the signature is not by the key that kid names")
+        claims = check_claims(jws.payload(), self._policy, now=self._clock())
+        token = VerifiedToken(claims, key)
+        self._remember(digest, token)
+        return token
+
+    def _check_header(self, jws: UnverifiedJws) -> tuple[str, str]:
+        """The unverified kid and algorithm. All tokens of one key share one header: it is parsed once."""
+        known = self._headers.get(jws.header_segment)
+        if known is None:
+            known = check_header(jws.header(), self._policy)
+            if len(self._headers) >= REMEMBERED_HEADERS:
+                self._headers.clear()
+            self._headers[jws.header_segment] = known
+        return known
+
+    def _look_up(self, digest: bytes) -> VerifiedToken | None:
+        token = self._remembered.get(digest)
+        if token is None:
+            return None
+        if self._clock() < token.claims.expires_at and self._keys.held(token.key.kid) is token.key:
+            return token
+        del self._remembered[digest]
+        return None
+
+    def _remember(self, digest: bytes, token: VerifiedToken) -> None:
+        while len(self._remembered) >= self._capacity:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[digest] = token
+
+
+def _digest(unverified_token: str) -> bytes:
+    """Of the whole token, signature included: one good payload says nothing about its copy under another signature."""
+    return hashlib.sha256(unverified_token.encode("utf-8", "surrogatepass")).digest()

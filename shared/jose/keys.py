@@ -1,0 +1,88 @@
+"""Public keys that verify signatures. The cryptography is joserfc's; each key is prepared once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from joserfc.errors import JoseError
+from joserfc.jwk import import_key
+from joserfc.jws import JWSRegistry
+
+from shared.jose import base64url
+from shared.jose.algorithms import signature_algorithm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from joserfc.jwk import Key
+
+MIN_RSA_BITS: Final = 2048
+MAX_RSA_BITS: Final = 8192
+MAX_RSA_EXPONENT_BITS: Final = 32
+"""A shorter modulus is not secure; a longer one, or a long exponent, makes each verification expensive."""
+
+
+class InvalidKey(ValueError):
+    """A JWK that cannot verify. `error_id` is `rsa_size` or `key`; the text is for the log."""
+
+    def __init__(self, error_id: str, reason: str) -> None:
+        super().__init__(reason)
+        self.error_id = error_id
+
+
+class CachedKey:
+    """A joserfc key with one operation's key object looked up once: the library does that for each signature."""
+
+    def __init__(self, key: Key, operation: Literal["sign", "verify"]) -> None:
+        self._key = key
+        self.get_op_key: Any = {operation: key.get_op_key(operation)}.__getitem__
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._key, name)
+
+
+class VerificationKey:
+    """One public key with the one algorithm it is for.
+
+    Compared by identity: a key that was withdrawn and published again is another key.
+    """
+
+    __slots__ = ("_key", "_verify", "algorithm", "kid", "thumbprint")
+
+    def __init__(self, kid: str, algorithm: str, key: Key) -> None:
+        self.kid = kid
+        self.algorithm = algorithm
+        self.thumbprint = key.thumbprint()
+        self._key: Any = CachedKey(key, "verify")
+        self._verify = JWSRegistry.algorithms[algorithm].verify
+
+    def verify(self, signing_input: bytes, signature: bytes) -> bool:
+        """Whether this key made the signature, with the one algorithm that it is for."""
+        return self._verify(signing_input, signature, self._key)
+
+    def same_as(self, other: VerificationKey) -> bool:
+        """Whether both are the same public key for the same algorithm."""
+        return self.thumbprint == other.thumbprint and self.algorithm == other.algorithm
+
+
+def import_verification_key(jwk: Mapping[str, Any], *, kid: str = "") -> VerificationKey:
+    """Import the public members of an unverified JWK. Raises InvalidKey."""
+    algorithm = signature_algorithm(jwk)
+    if algorithm is None:
+        raise InvalidKey("key", "the key is not one for verifying signatures")
+    public = {name: jwk[name] for name in ("kty", "crv", "n", "e", "x", "y") if name in jwk}
+    try:
+        if algorithm == "RS256":
+            _check_rsa_size(public)
+        return VerificationKey(kid, algorithm, import_key(public))
+    except InvalidKey:
+        raise
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise InvalidKey("key", f"the key cannot be read: {type(exc).__name__}") from exc
+
+
+def _check_rsa_size(public: Mapping[str, Any]) -> None:
+    # Before the library sees it: it warns of short keys, and takes its time with absurd ones.
+    bits, exponent_bits = (int.from_bytes(base64url.decode(public[name])).bit_length() for name in ("n", "e"))
+    if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS or exponent_bits > MAX_RSA_EXPONENT_BITS:
+        raise InvalidKey("rsa_size", f"an RSA key of {bits} bits and an exponent of {exponent_bits}")

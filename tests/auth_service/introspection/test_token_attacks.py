@@ -1,0 +1,43 @@
+"""Invariant 2 at auth_service: its own access tokens pass the same verifier as at mcp_service."""
+
+import hashlib
+
+import pytest
+
+from auth_service.key_encryption import EncryptionKeys
+from auth_service.keys.key_generation import import_private_key
+from auth_service.keys.repository import KeyRingRepository
+from tests.auth_service.introspection.test_introspect import INACTIVE, resource_server
+from tests.support.authorization import ISSUER, NOTES
+from tests.support.local_issuer import Minter
+from tests.support.token_attacks import ATTACKS
+
+
+@pytest.fixture
+async def auth(start_auth):
+    return await start_auth(SIGNING_ALGORITHM="RS256", RATE_LIMITS="off")
+
+
+@pytest.fixture
+async def token_issuer(auth):
+    """Mints with the server's own active key."""
+    active = (await KeyRingRepository(auth.store).read()).active
+    private = EncryptionKeys([hashlib.sha256(b"a key").digest()]).decrypt(active.kid, active.encrypted_private)
+    key = import_private_key("RS256", private | {"kid": active.kid, "alg": "RS256"})
+    return Minter(issuer=ISSUER, resource=NOTES, key=key)
+
+
+async def test_every_attack_of_the_corpus_is_inactive_at_introspection(auth, token_issuer):
+    server = await resource_server(auth, [NOTES])
+    assert (await auth.introspect(server, token_issuer.issue())).json["active"] is True
+    answers = {name: await auth.introspect(server, attack(token_issuer)) for name, (_, attack) in ATTACKS.items()}
+    assert {name: answer.json for name, answer in answers.items() if answer.json != INACTIVE} == {}
+
+
+async def test_every_attack_of_the_corpus_is_401_at_userinfo(auth, token_issuer):
+    async def status(token):
+        return (await auth.get("/userinfo", headers={"Authorization": f"Bearer {token}"})).status
+
+    assert await status(token_issuer.issue()) == 403  # verified; it lacks openid
+    statuses = {name: await status(attack(token_issuer)) for name, (_, attack) in ATTACKS.items() if name != "huge"}
+    assert {name: found for name, found in statuses.items() if found != 401} == {}
