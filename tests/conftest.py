@@ -14,7 +14,7 @@ from shared.redis.client import SingleRedisClient
 from shared.redis.topology import open_redis_client
 from tests.support import topologies
 
-pytest_plugins = ["tests.support.browser"]
+pytest_plugins = ["tests.support.browser", "tests.support.printed_logs"]
 
 _databases = itertools.cycle(range(16))
 
