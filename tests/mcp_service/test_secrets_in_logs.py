@@ -2,7 +2,10 @@
 
 import asyncio
 
-from tests.support.canaries import fail_every_route, fail_every_task, leaked, request_with_secrets
+from tests.mcp_service.conftest import RESOURCE
+from tests.support.canaries import CANARIES, fail_every_route, fail_every_task, leaked, request_with_secrets
+
+FAILING = "tests.mcp_service.failing_server:server"
 
 
 async def test_no_endpoint_of_mcp_service_prints_its_variables(make_service, output):
@@ -29,3 +32,13 @@ async def test_no_background_task_of_mcp_service_prints_its_variables(make_servi
             printed += output()
     assert names == {"jwks_refresh"}
     assert not leaked(printed)
+
+
+async def test_no_tool_prints_its_variables_or_arguments(make_service, output):
+    output.begin()
+    service = await make_service(server=FAILING, resource=RESOURCE)
+    answer = await service.call("fail", {"password": CANARIES["password"]}, scope="mcp:tools")
+    assert answer.status == 200
+    printed = output()
+    assert "RuntimeError" in printed
+    assert not leaked(printed, CANARIES | {"token": service.auth()["Authorization"].split(".")[1]})

@@ -2,15 +2,10 @@
 
 import pytest
 
-from shared.http.logs import configure_logs
+from shared.logs.configuration import configure_command_logs
 
 
-@pytest.fixture(
-    params=[
-        "json",
-        pytest.param("console", marks=pytest.mark.xfail(strict=True, reason="the console renders local variables")),
-    ]
-)
+@pytest.fixture(params=["json", "console"])
 def log_format(request):
     return request.param
 
@@ -21,7 +16,7 @@ def output(log_format, capfd):
 
     def begin():
         capfd.readouterr()
-        configure_logs(level="debug", log_format=log_format)
+        configure_command_logs(level="debug", log_format=log_format)
 
     def read():
         printed = capfd.readouterr()

@@ -1,26 +1,32 @@
 """Whatever is logged: one bounded line (and a bounded traceback), with nothing in it that a terminal obeys."""
 
+import asyncio
 import json
 import logging
+import threading
 import time
 
 import pytest
 import structlog
 
-from shared.http.logs import configure_logs
+from shared.logs.configuration import configure_command_logs, log_event_loop_exception
+from shared.logs.rendering import MAX_LINE_CHARACTERS
 
-pytestmark = pytest.mark.xfail(strict=True, reason="neither values nor tracebacks are bounded")
-
-MAX_LINE_CHARACTERS = 32_768
 MAX_TRACEBACK_LINES = 120
 
 HOSTILE = {
     "line feed": "x\n2026-01-01 [error] forged",
+    "carriage return": "x\rforged",
+    "terminal": "\x1b[2J\x1b]0;title\x07\x9b31m",
+    "bidi": "\u202eforged\u2028forged",
+    "lone surrogate": "\ud800 \udfff",
     "long": "long" * 250_000,
     "long when escaped": "\U000e0001" * 1_000_000,
     "bytes": b"\xff\n" * 1_000_000,
     "large number": 10**5000,
+    "not a number": float("nan"),
     "wide": {f"{number}\n": ["x" * 1000] * 1000 for number in range(1000)},
+    "object": object(),
 }
 
 
@@ -38,7 +44,7 @@ def nested(depth):
     return value
 
 
-HOSTILE["deep"] = nested(2000)
+HOSTILE["deep"] = nested(100_000)
 HOSTILE["no representation"] = Hostile()
 
 
@@ -48,7 +54,7 @@ def logged(request, capfd):
 
     def log(write):
         capfd.readouterr()
-        configure_logs(level="info", log_format=request.param)
+        configure_command_logs(level="info", log_format=request.param)
         started = time.perf_counter()
         write(structlog.get_logger("test"))
         assert time.perf_counter() - started < 1
@@ -63,7 +69,7 @@ def is_harmless(printed):
     return len(printed) <= MAX_LINE_CHARACTERS + 1 and printed.replace("\n", "").isprintable()
 
 
-@pytest.mark.parametrize("name", HOSTILE.keys() - {"line feed"})
+@pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_value_makes_one_bounded_line(logged, name):
     printed = logged(lambda log: log.info("request", reason=HOSTILE[name], status=400))
     assert printed.count("\n") == 1
@@ -93,14 +99,72 @@ def test_a_record_that_cannot_be_formatted_does_not_print_its_arguments(logged):
     assert "secret" not in logged(lambda _log: logging.getLogger("library").warning("%d", "secret"))
 
 
+def fail_in_thread(_log):
+    thread = threading.Thread(target=fail, args=(1, "in a thread"))
+    thread.start()
+    thread.join()
+
+
+def fail_in_finalizer(_log):
+    class Finalized:
+        def __del__(self):
+            raise ValueError("in a finalizer")
+
+    Finalized()
+
+
+def fail_in_event_loop(_log):
+    async def run():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(log_event_loop_exception)
+        loop.call_soon(fail, 0, "in the event loop")
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("write", [fail_in_thread, fail_in_finalizer, fail_in_event_loop])
+def test_an_exception_that_nothing_catches_is_a_line(logged, write):
+    printed = logged(write)
+    assert "ValueError: in " in printed
+    assert is_harmless(printed)
+    if logged.format == "json":
+        assert "exception" in json.loads(printed)
+
+
 def fail(depth, message):
     if depth:
         fail(depth - 1, message)
     raise ValueError(message)
 
 
+def chained(links):
+    last = KeyError("first")
+    for number in range(links):
+        exc = ValueError(number)
+        exc.__cause__, last = last, exc
+    raise last
+
+
+def grouped():
+    raise ExceptionGroup("many", [ValueError(number) for number in range(10_000)])
+
+
+def unspeakable():
+    class Unspeakable(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    raise Unspeakable
+
+
 FAILURES = {
+    "deep": lambda: fail(900, "message"),
     "long message": lambda: fail(1, "x" * 1_000_000),
+    "forged message": lambda: fail(1, "x\n2026-01-01 [error] forged \x1b[2J \ud800"),
+    "chained": lambda: chained(5000),
+    "grouped": grouped,
+    "unspeakable": unspeakable,
 }
 
 
