@@ -41,13 +41,17 @@ _READ_OR_POST: Final = Cors(methods="GET, POST, OPTIONS")
 def build_service(
     settings: AuthSettings,
     *,
+    registry: CollectorRegistry | None = None,
     store: RedisClient | None = None,
     clock: Callable[[], float] = time.time,
     public_fetch: SsrfSafeClient | None = None,
 ) -> web.Application:
-    """Build the service. Raises Misconfigured. Only tests pass `store`, `clock` and `public_fetch`."""
+    """Build the service, whose metrics are added to `registry`. Raises Misconfigured.
+
+    Only tests pass `store`, `clock` and `public_fetch`.
+    """
     redis = store or open_redis_client(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)
-    runtime = Runtime(settings, redis, CollectorRegistry(), structlog.get_logger("auth_service"), clock)
+    runtime = Runtime(settings, redis, registry or CollectorRegistry(), structlog.get_logger("auth_service"), clock)
     components = wire(runtime, public_fetch=public_fetch)
     pages = _pages(settings.base_path, components)
     shield = MutationShield()

@@ -13,12 +13,12 @@ from shared.loading import garbage_collection_paused
 
 with garbage_collection_paused():
     from mcp_service.settings import McpSettings
-    from shared.http.logs import configure_logs
+    from shared.logs.configuration import configure_command_logs, service_logs
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-cli = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
 
 
 def _settings() -> McpSettings:
@@ -51,15 +51,16 @@ def serve() -> None:
 def _serve(settings: McpSettings) -> None:
     with garbage_collection_paused():
         import uvloop
+        from prometheus_client import CollectorRegistry
 
         from mcp_service.app import build_app
         from shared.http.serve import serve as serve_app
 
-    configure_logs(level=settings.log_level, log_format=settings.log_format)
+    registry = CollectorRegistry()
 
     async def run() -> None:
         await serve_app(
-            build_app(settings),
+            build_app(settings, registry=registry),
             hosts=settings.host,
             port=settings.port,
             reuse_port=settings.reuse_port,
@@ -67,7 +68,8 @@ def _serve(settings: McpSettings) -> None:
             shutdown_seconds=settings.shutdown_seconds,
         )
 
-    uvloop.run(run())
+    with service_logs(level=settings.log_level, log_format=settings.log_format, registry=registry):
+        uvloop.run(run())
 
 
 @cli.command("check-config")
@@ -84,7 +86,7 @@ def check_config(
 
     settings = _settings()
     # A program may read the output: errors go to standard error, and nothing else is logged.
-    configure_logs(level="error", log_format=settings.log_format)
+    configure_command_logs(level="error", log_format=settings.log_format)
 
     async def build() -> web.Application:
         return build_app(settings)

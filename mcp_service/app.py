@@ -37,11 +37,16 @@ SCOPES: Final = web.AppKey("scopes", ScopeMap)
 def build_app(
     settings: McpSettings,
     *,
+    registry: CollectorRegistry | None = None,
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> web.Application:
-    """Build the service. `clock` is seconds since 1970, `monotonic` never goes back. Raises Misconfigured."""
-    runtime = Runtime(settings, CollectorRegistry(), structlog.get_logger("mcp_service"), clock, monotonic)
+    """Build the service, whose metrics are added to `registry`. Raises Misconfigured.
+
+    `clock` is seconds since 1970, `monotonic` never goes back.
+    """
+    log = structlog.get_logger("mcp_service")
+    runtime = Runtime(settings, registry or CollectorRegistry(), log, clock, monotonic)
     supervisor = TaskSupervisor(runtime.registry, runtime.log)
     loaded = load_protected_server(runtime)
     metadata = ProtectedResourceMetadata(

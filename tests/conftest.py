@@ -1,9 +1,12 @@
 """Fixtures that every room uses: a real store, one server per test session, one database per test."""
 
 import itertools
+import logging
 import os
 import shutil
+import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from shared.redis.client import SingleRedisClient
 from shared.redis.topology import open_redis_client
 from tests.support import topologies
 
-pytest_plugins = ["tests.support.browser"]
+pytest_plugins = ["tests.support.browser", "tests.support.printed_logs"]
 
 _databases = itertools.cycle(range(16))
 
@@ -22,11 +25,17 @@ _databases = itertools.cycle(range(16))
 @pytest.fixture(autouse=True)
 def logs_as_they_were():
     """A command run in this process sets up its logs; the next test must be able to capture its own."""
-    before = structlog.get_config()
+    before, handlers, level = structlog.get_config(), logging.root.handlers[:], logging.root.level
+    hooks = sys.unraisablehook, threading.excepthook
     yield
     after = structlog.get_config()
     if any(after[name] is not before[name] for name in before):
         structlog.configure(**before)
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
+        logging.captureWarnings(False)
+        logging.raiseExceptions = True
+        sys.unraisablehook, threading.excepthook = hooks
 
 
 @pytest.fixture(scope="session")

@@ -101,7 +101,7 @@ def hash_secret(secret: str) -> str:
 def _basic(authorization: str, body_id: str | None) -> UnverifiedCredential:
     scheme, _, encoded = authorization.strip().partition(" ")
     if scheme.lower() != "basic":
-        raise InvalidClient(f"the scheme {scheme!r:.20} is not Basic", error_id="authorization_scheme")
+        raise InvalidClient("the scheme is not Basic", error_id="authorization_scheme")
     try:
         client_id, secret = _decode_basic(encoded.strip())
     except ValueError as exc:

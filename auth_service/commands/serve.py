@@ -39,17 +39,18 @@ def serve() -> None:
 def _serve(settings: AuthSettings) -> None:
     with garbage_collection_paused():
         import uvloop
+        from prometheus_client import CollectorRegistry
 
         from auth_service.app import build_service
-        from shared.http.logs import configure_logs
         from shared.http.serve import serve as serve_http
+        from shared.logs.configuration import service_logs
 
-    configure_logs(level=settings.log_level, log_format=settings.log_format)
+    registry = CollectorRegistry()
     log = structlog.get_logger("auth_service")
 
     async def run() -> None:
         await serve_http(
-            build_service(settings),
+            build_service(settings, registry=registry),
             hosts=settings.host,
             port=settings.port,
             reuse_port=settings.reuse_port,
@@ -58,5 +59,8 @@ def _serve(settings: AuthSettings) -> None:
             on_ready=lambda: log.info("serving", issuer=settings.issuer, hosts=settings.host, port=settings.port),
         )
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        service_logs(level=settings.log_level, log_format=settings.log_format, registry=registry),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         runner.run(run())

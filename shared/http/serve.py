@@ -11,6 +11,7 @@ from aiohttp import web
 
 from shared.http.health import DRAINING
 from shared.http.tracing import tracing
+from shared.logs.configuration import log_event_loop_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,8 +59,10 @@ async def serve(
     )
     await runner.setup()
     signals = asyncio.Semaphore(0)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log_event_loop_exception)
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, signals.release)
+        loop.add_signal_handler(number, signals.release)
     try:
         for host in hosts:
             await web.TCPSite(runner, host, port, reuse_port=reuse_port or None).start()

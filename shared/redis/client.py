@@ -226,4 +226,6 @@ async def _messages(pubsub: PubSub) -> AsyncIterator[tuple[str, str]]:
 
 def to_redis_unavailable(exc: BaseException, step: str = "command") -> RedisUnavailable:
     """The error for an exception of redis-py."""
-    return RedisUnavailable(f"{step}: {type(exc).__name__}: {exc}"[:300])
+    # "unknown command 'HELLO', with args beginning with: …" repeats the arguments: a password, for one.
+    text, _, _arguments = str(exc).partition(", with args beginning with")
+    return RedisUnavailable(f"{step}: {type(exc).__name__}: {text}"[:300])

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,6 +131,10 @@ class Pair:
     def log(self, service: ServiceProcess) -> list[dict[str, object]]:
         """Every structured line that the service has logged so far."""
         assert service.log is not None
+        # A thread of the service writes a line a few milliseconds after the response.
+        size = -1
+        while size != (size := service.log.stat().st_size):
+            time.sleep(0.1)
         lines = service.log.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
