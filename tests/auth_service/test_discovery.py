@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.support.authorization import FILES, ISSUER, NOTES, RESOURCES
+from tests.support.auth_server import FILES, ISSUER, NOTES, RESOURCES
 
 ROOT = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
 BELOW = [

@@ -45,7 +45,7 @@ async def decide(store):
     asked = interaction()
     interactions = InteractionRepository(store, lifetime_seconds=600)
     await interactions.begin(asked)
-    grant = {"status": "code", "code_hash": "hash", "subject": "person"}
+    grant = {"status": "code", "code_hash": "hash", "subject": "user"}
     return lambda: interactions.record_consent(
         asked.identifier, ConsentDecision.APPROVE, grant=grant, grant_expires_at=NOW
     )

@@ -21,8 +21,8 @@ import aiohttp
 from tests.benchmarks.harness import processor_seconds, resident_megabytes
 from tests.benchmarks.tool_calls import Callers, tool_call
 from tests.e2e.pair import Pair
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 if TYPE_CHECKING:
     from devstack.service_process import ServiceProcess
@@ -56,8 +56,8 @@ async def run(report: Report) -> None:
     pair = Pair(own={"AUTH_RATE_LIMITS": "off", "AUTH_LOG_LEVEL": "warning", "MCP_LOG_LEVEL": "warning"})
     try:
         await pair.start()
-        async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
-            calls = _Calls(client, await client.tokens(person))
+        async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
+            calls = _Calls(client, await client.tokens(user))
             services = (("auth_service", pair.auth[0], calls.refresh), ("mcp_service", pair.mcp[0], calls.tool))
             starts: dict[str, list[Start]] = {name: [] for name, *_ in services}
             libraries: dict[str, list[Start]] = {name: [] for name, *_ in services}

@@ -23,7 +23,7 @@ from shared.access_tokens.verifier import VerifiedToken
 
 
 class _NoGuard:
-    """Lets everybody pass as the same person: the tool does the same work as behind the guard."""
+    """Lets everybody pass as the same user: the tool does the same work as behind the guard."""
 
     _somebody = VerifiedToken(
         VerifiedClaims(

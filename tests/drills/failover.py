@@ -21,9 +21,9 @@ from auth_service.clients.repository import _key as client_key
 from auth_service.grants.repository import grant_key
 from tests.e2e.holder import replica_versions
 from tests.e2e.pair import Pair
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
 from tests.support import topologies
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 GRANTS = 24
 PAUSE_SECONDS = 0.2
@@ -168,8 +168,8 @@ class Failover:
 
     async def _call_tools(self):
         """mcp_service verifies offline: it answers whether the store of auth_service is there or not."""
-        async with PlainClient(self._pair) as client, Person(self._pair.username, self._pair.password) as person:
-            token = (await client.tokens(person))["access_token"]
+        async with PlainClient(self._pair) as client, user_agent(self._pair.username, self._pair.password) as user:
+            token = (await client.tokens(user))["access_token"]
             while not self._stop.is_set():
                 status, _headers, _answer = await client.call_tool(token)
                 if time.monotonic() > self._lost_at and self.toll.all_back is None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.e2e.pair import Pair
-from tests.e2e.person import Person
+from tests.support.user_agent import user_agent
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +37,9 @@ async def make_pair():
 
 
 @pytest.fixture
-async def person(pair):
+async def user(pair):
     """Somebody who can sign in at the shared pair, with a fresh browser."""
-    async with Person(pair.username, pair.password) as somebody:
+    async with user_agent(pair.username, pair.password) as somebody:
         yield somebody
 
 

@@ -119,11 +119,11 @@ class Pair:
         return outcome.output
 
     async def add_user(self, username: str, password: str) -> None:
-        """Add a person who can sign in."""
+        """Add a user who can sign in."""
         await self.command("users", "add", username, "--password-stdin", stdin=password)
 
     async def subject_of(self, username: str) -> str:
-        """The subject that tokens name this person by."""
+        """The subject that tokens name this user by."""
         users = json.loads(await self.command("users", "list", "--json"))
         return next(user["subject"] for user in users if user["username"] == username)
 

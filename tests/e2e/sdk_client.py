@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
-    from tests.e2e.person import Person
+    from tests.support.user_agent import UserAgent
 
 Wire = Literal["auto", "legacy", "2026-07-28"]
 
@@ -50,21 +50,21 @@ class Memory:
 @asynccontextmanager
 async def connected(
     resource: str,
-    person: Person,
+    user: UserAgent,
     *,
     memory: Memory | None = None,
     wire: Wire = "auto",
     scope: str | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Client]:
-    """A client of the SDK, connected; the person is asked whenever the client needs a new authorization.
+    """A client of the SDK, connected; the user is asked whenever the client needs a new authorization.
 
     `tls` is whom to trust; the usual authorities when None.
     """
     callbacks: list[dict[str, Any]] = []
 
     async def redirect(url: str) -> None:
-        callbacks.append(await person.answer(url))
+        callbacks.append(await user.authorize(url))
 
     async def callback() -> AuthorizationCodeResult:
         return AuthorizationCodeResult(**{k: v for k, v in callbacks.pop().items() if k in {"code", "state", "iss"}})

@@ -9,9 +9,9 @@ import pytest
 
 from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
 from tests.support.topologies import documented_rights
+from tests.support.user_agent import user_agent
 
 pytestmark = pytest.mark.long
 
@@ -32,8 +32,8 @@ async def url_with_rights():
 
 async def test_sign_in_tokens_refresh_rotation_audit_and_administration_need_no_more(make_pair, url_with_rights):
     pair = await make_pair(own={"AUTH_REDIS_URL": url_with_rights, "AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0"})
-    async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
-        tokens = await client.tokens(person)
+    async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
+        tokens = await client.tokens(user)
         assert (await client.call_tool(tokens["access_token"]))[0] == 200
         await pair.command("keys", "rotate")
         newest = tokens["refresh_token"]

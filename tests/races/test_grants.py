@@ -29,7 +29,7 @@ def decide(store, asked, decision):
         decision,
         grant={
             "status": "code",
-            "subject": "person",
+            "subject": "user",
             "client_id": "client",
             "resource": "https://mcp.example/mcp",
             "scope": "",

@@ -18,7 +18,7 @@ RESOURCE = "https://mcp.example/mcp"
 
 
 def interaction():
-    """A request of one browser, waiting for the person."""
+    """A request of one browser, waiting for the user."""
     request = AuthorizationRequest(
         client_id=CLIENT,
         redirect_uri="http://127.0.0.1/callback",
@@ -43,7 +43,7 @@ async def open_grant(store, *, code="a-code", now=NOW, index=False):
         ConsentDecision.APPROVE,
         grant={
             "status": "code",
-            "subject": "person",
+            "subject": "user",
             "client_id": CLIENT,
             "resource": RESOURCE,
             "scope": "notes:read",
@@ -55,7 +55,7 @@ async def open_grant(store, *, code="a-code", now=NOW, index=False):
         grant_expires_at=now + 660,
     )
     if index:
-        await grants.index(asked.identifier, subject="person", absolute_expires_at=now + 180 * DAY)
+        await grants.index(asked.identifier, subject="user", absolute_expires_at=now + 180 * DAY)
     outcome = await grants.redeem_code(
         asked.identifier,
         code_hash=digest(code),

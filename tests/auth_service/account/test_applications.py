@@ -28,7 +28,7 @@ async def listed(store, *clients, resource=KNOWN, now=NOW):
     applications = ApplicationList(
         grants=GrantRepository(store), clients=KnownClients(*clients), resources=ResourceCatalogue([resource])
     )
-    return await applications.of("person", now=now)
+    return await applications.of("user", now=now)
 
 
 async def test_a_grant_is_listed_with_what_is_known_of_it(store):

@@ -250,7 +250,7 @@ async def test_the_index_lists_live_grants_most_recently_used_first_and_drops_th
     await grants.end(ended.grant_id, reason="by_hand", now=NOW)
     await present(grants, older, now=NOW + 100)
 
-    listed = await grants.find_by_subject("person", now=NOW + 101)
+    listed = await grants.find_by_subject("user", now=NOW + 101)
 
     assert [g.grant_id for g in listed] == [older.grant_id, newer.grant_id]
     assert {g.client_id for g in listed} == {CLIENT}

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 from auth_service.grants.grant import GrantStatus
-from tests.support.authorization import PASSWORD, USERNAME
+from tests.support.auth_server import PASSWORD, USERNAME
 from tests.support.gated_store import GatedStore
 
 

@@ -183,7 +183,7 @@ class TestConnections:
         plain = await auth.get(path)
         forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
         assert (await auth.get(path, headers=forged)).body == plain.body
-        answer = await auth.person().get(auth.authorization(client, prompt="none")[0], headers=forged)
+        answer = await auth.user_agent().get(auth.authorize_url(client, prompt="none"), headers=forged)
         assert "evil" not in str(answer.headers)
 
 
@@ -215,7 +215,7 @@ class TestCookies:
         ],
     )
     async def test_cookies_that_we_never_set_are_passed_over(self, auth, client, cookie):
-        answer = await auth.get(auth.authorization(client)[0], headers={"Cookie": cookie})
+        answer = await auth.get(auth.authorize_url(client), headers={"Cookie": cookie})
         assert answer.status == 303
         assert answer.headers["Location"].startswith("/sign-in?")
 

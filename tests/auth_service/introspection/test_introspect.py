@@ -9,7 +9,8 @@ from auth_service.clients.authenticator import hash_secret
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.repository import ClientRepository, StoredClient
-from tests.support.authorization import FILES, ISSUER, LOOPBACK, NOTES, Client, claims_of
+from tests.support.auth_server import FILES, ISSUER, LOOPBACK, NOTES, Client
+from tests.support.oauth import unverified_claims
 
 INACTIVE = {"active": False}
 
@@ -37,7 +38,7 @@ async def resource_server(auth, introspects):
 async def test_the_owner_learns_what_its_access_token_is(auth, owner):
     token = (await auth.tokens(owner))["access_token"]
     answer = await auth.introspect(owner, token)
-    claims = claims_of(token)
+    claims = unverified_claims(token)
     assert answer.json == {
         "active": True,
         "token_type": "Bearer",
@@ -143,7 +144,7 @@ class TestInactive:
 
     async def test_a_token_whose_grant_ended(self, auth, owner):
         tokens = await auth.tokens(owner)
-        await auth.grants.end(claims_of(tokens["access_token"])["gid"], reason="by_hand", now=auth.clock())
+        await auth.grants.end(unverified_claims(tokens["access_token"])["gid"], reason="by_hand", now=auth.clock())
         for token in (tokens["access_token"], tokens["refresh_token"]):
             assert (await auth.introspect(owner, token)).json == INACTIVE
 

@@ -36,9 +36,9 @@ async def test_a_refresh_token_is_good_again_when_the_keys_are_back(auth, client
 
 
 async def test_what_needs_no_signature_still_works_and_readiness_says_no(auth, client, monkeypatch):
-    person = auth.person()
+    user = auth.user_agent()
     monkeypatch.setattr(KeyRing, "ready", away)
-    assert "code" in await person.decide(await person.consent_page(client))
+    assert "code" in await user.decide(await user.consent_page(auth.authorize_url(client)))
     assert (await auth.get("/livez")).status == 200
     ready = await auth.get("/readyz")
     assert (ready.status, ready.json["checks"]["keys"]["ready"]) == (503, False)

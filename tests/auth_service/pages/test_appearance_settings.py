@@ -1,7 +1,7 @@
 import pytest
 
 from shared.errors import Misconfigured
-from tests.support.authorization import settings
+from tests.support.auth_server import settings
 
 
 @pytest.mark.parametrize(

@@ -305,7 +305,7 @@ def test_only_pages_with_forms_may_send_any_and_only_home(pages):
         assert f"form-action {target}" in response.headers["Content-Security-Policy"], name
 
 
-def test_the_person_s_page_tells_of_each_application_what_since_when_and_from_where(pages):
+def test_the_account_page_tells_of_each_application_what_since_when_and_from_where(pages):
     text = pages.account(ACCOUNT).text
     for told in [
         "Claude",
@@ -321,7 +321,7 @@ def test_the_person_s_page_tells_of_each_application_what_since_when_and_from_wh
     assert '<input type="hidden" name="grant" value="g1">' in text
 
 
-def test_the_person_s_page_says_who_vouches_for_a_name(pages):
+def test_the_account_page_says_who_vouches_for_a_name(pages):
     def text(**change):
         return pages.account(replace(ACCOUNT, applications=(replace(APPLICATION, **change),))).text
 
@@ -331,12 +331,12 @@ def test_the_person_s_page_says_who_vouches_for_a_name(pages):
     assert "<code>cursor://</code> on a device" in text(redirect_host="cursor://", on_device=True)
 
 
-def test_every_form_of_the_person_s_page_carries_the_csrf_value(pages):
+def test_every_form_of_the_account_page_carries_the_csrf_value(pages):
     text = pages.account(ACCOUNT).text
     assert text.count("<form") == text.count('<input type="hidden" name="csrf" value="cs">') == 4
 
 
-def test_the_person_s_page_tells_what_the_last_step_did(pages):
+def test_the_account_page_tells_what_the_last_step_did(pages):
     assert 'role="status"' not in pages.account(ACCOUNT).text
     assert "within 60 minutes" in pages.account(replace(ACCOUNT, notice=AccountNotice.ACCESS_ENDED)).text
     assert "Your password is changed" in pages.account(replace(ACCOUNT, notice=AccountNotice.PASSWORD_CHANGED)).text

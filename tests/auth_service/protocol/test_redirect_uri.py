@@ -228,5 +228,5 @@ def test_any_text_is_accepted_or_refused_and_never_crashes(text):
         ("cursor://claude.ai/cb", RedirectTarget("cursor://", is_local=True, is_app_scheme=True)),
     ],
 )
-def test_the_person_is_told_where_the_answer_goes(uri, target):
+def test_the_user_is_told_where_the_answer_goes(uri, target):
     assert redirect_target(uri) == target

@@ -6,17 +6,8 @@ import pytest
 
 from auth_service.grants.grant import GrantStatus
 from auth_service.protocol.opaque import new_identifier, new_secret
-from tests.support.authorization import (
-    FILES,
-    HOSTED,
-    ISSUER,
-    LOOPBACK,
-    NOTES,
-    Code,
-    basic,
-    claims_of,
-    header_of,
-)
+from tests.support.auth_server import FILES, HOSTED, ISSUER, LOOPBACK, NOTES, Code
+from tests.support.oauth import basic, unverified_claims, unverified_header
 
 ID, SECRET = "A" * 22, "A" * 43
 METHODS = ["none", "client_secret_basic", "client_secret_post"]
@@ -50,7 +41,7 @@ class TestAnswer:
 
     async def test_the_access_token_has_every_claim_and_its_key_is_published(self, auth, client):
         token = (await auth.tokens(client))["access_token"]
-        claims, header = claims_of(token), header_of(token)
+        claims, header = unverified_claims(token), unverified_header(token)
         assert claims.keys() == {"iss", "sub", "aud", "client_id", "scope", "iat", "exp", "jti", "gid"}
         assert (claims["iss"], claims["aud"], claims["client_id"]) == (ISSUER, NOTES, client.client_id)
         assert claims["exp"] - claims["iat"] == 3600
@@ -65,12 +56,12 @@ class TestAnswer:
         assert token.startswith("eyJ")
         keys = (await auth.get("/.well-known/jwks.json")).json["keys"]
         assert {(k["kty"], k["alg"]) for k in keys} == {("RSA", "RS256")}
-        assert header_of(token)["alg"] == "RS256"
+        assert unverified_header(token)["alg"] == "RS256"
 
     async def test_two_tokens_are_never_the_same(self, auth, client):
-        person = auth.person()
-        first, second = [await auth.tokens(client, person) for _ in range(2)]
-        assert claims_of(first["access_token"])["jti"] != claims_of(second["access_token"])["jti"]
+        user = auth.user_agent()
+        first, second = [await auth.tokens(client, user) for _ in range(2)]
+        assert unverified_claims(first["access_token"])["jti"] != unverified_claims(second["access_token"])["jti"]
         assert first["refresh_token"] != second["refresh_token"]
 
     async def test_a_client_without_the_refresh_grant_gets_no_refresh_token(self, auth):
@@ -79,10 +70,10 @@ class TestAnswer:
 
     async def test_openid_brings_an_id_token_for_the_client_alone(self, auth, client):
         tokens = await auth.tokens(client, scope="openid notes:read", nonce="the-nonce")
-        claims = claims_of(tokens["id_token"])
+        claims = unverified_claims(tokens["id_token"])
         assert (claims["iss"], claims["aud"], claims["nonce"]) == (ISSUER, client.client_id, "the-nonce")
-        assert claims["sub"] == claims_of(tokens["access_token"])["sub"]
-        assert header_of(tokens["id_token"])["typ"] == "JWT"
+        assert claims["sub"] == unverified_claims(tokens["access_token"])["sub"]
+        assert unverified_header(tokens["id_token"])["typ"] == "JWT"
 
 
 class TestAuthentication:
@@ -272,7 +263,7 @@ class TestRefresh:
         answer = await auth.refresh(client, tokens["refresh_token"])
         assert answer.status == 200
         assert answer.json["scope"] == "notes:write openid"
-        assert claims_of(answer.json["access_token"])["aud"] == NOTES
+        assert unverified_claims(answer.json["access_token"])["aud"] == NOTES
         assert answer.json["refresh_token"] != tokens["refresh_token"]
         assert answer.json["expires_in"] == 3600
 
@@ -299,7 +290,7 @@ class TestRefresh:
     async def test_fewer_scopes_may_be_asked_for_and_never_more(self, auth, client, tokens, asked, granted):
         answer = await auth.refresh(client, tokens["refresh_token"], scope=asked)
         assert answer.json["scope"] == granted
-        assert claims_of(answer.json["access_token"])["scope"] == granted
+        assert unverified_claims(answer.json["access_token"])["scope"] == granted
 
     async def test_a_narrower_token_does_not_narrow_the_grant(self, auth, client, tokens):
         """RFC 6749 section 6: the scope of the refresh token stays that of the grant."""

@@ -17,7 +17,7 @@ SHARED: Final = ("mcp", "pydantic", "cryptography", "uvloop")
 
 
 class NotInstallable(Exception):
-    """The package index cannot be reached, or has not got it. The text is for a person."""
+    """The package index cannot be reached, or has not got it. The text is for the reader of the table."""
 
 
 async def python_with_fastmcp() -> Path:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import secrets
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
+from tests.support.oauth import challenge
+
 if TYPE_CHECKING:
     from tests.e2e.pair import Pair
-    from tests.e2e.person import Person
+    from tests.support.user_agent import UserAgent
 
 REDIRECT_URI = "http://127.0.0.1:33418/callback"
 
@@ -56,25 +56,24 @@ class PlainClient:
         self.client_id = granted["client_id"]
         return granted
 
-    async def authorize(self, person: Person, **extra: str) -> tuple[dict[str, str], str]:
-        """Have the person decide; the callback's parameters and the PKCE verifier."""
+    async def authorize(self, user: UserAgent, **extra: str) -> tuple[dict[str, str], str]:
+        """Have the user decide; the callback's parameters and the PKCE verifier."""
         if not self.client_id:
             await self.register()
         verifier = secrets.token_urlsafe(48)
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
         url = (await self.metadata())["authorization_endpoint"]
         query = {
             "response_type": "code",
             "client_id": self.client_id,
             "redirect_uri": REDIRECT_URI,
-            "code_challenge": challenge,
+            "code_challenge": challenge(verifier),
             "code_challenge_method": "S256",
             "state": secrets.token_urlsafe(8),
             "scope": "notes:read notes:write",
             "resource": self.pair.resource,
             **extra,
         }
-        callback = await person.answer(str(aiohttp.client.URL(url).with_query(query)))
+        callback = await user.authorize(str(aiohttp.client.URL(url).with_query(query)))
         assert callback["state"] == query["state"]
         return callback, verifier
 
@@ -84,9 +83,9 @@ class PlainClient:
         async with self.http.post(url, data={"client_id": self.client_id, **form}) as response:
             return response.status, await response.json()
 
-    async def tokens(self, person: Person, **extra: str) -> dict[str, Any]:
+    async def tokens(self, user: UserAgent, **extra: str) -> dict[str, Any]:
         """The whole way from the authorization request to a token response."""
-        callback, verifier = await self.authorize(person, **extra)
+        callback, verifier = await self.authorize(user, **extra)
         assert "code" in callback, callback
         status, body = await self.token_request(
             grant_type="authorization_code", code=callback["code"], redirect_uri=REDIRECT_URI, code_verifier=verifier
@@ -126,17 +125,3 @@ class PlainClient:
                 events = [line.removeprefix("data:") for line in text.splitlines() if line.startswith("data:")]
                 return response.status, dict(response.headers), json.loads(events[-1])
             return response.status, dict(response.headers), json.loads(text) if text else None
-
-
-def header_of(token: str) -> dict[str, Any]:
-    """The header of a JWT, unverified."""
-    return _decoded(token.split(".", maxsplit=1)[0])
-
-
-def unverified_claims_of(token: str) -> dict[str, Any]:
-    """The payload of a JWT, unverified."""
-    return _decoded(token.split(".")[1])
-
-
-def _decoded(part: str) -> dict[str, Any]:
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
