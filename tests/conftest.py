@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -45,7 +46,11 @@ def several_processes():
     if not wanted:
         yield None
         return
-    kinds = {"cluster": topologies.cluster, "sentinel": topologies.sentinel, "limited": topologies.limited}
+    kinds: dict[str, Any] = {
+        "cluster": topologies.cluster,
+        "sentinel": topologies.sentinel,
+        "limited": topologies.limited,
+    }
     with kinds[wanted]() as (url, nodes, *_watchers):
         yield url, nodes
 

@@ -49,8 +49,8 @@ async def entered_files(request: Callable[[], Awaitable[Any]]) -> list[str]:
 async def measure() -> dict[str, list[str]]:
     """The files entered by a refresh at /token, and by a call of /mcp with a token seen before."""
     async with LocalPair() as pair:
-        user = await pair.add_user_agent("alice")
-        async with user, PlainClient(pair) as client:
+        alice = await pair.add_user_agent("alice")
+        async with alice as user, PlainClient(pair) as client:
             tokens = await client.tokens(user)
             refresh_token = tokens["refresh_token"]
 

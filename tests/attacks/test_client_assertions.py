@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from auth_service.clients.authenticator import ASSERTION_TYPE, AssertionVerifier, ClientAuthenticator, JtiReplayStore
@@ -25,8 +25,9 @@ ISSUER = "https://auth.example"
 CLIENT = "https://chatgpt.com/oauth/client.json"
 JWKS_URI = "https://chatgpt.com/oauth/jwks.json"
 
-KEYS = {
-    "RS256": RSAKey.generate_key(2048, {"kid": "rsa"}),
+RSA_KEY = RSAKey.generate_key(2048, {"kid": "rsa"})
+KEYS: dict[str, Key] = {
+    "RS256": RSA_KEY,
     "ES256": ECKey.generate_key("P-256", {"kid": "ec"}),
     "EdDSA": OKPKey.generate_key("Ed25519", {"kid": "ed"}),
 }
@@ -146,9 +147,7 @@ def _unsigned(clock, alg):
 
 
 def _confused(clock):
-    pem = KEYS["RS256"].public_key.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    pem = RSA_KEY.public_key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     signing_input = sign(claims(clock), alg="RS256").rpartition(".")[0]
     header = _b64(json.dumps({"alg": "HS256", "kid": "rsa", "typ": "JWT"}).encode())
     signing_input = f"{header}.{signing_input.partition('.')[2]}"
@@ -231,7 +230,7 @@ ATTACKS = {
     "alg is a list": lambda c: _unsigned(c, ["RS256"]),
     "HS256 with the public key as PEM": _confused,
     "HS256 with the modulus": lambda c: sign(
-        claims(c), key=OctKey.import_key(KEYS["RS256"].as_dict(private=False)["n"]), alg="HS256", kid="rsa"
+        claims(c), key=OctKey.import_key(str(RSA_KEY.as_dict(private=False)["n"])), alg="HS256", kid="rsa"
     ),
     "RS512": lambda c: sign(claims(c), alg="RS512"),
     "PS256": lambda c: sign(claims(c), alg="PS256"),

@@ -55,7 +55,7 @@ def test_a_name_that_is_none_refuses_to_start(name):
 
 
 def test_names_of_others_are_passed_over():
-    assert AuthSettings.from_environment(environment(PATH="/bin", MCP_ISSUER="x", AUTHOR="me"))
+    AuthSettings.from_environment(environment(PATH="/bin", MCP_ISSUER="x", AUTHOR="me"))
 
 
 def test_all_that_is_wrong_is_said_at_once():

@@ -64,8 +64,8 @@ async def redeem(store):
 
 async def rotate(store):
     token = await open_grant(store)
-    token = (await present(GrantRepository(store), token)).token
-    return lambda: present(GrantRepository(store), token)
+    second = (await present(GrantRepository(store), token)).token
+    return lambda: present(GrantRepository(store), second)
 
 
 async def end(store):

@@ -149,4 +149,4 @@ async def _fill(store: SingleRedisClient, script: Script, template: str, first: 
     for start in range(first, last + 1, _STEP):
         await store.run(script, [template], [expires_at, start, min(start + _STEP - 1, last)])
     after = (await store.command("INFO", "memory"))["used_memory"]
-    return (after - before) / (last - first + 1)
+    return float(after - before) / (last - first + 1)

@@ -12,7 +12,6 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +24,8 @@ from tests.support.plain_client import PlainClient
 from tests.support.user_agent import user_agent
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from devstack.service_process import ServiceProcess
     from tests.benchmarks.harness import Report
 

@@ -266,7 +266,7 @@ for _method, _params in (
     server._lowlevel_server.add_request_handler(_method, _params, _done)
 
 
-@server.completion()
+@server.completion()  # type: ignore[untyped-decorator]  # the SDK does not annotate it
 async def complete(
     ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, context: CompletionContext | None
 ) -> Completion:

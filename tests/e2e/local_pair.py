@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
@@ -27,6 +27,9 @@ from mcp_service.settings import McpSettings
 from shared.redis.client import SingleRedisClient
 from tests.support.named_hosts import NamedHosts
 from tests.support.user_agent import UserAgent, user_agent
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
 
 LOOPBACK = ("127.0.0.1",)
 
@@ -80,8 +83,8 @@ class LocalPair:
         await self._serve(build_service(self._auth, public_fetch=self.hosts.http_client()), self._ports[0])
         await self._serve(build_app(self._mcp), self._ports[1])
 
-    async def add_user_agent(self, username: str) -> UserAgent:
-        """Somebody new who can sign in, to be entered as a context manager."""
+    async def add_user_agent(self, username: str) -> AbstractAsyncContextManager[UserAgent]:
+        """A new user at a browser of their own."""
         passwords = PasswordHasher(workers=1)
         await UserService(UserRepository(self.store), passwords).add(username, self.password)
         passwords.close()

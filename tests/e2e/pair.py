@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,8 @@ from devstack.private_file import new_key_encryption_key, write
 from devstack.service_process import ServiceProcess, service_command, with_repository
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.e2e.gateway import Gateway
 
 LOOPBACK = ("127.0.0.1",)
@@ -125,7 +126,7 @@ class Pair:
     async def subject_of(self, username: str) -> str:
         """The subject that tokens name this user by."""
         users = json.loads(await self.command("users", "list", "--json"))
-        return next(user["subject"] for user in users if user["username"] == username)
+        return next(str(user["subject"]) for user in users if user["username"] == username)
 
     def log(self, service: ServiceProcess) -> list[dict[str, object]]:
         """Every structured line that the service has logged so far."""

@@ -138,7 +138,7 @@ class Journey:
         async with self._http.post(url, json=body, headers=self._origin()) as response:
             assert response.status == 201, await response.text()
             self._check_cors(response)
-            answer = await response.json()
+            answer: dict[str, Any] = await response.json()
         assert answer["redirect_uris"] == body["redirect_uris"]
         return answer
 
@@ -185,7 +185,7 @@ class Journey:
                 form = [*form, ("client_assertion", self._assertion()), ("client_assertion_type", ASSERTION_TYPE)]
         await self._preflight(self.server["token_endpoint"], "POST", "content-type")
         async with self._http.post(self.server["token_endpoint"], data=form, headers=headers) as response:
-            answer = await response.json()
+            answer: dict[str, Any] = await response.json()
             assert response.status == 200, answer
             assert response.headers["Cache-Control"] == "no-store"
             self._check_cors(response)
@@ -238,7 +238,8 @@ class Journey:
             assert response.status == 200, url
             assert response.content_type == "application/json"
             self._check_cors(response)
-            return await response.json()
+            document: dict[str, Any] = await response.json()
+            return document
 
     def _origin(self) -> dict[str, str]:
         return {"Origin": self.profile.origin} if self.profile.origin else {}

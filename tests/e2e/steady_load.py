@@ -96,7 +96,7 @@ class SteadyLoad:
         }
         try:
             async with client.http.post(url, data=form) as response:
-                body = await response.json()
+                body: dict[str, str] = await response.json()
                 if response.status == 200:
                     self.outcome.refreshes += 1
                     return body

@@ -19,8 +19,8 @@ class UserAtBrowser:
         self.username = username
         self.password = password
         self.decision = decision
-        self.complaints = []
-        self.decided = []
+        self.complaints: list[str] = []
+        self.decided: list[str] = []
         page.on("console", lambda message: self.complaints.append(message.text))
 
     async def listen(self):

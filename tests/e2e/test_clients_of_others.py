@@ -70,8 +70,8 @@ class Program:
             "BROWSER": "true",
             **environment,
         }
-        self.lines = asyncio.Queue()
-        self.seen = []
+        self.lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self.seen: list[str] = []
 
     async def __aenter__(self):
         self._process = await asyncio.create_subprocess_exec(
@@ -94,7 +94,8 @@ class Program:
             self._process.kill()
         await self._process.wait()
         await asyncio.gather(*self._readers)
-        self._process._transport.close()
+        # Its pipes are not closed with it, and the loop is gone before they are collected.
+        self._process._transport.close()  # type: ignore[attr-defined]  # asyncio offers no public way
 
     def send(self, line):
         self._process.stdin.write(f"{line}\n".encode())

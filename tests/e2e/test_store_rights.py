@@ -41,7 +41,7 @@ async def test_sign_in_tokens_refresh_rotation_audit_and_administration_need_no_
             status, fresh = await client.token_request(grant_type="refresh_token", refresh_token=newest)
             assert status == 200, fresh
             newest = fresh["refresh_token"]
-        assert (await client.call_tool(fresh["access_token"]))[0] == 200
+            assert (await client.call_tool(fresh["access_token"]))[0] == 200
         # One from before the last comes back: the grant ends.
         for spent in (tokens["refresh_token"], newest):
             status, answer = await client.token_request(grant_type="refresh_token", refresh_token=spent)

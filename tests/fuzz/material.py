@@ -26,7 +26,7 @@ async def good_requests(pair: Pair) -> list[Sent]:
         tokens = await client.tokens(user)
         callback, verifier = await client.authorize(user)
         confidential = await _confidential(client)
-        forms = await _forms(client)
+        forms = await _forms(pair)
     query = (
         ("response_type", "code"),
         ("client_id", client.client_id),
@@ -97,10 +97,10 @@ async def _confidential(client: PlainClient) -> dict[str, str]:
     return granted
 
 
-async def _forms(client: PlainClient) -> list[Sent]:
+async def _forms(pair: Pair) -> list[Sent]:
     """The pages' forms, filled in, with the cookie that belongs to them."""
-    async with user_agent(client.pair.username, client.pair.password) as user:
-        page = await user.get(f"{client.pair.issuer}/sign-in")
+    async with user_agent(pair.username, pair.password) as user:
+        page = await user.get(f"{pair.issuer}/sign-in")
     cookie = (("Cookie", "; ".join(f"{name}={value}" for name, value in user.cookies.items())),)
     mark = ("csrf", page.forms[0].inputs["csrf"])
     sign_in = (mark, ("transaction", ""), ("username", "fuzz"), ("password", "wrong"))
@@ -131,7 +131,11 @@ def _mcp_requests(bearer: tuple[tuple[str, str], ...]) -> list[Sent]:
         headers = (*modern, ("Mcp-Method", "tools/call"), ("Mcp-Name", name))
         return call("tools/call", {"name": name, "arguments": arguments, "_meta": _META}, headers)
 
-    initialize = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "f", "version": "1"}}
+    initialize: dict[str, object] = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "f", "version": "1"},
+    }
     return [
         *(Sent("mcp", "GET", f"/.well-known/oauth-protected-resource{end}") for end in ("", "/mcp")),
         *(Sent("mcp", "GET", path) for path in ("/livez", "/readyz", "/metrics")),

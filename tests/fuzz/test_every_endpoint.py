@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -33,9 +34,9 @@ REPOSITORY = Path(__file__).parents[2]
 class Findings:
     """What was seen."""
 
-    statuses: Counter = field(default_factory=Counter)
-    problems: list = field(default_factory=list)
-    refusals: dict = field(default_factory=dict)
+    statuses: Counter[Any] = field(default_factory=Counter)
+    problems: list[Any] = field(default_factory=list)
+    refusals: dict[str, str] = field(default_factory=dict)
     """Answers by request_id: head and body, to be held against the reasons in the logs."""
 
 
@@ -113,7 +114,7 @@ def public_texts():
         for path in (REPOSITORY / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.keyword) and node.arg == "public" and isinstance(node.value, ast.Constant):
-                    texts.add(node.value.value)
+                    texts.add(str(node.value.value))
     return texts
 
 

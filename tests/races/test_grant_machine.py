@@ -57,6 +57,7 @@ class GrantMachine(RuleBasedStateMachine):
     def ask(self, token):
         presented = self.runner.run(present(self.grants, token, now=self.now))
         if presented.outcome in ISSUES:
+            assert presented.token is not None
             if presented.token.generation == token.generation + 1:
                 self.successors.setdefault(token, set()).add(presented.token)
             if presented.token.generation > self.newest.generation:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,7 @@ async def test_approve_and_deny_at_once_leave_one_decision(stores, asked):
 async def test_a_grant_ended_while_it_is_refreshed_stays_ended(store, stores):
     """Invariant 3: nothing revives an ended grant."""
     token = await open_grant(store)
-    work = [present(GrantRepository(one), token) for one in stores for _ in range(5)]
+    work: list[Any] = [present(GrantRepository(one), token) for one in stores for _ in range(5)]
     work.insert(len(work) // 2, GrantRepository(store).end(token.grant_id, reason="by_hand", now=NOW))
 
     await asyncio.gather(*work)

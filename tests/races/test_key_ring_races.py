@@ -101,13 +101,17 @@ asyncio.run(main())
     assert (await KeyRingRepository(store).read()).version == 1
 
 
+def activated_ms(ring):
+    return ring.active.activated_ms
+
+
 async def test_two_rotations_at_once_are_one_fifty_times_over(stores):
     await ring_on(stores[0]).refresh()
     storage = KeyRingRepository(stores[0])
     for turn in range(50):
         before = await storage.read()
         rotators = [rotator_on(store) for store in stores[:2]]
-        since_ms = max(int(time.time() * 1000), before.active.activated_ms + 1)
+        since_ms = max(int(time.time() * 1000), activated_ms(before) + 1)
         requests = [await rotator.request(since_ms=since_ms) for rotator in rotators]
         both = [rotator.attempt(request) for rotator, request in zip(rotators, requests, strict=True)]
         done = await asyncio.gather(*both)
@@ -123,7 +127,7 @@ async def test_rotations_and_withdrawals_at_once_leave_a_whole_ring_every_time(s
     for _ in range(20):
         before = await storage.read()
         rotators = [rotator_on(store) for store in stores]
-        requests = [await rotator.request(since_ms=before.active.activated_ms + 1) for rotator in rotators[:3]]
+        requests = [await rotator.request(since_ms=activated_ms(before) + 1) for rotator in rotators[:3]]
         await asyncio.gather(
             *(rotator.attempt(request) for rotator, request in zip(rotators, requests, strict=False)),
             rotators[3].revoke(before.active.kid, reason="test"),

@@ -8,6 +8,7 @@ from auth_service.authorization.request import AuthorizationRequest
 from auth_service.grants.refresh_token_format import RefreshToken, decrypt_successor, new_successor
 from auth_service.grants.repository import GrantRepository, Rotation
 from auth_service.protocol.opaque import digest, new_identifier, new_secret
+from shared.redis.client import RedisClient
 
 DAY = 86_400
 REUSE_INTERVAL = 60
@@ -17,7 +18,7 @@ CLIENT = "client"
 RESOURCE = "https://mcp.example/mcp"
 
 
-def interaction():
+def interaction() -> Interaction:
     """A request of one browser, waiting for the user."""
     request = AuthorizationRequest(
         client_id=CLIENT,
@@ -33,7 +34,7 @@ def interaction():
     return Interaction(new_identifier(), digest("browser"), new_identifier(), NOW, request)
 
 
-async def open_grant(store, *, code="a-code", now=NOW, index=False):
+async def open_grant(store: RedisClient, *, code: str = "a-code", now: int = NOW, index: bool = False) -> RefreshToken:
     """Approve and redeem; answers the first refresh token."""
     interactions, grants = InteractionRepository(store, lifetime_seconds=600), GrantRepository(store)
     asked, secret = interaction(), new_secret()
@@ -77,12 +78,20 @@ class Presented:
     token: RefreshToken | None
 
     @property
-    def outcome(self):
+    def outcome(self) -> str:
         return self.rotation.outcome
 
 
-async def present(grants, token, *, now=NOW, client_id=CLIENT, resource=None):
+async def present(
+    grants: GrantRepository,
+    token: RefreshToken | None,
+    *,
+    now: float = NOW,
+    client_id: str = CLIENT,
+    resource: str | None = None,
+) -> Presented:
     """Present a refresh token as the grant does."""
+    assert token is not None
     proposed = new_successor(token.secret)
     rotation = await grants.rotate(
         token,

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import aiohttp
+from yarl import URL
 
 from tests.support.oauth import challenge
 
 if TYPE_CHECKING:
-    from tests.e2e.pair import Pair
     from tests.support.user_agent import UserAgent
 
 REDIRECT_URI = "http://127.0.0.1:33418/callback"
 
 
+class Deployment(Protocol):
+    """The addresses of one authorization server and one protected server."""
+
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def resource(self) -> str: ...
+
+
 class PlainClient:
     """One public client of a pair. Use as an async context manager."""
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: Deployment) -> None:
         self.pair = pair
         self.client_id = ""
 
@@ -39,7 +48,8 @@ class PlainClient:
         """A document that must be there."""
         async with self.http.get(url) as response:
             assert response.status == 200, await response.text()
-            return await response.json()
+            document: dict[str, Any] = await response.json()
+            return document
 
     async def register(self, **extra: Any) -> dict[str, Any]:
         """Register as a public client; what was granted."""
@@ -52,7 +62,7 @@ class PlainClient:
         }
         async with self.http.post((await self.metadata())["registration_endpoint"], json=wanted) as response:
             assert response.status == 201, await response.text()
-            granted = await response.json()
+            granted: dict[str, Any] = await response.json()
         self.client_id = granted["client_id"]
         return granted
 
@@ -73,7 +83,7 @@ class PlainClient:
             "resource": self.pair.resource,
             **extra,
         }
-        callback = await user.authorize(str(aiohttp.client.URL(url).with_query(query)))
+        callback = await user.authorize(str(URL(url).with_query(query)))
         assert callback["state"] == query["state"]
         return callback, verifier
 

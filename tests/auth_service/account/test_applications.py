@@ -4,11 +4,13 @@ from auth_service.account.page import ApplicationList
 from auth_service.clients.client import Client, ClientKind
 from auth_service.grants.repository import GrantRepository
 from auth_service.protocol.errors import UnknownClient
-from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
+from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue, ScopeDescription
 from tests.support import grant_material
 from tests.support.grant_material import DAY, NOW, RESOURCE, open_grant
 
-KNOWN = ProtectedResource(identifier=RESOURCE, name="Notes", scopes={"notes:read": {"description": "Read your notes"}})
+KNOWN = ProtectedResource(
+    identifier=RESOURCE, name="Notes", scopes={"notes:read": ScopeDescription(description="Read your notes")}
+)
 OTHER = ProtectedResource(identifier="https://other.example/mcp", name="Other", scopes={})
 
 

@@ -1,5 +1,7 @@
 """The registration endpoint alone, over HTTP, on a real store: for the tests of this directory."""
 
+from typing import Any
+
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
@@ -31,11 +33,13 @@ class RunningRegistration:
         self.log = CapturingLogger()
         self.events = []
         self.clients = ClientRepository(store)
-        self.resolver = ClientResolver(self.clients, cimd=None, registration_ttl_seconds=90 * DAY)
+        no_cimd: Any = None
+        audit: Any = self
+        self.resolver = ClientResolver(self.clients, cimd=no_cimd, registration_ttl_seconds=90 * DAY)
         registrations = RegistrationService(
             repository=self.clients,
             resolver=self.resolver,
-            audit=self,
+            audit=audit,
             redirect_schemes=KNOWN_REDIRECT_SCHEMES,
             unused_ttl_seconds=DAY,
         )

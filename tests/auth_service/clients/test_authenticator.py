@@ -1,6 +1,7 @@
 """Client authentication (RFC 6749 section 2.3): accepted methods and refused credentials."""
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,9 @@ CLIENTS = {
 }
 
 
+NO_ASSERTIONS: Any = None
+
+
 class KnownClients:
     async def find(self, client_id):
         if client_id == "store-away":
@@ -61,7 +65,7 @@ def basic(client_id, secret):
 
 
 async def authenticate(authorization=None, **parameters):
-    authenticator = ClientAuthenticator(KnownClients(), assertions=None, clock=lambda: NOW)
+    authenticator = ClientAuthenticator(KnownClients(), assertions=NO_ASSERTIONS, clock=lambda: NOW)
     return await authenticator.authenticate(authorization=authorization, form=Parameters(parameters.items()))
 
 

@@ -58,6 +58,7 @@ def test_a_key_goes_from_pending_through_active_and_retiring_until_it_is_gone(ri
     third = promoted(second, "d", START + 20)
     assert (third.version, states(third)) == (3, {"c": "active", "d": "pending", "b": "retiring", "a": "retiring"})
     a_gone = prune(third, now_ms=START + 10 + AFTER_LAST_TOKEN)
+    assert a_gone is not None
     assert (a_gone.version, states(a_gone)) == (4, {"c": "active", "d": "pending", "b": "retiring"})
     b_gone = prune(a_gone, now_ms=START + 20 + AFTER_LAST_TOKEN)
     assert (b_gone.version, states(b_gone)) == (5, {"c": "active", "d": "pending"})
@@ -129,6 +130,7 @@ def test_nothing_is_to_be_removed_while_nothing_retires(ring):
 
 def test_the_longest_life_that_a_replica_gives_to_tokens_counts(ring):
     longer = extended_for_token_lifetime(ring, token_lifetime_ms=2 * HOUR)
+    assert longer is not None
     assert extended_for_token_lifetime(longer, token_lifetime_ms=2 * HOUR) is None
     assert extended_for_token_lifetime(longer, token_lifetime_ms=HOUR) is None
     retired = promoted(longer, "c", START)

@@ -126,6 +126,7 @@ async def test_a_verifier_lives_at_least_as_long_as_it_may_wait(tracker, replica
 async def test_a_verifier_that_left_and_came_back_by_another_replica_counts_as_there(store, replica_versions, clock):
     one, two = (PropagationTracker(replica_versions, publish_lead_ms=0, clock=clock) for _ in range(2))
     seen = one.record_version("a", 1)
+    assert seen is not None
     await one.flush()
     clock.now += 1
     two.record_version("a", 1)

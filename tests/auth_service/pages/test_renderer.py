@@ -2,6 +2,7 @@ import base64
 import hashlib
 import re
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from markupsafe import escape
@@ -87,7 +88,7 @@ def every_page(pages):
 
 def hostile(view):
     """The view with every text in it replaced by the worst one."""
-    changed = {f.name: HOSTILE for f in fields(view) if isinstance(getattr(view, f.name), str)}
+    changed: dict[str, Any] = {f.name: HOSTILE for f in fields(view) if isinstance(getattr(view, f.name), str)}
     if isinstance(view, ConsentView):
         changed |= {"scopes": (ScopeView(HOSTILE, HOSTILE),), "already_granted": (ScopeView(HOSTILE, HOSTILE),)}
     if isinstance(view, ContinueView):
@@ -198,7 +199,8 @@ def test_the_consent_form_can_be_answered_in_two_ways(pages):
 
 def test_the_consent_page_always_shows_where_the_answer_goes(pages):
     """Invariant 7."""
-    for change in [{}, {"verified": True}, {"client_host": None}, {"redirect_is_local": True}]:
+    changes: list[dict[str, Any]] = [{}, {"verified": True}, {"client_host": None}, {"redirect_is_local": True}]
+    for change in changes:
         assert '<code class="host">claude.com</code>' in pages.consent(replace(CONSENT, **change)).text
 
 

@@ -1,12 +1,16 @@
 """Rate limits as clients and users see them, through the whole service on a real server."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
 from auth_service.rate_limits import limits
 from auth_service.rate_limits.policy import REQUESTS
 from tests.support.auth_server import PASSWORD
+
+if TYPE_CHECKING:
+    from tests.support.user_agent import Answer
 
 PROXIES = "127.0.0.0/8,::1/128"
 
@@ -68,7 +72,7 @@ async def test_an_attacker_cannot_use_up_the_registrations_of_a_hosted_client(be
         headers = {"X-Forwarded-For": address}
         return (await behind_proxy.request("POST", "/register", json=body, headers=headers)).status
 
-    statuses = []
+    statuses: list[int] = []
     while 429 not in statuses and len(statuses) < 1000:
         statuses.append(await register("192.0.2.1"))
     assert statuses[:60] == [201] * 60
@@ -91,7 +95,7 @@ async def test_a_guessing_browser_is_delayed_and_the_owner_is_not(start_auth):
     await auth.users.add("margaret", PASSWORD)
     owner, attacker = auth.user_agent(), auth.user_agent()
     assert (await sign_in(owner, "margaret", PASSWORD)).status == 303
-    answers = []
+    answers: list[Answer] = []
     # On a slow machine a delay may be over before the next guess: the delays grow until it is not.
     while not answers or (answers[-1].status == 403 and len(answers) < 15):
         answers.append(await sign_in(attacker, "margaret", "wrong"))

@@ -55,7 +55,8 @@ class TestWrongGuesses:
 
     async def test_the_same_work_is_done_for_a_name_that_nobody_has(self, auth, client, monkeypatch):
         """Counted, not timed: one password hash and the same commands of the store."""
-        verified, commands = [], []
+        verified: list[bool] = []
+        commands: list[list[str]] = []
         verify, command = PasswordHasher.verify, auth.store.command
 
         async def count_verify(hasher, password, stored_hash):

@@ -1,6 +1,7 @@
 """Guessing passwords against a real store: slowed down, and nobody locked out."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -37,15 +38,16 @@ def clock():
 
 @pytest.fixture
 def throttle(store, clock):
+    audit: Any = Silent()
     limits = RateLimits(
         repository=RateLimitRepository(store),
         shared_networks=(),
-        audit=Silent(),
+        audit=audit,
         registry=CollectorRegistry(),
         enabled=True,
         clock=clock,
     )
-    return SignInThrottle(attempts=SignInAttemptRepository(store), limits=limits, audit=Silent(), clock=clock)
+    return SignInThrottle(attempts=SignInAttemptRepository(store), limits=limits, audit=audit, clock=clock)
 
 
 async def attempt(throttle, *, name="margaret", browser="stranger", address="192.0.2.66"):
@@ -78,7 +80,7 @@ async def test_waiting_in_vain_does_not_lengthen_the_wait(throttle, clock):
     for _ in range(50):
         with pytest.raises(TooManyRequests) as refused:
             await attempt(throttle)
-    assert refused.value.headers["Retry-After"] == "1"
+        assert refused.value.headers["Retry-After"] == "1"
 
 
 async def test_a_hundred_guesses_at_once_are_not_a_hundred_free_guesses(throttle):

@@ -104,7 +104,7 @@ async def test_a_step_that_no_replica_would_hear_of_is_refused_whole_where_the_s
 async def test_in_a_failover_every_caller_gets_its_own_answer_or_redis_unavailable(topology):
     """No other exception of redis-py may reach a task that handles RedisUnavailable only."""
     read = Script("read", "return redis.call('GET', KEYS[1])")
-    outcomes = Counter()
+    outcomes: Counter[str] = Counter()
     done = asyncio.Event()
 
     async def ask(store, n):
