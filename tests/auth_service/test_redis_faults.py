@@ -103,9 +103,7 @@ async def recovered(proxy, auth):
             in_a_row = in_a_row + 1 if (await auth.get("/readyz")).status == 200 else 0
 
 
-@pytest.mark.parametrize(
-    "fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS]
-)
+@pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS])
 async def test_every_endpoint_answers_503_with_when_to_come_back(proxy, auth, client, fault):
     ada, other = auth.user_agent(), auth.user_agent()
     tokens = await auth.tokens(client, ada)
@@ -130,9 +128,7 @@ async def test_every_endpoint_answers_503_with_when_to_come_back(proxy, auth, cl
     assert (await ada.get("/account")).status == 200
 
 
-@pytest.mark.parametrize(
-    "fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS]
-)
+@pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS])
 async def test_a_refresh_that_met_a_faltering_store_is_repeated_with_success(proxy, auth, client, fault):
     tokens = await auth.tokens(client)
     proxy.fault = fault
