@@ -246,9 +246,10 @@ ATTACKS = {
 }
 
 
+@pytest.mark.invariant(3, 9)
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_a_forged_assertion_is_refused_and_burns_nothing(make, store, clock, attack):
-    """Invariants 3 and 9: 401 in the usual words, and no jti is used up by what was not verified."""
+    """401 in the usual words, and no jti is used up by what was not verified."""
     with pytest.raises(InvalidClient) as refused:
         await present(make(), ATTACKS[attack](clock))
     assert (refused.value.status, refused.value.public) == (401, InvalidClient.public)
@@ -269,8 +270,8 @@ async def test_the_same_jti_in_another_assertion_is_a_replay_too(make, clock):
         await present(make(), sign(claims(clock, exp=int(clock()) + 301)))
 
 
+@pytest.mark.invariant(3)
 async def test_of_concurrent_presentations_at_several_replicas_one_wins(make, store_url, clock):
-    """Invariant 3."""
     stores = [open_redis_client(store_url) for _ in range(8)]
     assertion = sign(claims(clock))
     results = await asyncio.gather(*(present(make(replica_store=s), assertion) for s in stores), return_exceptions=True)
@@ -363,8 +364,8 @@ class TestRemoteKeys:
                 await present(remote, ATTACKS[attack](clock))
         assert hosts.requests == []
 
+    @pytest.mark.invariant(8)
     async def test_a_host_that_is_away_is_a_fault_and_never_a_refusal(self, remote, hosts, clock):
-        """Invariant 8."""
         hosts.pages[JWKS_URI] = lambda _request: web.Response(status=503)
         for n in range(3):
             with pytest.raises(ClientJwksUnavailable):
@@ -388,6 +389,7 @@ class TestRemoteKeys:
         with pytest.raises(InvalidClient):
             await present(remote, sign(claims(clock, jti="b")))
 
+    @pytest.mark.invariant(10)
     async def test_a_key_set_on_an_inside_address_is_not_fetched(self, make, hosts, clock):
         """Invariant 10 holds for jwks_uri too."""
         from shared.ip_addresses import is_public

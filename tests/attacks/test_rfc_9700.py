@@ -79,9 +79,9 @@ class TestOpenRedirection:
             assert "evil.example" not in answer.headers.get("Location", "")
             assert "evil.example" not in answer.text
 
+    @pytest.mark.invariant(1)
     @pytest.mark.parametrize("host", ["evil.example", "evil.example:443", "mcp.example@evil.example"])
     async def test_the_host_header_decides_nothing(self, auth, client, host):
-        """Invariant 1."""
         url, _ = auth.authorization(client, response_type="token")
         headers = {"Host": host, "X-Forwarded-Host": host, "X-Forwarded-Proto": "http", "Forwarded": f"host={host}"}
         answer = await auth.get(url, headers=headers)
@@ -158,8 +158,9 @@ class TestCodeInjection:
         assert (await auth.redeem(code, code_verifier=None)).status == 400
         assert (await auth.redeem(code)).status == 200
 
+    @pytest.mark.invariant(3)
     async def test_trying_verifiers_does_not_burn_the_honest_clients_code(self, auth):
-        """Invariant 3: nothing is consumed before everything is validated."""
+        """Nothing is consumed before everything is validated."""
         code = await auth.code(await auth.register(HOSTED))
         for n in range(5):
             assert (await auth.redeem(code, code_verifier=f"{n}" * 43)).status == 400
@@ -284,8 +285,8 @@ class TestClickjacking:
 class TestConsentPhishing:
     """Interop.md F20; RFC 9700 sections 2.1 and 4.11: a client that lies about itself is seen through."""
 
+    @pytest.mark.invariant(7)
     async def test_a_registration_that_calls_itself_claude_shows_where_the_answer_really_goes(self, auth):
-        """Invariant 7."""
         page = await auth.user_agent().consent_page(auth.authorize_url(await auth.register(EVIL, client_name="Claude")))
         assert "evil.example" in page.text
         assert "Nobody vouches for this name" in page.text

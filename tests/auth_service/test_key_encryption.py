@@ -1,4 +1,4 @@
-"""Private keys at rest (invariant 4) and the secrets that protect them."""
+"""Private keys at rest and the secrets that protect them."""
 
 import base64
 import json
@@ -8,6 +8,8 @@ import pytest
 
 from auth_service.key_encryption import DecryptionFailed, parse_encryption_keys
 from shared.errors import Misconfigured
+
+pytestmark = pytest.mark.invariant(4)
 
 FIRST, SECOND = (base64.urlsafe_b64encode(bytes((7 * i * i + s) % 251 for i in range(32))).decode() for s in (3, 90))
 JWK = {"kty": "OKP", "crv": "Ed25519", "x": "public", "d": "private-part"}

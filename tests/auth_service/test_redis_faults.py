@@ -1,4 +1,4 @@
-"""The store falters: nothing runs twice, nothing is half done, everything comes back by itself (invariants 3, 6, 8)."""
+"""The store falters: nothing runs twice, nothing is half done, everything comes back by itself."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from shared.redis.client import load_script
 from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME
 from tests.support.faulty_redis import Fault, FaultyRedis
 
-pytestmark = pytest.mark.store
+pytestmark = [pytest.mark.store, pytest.mark.invariant(3, 6, 8)]
 
 
 @pytest.fixture

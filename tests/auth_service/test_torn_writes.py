@@ -20,7 +20,7 @@ from tests.auth_service.keys.test_rotator import Deployment
 from tests.support import topologies
 from tests.support.grant_material import DAY, NOW, interaction, open_grant, present
 
-pytestmark = [pytest.mark.store, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.invariant(3, 6), pytest.mark.store, pytest.mark.long, pytest.mark.timeout(300)]
 
 CUTS = 24
 ADA = User(subject="s", username="ada", name=None, email=None, email_verified=False, created_at=1)

@@ -146,8 +146,9 @@ class TestAfterTheRestore:
     async def test_a_client_that_has_not_refreshed_since_goes_on(self, story):
         assert [(await story.refresh("quiet"))[0] for _ in range(2)] == [200, 200]
 
+    @pytest.mark.invariant(6)
     async def test_a_client_that_is_one_refresh_ahead_of_the_backup_goes_on(self, story):
-        """Invariant 6: our mark, one step newer than the store knows."""
+        """Our mark, one step newer than the store knows."""
         assert [(await story.refresh("refreshed_once"))[0] for _ in range(2)] == [200, 200]
 
     async def test_a_client_that_is_two_refreshes_ahead_asks_its_user_once(self, story):

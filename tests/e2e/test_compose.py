@@ -109,8 +109,9 @@ async def test_no_call_fails_while_replicas_come_and_go_and_keys_are_replaced(de
     assert len(deployment.running("mcp")) == 1
 
 
+@pytest.mark.invariant(5)
 def test_the_drill_withdraws_the_key_of_the_deployment(deployment):
-    """Invariant 5, in an emergency: `make drill-key-compromise` finds the deployment by itself."""
+    """In an emergency: `make drill-key-compromise` finds the deployment by itself."""
     installed = ("--old-file", ".venv/.dev-installed", f"PY={sys.executable}")
     told = deployment.make(*installed, "drill-key-compromise")
     assert "the stolen token is refused" in told

@@ -12,7 +12,7 @@ from tests.drills.failover import OWN, WAYS, Failover, shard_of_most
 from tests.e2e.holder import replica_versions
 from tests.support import topologies
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.invariant(3, 6, 8), pytest.mark.long, pytest.mark.timeout(300)]
 
 NO_MCP = {"mcp": 0, "resource": "http://localhost:9/mcp"}
 

@@ -1,4 +1,4 @@
-"""Refreshing through several real processes that share a real store (invariants 3 and 6)."""
+"""Refreshing through several real processes that share a real store."""
 
 import asyncio
 import itertools
@@ -8,6 +8,8 @@ import aiohttp
 import pytest
 
 from tests.e2e.holder import replica_versions
+
+pytestmark = pytest.mark.invariant(3, 6)
 
 NO_MCP = {"mcp": 0, "resource": "http://localhost:9/mcp"}
 

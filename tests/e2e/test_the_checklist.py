@@ -87,8 +87,9 @@ async def test_the_token_survives_a_restart(pair, client, token, service):
     assert status == 200
 
 
+@pytest.mark.invariant(2)
 async def test_the_token_is_accepted_while_the_issuer_is_away(pair, client, token):
-    """Invariant 2: nothing is fetched per request."""
+    """Nothing is fetched per request."""
     await pair.auth[0].stop()
     try:
         status, _, _ = await client.call_tool(token)

@@ -1,7 +1,7 @@
 """Generated bad input for every endpoint of both services, as real processes, over loopback.
 
 `make fuzz` sends 100,000 requests; the ordinary run of the tests sends some. Whatever is sent: no 5xx, no hang, no
-answer that holds a private reason (invariant 9), and both services are well afterwards.
+answer that holds a private reason, and both services are well afterwards.
 """
 
 import ast
@@ -20,6 +20,8 @@ import pytest
 from tests.fuzz.material import good_requests
 from tests.fuzz.raw_http import exchange
 from tests.fuzz.requests import mutate
+
+pytestmark = pytest.mark.invariant(9)
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "1500"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))

@@ -1,4 +1,4 @@
-"""Several replicas at once: one ring at the first start, one rotation each time (invariant 3)."""
+"""Several replicas at once: one ring at the first start, one rotation each time."""
 
 import asyncio
 import secrets
@@ -22,7 +22,7 @@ from shared.redis.client import SingleRedisClient
 from shared.redis.topology import open_redis_client
 from tests.support.ring_tokens import sign, verify
 
-pytestmark = pytest.mark.store
+pytestmark = [pytest.mark.store, pytest.mark.invariant(3)]
 
 SECRET = secrets.token_bytes(32)
 KEYS = EncryptionKeys([SECRET])
@@ -139,8 +139,9 @@ async def test_rotations_and_withdrawals_at_once_leave_a_whole_ring_every_time(s
         assert after.active.kid != before.active.kid
 
 
+@pytest.mark.invariant(3)
 async def test_a_store_that_is_killed_during_rotations_keeps_a_whole_ring(tmp_path):
-    """What was acknowledged is there afterwards, and one key is active (invariant 3)."""
+    """What was acknowledged is there afterwards, and one key is active."""
     with EmbeddedStore(tmp_path) as server:
         store = SingleRedisClient(server.url)
         ring = ring_on(store)

@@ -43,8 +43,9 @@ async def test_a_good_request_leads_to_sign_in_and_nothing_of_it_may_be_kept_by_
     assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
+@pytest.mark.invariant(7)
 async def test_who_is_signed_in_goes_straight_to_the_decision_and_is_always_asked(auth, client):
-    """Invariant 7: nothing is approved by itself, however often it was approved before."""
+    """Nothing is approved by itself, however often it was approved before."""
     user = auth.user_agent()
     await auth.tokens(client, user)
     answer = await user.get(auth.authorize_url(client))
@@ -64,8 +65,9 @@ async def test_without_state_none_comes_back(auth, client):
     assert (await auth.code(client, state=None)).parameters.keys() == {"code", "iss"}
 
 
+@pytest.mark.invariant(1)
 async def test_the_answer_names_the_issuer(auth, client):
-    """RFC 9207, invariant 1."""
+    """RFC 9207."""
     assert (await auth.code(client)).parameters["iss"] == ISSUER
 
 
@@ -231,11 +233,11 @@ class TestRedirects:
 class TestResourceAndScope:
     """Interop.md A8 and A9."""
 
+    @pytest.mark.invariant(1)
     @pytest.mark.parametrize(
         "resource", [None, NOTES, f"{NOTES}/", "https://MCP.example/mcp", [NOTES, NOTES], [NOTES, f"{NOTES}/"]]
     )
     async def test_the_token_is_for_the_configured_resource_however_it_was_asked_for(self, auth, client, resource):
-        """Invariant 1."""
         tokens = await auth.tokens(client, resource=resource)
         assert unverified_claims(tokens["access_token"])["aud"] == NOTES
 
@@ -322,8 +324,8 @@ class TestMethods:
         assert auth.log_of(answer.headers["X-Request-Id"])["error_id"] == "client_id_present"
 
 
+@pytest.mark.invariant(4)
 async def test_the_kept_request_holds_no_secret_of_the_browser(auth, client):
-    """Invariant 4."""
     user = auth.user_agent()
     await user.get(auth.authorize_url(client))
     (key,) = await interactions(auth)

@@ -1,4 +1,4 @@
-"""GET and POST /consent: the user's decision, once, and only theirs (invariants 3, 6 and 7)."""
+"""GET and POST /consent: the user's decision, once, and only theirs."""
 
 import asyncio
 import re
@@ -8,6 +8,8 @@ import pytest
 from auth_service.grants.grant import GrantStatus
 from tests.support.auth_server import FILES, HOSTED, ISSUER, LOOPBACK, NOTES, PASSWORD, Code
 from tests.support.oauth import redirect_parameters, unverified_claims
+
+pytestmark = pytest.mark.invariant(3, 6, 7)
 
 
 def check_of(auth, answer):
@@ -19,6 +21,7 @@ async def grants(auth):
 
 
 class TestPage:
+    @pytest.mark.invariant(7)
     @pytest.mark.parametrize(
         ("redirect_uri", "shown"),
         [
@@ -29,7 +32,6 @@ class TestPage:
         ],
     )
     async def test_it_always_shows_where_the_answer_goes(self, auth, redirect_uri, shown):
-        """Invariant 7."""
         page = await auth.user_agent().consent_page(auth.authorize_url(await auth.register(redirect_uri)))
         assert f'<code class="host">{shown}</code>' in page.text
 
@@ -89,24 +91,26 @@ class TestDecision:
         assert (got["error"], got["state"], got["iss"]) == ("access_denied", "the-state", ISSUER)
         assert await grants(auth) == []
 
+    @pytest.mark.invariant(3)
     async def test_what_was_denied_cannot_be_approved_afterwards(self, auth, client):
-        """Invariant 3: the first decision stands."""
+        """The first decision stands."""
         user = auth.user_agent()
         page = await user.consent_page(auth.authorize_url(client))
         await user.decide(page, "deny")
         assert (await user.decide(page, "approve"))["error"] == "access_denied"
         assert await grants(auth) == []
 
+    @pytest.mark.invariant(6)
     async def test_a_double_click_gives_the_same_code_twice(self, auth, client):
-        """Invariant 6."""
         user = auth.user_agent()
         page = await user.consent_page(auth.authorize_url(client))
         first, second = await asyncio.gather(user.decide(page), user.decide(page))
         assert first == second
         assert len(await grants(auth)) == 1
 
+    @pytest.mark.invariant(6)
     async def test_a_click_after_the_code_was_spent_does_not_end_the_grant(self, auth, client):
-        """Invariant 6: the user goes back and clicks again; the client must not be handed a spent code."""
+        """The user goes back and clicks again; the client must not be handed a spent code."""
         user = auth.user_agent()
         url, verifier = auth.authorization(client)
         page = await user.follow(await user.sign_in(await user.follow(await user.get(url))))
@@ -139,8 +143,8 @@ class TestDecision:
         answer = await user.submit(page, decision="approve")
         assert (answer.status, check_of(auth, answer)) == (400, "interaction_known")
 
+    @pytest.mark.invariant(4)
     async def test_the_grant_holds_what_was_shown_and_no_usable_code(self, auth, client):
-        """Invariant 4."""
         code = await auth.code(client, scope="files:read", resource=FILES)
         (key,) = await grants(auth)
         record = await auth.store.command("HGETALL", key)

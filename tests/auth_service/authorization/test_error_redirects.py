@@ -54,8 +54,9 @@ async def test_an_app_on_the_users_own_device_is_told_at_once(auth):
     assert answer.headers["Location"].startswith("cursor://anysphere.cursor-mcp/oauth/callback?")
 
 
+@pytest.mark.invariant(7)
 async def test_sign_in_alone_sends_nobody_anywhere(auth):
-    """Not even after the password: only the user's own decision leads to the client (invariant 7)."""
+    """Not even after the password: only the user's own decision leads to the client."""
     client = await auth.register(HOSTED)
     user = auth.user_agent()
     answer = await user.sign_in(await user.arrive(auth.authorize_url(client)))

@@ -95,6 +95,7 @@ async def test_the_scheme_is_compared_without_case():
     assert (await authenticate(basic("secret", SECRET).replace("Basic", "bASIC"))).client_id == "secret"
 
 
+@pytest.mark.invariant(9)
 @pytest.mark.parametrize(
     ("authorization", "parameters"),
     [
@@ -127,7 +128,7 @@ async def test_the_scheme_is_compared_without_case():
     ],
 )
 async def test_anything_less_is_401_with_one_public_text(authorization, parameters):
-    """Invariant 9: the answer shows neither which ids exist nor what was wrong."""
+    """The answer shows neither which ids exist nor what was wrong."""
     with pytest.raises(InvalidClient) as refused:
         await authenticate(authorization, **parameters)
     assert (refused.value.status, refused.value.code) == (401, "invalid_client")
@@ -150,8 +151,8 @@ async def test_several_mechanisms_at_once_are_a_malformed_request(authorization,
         await authenticate(authorization, **parameters)
 
 
+@pytest.mark.invariant(8)
 async def test_a_store_that_is_away_is_a_fault_and_never_a_refusal():
-    """Invariant 8."""
     with pytest.raises(RedisUnavailable):
         await authenticate(client_id="store-away")
 

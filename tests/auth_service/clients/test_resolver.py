@@ -168,8 +168,9 @@ async def test_after_the_interval_use_is_written_again(resolver, store, clock):
     assert (await ClientRepository(store).find("own-a", now=clock())).expires_at == clock() + 90 * DAY
 
 
+@pytest.mark.invariant(8)
 async def test_a_store_that_is_away_is_a_fault(resolver, counting):
-    """Invariant 8: never an unknown client."""
+    """Never an unknown client."""
     counting.away = True
     with pytest.raises(RedisUnavailable):
         await resolver.find("own-a")

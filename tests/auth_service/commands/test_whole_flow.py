@@ -97,8 +97,9 @@ async def test_a_new_password_signs_every_browser_out(auth, operator):
     assert (await ada.get("/account")).headers["Location"] == "/sign-in"
 
 
+@pytest.mark.invariant(4, 9)
 async def test_no_secret_of_a_whole_flow_is_in_the_audit_log_or_the_error_log(auth, service_store, operator):
-    """Invariants 4 and 9: every secret that any party held is looked for in both streams."""
+    """Every secret that any party held is looked for in both streams."""
     ada = auth.user_agent()
     secrets = {PASSWORD, "a password mistyped", "my password by mistake", "guessed-code", "guessed-secret"}
     await ada.sign_in(await ada.get("/sign-in"), password="a password mistyped")

@@ -1,4 +1,4 @@
-"""The caller closes the connection in the middle: what was begun is done, told and counted (invariants 6 and 9)."""
+"""The caller closes the connection in the middle: what was begun is done, told and counted."""
 
 import asyncio
 from urllib.parse import urlencode
@@ -8,6 +8,8 @@ import pytest
 from auth_service.grants.grant import GrantStatus
 from tests.support.auth_server import PASSWORD, USERNAME
 from tests.support.gated_store import GatedStore
+
+pytestmark = pytest.mark.invariant(6, 9)
 
 
 @pytest.fixture
@@ -69,8 +71,8 @@ async def test_a_grant_made_for_a_caller_who_left_is_recorded(auth, gated, clien
     assert await counted(auth, "grant.created")
 
 
+@pytest.mark.invariant(6)
 async def test_a_refresh_whose_answer_was_lost_is_answered_again(auth, gated, client):
-    """Invariant 6."""
     tokens = await auth.tokens(client)
     form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
 

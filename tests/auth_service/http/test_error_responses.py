@@ -1,10 +1,12 @@
-"""Invariant 9: every refusal has a public text, a private reason in one log line, and a reference that joins them."""
+"""Every refusal has a public text, a private reason in one log line, and a reference that joins them."""
 
 import re
 
 import pytest
 
 from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME
+
+pytestmark = pytest.mark.invariant(9)
 
 
 async def refusals(auth, client):
@@ -76,9 +78,10 @@ async def test_every_reference_is_another(auth):
     assert len(set(references)) == 50
 
 
+@pytest.mark.invariant(8)
 @pytest.mark.parametrize("path", ["/token", "/authorize", "/sign-in"])
 async def test_a_fault_of_ours_is_503_and_says_when_to_come_back(start_auth, path, monkeypatch):
-    """Invariant 8: also for what nobody foresaw."""
+    """Also for what nobody foresaw."""
     auth = await start_auth()
     await auth.users.add(USERNAME, PASSWORD)
     client = await auth.register()

@@ -1,4 +1,4 @@
-"""Invariant 2 at auth_service: its own access tokens pass the same verifier as at mcp_service."""
+"""Its own access tokens pass the same verifier as at mcp_service."""
 
 import hashlib
 
@@ -11,6 +11,8 @@ from tests.auth_service.introspection.test_introspect import INACTIVE, resource_
 from tests.support.auth_server import ISSUER, NOTES
 from tests.support.local_issuer import Minter
 from tests.support.token_attacks import ATTACKS
+
+pytestmark = pytest.mark.invariant(2)
 
 
 @pytest.fixture

@@ -196,6 +196,7 @@ async def test_a_caller_without_a_valid_name_is_recorded_as_unidentified(served,
     assert found.unidentified_ms is not None
 
 
+@pytest.mark.invariant(5)
 async def test_an_observer_is_not_recorded(served):
     """Invariant 5 is not touched: there is no set of its that could lack the next key."""
     assert (await served.get(Sallyport_Replica=jwks.OBSERVER)).status == 200

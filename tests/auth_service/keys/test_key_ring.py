@@ -88,8 +88,9 @@ async def test_what_is_signed_verifies_under_joserfc_with_the_published_set(stor
     assert (await verify(key_ring, token)).claims.subject == "ann"
 
 
+@pytest.mark.invariant(4)
 async def test_the_store_holds_no_private_key(store, key_ring):
-    """Invariant 4: everything that is stored, searched for the private number of the active key."""
+    """Everything that is stored, searched for the private number of the active key."""
     stored = str(await store.command("HGETALL", "sp:{keys}:ring"))
     private = EncryptionKeys([SECRET]).decrypt(key_ring.ring.active.kid, key_ring.ring.active.encrypted_private)
     assert private["x"] in stored
@@ -152,8 +153,9 @@ async def test_a_write_from_an_old_version_is_refused(repository, key_ring):
     assert await repository.read() == new
 
 
+@pytest.mark.invariant(5)
 async def test_a_copy_that_cannot_be_confirmed_stops_signing_but_still_verifies_and_is_published(store):
-    """Invariant 5: a replica that has lost the store might hold a key that was replaced long ago."""
+    """A replica that has lost the store might hold a key that was replaced long ago."""
     clock = Clock()
     key_ring = ring_of(store, monotonic=clock)
     await key_ring.refresh()
@@ -170,8 +172,8 @@ async def test_a_copy_that_cannot_be_confirmed_stops_signing_but_still_verifies_
     key_ring.ready()
 
 
+@pytest.mark.invariant(8)
 async def test_before_a_ring_is_loaded_everything_is_a_fault_of_ours():
-    """Invariant 8."""
     away = SingleRedisClient("unix:///nonexistent/valkey.sock")
     key_ring = ring_of(away)
     await key_ring.start(new_supervisor())
@@ -184,8 +186,9 @@ async def test_before_a_ring_is_loaded_everything_is_a_fault_of_ours():
     await away.close()
 
 
+@pytest.mark.invariant(11)
 async def test_a_store_that_comes_later_makes_the_ring_ready(tmp_path_factory, embedded_store):
-    """auth_service may be started before its store (invariant 11)."""
+    """auth_service may be started before its store."""
     from devstack.embedded_store import EmbeddedStore
 
     directory = tmp_path_factory.mktemp("s")
@@ -230,8 +233,9 @@ async def test_two_orders_of_the_same_secrets_do_not_reencrypt_in_turn(store):
     assert one.ring.version == two.ring.version == version
 
 
+@pytest.mark.invariant(5)
 async def test_a_replica_that_gives_longer_lives_has_its_keys_published_longer(store, repository, key_ring):
-    """Invariant 5, while another AUTH_ACCESS_TOKEN_TTL is rolled out."""
+    """While another AUTH_ACCESS_TOKEN_TTL is rolled out."""
     await ring_of(store, ttl=86_400).refresh()
     ring = await rotate(repository, now_ms=0)
     assert ring.retiring[0].remove_ms > 86_400_000

@@ -1,4 +1,4 @@
-"""The life of a signing key, step by step and at every boundary (invariant 5)."""
+"""The life of a signing key, step by step and at every boundary."""
 
 import pytest
 
@@ -21,6 +21,8 @@ from auth_service.keys.lifecycle import (
     revoke,
     rotation_due_ms,
 )
+
+pytestmark = pytest.mark.invariant(5)
 
 START = 1_800_000_000_000
 HOUR = 3_600_000

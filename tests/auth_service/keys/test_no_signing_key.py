@@ -1,10 +1,12 @@
-"""No signing key at hand: 503 with when to come back, and nothing consumed (invariants 3 and 8)."""
+"""No signing key at hand: 503 with when to come back, and nothing consumed."""
 
 import pytest
 
 from auth_service.grants.grant import GrantStatus
 from auth_service.keys.key_ring import KeyRing
 from shared.errors import ServiceUnavailable
+
+pytestmark = pytest.mark.invariant(3, 8)
 
 
 def away(*_args, **_kwargs):

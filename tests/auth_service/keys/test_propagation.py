@@ -1,9 +1,11 @@
-"""When a pending key may sign (invariant 5): proof from those that are seen, time for those that are not."""
+"""When a pending key may sign: proof from those that are seen, time for those that are not."""
 
 import pytest
 
 from auth_service.keys.lifecycle import NewKey, initial_ring, promote
 from auth_service.keys.propagation import PropagationEvidence, ReplicaKeyVersion, ReportedVersions, propagation_status
+
+pytestmark = pytest.mark.invariant(5)
 
 NOW = 1_800_000_000_000
 PUBLISH_LEAD = 600_000

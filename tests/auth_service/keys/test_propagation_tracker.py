@@ -84,8 +84,9 @@ async def test_what_has_ended_makes_room(replica_versions):
     assert found.overflow_ms is None
 
 
+@pytest.mark.invariant(5)
 async def test_more_names_than_there_is_room_for_are_an_overflow_and_the_first_stay(replica_versions):
-    """An attacker cannot displace a real verifier, nor pass for the absence of one (invariant 5)."""
+    """An attacker cannot displace a real verifier, nor pass for the absence of one."""
     await record(replica_versions, reported("real"))
     await record(replica_versions, *(reported(f"stranger{n}") for n in range(1000)))
     found = await replica_versions.read()

@@ -208,8 +208,9 @@ async def test_a_withdrawn_key_is_gone_and_the_audit_log_says_why(deployment):
     assert [event for event, _fields in deployment.recorded[1:]] == ["key.promoted", "key.created"]
 
 
+@pytest.mark.invariant(5)
 async def test_withdrawing_a_pending_key_during_a_rotation_does_not_promote_it(deployment):
-    """Invariant 5: what was found to have arrived is not what would be promoted."""
+    """What was found to have arrived is not what would be promoted."""
     deployment.now += PUBLISH_LEAD
     request = await deployment.rotator.request(since_ms=deployment.now_ms)
     pending = (await deployment.ring()).pending.kid

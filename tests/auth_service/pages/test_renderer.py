@@ -197,8 +197,8 @@ def test_the_consent_form_can_be_answered_in_two_ways(pages):
     assert re.findall(r'<button [^>]*type="submit" name="decision" value="(\w+)"', text) == ["deny", "approve"]
 
 
+@pytest.mark.invariant(7)
 def test_the_consent_page_always_shows_where_the_answer_goes(pages):
-    """Invariant 7."""
     changes: list[dict[str, Any]] = [{}, {"verified": True}, {"client_host": None}, {"redirect_is_local": True}]
     for change in changes:
         assert '<code class="host">claude.com</code>' in pages.consent(replace(CONSENT, **change)).text

@@ -200,8 +200,8 @@ class TestSessions:
         assert (await auth.user_agent(first).get("/account")).status == 303
         assert (await user.get("/account")).status == 200
 
+    @pytest.mark.invariant(4)
     async def test_the_store_holds_no_cookie(self, auth, client):
-        """Invariant 4."""
         user = auth.user_agent()
         await user.consent_page(auth.authorize_url(client))
         kept = " ".join(await auth.store.command("KEYS", "*"))

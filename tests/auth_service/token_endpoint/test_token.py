@@ -1,4 +1,4 @@
-"""POST /token: who may ask, what is validated, and that nothing is consumed before everything is (invariant 3)."""
+"""POST /token: who may ask, what is validated, and that nothing is consumed before everything is."""
 
 import asyncio
 
@@ -8,6 +8,8 @@ from auth_service.grants.grant import GrantStatus
 from auth_service.protocol.opaque import new_identifier, new_secret
 from tests.support.auth_server import FILES, HOSTED, ISSUER, LOOPBACK, NOTES, Code
 from tests.support.oauth import basic, unverified_claims, unverified_header
+
+pytestmark = pytest.mark.invariant(3)
 
 ID, SECRET = "A" * 22, "A" * 43
 METHODS = ["none", "client_secret_basic", "client_secret_post"]
@@ -137,8 +139,8 @@ class TestAuthentication:
         answer = await auth.post("/token", form, headers={"Authorization": basic(other.client_id, other.secret)})
         await refused(answer, 400, "invalid_request")
 
+    @pytest.mark.invariant(9)
     async def test_an_unknown_client_and_a_wrong_secret_read_the_same(self, auth):
-        """Invariant 9."""
         client = await auth.register(method="client_secret_post")
         answers = [
             (await auth.post("/token", {"client_id": name, "client_secret": "x", "grant_type": "refresh_token"}))
@@ -155,8 +157,9 @@ class TestAuthentication:
         await refused(answer, 401, "invalid_client")
 
 
+@pytest.mark.invariant(3)
 class TestCode:
-    """RFC 6749 section 4.1.3, RFC 7636 section 4.6; after each refusal the code is still good (invariant 3)."""
+    """RFC 6749 section 4.1.3, RFC 7636 section 4.6; after each refusal the code is still good."""
 
     @pytest.mark.parametrize(
         ("changes", "error", "check"),
@@ -226,16 +229,18 @@ class TestCode:
         await refused(await auth.redeem(code, code=forged), 400, "invalid_grant")
         assert (await auth.refresh(code.client, tokens["refresh_token"])).status == 200
 
+    @pytest.mark.invariant(6)
     async def test_a_code_used_twice_ends_what_it_had_issued(self, auth, code):
-        """RFC 6749 section 4.1.2, invariant 6."""
+        """RFC 6749 section 4.1.2."""
         tokens = (await auth.redeem(code)).json
         await refused(await auth.redeem(code), 400, "invalid_grant")
         await refused(await auth.refresh(code.client, tokens["refresh_token"]), 400, "invalid_grant")
         caller = await auth.register(method="client_secret_basic")
         assert (await auth.introspect(caller, tokens["access_token"])).json == {"active": False}
 
+    @pytest.mark.invariant(3, 6)
     async def test_of_many_at_once_at_most_one_gets_tokens_and_the_grant_ends(self, auth, code):
-        """Invariants 3 and 6, through the whole endpoint."""
+        """Through the whole endpoint."""
         answers = await asyncio.gather(*(auth.redeem(code) for _ in range(8)))
         assert [a.status for a in answers].count(200) <= 1
         assert {a.json["error"] for a in answers if a.status != 200} == {"invalid_grant"}
@@ -303,15 +308,16 @@ class TestRefresh:
         await refused(answer, 400, "invalid_scope")
         assert (await auth.refresh(client, tokens["refresh_token"])).json["refresh_token"].split(".")[1] == "1"
 
+    @pytest.mark.invariant(6)
     async def test_a_lost_answer_is_given_again(self, auth, client, tokens):
-        """Invariant 6."""
         lost = await auth.refresh(client, tokens["refresh_token"])
         again = await auth.refresh(client, tokens["refresh_token"])
         assert again.json["refresh_token"] == lost.json["refresh_token"]
         assert (await auth.refresh(client, again.json["refresh_token"])).status == 200
 
+    @pytest.mark.invariant(6)
     async def test_a_replay_after_the_grace_ends_the_grant(self, auth, client, tokens):
-        """Invariant 6: the owner's newest token is dead too, and so are the access tokens."""
+        """The owner's newest token is dead too, and so are the access tokens."""
         first = (await auth.refresh(client, tokens["refresh_token"])).json
         second = (await auth.refresh(client, first["refresh_token"])).json
         auth.clock.ahead += 61

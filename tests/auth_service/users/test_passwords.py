@@ -1,4 +1,4 @@
-"""Password hashing off the event loop (invariants 4 and 8)."""
+"""Password hashing off the event loop."""
 
 import asyncio
 import threading
@@ -10,6 +10,8 @@ from argon2.profiles import CHEAPEST
 
 from auth_service.users.passwords import MAX_PASSWORD_LENGTH, PARAMETERS, QUEUE_PER_WORKER, PasswordHasher
 from shared.errors import ServiceUnavailable
+
+pytestmark = pytest.mark.invariant(4, 8)
 
 
 @pytest.fixture

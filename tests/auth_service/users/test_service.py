@@ -119,8 +119,8 @@ async def test_all_users_are_listed_once(directory):
     assert sorted(u.subject for u in listed) == sorted(u.subject for u in added)
 
 
+@pytest.mark.invariant(4)
 async def test_a_copy_of_the_store_holds_no_password(directory, store):
-    """Invariant 4."""
     await directory.add("margaret", GOOD)
     keys = {key async for page in store.scan("*") for key in page}
     content = str([await store.command("HGETALL", key) for key in keys])

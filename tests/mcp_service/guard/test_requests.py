@@ -142,8 +142,8 @@ async def test_the_endpoint_answers_with_and_without_a_final_slash(shared_servic
     assert answer.status == 200
 
 
+@pytest.mark.invariant(1)
 async def test_host_decides_nothing(shared_service):
-    """Invariant 1."""
     body, headers = modern("server/discover")
     evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
     refused = await shared_service.session.post(shared_service.url, json=body, headers={**headers, **evil})

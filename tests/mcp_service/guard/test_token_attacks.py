@@ -12,9 +12,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PUBLIC = "The access token is expired, malformed, or not meant for this server."
 
 
+@pytest.mark.invariant(2, 9)
 @pytest.mark.parametrize(("check", "attack"), ATTACKS.values(), ids=ATTACKS)
 async def test_an_attack_meets_401_and_learns_nothing(shared_service, check, attack):
-    """Invariants 2 and 9."""
     service = shared_service
     token = attack(service.token_issuer)
     body, headers = modern("tools/call", {"name": "whoami", "arguments": {}})

@@ -105,8 +105,8 @@ async def test_the_replica_names_itself(cache, issuer):
     assert issuer.requests[0].headers["Sallyport-Replica"] == "replica-1"
 
 
+@pytest.mark.invariant(8)
 async def test_started_while_the_issuer_is_down_it_can_tell_nothing_and_recovers_by_itself(make_cache, issuer):
-    """Invariant 8."""
     port = int(issuer.url.rpartition(":")[2])
     await issuer.stop()
     cache = await make_cache()
@@ -244,8 +244,9 @@ async def test_an_answer_of_nothing_new_without_our_etag_is_no_answer(make_cache
     assert cache.phase is Phase.EMPTY
 
 
+@pytest.mark.invariant(8)
 async def test_when_the_issuer_stays_away_the_trust_ends(cache, issuer, clock):
-    """Invariant 8: then it is 503 for everybody, and readiness says no."""
+    """Then it is 503 for everybody, and readiness says no."""
     await issuer.stop()
     clock.now += 300 + 1000 - 1
     assert cache.held("key-1") is not None

@@ -152,9 +152,10 @@ async def test_a_failure_is_remembered_for_a_minute_and_not_longer(hosts, make, 
     assert (await documents.find(URL)).client_id == URL
 
 
+@pytest.mark.invariant(8, 10)
 @pytest.mark.parametrize("answers", [[], [("10.0.0.1", 443)], [("127.0.0.1", 9)]])
 async def test_a_document_that_cannot_be_fetched_is_a_fault_with_one_text_and_no_lost_token(hosts, make, answers):
-    """Invariant 8: never invalid_client; invariant 10: one text for all causes, so that networks cannot be scanned."""
+    """Never invalid_client; invariant 10: one text for all causes, so that networks cannot be scanned."""
 
     async def lookup(_host, _port):
         return answers
