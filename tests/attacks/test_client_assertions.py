@@ -365,7 +365,7 @@ class TestRemoteKeys:
         assert hosts.requests == []
 
     @pytest.mark.invariant(8)
-    async def test_a_host_that_is_away_is_a_fault_and_never_a_refusal(self, remote, hosts, clock):
+    async def test_an_unreachable_host_is_a_fault_and_never_a_client_error(self, remote, hosts, clock):
         hosts.pages[JWKS_URI] = lambda _request: web.Response(status=503)
         for n in range(3):
             with pytest.raises(ClientJwksUnavailable):

@@ -353,7 +353,7 @@ class TestConsentPhishing:
 class TestCredentialLeakage:
     """Sections 4.2 and 4.3: codes and tokens do not travel where they can be read."""
 
-    async def test_no_page_tells_others_by_the_referer_header(self, auth, client):
+    async def test_no_page_sends_a_referrer(self, auth, client):
         user = auth.user_agent()
         consent = await user.consent_page(auth.authorize_url(client))
         gone_on = await user.submit(consent, decision="approve")

@@ -94,14 +94,14 @@ def test_a_random_secret_is_accepted_in_every_usual_spelling():
         ("!" * 43, "not base64url"),
     ],
 )
-def test_a_weak_secret_refuses_and_is_not_repeated_in_the_refusal(secret, complaint):
+def test_a_weak_encryption_key_is_an_error_that_does_not_repeat_it(secret, complaint):
     with pytest.raises(Misconfigured, match=complaint) as refusal:
         parse_encryption_keys([FIRST, secret])
     assert "secret 2" in str(refusal.value)
     assert not secret or secret not in str(refusal.value)
 
 
-def test_no_secret_and_a_repeated_secret_refuse():
+def test_a_missing_and_a_repeated_encryption_key_are_errors():
     for values in ([], [FIRST, SECOND, FIRST]):
         with pytest.raises(Misconfigured):
             parse_encryption_keys(values)

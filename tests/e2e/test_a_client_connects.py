@@ -59,7 +59,7 @@ async def test_a_refused_client_gets_nothing(pair):
         assert memory.tokens is None
 
 
-async def test_two_people_see_their_own_notes_only(pair, user):
+async def test_two_users_see_their_own_notes_only(pair, user):
     await pair.add_user("bob", "another quiet lantern by the weir")
     async with user_agent("bob", "another quiet lantern by the weir") as bob:
         memories = Memory(), Memory()

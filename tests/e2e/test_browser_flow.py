@@ -88,7 +88,7 @@ async def test_a_user_ends_the_access_on_their_page_and_the_client_must_ask_agai
     assert user_at_browser.complaints == []
 
 
-async def test_a_user_who_denies_lets_nobody_in(pair, user_at_browser):
+async def test_a_denial_grants_nothing(pair, user_at_browser):
     user_at_browser.decision = "deny"
     memory = Memory()
     # How the SDK reports it is its own affair.

@@ -67,7 +67,7 @@ async def test_the_token_is_a_jwt_whose_key_is_published(token, key_set):
     assert unverified_header(token)["typ"].lower() == "at+jwt"
 
 
-async def test_the_token_says_for_whom_it_is(pair, token):
+async def test_the_token_names_its_subject(pair, token):
     claims = unverified_claims(token)
     assert claims["iss"] == pair.issuer
     assert claims["aud"] in (pair.resource, [pair.resource])
@@ -108,7 +108,7 @@ async def test_no_token_is_answered_with_the_way_to_one(pair, client):
     assert "error=" not in challenge
 
 
-async def test_introspection_answers_only_a_caller_who_authenticates(client, token):
+async def test_introspection_answers_only_an_authenticated_caller(client, token):
     metadata = await client.metadata()
     granted = await client.register(token_endpoint_auth_method="client_secret_basic")
     itself = {"Authorization": aiohttp.encode_basic_auth(granted["client_id"], granted["client_secret"])}

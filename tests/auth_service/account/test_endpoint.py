@@ -68,7 +68,7 @@ def change(current=PASSWORD, new=NEW_PASSWORD, repeated=NEW_PASSWORD):
 
 
 class TestThePage:
-    async def test_is_only_for_who_is_signed_in(self, auth):
+    async def test_is_only_for_a_signed_in_user(self, auth):
         answer = await Visitor(auth).page()
         assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
 
@@ -76,7 +76,7 @@ class TestThePage:
         answer = await auth.get("/")
         assert (answer.status, answer.headers["Location"]) == (303, "/account")
 
-    async def test_lists_whoever_holds_access_with_what_when_and_where(self, auth, ada):
+    async def test_lists_each_application_with_its_scopes_time_and_address(self, auth, ada):
         await ada.let_in(await auth.register(HOSTED, client_name="Claude Code"))
         text = (await ada.page()).text
         for told in ["Claude Code", "Notes", "Read your notes", "client.example", "just now", "127.0.0.1"]:
@@ -89,7 +89,7 @@ class TestThePage:
     async def test_shares_no_window_with_a_client(self, ada):
         assert (await ada.page()).headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
-    async def test_says_what_a_step_did_only_to_who_took_it(self, ada):
+    async def test_says_what_a_step_did_only_to_the_user_that_took_it(self, ada):
         for query in ["?notice=password-changed", "?notice=password-changed&mac=AAAA", "?notice=%00&mac=%ff"]:
             assert 'role="status"' not in (await ada.page(query)).text
 
@@ -122,7 +122,7 @@ class TestEndingAccess:
         assert (await ada.take("end-access", page=page)).status == 200
         assert (await ada.take("end-access", page=page)).status == 200
 
-    async def test_of_somebody_else_does_nothing(self, auth, ada):
+    async def test_of_another_user_does_nothing(self, auth, ada):
         tokens = await ada.let_in(client := await auth.register())
         (grant,) = {form.inputs.get("grant") for form in (await ada.page()).forms} - {None}
         await auth.users.add(EVE, PASSWORD)
@@ -196,7 +196,7 @@ class TestChangingThePassword:
         assert await elsewhere.is_signed_in()
         assert await auth.users.authenticate(USERNAME, PASSWORD)
 
-    async def test_of_a_user_who_was_removed_leads_out(self, auth, ada):
+    async def test_of_a_removed_user_leads_out(self, auth, ada):
         page = await ada.page()
         await auth.users.remove(await auth.users.find_by_name(USERNAME))
         assert "Your password is changed." not in (await ada.take("password", page=page, **change())).text
@@ -224,7 +224,7 @@ class TestSigningOut:
             assert not await still_works(auth, client, held)
 
 
-async def test_whoever_is_not_the_one_signed_in_can_say_so_and_come_back_to_the_decision(auth, ada):
+async def test_another_user_can_sign_in_instead_and_return_to_the_decision(auth, ada):
     await auth.users.add(EVE, PASSWORD)
     page = await ada.user.consent_page(auth.authorize_url(await auth.register()))
     assert f"<strong><bdi>{USERNAME}</bdi></strong>" in page.text

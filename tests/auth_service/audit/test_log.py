@@ -84,7 +84,7 @@ async def test_a_field_that_is_not_in_the_closed_set_is_left_out(store):
     assert [e.fields for e in await entries_of(storage)] == [{"user": "subject"}]
 
 
-async def test_a_value_of_a_stranger_is_cut_and_made_printable(store):
+async def test_an_untrusted_value_is_cut_and_made_printable(store):
     storage = AuditRepository(store)
     log = AuditLog(storage, CollectorRegistry())
     log.record(AuditEvent.CLIENT_REGISTERED, client_name="\x1b[31mred\n" + "x" * 1000)

@@ -44,7 +44,7 @@ async def test_a_good_request_leads_to_sign_in_and_nothing_of_it_may_be_kept_by_
 
 
 @pytest.mark.invariant(7)
-async def test_who_is_signed_in_goes_straight_to_the_decision_and_is_always_asked(auth, client):
+async def test_a_signed_in_user_goes_straight_to_the_decision_and_is_always_asked(auth, client):
     """Nothing is approved by itself, however often it was approved before."""
     user = auth.user_agent()
     await auth.tokens(client, user)
@@ -119,7 +119,7 @@ class TestBeforeTheRedirectIsTrusted:
         answer = await begin(auth, client, client_id="own-gone")
         assert "add it again" in answer.text
 
-    async def test_what_a_stranger_wrote_is_not_shown_back(self, auth, client):
+    async def test_untrusted_text_is_not_shown_back(self, auth, client):
         answer = await begin(auth, client, client_id="<script>alert(1)</script>", redirect_uri="https://evil.example/")
         assert "alert(1)" not in answer.text
         assert "evil.example" not in answer.text

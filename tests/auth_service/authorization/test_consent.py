@@ -35,7 +35,7 @@ class TestPage:
         page = await auth.user_agent().consent_page(auth.authorize_url(await auth.register(redirect_uri)))
         assert f'<code class="host">{shown}</code>' in page.text
 
-    async def test_it_warns_of_a_name_that_anybody_could_claim(self, auth):
+    async def test_it_warns_of_an_unverified_name(self, auth):
         page = await auth.user_agent().consent_page(
             auth.authorize_url(await auth.register(HOSTED, client_name="Claude"))
         )
@@ -66,7 +66,7 @@ class TestPage:
         assert page.headers["X-Frame-Options"] == "DENY"
         assert page.headers["Cache-Control"] == "no-store"
 
-    async def test_nobody_who_is_not_signed_in_sees_it(self, auth, client):
+    async def test_it_is_not_shown_without_a_session(self, auth, client):
         user = auth.user_agent()
         answer = await user.get(auth.authorize_url(client))
         answer = await user.get(answer.headers["Location"].replace("/sign-in", "/consent"))
@@ -203,7 +203,7 @@ class TestForgery:
         assert await grants(auth) == []
 
     @pytest.mark.parametrize("site", ["same-origin", "none"])
-    async def test_our_own_forms_pass(self, auth, client, site):
+    async def test_same_origin_forms_pass(self, auth, client, site):
         user = auth.user_agent()
         page = await user.consent_page(auth.authorize_url(client))
         form = page.forms[0].inputs | {"decision": "approve"}
@@ -222,7 +222,7 @@ class TestForgery:
         assert "grace" in renewed.text
         assert "code" in await user.decide(renewed)
 
-    async def test_who_signed_out_meanwhile_decides_nothing(self, auth, client):
+    async def test_a_user_that_signed_out_meanwhile_decides_nothing(self, auth, client):
         user = auth.user_agent()
         page = await user.consent_page(auth.authorize_url(client))
         signed_out = auth.user_agent({k: v for k, v in user.cookies.items() if "session" not in k})

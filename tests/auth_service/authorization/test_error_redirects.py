@@ -55,7 +55,7 @@ async def test_an_app_on_the_users_own_device_is_told_at_once(auth):
 
 
 @pytest.mark.invariant(7)
-async def test_sign_in_alone_sends_nobody_anywhere(auth):
+async def test_sign_in_alone_redirects_to_no_client(auth):
     """Not even after the password: only the user's own decision leads to the client."""
     client = await auth.register(HOSTED)
     user = auth.user_agent()
@@ -79,6 +79,6 @@ async def test_sign_in_alone_sends_nobody_anywhere(auth):
         (ClientKind.METADATA_DOCUMENT, "https://client.example/id", "http://127.0.0.1/cb", True),
     ],
 )
-def test_who_may_be_told_by_a_redirect(kind, client_id, redirect_uri, automatic):
+def test_which_clients_get_errors_by_redirect(kind, client_id, redirect_uri, automatic):
     client = Known(client_id, kind, (redirect_uri,))
     assert error_redirect_allowed(client, redirect_uri) is automatic

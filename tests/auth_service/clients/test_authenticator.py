@@ -152,7 +152,7 @@ async def test_several_mechanisms_at_once_are_a_malformed_request(authorization,
 
 
 @pytest.mark.invariant(8)
-async def test_a_store_that_is_away_is_a_fault_and_never_a_refusal():
+async def test_an_unavailable_store_is_a_fault_and_never_a_client_error():
     with pytest.raises(RedisUnavailable):
         await authenticate(client_id="store-away")
 

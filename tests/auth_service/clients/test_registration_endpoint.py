@@ -107,7 +107,7 @@ async def test_a_confidential_client_gets_a_secret_that_never_expires(service, s
     assert answer["registration_access_token"] not in kept
 
 
-async def test_what_vs_code_asks_beyond_our_means_is_answered_with_what_it_gets(service):
+async def test_a_registration_of_vs_code_is_reduced_to_the_supported_values(service):
     answer = await service.register(VS_CODE)
     assert "urn:ietf:params:oauth:grant-type:device_code" not in answer["grant_types"]
     assert "application_type" not in answer

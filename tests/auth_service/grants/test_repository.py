@@ -71,7 +71,7 @@ async def test_a_token_two_steps_old_beyond_the_grace_ends_the_grant(grants, ope
 
 
 @pytest.mark.invariant(6)
-async def test_two_holders_who_take_turns_are_found_out(grants, opened):
+async def test_two_holders_that_take_turns_are_detected(grants, opened):
     """A thief who always comes second looks like a lost answer, but not again and again."""
     token, outcomes = opened, []
     for turn in range(MAX_LOST_ANSWERS + 2):
@@ -103,7 +103,7 @@ async def test_a_refresh_without_repetition_forgives_earlier_late_ones(grants, o
         token = (await present(grants, after.token, now=NOW + turn * 7200 + 3700)).token
 
 
-async def test_a_retired_token_that_bears_our_mark_ends_the_grant_long_after_it_was_forgotten(grants, opened):
+async def test_a_retired_token_with_a_valid_mac_ends_the_grant_long_after_its_record_is_gone(grants, opened):
     token = opened
     for step in range(4):
         token = (await present(grants, token, now=NOW + step * 3600)).token
@@ -153,7 +153,7 @@ async def test_each_use_slides_the_expiry_but_never_past_the_absolute_one(grants
     assert (await present(grants, token, now=NOW + 180 * DAY)).outcome == "expired"
 
 
-async def test_a_token_one_step_newer_than_the_store_is_believed_after_a_failover(grants, opened):
+async def test_a_token_one_generation_newer_than_the_store_is_accepted_after_a_failover(grants, opened):
     """A failover lost the last write: the mark says that the token is ours (ADR 0005)."""
     newer = RefreshToken(opened.grant_id, 1, new_successor(opened.secret).secret, authentic=True)
     after = await present(grants, newer)
@@ -176,7 +176,7 @@ async def test_a_token_more_than_one_step_newer_is_refused_but_ends_nothing(gran
     assert (await present(grants, opened)).outcome == "rotated"
 
 
-async def test_a_newer_token_without_our_mark_is_refused(grants, opened):
+async def test_a_newer_token_without_a_valid_mac_is_refused(grants, opened):
     forged = RefreshToken(opened.grant_id, 1, new_secret(), authentic=False)
 
     assert (await present(grants, forged)).outcome == "unknown"

@@ -38,7 +38,7 @@ def test_what_separates_the_parts_cannot_stand_in_one():
 
 class TestRefreshToken:
     @given(IDENTIFIERS, st.integers(0, 10**9 - 1), SECRETS)
-    def test_what_was_written_is_read_as_ours(self, grant_id, generation, secret):
+    def test_a_written_token_is_parsed_as_own(self, grant_id, generation, secret):
         read = FORMAT.read(FORMAT.write(grant_id, generation, secret))
         assert (read.grant_id, read.generation, read.secret, read.authentic) == (grant_id, generation, secret, True)
 

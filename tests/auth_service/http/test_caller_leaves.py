@@ -49,7 +49,7 @@ async def counted(auth, event):
     return f'sallyport_audit_events_total{{event="{event}"}} 1.0' in text
 
 
-async def test_a_thief_who_does_not_wait_for_the_answer_is_still_recorded(auth, gated, client):
+async def test_a_replay_whose_caller_does_not_wait_is_still_recorded(auth, gated, client):
     tokens = await auth.tokens(client)
     second = (await auth.refresh(client, tokens["refresh_token"])).json
     await auth.refresh(client, second["refresh_token"])
@@ -62,7 +62,7 @@ async def test_a_thief_who_does_not_wait_for_the_answer_is_still_recorded(auth, 
     assert await counted(auth, "token.refresh_reused")
 
 
-async def test_a_grant_made_for_a_caller_who_left_is_recorded(auth, gated, client):
+async def test_a_grant_made_for_a_disconnected_caller_is_recorded(auth, gated, client):
     code = await auth.code(client)
 
     await post_and_leave(auth, gated, "redeem_code", client, code.form())

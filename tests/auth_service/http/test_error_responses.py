@@ -73,7 +73,7 @@ async def test_no_log_line_of_a_whole_flow_holds_a_secret(auth):
         assert secret not in logged
 
 
-async def test_every_reference_is_another(auth):
+async def test_every_request_id_is_another(auth):
     references = [(await auth.get("/nowhere")).headers["X-Request-Id"] for _ in range(50)]
     assert len(set(references)) == 50
 

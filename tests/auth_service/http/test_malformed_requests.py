@@ -178,7 +178,7 @@ class TestConnections:
         assert answer.split(b" ")[1] in {b"408", b"400"}
 
     @pytest.mark.invariant(1)
-    async def test_no_host_of_a_request_changes_what_we_say_of_ourselves(self, auth, client):
+    async def test_no_host_of_a_request_changes_the_own_urls(self, auth, client):
         path = "/.well-known/oauth-authorization-server"
         plain = await auth.get(path)
         forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}

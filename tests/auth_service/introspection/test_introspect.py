@@ -66,7 +66,7 @@ async def test_a_replaced_refresh_token_is_inactive(auth, owner):
     assert (await auth.introspect(owner, tokens["refresh_token"])).json == INACTIVE
 
 
-class TestWhoMayAsk:
+class TestAuthorizedCallers:
     async def test_a_caller_without_a_credential_may_not(self, auth, client):
         """RFC 7662 section 2.1: else anyone could try out stolen tokens."""
         token = (await auth.tokens(client))["access_token"]
@@ -88,7 +88,7 @@ class TestWhoMayAsk:
         assert answer.status == 401
 
     @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}])
-    async def test_nobody_and_nobody_known_are_401(self, auth, headers):
+    async def test_a_missing_and_an_unknown_caller_are_401(self, auth, headers):
         assert (await auth.post("/token/introspect", {"token": "x"}, headers=headers)).status == 401
 
     async def test_another_client_learns_nothing(self, auth, owner):
@@ -112,7 +112,7 @@ class TestInactive:
     @pytest.mark.parametrize(
         "token", ["x", "a.b.c", "a.b.c.d", ".." * 3000, "\u00e9", "eyJhbGciOiJub25lIn0.e30.", "x" * 60_000, " "]
     )
-    async def test_what_is_no_token_of_ours(self, auth, owner, token):
+    async def test_a_foreign_token(self, auth, owner, token):
         answer = await auth.introspect(owner, token)
         assert (answer.status, answer.json) == (200, INACTIVE)
 

@@ -86,7 +86,7 @@ async def test_a_missing_token_is_invalid_request(auth, client):
     assert (answer.status, answer.json["error"]) == (400, "invalid_request")
 
 
-async def test_who_is_not_known_revokes_nothing(auth, client):
+async def test_an_unknown_client_revokes_nothing(auth, client):
     tokens = await auth.tokens(client)
     answer = await auth.post("/token/revoke", {"token": tokens["refresh_token"], "client_id": "nobody"})
     assert (answer.status, answer.json["error"]) == (401, "invalid_client")

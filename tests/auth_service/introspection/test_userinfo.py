@@ -64,7 +64,7 @@ async def test_a_token_in_the_address_does_not_count(auth, client):
     assert (await auth.get(f"/userinfo?access_token={tokens['access_token']}")).status == 401
 
 
-async def test_nothing_is_told_of_a_user_who_was_removed(auth, client):
+async def test_nothing_is_told_of_a_removed_user(auth, client):
     tokens = await auth.tokens(client, scope="openid")
     await auth.users.remove(await auth.users.find_by_name(USERNAME))
     assert (await ask(auth, tokens)).status == 401

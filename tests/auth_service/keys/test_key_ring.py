@@ -205,7 +205,7 @@ async def test_a_store_that_comes_later_makes_the_ring_ready(tmp_path_factory, e
         await store.close()
 
 
-async def test_secrets_that_open_nothing_refuse_to_start(store, key_ring):
+async def test_keys_that_decrypt_nothing_prevent_the_start(store, key_ring):
     with pytest.raises(Misconfigured, match="AUTH_KEY_ENCRYPTION_KEY"):
         await ring_of(store, secrets_given=(OTHER_SECRET,)).start(new_supervisor())
 
@@ -307,7 +307,7 @@ async def test_a_ring_of_before_the_first_release_is_named_as_such(store, key_ri
         ("header", lambda token: base64.urlsafe_b64encode(b"[" * 4000).decode().rstrip("=") + ".e30.AAAA"),
     ],
 )
-async def test_a_token_that_is_not_ours_is_refused(key_ring, check, forge):
+async def test_a_foreign_token_is_refused(key_ring, check, forge):
     with pytest.raises(InvalidToken) as refusal:
         await verify(key_ring, forge(sign(key_ring)))
     assert refusal.value.error_id == check

@@ -152,7 +152,7 @@ def test_reencryption_changes_the_encrypted_private_keys_only(ring):
 
 
 @pytest.mark.parametrize(("known", "lost", "expected"), [(7, 5, 8), (7, 0, 8), (1, 0, 2)])
-def test_a_ring_that_is_put_back_has_a_version_that_nobody_has_seen(ring, known, lost, expected):
+def test_a_ring_that_is_put_back_has_a_version_that_was_never_published(ring, known, lost, expected):
     remembered = Ring(known, ring.keys)
     assert recovered(remembered, lost_version=lost) == Ring(expected, ring.keys)
 

@@ -37,7 +37,7 @@ async def test_a_refresh_token_is_good_again_when_the_keys_are_back(auth, client
     assert (await auth.refresh(client, tokens["refresh_token"])).status == 200
 
 
-async def test_what_needs_no_signature_still_works_and_readiness_says_no(auth, client, monkeypatch):
+async def test_requests_without_signatures_still_work_and_readiness_is_503(auth, client, monkeypatch):
     user = auth.user_agent()
     monkeypatch.setattr(KeyRing, "ready", away)
     assert "code" in await user.decide(await user.consent_page(auth.authorize_url(client)))

@@ -110,7 +110,7 @@ class TestEveryPage:
         assert response.headers["Content-Type"] == "text/html; charset=utf-8"
         assert response.headers["Cache-Control"] == "no-store"
 
-    def test_may_load_nothing_run_nothing_and_be_framed_by_nobody(self, pages, name):
+    def test_may_load_nothing_run_nothing_and_cannot_be_framed(self, pages, name):
         policy = every_page(pages)[name].headers["Content-Security-Policy"].split("; ")
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
@@ -130,7 +130,7 @@ class TestEveryPage:
         assert len(loaded) == 1
         assert 'rel="icon" href="data:' in loaded[0]
 
-    def test_tells_nobody_where_it_was_seen(self, pages, name):
+    def test_sends_no_referrer(self, pages, name):
         headers = every_page(pages)[name].headers
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -204,7 +204,7 @@ def test_the_consent_page_always_shows_where_the_answer_goes(pages):
         assert '<code class="host">claude.com</code>' in pages.consent(replace(CONSENT, **change)).text
 
 
-def test_a_name_that_nobody_vouches_for_comes_with_a_warning(pages):
+def test_an_unverified_name_comes_with_a_warning(pages):
     assert "Nobody vouches" not in pages.consent(CONSENT).text
     assert "Nobody vouches" not in pages.consent(replace(CONSENT, client_host=None, verified=True)).text
     assert "Nobody vouches" in pages.consent(replace(CONSENT, client_host=None)).text
@@ -289,7 +289,7 @@ def test_an_app_or_a_program_on_the_device_leaves_a_window_that_can_be_closed(pa
         assert "close this window" in title.search(pages.continue_to(replace(CONTINUE, location=location)).text)[1]
 
 
-def test_an_error_shows_its_reference_and_carries_its_status(pages):
+def test_an_error_shows_its_request_id_and_carries_its_status(pages):
     response = pages.error(replace(ERROR, status=503))
     assert response.status == 503
     assert "abcde23456" in response.text
@@ -323,7 +323,7 @@ def test_the_account_page_tells_of_each_application_what_since_when_and_from_whe
     assert '<input type="hidden" name="grant" value="g1">' in text
 
 
-def test_the_account_page_says_who_vouches_for_a_name(pages):
+def test_the_account_page_says_whether_a_name_is_verified(pages):
     def text(**change):
         return pages.account(replace(ACCOUNT, applications=(replace(APPLICATION, **change),))).text
 
@@ -352,7 +352,7 @@ def test_a_stale_registration_is_explained_client_by_client(pages):
     assert text != pages.unknown_client(replace(UNKNOWN, ended=False)).text
 
 
-def test_another_name_and_colour_are_seen_on_every_page():
+def test_another_name_and_colour_are_on_every_page():
     pages = Pages(Appearance(product_name="Gate & Co", accent="#7a1f5c"))
     for name, response in every_page(pages).items():
         assert "Gate &amp; Co" in response.text, name

@@ -139,7 +139,7 @@ def test_a_hostile_or_malformed_redirect_uri_is_refused(uri):
 
 
 @pytest.mark.parametrize("uri", MERELY_NOT_OFFERED)
-def test_what_is_merely_not_offered_is_refused_as_such(uri):
+def test_unsupported_values_are_refused_as_unsupported(uri):
     with pytest.raises(UnsupportedRedirectUri):
         check_redirect_uri(uri, redirect_schemes=KNOWN_REDIRECT_SCHEMES)
 

@@ -35,7 +35,7 @@ async def test_the_right_password_leads_to_the_decision(auth, client):
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_without_an_application_one_comes_to_ones_own_page(auth):
+async def test_without_an_application_sign_in_leads_to_the_account_page(auth):
     user = auth.user_agent()
     answer = await user.sign_in(await user.get("/sign-in"))
     assert answer.headers["Location"] == "/account"
@@ -53,7 +53,7 @@ class TestWrongGuesses:
             assert SESSION not in user.cookies
         assert len(set(texts)) == 1
 
-    async def test_the_same_work_is_done_for_a_name_that_nobody_has(self, auth, client, monkeypatch):
+    async def test_the_same_work_is_done_for_an_unknown_name(self, auth, client, monkeypatch):
         """Counted, not timed: one password hash and the same commands of the store."""
         verified: list[bool] = []
         commands: list[list[str]] = []
@@ -232,7 +232,7 @@ class TestSessions:
         assert (await one.get("/account")).status == 200
 
 
-async def test_the_form_cannot_be_framed_and_sends_its_address_to_nobody(auth, client):
+async def test_the_form_cannot_be_framed_and_sends_no_referrer(auth, client):
     """Clickjacking: RFC 9700 section 4.16."""
     page = await auth.user_agent().arrive(auth.authorize_url(client))
     assert page.headers["X-Frame-Options"] == "DENY"

@@ -63,7 +63,7 @@ async def guess_until_delayed(throttle, **who):
     return pytest.fail("was never delayed")
 
 
-async def test_a_stranger_gets_a_few_guesses_and_then_waits_longer_and_longer(throttle, clock):
+async def test_an_attacker_gets_a_few_guesses_and_then_waits_longer_and_longer(throttle, clock):
     assert await guess_until_delayed(throttle) == UNKNOWN_BROWSER.free
     waits = []
     for _ in range(5):
@@ -88,7 +88,7 @@ async def test_a_hundred_guesses_at_once_are_not_a_hundred_free_guesses(throttle
     assert sum(not isinstance(r, TooManyRequests) for r in results) <= UNKNOWN_BROWSER.free
 
 
-async def test_the_owner_signs_in_whatever_strangers_do(throttle):
+async def test_the_owner_signs_in_despite_attacks(throttle):
     await throttle.succeeded(await attempt(throttle, browser="owner", address="198.51.100.1"))
     for host in range(UNDER_ATTACK):
         await guess_until_delayed(throttle, address=f"192.0.2.{host}")
@@ -97,7 +97,7 @@ async def test_the_owner_signs_in_whatever_strangers_do(throttle):
     await attempt(throttle, browser="owner", address="192.0.2.0")
 
 
-async def test_the_owner_signs_in_on_a_new_device_elsewhere_whatever_strangers_do(throttle):
+async def test_the_owner_signs_in_on_a_new_device_elsewhere_despite_attacks(throttle):
     for host in range(UNDER_ATTACK):
         await guess_until_delayed(throttle, address=f"192.0.2.{host}")
     await attempt(throttle, browser="new device", address="203.0.113.9")

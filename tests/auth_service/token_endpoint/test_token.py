@@ -51,7 +51,7 @@ class TestAnswer:
         published = (await auth.get("/.well-known/jwks.json")).json["keys"]
         assert header["kid"] in [key["kid"] for key in published]
 
-    async def test_by_default_tokens_are_signed_with_rsa_and_start_as_people_know_them(self, start_auth):
+    async def test_by_default_tokens_are_signed_with_rsa_and_begin_with_eyj(self, start_auth):
         auth = await start_auth(SIGNING_ALGORITHM="RS256")
         await auth.users.add("ada", "violet anchor mossy tram")
         token = (await auth.tokens(await auth.register()))["access_token"]

@@ -90,7 +90,7 @@ async def test_a_full_queue_is_a_fault_of_ours_and_drains_by_itself(hasher):
     assert not await hasher.verify("violet kettle", None)
 
 
-async def test_a_caller_who_goes_away_does_not_make_room_while_the_thread_still_works(hasher):
+async def test_a_cancelled_caller_does_not_free_its_place_while_the_thread_still_works(hasher):
     gate = threading.Event()
     task = asyncio.ensure_future(hasher._run(gate.wait))
     await asyncio.sleep(0)

@@ -123,7 +123,7 @@ async def test_another_content_type_is_refused(shared_service, content_type):
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH", "HEAD"])
-async def test_other_methods_are_405_for_whoever_may_call_and_401_for_the_rest(shared_service, method):
+async def test_other_methods_are_405_for_authorized_callers_and_401_for_the_rest(shared_service, method):
     """Without sessions there is nothing to GET or DELETE; some clients GET first, to learn where to sign in."""
     request = shared_service.session.request
     assert (await request(method, shared_service.url)).status == 401

@@ -80,7 +80,7 @@ async def test_the_tool_list_names_the_scopes_of_each_tool_twice(service, wire):
         assert tools[name]["_meta"]["securitySchemes"] == expected
 
 
-async def test_a_tool_keeps_its_own_meta_beside_ours(mixed):
+async def test_a_tool_keeps_its_own_meta_beside_the_added_members(mixed):
     body, headers = modern("tools/list")
     answer = await mixed.session.post(mixed.url, json=body, headers=headers)
     tools = {tool["name"]: tool for tool in (await answer.json())["result"]["tools"]}
@@ -90,12 +90,12 @@ async def test_a_tool_keeps_its_own_meta_beside_ours(mixed):
 
 
 @pytest.mark.parametrize("method", ["server/discover", "tools/list", "resources/list", "prompts/list"])
-async def test_with_anonymous_access_everybody_may_look_around(mixed, method):
+async def test_with_anonymous_access_listing_needs_no_token(mixed, method):
     body, headers = modern(method)
     assert (await mixed.session.post(mixed.url, json=body, headers=headers)).status == 200
 
 
-async def test_a_public_tool_needs_no_token_and_knows_a_caller_who_sends_one(mixed):
+async def test_a_public_tool_needs_no_token_and_knows_a_caller_that_sends_one(mixed):
     anonymous = await call(mixed, "clock")
     assert (await anonymous.json())["result"]["content"][0]["text"] == "twelve"
     known = await call(mixed, "clock", scope="other")

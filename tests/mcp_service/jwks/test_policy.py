@@ -68,7 +68,7 @@ def test_a_failure_never_takes_a_set_away():
 
 
 @pytest.mark.parametrize(("asked_for", "kept"), [(0, MIN_MAX_AGE), (1e9, MAX_MAX_AGE), (60, 60), (None, 300)])
-def test_the_issuer_decides_the_age_within_our_bounds(asked_for, kept):
+def test_the_issuer_decides_the_age_within_the_configured_bounds(asked_for, kept):
     assert confirmed(CacheState(), 0, asked_for).max_age == kept
 
 

@@ -71,7 +71,7 @@ async def test_notifications_are_taken(service):
     assert answer.status == 202
 
 
-async def test_nobody_sees_the_notes_of_another(service):
+async def test_no_user_sees_the_notes_of_another(service):
     async with connected(service, "auto", scope="notes:write", sub="alice") as alice:
         note = (await alice.call_tool("add_note", {"text": "secret"})).structured_content
     async with connected(service, "auto", scope="notes:write", sub="bob") as bob:

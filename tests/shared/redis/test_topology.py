@@ -48,7 +48,7 @@ def test_a_cluster_url_is_taken_apart():
         "redis+cluster://n1:port",
     ],
 )
-def test_a_url_that_leads_nowhere_refuses_to_start_and_keeps_the_password_to_itself(url):
+def test_an_unusable_redis_url_prevents_the_start_without_showing_the_password(url):
     with pytest.raises(Misconfigured) as refused:
         open_redis_client(url.replace("://", "://user:hunter2@"))
 

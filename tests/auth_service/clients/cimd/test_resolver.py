@@ -232,7 +232,7 @@ async def test_a_copy_in_the_store_is_read_under_the_rules_of_today(hosts, make,
         await stricter.find(URL)
 
 
-async def test_a_well_known_vendors_client_works_although_its_edge_refuses_us(hosts, make):
+async def test_a_well_known_vendors_client_works_although_its_edge_blocks_the_fetch(hosts, make):
     """Interop.md F8: the edge of some vendors answers data centres with 403."""
     url = vendor_documents.CLAUDE["client_id"]
     hosts.pages[url] = lambda _request: web.Response(status=403)
