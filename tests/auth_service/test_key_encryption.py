@@ -95,10 +95,10 @@ def test_a_random_secret_is_accepted_in_every_usual_spelling():
     ],
 )
 def test_a_weak_encryption_key_is_an_error_that_does_not_repeat_it(secret, complaint):
-    with pytest.raises(Misconfigured, match=complaint) as refusal:
+    with pytest.raises(Misconfigured, match=complaint) as raised:
         parse_encryption_keys([FIRST, secret])
-    assert "secret 2" in str(refusal.value)
-    assert not secret or secret not in str(refusal.value)
+    assert "secret 2" in str(raised.value)
+    assert not secret or secret not in str(raised.value)
 
 
 def test_a_missing_and_a_repeated_encryption_key_are_errors():

@@ -84,7 +84,7 @@ async def run(report: Report) -> None:
 
 
 class _Calls:
-    """One call to each service. Raises OSError while nobody listens, AssertionError for a refusal."""
+    """One call to each service. Raises OSError while a port is closed, AssertionError for an error response."""
 
     def __init__(self, client: PlainClient, tokens: dict[str, str]) -> None:
         self._client = client

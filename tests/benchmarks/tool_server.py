@@ -1,6 +1,6 @@
 """mcp_service in a process of its own, for benchmarks: `python -m tests.benchmarks.tool_server SETTINGS open|guarded`.
 
-`open` takes the guard off: everybody passes, nothing is looked at. Prints its port when it is ready.
+`open` takes the guard off: every call passes unchecked. Prints its port when it is ready.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NO_KEY: Any = None
 
 
 class _NoGuard:
-    """Lets everybody pass as the same user: the tool does the same work as behind the guard."""
+    """Lets every call pass as the same user: the tool does the same work as behind the guard."""
 
     _somebody = VerifiedToken(
         VerifiedClaims(

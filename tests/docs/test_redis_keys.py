@@ -73,12 +73,12 @@ def test_the_table_lists_the_keys_that_the_sources_name():
 
 def test_the_owner_of_a_key_is_the_only_package_that_names_it():
     owners = {key: owner for key, (owner, _) in listed().items()}
-    strangers = {
+    foreign = {
         key: folders
         for key, folders in named_in_sources().items()
         if not all(f"{folder}/".startswith(f"{owners[key]}/") for folder in folders)
     }
-    assert strangers == {}
+    assert foreign == {}
 
 
 def test_the_table_names_every_script():

@@ -27,7 +27,7 @@ from tests.support.user_agent import user_agent
 
 GRANTS = 24
 PAUSE_SECONDS = 0.2
-"""Between two refreshes of one grant: as often as nobody does, so that writes are under way when the primary dies."""
+"""Between two refreshes of one grant: shorter than in practice: writes are under way when the primary dies."""
 GIVE_UP_SECONDS = 60.0
 OWN = {"AUTH_RATE_LIMITS": "off", "AUTH_MAX_GRANTS_PER_CLIENT": "100"}
 
@@ -62,7 +62,7 @@ class Toll:
     recovered: int = 0
     """Tokens newer than the store knew, and believed by their mark."""
     wrong: list[str] = field(default_factory=list)
-    """Answers that nobody may get: anything but 200 and 503."""
+    """Answers that no client may get: anything but 200 and 503."""
     doubled: int = 0
     """Tokens that gave two successors."""
     tool_calls: int = 0
@@ -110,7 +110,7 @@ class Failover:
                     await asyncio.gather(*(event.wait() for event in self._back.values()))
                 self.toll.all_back = max(self._last.values())
                 await asyncio.sleep(after_seconds)
-                # The lost one comes back, and becomes a replica; nobody may notice.
+                # The lost one comes back, and becomes a replica; no client may notice.
                 await asyncio.to_thread(bring_back, primary)
                 await asyncio.to_thread(
                     topologies.wait_until, lambda: "role:slave" in (primary.ask("INFO", "replication") or "")

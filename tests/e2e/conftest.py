@@ -38,14 +38,14 @@ async def make_pair():
 
 @pytest.fixture
 async def user(pair):
-    """Somebody who can sign in at the shared pair, with a fresh browser."""
-    async with user_agent(pair.username, pair.password) as somebody:
-        yield somebody
+    """A user of the shared pair, with a new browser."""
+    async with user_agent(pair.username, pair.password) as agent:
+        yield agent
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
-    """Show with a failure what the services logged last: the private reason of a refusal is only there."""
+    """Show with a failure what the services logged last: the private reason of an error is only there."""
     report = yield
     if report.failed:
         for found in item.funcargs.values():

@@ -1,4 +1,4 @@
-"""The first thing anybody does with this: point a client at the address, sign in, allow, call a tool."""
+"""The first steps with a deployment: point a client at the address, sign in, allow, call a tool."""
 
 import asyncio
 import json

@@ -222,7 +222,7 @@ async def test_the_inspectors_command_line_signs_in_and_calls_a_tool(pair, user,
         "--callback-url", f"http://127.0.0.1:{free_port(('127.0.0.1',))}/oauth/callback",
         "--connect-timeout", "60000", "--method", "tools/list", "--format", "json",
     ]  # fmt: skip
-    # Without a terminal it signs nobody in, unless it may open a browser: the one that BROWSER names.
+    # Without a terminal it does not sign in, unless it may open a browser: the one that BROWSER names.
     async with Program(installed, *arguments, home=tmp_path, MCP_AUTO_OPEN_ENABLED="true") as process:
         url = await process.wait_for(authorization_url(pair.issuer))
         await land(await visit(user, url))

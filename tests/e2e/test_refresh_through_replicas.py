@@ -92,7 +92,7 @@ async def test_a_thief_that_keeps_up_with_the_owner_is_detected_within_three_ref
 
 @pytest.mark.long
 async def test_no_grant_is_lost_when_the_store_is_killed_twenty_times_under_load(make_pair, http):
-    """SIGKILL and restart, append-only file on: nobody is locked out, no token has two successors."""
+    """SIGKILL and restart, append-only file on: no client is locked out, no token has two successors."""
     pair = await make_pair(auth=2, own={"AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0", "AUTH_RATE_LIMITS": "off"}, **NO_MCP)
     everyone = await replica_versions(pair, 12)
     stop = asyncio.Event()

@@ -23,7 +23,7 @@ async def url_with_rights():
         root = SingleRedisClient(embedded.url)
         rights, _of_cluster = documented_rights()
         await root.command("ACL", "SETUSER", "service", "reset", "on", ">secret", "~sp:*", "&sp:*", *rights.split())
-        # Nobody else is let in, so that a connection without the user's name would be noticed.
+        # No other user may connect, so that a connection without the user's name would be noticed.
         await root.command("ACL", "SETUSER", "default", "off")
         yield embedded.url.replace("unix://", "unix://service:secret@") + "?db=0"
         await root.close()

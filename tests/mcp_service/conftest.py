@@ -79,8 +79,8 @@ class Service:
             self.url, json=body, headers={**wire, **self.auth(token, **claims), **(headers or {})}
         )
 
-    def refusals(self):
-        """The log lines that tell of a refusal."""
+    def errors(self):
+        """The log lines of requests that were answered with an error."""
         return [entry for entry in self.logs if entry.get("event") == "request" and "error_id" in entry]
 
 

@@ -45,7 +45,7 @@ def decide(store, asked, decision):
 
 @pytest.mark.invariant(3, 6)
 async def test_two_hundred_refreshes_at_once_give_one_successor(store, stores):
-    """One rotation, and everybody who raced holds the token that won."""
+    """One rotation, and every caller holds the token that won."""
     token = await open_grant(store)
     connections = itertools.cycle(stores)
 
@@ -86,7 +86,7 @@ async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(s
 
 @pytest.mark.invariant(3)
 async def test_approve_and_deny_at_once_leave_one_decision(stores, asked):
-    """Whichever came first stands, and everybody is told the same."""
+    """The first stands, and every caller gets the same answer."""
     wanted = itertools.cycle([ConsentDecision.APPROVE, ConsentDecision.DENY])
 
     made = await asyncio.gather(*(decide(one, asked, next(wanted)) for one in stores for _ in range(10)))

@@ -48,7 +48,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 break
         if address is None:
             pytest.fail(f"{path} ended before it listened")
-        # Nobody reads what it says from here on; a full pipe would stop it.
+        # Its output is not read from here on; a full pipe would stop it.
         reader = threading.Thread(target=process.stderr.read)
         reader.start()
         yield address

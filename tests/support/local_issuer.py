@@ -100,7 +100,7 @@ class LocalIssuer:
         self.url = ""
 
     async def publish(self, *keys: Key, body: bytes | None = None) -> None:
-        """Serve another document; whoever long-polls gets it at once."""
+        """Serve another document; waiting long polls get it at once."""
         async with self._changed:
             self.body = key_set(*keys) if body is None else body
             self._version += 1

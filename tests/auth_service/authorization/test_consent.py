@@ -210,7 +210,7 @@ class TestForgery:
         assert (await user.post("/consent", form, headers={"Sec-Fetch-Site": site})).status == 200
 
     async def test_a_page_made_for_one_user_does_not_decide_for_another(self, auth, client):
-        """In another tab somebody else signed in: the page still says the first one's name."""
+        """In another tab another user signed in: the page still names the first."""
         await auth.users.add("grace", PASSWORD)
         user = auth.user_agent()
         page = await user.consent_page(auth.authorize_url(client))

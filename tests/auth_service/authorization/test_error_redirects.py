@@ -1,4 +1,4 @@
-"""RFC 9700 section 4.11.2: a refusal never sends a browser to a stranger's page by itself."""
+"""RFC 9700 section 4.11.2: an error never redirects a browser to an unverified address by itself."""
 
 import pytest
 

@@ -73,6 +73,6 @@ class RunningRegistration:
             return await response.json()
 
 
-def _as_json(_request, refusal, request_id):
-    body = {"error": refusal.code, "error_description": refusal.public, "request_id": request_id}
-    return web.json_response(body, status=refusal.status, headers=refusal.headers)
+def _as_json(_request, error, request_id):
+    body = {"error": error.code, "error_description": error.public, "request_id": request_id}
+    return web.json_response(body, status=error.status, headers=error.headers)

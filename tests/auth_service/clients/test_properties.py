@@ -1,4 +1,4 @@
-"""For every value that is sent, the rules for clients give a client or a refusal."""
+"""For every value that is sent, the rules for clients give a client or an error."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""A user lets clients in, strangers try things; then the operator reads, explains and revokes."""
+"""A user authorizes clients, attacks fail; then the operator reads, explains and revokes."""
 
 import asyncio
 import json

@@ -113,7 +113,7 @@ async def test_a_retired_token_with_a_valid_mac_ends_the_grant_long_after_its_re
 
 
 async def test_a_guess_with_the_right_grant_id_ends_nothing(grants, opened):
-    """The grant id is in every access token: knowing it must not be enough to cut somebody off."""
+    """The grant id is in every access token: knowing it must not be enough to end the grant."""
     await present(grants, opened)
     guess = RefreshToken(opened.grant_id, 0, new_secret(), authentic=False)
 

@@ -36,7 +36,7 @@ async def post_and_leave(auth, gated, script, client, form):
     ours = set(auth.server.runner.server.connections) - others or others
     writer.close()
     await writer.wait_closed()
-    while ours & set(auth.server.runner.server.connections) == ours:  # noqa: ASYNC110 - aiohttp tells nobody
+    while ours & set(auth.server.runner.server.connections) == ours:  # noqa: ASYNC110 - aiohttp announces nothing
         await asyncio.sleep(0)
     logged = len(auth.logs)
     gated.release()

@@ -1,4 +1,4 @@
-"""Browser clients (interop.md R9, F15): every endpoint that they call, refusals included, and no page of ours."""
+"""Browser clients (interop.md R9, F15): every endpoint that they call, errors included, and no page of ours."""
 
 import pytest
 

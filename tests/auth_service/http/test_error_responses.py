@@ -1,4 +1,4 @@
-"""Every refusal has a public text, a private reason in one log line, and a reference that joins them."""
+"""Every error has a public text, a private reason in one log line, and a request id that joins them."""
 
 import re
 
@@ -9,8 +9,8 @@ from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME
 pytestmark = pytest.mark.invariant(9)
 
 
-async def refusals(auth, client):
-    """One of each kind of refusal: as JSON, as a page, by redirect."""
+async def errors(auth, client):
+    """One of each kind of error response: as JSON, as a page, by redirect."""
     code = await auth.code(client)
     user = auth.user_agent()
     return [
@@ -32,7 +32,7 @@ async def refusals(auth, client):
 
 
 async def test_each_is_joined_with_one_log_line_that_says_why(auth, client):
-    for answer in await refusals(auth, client):
+    for answer in await errors(auth, client):
         request_id = answer.headers["X-Request-Id"]
         assert re.fullmatch(r"[a-z1-9]{10}", request_id)
         line = auth.log_of(request_id)
@@ -44,7 +44,7 @@ async def test_each_is_joined_with_one_log_line_that_says_why(auth, client):
 
 
 async def test_the_private_reason_is_in_no_answer(auth, client):
-    for answer in await refusals(auth, client):
+    for answer in await errors(auth, client):
         line = auth.log_of(answer.headers["X-Request-Id"])
         everything = answer.text + str(answer.headers)
         assert line["reason"] not in everything
@@ -53,7 +53,7 @@ async def test_the_private_reason_is_in_no_answer(auth, client):
 
 
 async def test_what_was_sent_is_neither_shown_nor_logged_if_it_could_be_a_secret(auth, client):
-    answers = await refusals(auth, client)
+    answers = await errors(auth, client)
     logged = str(auth.logs)
     for secret in ("secret-refresh-token", "secret-access-token", "secret-csrf", "secret-password"):
         assert secret not in logged
@@ -74,14 +74,14 @@ async def test_no_log_line_of_a_whole_flow_holds_a_secret(auth):
 
 
 async def test_every_request_id_is_another(auth):
-    references = [(await auth.get("/nowhere")).headers["X-Request-Id"] for _ in range(50)]
-    assert len(set(references)) == 50
+    request_ids = [(await auth.get("/nowhere")).headers["X-Request-Id"] for _ in range(50)]
+    assert len(set(request_ids)) == 50
 
 
 @pytest.mark.invariant(8)
 @pytest.mark.parametrize("path", ["/token", "/authorize", "/sign-in"])
 async def test_a_fault_of_ours_is_503_and_says_when_to_come_back(start_auth, path, monkeypatch):
-    """Also for what nobody foresaw."""
+    """Also for unexpected exceptions."""
     auth = await start_auth()
     await auth.users.add(USERNAME, PASSWORD)
     client = await auth.register()

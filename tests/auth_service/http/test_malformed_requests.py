@@ -1,4 +1,4 @@
-"""What strangers send: each gets the right clear error, never a 500, never a 503, and consumes nothing."""
+"""Malformed requests: each gets the right error, never a 500, never a 503, and consumes nothing."""
 
 import asyncio
 import gzip

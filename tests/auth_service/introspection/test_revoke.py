@@ -62,8 +62,8 @@ async def test_a_guess_with_the_right_grant_id_ends_nothing(auth, client):
 @pytest.mark.parametrize("method", METHODS)
 async def test_another_clients_token_is_left_alone_and_the_answer_is_the_same(auth, client, kind, method):
     tokens = await auth.tokens(client, scope="openid")
-    stranger = await auth.register(method=method)
-    answer = await auth.revoke(stranger, tokens[kind])
+    other = await auth.register(method=method)
+    answer = await auth.revoke(other, tokens[kind])
     assert (answer.status, answer.body) == (200, b"")
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert (await auth.get("/userinfo", headers=headers)).status == 200

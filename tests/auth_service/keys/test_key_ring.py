@@ -133,9 +133,9 @@ async def test_a_token_of_a_retiring_key_still_verifies_and_one_of_a_revoked_key
     key = successor()
     await repository.change(lambda ring: revoke(ring, kid, key, now_ms=1, token_lifetime_ms=HOUR_MS))
     await key_ring.refresh()
-    with pytest.raises(InvalidToken) as refusal:
+    with pytest.raises(InvalidToken) as raised:
         await verify(key_ring, token)
-    assert refusal.value.error_id == "kid"
+    assert raised.value.error_id == "kid"
 
 
 async def test_revoking_an_unknown_key_changes_nothing(repository, key_ring):
@@ -308,9 +308,9 @@ async def test_a_ring_of_before_the_first_release_is_named_as_such(store, key_ri
     ],
 )
 async def test_a_foreign_token_is_refused(key_ring, check, forge):
-    with pytest.raises(InvalidToken) as refusal:
+    with pytest.raises(InvalidToken) as raised:
         await verify(key_ring, forge(sign(key_ring)))
-    assert refusal.value.error_id == check
+    assert raised.value.error_id == check
 
 
 async def test_another_algorithm_or_claims_under_a_published_kid_are_refused(key_ring):
@@ -318,9 +318,9 @@ async def test_another_algorithm_or_claims_under_a_published_kid_are_refused(key
     kid = key_ring.ring.active.kid
     rest = token[token.index(".") :]
     for alg, check in (("HS256", "alg"), ("none", "alg"), ("RS256", "alg"), ("ES256", "signature")):
-        with pytest.raises(InvalidToken) as refusal:
+        with pytest.raises(InvalidToken) as raised:
             await verify(key_ring, header({"typ": "at+jwt", "alg": alg, "kid": kid}) + rest)
-        assert refusal.value.error_id == check
+        assert raised.value.error_id == check
     head, _, signature = token.split(".")
     with pytest.raises(InvalidToken):
         await verify(key_ring, f"{head}.{header({'sub': 'bob'})}.{signature}")

@@ -79,7 +79,7 @@ def test_an_unidentified_client_that_may_have_an_older_set_leaves_it_to_time(rin
     ],
 )
 def test_whatever_callers_say_time_decides_at_the_latest(ring, reports):
-    """Strangers that name themselves verifiers can make a rotation wait, but no longer than this."""
+    """Clients that claim to be verifiers can make a rotation wait, but no longer than this."""
     assert not evidence(ring, reports, after=PUBLISH_LEAD - 1).is_propagated
     found = evidence(ring, reports, after=PUBLISH_LEAD)
     assert found.evidence is PropagationEvidence.TIME
@@ -90,5 +90,5 @@ def test_whatever_callers_say_time_decides_at_the_latest(ring, reports):
 @pytest.mark.parametrize("version", [0, 1])
 def test_one_more_caller_never_hurries_a_rotation(ring, unnamed, version):
     honest = (reported("m1", version),)
-    for stranger in (reported("s", 99), reported("s", 0)):
-        assert not evidence(ring, ReportedVersions((*honest, stranger), unidentified_ms=unnamed)).is_propagated
+    for claimed in (reported("s", 99), reported("s", 0)):
+        assert not evidence(ring, ReportedVersions((*honest, claimed), unidentified_ms=unnamed)).is_propagated

@@ -151,9 +151,9 @@ class TestForgery:
 
     async def test_the_transaction_of_another_browser_reads_as_one_that_never_was(self, auth, client):
         started = await auth.user_agent().get(auth.authorize_url(client))
-        stranger = auth.user_agent()
-        answer = await stranger.get(started.headers["Location"])
-        gone = await stranger.get("/sign-in?transaction=" + "A" * 22)
+        other = auth.user_agent()
+        answer = await other.get(started.headers["Location"])
+        gone = await other.get("/sign-in?transaction=" + "A" * 22)
         assert (answer.status, check_of(auth, answer)) == (400, "interaction_browser")
         assert re.sub(r"<code.*?</code>", "", answer.text) == re.sub(r"<code.*?</code>", "", gone.text)
 

@@ -1,4 +1,4 @@
-"""Guessing passwords against a real store: slowed down, and nobody locked out."""
+"""Guessing passwords against a real store: attempts are delayed, and no user is locked out."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.store
 
 
 class Silent:
-    """An audit log that nobody reads."""
+    """An audit log that discards its events."""
 
     def record(self, event, **fields):
         pass

@@ -159,7 +159,7 @@ class TestAuthentication:
 
 @pytest.mark.invariant(3)
 class TestCode:
-    """RFC 6749 section 4.1.3, RFC 7636 section 4.6; after each refusal the code is still good."""
+    """RFC 6749 section 4.1.3, RFC 7636 section 4.6; after each error the code is still good."""
 
     @pytest.mark.parametrize(
         ("changes", "error", "check"),
@@ -223,7 +223,7 @@ class TestCode:
         assert (await auth.redeem(code)).status == 200
 
     async def test_the_right_grant_with_the_wrong_secret_ends_nothing(self, auth, code):
-        """Whoever knows the grant id, which every access token tells, must not be able to end the grant."""
+        """The grant id is in every access token: it must not be enough to end the grant."""
         tokens = (await auth.redeem(code)).json
         forged = code.value.partition(".")[0] + "." + new_secret()
         await refused(await auth.redeem(code, code=forged), 400, "invalid_grant")

@@ -102,7 +102,7 @@ async def test_a_malformed_message_is_told_so_with_the_check_in_the_log(shared_s
     assert answer.status == 400
     error = (await answer.json())["error"]
     assert error["code"] == code
-    logged = next(e for e in shared_service.refusals() if e["request_id"] == error["data"]["request_id"])
+    logged = next(e for e in shared_service.errors() if e["request_id"] == error["data"]["request_id"])
     assert logged["error_id"] == check
 
 
@@ -200,7 +200,7 @@ async def test_headers_that_say_something_else_than_the_body_are_refused(shared_
     )
     assert answer.status == 400
     assert (await answer.json())["error"]["code"] == -32020
-    assert shared_service.refusals()[-1]["error_id"] == check
+    assert shared_service.errors()[-1]["error_id"] == check
 
 
 async def test_a_name_wrapped_in_base64_is_the_same_name(shared_service):

@@ -36,7 +36,7 @@ async def test_a_call_beyond_the_granted_scopes_is_403_on_both_wires(service, wi
     assert 'error="insufficient_scope"' in challenge
     assert challenge.endswith(f'{PRM}, scope="notes:read notes:write"')
     assert (await answer.json())["id"] == 1
-    logged = service.refusals()[-1]
+    logged = service.errors()[-1]
     assert (logged["error_id"], logged["reason"]) == ("scope", "needs notes:write, has notes:read")
     assert (logged["tool"], logged["client"]) == ("add_note", "client-1")
 
@@ -134,7 +134,7 @@ async def test_a_client_that_looks_only_at_tool_results_is_asked_there(mixed, by
     result = (await answer.json())["result"]
     assert result["isError"] is True
     assert result["_meta"]["mcp/www_authenticate"] == [f'Bearer {PRM}, scope="t:read t:write"']
-    assert mixed.refusals()[-1]["error_id"] == "credential"
+    assert mixed.errors()[-1]["error_id"] == "credential"
 
 
 async def test_the_same_client_is_asked_in_band_for_more_scopes(mixed):

@@ -28,7 +28,7 @@ async def test_an_attack_meets_401_and_learns_nothing(shared_service, check, att
         "message": PUBLIC,
         "data": {"error": "invalid_token", "request_id": request_id},
     }
-    logged = next(entry for entry in service.refusals() if entry["request_id"] == request_id)
+    logged = next(entry for entry in service.errors() if entry["request_id"] == request_id)
     assert logged["error_id"] == f"token_{check}"
     assert logged["reason"]
     assert logged["reason"] not in text

@@ -246,7 +246,7 @@ async def test_not_modified_without_a_sent_etag_is_an_error(make_cache, issuer):
 
 @pytest.mark.invariant(8)
 async def test_when_the_issuer_stays_away_the_trust_ends(cache, issuer, clock):
-    """Then it is 503 for everybody, and readiness says no."""
+    """Then every call is 503, and so is readiness."""
     await issuer.stop()
     clock.now += 300 + 1000 - 1
     assert cache.held("key-1") is not None

@@ -143,7 +143,7 @@ async def test_two_verifications_of_one_token_take_one_place_in_the_memory(make_
 
 
 async def test_claims_are_not_read_before_the_signature_is_known_to_be_good(make_verifier, token_issuer):
-    """A parser is attack surface: strangers must not reach the one for claims."""
+    """A parser is attack surface: unauthenticated callers must not reach the one for claims."""
     header, _, _ = token_issuer.issue().partition(".")
     with pytest.raises(InvalidToken) as refused:
         await make_verifier().verify(f"{header}.{'W' * 4000}.AAAA")

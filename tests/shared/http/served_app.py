@@ -13,7 +13,7 @@ from shared.http.health import health_routes
 from shared.http.serve import serve
 
 
-def say(event: str) -> None:
+def report(event: str) -> None:
     print(event, flush=True)
 
 
@@ -28,17 +28,17 @@ class App:
         return web.Response(text="quick")
 
     async def slow(self, _request: web.Request) -> web.Response:
-        say("entered")
+        report("entered")
         await self.finish.wait()
         return web.Response(text="slow")
 
     async def stream(self, _request: web.Request) -> web.Response:
-        say("entered")
+        report("entered")
         await self.streams_end.wait()
         return web.Response(text="stream")
 
     async def end_streams(self, _app: web.Application) -> None:
-        say("streams end")
+        report("streams end")
         self.streams_end.set()
 
 
@@ -55,7 +55,7 @@ async def main(port: int) -> None:
         port=port,
         drain_seconds=60,
         shutdown_seconds=5,
-        on_ready=lambda: say("ready"),
+        on_ready=lambda: report("ready"),
     )
 
 
