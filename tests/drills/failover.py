@@ -27,7 +27,7 @@ from tests.support.user_agent import user_agent
 
 GRANTS = 24
 PAUSE_SECONDS = 0.2
-"""Between two refreshes of one grant: shorter than in practice: writes are under way when the primary dies."""
+"""Between two refreshes of one grant: shorter than in practice, so that writes are under way when the primary dies."""
 GIVE_UP_SECONDS = 60.0
 OWN = {"AUTH_RATE_LIMITS": "off", "AUTH_MAX_GRANTS_PER_CLIENT": "100"}
 
