@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -54,7 +55,11 @@ def several_processes():
     if not wanted:
         yield None
         return
-    kinds = {"cluster": topologies.cluster, "sentinel": topologies.sentinel, "limited": topologies.limited}
+    kinds: dict[str, Any] = {
+        "cluster": topologies.cluster,
+        "sentinel": topologies.sentinel,
+        "limited": topologies.limited,
+    }
     with kinds[wanted]() as (url, nodes, *_watchers):
         yield url, nodes
 

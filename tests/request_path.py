@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from devstack.service_process import REPOSITORY
 from tests.e2e.local_pair import LocalPair
-from tests.e2e.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,9 +49,9 @@ async def entered_files(request: Callable[[], Awaitable[Any]]) -> list[str]:
 async def measure() -> dict[str, list[str]]:
     """The files entered by a refresh at /token, and by a call of /mcp with a token seen before."""
     async with LocalPair() as pair:
-        person = await pair.add_person("alice")
-        async with person, PlainClient(pair) as client:
-            tokens = await client.tokens(person)
+        alice = await pair.add_user_agent("alice")
+        async with alice as user, PlainClient(pair) as client:
+            tokens = await client.tokens(user)
             refresh_token = tokens["refresh_token"]
 
             async def refresh() -> None:

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from auth_service.clients.authenticator import ASSERTION_TYPE, AssertionVerifier, ClientAuthenticator, JtiReplayStore
@@ -25,8 +25,9 @@ ISSUER = "https://auth.example"
 CLIENT = "https://chatgpt.com/oauth/client.json"
 JWKS_URI = "https://chatgpt.com/oauth/jwks.json"
 
-KEYS = {
-    "RS256": RSAKey.generate_key(2048, {"kid": "rsa"}),
+RSA_KEY = RSAKey.generate_key(2048, {"kid": "rsa"})
+KEYS: dict[str, Key] = {
+    "RS256": RSA_KEY,
     "ES256": ECKey.generate_key("P-256", {"kid": "ec"}),
     "EdDSA": OKPKey.generate_key("Ed25519", {"kid": "ed"}),
 }
@@ -146,9 +147,7 @@ def _unsigned(clock, alg):
 
 
 def _confused(clock):
-    pem = KEYS["RS256"].public_key.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    pem = RSA_KEY.public_key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     signing_input = sign(claims(clock), alg="RS256").rpartition(".")[0]
     header = _b64(json.dumps({"alg": "HS256", "kid": "rsa", "typ": "JWT"}).encode())
     signing_input = f"{header}.{signing_input.partition('.')[2]}"
@@ -231,7 +230,7 @@ ATTACKS = {
     "alg is a list": lambda c: _unsigned(c, ["RS256"]),
     "HS256 with the public key as PEM": _confused,
     "HS256 with the modulus": lambda c: sign(
-        claims(c), key=OctKey.import_key(KEYS["RS256"].as_dict(private=False)["n"]), alg="HS256", kid="rsa"
+        claims(c), key=OctKey.import_key(str(RSA_KEY.as_dict(private=False)["n"])), alg="HS256", kid="rsa"
     ),
     "RS512": lambda c: sign(claims(c), alg="RS512"),
     "PS256": lambda c: sign(claims(c), alg="PS256"),
@@ -247,9 +246,10 @@ ATTACKS = {
 }
 
 
+@pytest.mark.invariant(3, 9)
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_a_forged_assertion_is_refused_and_burns_nothing(make, store, clock, attack):
-    """Invariants 3 and 9: 401 in the usual words, and no jti is used up by what was not verified."""
+    """401 in the usual words, and no jti is used up by what was not verified."""
     with pytest.raises(InvalidClient) as refused:
         await present(make(), ATTACKS[attack](clock))
     assert (refused.value.status, refused.value.public) == (401, InvalidClient.public)
@@ -270,8 +270,8 @@ async def test_the_same_jti_in_another_assertion_is_a_replay_too(make, clock):
         await present(make(), sign(claims(clock, exp=int(clock()) + 301)))
 
 
+@pytest.mark.invariant(3)
 async def test_of_concurrent_presentations_at_several_replicas_one_wins(make, store_url, clock):
-    """Invariant 3."""
     stores = [open_redis_client(store_url) for _ in range(8)]
     assertion = sign(claims(clock))
     results = await asyncio.gather(*(present(make(replica_store=s), assertion) for s in stores), return_exceptions=True)
@@ -364,8 +364,8 @@ class TestRemoteKeys:
                 await present(remote, ATTACKS[attack](clock))
         assert hosts.requests == []
 
-    async def test_a_host_that_is_away_is_a_fault_and_never_a_refusal(self, remote, hosts, clock):
-        """Invariant 8."""
+    @pytest.mark.invariant(8)
+    async def test_an_unreachable_host_is_a_fault_and_never_a_client_error(self, remote, hosts, clock):
         hosts.pages[JWKS_URI] = lambda _request: web.Response(status=503)
         for n in range(3):
             with pytest.raises(ClientJwksUnavailable):
@@ -389,6 +389,7 @@ class TestRemoteKeys:
         with pytest.raises(InvalidClient):
             await present(remote, sign(claims(clock, jti="b")))
 
+    @pytest.mark.invariant(10)
     async def test_a_key_set_on_an_inside_address_is_not_fetched(self, make, hosts, clock):
         """Invariant 10 holds for jwks_uri too."""
         from shared.ip_addresses import is_public

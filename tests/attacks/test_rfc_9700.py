@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.authorization import HOSTED, LOOPBACK, NOTES, Client, Code, claims_of, redirect_parameters
+from tests.support.auth_server import HOSTED, LOOPBACK, NOTES, Client, Code
+from tests.support.oauth import redirect_parameters, unverified_claims
 
 EVIL = "https://evil.example/callback"
 
@@ -59,7 +60,7 @@ class TestInsufficientRedirectUriValidation:
         before = await start_auth(REDIRECT_SCHEMES="cursor,oldapp")
         client = await before.register("oldapp://callback")
         after = await start_auth(REDIRECT_SCHEMES="cursor")
-        assert (await after.get(after.authorization(client)[0])).status == 400
+        assert (await after.get(after.authorize_url(client))).status == 400
 
 
 class TestOpenRedirection:
@@ -69,18 +70,18 @@ class TestOpenRedirection:
         "parameter", ["next", "return_to", "redirect", "continue", "url", "RelayState", "post_logout_redirect_uri"]
     )
     async def test_no_parameter_of_any_page_leads_away(self, auth, client, parameter):
-        person = auth.person()
-        page = await person.consent_page(client)
-        transaction = page.page.forms[0].inputs["transaction"]
+        user = auth.user_agent()
+        page = await user.consent_page(auth.authorize_url(client))
+        transaction = page.forms[0].inputs["transaction"]
         for path in ("/sign-in", "/consent", "/authorize", "/account"):
             query = urlencode({"transaction": transaction, parameter: EVIL})
-            answer = await person.get(f"{path}?{query}")
+            answer = await user.get(f"{path}?{query}")
             assert "evil.example" not in answer.headers.get("Location", "")
             assert "evil.example" not in answer.text
 
+    @pytest.mark.invariant(1)
     @pytest.mark.parametrize("host", ["evil.example", "evil.example:443", "mcp.example@evil.example"])
     async def test_the_host_header_decides_nothing(self, auth, client, host):
-        """Invariant 1."""
         url, _ = auth.authorization(client, response_type="token")
         headers = {"Host": host, "X-Forwarded-Host": host, "X-Forwarded-Proto": "http", "Forwarded": f"host={host}"}
         answer = await auth.get(url, headers=headers)
@@ -91,10 +92,10 @@ class TestOpenRedirection:
     async def test_an_error_for_an_unverified_address_is_a_page_with_a_link(self, auth):
         """Section 4.11.2. The contents of the link: tests/auth_service/authorization/test_error_redirects.py."""
         client = await auth.register(EVIL)
-        answer = await auth.get(auth.authorization(client, response_type="token")[0])
+        answer = await auth.get(auth.authorize_url(client, response_type="token"))
         assert answer.status == 400
         assert "Location" not in answer.headers
-        assert answer.page.refresh is None
+        assert answer.refresh is None
         assert "Go back to evil.example" in answer.text
 
 
@@ -102,13 +103,13 @@ class TestMixUp:
     """Section 4.4: a client with several servers can tell which one answered (RFC 9207)."""
 
     async def test_every_answer_names_its_issuer_the_errors_too(self, auth, client):
-        person = auth.person()
-        page = await person.consent_page(client)
+        user = auth.user_agent()
+        page = await user.consent_page(auth.authorize_url(client))
         answers = [
-            await person.decide(page, "approve"),
-            await person.decide(await person.consent_page(client), "deny"),
+            await user.decide(page, "approve"),
+            await user.decide(await user.consent_page(auth.authorize_url(client)), "deny"),
             *[
-                redirect_parameters((await auth.get(auth.authorization(client, **changes)[0])).headers["Location"])
+                redirect_parameters((await auth.get(auth.authorize_url(client, **changes))).headers["Location"])
                 for changes in (
                     {"response_type": "token"},
                     {"code_challenge": None},
@@ -157,8 +158,9 @@ class TestCodeInjection:
         assert (await auth.redeem(code, code_verifier=None)).status == 400
         assert (await auth.redeem(code)).status == 200
 
+    @pytest.mark.invariant(3)
     async def test_trying_verifiers_does_not_burn_the_honest_clients_code(self, auth):
-        """Invariant 3: nothing is consumed before everything is validated."""
+        """Nothing is consumed before everything is validated."""
         code = await auth.code(await auth.register(HOSTED))
         for n in range(5):
             assert (await auth.redeem(code, code_verifier=f"{n}" * 43)).status == 400
@@ -184,7 +186,7 @@ class TestPkceDowngrade:
         ],
     )
     async def test_an_authorization_request_without_s256_is_refused(self, auth, client, changes):
-        answer = await auth.get(auth.authorization(client, **changes)[0])
+        answer = await auth.get(auth.authorize_url(client, **changes))
         assert redirect_parameters(answer.headers["Location"])["error"] == "invalid_request"
 
     @pytest.mark.parametrize("verifier", [None, "", "a" * 43, "a" * 129, "challenge"])
@@ -195,9 +197,9 @@ class TestPkceDowngrade:
         assert answer.status == 400
 
     async def test_the_challenge_itself_is_no_verifier(self, auth, client):
-        person = auth.person()
-        page = await person.consent_page(client, code_challenge="A" * 43)
-        code = (await person.decide(page))["code"]
+        user = auth.user_agent()
+        page = await user.consent_page(auth.authorize_url(client, code_challenge="A" * 43))
+        code = (await user.decide(page))["code"]
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": LOOPBACK, "code_verifier": "A" * 43}
         assert (await auth.token(client, form)).status == 400
 
@@ -206,51 +208,51 @@ class TestCsrf:
     """Section 4.7: a decision cannot be made in the name of another user."""
 
     async def test_a_decision_without_the_pages_own_value_is_refused(self, auth, client):
-        person = auth.person()
-        form = (await person.consent_page(client)).page.forms[0]
-        other = (await person.consent_page(client)).page.forms[0]
+        user = auth.user_agent()
+        form = (await user.consent_page(auth.authorize_url(client))).forms[0]
+        other = (await user.consent_page(auth.authorize_url(client))).forms[0]
         for forged in (
             {"csrf": ""},
             {"csrf": "x" * 43},
             {"csrf": other.inputs["csrf"]},
             {"transaction": other.inputs["transaction"]},
         ):
-            answer = await person.post(form.action, form.inputs | {"decision": "approve"} | forged)
-            assert (answer.status, answer.page.refresh) == (400, None)
+            answer = await user.post(form.action, form.inputs | {"decision": "approve"} | forged)
+            assert (answer.status, answer.refresh) == (400, None)
 
     async def test_a_page_of_another_browser_decides_nothing(self, auth, client):
         """The attacker's own transaction, sent by the victim's browser and the other way round."""
-        attacker, victim = auth.person(), auth.person()
-        theirs = (await attacker.consent_page(client)).page.forms[0]
-        mine = (await victim.consent_page(client)).page.forms[0]
+        attacker, victim = auth.user_agent(), auth.user_agent()
+        theirs = (await attacker.consent_page(auth.authorize_url(client))).forms[0]
+        mine = (await victim.consent_page(auth.authorize_url(client))).forms[0]
         for browser, form in ((victim, theirs), (attacker, mine)):
             answer = await browser.post(form.action, form.inputs | {"decision": "approve"})
-            assert (answer.status, answer.page.refresh) == (400, None)
+            assert (answer.status, answer.refresh) == (400, None)
 
     async def test_the_link_to_a_decision_is_of_no_use_in_another_browser(self, auth, client):
         """Session fixation: a victim who opens the attacker's link does not sign in for the attacker."""
-        attacker, victim = auth.person(), auth.person()
-        location = (await attacker.get(auth.authorization(client)[0])).headers["Location"]
+        attacker, victim = auth.user_agent(), auth.user_agent()
+        location = (await attacker.get(auth.authorize_url(client))).headers["Location"]
         answer = await victim.get(location)
         assert answer.status == 400
-        assert not answer.page.forms
+        assert not answer.forms
 
     @pytest.mark.parametrize("site", ["cross-site", "same-site"])
     async def test_a_form_that_the_browser_says_came_from_elsewhere_is_refused(self, auth, client, site):
-        person = auth.person()
-        form = (await person.consent_page(client)).page.forms[0]
-        answer = await person.post(form.action, form.inputs | {"decision": "approve"}, headers={"Sec-Fetch-Site": site})
-        assert (answer.status, answer.page.refresh) == (403, None)
+        user = auth.user_agent()
+        form = (await user.consent_page(auth.authorize_url(client))).forms[0]
+        answer = await user.post(form.action, form.inputs | {"decision": "approve"}, headers={"Sec-Fetch-Site": site})
+        assert (answer.status, answer.refresh) == (403, None)
 
     async def test_get_never_decides(self, auth, client):
-        person = auth.person()
-        form = (await person.consent_page(client)).page.forms[0]
-        answer = await person.get(f"{form.action}?{urlencode(form.inputs | {'decision': 'approve'})}")
-        assert answer.page.refresh is None
+        user = auth.user_agent()
+        form = (await user.consent_page(auth.authorize_url(client))).forms[0]
+        answer = await user.get(f"{form.action}?{urlencode(form.inputs | {'decision': 'approve'})}")
+        assert answer.refresh is None
 
     async def test_pages_set_their_cookies_for_this_site_and_out_of_reach_of_scripts(self, auth, client):
-        person = auth.person()
-        answer = await person.get(auth.authorization(client)[0])
+        user = auth.user_agent()
+        answer = await user.get(auth.authorize_url(client))
         for cookie in answer.headers.getall("Set-Cookie"):
             assert cookie.startswith("__Host-")
             assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= {part.strip() for part in cookie.split(";")}
@@ -260,19 +262,19 @@ class TestClickjacking:
     """Section 4.16: no page of ours appears inside another."""
 
     async def test_every_page_refuses_to_be_framed(self, auth, client):
-        person = auth.person()
-        sign_in = await person.arrive(client)
-        consent = await person.follow(await person.sign_in(sign_in))
-        gone_on = await person.submit(consent, decision="approve")
-        error = await person.get("/authorize")
-        unknown = await person.get(auth.authorization(Client("own-unknown", HOSTED))[0])
-        account = await person.get("/account")
+        user = auth.user_agent()
+        sign_in = await user.arrive(auth.authorize_url(client))
+        consent = await user.follow(await user.sign_in(sign_in))
+        gone_on = await user.submit(consent, decision="approve")
+        error = await user.get("/authorize")
+        unknown = await user.get(auth.authorize_url(Client("own-unknown", HOSTED)))
+        account = await user.get("/account")
         for page in (sign_in, consent, gone_on, error, unknown, account):
             assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
             assert page.headers["X-Frame-Options"] == "DENY"
 
     async def test_no_page_runs_scripts(self, auth, client):
-        page = await auth.person().consent_page(client, state="<script>alert(1)</script>")
+        page = await auth.user_agent().consent_page(auth.authorize_url(client, state="<script>alert(1)</script>"))
         assert "<script" not in page.text
         policy = page.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
@@ -283,21 +285,23 @@ class TestClickjacking:
 class TestConsentPhishing:
     """Interop.md F20; RFC 9700 sections 2.1 and 4.11: a client that lies about itself is seen through."""
 
+    @pytest.mark.invariant(7)
     async def test_a_registration_that_calls_itself_claude_shows_where_the_answer_really_goes(self, auth):
-        """Invariant 7."""
-        page = await auth.person().consent_page(await auth.register(EVIL, client_name="Claude"))
+        page = await auth.user_agent().consent_page(auth.authorize_url(await auth.register(EVIL, client_name="Claude")))
         assert "evil.example" in page.text
         assert "Nobody vouches for this name" in page.text
 
     async def test_an_app_scheme_that_looks_like_a_host_is_not_shown_as_one(self, auth):
-        page = await auth.person().consent_page(
-            await auth.register("cursor://claude.ai/callback", client_name="Claude")
+        page = await auth.user_agent().consent_page(
+            auth.authorize_url(await auth.register("cursor://claude.ai/callback", client_name="Claude"))
         )
         assert "claude.ai" not in page.text
         assert "cursor://" in page.text
 
     async def test_a_program_on_the_device_is_warned_of(self, auth):
-        page = await auth.person().consent_page(await auth.register(LOOPBACK, client_name="VS Code"))
+        page = await auth.user_agent().consent_page(
+            auth.authorize_url(await auth.register(LOOPBACK, client_name="VS Code"))
+        )
         assert "it could be any program" in page.text
 
     @pytest.mark.parametrize(
@@ -305,7 +309,7 @@ class TestConsentPhishing:
         ["<img src=x onerror=alert(1)>", "Claude\u202eevil", "Claude\n\n\nVouched for by claude.ai", "{{ 7919*7919 }}"],
     )
     async def test_a_name_cannot_draw_on_the_page(self, auth, name):
-        page = await auth.person().consent_page(await auth.register(EVIL, client_name=name))
+        page = await auth.user_agent().consent_page(auth.authorize_url(await auth.register(EVIL, client_name=name)))
         assert "<img" not in page.text
         assert "\u202e" not in page.text
         assert str(7919 * 7919) not in page.text  # long enough never to turn up in a random token of the page
@@ -313,10 +317,10 @@ class TestConsentPhishing:
 
     async def test_consent_to_one_client_is_no_consent_to_a_look_alike(self, auth):
         """Nothing is approved by itself, whatever was approved before and however alike the names are."""
-        person = auth.person()
-        await auth.tokens(await auth.register(HOSTED, client_name="Claude"), person)
-        page = await person.consent_page(await auth.register(EVIL, client_name="Claude"))
-        assert ("decision", "approve") in page.page.forms[0].buttons
+        user = auth.user_agent()
+        await auth.tokens(await auth.register(HOSTED, client_name="Claude"), user)
+        page = await user.consent_page(auth.authorize_url(await auth.register(EVIL, client_name="Claude")))
+        assert ("decision", "approve") in page.forms[0].buttons
         assert "What you already allow it" not in page.text
 
     async def test_an_attacker_cannot_take_over_the_record_that_hosted_clients_share(self, auth):
@@ -334,25 +338,25 @@ class TestConsentPhishing:
         assert "Location" not in answer.headers
 
     async def test_more_scopes_than_were_shown_are_never_granted(self, auth, client):
-        person = auth.person()
+        user = auth.user_agent()
         url, verifier = auth.authorization(client, scope="notes:read")
-        page = await person.follow(await person.sign_in(await person.follow(await person.get(url))))
-        form = page.page.forms[0]
+        page = await user.follow(await user.sign_in(await user.follow(await user.get(url))))
+        form = page.forms[0]
         forged = {"decision": "approve", "scope": "notes:write", "resource": "https://evil.example/mcp"}
-        answer = await person.post(form.action, form.inputs | forged)
-        code = Code(redirect_parameters(answer.page.refresh), verifier, client)
+        answer = await user.post(form.action, form.inputs | forged)
+        code = Code(redirect_parameters(answer.refresh), verifier, client)
         tokens = (await auth.redeem(code, scope="notes:write")).json
         assert tokens["scope"] == "notes:read"
-        assert claims_of(tokens["access_token"])["aud"] == NOTES
+        assert unverified_claims(tokens["access_token"])["aud"] == NOTES
 
 
 class TestCredentialLeakage:
     """Sections 4.2 and 4.3: codes and tokens do not travel where they can be read."""
 
-    async def test_no_page_tells_others_by_the_referer_header(self, auth, client):
-        person = auth.person()
-        consent = await person.consent_page(client)
-        gone_on = await person.submit(consent, decision="approve")
+    async def test_no_page_sends_a_referrer(self, auth, client):
+        user = auth.user_agent()
+        consent = await user.consent_page(auth.authorize_url(client))
+        gone_on = await user.submit(consent, decision="approve")
         for page in (consent, gone_on):
             assert page.headers["Referrer-Policy"] == "no-referrer"
             assert page.headers["Cache-Control"] == "no-store"
@@ -362,7 +366,7 @@ class TestCredentialLeakage:
         answer = await auth.request("POST", f"/token?{urlencode(code.form() | {'client_id': client.client_id})}")
         assert answer.status in {400, 415}
         assert (await auth.get(f"/token?{urlencode(code.form())}")).status == 405
-        location = (await auth.get(auth.authorization(client, response_type="token")[0])).headers["Location"]
+        location = (await auth.get(auth.authorize_url(client, response_type="token"))).headers["Location"]
         assert "access_token" not in location
         assert "#" not in location
 
@@ -385,11 +389,11 @@ class TestRedirectStatus:
     """Section 4.12: a 307 would send the password on to the client."""
 
     async def test_nothing_is_redirected_with_307_or_308(self, auth, client):
-        person = auth.person()
-        answer = await person.get(auth.authorization(client)[0])
+        user = auth.user_agent()
+        answer = await user.get(auth.authorize_url(client))
         assert answer.status == 303
-        page = await person.follow(answer)
-        assert (await person.sign_in(page)).status == 303
+        page = await user.follow(answer)
+        assert (await user.sign_in(page)).status == 303
 
 
 class TestClientImpersonatingAResourceOwner:
@@ -403,7 +407,7 @@ class TestClientImpersonatingAResourceOwner:
             json={"redirect_uris": [HOSTED], "client_id": subject, "token_endpoint_auth_method": "none"},
         )
         assert answer.json["client_id"] != subject
-        claims = claims_of((await auth.tokens(await auth.register(HOSTED)))["access_token"])
+        claims = unverified_claims((await auth.tokens(await auth.register(HOSTED)))["access_token"])
         assert claims["sub"] == subject
         assert claims["client_id"].startswith("shared-")
 
@@ -429,9 +433,9 @@ class TestDenialOfServiceByRegistration:
 
 async def test_a_resource_of_another_server_gets_no_token(auth, client):
     """Section 2.3: tokens are for one audience, and only for one that was configured."""
-    answer = await auth.get(auth.authorization(client, resource="https://evil.example/mcp")[0])
+    answer = await auth.get(auth.authorize_url(client, resource="https://evil.example/mcp"))
     assert redirect_parameters(answer.headers["Location"])["error"] == "invalid_target"
-    claims = claims_of((await auth.tokens(client))["access_token"])
+    claims = unverified_claims((await auth.tokens(client))["access_token"])
     assert claims["aud"] == NOTES
 
 

@@ -14,6 +14,8 @@ from shared.fetch.ssrf_safe_client import FetchFailed, FetchGone, SsrfSafeClient
 from shared.ip_addresses import is_public, parse_ip_address
 from tests.support.named_hosts import NamedHosts
 
+pytestmark = pytest.mark.invariant(10)
+
 NOT_PUBLIC = """
 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.254 127.0.0.1 127.1.2.3 127.255.255.255
 169.254.0.1 169.254.169.254 169.254.170.2 168.63.129.16 172.16.0.1 172.31.255.255 192.0.0.1 192.0.0.170 192.0.0.192

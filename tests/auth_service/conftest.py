@@ -12,7 +12,7 @@ import auth_service.app
 import auth_service.pages.renderer
 import auth_service.wiring
 from auth_service.users.passwords import PasswordHasher
-from tests.support.authorization import CHEAP, PASSWORD, USERNAME, AuthServer, settings
+from tests.support.auth_server import CHEAP, PASSWORD, USERNAME, AuthServer, settings
 from tests.support.shared_templates import CompiledTemplates
 
 
@@ -54,5 +54,5 @@ async def auth(start_auth):
 
 @pytest.fixture
 async def client(auth):
-    """A public client on the person's device."""
+    """A public client on the user's device."""
     return await auth.register(client_name="Desk")

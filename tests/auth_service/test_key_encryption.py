@@ -1,4 +1,4 @@
-"""Private keys at rest (invariant 4) and the secrets that protect them."""
+"""Private keys at rest and the secrets that protect them."""
 
 import base64
 import json
@@ -8,6 +8,8 @@ import pytest
 
 from auth_service.key_encryption import DecryptionFailed, parse_encryption_keys
 from shared.errors import Misconfigured
+
+pytestmark = pytest.mark.invariant(4)
 
 FIRST, SECOND = (base64.urlsafe_b64encode(bytes((7 * i * i + s) % 251 for i in range(32))).decode() for s in (3, 90))
 JWK = {"kty": "OKP", "crv": "Ed25519", "x": "public", "d": "private-part"}
@@ -92,14 +94,14 @@ def test_a_random_secret_is_accepted_in_every_usual_spelling():
         ("!" * 43, "not base64url"),
     ],
 )
-def test_a_weak_secret_refuses_and_is_not_repeated_in_the_refusal(secret, complaint):
-    with pytest.raises(Misconfigured, match=complaint) as refusal:
+def test_a_weak_encryption_key_is_an_error_that_does_not_repeat_it(secret, complaint):
+    with pytest.raises(Misconfigured, match=complaint) as raised:
         parse_encryption_keys([FIRST, secret])
-    assert "secret 2" in str(refusal.value)
-    assert not secret or secret not in str(refusal.value)
+    assert "secret 2" in str(raised.value)
+    assert not secret or secret not in str(raised.value)
 
 
-def test_no_secret_and_a_repeated_secret_refuse():
+def test_a_missing_and_a_repeated_encryption_key_are_errors():
     for values in ([], [FIRST, SECOND, FIRST]):
         with pytest.raises(Misconfigured):
             parse_encryption_keys(values)

@@ -1,4 +1,4 @@
-"""The store falters: nothing runs twice, nothing is half done, everything comes back by itself (invariants 3, 6, 8)."""
+"""The store falters: nothing runs twice, nothing is half done, everything comes back by itself."""
 
 import asyncio
 import time
@@ -7,12 +7,10 @@ import pytest
 
 from shared.errors import RedisUnavailable
 from shared.redis.client import load_script
+from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME
 from tests.support.faulty_redis import Fault, FaultyRedis
-from tests.support.person_at_service import CALLBACK, PASSWORD, VERIFIER, Service
 
-pytestmark = pytest.mark.store
-
-ADA = "ada"
+pytestmark = [pytest.mark.store, pytest.mark.invariant(3, 6, 8)]
 
 
 @pytest.fixture
@@ -35,9 +33,10 @@ async def through_proxy(proxy):
 
 
 @pytest.fixture
-async def service(store, through_proxy):
-    async with Service(through_proxy, rate_limits="off") as running:
-        yield running
+async def auth(through_proxy, start_auth):
+    server = await start_auth(on=through_proxy, RATE_LIMITS="off")
+    await server.users.add(USERNAME, PASSWORD)
+    return server
 
 
 class TestTheStoreClient:
@@ -95,96 +94,70 @@ class TestTheStoreClient:
         assert await through_proxy.command("INCR", "counter") == before + 1
 
 
-async def recovered(proxy, browser):
+async def recovered(proxy, auth):
     """The store is back; connections that ended meanwhile may each cost one more 503 until the pool has new ones."""
     proxy.fault = Fault.NONE
     in_a_row = 0
     async with asyncio.timeout(10):
         while in_a_row < 5:
-            in_a_row = in_a_row + 1 if (await browser.http.get("/readyz")).status == 200 else 0
+            in_a_row = in_a_row + 1 if (await auth.get("/readyz")).status == 200 else 0
 
 
 @pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS])
-async def test_every_endpoint_answers_503_with_when_to_come_back(proxy, service, fault):
-    await service.users.add(ADA, PASSWORD)
-    async with service.browser() as ada, service.browser() as stranger:
-        await ada.sign_in(ADA)
-        client = await service.register()
-        tokens = await ada.allow(client)
-        page = await stranger.ask(client)
-        proxy.fault = fault
-        requests = {
-            "authorize": ada.http.get("/authorize", params={"client_id": "unknown", "response_type": "code"}),
-            "sign-in": stranger.http.post("/sign-in", data=page.forms[0].inputs | {"username": ADA, "password": "x"}),
-            "account": ada.http.get("/account", allow_redirects=False),
-            "register": ada.http.post("/register", json={"redirect_uris": [CALLBACK]}),
-            "refresh": ada.http.post(
-                "/token",
-                data={"grant_type": "refresh_token", "client_id": client, "refresh_token": tokens["refresh_token"]},
-            ),
-            "ready": ada.http.get("/readyz"),
-        }
-        answers = {}
-        for name, request in requests.items():
-            started = time.monotonic()
-            response = await request
-            await response.read()
-            answers[name] = (response.status, "Retry-After" in response.headers)
-            assert time.monotonic() - started < 10, "every wait is bounded"
-        assert answers == dict.fromkeys(requests, (503, True))
-        await recovered(proxy, ada)
-        assert (await ada.get("/account")).status == 200
+async def test_every_endpoint_answers_503_with_when_to_come_back(proxy, auth, client, fault):
+    ada, other = auth.user_agent(), auth.user_agent()
+    tokens = await auth.tokens(client, ada)
+    page = await other.arrive(auth.authorize_url(client))
+    proxy.fault = fault
+    requests = {
+        "authorize": ada.get("/authorize?client_id=unknown&response_type=code"),
+        "sign-in": other.sign_in(page, password="x"),
+        "account": ada.get("/account"),
+        "register": auth.request("POST", "/register", json={"redirect_uris": [LOOPBACK]}),
+        "refresh": auth.refresh(client, tokens["refresh_token"]),
+        "ready": auth.get("/readyz"),
+    }
+    answers = {}
+    for name, request in requests.items():
+        started = time.monotonic()
+        answer = await request
+        answers[name] = (answer.status, "Retry-After" in answer.headers)
+        assert time.monotonic() - started < 10, "every wait is bounded"
+    assert answers == dict.fromkeys(requests, (503, True))
+    await recovered(proxy, auth)
+    assert (await ada.get("/account")).status == 200
 
 
 @pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS])
-async def test_a_refresh_that_met_a_faltering_store_is_repeated_with_success(proxy, service, fault):
-    await service.users.add(ADA, PASSWORD)
-    async with service.browser() as ada:
-        await ada.sign_in(ADA)
-        client = await service.register()
-        tokens = await ada.allow(client)
-        form = {"grant_type": "refresh_token", "client_id": client, "refresh_token": tokens["refresh_token"]}
-        proxy.fault = fault
-        assert (await ada.token(**form))["status"] == 503
-        await recovered(proxy, ada)
-        first, again = await ada.token(**form), await ada.token(**form)
-        assert (first["status"], again["status"]) == (200, 200)
-        assert first["refresh_token"] == again["refresh_token"]
-        newest = await ada.token(**form | {"refresh_token": first["refresh_token"]})
-        assert newest["status"] == 200
+async def test_a_refresh_that_met_a_faltering_store_is_repeated_with_success(proxy, auth, client, fault):
+    tokens = await auth.tokens(client)
+    proxy.fault = fault
+    assert (await auth.refresh(client, tokens["refresh_token"])).status == 503
+    await recovered(proxy, auth)
+    first = await auth.refresh(client, tokens["refresh_token"])
+    again = await auth.refresh(client, tokens["refresh_token"])
+    assert (first.status, again.status) == (200, 200)
+    assert first.json["refresh_token"] == again.json["refresh_token"]
+    newest = await auth.refresh(client, first.json["refresh_token"])
+    assert newest.status == 200
 
 
 @pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP])
-async def test_a_code_that_did_not_reach_the_store_is_not_consumed(proxy, service, fault):
-    await service.users.add(ADA, PASSWORD)
-    async with service.browser() as ada:
-        await ada.sign_in(ADA)
-        client = await service.register()
-        page = await ada.submit(await ada.ask(client), decision="approve")
-        code = page.refresh.partition("code=")[2].partition("&")[0]
-        form = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "code_verifier": VERIFIER,
-            "client_id": client,
-            "redirect_uri": CALLBACK,
-        }
-        proxy.fault = fault
-        assert (await ada.token(**form))["status"] == 503
-        await recovered(proxy, ada)
-        assert (await ada.token(**form))["status"] == 200
-        assert (await ada.token(**form))["error"] == "invalid_grant"
+async def test_a_code_that_did_not_reach_the_store_is_not_consumed(proxy, auth, client, fault):
+    code = await auth.code(client)
+    proxy.fault = fault
+    assert (await auth.redeem(code)).status == 503
+    await recovered(proxy, auth)
+    assert (await auth.redeem(code)).status == 200
+    assert (await auth.redeem(code)).json["error"] == "invalid_grant"
 
 
-async def test_a_decision_whose_answer_was_lost_is_repeated_with_the_same_code(proxy, service):
-    await service.users.add(ADA, PASSWORD)
-    async with service.browser() as ada:
-        await ada.sign_in(ADA)
-        client = await service.register()
-        page = await ada.ask(client)
-        proxy.fault = Fault.LOSE_ANSWERS
-        assert (await ada.submit(page, decision="approve")).status == 503
-        await recovered(proxy, ada)
-        first, again = await ada.submit(page, decision="approve"), await ada.submit(page, decision="approve")
-        assert first.refresh == again.refresh
-        assert "code=" in first.refresh
+async def test_a_decision_whose_answer_was_lost_is_repeated_with_the_same_code(proxy, auth, client):
+    ada = auth.user_agent()
+    page = await ada.consent_page(auth.authorize_url(client))
+    proxy.fault = Fault.LOSE_ANSWERS
+    assert (await ada.submit(page, decision="approve")).status == 503
+    await recovered(proxy, auth)
+    first, again = await ada.submit(page, decision="approve"), await ada.submit(page, decision="approve")
+    assert first.refresh == again.refresh
+    assert "code=" in first.refresh

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from shared.errors import RedisUnavailable
-from tests.support.authorization import NOTES, PASSWORD, USERNAME, basic
+from tests.support.auth_server import NOTES, PASSWORD, USERNAME
 from tests.support.canaries import CANARIES, fail_every_route, fail_every_task, leaked, request_with_secrets
+from tests.support.oauth import basic
 
 
 class Breakable:
@@ -62,14 +63,14 @@ async def test_no_secret_is_printed_when_the_store_raises_an_unexpected_exceptio
     client = await auth.register(method="client_secret_post")
     metadata = {"redirect_uris": [client.redirect_uri]}
     registered = (await auth.request("POST", "/register", json=metadata)).json
-    person, newcomer = auth.person(), auth.person()
-    first = await auth.redeem(await auth.code(client, person))
-    code = await auth.code(client, person)
-    sign_in = await newcomer.arrive(client)
-    consent = await person.consent_page(client)
-    account = await person.get("/account")
+    user, newcomer = auth.user_agent(), auth.user_agent()
+    first = await auth.redeem(await auth.code(client, user))
+    code = await auth.code(client, user)
+    sign_in = await newcomer.arrive(auth.authorize_url(client))
+    consent = await user.consent_page(auth.authorize_url(client))
+    account = await user.get("/account")
     access_token, refresh_token = first.json["access_token"], first.json["refresh_token"]
-    form = account.page.forms[0].inputs
+    form = account.forms[0].inputs
     bearer = {"Authorization": f"Bearer {access_token}"}
     manage = {"Authorization": f"Bearer {registered['registration_access_token']}"}
     secret = {"client_id": client.client_id, "client_secret": client.secret}
@@ -84,7 +85,7 @@ async def test_no_secret_is_printed_when_the_store_raises_an_unexpected_exceptio
         "client secret": client.secret,
         "registration access token": registered["registration_access_token"],
         "key encryption key": auth.settings.key_encryption_key[0].get_secret_value(),
-        **{f"cookie {name}": value for name, value in person.cookies.items()},
+        **{f"cookie {name}": value for name, value in user.cookies.items()},
         **{f"newcomer's cookie {name}": value for name, value in newcomer.cookies.items()},
     }
     assert len(kept) > 11
@@ -92,11 +93,11 @@ async def test_no_secret_is_printed_when_the_store_raises_an_unexpected_exceptio
     tried = {
         "/authorize": newcomer.get(auth.authorization(client)[0]),
         "/sign-in": newcomer.sign_in(sign_in),
-        "/consent": person.submit(consent, decision="approve"),
-        "/account": person.get("/account"),
-        "/account/end-access": person.post("/account/end-access", form | {"grant": "x"}),
-        "/account/password": person.post("/account/password", form | passwords),
-        "/account/sign-out": person.post("/account/sign-out", form),
+        "/consent": user.submit(consent, decision="approve"),
+        "/account": user.get("/account"),
+        "/account/end-access": user.post("/account/end-access", form | {"grant": "x"}),
+        "/account/password": user.post("/account/password", form | passwords),
+        "/account/sign-out": user.post("/account/sign-out", form),
         "/register": auth.request("POST", "/register", json=metadata),
         "GET /register/{client_id}": auth.request("GET", registration, headers=manage),
         "PUT /register/{client_id}": auth.request("PUT", registration, headers=manage, json=registered),

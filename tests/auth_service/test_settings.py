@@ -29,7 +29,7 @@ def complaint(**changes):
     return str(refused.value)
 
 
-def test_the_four_that_are_needed_are_enough():
+def test_the_four_required_settings_are_enough():
     settings = AuthSettings.from_environment(environment())
     assert settings.issuer == "https://auth.example"
     assert settings.base_path == ""
@@ -39,23 +39,23 @@ def test_the_four_that_are_needed_are_enough():
 def test_they_cannot_be_changed_afterwards():
     settings = AuthSettings.from_environment(environment())
     with pytest.raises(ValueError, match="frozen"):
-        settings.issuer = "https://evil.example"
+        settings.issuer = "https://evil.example"  # type: ignore[misc]  # that it is refused
 
 
 @pytest.mark.parametrize("name", ["AUTH_ISSUER", "AUTH_RESOURCES", "AUTH_REDIS_URL", "AUTH_KEY_ENCRYPTION_KEY"])
 @pytest.mark.parametrize("value", [None, ""])
-def test_each_of_the_four_is_missed_by_name(name, value):
+def test_each_of_the_four_required_settings_is_named_when_missing(name, value):
     assert name in complaint(**{name: value})
 
 
 @pytest.mark.parametrize("name", ["AUTH_ISSUERS", "AUTH_ACCESS_TOKEN_LIFETIME", "AUTH_", "AUTH_ISSUER_"])
-def test_a_name_that_is_none_refuses_to_start(name):
+def test_an_unknown_name_prevents_the_start(name):
     """A typing error must not become a default."""
     assert complaint(**{name: "x"}) == f"{name}: there is no such setting"
 
 
 def test_names_of_others_are_passed_over():
-    assert AuthSettings.from_environment(environment(PATH="/bin", MCP_ISSUER="x", AUTHOR="me"))
+    AuthSettings.from_environment(environment(PATH="/bin", MCP_ISSUER="x", AUTHOR="me"))
 
 
 def test_all_that_is_wrong_is_said_at_once():
@@ -164,7 +164,7 @@ def test_cookies_are_for_https_only_unless_the_issuer_is_plain_http_on_this_mach
 
 @pytest.mark.parametrize("name", sorted(AuthSettings.retired_settings))
 @pytest.mark.parametrize("suffix", ["", "_FILE"])
-def test_a_retired_name_refuses_to_start_and_names_its_successor(name, suffix):
+def test_a_retired_name_prevents_the_start_and_its_successor_is_named(name, suffix):
     assert complaint(**{name + suffix: "x"}) == f"{name}{suffix}: {AuthSettings.retired_settings[name]}"
 
 

@@ -20,7 +20,7 @@ from tests.auth_service.keys.test_rotator import Deployment
 from tests.support import topologies
 from tests.support.grant_material import DAY, NOW, interaction, open_grant, present
 
-pytestmark = [pytest.mark.store, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.invariant(3, 6), pytest.mark.store, pytest.mark.long, pytest.mark.timeout(300)]
 
 CUTS = 24
 ADA = User(subject="s", username="ada", name=None, email=None, email_verified=False, created_at=1)
@@ -45,7 +45,7 @@ async def decide(store):
     asked = interaction()
     interactions = InteractionRepository(store, lifetime_seconds=600)
     await interactions.begin(asked)
-    grant = {"status": "code", "code_hash": "hash", "subject": "person"}
+    grant = {"status": "code", "code_hash": "hash", "subject": "user"}
     return lambda: interactions.record_consent(
         asked.identifier, ConsentDecision.APPROVE, grant=grant, grant_expires_at=NOW
     )
@@ -64,8 +64,8 @@ async def redeem(store):
 
 async def rotate(store):
     token = await open_grant(store)
-    token = (await present(GrantRepository(store), token)).token
-    return lambda: present(GrantRepository(store), token)
+    second = (await present(GrantRepository(store), token)).token
+    return lambda: present(GrantRepository(store), second)
 
 
 async def end(store):

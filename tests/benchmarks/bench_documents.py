@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,8 @@ from tests.benchmarks.harness import in_turns, processor_seconds
 from tests.e2e.pair import Pair
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from devstack.service_process import ServiceProcess
     from tests.benchmarks.harness import Report
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +23,8 @@ from tests.benchmarks.tool_calls import MODERN, OLDER, Callers, tool_call
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from tests.benchmarks.harness import Report
 
 RESOURCE = "http://localhost:9001/mcp"

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tests.e2e.pair import Pair
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,8 +29,8 @@ async def run(report: Report) -> None:
     pair = Pair(mcp=0, resource="http://localhost:9/mcp", own={"AUTH_TRUSTED_PROXIES": "127.0.0.0/8"})
     try:
         await pair.start()
-        async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
-            tokens = [(await client.tokens(person))["refresh_token"] for _ in range(GRANTS)]
+        async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
+            tokens = [(await client.tokens(user))["refresh_token"] for _ in range(GRANTS)]
             quiet, flooded = await _in_turns(report, pair, client, tokens)
         report.add(
             f"refreshes of one client while another address floods on {CONNECTIONS} connections, against without",

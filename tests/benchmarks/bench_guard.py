@@ -11,7 +11,6 @@ import secrets
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +20,8 @@ from tests.benchmarks.tool_calls import CONNECTIONS, Callers, exchange, tool_cal
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
     from tests.benchmarks.harness import Report
 
 RESOURCE = "http://localhost:9001/mcp"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from mcp_service.jwks.cache import WAIT_SECONDS
 from tests.benchmarks.tool_calls import Callers, tool_call
 from tests.e2e.pair import Pair
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 if TYPE_CHECKING:
     from tests.benchmarks.harness import Report
@@ -29,8 +29,8 @@ async def run(report: Report) -> None:
     pair = Pair(own={"MCP_LOG_LEVEL": "warning"})
     try:
         await pair.start()
-        async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
-            token = (await client.tokens(person))["access_token"]
+        async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
+            token = (await client.tokens(user))["access_token"]
             await pair.mcp[0].stop()
             before = await _requests(client)
             await pair.mcp[0].start()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,8 +84,8 @@ async def run(report: Report) -> None:
             for name, execute in yardsticks.items():
                 await _cost(batcher.execute, calls, clock)
                 found = await in_turns(
-                    lambda execute=execute, clock=clock: _cost(execute, calls, clock),
-                    lambda clock=clock: _cost(batcher.execute, calls, clock),
+                    partial(_cost, execute, calls, clock),
+                    partial(_cost, batcher.execute, calls, clock),
                     rounds=ROUNDS,
                 )
                 report.add(

@@ -1,7 +1,7 @@
 """A million registrations and grants: bytes per record, and refreshes against those among a thousand, in turns.
 
 One real registration and one real grant are made through the service; the rest are copies that the store makes of
-their records, each with a key, a person and index entries of its own. BENCH_RECORDS sets another number: a million
+their records, each with a key, a user and index entries of its own. BENCH_RECORDS sets another number: a million
 of each takes about three gigabytes.
 """
 
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, Self
 from shared.redis.client import Script, SingleRedisClient
 from tests.benchmarks.harness import in_turns, processor_seconds
 from tests.e2e.pair import Pair
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 if TYPE_CHECKING:
     from tests.benchmarks.harness import Report
@@ -34,8 +34,8 @@ COPY_GRANTS: Final = Script(
 for i = ARGV[2], ARGV[3] do
   local id = string.format('%022d', i)
   redis.call('COPY', KEYS[1], 'sp:{' .. id .. '}:grant')
-  redis.call('ZADD', 'sp:{person' .. id .. '}:grants', ARGV[1], id)
-  redis.call('EXPIREAT', 'sp:{person' .. id .. '}:grants', ARGV[1])
+  redis.call('ZADD', 'sp:{user' .. id .. '}:grants', ARGV[1], id)
+  redis.call('EXPIREAT', 'sp:{user' .. id .. '}:grants', ARGV[1])
 end
 """,
 )
@@ -68,8 +68,8 @@ class Service:
             self.store = SingleRedisClient(f"{pair.store.url}?db=0", timeout_seconds=30)
             stack.push_async_callback(self.store.close)
             client = await stack.enter_async_context(PlainClient(pair))
-            person = await stack.enter_async_context(Person(pair.username, pair.password))
-            self._tokens = [(await client.tokens(person))["refresh_token"] for _ in range(GRANTS)]
+            user = await stack.enter_async_context(user_agent(pair.username, pair.password))
+            self._tokens = [(await client.tokens(user))["refresh_token"] for _ in range(GRANTS)]
             self._url = (await client.metadata())["token_endpoint"]
             self._client = client
             self.grant = f"sp:{{{self._tokens[0].split('.')[0]}}}:grant"
@@ -149,4 +149,4 @@ async def _fill(store: SingleRedisClient, script: Script, template: str, first: 
     for start in range(first, last + 1, _STEP):
         await store.run(script, [template], [expires_at, start, min(start + _STEP - 1, last)])
     after = (await store.command("INFO", "memory"))["used_memory"]
-    return (after - before) / (last - first + 1)
+    return float(after - before) / (last - first + 1)

@@ -12,7 +12,6 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,10 +20,12 @@ import aiohttp
 from tests.benchmarks.harness import processor_seconds, resident_megabytes
 from tests.benchmarks.tool_calls import Callers, tool_call
 from tests.e2e.pair import Pair
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from devstack.service_process import ServiceProcess
     from tests.benchmarks.harness import Report
 
@@ -56,8 +57,8 @@ async def run(report: Report) -> None:
     pair = Pair(own={"AUTH_RATE_LIMITS": "off", "AUTH_LOG_LEVEL": "warning", "MCP_LOG_LEVEL": "warning"})
     try:
         await pair.start()
-        async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
-            calls = _Calls(client, await client.tokens(person))
+        async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
+            calls = _Calls(client, await client.tokens(user))
             services = (("auth_service", pair.auth[0], calls.refresh), ("mcp_service", pair.mcp[0], calls.tool))
             starts: dict[str, list[Start]] = {name: [] for name, *_ in services}
             libraries: dict[str, list[Start]] = {name: [] for name, *_ in services}
@@ -83,7 +84,7 @@ async def run(report: Report) -> None:
 
 
 class _Calls:
-    """One call to each service. Raises OSError while nobody listens, AssertionError for a refusal."""
+    """One call to each service. Raises OSError while a port is closed, AssertionError for an error response."""
 
     def __init__(self, client: PlainClient, tokens: dict[str, str]) -> None:
         self._client = client

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.benchmarks.harness import processor_seconds
 from tests.e2e.pair import Pair
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,8 +76,8 @@ async def run(report: Report) -> None:
     pair = Pair(mcp=0, resource="http://localhost:9/mcp", own={"AUTH_RATE_LIMITS": "off", "AUTH_LOG_LEVEL": "warning"})
     try:
         await pair.start()
-        async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
-            tokens = [(await client.tokens(person))["refresh_token"] for _ in range(GRANTS)]
+        async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
+            tokens = [(await client.tokens(user))["refresh_token"] for _ in range(GRANTS)]
             refreshing = Refreshing(client, (await client.metadata())["token_endpoint"], tokens)
             await refreshing.go_on(report.seconds / 2)
             await measure(report, pair.auth[0], refreshing)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from joserfc.jwk import RSAKey
 
 from mcp_service.jwks.document import parse_jwks
 from shared.access_tokens.profile import AccessTokenPolicy
@@ -33,7 +35,7 @@ async def run(report: Report) -> None:
     """What a first and a second look at a token cost."""
     key = new_key()
     token_issuer = Minter(issuer=ISSUER, resource=RESOURCE, key=key)
-    claims = {
+    claims: dict[str, Any] = {
         "scope": "notes:read notes:write",
         "jti": "x" * 22,
         "sub": "y" * 22,
@@ -43,7 +45,8 @@ async def run(report: Report) -> None:
     token = token_issuer.issue(**claims)
     signing_input, _, signature = token.rpartition(".")
     message, raw_signature = signing_input.encode(), _b64decode(signature)
-    public = key.raw_value.public_key()
+    assert isinstance(key, RSAKey)
+    public = key.public_key
 
     def raw() -> None:
         public.verify(raw_signature, message, padding.PKCS1v15(), hashes.SHA256())

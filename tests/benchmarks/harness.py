@@ -16,7 +16,7 @@ A benchmark is a file `bench_<topic>.py` in this folder with
 A figure with a unit of its own (µs, MB, requests) names it: `report.add("a repeated token", 3.1, unit="µs")`.
 Machines are noisy. What happens in this process is measured with `compare`, what another process does with
 `processor_seconds` and `in_turns`: in short turns, so that a machine that slows down slows both sides, and in time of
-the processor where one core is meant, so that whoever else uses the machine counts little. Nothing here asserts: a
+the processor where one core is meant, so that other processes of the machine count little. Nothing here asserts: a
 figure that misses its goal is marked in the table, and the exit code stays 0.
 `make bench ARGS="tokens keys"` runs two files only.
 """

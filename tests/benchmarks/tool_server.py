@@ -1,6 +1,6 @@
 """mcp_service in a process of its own, for benchmarks: `python -m tests.benchmarks.tool_server SETTINGS open|guarded`.
 
-`open` takes the guard off: everybody passes, nothing is looked at. Prints its port when it is ready.
+`open` takes the guard off: every call passes unchecked. Prints its port when it is ready.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import sys
+from typing import Any
 
 import structlog
 import uvloop
@@ -21,9 +22,11 @@ from mcp_service.settings import McpSettings
 from shared.access_tokens.profile import VerifiedClaims
 from shared.access_tokens.verifier import VerifiedToken
 
+_NO_KEY: Any = None
+
 
 class _NoGuard:
-    """Lets everybody pass as the same person: the tool does the same work as behind the guard."""
+    """Lets every call pass as the same user: the tool does the same work as behind the guard."""
 
     _somebody = VerifiedToken(
         VerifiedClaims(
@@ -37,7 +40,7 @@ class _NoGuard:
             token_id="token-1",
             grant_id=None,
         ),
-        key=None,
+        key=_NO_KEY,
     )
 
     async def authorize(self, request: web.Request) -> AuthorizedRequest:
@@ -48,11 +51,12 @@ async def main(settings: McpSettings, mode: str) -> None:
     """Serve until standard input closes."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     app = build_app(settings)
+    guard: Any = _NoGuard()
     if mode == "open":
         for route in app.router.routes():
             endpoint = getattr(route.handler, "__self__", None)
             if isinstance(endpoint, McpEndpoint):
-                endpoint._authenticator = _NoGuard()
+                endpoint._authenticator = guard
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

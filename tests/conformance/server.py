@@ -131,7 +131,7 @@ async def _elicit(ctx: Context, message: str, properties: dict[str, Any], requir
 
 @server.tool()
 async def test_elicitation(message: str, ctx: Context) -> str:
-    """Asks the person."""
+    """Asks the user."""
     properties = {
         "username": {"type": "string", "description": "User's response"},
         "email": {"type": "string", "description": "User's email address"},
@@ -141,7 +141,7 @@ async def test_elicitation(message: str, ctx: Context) -> str:
 
 @server.tool()
 async def test_elicitation_sep1034_defaults(ctx: Context) -> str:
-    """Asks the person, with an answer proposed for each kind of question."""
+    """Asks the user, with an answer proposed for each kind of question."""
     properties = {
         "name": {"type": "string", "default": "John Doe"},
         "age": {"type": "integer", "default": 30},
@@ -154,7 +154,7 @@ async def test_elicitation_sep1034_defaults(ctx: Context) -> str:
 
 @server.tool()
 async def test_elicitation_sep1330_enums(ctx: Context) -> str:
-    """Asks the person to choose, in each of the ways to put a choice."""
+    """Asks the user to choose, in each of the ways to put a choice."""
     plain = ["option1", "option2", "option3"]
     titled = [{"const": f"value{n}", "title": f"{nth} Option"} for n, nth in enumerate(("First", "Second", "Third"), 1)]
     choices = [
@@ -266,7 +266,7 @@ for _method, _params in (
     server._lowlevel_server.add_request_handler(_method, _params, _done)
 
 
-@server.completion()
+@server.completion()  # type: ignore[untyped-decorator]  # the SDK does not annotate it
 async def complete(
     ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, context: CompletionContext | None
 ) -> Completion:

@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -20,6 +20,9 @@ from mcp_service.settings import McpSettings
 from tests.conformance.token_proxy import TokenProxy
 from tests.mcp_service.conftest import RESOURCE, Service
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SUITE = "@modelcontextprotocol/conformance@0.1.16"
 NODE = "node@22"
@@ -111,14 +114,15 @@ async def test_all_scenarios_pass_but_those_with_a_reason(packages, tmp_path, mo
     issuer = LocalIssuer()
     await issuer.publish(key)
     await issuer.start()
-    settings = McpSettings(
-        issuer=issuer.url,
-        resource=RESOURCE,
-        port=0,
-        server="tests.conformance.server:server",
-        scopes="tests.conformance.server:scopes",
-        stateful=mode == "stateful",
-    )
+    chosen: dict[str, Any] = {
+        "issuer": issuer.url,
+        "resource": RESOURCE,
+        "port": 0,
+        "server": "tests.conformance.server:server",
+        "scopes": "tests.conformance.server:scopes",
+        "stateful": mode == "stateful",
+    }
+    settings = McpSettings(**chosen)
     token_issuer = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
     with capture_logs() as entries:
         service = Service(build_app(settings), issuer, token_issuer, entries)

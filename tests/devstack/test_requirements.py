@@ -16,7 +16,7 @@ def pinned(name):
     """The entries of one file: requirement -> its hashes."""
     text = (REPOSITORY / name).read_text().replace("\\\n", " ")
     entries = [line.split() for line in text.splitlines() if line and not line.startswith("--")]
-    found = {}
+    found: dict[str, list[tuple[Requirement, list[str]]]] = {}
     for words in entries:
         requirement = Requirement(" ".join(w for w in words if not w.startswith("--hash=")))
         found.setdefault(requirement.name, []).append((requirement, [w for w in words if w.startswith("--hash=")]))

@@ -30,8 +30,8 @@ def test_the_example_is_declared_as_in_its_own_code():
     assert declared == notes_resource("http://x/mcp")
 
 
+@pytest.mark.invariant(2)
 def test_mcp_service_shares_no_network_with_the_store_of_auth_service():
-    """Invariant 2."""
     assert not set(SERVICES["mcp"]["networks"]) & set(SERVICES["store"]["networks"])
 
 

@@ -47,7 +47,7 @@ def test_every_target_that_the_guides_name_exists():
             assert target[1] in targets, f"{document.name}: {line}"
 
 
-def test_no_document_names_a_path_of_somebodys_machine():
+def test_no_document_names_a_path_of_a_developers_machine():
     for document in DOCUMENTS:
         assert not re.search(r"(?<![\w.])/(home|Users|root|work)/", Path(document).read_text(encoding="utf-8")), (
             document

@@ -25,7 +25,7 @@ def longest_stop_seconds(settings):
 
 def unit(name):
     parser = ConfigParser(strict=False, interpolation=None, delimiters="=")
-    parser.optionxform = str
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # the documented way to keep upper case
     parser.read_string((DEPLOY / "systemd" / f"sallyport-{name}@.service").read_text(encoding="utf-8"))
     return parser
 

@@ -53,8 +53,9 @@ def test_every_pod_is_unprivileged_and_cannot_write_to_its_image(pod):
         }
 
 
+@pytest.mark.invariant(2)
 def test_only_auth_service_reaches_its_store():
-    """Invariant 2: mcp_service has no way to it, even if it tried."""
+    """Mcp_service has no way to it, even if it tried."""
     (policy,) = [d for _, d in OBJECTS if d["kind"] == "NetworkPolicy" and d["metadata"]["name"] == "auth-store"]
     callers = [peer for rule in policy["spec"]["ingress"] for peer in rule["from"]]
 

@@ -36,7 +36,7 @@ def spelled(node, prefixes):
 
 def prefixes_in(tree):
     """What variables and the fields that they are passed to hold, if it is the beginning of a key."""
-    held = {}
+    held: dict[str, str] = {}
     for node in ast.walk(tree):
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.keyword(arg=str(name), value=value):
@@ -59,7 +59,7 @@ def keys_in(source):
 
 def named_in_sources():
     """Of each key, the folders of the files that name it."""
-    named = {}
+    named: dict[str, set[str]] = {}
     for service in SERVICES:
         for source in (REPOSITORY / service).rglob("*.py"):
             for key in keys_in(source):
@@ -73,12 +73,12 @@ def test_the_table_lists_the_keys_that_the_sources_name():
 
 def test_the_owner_of_a_key_is_the_only_package_that_names_it():
     owners = {key: owner for key, (owner, _) in listed().items()}
-    strangers = {
+    foreign = {
         key: folders
         for key, folders in named_in_sources().items()
         if not all(f"{folder}/".startswith(f"{owners[key]}/") for folder in folders)
     }
-    assert strangers == {}
+    assert foreign == {}
 
 
 def test_the_table_names_every_script():

@@ -21,13 +21,13 @@ from auth_service.clients.repository import _key as client_key
 from auth_service.grants.repository import grant_key
 from tests.e2e.holder import replica_versions
 from tests.e2e.pair import Pair
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
 from tests.support import topologies
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 GRANTS = 24
 PAUSE_SECONDS = 0.2
-"""Between two refreshes of one grant: as often as nobody does, so that writes are under way when the primary dies."""
+"""Between two refreshes of one grant: shorter than in practice, so that writes are under way when the primary dies."""
 GIVE_UP_SECONDS = 60.0
 OWN = {"AUTH_RATE_LIMITS": "off", "AUTH_MAX_GRANTS_PER_CLIENT": "100"}
 
@@ -62,7 +62,7 @@ class Toll:
     recovered: int = 0
     """Tokens newer than the store knew, and believed by their mark."""
     wrong: list[str] = field(default_factory=list)
-    """Answers that nobody may get: anything but 200 and 503."""
+    """Answers that no client may get: anything but 200 and 503."""
     doubled: int = 0
     """Tokens that gave two successors."""
     tool_calls: int = 0
@@ -110,7 +110,7 @@ class Failover:
                     await asyncio.gather(*(event.wait() for event in self._back.values()))
                 self.toll.all_back = max(self._last.values())
                 await asyncio.sleep(after_seconds)
-                # The lost one comes back, and becomes a replica; nobody may notice.
+                # The lost one comes back, and becomes a replica; no client may notice.
                 await asyncio.to_thread(bring_back, primary)
                 await asyncio.to_thread(
                     topologies.wait_until, lambda: "role:slave" in (primary.ask("INFO", "replication") or "")
@@ -168,8 +168,8 @@ class Failover:
 
     async def _call_tools(self):
         """mcp_service verifies offline: it answers whether the store of auth_service is there or not."""
-        async with PlainClient(self._pair) as client, Person(self._pair.username, self._pair.password) as person:
-            token = (await client.tokens(person))["access_token"]
+        async with PlainClient(self._pair) as client, user_agent(self._pair.username, self._pair.password) as user:
+            token = (await client.tokens(user))["access_token"]
             while not self._stop.is_set():
                 status, _headers, _answer = await client.call_tool(token)
                 if time.monotonic() > self._lost_at and self.toll.all_back is None:

@@ -1,7 +1,7 @@
 """`make drill-key-compromise`: what you would do if a signing key were stolen, played through on the running pair.
 
-Signs a person of its own in, uses a token, withdraws the key that signed it, and prints when what happened.
-The person is removed again at the end; the key stays withdrawn, as in earnest.
+Signs a user of its own in, uses a token, withdraws the key that signed it, and prints when what happened.
+The user is removed again at the end; the key stays withdrawn, as in earnest.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 from devstack.run import ENVIRONMENT_FILE
 from devstack.service_process import with_repository
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient, header_of
+from tests.support.oauth import unverified_header
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,8 +87,8 @@ async def play(deployment: Deployment) -> None:
     username = f"drill-{secrets.token_hex(4)}"
     password = json.loads(await deployment.command("users", "add", username, "--generate", "--json"))["password"]
     try:
-        async with PlainClient(deployment) as client, Person(username, password) as person:
-            tokens = await client.tokens(person)
+        async with PlainClient(deployment) as client, user_agent(username, password) as user:
+            tokens = await client.tokens(user)
             await _withdraw(deployment, client, tokens)
     finally:
         await deployment.command("users", "remove", username, "--yes")
@@ -95,7 +96,7 @@ async def play(deployment: Deployment) -> None:
 
 async def _withdraw(deployment: Deployment, client: PlainClient, tokens: Mapping[str, str]) -> None:
     stolen = tokens["access_token"]
-    kid = header_of(stolen)["kid"]
+    kid = unverified_header(stolen)["kid"]
     status, _headers, _answer = await client.call_tool(stolen)
     print(f"A token of the key {kid} works: {status}. Now that key is compromised.\n")
     started = time.monotonic()
@@ -122,7 +123,7 @@ async def _withdraw(deployment: Deployment, client: PlainClient, tokens: Mapping
     status, _headers, answer = await client.call_tool(fresh["access_token"])
     if status != 200:
         sys.exit(f"the new token does not work: {status} {answer}")
-    tell(f"the client has refreshed; its token of the key {header_of(fresh['access_token'])['kid']} works")
+    tell(f"the client has refreshed; its token of the key {unverified_header(fresh['access_token'])['kid']} works")
 
 
 async def main() -> None:

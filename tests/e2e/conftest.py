@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.e2e.pair import Pair
-from tests.e2e.person import Person
+from tests.support.user_agent import user_agent
 
 
 @pytest.fixture(scope="session")
@@ -37,15 +37,15 @@ async def make_pair():
 
 
 @pytest.fixture
-async def person(pair):
-    """Somebody who can sign in at the shared pair, with a fresh browser."""
-    async with Person(pair.username, pair.password) as somebody:
-        yield somebody
+async def user(pair):
+    """A user of the shared pair, with a new browser."""
+    async with user_agent(pair.username, pair.password) as agent:
+        yield agent
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
-    """Show with a failure what the services logged last: the private reason of a refusal is only there."""
+    """Show with a failure what the services logged last: the private reason of an error is only there."""
     report = yield
     if report.failed:
         for found in item.funcargs.values():

@@ -45,7 +45,7 @@ OPTIONS: Final = """
 		level ERROR
 	}}
 """
-"""What a test needs that the gateway's own container does not: other ports, and nobody else's trust."""
+"""What a test needs that the gateway's own container does not: other ports, and a certificate authority of its own."""
 
 
 @cache

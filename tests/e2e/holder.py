@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 
 @dataclass
@@ -45,10 +45,10 @@ class ReplicaKeyVersion:
 
 
 async def replica_versions(pair, count):
-    """`count` grants of one person with one client."""
+    """`count` grants of one user with one client."""
     made = []
-    async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
+    async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
         for _ in range(count):
-            tokens = await client.tokens(person)
+            tokens = await client.tokens(user)
             made.append(ReplicaKeyVersion(client.client_id, tokens["refresh_token"]))
     return made

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
@@ -25,8 +25,11 @@ from devstack.private_file import new_key_encryption_key, write
 from mcp_service.app import build_app
 from mcp_service.settings import McpSettings
 from shared.redis.client import SingleRedisClient
-from tests.e2e.person import Person
 from tests.support.named_hosts import NamedHosts
+from tests.support.user_agent import UserAgent, user_agent
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
 
 LOOPBACK = ("127.0.0.1",)
 
@@ -80,12 +83,12 @@ class LocalPair:
         await self._serve(build_service(self._auth, public_fetch=self.hosts.http_client()), self._ports[0])
         await self._serve(build_app(self._mcp), self._ports[1])
 
-    async def add_person(self, username: str) -> Person:
-        """Somebody new who can sign in, to be entered as a context manager."""
+    async def add_user_agent(self, username: str) -> AbstractAsyncContextManager[UserAgent]:
+        """A new user at a browser of their own."""
         passwords = PasswordHasher(workers=1)
         await UserService(UserRepository(self.store), passwords).add(username, self.password)
         passwords.close()
-        return Person(username, self.password)
+        return user_agent(username, self.password)
 
     async def __aexit__(self, *_exc: object) -> None:
         for runner in reversed(self._runners):

@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,8 @@ from devstack.private_file import new_key_encryption_key, write
 from devstack.service_process import ServiceProcess, service_command, with_repository
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.e2e.gateway import Gateway
 
 LOOPBACK = ("127.0.0.1",)
@@ -120,13 +121,13 @@ class Pair:
         return outcome.output
 
     async def add_user(self, username: str, password: str) -> None:
-        """Add a person who can sign in."""
+        """Add a user who can sign in."""
         await self.command("users", "add", username, "--password-stdin", stdin=password)
 
     async def subject_of(self, username: str) -> str:
-        """The subject that tokens name this person by."""
+        """The subject that tokens name this user by."""
         users = json.loads(await self.command("users", "list", "--json"))
-        return next(user["subject"] for user in users if user["username"] == username)
+        return next(str(user["subject"]) for user in users if user["username"] == username)
 
     def log(self, service: ServiceProcess) -> list[dict[str, object]]:
         """Every structured line that the service has logged so far."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 import secrets
@@ -19,12 +18,12 @@ from auth_service.clients.authenticator import ASSERTION_TYPE, hash_secret
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.repository import StoredClient
-from tests.e2e.person import Page
+from tests.support.oauth import challenge
 
 if TYPE_CHECKING:
     from tests.e2e.client_profiles import Profile
     from tests.e2e.local_pair import LocalPair
-    from tests.e2e.person import Person
+    from tests.support.user_agent import UserAgent
 
 CLIENT_KEY = RSAKey.generate_key(2048, {"kid": "client-key"})
 
@@ -32,10 +31,10 @@ CLIENT_KEY = RSAKey.generate_key(2048, {"kid": "client-key"})
 class Journey:
     """The steps in their order. Each asserts what a client of this kind insists on."""
 
-    def __init__(self, profile: Profile, pair: LocalPair, person: Person) -> None:
+    def __init__(self, profile: Profile, pair: LocalPair, user: UserAgent) -> None:
         self.profile = profile
         self.pair = pair
-        self.person = person
+        self.user = user
         self.secret: str | None = None
 
     async def __aenter__(self) -> Self:
@@ -83,25 +82,23 @@ class Journey:
         assert (self.secret is not None) == self.profile.authentication.startswith("client_secret")
 
     async def authorize(self, scope: str | None) -> dict[str, Any]:
-        """Ask the person; then redeem the code (interop.md A3, A8, A9, A10)."""
+        """Ask the user; then redeem the code (interop.md A3, A8, A9, A10)."""
         verifier = secrets.token_urlsafe(48)
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
         state = secrets.token_urlsafe(8)
         query = [
             ("response_type", "code"),
             ("client_id", self.client_id),
             ("redirect_uri", self.profile.redirect_uri),
-            ("code_challenge", challenge),
+            ("code_challenge", challenge(verifier)),
             ("code_challenge_method", "S256"),
             *([("state", state)] if self.profile.state else []),
             *([("scope", scope)] if scope else []),
             *self._resource(),
             *self.profile.authorize_with.items(),
         ]
-        answer = await self.person.answer(f"{self.server['authorization_endpoint']}?{urlencode(query)}")
-        landed = Page(self.person.pages[-1]).refresh
-        assert landed is not None
-        assert landed.startswith(f"{self.profile.redirect_uri}?")
+        answer = await self.user.authorize(f"{self.server['authorization_endpoint']}?{urlencode(query)}")
+        assert self.user.callback is not None
+        assert self.user.callback.startswith(f"{self.profile.redirect_uri}?")
         assert answer.get("state") == (state if self.profile.state else None)
         assert answer["iss"] == self.pair.issuer
         return await self._token(
@@ -141,7 +138,7 @@ class Journey:
         async with self._http.post(url, json=body, headers=self._origin()) as response:
             assert response.status == 201, await response.text()
             self._check_cors(response)
-            answer = await response.json()
+            answer: dict[str, Any] = await response.json()
         assert answer["redirect_uris"] == body["redirect_uris"]
         return answer
 
@@ -188,7 +185,7 @@ class Journey:
                 form = [*form, ("client_assertion", self._assertion()), ("client_assertion_type", ASSERTION_TYPE)]
         await self._preflight(self.server["token_endpoint"], "POST", "content-type")
         async with self._http.post(self.server["token_endpoint"], data=form, headers=headers) as response:
-            answer = await response.json()
+            answer: dict[str, Any] = await response.json()
             assert response.status == 200, answer
             assert response.headers["Cache-Control"] == "no-store"
             self._check_cors(response)
@@ -241,7 +238,8 @@ class Journey:
             assert response.status == 200, url
             assert response.content_type == "application/json"
             self._check_cors(response)
-            return await response.json()
+            document: dict[str, Any] = await response.json()
+            return document
 
     def _origin(self) -> dict[str, str]:
         return {"Origin": self.profile.origin} if self.profile.origin else {}

@@ -10,12 +10,13 @@ from mcp import Client
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from pydantic import AnyUrl
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
-    from tests.e2e.person import Person
+    from tests.support.user_agent import UserAgent
 
 Wire = Literal["auto", "legacy", "2026-07-28"]
 
@@ -50,21 +51,21 @@ class Memory:
 @asynccontextmanager
 async def connected(
     resource: str,
-    person: Person,
+    user: UserAgent,
     *,
     memory: Memory | None = None,
     wire: Wire = "auto",
     scope: str | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Client]:
-    """A client of the SDK, connected; the person is asked whenever the client needs a new authorization.
+    """A client of the SDK, connected; the user is asked whenever the client needs a new authorization.
 
     `tls` is whom to trust; the usual authorities when None.
     """
     callbacks: list[dict[str, Any]] = []
 
     async def redirect(url: str) -> None:
-        callbacks.append(await person.answer(url))
+        callbacks.append(await user.authorize(url))
 
     async def callback() -> AuthorizationCodeResult:
         return AuthorizationCodeResult(**{k: v for k, v in callbacks.pop().items() if k in {"code", "state", "iss"}})
@@ -73,7 +74,7 @@ async def connected(
         server_url=resource,
         client_metadata=OAuthClientMetadata(
             client_name="A test client",
-            redirect_uris=[REDIRECT_URI],
+            redirect_uris=[AnyUrl(REDIRECT_URI)],
             grant_types=["authorization_code", "refresh_token"],
             response_types=["code"],
             token_endpoint_auth_method="none",

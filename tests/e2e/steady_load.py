@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient, header_of
+from tests.support.oauth import unverified_header
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 if TYPE_CHECKING:
     from tests.e2e.pair import Pair
@@ -44,8 +45,8 @@ class SteadyLoad:
     async def __aenter__(self) -> Self:
         for number in range(self._workers):
             client = await self._stack.enter_async_context(PlainClient(self._pair))
-            person = await self._stack.enter_async_context(Person(self._pair.username, self._pair.password))
-            tokens = await client.tokens(person)
+            user = await self._stack.enter_async_context(user_agent(self._pair.username, self._pair.password))
+            tokens = await client.tokens(user)
             self._tasks.append(asyncio.create_task(self._work(number, client, tokens)))
         return self
 
@@ -79,7 +80,7 @@ class SteadyLoad:
             problem = "" if status == 200 and "result" in answer else f"{status} {answer}"
         except Exception as exc:  # noqa: BLE001 - whatever it is, it is a failed call
             problem = repr(exc)
-        kid = header_of(token)["kid"]
+        kid = unverified_header(token)["kid"]
         if problem:
             self.outcome.failures.append(f"call {self.outcome.calls} at {url} with {kid}: {problem}")
         self.outcome.calls += 1
@@ -95,7 +96,7 @@ class SteadyLoad:
         }
         try:
             async with client.http.post(url, data=form) as response:
-                body = await response.json()
+                body: dict[str, str] = await response.json()
                 if response.status == 200:
                     self.outcome.refreshes += 1
                     return body

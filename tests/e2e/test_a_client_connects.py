@@ -1,12 +1,12 @@
-"""The first thing anybody does with this: point a client at the address, sign in, allow, call a tool."""
+"""The first steps with a deployment: point a client at the address, sign in, allow, call a tool."""
 
 import asyncio
 import json
 
 import pytest
 
-from tests.e2e.person import Person
 from tests.e2e.sdk_client import Memory, connected
+from tests.support.user_agent import user_agent
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -21,17 +21,17 @@ def text_of(result):
     return " ".join(block.text for block in result.content)
 
 
-async def test_the_sdk_client_finds_its_way_and_calls_a_tool(pair, person, wire):
-    async with connected(pair.resource, person, wire=wire) as client:
+async def test_the_sdk_client_finds_its_way_and_calls_a_tool(pair, user, wire):
+    async with connected(pair.resource, user, wire=wire) as client:
         listed = {tool.name for tool in (await client.list_tools()).tools}
         assert {"whoami", "list_notes", "add_note", "delete_note"} <= listed
         assert await pair.subject_of("alice") in text_of(await client.call_tool("whoami", {}))
-    assert len(person.pages) >= 2, "the person was asked to sign in and to decide"
+    assert len(user.pages) >= 2, "the user was asked to sign in and to decide"
 
 
-async def test_a_call_that_needs_more_asks_the_person_once_more_and_then_works(pair, person, wire):
+async def test_a_call_that_needs_more_asks_the_user_once_more_and_then_works(pair, user, wire):
     memory = Memory()
-    async with connected(pair.resource, person, memory=memory, wire=wire) as client:
+    async with connected(pair.resource, user, memory=memory, wire=wire) as client:
         await client.call_tool("list_notes", {})
         assert "notes:write" not in memory.tokens.scope.split()
         added = text_of(await client.call_tool("add_note", {"text": f"buy milk ({wire})"}))
@@ -40,31 +40,31 @@ async def test_a_call_that_needs_more_asks_the_person_once_more_and_then_works(p
         assert f"buy milk ({wire})" in text_of(await client.call_tool("list_notes", {}))
 
 
-async def test_a_client_that_comes_back_needs_no_person(pair, person):
+async def test_a_client_that_comes_back_needs_no_user(pair, user):
     memory = Memory()
-    async with connected(pair.resource, person, memory=memory) as client:
+    async with connected(pair.resource, user, memory=memory) as client:
         await client.call_tool("whoami", {})
-    seen = len(person.pages)
-    async with connected(pair.resource, person, memory=memory) as client:
+    seen = len(user.pages)
+    async with connected(pair.resource, user, memory=memory) as client:
         assert await pair.subject_of("alice") in text_of(await client.call_tool("whoami", {}))
-    assert len(person.pages) == seen
+    assert len(user.pages) == seen
 
 
 async def test_a_refused_client_gets_nothing(pair):
-    async with Person(pair.username, pair.password, decision="deny") as person:
+    async with user_agent(pair.username, pair.password, decision="deny") as user:
         memory = Memory()
         with pytest.raises(BaseExceptionGroup):
-            async with connected(pair.resource, person, memory=memory):
+            async with connected(pair.resource, user, memory=memory):
                 pass
         assert memory.tokens is None
 
 
-async def test_two_people_see_their_own_notes_only(pair, person):
+async def test_two_users_see_their_own_notes_only(pair, user):
     await pair.add_user("bob", "another quiet lantern by the weir")
-    async with Person("bob", "another quiet lantern by the weir") as bob:
+    async with user_agent("bob", "another quiet lantern by the weir") as bob:
         memories = Memory(), Memory()
         scope = "notes:read notes:write"
-        async with connected(pair.resource, person, memory=memories[0], scope=scope) as hers:
+        async with connected(pair.resource, user, memory=memories[0], scope=scope) as hers:
             await hers.call_tool("add_note", {"text": "the secret of alice"})
             async with connected(pair.resource, bob, memory=memories[1], scope=scope) as his:
                 assert "the secret of alice" not in text_of(await his.call_tool("list_notes", {}))
@@ -74,8 +74,8 @@ async def test_two_people_see_their_own_notes_only(pair, person):
 async def test_many_clients_at_once_each_get_their_own_way(pair):
     async def one():
         async with (
-            Person(pair.username, pair.password) as person,
-            connected(pair.resource, person) as client,
+            user_agent(pair.username, pair.password) as user,
+            connected(pair.resource, user) as client,
         ):
             return text_of(await client.call_tool("whoami", {}))
 

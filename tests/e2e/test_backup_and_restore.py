@@ -19,9 +19,10 @@ from devstack.backup import restore, save
 from devstack.embedded_store import EmbeddedStore
 from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY, ServiceError
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient, header_of
 from tests.e2e.test_make_run import Launcher, ended
+from tests.support.oauth import unverified_header
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 NAMES = ("quiet", "refreshed_once", "refreshed_twice", "ended_since")
 
@@ -42,8 +43,8 @@ class Story:
     def pair(self):
         return doors_of(self.run)
 
-    def person(self):
-        return Person("demo", self.password)
+    def user_agent(self):
+        return user_agent("demo", self.password)
 
     async def refresh(self, name):
         async with PlainClient(self.pair) as client:
@@ -77,10 +78,10 @@ async def refresh(client, held):
 
 async def connect(run, password, *names):
     held = {}
-    async with Person("demo", password) as person:
+    async with user_agent("demo", password) as user:
         for name in names:
             async with PlainClient(doors_of(run)) as client:
-                tokens = await client.tokens(person)
+                tokens = await client.tokens(user)
                 held[name] = SimpleNamespace(client_id=client.client_id, tokens=tokens)
     return held
 
@@ -114,7 +115,7 @@ def story(tmp_path_factory):
         operate(before, "devstack.backup", "save", str(place / "backup"))
 
         asyncio.run(happen_since(before, held))
-        revoked = header_of(held["refreshed_once"].tokens["access_token"])["kid"]
+        revoked = unverified_header(held["refreshed_once"].tokens["access_token"])["kid"]
         operate(before, "devstack.command", "keys", "revoke", revoked)
         held |= asyncio.run(connect(before, password, "new"))
 
@@ -140,21 +141,22 @@ class TestAfterTheRestore:
         token = story.held["quiet"].tokens["access_token"]
         async with PlainClient(story.pair) as client:
             assert (await client.call_tool(token))[0] == 200
-        assert story.kids.index(header_of(token)["kid"]) == 2
+        assert story.kids.index(unverified_header(token)["kid"]) == 2
 
     async def test_a_client_that_has_not_refreshed_since_goes_on(self, story):
         assert [(await story.refresh("quiet"))[0] for _ in range(2)] == [200, 200]
 
+    @pytest.mark.invariant(6)
     async def test_a_client_that_is_one_refresh_ahead_of_the_backup_goes_on(self, story):
-        """Invariant 6: our mark, one step newer than the store knows."""
+        """Our mark, one step newer than the store knows."""
         assert [(await story.refresh("refreshed_once"))[0] for _ in range(2)] == [200, 200]
 
-    async def test_a_client_that_is_two_refreshes_ahead_asks_its_person_once(self, story):
+    async def test_a_client_that_is_two_refreshes_ahead_asks_its_user_once(self, story):
         status, body = await story.refresh("refreshed_twice")
         assert (status, body["error"]) == (400, "invalid_grant")
-        async with PlainClient(story.pair) as client, story.person() as person:
+        async with PlainClient(story.pair) as client, story.user_agent() as user:
             client.client_id = story.held["refreshed_twice"].client_id
-            tokens = await client.tokens(person)
+            tokens = await client.tokens(user)
             assert (await client.call_tool(tokens["access_token"]))[0] == 200
 
     async def test_a_client_that_the_backup_does_not_know_is_told_to_register_anew(self, story):
@@ -170,7 +172,7 @@ class TestAfterTheRestore:
         """Stands last: everything else here hangs on that key."""
         async with PlainClient(story.pair) as client:
             _status, body = await refresh(client, story.held["quiet"])
-            assert header_of(body["access_token"])["kid"] == story.revoked_since
+            assert unverified_header(body["access_token"])["kid"] == story.revoked_since
             assert (await client.call_tool(body["access_token"]))[0] == 200
             operate(story.run, "devstack.command", "keys", "revoke", story.revoked_since)
             assert story.revoked_since not in story.run.key_ids()

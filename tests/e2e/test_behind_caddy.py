@@ -9,9 +9,9 @@ import time
 import pytest
 
 from tests.e2e.gateway import Gateway, has_caddy
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
 from tests.e2e.timed_load import TimedLoad
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 pytestmark = [
     pytest.mark.long,
@@ -55,8 +55,8 @@ async def replicas_come_and_go(pair, load, *, calls):
 
 
 async def test_no_call_fails_when_replicas_restart_gracefully(fleet):
-    async with PlainClient(fleet) as client, Person(fleet.username, fleet.password) as person:
-        token = (await client.tokens(person))["access_token"]
+    async with PlainClient(fleet) as client, user_agent(fleet.username, fleet.password) as user:
+        token = (await client.tokens(user))["access_token"]
         async with TimedLoad(client, token, await fleet.subject_of(fleet.username), clients=8) as load:
             await restart_gracefully(fleet, load, step=200)
             await restart_gracefully(fleet, load, step=200)
@@ -67,8 +67,8 @@ async def test_no_call_fails_when_replicas_restart_gracefully(fleet):
     "calls", [pytest.param(800, id="few"), pytest.param(10_000, id="many", marks=pytest.mark.long)]
 )
 async def test_no_call_fails_beyond_those_in_flight_on_a_killed_replica(fleet, calls):
-    async with PlainClient(fleet) as client, Person(fleet.username, fleet.password) as person:
-        token = (await client.tokens(person))["access_token"]
+    async with PlainClient(fleet) as client, user_agent(fleet.username, fleet.password) as user:
+        token = (await client.tokens(user))["access_token"]
         subject = await fleet.subject_of(fleet.username)
         async with TimedLoad(client, token, subject, clients=8) as load:
             kills = await replicas_come_and_go(fleet, load, calls=calls)
@@ -81,8 +81,8 @@ async def test_no_call_fails_beyond_those_in_flight_on_a_killed_replica(fleet, c
 
 
 async def test_a_grant_goes_on_whichever_replica_answers_while_replicas_restart(fleet):
-    async with PlainClient(fleet) as client, Person(fleet.username, fleet.password) as person:
-        tokens = await client.tokens(person)
+    async with PlainClient(fleet) as client, user_agent(fleet.username, fleet.password) as user:
+        tokens = await client.tokens(user)
         for service in (fleet.auth[0], fleet.auth[1]):
             await service.stop()
             for _ in range(5):

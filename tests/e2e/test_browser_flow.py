@@ -1,4 +1,4 @@
-"""The whole way in real processes: the SDK's client, its OAuth provider, and a person at headless Chromium."""
+"""The whole way in real processes: the SDK's client, its OAuth provider, and a user at headless Chromium."""
 
 import contextlib
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -11,7 +11,7 @@ from tests.e2e.sdk_client import REDIRECT_URI, Memory, connected
 pytestmark = pytest.mark.browser
 
 
-class PersonAtBrowser:
+class UserAtBrowser:
     """Answers authorization requests by typing and clicking, in a tab without JavaScript."""
 
     def __init__(self, page, username, password, *, decision="approve"):
@@ -19,8 +19,8 @@ class PersonAtBrowser:
         self.username = username
         self.password = password
         self.decision = decision
-        self.complaints = []
-        self.decided = []
+        self.complaints: list[str] = []
+        self.decided: list[str] = []
         page.on("console", lambda message: self.complaints.append(message.text))
 
     async def listen(self):
@@ -31,7 +31,7 @@ class PersonAtBrowser:
 
         await self.page.route(f"{REDIRECT_URI}*", arrived)
 
-    async def answer(self, authorization_url):
+    async def authorize(self, authorization_url):
         await self.page.goto(authorization_url)
         if await self.page.locator("[name=password]").count():
             await self.page.get_by_label("User name").fill(self.username)
@@ -45,39 +45,39 @@ class PersonAtBrowser:
 
 
 @pytest.fixture
-async def person_at_browser(pair, browser_page):
-    person = PersonAtBrowser(browser_page, pair.username, pair.password)
-    await person.listen()
-    return person
+async def user_at_browser(pair, browser_page):
+    user = UserAtBrowser(browser_page, pair.username, pair.password)
+    await user.listen()
+    return user
 
 
 @pytest.mark.parametrize("wire", ["2026-07-28", "legacy"])
-async def test_a_person_lets_a_client_in_and_it_calls_a_tool(pair, person_at_browser, wire):
-    async with connected(pair.resource, person_at_browser, wire=wire) as client:
+async def test_a_user_lets_a_client_in_and_it_calls_a_tool(pair, user_at_browser, wire):
+    async with connected(pair.resource, user_at_browser, wire=wire) as client:
         result = await client.call_tool("whoami", {})
         assert not result.is_error
-    (page,) = person_at_browser.decided
+    (page,) = user_at_browser.decided
     for told in ["A test client", "127.0.0.1", "Nobody vouches for this name.", pair.username, pair.resource]:
         assert told in page
-    assert person_at_browser.complaints == []
+    assert user_at_browser.complaints == []
 
 
-async def test_a_client_that_needs_more_asks_again_and_what_it_has_stands_apart(pair, person_at_browser):
-    async with connected(pair.resource, person_at_browser) as client:
+async def test_a_client_that_needs_more_asks_again_and_what_it_has_stands_apart(pair, user_at_browser):
+    async with connected(pair.resource, user_at_browser) as client:
         await client.call_tool("list_notes", {})
         result = await client.call_tool("add_note", {"text": "remember the milk"})
         assert not result.is_error
-    first, second = person_at_browser.decided
+    first, second = user_at_browser.decided
     assert "notes:write" not in first
     assert "notes:write" in second
     assert "What you already allow it" in second
 
 
-async def test_a_person_ends_the_access_on_their_page_and_the_client_must_ask_again(pair, person_at_browser):
+async def test_a_user_ends_the_access_on_their_page_and_the_client_must_ask_again(pair, user_at_browser):
     memory = Memory()
-    async with connected(pair.resource, person_at_browser, memory=memory) as client:
+    async with connected(pair.resource, user_at_browser, memory=memory) as client:
         await client.call_tool("whoami", {})
-    page = person_at_browser.page
+    page = user_at_browser.page
     await page.goto(f"{pair.issuer}/account")
     listed = page.get_by_role("article").filter(has_text="A test client")
     before = await listed.count()
@@ -85,21 +85,21 @@ async def test_a_person_ends_the_access_on_their_page_and_the_client_must_ask_ag
     await listed.first.get_by_role("button", name="End access").click()
     await page.get_by_role("status").get_by_text("Access ended.").wait_for()
     assert await listed.count() == before - 1
-    assert person_at_browser.complaints == []
+    assert user_at_browser.complaints == []
 
 
-async def test_a_person_who_denies_lets_nobody_in(pair, person_at_browser):
-    person_at_browser.decision = "deny"
+async def test_a_denial_grants_nothing(pair, user_at_browser):
+    user_at_browser.decision = "deny"
     memory = Memory()
     # How the SDK reports it is its own affair.
     with contextlib.suppress(Exception):
-        async with connected(pair.resource, person_at_browser, memory=memory) as client:
+        async with connected(pair.resource, user_at_browser, memory=memory) as client:
             await client.call_tool("whoami", {})
-    assert "error=access_denied" in person_at_browser.page.url
+    assert "error=access_denied" in user_at_browser.page.url
     assert memory.tokens is None
 
 
-async def test_a_person_changes_the_password_and_signs_out_everywhere(pair, browser, browser_page):
+async def test_a_user_changes_the_password_and_signs_out_everywhere(pair, browser, browser_page):
     await pair.add_user("carol", "an old and quiet secret")
     other = await (await browser.new_context(java_script_enabled=False)).new_page()
     for page in (browser_page, other):
@@ -125,9 +125,9 @@ async def sign_in(page, pair, username, password):
     await page.get_by_role("heading", name="Your page").wait_for()
 
 
-async def test_a_double_click_decides_once(pair, person_at_browser):
+async def test_a_double_click_decides_once(pair, user_at_browser):
     async def click_twice(url):
-        page = person_at_browser.page
+        page = user_at_browser.page
         await page.goto(url)
         await page.get_by_label("User name").fill(pair.username)
         await page.get_by_label("Password").fill(pair.password)
@@ -136,8 +136,8 @@ async def test_a_double_click_decides_once(pair, person_at_browser):
         await page.wait_for_url(f"{REDIRECT_URI}*")
         return dict(parse_qsl(urlsplit(page.url).query))
 
-    person_at_browser.answer = click_twice
-    async with connected(pair.resource, person_at_browser) as client:
+    user_at_browser.authorize = click_twice
+    async with connected(pair.resource, user_at_browser) as client:
         assert not (await client.call_tool("whoami", {})).is_error
 
 
@@ -151,9 +151,9 @@ async def test_a_hostile_name_stays_text_even_where_scripts_run(pair, browser):
         async with http.post(f"{pair.issuer}/register", json=body) as response:
             client_id = (await response.json())["client_id"]
     page = await (await browser.new_context()).new_page()
-    person = PersonAtBrowser(page, pair.username, pair.password)
-    page.on("dialog", lambda dialog: person.complaints.append(dialog.message))
-    await person.listen()
+    user = UserAtBrowser(page, pair.username, pair.password)
+    page.on("dialog", lambda dialog: user.complaints.append(dialog.message))
+    await user.listen()
     parameters = {
         "response_type": "code",
         "client_id": client_id,
@@ -161,10 +161,10 @@ async def test_a_hostile_name_stays_text_even_where_scripts_run(pair, browser):
         "code_challenge": "c" * 43,
         "code_challenge_method": "S256",
     }
-    answer = await person.answer(f"{pair.issuer}/authorize?{urlencode(parameters)}")
+    answer = await user.authorize(f"{pair.issuer}/authorize?{urlencode(parameters)}")
     assert "code" in answer
-    (shown,) = person.decided
+    (shown,) = user.decided
     assert "<script>alert(2)</script>" in shown
     assert "Nobody vouches for this name." in shown
     assert "\u202e" not in shown
-    assert person.complaints == []
+    assert user.complaints == []

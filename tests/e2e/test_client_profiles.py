@@ -19,8 +19,8 @@ async def local_pair():
 @pytest.mark.parametrize("profile", PROFILES, ids=str)
 async def test_the_client_connects_calls_refreshes_and_steps_up(local_pair, profile):
     async with (
-        await local_pair.add_person(f"user-{PROFILES.index(profile)}") as person,
-        Journey(profile, local_pair, person) as client,
+        await local_pair.add_user_agent(f"user-{PROFILES.index(profile)}") as user,
+        Journey(profile, local_pair, user) as client,
     ):
         await client.discover()
         await client.identify()

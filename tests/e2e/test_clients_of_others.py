@@ -17,7 +17,6 @@ import pytest
 
 from auth_service.clients.resolver import CACHE_SECONDS
 from devstack.loopback import free_port
-from tests.e2e.person import Page
 
 pytestmark = [
     pytest.mark.npm,
@@ -71,8 +70,8 @@ class Program:
             "BROWSER": "true",
             **environment,
         }
-        self.lines = asyncio.Queue()
-        self.seen = []
+        self.lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self.seen: list[str] = []
 
     async def __aenter__(self):
         self._process = await asyncio.create_subprocess_exec(
@@ -95,7 +94,8 @@ class Program:
             self._process.kill()
         await self._process.wait()
         await asyncio.gather(*self._readers)
-        self._process._transport.close()
+        # Its pipes are not closed with it, and the loop is gone before they are collected.
+        self._process._transport.close()  # type: ignore[attr-defined]  # asyncio offers no public way
 
     def send(self, line):
         self._process.stdin.write(f"{line}\n".encode())
@@ -134,7 +134,7 @@ def as_json(line):
 
 
 def authorization_url(issuer):
-    """Finds the address that a program asks its person to visit."""
+    """Finds the address that a program asks its user to visit."""
 
     def find(line):
         start = line.find(f"{issuer}/authorize?")
@@ -143,19 +143,19 @@ def authorization_url(issuer):
     return find
 
 
-async def visit(person, url):
+async def visit(user, url):
     """Where the browser lands."""
-    await person.answer(url)
-    return Page(person.pages[-1]).refresh
+    await user.authorize(url)
+    return user.callback
 
 
-async def converse(process, person):
-    """Play the person's part for one of the scripts here; what it told, step by step."""
+async def converse(process, user):
+    """Play the user's part for one of the scripts here; what it told, step by step."""
     steps = {}
     while "done" not in steps:
         message = await process.wait_for(as_json)
         if "visit" in message:
-            process.send(await visit(person, message["visit"]))
+            process.send(await visit(user, message["visit"]))
         else:
             steps[message.pop("step")] = message
     return steps
@@ -163,10 +163,10 @@ async def converse(process, person):
 
 @pytest.mark.parametrize(("version", "wire"), [("1", "legacy"), ("2", "legacy"), ("2", "2026-07-28")])
 async def test_the_official_typescript_client_connects_steps_up_and_refreshes(
-    pair, person, installed, tmp_path, version, wire
+    pair, user, installed, tmp_path, version, wire
 ):
     async with Program(installed, "sdk_client.mjs", pair.resource, version, wire, home=tmp_path) as process:
-        steps = await converse(process, person)
+        steps = await converse(process, user)
     assert steps["listed"] == {"error": False, "scope": steps["listed"]["scope"]}
     assert "notes:write" not in steps["listed"]["scope"].split()
     assert steps["added"]["error"] is False
@@ -175,13 +175,13 @@ async def test_the_official_typescript_client_connects_steps_up_and_refreshes(
     assert steps["done"] == {"registrations": 1}
 
 
-async def test_openid_client_signs_a_person_in_refreshes_introspects_and_revokes(pair, person, installed, tmp_path):
+async def test_openid_client_signs_a_user_in_refreshes_introspects_and_revokes(pair, user, installed, tmp_path):
     async with Program(installed, "openid_client.mjs", pair.issuer, pair.resource, home=tmp_path) as process:
         steps = {}
         while "revoked" not in steps:
             message = await process.wait_for(as_json)
             if "visit" in message:
-                process.send(await visit(person, message["visit"]))
+                process.send(await visit(user, message["visit"]))
             else:
                 steps[message.pop("step")] = message
     assert steps["registered"] == {"issuer": pair.issuer, "s256": True}
@@ -191,12 +191,12 @@ async def test_openid_client_signs_a_person_in_refreshes_introspects_and_revokes
     assert steps["revoked"] == {"refused": "invalid_grant"}
 
 
-async def test_mcp_remote_bridges_a_local_program_to_the_server(pair, person, installed, tmp_path):
+async def test_mcp_remote_bridges_a_local_program_to_the_server(pair, user, installed, tmp_path):
     bridge = installed / "node_modules/mcp-remote/dist/proxy.js"
     arguments = [bridge, pair.resource, "--allow-http", "--transport", "http-only"]
     async with Program(installed, *arguments, home=tmp_path, MCP_REMOTE_CONFIG_DIR=str(tmp_path)) as process:
         url = await process.wait_for(authorization_url(pair.issuer))
-        await land(await visit(person, url))
+        await land(await visit(user, url))
         hello = {
             "protocolVersion": "2025-06-18",
             "capabilities": {},
@@ -215,23 +215,23 @@ async def test_mcp_remote_bridges_a_local_program_to_the_server(pair, person, in
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-async def test_the_inspectors_command_line_signs_in_and_calls_a_tool(pair, person, installed, tmp_path, era):
+async def test_the_inspectors_command_line_signs_in_and_calls_a_tool(pair, user, installed, tmp_path, era):
     introspector = installed / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
     arguments = [
         introspector, "--cli", "--server-url", pair.resource, "--transport", "http", "--protocol-era", era,
         "--callback-url", f"http://127.0.0.1:{free_port(('127.0.0.1',))}/oauth/callback",
         "--connect-timeout", "60000", "--method", "tools/list", "--format", "json",
     ]  # fmt: skip
-    # Without a terminal it signs nobody in, unless it may open a browser: the one that BROWSER names.
+    # Without a terminal it does not sign in, unless it may open a browser: the one that BROWSER names.
     async with Program(installed, *arguments, home=tmp_path, MCP_AUTO_OPEN_ENABLED="true") as process:
         url = await process.wait_for(authorization_url(pair.issuer))
-        await land(await visit(person, url))
+        await land(await visit(user, url))
         assert await process.ended() == 0, process.seen
     assert any("add_note" in line for line in process.seen)
 
 
 async def test_fastmcps_client_connects_comes_back_and_recovers_from_a_registration_that_is_gone(
-    pair, person, python_with_fastmcp, tmp_path
+    pair, user, python_with_fastmcp, tmp_path
 ):
     """Interop.md A18: it looks at the page for an unknown client, registers anew and asks again."""
     steps = {}
@@ -241,7 +241,7 @@ async def test_fastmcps_client_connects_comes_back_and_recovers_from_a_registrat
         while "done" not in steps:
             message = await process.wait_for(as_json)
             if "visit" in message:
-                await land(await visit(person, message["visit"]))
+                await land(await visit(user, message["visit"]))
                 continue
             steps[message.pop("step")] = message
             if "again" in steps and "anew" not in steps:

@@ -14,8 +14,8 @@ import pytest
 
 from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY
-from tests.e2e.person import Person
 from tests.e2e.sdk_client import Memory, connected
+from tests.support.user_agent import user_agent
 
 pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -75,8 +75,8 @@ def text_of(result):
 
 async def test_a_client_passes_through_the_gateway(deployment):
     async with (
-        Person("alice", PASSWORD) as person,
-        connected(f"{deployment.url}/mcp", person, scope="notes:read notes:write") as client,
+        user_agent("alice", PASSWORD) as user,
+        connected(f"{deployment.url}/mcp", user, scope="notes:read notes:write") as client,
     ):
         await client.call_tool("add_note", {"text": "over the gateway"})
         assert "over the gateway" in text_of(await client.call_tool("list_notes", {}))
@@ -95,8 +95,8 @@ async def test_no_call_fails_while_replicas_come_and_go_and_keys_are_replaced(de
 
     memory = Memory()
     async with (
-        Person("alice", PASSWORD) as person,
-        connected(f"{deployment.url}/mcp", person, memory=memory) as client,
+        user_agent("alice", PASSWORD) as user,
+        connected(f"{deployment.url}/mcp", user, memory=memory) as client,
     ):
         caller = asyncio.create_task(keep_calling(client))
         try:
@@ -109,8 +109,9 @@ async def test_no_call_fails_while_replicas_come_and_go_and_keys_are_replaced(de
     assert len(deployment.running("mcp")) == 1
 
 
+@pytest.mark.invariant(5)
 def test_the_drill_withdraws_the_key_of_the_deployment(deployment):
-    """Invariant 5, in an emergency: `make drill-key-compromise` finds the deployment by itself."""
+    """In an emergency: `make drill-key-compromise` finds the deployment by itself."""
     installed = ("--old-file", ".venv/.dev-installed", f"PY={sys.executable}")
     told = deployment.make(*installed, "drill-key-compromise")
     assert "the stolen token is refused" in told

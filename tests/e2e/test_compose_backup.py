@@ -36,7 +36,7 @@ def kids(deployment):
     return [key["kid"] for key in json.loads(in_auth(deployment, "keys", "list", "--json"))]
 
 
-def test_keys_and_people_come_back_and_a_revoked_key_can_be_withdrawn_before_anything_serves(deployment, tmp_path):
+def test_keys_and_users_come_back_and_a_revoked_key_can_be_withdrawn_before_anything_serves(deployment, tmp_path):
     backup = tmp_path / "backup"
     deployment.make("up")
     in_auth(deployment, "users", "add", "alice", "--password-stdin", stdin="seven quiet lanterns by the weir\n")

@@ -62,8 +62,8 @@ def test_every_setting_reaches_its_own_service_and_no_other_container(understood
     assert "value of" not in json.dumps(services)
 
 
+@pytest.mark.invariant(2, 4)
 def test_the_key_that_encrypts_the_keys_reaches_auth_service_only(understood):
-    """Invariants 2 and 4."""
     services = understood(AUTH_KEY_ENCRYPTION_KEY=SECRET, AUTH_KEY_ENCRYPTION_KEY_FILE="")
     assert services["auth"]["environment"]["AUTH_KEY_ENCRYPTION_KEY"] == SECRET
     assert services["auth"]["environment"]["AUTH_KEY_ENCRYPTION_KEY_FILE"] == ""
@@ -91,6 +91,7 @@ def test_an_address_of_the_store_may_stand_in_a_file(understood):
     assert "files-of-my-own" not in json.dumps(services["mcp"])
 
 
+@pytest.mark.invariant(1)
 @pytest.mark.parametrize(
     ("lines", "issuer", "resource"),
     [
@@ -105,7 +106,6 @@ def test_an_address_of_the_store_may_stand_in_a_file(understood):
     ],
 )
 def test_both_services_are_told_the_same_names_for_every_form_of_the_gateway(understood, lines, issuer, resource):
-    """Invariant 1."""
     services = understood(**lines)
     auth, mcp, gateway = (services[name] for name in ("auth", "mcp", "gateway"))
     assert auth["environment"]["AUTH_ISSUER"] == mcp["environment"]["MCP_ISSUER"] == issuer

@@ -12,8 +12,8 @@ import pytest
 
 from tests.e2e.gateway import CADDY, FILES, Gateway, has_caddy
 from tests.e2e.pair import Pair
-from tests.e2e.person import Person
 from tests.e2e.sdk_client import connected
+from tests.support.user_agent import user_agent
 
 pytestmark = [
     pytest.mark.long,
@@ -52,8 +52,8 @@ async def test_a_client_signs_in_and_calls_a_tool(behind):
     gateway, pair = behind
     tls = gateway.trust() if gateway.secure else None
     async with (
-        Person(pair.username, pair.password, tls=tls) as person,
-        connected(pair.resource, person, tls=tls, scope="notes:read notes:write") as client,
+        user_agent(pair.username, pair.password, tls=tls) as user,
+        connected(pair.resource, user, tls=tls, scope="notes:read notes:write") as client,
     ):
         assert not (await client.call_tool("add_note", {"text": "through the gateway"})).is_error
         listed = await client.call_tool("list_notes", {})

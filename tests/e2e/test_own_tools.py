@@ -1,11 +1,11 @@
-"""A person's own server behind `make run`: one setting, and the consent page, the guard and the tokens agree."""
+"""A user's own server behind `make run`: one setting, and the consent page, the guard and the tokens agree."""
 
 import pytest
 
 from devstack.loopback import free_port
-from tests.e2e.person import Person
 from tests.e2e.sdk_client import connected
 from tests.e2e.test_make_run import Launcher, ended
+from tests.support.user_agent import user_agent
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -60,15 +60,15 @@ def start(tmp_path):
 
 async def test_a_server_that_declares_nothing_is_protected_by_one_scope(start):
     resource = start()
-    async with Person("demo", PASSWORD) as person, connected(resource, person) as client:
+    async with user_agent("demo", PASSWORD) as user, connected(resource, user) as client:
         assert (await client.call_tool("forecast", {"city": "Oslo"})).content[0].text == "Sunny in Oslo"
-    assert any("Use the tools of this server" in page for page in person.pages)
+    assert any("Use the tools of this server" in page for page in user.pages)
 
 
 async def test_a_server_with_a_map_asks_for_more_when_more_is_needed(start):
     resource = start(MCP_SCOPES="weather:scopes")
-    async with Person("demo", PASSWORD) as person, connected(resource, person) as client:
+    async with user_agent("demo", PASSWORD) as user, connected(resource, user) as client:
         await client.call_tool("forecast", {"city": "Oslo"})
-        assert not any("Change it" in page for page in person.pages)
+        assert not any("Change it" in page for page in user.pages)
         assert (await client.call_tool("clear_up")).content[0].text == "Done"
-        assert any("Change it" in page for page in person.pages)
+        assert any("Change it" in page for page in user.pages)

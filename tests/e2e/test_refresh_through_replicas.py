@@ -1,4 +1,4 @@
-"""Refreshing through several real processes that share a real store (invariants 3 and 6)."""
+"""Refreshing through several real processes that share a real store."""
 
 import asyncio
 import itertools
@@ -8,6 +8,8 @@ import aiohttp
 import pytest
 
 from tests.e2e.holder import replica_versions
+
+pytestmark = pytest.mark.invariant(3, 6)
 
 NO_MCP = {"mcp": 0, "resource": "http://localhost:9/mcp"}
 
@@ -31,7 +33,7 @@ async def test_two_hundred_refreshes_at_once_through_three_processes_give_one_su
 
 
 @pytest.mark.long
-async def test_nobody_is_locked_out_when_answers_are_lost(make_pair, http):
+async def test_no_client_is_locked_out_when_answers_are_lost(make_pair, http):
     """Fifty clients, forty refreshes each; every fourth answer never arrives and the client tries its old token."""
     pair = await make_pair(auth=2, own={"AUTH_MAX_GRANTS_PER_CLIENT": "100"}, **NO_MCP)
     chance = random.Random(7)
@@ -52,7 +54,7 @@ async def test_nobody_is_locked_out_when_answers_are_lost(make_pair, http):
 
 
 @pytest.mark.parametrize("stolen_after", range(3))
-async def test_a_thief_who_replays_at_any_later_point_ends_the_grant(make_pair, http, stolen_after):
+async def test_a_replay_at_any_later_point_ends_the_grant(make_pair, http, stolen_after):
     """Whatever token was stolen, and however many refreshes later it is replayed, both holders end up with nothing."""
     pair = await make_pair(auth=2, own={"AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0"}, **NO_MCP)
     for refreshes_until_replay in range(2, 5):
@@ -70,7 +72,7 @@ async def test_a_thief_who_replays_at_any_later_point_ends_the_grant(make_pair, 
         assert [after[0], after[1]["error"]] == [400, "invalid_grant"]
 
 
-async def test_a_thief_who_keeps_up_with_the_owner_is_caught_within_three_refreshes(make_pair, http):
+async def test_a_thief_that_keeps_up_with_the_owner_is_detected_within_three_refreshes(make_pair, http):
     pair = await make_pair(auth=1, own={"AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0"}, **NO_MCP)
     (owner,) = await replica_versions(pair, 1)
     stolen = owner.token
@@ -90,7 +92,7 @@ async def test_a_thief_who_keeps_up_with_the_owner_is_caught_within_three_refres
 
 @pytest.mark.long
 async def test_no_grant_is_lost_when_the_store_is_killed_twenty_times_under_load(make_pair, http):
-    """SIGKILL and restart, append-only file on: nobody is locked out, no token has two successors."""
+    """SIGKILL and restart, append-only file on: no client is locked out, no token has two successors."""
     pair = await make_pair(auth=2, own={"AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0", "AUTH_RATE_LIMITS": "off"}, **NO_MCP)
     everyone = await replica_versions(pair, 12)
     stop = asyncio.Event()

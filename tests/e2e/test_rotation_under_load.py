@@ -18,7 +18,7 @@ AWAY_SECONDS = 60
 async def rotate(pair, **settings):
     environment = pair.auth_environment | settings
     outcome = await service_command("auth_service", environment, "keys", "rotate", "--json")
-    assert outcome.succeeded, outcome.said
+    assert outcome.succeeded, outcome.combined_output
     return json.loads(outcome.output)
 
 

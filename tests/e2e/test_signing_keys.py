@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient, header_of
+from tests.support.oauth import unverified_header
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 SECONDS_TO_VANISH = 2.0
 
@@ -18,8 +19,8 @@ async def keys(pair, *arguments):
 
 async def test_a_rotation_is_proven_and_an_old_token_goes_on_working(make_pair):
     pair = await make_pair(mcp=2)
-    async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
-        tokens = await client.tokens(person)
+    async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
+        tokens = await client.tokens(user)
         before = await keys(pair, "list")
         first = await keys(pair, "rotate")
         # The next key has just been published: only the proof that both replicas hold it makes this quick.
@@ -30,7 +31,7 @@ async def test_a_rotation_is_proven_and_an_old_token_goes_on_working(make_pair):
         assert first["active"] == before[1]["kid"]
         assert second["active"] == first["pending"]
         _status, fresh = await client.token_request(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
-        assert header_of(fresh["access_token"])["kid"] == second["active"]
+        assert unverified_header(fresh["access_token"])["kid"] == second["active"]
         for replica in pair.mcp:
             url = f"http://127.0.0.1:{replica.port}/mcp"
             for token in (tokens["access_token"], fresh["access_token"]):
@@ -42,12 +43,12 @@ async def test_a_withdrawn_key_is_gone_from_every_replica_within_two_seconds(mak
     """Its tokens are refused although they were accepted and remembered before; signing goes on."""
     pair = await make_pair(mcp=2)
     urls = [f"http://127.0.0.1:{replica.port}/mcp" for replica in pair.mcp]
-    async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
-        tokens = await client.tokens(person)
+    async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
+        tokens = await client.tokens(user)
         stolen = tokens["access_token"]
         for url in urls:
             assert (await client.call_tool(stolen, url=url))[0] == 200
-        withdrawing = asyncio.create_task(keys(pair, "revoke", header_of(stolen)["kid"], "--reason", "drill"))
+        withdrawing = asyncio.create_task(keys(pair, "revoke", unverified_header(stolen)["kid"], "--reason", "drill"))
         gone = await asyncio.gather(*(gone_at(client, stolen, url) for url in urls))
         said = await withdrawing
         recorded = [json.loads(line) for line in (await pair.command("audit", "--json")).splitlines()]
@@ -56,11 +57,11 @@ async def test_a_withdrawn_key_is_gone_from_every_replica_within_two_seconds(mak
         assert said["seconds"] < SECONDS_TO_VANISH
         assert max(gone) - min(gone) < SECONDS_TO_VANISH
         (withdrawal,) = (entry for entry in recorded if entry["event"] == "key.revoked")
-        assert (withdrawal["kid"], withdrawal["by"]) == (header_of(stolen)["kid"], "operator")
+        assert (withdrawal["kid"], withdrawal["by"]) == (unverified_header(stolen)["kid"], "operator")
         assert withdrawal["reason"].startswith("drill (")
         status, fresh = await client.token_request(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
         assert status == 200
-        assert header_of(fresh["access_token"])["kid"] == said["active"]
+        assert unverified_header(fresh["access_token"])["kid"] == said["active"]
         for url in urls:
             assert (await client.call_tool(fresh["access_token"], url=url))[0] == 200
 

@@ -9,9 +9,9 @@ import pytest
 
 from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
 from tests.support.topologies import documented_rights
+from tests.support.user_agent import user_agent
 
 pytestmark = pytest.mark.long
 
@@ -23,7 +23,7 @@ async def url_with_rights():
         root = SingleRedisClient(embedded.url)
         rights, _of_cluster = documented_rights()
         await root.command("ACL", "SETUSER", "service", "reset", "on", ">secret", "~sp:*", "&sp:*", *rights.split())
-        # Nobody else is let in, so that a connection without the user's name would be noticed.
+        # No other user may connect, so that a connection without the user's name would be noticed.
         await root.command("ACL", "SETUSER", "default", "off")
         yield embedded.url.replace("unix://", "unix://service:secret@") + "?db=0"
         await root.close()
@@ -32,8 +32,8 @@ async def url_with_rights():
 
 async def test_sign_in_tokens_refresh_rotation_audit_and_administration_need_no_more(make_pair, url_with_rights):
     pair = await make_pair(own={"AUTH_REDIS_URL": url_with_rights, "AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0"})
-    async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
-        tokens = await client.tokens(person)
+    async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
+        tokens = await client.tokens(user)
         assert (await client.call_tool(tokens["access_token"]))[0] == 200
         await pair.command("keys", "rotate")
         newest = tokens["refresh_token"]
@@ -41,7 +41,7 @@ async def test_sign_in_tokens_refresh_rotation_audit_and_administration_need_no_
             status, fresh = await client.token_request(grant_type="refresh_token", refresh_token=newest)
             assert status == 200, fresh
             newest = fresh["refresh_token"]
-        assert (await client.call_tool(fresh["access_token"]))[0] == 200
+            assert (await client.call_tool(fresh["access_token"]))[0] == 200
         # One from before the last comes back: the grant ends.
         for spent in (tokens["refresh_token"], newest):
             status, answer = await client.token_request(grant_type="refresh_token", refresh_token=spent)

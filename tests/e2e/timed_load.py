@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from tests.e2e.plain_client import PlainClient
+    from tests.support.plain_client import PlainClient
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-import re
 from typing import TYPE_CHECKING
 
-import aiohttp
-
-from tests.e2e.person import Person
-from tests.e2e.plain_client import REDIRECT_URI, PlainClient
 from tests.fuzz.requests import FORM, JSON, Sent
+from tests.support.plain_client import REDIRECT_URI, PlainClient
+from tests.support.user_agent import user_agent
 
 if TYPE_CHECKING:
     from tests.e2e.pair import Pair
@@ -25,11 +22,11 @@ _META = {
 
 async def good_requests(pair: Pair) -> list[Sent]:
     """One good request, or several, for every endpoint of both services."""
-    async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
-        tokens = await client.tokens(person)
-        callback, verifier = await client.authorize(person)
+    async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
+        tokens = await client.tokens(user)
+        callback, verifier = await client.authorize(user)
         confidential = await _confidential(client)
-        forms = await _forms(client)
+        forms = await _forms(pair)
     query = (
         ("response_type", "code"),
         ("client_id", client.client_id),
@@ -100,14 +97,12 @@ async def _confidential(client: PlainClient) -> dict[str, str]:
     return granted
 
 
-async def _forms(client: PlainClient) -> list[Sent]:
+async def _forms(pair: Pair) -> list[Sent]:
     """The pages' forms, filled in, with the cookie that belongs to them."""
-    jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(cookie_jar=jar) as browser:
-        async with browser.get(f"{client.pair.issuer}/sign-in") as response:
-            csrf = re.search(r'name="csrf" value="([^"]+)"', await response.text())
-        cookie = (("Cookie", "; ".join(f"{c.key}={c.value}" for c in jar)),)
-    mark = ("csrf", csrf[1] if csrf else "")
+    async with user_agent(pair.username, pair.password) as user:
+        page = await user.get(f"{pair.issuer}/sign-in")
+    cookie = (("Cookie", "; ".join(f"{name}={value}" for name, value in user.cookies.items())),)
+    mark = ("csrf", page.forms[0].inputs["csrf"])
     sign_in = (mark, ("transaction", ""), ("username", "fuzz"), ("password", "wrong"))
     consent = (mark, ("transaction", "x" * 22), ("decision", "approve"))
     password = (mark, ("current_password", "a"), ("new_password", "b"), ("repeated_password", "b"))
@@ -136,7 +131,11 @@ def _mcp_requests(bearer: tuple[tuple[str, str], ...]) -> list[Sent]:
         headers = (*modern, ("Mcp-Method", "tools/call"), ("Mcp-Name", name))
         return call("tools/call", {"name": name, "arguments": arguments, "_meta": _META}, headers)
 
-    initialize = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "f", "version": "1"}}
+    initialize: dict[str, object] = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "f", "version": "1"},
+    }
     return [
         *(Sent("mcp", "GET", f"/.well-known/oauth-protected-resource{end}") for end in ("", "/mcp")),
         *(Sent("mcp", "GET", path) for path in ("/livez", "/readyz", "/metrics")),

@@ -68,7 +68,7 @@ ODD_VALUES = (
     "none", "S256", "plain", "code", "token", "notes:read", "notes:read  notes:write", "openid offline_access",
     "eyJhbGciOiJub25lIn0.e30.", "a.b.c", "a.0.b.c", ".", "....", "*", "\t", "\x7f", "+", "==", "%F0%9F",
 )  # fmt: skip
-ODD_JSON = (
+ODD_JSON: tuple[Any, ...] = (
     None, True, 0, -1, 1e308, [], {}, [[]], [None], ["x"] * 200, {"a": {"b": {"c": []}}}, "x" * 5000, 2**70,
     ["https://a.example/cb", 7], [{"keys": []}], "\ud800", {"keys": [{"kty": "RSA"}]}, {"keys": "x"},
 )  # fmt: skip

@@ -1,5 +1,7 @@
 """mcp_service as an application over real HTTP, with an issuer of the test's own."""
 
+from typing import Any
+
 import aiohttp
 import pytest
 import pytest_asyncio
@@ -77,8 +79,8 @@ class Service:
             self.url, json=body, headers={**wire, **self.auth(token, **claims), **(headers or {})}
         )
 
-    def refusals(self):
-        """The log lines that tell of a refusal."""
+    def errors(self):
+        """The log lines of requests that were answered with an error."""
         return [entry for entry in self.logs if entry.get("event") == "request" and "error_id" in entry]
 
 
@@ -129,7 +131,8 @@ async def shared_service(signing_key):
         local = LocalIssuer()
         await local.publish(signing_key)
         await local.start()
-        settings = McpSettings(issuer=local.url, resource=RESOURCE, port=0)
+        chosen: dict[str, Any] = {"issuer": local.url, "resource": RESOURCE, "port": 0}
+        settings = McpSettings(**chosen)
         token_issuer = Minter(issuer=local.url, resource=RESOURCE, key=signing_key)
         running = Service(build_app(settings), local, token_issuer, entries)
         await running.start()

@@ -1,4 +1,4 @@
-"""A server of mixed access for the tests: one tool for everybody, one for readers, one for writers."""
+"""A server of mixed access for the tests: one public tool, one for readers, one for writers."""
 
 from mcp.server import MCPServer
 from mcp.server.auth.middleware.auth_context import get_access_token
@@ -16,7 +16,7 @@ scopes = {
 
 @server.tool(annotations=ToolAnnotations(read_only_hint=True), meta={"own": 1})
 async def clock() -> str:
-    """Everybody may look."""
+    """Public."""
     token = get_access_token()
     return "twelve" if token is None else f"twelve, {token.subject}"
 
@@ -35,7 +35,7 @@ async def change() -> str:
 
 @server.resource("t://about")
 def about() -> str:
-    """For everybody."""
+    """Public."""
     return "about"
 
 

@@ -57,7 +57,7 @@ def test_a_setting_that_is_wrong_is_told(name, value, complaint):
         ({}, "NOTES_REDIS_URL"),
     ],
 )
-def test_replicas_on_one_port_refuse_what_would_be_kept_in_one_of_them_only(other, complaint):
+def test_replicas_on_one_port_refuse_settings_that_keep_state_in_one_of_them(other, complaint):
     with pytest.raises(Misconfigured, match=complaint):
         read(MCP_REUSE_PORT="true", **other)
 

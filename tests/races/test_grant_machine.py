@@ -1,4 +1,4 @@
-"""A search for a sequence of refreshes, lost answers, replays and waits that breaks a grant (invariants 3 and 6).
+"""A search for a sequence of refreshes, lost answers, replays and waits that breaks a grant.
 
 One owner, who keeps the newest token whose answer arrived, and one thief, who copied a token at some moment. The
 machine knows nothing of how the store decides: it holds the outcome against what was promised.
@@ -23,7 +23,7 @@ from auth_service.grants.repository import GrantRepository
 from shared.redis.client import SingleRedisClient
 from tests.support.grant_material import NOW, REUSE_INTERVAL, open_grant, present
 
-pytestmark = pytest.mark.store
+pytestmark = [pytest.mark.store, pytest.mark.invariant(3, 6)]
 
 ISSUES = {"rotated", "repeated", "recovered"}
 
@@ -57,6 +57,7 @@ class GrantMachine(RuleBasedStateMachine):
     def ask(self, token):
         presented = self.runner.run(present(self.grants, token, now=self.now))
         if presented.outcome in ISSUES:
+            assert presented.token is not None
             if presented.token.generation == token.generation + 1:
                 self.successors.setdefault(token, set()).add(presented.token)
             if presented.token.generation > self.newest.generation:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def decide(store, asked, decision):
         decision,
         grant={
             "status": "code",
-            "subject": "person",
+            "subject": "user",
             "client_id": "client",
             "resource": "https://mcp.example/mcp",
             "scope": "",
@@ -42,8 +43,9 @@ def decide(store, asked, decision):
     )
 
 
+@pytest.mark.invariant(3, 6)
 async def test_two_hundred_refreshes_at_once_give_one_successor(store, stores):
-    """Invariants 3 and 6: one rotation, and everybody who raced holds the token that won."""
+    """One rotation, and every caller holds the token that won."""
     token = await open_grant(store)
     connections = itertools.cycle(stores)
 
@@ -55,8 +57,9 @@ async def test_two_hundred_refreshes_at_once_give_one_successor(store, stores):
     assert (await GrantRepository(store).find(token.grant_id)).generation == 1
 
 
+@pytest.mark.invariant(3, 6)
 async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(stores, asked):
-    """Invariants 3 and 6: a code is redeemed once, and the second attempt ends what the first one issued."""
+    """A code is redeemed once, and the second attempt ends what the first one issued."""
     await decide(stores[0], asked, ConsentDecision.APPROVE)
 
     outcomes = await asyncio.gather(
@@ -81,8 +84,9 @@ async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(s
     assert (await GrantRepository(stores[0]).find(asked.identifier)).status is GrantStatus.ENDED
 
 
+@pytest.mark.invariant(3)
 async def test_approve_and_deny_at_once_leave_one_decision(stores, asked):
-    """Invariant 3: whichever came first stands, and everybody is told the same."""
+    """The first stands, and every caller gets the same answer."""
     wanted = itertools.cycle([ConsentDecision.APPROVE, ConsentDecision.DENY])
 
     made = await asyncio.gather(*(decide(one, asked, next(wanted)) for one in stores for _ in range(10)))
@@ -90,10 +94,11 @@ async def test_approve_and_deny_at_once_leave_one_decision(stores, asked):
     assert len(set(made)) == 1
 
 
+@pytest.mark.invariant(3)
 async def test_a_grant_ended_while_it_is_refreshed_stays_ended(store, stores):
-    """Invariant 3: nothing revives an ended grant."""
+    """Nothing revives an ended grant."""
     token = await open_grant(store)
-    work = [present(GrantRepository(one), token) for one in stores for _ in range(5)]
+    work: list[Any] = [present(GrantRepository(one), token) for one in stores for _ in range(5)]
     work.insert(len(work) // 2, GrantRepository(store).end(token.grant_id, reason="by_hand", now=NOW))
 
     await asyncio.gather(*work)

@@ -1,7 +1,7 @@
 """A search for a sequence of registrations, uses, waits and ends that loses a client in use, or keeps a dead one.
 
-The model is what interop.md A18 promises: a day until the first use, then 90 days from the last use, and whoever was
-used leaves a tombstone. Two registrations take turns, so that one cannot disturb the other.
+The model is what interop.md A18 promises: a day until the first use, then 90 days from the last use, and a used client
+leaves a tombstone. Two registrations take turns, so that one cannot disturb the other.
 """
 
 import asyncio

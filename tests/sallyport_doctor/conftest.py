@@ -32,7 +32,7 @@ def client_table(knowledge):
 @pytest.fixture
 async def run(knowledge):
     """Start a model server, examine it and return the diagnosis."""
-    started = []
+    started: list[HealthyServer] = []
 
     async def examine(model, *, user=sign_in_by_forms, **options):
         if not started or started[-1] is not model:

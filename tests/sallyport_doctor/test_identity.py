@@ -16,7 +16,7 @@ SECRET = "a b:c%insecure"
 class PreRegistered(SigningIn):
     """Offers no registration; one client is pre-registered."""
 
-    methods = ("none",)
+    methods: tuple[str, ...] = ("none",)
 
     def __init__(self, **client):
         super().__init__()

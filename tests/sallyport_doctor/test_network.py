@@ -141,7 +141,7 @@ async def test_a_redirect_to_a_private_address_is_not_followed(authority, target
 class TakesDocuments(HealthyServer):
     """Accepts the metadata documents of well-known clients except those in `refused`."""
 
-    refused = ()
+    refused: tuple[str, ...] = ()
 
     async def answer_authorize(self, request):
         client_id = request.query["client_id"]

@@ -1,6 +1,7 @@
 """Limits that the doctor respects, whatever a server responds."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -34,7 +35,8 @@ async def test_looking_at_the_sign_in_page_does_not_bring_the_answer_in_the_user
 
 async def test_a_code_for_the_vendors_loopback_address_is_not_carried_there(knowledge):
     """Another program may listen on port 33418: the redirect is recorded and not followed."""
-    model, asked = ApprovesByItself(), []
+    model = ApprovesByItself()
+    asked: list[Any] = []
     await model.start()
     wanted = RunOptions(url=model.resource, register=True)
     diagnosis = await run_doctor(wanted, knowledge=knowledge, open_page=unresponsive_user, on_request=asked.append)
@@ -86,7 +88,8 @@ async def test_a_cookie_is_never_carried_to_another_origin(run):
             carried.append(dict(request.cookies))
             return page("Sign in")
 
-    carried, elsewhere = [], Elsewhere()
+    carried: list[dict[str, str]] = []
+    elsewhere = Elsewhere()
     await elsewhere.start()
     await run(HandsOver(elsewhere), login=True, user=unresponsive_user, wait_seconds=0.2)
     await elsewhere.stop()

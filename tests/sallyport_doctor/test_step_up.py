@@ -58,7 +58,7 @@ class Recording(SigningIn):
         return await super().answer_call(request)
 
 
-async def test_the_one_call_has_no_arguments_and_an_answer_that_refuses_nothing_is_no_finding(run):
+async def test_the_one_call_has_no_arguments_and_an_unchallenged_answer_is_no_finding(run):
     model = Recording()
     diagnosis = await run(model, login=True)
     assert [(call["name"], call["arguments"]) for call in model.called] == [("add_note", {})]

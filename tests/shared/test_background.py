@@ -35,7 +35,11 @@ async def test_a_loop_that_fails_is_logged_counted_and_restarted_after_pauses_th
 async def test_a_loop_that_is_cancelled_is_not_restarted():
     registry = CollectorRegistry()
     supervisor = TaskSupervisor(registry, structlog.get_logger(), first_pause_seconds=0)
-    task = supervisor.start("waiting", asyncio.Event().wait)
+
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    task = supervisor.start("waiting", wait)
     await asyncio.sleep(0)
     await end_tasks([task])
     assert task.cancelled()

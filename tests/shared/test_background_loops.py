@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import structlog
@@ -61,14 +62,16 @@ def key_ring(*, poll_seconds, on_refresh=None, on_subscribe=None):
                 on_refresh()
             return known
 
+    repository: Any = Repository()
+    reconciler: Any = Reconciler()
     ring = KeyRing(
-        repository=Repository(),
+        repository=repository,
         encryption_keys=EncryptionKeys([b"x" * 32]),
         policy=RotationPolicy("ES256", 10**12, 0, 60_000),
         log=LOG,
     )
     ring._poll_seconds = poll_seconds
-    ring._reconciler = Reconciler()
+    ring._reconciler = reconciler
     return ring
 
 
@@ -89,14 +92,17 @@ def rotation(flaky):
     class Ring:
         ring = None
 
-    return RotationSchedule(key_ring=Ring(), rotator=Rotator(), log=LOG, check_seconds=0.001)
+    ring: Any = Ring()
+    rotator: Any = Rotator()
+    return RotationSchedule(key_ring=ring, rotator=rotator, log=LOG, check_seconds=0.001)
 
 
 def propagation(flaky):
     class Repository:
         record = staticmethod(flaky.call)
 
-    tracker = PropagationTracker(Repository(), publish_lead_ms=0)
+    repository: Any = Repository()
+    tracker = PropagationTracker(repository, publish_lead_ms=0)
     tracker.record_version("replica", 1)
     return tracker
 
@@ -112,7 +118,7 @@ def audit(flaky):
         await asyncio.sleep(0)
         put("written after it")
 
-    writer.start = start
+    writer.start = start  # type: ignore[assignment,method-assign]  # what is written is the loop's work
     return writer
 
 
@@ -121,6 +127,7 @@ def key_set(flaky):
         async def fetch(self, **_options):
             raise FetchFailed("unreachable")
 
+    fetcher: Any = Fetcher()
     readings = iter(range(100))
 
     def clock():
@@ -129,7 +136,7 @@ def key_set(flaky):
 
     flaky._good = 3
     return JwksCache(
-        fetcher=Fetcher(),
+        fetcher=fetcher,
         policy=CachePolicy(max_stale=60, cooldown=1),
         algorithms=frozenset({"ES256"}),
         metrics=JwksMetrics(CollectorRegistry()),

@@ -1,8 +1,10 @@
-"""Issuer and resource: taken as they are, or refused with the reason (invariant 1)."""
+"""Issuer and resource: taken as they are, or refused with the reason."""
 
 import pytest
 
 from shared.configured_url import check_issuer, check_resource, is_loopback_host, origin_of, path_of
+
+pytestmark = pytest.mark.invariant(1)
 
 GOOD = [
     "https://auth.example",

@@ -12,7 +12,7 @@ def test_a_command_does_not_load_the_web_server(command):
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout == b"False\n"
 
 
-def test_a_server_of_ones_own_does_not_load_the_client_of_the_example_store():
+def test_a_custom_server_does_not_load_the_redis_client():
     program = """
 import sys
 from mcp_service.app import build_app

@@ -20,7 +20,7 @@ def test_a_burst_passes_and_then_one_per_interval():
     assert allowed == [True, True, True, False, False, True, False]
 
 
-def test_a_refusal_says_when_the_next_request_passes_and_that_is_exact():
+def test_a_rejection_says_exactly_when_the_next_request_passes():
     rate = Rate(requests=7, seconds=60, burst=2)
     arrival = decide(decide(None, 0, rate).arrival_ms, 0, rate).arrival_ms
     refused = decide(arrival, 10, rate)

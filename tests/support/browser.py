@@ -31,7 +31,7 @@ def find_chromium() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory) -> Iterator[str]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One Chromium for the whole session: where it takes orders. Skips where there is none."""
     path = find_chromium()
     if path is None:
@@ -39,6 +39,7 @@ def chromium(tmp_path_factory) -> Iterator[str]:
     profile = tmp_path_factory.mktemp("chromium")
     command = [path, *_ARGUMENTS, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stderr is not None
     try:
         address = None
         for line in process.stderr:
@@ -47,7 +48,7 @@ def chromium(tmp_path_factory) -> Iterator[str]:
                 break
         if address is None:
             pytest.fail(f"{path} ended before it listened")
-        # Nobody reads what it says from here on; a full pipe would stop it.
+        # Its output is not read from here on; a full pipe would stop it.
         reader = threading.Thread(target=process.stderr.read)
         reader.start()
         yield address
@@ -60,7 +61,7 @@ def chromium(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture
-async def browser(chromium) -> AsyncIterator[Browser]:
+async def browser(chromium: str) -> AsyncIterator[Browser]:
     """A connection to Chromium; what is opened through it is gone after the test."""
     async with async_playwright() as playwright:
         connected = await playwright.chromium.connect_over_cdp(chromium)

@@ -1,11 +1,19 @@
 """Secrets that must never be printed, and functions that fail while their local variables hold them."""
 
+from __future__ import annotations
+
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from shared.background import TaskSupervisor
-from tests.support.authorization import basic
+from tests.support.oauth import basic
+
+if TYPE_CHECKING:
+    import pytest
+    from aiohttp import web
 
 KINDS = (
     "password",
@@ -24,39 +32,41 @@ class Secrets:
     """An object whose representation gives everything away."""
 
     password: str
-    nested: dict
+    nested: dict[str, object]
 
 
-def fail_with_secrets(*_held):
+def fail_with_secrets(*_held: object) -> None:
     """Raise an exception that carries nothing, from below frames whose variables hold every canary."""
     password, refresh_token, access_token, client_secret, code, cookie, key = CANARIES.values()
     form = {"password": password, "refresh_token": [refresh_token], "inner": {"code": code, "bytes": key.encode()}}
     held = Secrets(password, {"client_secret": client_secret, "form": form})
 
-    def deeper(cookie, held):
+    def deeper(cookie: str, held: Secrets) -> None:
         if f"Bearer {access_token}" not in (cookie, held):
             raise RuntimeError
 
     deeper(cookie, held)
 
 
-async def failing_handler(request):
+async def failing_handler(request: web.Request) -> web.StreamResponse:
     """A handler that has read the whole request before it fails."""
     form = dict(await request.post()) if request.can_read_body else {}
     headers, cookies = dict(request.headers), dict(request.cookies)
     fail_with_secrets(form, headers, cookies)
+    raise AssertionError("unreachable")
 
 
-def fail_every_task(monkeypatch):
+def fail_every_task(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, set[str]]:
     """Replace each background task; answers an event at which they fail, and the names of those that were started."""
-    now, names, start = asyncio.Event(), set(), TaskSupervisor.start
+    now, start = asyncio.Event(), TaskSupervisor.start
+    names: set[str] = set()
 
-    async def fail():
+    async def fail() -> None:
         state = dict(CANARIES)
         await now.wait()
         fail_with_secrets(state)
 
-    def start_failing(self, name, _loop):
+    def start_failing(self: TaskSupervisor, name: str, _loop: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         names.add(name)
         return start(self, name, fail)
 
@@ -64,17 +74,18 @@ def fail_every_task(monkeypatch):
     return now, names
 
 
-def fail_every_route(app):
+def fail_every_route(app: web.Application) -> list[tuple[str, str]]:
     """Let each route of the application fail; answers the method and path of each."""
     routes = []
     for route in app.router.routes():
         route._handler = failing_handler
+        assert route.resource is not None
         method = "POST" if route.method == "*" else route.method
         routes.append((method, route.resource.canonical))
     return routes
 
 
-def request_with_secrets(method):
+def request_with_secrets(method: str) -> dict[str, Any]:
     """Options of a request that holds a canary wherever requests hold secrets."""
     return {
         "headers": {
@@ -87,6 +98,6 @@ def request_with_secrets(method):
     }
 
 
-def leaked(output, kept=CANARIES):
+def leaked(output: str, kept: Mapping[str, str] = CANARIES) -> set[str]:
     """The kinds of secret that the output holds."""
     return {kind for kind, secret in kept.items() if secret in output}

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+from collections.abc import Set as AbstractSet
 from enum import Enum
+from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 from shared.redis.client import SingleRedisClient
@@ -23,43 +25,43 @@ class Fault(Enum):
 class FaultyRedis:
     """A context manager. `url` is that of the proxy; set `fault` at any moment."""
 
-    def __init__(self, store_url):
+    def __init__(self, store_url: str) -> None:
         parts = urlsplit(store_url)
         self._socket = parts.path
         self._database = dict(parse_qsl(parts.query)).get("db", "0")
         self._fault = Fault.NONE
-        self._connections = set()
+        self._connections: set[tuple[asyncio.StreamWriter, asyncio.Task[None] | None]] = set()
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
         self.url = f"redis://127.0.0.1:{port}/{self._database}"
         return self
 
-    async def __aexit__(self, *_exc):
+    async def __aexit__(self, *_exc: object) -> None:
         self._hang_up()
         self._server.close()
-        await asyncio.gather(*(task for _, task in self._connections), return_exceptions=True)
+        await asyncio.gather(*(task for _, task in self._connections if task is not None), return_exceptions=True)
 
-    def connect(self, *, timeout_seconds=1.0):
+    def connect(self, *, timeout_seconds: float = 1.0) -> SingleRedisClient:
         """A client through the proxy, with a short timeout for tests that wait for it."""
         return SingleRedisClient(self.url, timeout_seconds=timeout_seconds)
 
     @property
-    def fault(self):
+    def fault(self) -> Fault:
         return self._fault
 
     @fault.setter
-    def fault(self, fault):
+    def fault(self, fault: Fault) -> None:
         self._fault = fault
         if fault is Fault.HANG_UP:
             self._hang_up()
 
-    def _hang_up(self):
+    def _hang_up(self) -> None:
         for writer, _ in self._connections:
             writer.transport.abort()
 
-    async def _accept(self, reader, writer):
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._fault is Fault.HANG_UP:
             writer.transport.abort()
             return
@@ -78,7 +80,9 @@ class FaultyRedis:
                 if end is not None:
                     end.transport.abort()
 
-    async def _pump(self, reader, writer, *, lost_while):
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, lost_while: AbstractSet[Fault]
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
                 if self._fault not in lost_while:

@@ -8,6 +8,7 @@ from auth_service.authorization.request import AuthorizationRequest
 from auth_service.grants.refresh_token_format import RefreshToken, decrypt_successor, new_successor
 from auth_service.grants.repository import GrantRepository, Rotation
 from auth_service.protocol.opaque import digest, new_identifier, new_secret
+from shared.redis.client import RedisClient
 
 DAY = 86_400
 REUSE_INTERVAL = 60
@@ -17,8 +18,8 @@ CLIENT = "client"
 RESOURCE = "https://mcp.example/mcp"
 
 
-def interaction():
-    """A request of one browser, waiting for the person."""
+def interaction() -> Interaction:
+    """A request of one browser, waiting for the user."""
     request = AuthorizationRequest(
         client_id=CLIENT,
         redirect_uri="http://127.0.0.1/callback",
@@ -33,7 +34,7 @@ def interaction():
     return Interaction(new_identifier(), digest("browser"), new_identifier(), NOW, request)
 
 
-async def open_grant(store, *, code="a-code", now=NOW, index=False):
+async def open_grant(store: RedisClient, *, code: str = "a-code", now: int = NOW, index: bool = False) -> RefreshToken:
     """Approve and redeem; answers the first refresh token."""
     interactions, grants = InteractionRepository(store, lifetime_seconds=600), GrantRepository(store)
     asked, secret = interaction(), new_secret()
@@ -43,7 +44,7 @@ async def open_grant(store, *, code="a-code", now=NOW, index=False):
         ConsentDecision.APPROVE,
         grant={
             "status": "code",
-            "subject": "person",
+            "subject": "user",
             "client_id": CLIENT,
             "resource": RESOURCE,
             "scope": "notes:read",
@@ -55,7 +56,7 @@ async def open_grant(store, *, code="a-code", now=NOW, index=False):
         grant_expires_at=now + 660,
     )
     if index:
-        await grants.index(asked.identifier, subject="person", absolute_expires_at=now + 180 * DAY)
+        await grants.index(asked.identifier, subject="user", absolute_expires_at=now + 180 * DAY)
     outcome = await grants.redeem_code(
         asked.identifier,
         code_hash=digest(code),
@@ -77,12 +78,20 @@ class Presented:
     token: RefreshToken | None
 
     @property
-    def outcome(self):
+    def outcome(self) -> str:
         return self.rotation.outcome
 
 
-async def present(grants, token, *, now=NOW, client_id=CLIENT, resource=None):
+async def present(
+    grants: GrantRepository,
+    token: RefreshToken | None,
+    *,
+    now: float = NOW,
+    client_id: str = CLIENT,
+    resource: str | None = None,
+) -> Presented:
     """Present a refresh token as the grant does."""
+    assert token is not None
     proposed = new_successor(token.secret)
     rotation = await grants.rotate(
         token,

@@ -11,13 +11,13 @@ from typing import Any
 
 from aiohttp import web
 from joserfc.errors import SecurityWarning
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.jwk import ECKey, Key, KeyParameters, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 
 def new_key(kid: str = "key-1", algorithm: str = "RS256") -> Key:
     """A private key that signs with the algorithm."""
-    parameters = {"kid": kid, "use": "sig", "alg": algorithm}
+    parameters: KeyParameters = {"kid": kid, "use": "sig", "alg": algorithm}
     match algorithm:
         case "RS256":
             return RSAKey.generate_key(2048, parameters)
@@ -40,6 +40,7 @@ def b64(data: bytes) -> str:
 def sign_bytes(header: bytes, payload: bytes, key: Key) -> str:
     """A compact JWS over exactly these bytes, whatever they say, by the algorithm that the key is for."""
     signing_input = f"{b64(header)}.{b64(payload)}"
+    assert key.alg is not None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SecurityWarning)  # EdDSA has a new name since RFC 9864
         algorithm = JWSRegistry(algorithms=[key.alg]).get_alg(key.alg)
@@ -99,7 +100,7 @@ class LocalIssuer:
         self.url = ""
 
     async def publish(self, *keys: Key, body: bytes | None = None) -> None:
-        """Serve another document; whoever long-polls gets it at once."""
+        """Serve another document; waiting long polls get it at once."""
         async with self._changed:
             self.body = key_set(*keys) if body is None else body
             self._version += 1

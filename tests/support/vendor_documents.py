@@ -1,9 +1,11 @@
 """The metadata documents of real clients, as interop.md describes them: data for replays."""
 
+from typing import Any
+
 BOTH = ["authorization_code", "refresh_token"]
 
 
-def document(url, name, redirect_uris, **members):
+def document(url: str, name: str, redirect_uris: list[str], **members: Any) -> dict[str, Any]:
     return {
         "client_id": url,
         "client_name": name,

@@ -5,10 +5,13 @@ from auth_service.clients.client import Client, ClientKind
 from auth_service.grants.repository import GrantRepository
 from auth_service.protocol.errors import UnknownClient
 from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
+from shared.scopes import ScopeDescription
 from tests.support import grant_material
 from tests.support.grant_material import DAY, NOW, RESOURCE, open_grant
 
-KNOWN = ProtectedResource(identifier=RESOURCE, name="Notes", scopes={"notes:read": {"description": "Read your notes"}})
+KNOWN = ProtectedResource(
+    identifier=RESOURCE, name="Notes", scopes={"notes:read": ScopeDescription(description="Read your notes")}
+)
 OTHER = ProtectedResource(identifier="https://other.example/mcp", name="Other", scopes={})
 
 
@@ -28,7 +31,7 @@ async def listed(store, *clients, resource=KNOWN, now=NOW):
     applications = ApplicationList(
         grants=GrantRepository(store), clients=KnownClients(*clients), resources=ResourceCatalogue([resource])
     )
-    return await applications.of("person", now=now)
+    return await applications.of("user", now=now)
 
 
 async def test_a_grant_is_listed_with_what_is_known_of_it(store):

@@ -3,26 +3,26 @@ import time
 import pytest
 
 from auth_service.clients.repository import ClientRepository
-from tests.support.authorization import HOSTED, PASSWORD, USERNAME
+from tests.support.auth_server import HOSTED, PASSWORD, USERNAME
 
 NEW_PASSWORD = "another handful of words"
 EVE = "eve"
 
 
 class Visitor:
-    """A person's browser at their own page."""
+    """A user's browser at their own page."""
 
     def __init__(self, auth):
         self._auth = auth
-        self.person = auth.person()
+        self.user = auth.user_agent()
 
     async def sign_in(self, username=USERNAME, password=PASSWORD):
         """The answer to the sign-in form."""
-        page = await self.person.get(f"{self._auth.base}/sign-in")
-        return await self.person.sign_in(page, username, password)
+        page = await self.user.get(f"{self._auth.base}/sign-in")
+        return await self.user.sign_in(page, username, password)
 
     async def page(self, query=""):
-        return await self.person.get(f"{self._auth.base}/account{query}")
+        return await self.user.get(f"{self._auth.base}/account{query}")
 
     async def is_signed_in(self):
         return (await self.page()).status == 200
@@ -31,13 +31,13 @@ class Visitor:
         """Send the form of a step, from the page as it is now or was then, and see where it leads."""
         page = page or await self.page()
         address = f"{self._auth.base}/account/{step}"
-        forms = [f for f in page.page.forms if f.action == address]
+        forms = [f for f in page.forms if f.action == address]
         chosen = next(f for f in forms if after is None or f.inputs.get("grant") == after)
-        answer = await self.person.post(address, chosen.inputs | values)
-        return await self.person.follow(answer) if answer.status == 303 else answer
+        answer = await self.user.post(address, chosen.inputs | values)
+        return await self.user.follow(answer) if answer.status == 303 else answer
 
     async def let_in(self, client):
-        return await self._auth.tokens(client, self.person)
+        return await self._auth.tokens(client, self.user)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def change(current=PASSWORD, new=NEW_PASSWORD, repeated=NEW_PASSWORD):
 
 
 class TestThePage:
-    async def test_is_only_for_who_is_signed_in(self, auth):
+    async def test_is_only_for_a_signed_in_user(self, auth):
         answer = await Visitor(auth).page()
         assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
 
@@ -76,7 +76,7 @@ class TestThePage:
         answer = await auth.get("/")
         assert (answer.status, answer.headers["Location"]) == (303, "/account")
 
-    async def test_lists_whoever_holds_access_with_what_when_and_where(self, auth, ada):
+    async def test_lists_each_application_with_its_scopes_time_and_address(self, auth, ada):
         await ada.let_in(await auth.register(HOSTED, client_name="Claude Code"))
         text = (await ada.page()).text
         for told in ["Claude Code", "Notes", "Read your notes", "client.example", "just now", "127.0.0.1"]:
@@ -89,7 +89,7 @@ class TestThePage:
     async def test_shares_no_window_with_a_client(self, ada):
         assert (await ada.page()).headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
-    async def test_says_what_a_step_did_only_to_who_took_it(self, ada):
+    async def test_says_what_a_step_did_only_to_the_user_that_took_it(self, ada):
         for query in ["?notice=password-changed", "?notice=password-changed&mac=AAAA", "?notice=%00&mac=%ff"]:
             assert 'role="status"' not in (await ada.page(query)).text
 
@@ -99,7 +99,7 @@ class TestThePage:
         visitor = Visitor(auth)
         assert (await visitor.sign_in()).headers["Location"] == "/tenant/account"
         assert (await auth.get("/tenant/")).headers["Location"] == "/tenant/account"
-        forms = (await visitor.page()).page.forms
+        forms = (await visitor.page()).forms
         assert {f.action for f in forms} == {"/tenant/account/password", "/tenant/account/sign-out"}
 
 
@@ -107,7 +107,7 @@ class TestEndingAccess:
     async def test_ends_that_of_one_application_alone(self, auth, ada):
         first, second = await auth.register(client_name="First"), await auth.register(client_name="Second")
         ended, kept = await ada.let_in(first), await ada.let_in(second)
-        grants = {form.inputs.get("grant") for form in (await ada.page()).page.forms} - {None}
+        grants = {form.inputs.get("grant") for form in (await ada.page()).forms} - {None}
         (of_first,) = [g for g in grants if (await auth.grants.find(g)).client_id == first.client_id]
         page = await ada.take("end-access", after=of_first)
         assert "Access ended." in page.text
@@ -122,9 +122,9 @@ class TestEndingAccess:
         assert (await ada.take("end-access", page=page)).status == 200
         assert (await ada.take("end-access", page=page)).status == 200
 
-    async def test_of_somebody_else_does_nothing(self, auth, ada):
+    async def test_of_another_user_does_nothing(self, auth, ada):
         tokens = await ada.let_in(client := await auth.register())
-        (grant,) = {form.inputs.get("grant") for form in (await ada.page()).page.forms} - {None}
+        (grant,) = {form.inputs.get("grant") for form in (await ada.page()).forms} - {None}
         await auth.users.add(EVE, PASSWORD)
         eve = Visitor(auth)
         await eve.sign_in(EVE)
@@ -148,7 +148,7 @@ class TestAFormFromElsewhere:
     @pytest.mark.parametrize("step", ["end-access", "password", "sign-out"])
     async def test_is_refused_and_changes_nothing(self, auth, ada, elsewhere, step):
         tokens = await ada.let_in(client := await auth.register())
-        theirs = (await elsewhere.page()).page.forms[0].inputs["csrf"]
+        theirs = (await elsewhere.page()).forms[0].inputs["csrf"]
         for csrf in ("A" * 43, "", theirs):
             values = change() | {"where": "everywhere", "applications": "end", "csrf": csrf}
             assert (await ada.take(step, **values)).status == 400
@@ -158,10 +158,10 @@ class TestAFormFromElsewhere:
 
 
 async def test_a_browser_that_keeps_no_cookies_is_told_so(auth):
-    person = auth.person()
-    page = await person.get("/sign-in")
-    person.cookies.clear()
-    answer = await person.sign_in(page)
+    user = auth.user_agent()
+    page = await user.get("/sign-in")
+    user.cookies.clear()
+    answer = await user.sign_in(page)
     assert answer.status == 400
     assert "allow cookies for this site" in answer.text
 
@@ -196,7 +196,7 @@ class TestChangingThePassword:
         assert await elsewhere.is_signed_in()
         assert await auth.users.authenticate(USERNAME, PASSWORD)
 
-    async def test_of_a_user_who_was_removed_leads_out(self, auth, ada):
+    async def test_of_a_removed_user_leads_out(self, auth, ada):
         page = await ada.page()
         await auth.users.remove(await auth.users.find_by_name(USERNAME))
         assert "Your password is changed." not in (await ada.take("password", page=page, **change())).text
@@ -224,16 +224,16 @@ class TestSigningOut:
             assert not await still_works(auth, client, held)
 
 
-async def test_whoever_is_not_the_one_signed_in_can_say_so_and_come_back_to_the_decision(auth, ada):
+async def test_another_user_can_sign_in_instead_and_return_to_the_decision(auth, ada):
     await auth.users.add(EVE, PASSWORD)
-    page = await ada.person.consent_page(await auth.register())
+    page = await ada.user.consent_page(auth.authorize_url(await auth.register()))
     assert f"<strong><bdi>{USERNAME}</bdi></strong>" in page.text
-    transaction = page.page.forms[0].inputs["transaction"]
+    transaction = page.forms[0].inputs["transaction"]
     address = f"/sign-in?transaction={transaction}"
     assert f'<a href="{address}">Not you?</a>' in page.text
-    page = await ada.person.follow(await ada.person.sign_in(await ada.person.get(address), EVE))
+    page = await ada.user.follow(await ada.user.sign_in(await ada.user.get(address), EVE))
     assert f"<strong><bdi>{EVE}</bdi></strong>" in page.text
-    assert page.page.forms[0].inputs["transaction"] == transaction
+    assert page.forms[0].inputs["transaction"] == transaction
 
 
 class TestAnUnknownClient:
@@ -242,9 +242,9 @@ class TestAnUnknownClient:
     async def test_gets_a_page_that_tells_how_to_clear_its_registration(self, auth):
         client = await auth.register()
         client.client_id = "own-never-issued"
-        answer = await auth.get(auth.authorization(client)[0])
+        answer = await auth.get(auth.authorize_url(client))
         assert answer.status == 400
-        assert answer.page.refresh is None
+        assert answer.refresh is None
         assert "rm -rf ~/.mcp-auth" in answer.text
         assert "a registration that this server does not have" in answer.text
 
@@ -253,6 +253,6 @@ class TestAnUnknownClient:
         clients = ClientRepository(auth.store)
         assert await clients.record_use(client.client_id, now=now, expires_at=now + 86_400)
         assert await clients.end(client.client_id, now=now)
-        answer = await auth.get(auth.authorization(client)[0])
+        answer = await auth.get(auth.authorize_url(client))
         assert answer.status == 400
         assert "Its registration here was not used for a long time, or was ended" in answer.text

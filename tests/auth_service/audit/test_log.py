@@ -1,6 +1,7 @@
 """The audit log on a real store."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.store
 class AwayThenBack:
     """Storage whose first appends fail, as when the store restarts."""
 
-    def __init__(self, storage, failures):
+    def __init__(self, storage: Any, failures: int) -> None:
         self.storage = storage
         self.failures = failures
 
@@ -52,7 +53,8 @@ async def test_events_are_kept_in_order_with_their_fields(store):
 
 async def test_recording_without_a_store_neither_blocks_nor_raises_and_counts_what_is_lost():
     registry = CollectorRegistry()
-    log = AuditLog(AwayThenBack(None, failures=10**9), registry)
+    away: Any = AwayThenBack(None, failures=10**9)
+    log = AuditLog(away, registry)
     await log.start(new_supervisor())
     for _ in range(CAPACITY + 10):
         log.record(AuditEvent.TOKEN_REVOKED, user="subject")
@@ -63,10 +65,11 @@ async def test_recording_without_a_store_neither_blocks_nor_raises_and_counts_wh
 
 async def test_events_wait_for_a_store_that_is_away_and_are_written_when_it_is_back(store):
     storage = AuditRepository(store)
-    log = AuditLog(AwayThenBack(storage, failures=1), CollectorRegistry())
+    away: Any = AwayThenBack(storage, failures=1)
+    log = AuditLog(away, CollectorRegistry())
     await log.start(new_supervisor())
     log.record(AuditEvent.KEY_CREATED, kid="one")
-    follower = storage.follow(since_ms=0)
+    follower: Any = storage.follow(since_ms=0)
     first = await asyncio.wait_for(anext(follower), 10)
     await follower.aclose()
     await log.stop()
@@ -81,7 +84,7 @@ async def test_a_field_that_is_not_in_the_closed_set_is_left_out(store):
     assert [e.fields for e in await entries_of(storage)] == [{"user": "subject"}]
 
 
-async def test_a_value_of_a_stranger_is_cut_and_made_printable(store):
+async def test_an_untrusted_value_is_cut_and_made_printable(store):
     storage = AuditRepository(store)
     log = AuditLog(storage, CollectorRegistry())
     log.record(AuditEvent.CLIENT_REGISTERED, client_name="\x1b[31mred\n" + "x" * 1000)
@@ -111,7 +114,7 @@ async def test_reading_goes_through_all_pages(store):
 async def test_a_follower_sees_only_what_comes(store):
     storage = AuditRepository(store)
     await storage.append([AuditEntry("old", 0, "token.revoked", {})])
-    follower = storage.follow()
+    follower: Any = storage.follow()
     waiting = asyncio.ensure_future(anext(follower))
     while "xread" not in str(await store.command_on_primaries("CLIENT", "LIST")):  # noqa: ASYNC110 - the event is in the server
         await asyncio.sleep(0)

@@ -15,7 +15,7 @@ INVALID_TOKEN_CLAIMS = ("iss", "sub", "client_id", "jti", "exp", "iat", "nbf")
 
 def sources():
     for package in (auth_service, shared):
-        for path in sorted(Path(package.__file__).parent.rglob("*.py")):
+        for path in sorted(Path(*package.__path__).rglob("*.py")):
             yield ast.parse(path.read_text(encoding="utf-8"))
 
 
@@ -29,9 +29,9 @@ def named_checks():
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "InvalidToken":
                 value = node.args[0]
             if isinstance(value, ast.Constant):
-                yield value.value
+                yield str(value.value)
             elif isinstance(value, ast.JoinedStr):
-                yield "".join(p.value if isinstance(p, ast.Constant) else "<>" for p in value.values)
+                yield "".join(str(p.value) if isinstance(p, ast.Constant) else "<>" for p in value.values)
 
 
 def test_every_check_in_the_code_has_a_troubleshooting_entry():

@@ -8,22 +8,14 @@ import pytest
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.repository import ClientRepository, StoredClient
-from tests.support.authorization import (
-    FILES,
-    HOSTED,
-    ISSUER,
-    LOOPBACK,
-    NOTES,
-    Client,
-    claims_of,
-    redirect_parameters,
-)
+from tests.support.auth_server import FILES, HOSTED, ISSUER, LOOPBACK, NOTES, Client
+from tests.support.oauth import redirect_parameters, unverified_claims
 
 CHALLENGE = "c" * 43
 
 
 async def begin(auth, client, **changes):
-    return await auth.person().get(auth.authorization(client, **changes)[0])
+    return await auth.user_agent().get(auth.authorize_url(client, **changes))
 
 
 async def interactions(auth):
@@ -51,34 +43,36 @@ async def test_a_good_request_leads_to_sign_in_and_nothing_of_it_may_be_kept_by_
     assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
-async def test_who_is_signed_in_goes_straight_to_the_decision_and_is_always_asked(auth, client):
-    """Invariant 7: nothing is approved by itself, however often it was approved before."""
-    person = auth.person()
-    await auth.tokens(client, person)
-    answer = await person.get(auth.authorization(client)[0])
+@pytest.mark.invariant(7)
+async def test_a_signed_in_user_goes_straight_to_the_decision_and_is_always_asked(auth, client):
+    """Nothing is approved by itself, however often it was approved before."""
+    user = auth.user_agent()
+    await auth.tokens(client, user)
+    answer = await user.get(auth.authorize_url(client))
     assert answer.headers["Location"].startswith("/consent?transaction=")
-    assert ("decision", "approve") in (await person.follow(answer)).page.forms[0].buttons
+    assert ("decision", "approve") in (await user.follow(answer)).forms[0].buttons
 
 
 @pytest.mark.parametrize(
     "state", ["100%41", "%2B", "a+b", "a b", "a&iss=x", "ü\U0001f510", "<script>", '"', "a;b", "%"]
 )
 async def test_state_comes_back_as_it_was_sent(auth, client, state):
-    person = auth.person()
-    assert (await person.decide(await person.consent_page(client, state=state)))["state"] == state
+    user = auth.user_agent()
+    assert (await user.decide(await user.consent_page(auth.authorize_url(client, state=state))))["state"] == state
 
 
 async def test_without_state_none_comes_back(auth, client):
     assert (await auth.code(client, state=None)).parameters.keys() == {"code", "iss"}
 
 
+@pytest.mark.invariant(1)
 async def test_the_answer_names_the_issuer(auth, client):
-    """RFC 9207, invariant 1."""
+    """RFC 9207."""
     assert (await auth.code(client)).parameters["iss"] == ISSUER
 
 
 class TestBeforeTheRedirectIsTrusted:
-    """RFC 6749 section 4.1.2.1: an invalid client or redirect URI is told to the person, never redirected."""
+    """RFC 6749 section 4.1.2.1: an invalid client or redirect URI is told to the user, never redirected."""
 
     @pytest.mark.parametrize(
         ("changes", "status", "check"),
@@ -104,19 +98,19 @@ class TestBeforeTheRedirectIsTrusted:
             ({f"x{n}": "y" for n in range(100)}, 400, "parameters_decodable"),
         ],
     )
-    async def test_the_person_sees_a_page(self, auth, client, changes, status, check):
+    async def test_the_user_sees_a_page(self, auth, client, changes, status, check):
         answer = await begin(auth, client, **changes)
         assert answer.status == status
         assert answer.headers["Content-Type"].startswith("text/html")
         assert "Location" not in answer.headers
-        assert answer.page.refresh is None
+        assert answer.refresh is None
         assert auth.log_of(answer.headers["X-Request-Id"])["error_id"] == check
         assert answer.headers["X-Request-Id"] in answer.text
         assert await interactions(auth) == []
 
     @pytest.mark.parametrize("raw", ["state=%ff", "state=%C3%28", "%80=1"])
     async def test_bad_utf_8_is_a_page(self, auth, client, raw):
-        answer = await auth.get(f"{auth.authorization(client, state=None)[0]}&{raw}")
+        answer = await auth.get(f"{auth.authorize_url(client, state=None)}&{raw}")
         assert answer.status == 400
         assert auth.log_of(answer.headers["X-Request-Id"])["error_id"] == "parameters_decodable"
 
@@ -125,7 +119,7 @@ class TestBeforeTheRedirectIsTrusted:
         answer = await begin(auth, client, client_id="own-gone")
         assert "add it again" in answer.text
 
-    async def test_what_a_stranger_wrote_is_not_shown_back(self, auth, client):
+    async def test_untrusted_text_is_not_shown_back(self, auth, client):
         answer = await begin(auth, client, client_id="<script>alert(1)</script>", redirect_uri="https://evil.example/")
         assert "alert(1)" not in answer.text
         assert "evil.example" not in answer.text
@@ -219,7 +213,7 @@ class TestRedirects:
     @pytest.mark.parametrize("port", ["", ":1", ":33419", ":65535"])
     async def test_the_port_of_a_loopback_redirect_is_free(self, auth, client, port):
         presented = f"http://127.0.0.1{port}/callback"
-        page = await auth.person().arrive(client, redirect_uri=presented)
+        page = await auth.user_agent().arrive(auth.authorize_url(client, redirect_uri=presented))
         assert page.status == 200
 
     @pytest.mark.parametrize("port", [":0", ":65536", ":99999", ":", ":1a", ":-1"])
@@ -227,11 +221,9 @@ class TestRedirects:
         assert (await begin(auth, client, redirect_uri=f"http://127.0.0.1{port}/callback")).status == 400
 
     async def test_the_answer_goes_to_the_port_that_was_named(self, auth, client):
-        person = auth.person()
-        page = await person.consent_page(client, redirect_uri="http://127.0.0.1:50000/callback")
-        assert (await person.submit(page, decision="approve")).page.refresh.startswith(
-            "http://127.0.0.1:50000/callback?"
-        )
+        user = auth.user_agent()
+        page = await user.consent_page(auth.authorize_url(client, redirect_uri="http://127.0.0.1:50000/callback"))
+        assert (await user.submit(page, decision="approve")).refresh.startswith("http://127.0.0.1:50000/callback?")
 
     async def test_a_hosted_redirect_has_no_free_port(self, auth):
         client = await auth.register(HOSTED)
@@ -241,17 +233,17 @@ class TestRedirects:
 class TestResourceAndScope:
     """Interop.md A8 and A9."""
 
+    @pytest.mark.invariant(1)
     @pytest.mark.parametrize(
         "resource", [None, NOTES, f"{NOTES}/", "https://MCP.example/mcp", [NOTES, NOTES], [NOTES, f"{NOTES}/"]]
     )
     async def test_the_token_is_for_the_configured_resource_however_it_was_asked_for(self, auth, client, resource):
-        """Invariant 1."""
         tokens = await auth.tokens(client, resource=resource)
-        assert claims_of(tokens["access_token"])["aud"] == NOTES
+        assert unverified_claims(tokens["access_token"])["aud"] == NOTES
 
     async def test_another_resource_gives_its_own_audience_and_defaults(self, auth, client):
         tokens = await auth.tokens(client, resource=FILES, scope=None)
-        assert claims_of(tokens["access_token"])["aud"] == FILES
+        assert unverified_claims(tokens["access_token"])["aud"] == FILES
         assert tokens["scope"] == "files:read"
 
     @pytest.mark.parametrize(
@@ -268,7 +260,7 @@ class TestResourceAndScope:
     async def test_the_answer_tells_the_scope_that_was_granted(self, auth, client, asked, granted):
         tokens = await auth.tokens(client, scope=asked)
         assert tokens["scope"] == granted
-        assert claims_of(tokens["access_token"])["scope"] == granted
+        assert unverified_claims(tokens["access_token"])["scope"] == granted
 
     async def test_a_pre_registered_client_gets_nothing_beyond_its_fence(self, auth):
         fenced = await pre_register(auth, max_scope="notes:read openid")
@@ -290,39 +282,39 @@ class TestPrompt:
     """OpenID Connect Core section 3.1.2.1."""
 
     async def test_login_asks_for_the_password_again(self, auth, client):
-        person = auth.person()
-        await auth.tokens(client, person)
+        user = auth.user_agent()
+        await auth.tokens(client, user)
         auth.clock.ahead += 5
-        page = await person.arrive(client, prompt="login")
-        assert "password" in page.page.forms[0].inputs
-        decision = await person.follow(await person.sign_in(page))
-        assert (await person.decide(decision)).keys() == {"code", "state", "iss"}
+        page = await user.arrive(auth.authorize_url(client, prompt="login"))
+        assert "password" in page.forms[0].inputs
+        decision = await user.follow(await user.sign_in(page))
+        assert (await user.decide(decision)).keys() == {"code", "state", "iss"}
 
     async def test_login_cannot_be_skipped_by_going_to_the_decision(self, auth, client):
-        person = auth.person()
-        await auth.tokens(client, person)
+        user = auth.user_agent()
+        await auth.tokens(client, user)
         auth.clock.ahead += 5
-        answer = await person.get(auth.authorization(client, prompt="login")[0])
+        answer = await user.get(auth.authorize_url(client, prompt="login"))
         consent = answer.headers["Location"].replace("/sign-in", "/consent")
-        assert (await person.get(consent)).headers["Location"] == answer.headers["Location"]
+        assert (await user.get(consent)).headers["Location"] == answer.headers["Location"]
 
     @pytest.mark.parametrize("prompt", ["consent", "select_account", "nonsense"])
     async def test_other_values_change_nothing(self, auth, client, prompt):
-        assert (await auth.person().arrive(client, prompt=prompt)).status == 200
+        assert (await auth.user_agent().arrive(auth.authorize_url(client, prompt=prompt))).status == 200
 
     async def test_a_login_hint_fills_in_the_name(self, auth, client):
-        page = await auth.person().arrive(client, login_hint='ada"><script>')
-        assert page.page.forms[0].inputs["username"] == 'ada"><script>'
+        page = await auth.user_agent().arrive(auth.authorize_url(client, login_hint='ada"><script>'))
+        assert page.forms[0].inputs["username"] == 'ada"><script>'
 
     async def test_what_openid_clients_add_is_tolerated(self, auth, client):
         added = {"id_token_hint": "x.y.z", "ui_locales": "de", "max_age": "0", "claims": "{}", "display": "popup"}
-        assert (await auth.person().arrive(client, **added)).status == 200
+        assert (await auth.user_agent().arrive(auth.authorize_url(client, **added))).status == 200
 
 
 class TestMethods:
     @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
     async def test_only_get_is_answered(self, auth, client, method):
-        answer = await auth.request(method, auth.authorization(client)[0])
+        answer = await auth.request(method, auth.authorize_url(client))
         assert answer.status == 405
         assert answer.headers["Allow"] == "GET"
         assert await interactions(auth) == []
@@ -332,14 +324,14 @@ class TestMethods:
         assert auth.log_of(answer.headers["X-Request-Id"])["error_id"] == "client_id_present"
 
 
+@pytest.mark.invariant(4)
 async def test_the_kept_request_holds_no_secret_of_the_browser(auth, client):
-    """Invariant 4."""
-    person = auth.person()
-    await person.get(auth.authorization(client)[0])
+    user = auth.user_agent()
+    await user.get(auth.authorize_url(client))
     (key,) = await interactions(auth)
     kept = await auth.store.command("GET", key)
     assert json.loads(kept)["request"]["client_id"] == client.client_id
-    assert person.cookies["__Host-sallyport-browser"] not in kept
+    assert user.cookies["__Host-sallyport-browser"] not in kept
 
 
 async def test_the_address_of_an_issuer_with_a_path_is_below_it(start_auth):

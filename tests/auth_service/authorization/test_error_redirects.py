@@ -1,11 +1,12 @@
-"""RFC 9700 section 4.11.2: a refusal never sends a browser to a stranger's page by itself."""
+"""RFC 9700 section 4.11.2: an error never redirects a browser to an unverified address by itself."""
 
 import pytest
 
 from auth_service.authorization.request import error_redirect_allowed
 from auth_service.clients.client import Client as Known
 from auth_service.clients.client import ClientKind
-from tests.support.authorization import HOSTED, ISSUER, redirect_parameters
+from tests.support.auth_server import HOSTED, ISSUER
+from tests.support.oauth import redirect_parameters
 
 REFUSED = [
     {"prompt": "none"},
@@ -19,11 +20,11 @@ REFUSED = [
 @pytest.mark.parametrize("changes", REFUSED)
 async def test_a_registered_client_with_a_page_of_its_own_is_answered_by_a_link(auth, changes):
     client = await auth.register(HOSTED, client_name="Your Bank")
-    answer = await auth.person().get(auth.authorization(client, **changes)[0])
+    answer = await auth.user_agent().get(auth.authorize_url(client, **changes))
     assert answer.status == 400
     assert "Location" not in answer.headers
     assert "Refresh" not in answer.headers
-    assert answer.page.refresh is None
+    assert answer.refresh is None
     assert "Go back to client.example" in answer.text
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
@@ -31,7 +32,7 @@ async def test_a_registered_client_with_a_page_of_its_own_is_answered_by_a_link(
 async def test_the_link_tells_the_client_all_that_a_redirect_would(auth):
     """RFC 6749 section 4.1.2.1, RFC 9207: the client's own handling of the error still works."""
     client = await auth.register(f"{HOSTED}?a=1")
-    answer = await auth.person().get(auth.authorization(client, prompt="none", state='"><script>')[0])
+    answer = await auth.user_agent().get(auth.authorize_url(client, prompt="none", state='"><script>'))
     (link,) = [line for line in answer.text.splitlines() if 'rel="noreferrer"' in line]
     location = link.partition('href="')[2].partition('"')[0].replace("&amp;", "&")
     got = redirect_parameters(location)
@@ -41,25 +42,26 @@ async def test_the_link_tells_the_client_all_that_a_redirect_would(auth):
 
 
 @pytest.mark.parametrize("changes", REFUSED)
-async def test_a_program_on_the_persons_own_device_is_told_at_once(auth, client, changes):
-    answer = await auth.person().get(auth.authorization(client, **changes)[0])
+async def test_a_program_on_the_users_own_device_is_told_at_once(auth, client, changes):
+    answer = await auth.user_agent().get(auth.authorize_url(client, **changes))
     assert answer.status == 303
     assert answer.headers["Location"].startswith(client.redirect_uri)
 
 
-async def test_an_app_on_the_persons_own_device_is_told_at_once(auth):
+async def test_an_app_on_the_users_own_device_is_told_at_once(auth):
     client = await auth.register("cursor://anysphere.cursor-mcp/oauth/callback")
-    answer = await auth.person().get(auth.authorization(client, prompt="none")[0])
+    answer = await auth.user_agent().get(auth.authorize_url(client, prompt="none"))
     assert answer.headers["Location"].startswith("cursor://anysphere.cursor-mcp/oauth/callback?")
 
 
-async def test_sign_in_alone_sends_nobody_anywhere(auth):
-    """Not even after the password: only the person's own decision leads to the client (invariant 7)."""
+@pytest.mark.invariant(7)
+async def test_sign_in_alone_redirects_to_no_client(auth):
+    """Not even after the password: only the user's own decision leads to the client."""
     client = await auth.register(HOSTED)
-    person = auth.person()
-    answer = await person.sign_in(await person.arrive(client))
+    user = auth.user_agent()
+    answer = await user.sign_in(await user.arrive(auth.authorize_url(client)))
     assert answer.headers["Location"].startswith("/consent?")
-    assert HOSTED not in (await person.follow(answer)).text
+    assert HOSTED not in (await user.follow(answer)).text
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,6 @@ async def test_sign_in_alone_sends_nobody_anywhere(auth):
         (ClientKind.METADATA_DOCUMENT, "https://client.example/id", "http://127.0.0.1/cb", True),
     ],
 )
-def test_who_may_be_told_by_a_redirect(kind, client_id, redirect_uri, automatic):
+def test_which_clients_get_errors_by_redirect(kind, client_id, redirect_uri, automatic):
     client = Known(client_id, kind, (redirect_uri,))
     assert error_redirect_allowed(client, redirect_uri) is automatic

@@ -1,5 +1,7 @@
 """The registration endpoint alone, over HTTP, on a real store: for the tests of this directory."""
 
+from typing import Any
+
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
@@ -31,11 +33,13 @@ class RunningRegistration:
         self.log = CapturingLogger()
         self.events = []
         self.clients = ClientRepository(store)
-        self.resolver = ClientResolver(self.clients, cimd=None, registration_ttl_seconds=90 * DAY)
+        no_cimd: Any = None
+        audit: Any = self
+        self.resolver = ClientResolver(self.clients, cimd=no_cimd, registration_ttl_seconds=90 * DAY)
         registrations = RegistrationService(
             repository=self.clients,
             resolver=self.resolver,
-            audit=self,
+            audit=audit,
             redirect_schemes=KNOWN_REDIRECT_SCHEMES,
             unused_ttl_seconds=DAY,
         )
@@ -69,6 +73,6 @@ class RunningRegistration:
             return await response.json()
 
 
-def _as_json(_request, refusal, request_id):
-    body = {"error": refusal.code, "error_description": refusal.public, "request_id": request_id}
-    return web.json_response(body, status=refusal.status, headers=refusal.headers)
+def _as_json(_request, error, request_id):
+    body = {"error": error.code, "error_description": error.public, "request_id": request_id}
+    return web.json_response(body, status=error.status, headers=error.headers)

@@ -1,6 +1,7 @@
 """Client authentication (RFC 6749 section 2.3): accepted methods and refused credentials."""
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,9 @@ CLIENTS = {
 }
 
 
+NO_ASSERTIONS: Any = None
+
+
 class KnownClients:
     async def find(self, client_id):
         if client_id == "store-away":
@@ -61,7 +65,7 @@ def basic(client_id, secret):
 
 
 async def authenticate(authorization=None, **parameters):
-    authenticator = ClientAuthenticator(KnownClients(), assertions=None, clock=lambda: NOW)
+    authenticator = ClientAuthenticator(KnownClients(), assertions=NO_ASSERTIONS, clock=lambda: NOW)
     return await authenticator.authenticate(authorization=authorization, form=Parameters(parameters.items()))
 
 
@@ -91,6 +95,7 @@ async def test_the_scheme_is_compared_without_case():
     assert (await authenticate(basic("secret", SECRET).replace("Basic", "bASIC"))).client_id == "secret"
 
 
+@pytest.mark.invariant(9)
 @pytest.mark.parametrize(
     ("authorization", "parameters"),
     [
@@ -123,7 +128,7 @@ async def test_the_scheme_is_compared_without_case():
     ],
 )
 async def test_anything_less_is_401_with_one_public_text(authorization, parameters):
-    """Invariant 9: the answer shows neither which ids exist nor what was wrong."""
+    """The answer shows neither which ids exist nor what was wrong."""
     with pytest.raises(InvalidClient) as refused:
         await authenticate(authorization, **parameters)
     assert (refused.value.status, refused.value.code) == (401, "invalid_client")
@@ -146,8 +151,8 @@ async def test_several_mechanisms_at_once_are_a_malformed_request(authorization,
         await authenticate(authorization, **parameters)
 
 
-async def test_a_store_that_is_away_is_a_fault_and_never_a_refusal():
-    """Invariant 8."""
+@pytest.mark.invariant(8)
+async def test_an_unavailable_store_is_a_fault_and_never_a_client_error():
     with pytest.raises(RedisUnavailable):
         await authenticate(client_id="store-away")
 

@@ -1,10 +1,11 @@
-"""For every value that is sent, the rules for clients give a client or a refusal."""
+"""For every value that is sent, the rules for clients give a client or an error."""
 
 import base64
 import json
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import quote_plus
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -103,9 +104,9 @@ def test_any_text_as_a_document_url_is_accepted_or_refused(text):
         assert candidate.isascii()
 
 
+@pytest.mark.invariant(10)
 @given(st.integers(0, 2**32 - 1).map(IPv4Address))
 def test_an_ipv4_address_inside_an_ipv6_address_is_judged_as_itself_or_refused(address):
-    """Invariant 10."""
     number = int(address)
     mapped = IPv6Address((0xFFFF << 32) | number)
     translated = IPv6Address((0x64FF9B << 96) | number)

@@ -107,7 +107,7 @@ async def test_a_confidential_client_gets_a_secret_that_never_expires(service, s
     assert answer["registration_access_token"] not in kept
 
 
-async def test_what_vs_code_asks_beyond_our_means_is_answered_with_what_it_gets(service):
+async def test_a_registration_of_vs_code_is_reduced_to_the_supported_values(service):
     answer = await service.register(VS_CODE)
     assert "urn:ietf:params:oauth:grant-type:device_code" not in answer["grant_types"]
     assert "application_type" not in answer
@@ -220,8 +220,8 @@ async def test_clients_with_secrets_and_programs_on_devices_are_never_shared(ser
     assert first["registration_access_token"] != second["registration_access_token"]
 
 
+@pytest.mark.invariant(8)
 async def test_a_store_that_is_away_is_503_with_retry_after():
-    """Invariant 8."""
     away = SingleRedisClient("unix:///nonexistent/valkey.sock")
     async with (
         RunningRegistration(away) as service,
@@ -296,9 +296,10 @@ class TestManagement:
             await service.resolver.find(answer["client_id"])
         assert (await self.call(service, "GET", answer))[0] == 401
 
+    @pytest.mark.invariant(9)
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
     async def test_without_the_token_nothing_is_shown_and_nothing_changes(self, service, method):
-        """Invariant 9: a wrong token, another client's token and an unknown id are one answer."""
+        """A wrong token, another client's token and an unknown id are one answer."""
         mine, other = await service.register(WARP), await service.register(WARP)
         body = WARP | {"client_id": mine["client_id"]}
         answers = []

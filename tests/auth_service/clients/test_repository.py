@@ -1,4 +1,4 @@
-"""How long a client lives in the store, and what is left of it (interop.md A18, invariants 3 and 4)."""
+"""How long a client lives in the store, and what is left of it (interop.md A18)."""
 
 import asyncio
 import dataclasses
@@ -10,7 +10,7 @@ from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.repository import TOMBSTONE_SECONDS, ClientRepository, StoredClient, Tombstone
 from shared.redis.topology import open_redis_client
 
-pytestmark = pytest.mark.store
+pytestmark = [pytest.mark.store, pytest.mark.invariant(3, 4)]
 
 DAY = 86_400
 
@@ -93,8 +93,9 @@ async def test_a_pre_registered_client_never_expires(clients, store, now):
     assert (await clients.find("own-abc", now=now + 9999 * DAY)).expires_at is None
 
 
+@pytest.mark.invariant(3)
 async def test_of_concurrent_adds_under_one_id_one_wins(clients, store_url, now):
-    """Invariant 3: exactly one winner, on separate connections."""
+    """Exactly one winner, on separate connections."""
     others = [open_redis_client(store_url) for _ in range(8)]
     candidates = [record(now, secret_hash=f"{n:064d}") for n in range(8)]
     won = await asyncio.gather(*(ClientRepository(s).add(c, now=now) for s, c in zip(others, candidates, strict=True)))

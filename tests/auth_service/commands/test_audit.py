@@ -49,7 +49,7 @@ def test_a_filter_that_makes_no_sense_is_wrong_usage(commands, arguments):
     assert commands.run("audit", *arguments).exit_code == 2
 
 
-def test_text_for_a_person_is_one_line_an_event(commands):
+def test_text_for_a_user_is_one_line_an_event(commands):
     commands.json("users", "add", "margaret", "--generate")
     (line,) = commands.run("audit").stdout.splitlines()
     assert "user.added" in line

@@ -22,6 +22,7 @@ def test_a_public_client_is_added_listed_shown_and_removed(commands):
     assert commands.run("clients", "show", "notes-app").exit_code == 1
 
 
+@pytest.mark.invariant(4)
 def test_a_secret_is_shown_once_and_kept_as_a_hash_only(commands, environment):
     """Invariant 4. Gemini Enterprise takes only clients of this kind."""
     added = commands.json("clients", "add", "--name", "Gemini", "--redirect-uri", CALLBACK, "--secret")

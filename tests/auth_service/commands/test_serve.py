@@ -68,7 +68,7 @@ def test_the_service_starts_without_a_store_and_says_that_it_is_not_ready(enviro
         process.communicate(timeout=20)
 
 
-def test_unsafe_settings_refuse_to_start_with_words(environment):
+def test_unsafe_settings_prevent_the_start_with_an_explanation(environment):
     with start(environment, AUTH_ISSUER="http://example.org") as process:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 4

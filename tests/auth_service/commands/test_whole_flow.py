@@ -1,4 +1,4 @@
-"""A person lets clients in, strangers try things; then the operator reads, explains and revokes."""
+"""A user authorizes clients, attacks fail; then the operator reads, explains and revokes."""
 
 import asyncio
 import json
@@ -6,9 +6,7 @@ import json
 import pytest
 
 from shared.redis.client import SingleRedisClient
-from tests.support.person_at_service import CALLBACK, PASSWORD, VERIFIER, Service
-
-ADA = "ada"
+from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME
 
 
 class Operator:
@@ -37,15 +35,19 @@ async def service_store(environment):
 
 
 @pytest.fixture
-async def service(service_store):
-    async with Service(service_store) as running:
-        await running.users.add(ADA, PASSWORD)
-        yield running
+async def auth(service_store, start_auth):
+    server = await start_auth(on=service_store)
+    await server.users.add(USERNAME, PASSWORD)
+    return server
 
 
-async def test_explain_tells_the_private_reason_and_what_to_do(service, service_store, operator):
-    async with service.browser() as stranger:
-        refused = await stranger.token(grant_type="refresh_token", refresh_token="x", client_id="unknown")
+async def refresh(auth, client, tokens):
+    return (await auth.refresh(client, tokens["refresh_token"])).json
+
+
+async def test_explain_tells_the_private_reason_and_what_to_do(auth, service_store, operator):
+    form = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": "unknown"}
+    refused = (await auth.post("/token", form)).json
     await wait_for_entry(service_store, "sp:{errors}:log")
     explained = await operator.json("explain", refused["request_id"])
     assert (explained["error_id"], explained["status"], explained["route"]) == ("client_known", "401", "/token")
@@ -55,77 +57,72 @@ async def test_explain_tells_the_private_reason_and_what_to_do(service, service_
     assert "client_known" in text
 
 
-async def test_an_unknown_reference_is_said(service, operator):
+async def test_an_unknown_request_id_is_said(auth, operator):
     result = await operator.run("explain", "abcdefghjk")
     assert result.exit_code == 1
     assert "log" in result.stderr
 
 
-async def test_grants_are_listed_and_revoked_by_user_client_and_resource(service, operator):
-    async with service.browser() as ada:
-        await ada.sign_in(ADA)
-        first, second = await service.register("One"), await service.register("Two", "https://two.example/cb")
-        tokens = await ada.allow(first)
-        await ada.allow(second, redirect_uri="https://two.example/cb")
-        listed = await operator.json("grants", "list", "--user", "ADA")
-        assert {g["client_id"] for g in listed} == {first, second}
-        assert len(await operator.json("grants", "list")) == 2
-        (one,) = await operator.json("grants", "list", "--client", first)
-        assert await operator.json("grants", "list", "--resource", "https://other.example/mcp") == []
-        assert (await operator.run("grants", "revoke")).exit_code == 2
-        assert (await operator.run("grants", "revoke", one["grant"])).exit_code == 1, "asks first"
-        ended = await operator.json("grants", "revoke", one["grant"], "--yes")
-        assert ended == {"ended": [one["grant"]]}
-        refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": first}
-        assert (await ada.token(**refresh))["error"] == "invalid_grant"
-        assert await operator.json("grants", "revoke", "--user", ADA, "--yes") != {"ended": []}
-        assert await operator.json("grants", "list") == []
+async def test_grants_are_listed_and_revoked_by_user_client_and_resource(auth, operator):
+    ada = auth.user_agent()
+    first, second = await auth.register(client_name="One"), await auth.register("https://two.example/cb")
+    tokens = await auth.tokens(first, ada)
+    await auth.tokens(second, ada)
+    listed = await operator.json("grants", "list", "--user", "ADA")
+    assert {g["client_id"] for g in listed} == {first.client_id, second.client_id}
+    assert len(await operator.json("grants", "list")) == 2
+    (one,) = await operator.json("grants", "list", "--client", first.client_id)
+    assert await operator.json("grants", "list", "--resource", "https://other.example/mcp") == []
+    assert (await operator.run("grants", "revoke")).exit_code == 2
+    assert (await operator.run("grants", "revoke", one["grant"])).exit_code == 1, "asks first"
+    ended = await operator.json("grants", "revoke", one["grant"], "--yes")
+    assert ended == {"ended": [one["grant"]]}
+    assert (await refresh(auth, first, tokens))["error"] == "invalid_grant"
+    assert await operator.json("grants", "revoke", "--user", USERNAME, "--yes") != {"ended": []}
+    assert await operator.json("grants", "list") == []
 
 
-async def test_removing_a_user_ends_grants_and_sessions(service, operator):
-    async with service.browser() as ada:
-        await ada.sign_in(ADA)
-        client = await service.register("One")
-        tokens = await ada.allow(client)
-        assert (await operator.json("users", "remove", ADA, "--yes"))["result"] == "removed"
-        refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": client}
-        assert (await ada.token(**refresh))["error"] == "invalid_grant"
-        assert (await ada.get("/account")).path == "/sign-in"
+async def test_removing_a_user_ends_grants_and_sessions(auth, operator):
+    ada, client = auth.user_agent(), await auth.register()
+    tokens = await auth.tokens(client, ada)
+    assert (await operator.json("users", "remove", USERNAME, "--yes"))["result"] == "removed"
+    assert (await refresh(auth, client, tokens))["error"] == "invalid_grant"
+    assert (await ada.get("/account")).headers["Location"] == "/sign-in"
 
 
-async def test_a_new_password_signs_every_browser_out(service, operator):
-    async with service.browser() as ada:
-        await ada.sign_in(ADA)
-        await operator.json("users", "set-password", ADA, "--generate")
-        assert (await ada.get("/account")).path == "/sign-in"
+async def test_a_new_password_signs_every_browser_out(auth, operator):
+    ada = auth.user_agent()
+    await ada.sign_in(await ada.get("/sign-in"))
+    await operator.json("users", "set-password", USERNAME, "--generate")
+    assert (await ada.get("/account")).headers["Location"] == "/sign-in"
 
 
-async def test_no_secret_of_a_whole_flow_is_in_the_audit_log_or_among_the_refusals(service, service_store, operator):
-    """Invariants 4 and 9: every secret that any party held is looked for in both streams."""
-    secrets = {PASSWORD, VERIFIER}
-    async with service.browser() as ada:
-        await ada.sign_in(ADA, password="a password mistyped")
-        await ada.sign_in("my password by mistake", password="x")
-        secrets |= {"a password mistyped", "my password by mistake"}
-        await ada.sign_in(ADA)
-        body = {"client_name": "C", "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "client_secret_post"}
-        registered = await (await ada.http.post("/register", json=body)).json()
-        secrets |= {registered["client_secret"], registered["registration_access_token"]}
-        client = await service.register("Public")
-        tokens = await ada.allow(client)
-        refresh = {"grant_type": "refresh_token", "client_id": client}
-        newer = await ada.token(**refresh, refresh_token=tokens["refresh_token"])
-        for held in (tokens, newer):
-            secrets |= {held["access_token"], held["refresh_token"]}
-            secrets |= set(held["refresh_token"].split(".")[2:])
-        await ada.token(grant_type="authorization_code", code="guessed-code", code_verifier=VERIFIER, client_id=client)
-        await ada.token(**refresh, refresh_token=f"{newer['refresh_token']}x")
-        wrong = {"client_id": registered["client_id"], "client_secret": "guessed-secret"}
-        await ada.token(**refresh | wrong, refresh_token=newer["refresh_token"])
-        await ada.http.post("/token/introspect", data=wrong | {"token": newer["access_token"]})
-        await ada.http.post("/token/revoke", data={"client_id": client, "token": newer["refresh_token"]})
-        secrets |= {"guessed-code", "guessed-secret"}
-        secrets |= {cookie.value for cookie in ada.http.session.cookie_jar}
+@pytest.mark.invariant(4, 9)
+async def test_no_secret_of_a_whole_flow_is_in_the_audit_log_or_the_error_log(auth, service_store, operator):
+    """Every secret that any party held is looked for in both streams."""
+    ada = auth.user_agent()
+    secrets = {PASSWORD, "a password mistyped", "my password by mistake", "guessed-code", "guessed-secret"}
+    await ada.sign_in(await ada.get("/sign-in"), password="a password mistyped")
+    await ada.sign_in(await ada.get("/sign-in"), "my password by mistake", "x")
+    await ada.sign_in(await ada.get("/sign-in"))
+    body = {"client_name": "C", "redirect_uris": [LOOPBACK], "token_endpoint_auth_method": "client_secret_post"}
+    registered = (await auth.request("POST", "/register", json=body)).json
+    secrets |= {registered["client_secret"], registered["registration_access_token"]}
+    client = await auth.register(client_name="Public")
+    code = await auth.code(client, ada)
+    tokens = (await auth.redeem(code)).json
+    newer = await refresh(auth, client, tokens)
+    secrets |= {code.value, code.verifier}
+    for held in (tokens, newer):
+        secrets |= {held["access_token"], held["refresh_token"]}
+        secrets |= set(held["refresh_token"].split(".")[2:])
+    await auth.token(client, code.form(code="guessed-code"))
+    await auth.refresh(client, f"{newer['refresh_token']}x")
+    wrong = {"client_id": registered["client_id"], "client_secret": "guessed-secret"}
+    await auth.post("/token", wrong | {"grant_type": "refresh_token", "refresh_token": newer["refresh_token"]})
+    await auth.post("/token/introspect", wrong | {"token": newer["access_token"]})
+    await auth.revoke(client, newer["refresh_token"])
+    secrets |= set(ada.cookies.values())
     events = [json.loads(line) for line in (await operator.run("audit", "--json")).stdout.splitlines()]
     assert {"user.signed_in", "consent.approved", "client.registered", "token.revoked"} <= {
         e["event"] for e in events

@@ -36,8 +36,9 @@ async def test_a_current_token_is_rotated_to_a_successor_that_works(grants, open
     assert second.rotation.resource == RESOURCE
 
 
+@pytest.mark.invariant(6)
 async def test_a_predecessor_gets_the_same_successor_while_that_is_unused_however_late(grants, opened):
-    """Invariant 6: the answer was lost, and the client comes back with the token it has."""
+    """The answer was lost, and the client comes back with the token it has."""
     first = await present(grants, opened, now=NOW)
     again = await present(grants, opened, now=NOW + 20 * DAY)
 
@@ -45,8 +46,9 @@ async def test_a_predecessor_gets_the_same_successor_while_that_is_unused_howeve
     assert again.token == first.token
 
 
+@pytest.mark.invariant(6)
 async def test_a_predecessor_gets_the_newest_token_within_the_grace_although_its_successor_was_used(grants, opened):
-    """Invariant 6: two processes share a token, and one of them is a step ahead."""
+    """Two processes share a token, and one of them is a step ahead."""
     first = await present(grants, opened, now=NOW)
     second = await present(grants, first.token, now=NOW + 1)
     third = await present(grants, second.token, now=NOW + 2)
@@ -56,8 +58,9 @@ async def test_a_predecessor_gets_the_newest_token_within_the_grace_although_its
     assert straggler.token == third.token
 
 
+@pytest.mark.invariant(6)
 async def test_a_token_two_steps_old_beyond_the_grace_ends_the_grant(grants, opened):
-    """Invariant 6: a thief's replay ends the whole grant."""
+    """A thief's replay ends the whole grant."""
     first = await present(grants, opened, now=NOW)
     second = await present(grants, first.token, now=NOW + 1)
     replay = await present(grants, opened, now=NOW + REUSE_INTERVAL + 1)
@@ -67,8 +70,9 @@ async def test_a_token_two_steps_old_beyond_the_grace_ends_the_grant(grants, ope
     assert (await grants.find(opened.grant_id)).ended_reason == "refresh_token_reused"
 
 
-async def test_two_holders_who_take_turns_are_found_out(grants, opened):
-    """Invariant 6: a thief who always comes second looks like a lost answer, but not again and again."""
+@pytest.mark.invariant(6)
+async def test_two_holders_that_take_turns_are_detected(grants, opened):
+    """A thief who always comes second looks like a lost answer, but not again and again."""
     token, outcomes = opened, []
     for turn in range(MAX_LOST_ANSWERS + 2):
         owner = await present(grants, token, now=NOW + turn * 3600)
@@ -81,8 +85,9 @@ async def test_two_holders_who_take_turns_are_found_out(grants, opened):
     assert outcomes == ["repeated"] * MAX_LOST_ANSWERS + ["reused"]
 
 
+@pytest.mark.invariant(6)
 async def test_the_same_lost_answer_may_be_asked_for_again_and_again(grants, opened):
-    """Invariant 6: however often one answer is lost, its repetition counts once."""
+    """However often one answer is lost, its repetition counts once."""
     first = await present(grants, opened)
     late = [await present(grants, opened, now=NOW + n * 3600) for n in range(1, 10)]
 
@@ -98,7 +103,7 @@ async def test_a_refresh_without_repetition_forgives_earlier_late_ones(grants, o
         token = (await present(grants, after.token, now=NOW + turn * 7200 + 3700)).token
 
 
-async def test_a_retired_token_that_bears_our_mark_ends_the_grant_long_after_it_was_forgotten(grants, opened):
+async def test_a_retired_token_with_a_valid_mac_ends_the_grant_long_after_its_record_is_gone(grants, opened):
     token = opened
     for step in range(4):
         token = (await present(grants, token, now=NOW + step * 3600)).token
@@ -108,7 +113,7 @@ async def test_a_retired_token_that_bears_our_mark_ends_the_grant_long_after_it_
 
 
 async def test_a_guess_with_the_right_grant_id_ends_nothing(grants, opened):
-    """The grant id is in every access token: knowing it must not be enough to cut somebody off."""
+    """The grant id is in every access token: knowing it must not be enough to end the grant."""
     await present(grants, opened)
     guess = RefreshToken(opened.grant_id, 0, new_secret(), authentic=False)
 
@@ -116,16 +121,18 @@ async def test_a_guess_with_the_right_grant_id_ends_nothing(grants, opened):
     assert (await grants.find(opened.grant_id)).status is GrantStatus.LIVE
 
 
+@pytest.mark.invariant(3)
 async def test_another_client_gets_nothing_and_spends_nothing(grants, opened):
-    """Invariant 3: validated before consumed."""
+    """Validated before consumed."""
     stolen = await present(grants, opened, client_id="another")
     owner = await present(grants, opened)
 
     assert [stolen.outcome, owner.outcome] == ["wrong_client", "rotated"]
 
 
+@pytest.mark.invariant(3)
 async def test_another_resource_is_refused_and_spends_nothing(grants, opened):
-    """Invariant 3: validated before consumed."""
+    """Validated before consumed."""
     wrong = await present(grants, opened, resource="https://other.example/mcp")
     owner = await present(grants, opened)
 
@@ -146,7 +153,7 @@ async def test_each_use_slides_the_expiry_but_never_past_the_absolute_one(grants
     assert (await present(grants, token, now=NOW + 180 * DAY)).outcome == "expired"
 
 
-async def test_a_token_one_step_newer_than_the_store_is_believed_after_a_failover(grants, opened):
+async def test_a_token_one_generation_newer_than_the_store_is_accepted_after_a_failover(grants, opened):
     """A failover lost the last write: the mark says that the token is ours (ADR 0005)."""
     newer = RefreshToken(opened.grant_id, 1, new_successor(opened.secret).secret, authentic=True)
     after = await present(grants, newer)
@@ -169,7 +176,7 @@ async def test_a_token_more_than_one_step_newer_is_refused_but_ends_nothing(gran
     assert (await present(grants, opened)).outcome == "rotated"
 
 
-async def test_a_newer_token_without_our_mark_is_refused(grants, opened):
+async def test_a_newer_token_without_a_valid_mac_is_refused(grants, opened):
     forged = RefreshToken(opened.grant_id, 1, new_secret(), authentic=False)
 
     assert (await present(grants, forged)).outcome == "unknown"
@@ -184,8 +191,9 @@ async def test_the_record_of_a_grant_stays_small_however_often_it_is_refreshed(s
     assert fields < 30 + 3 * (GENERATIONS_KEPT + 1)
 
 
+@pytest.mark.invariant(4)
 async def test_a_copy_of_the_store_holds_no_secret_of_the_grant(store, grants, opened):
-    """Invariant 4: neither a token nor anything that unseals one."""
+    """Neither a token nor anything that unseals one."""
     after = await present(grants, opened)
     record = await store.command("HGETALL", f"sp:{{{opened.grant_id}}}:grant")
 
@@ -195,8 +203,9 @@ async def test_a_copy_of_the_store_holds_no_secret_of_the_grant(store, grants, o
         decrypt_successor(record["hash:0"], record["successor:0"], record["hash:1"])
 
 
+@pytest.mark.invariant(3)
 async def test_an_interaction_is_decided_once_and_the_decision_stands(store):
-    """Invariant 3: the first decision wins; the second answer tells what it was."""
+    """The first decision wins; the second answer tells what it was."""
     interactions = InteractionRepository(store, lifetime_seconds=600)
     asked = interaction()
     await interactions.begin(asked)
@@ -222,8 +231,9 @@ async def test_an_expired_interaction_cannot_be_decided(store):
     )
 
 
+@pytest.mark.invariant(6)
 async def test_a_code_redeemed_twice_ends_its_grant(store, grants):
-    """Invariant 6: what the first redemption issued is ended by the second."""
+    """What the first redemption issued is ended by the second."""
     opened = await open_grant(store, code="the-code")
     again = await grants.redeem_code(
         opened.grant_id,
@@ -250,7 +260,7 @@ async def test_the_index_lists_live_grants_most_recently_used_first_and_drops_th
     await grants.end(ended.grant_id, reason="by_hand", now=NOW)
     await present(grants, older, now=NOW + 100)
 
-    listed = await grants.find_by_subject("person", now=NOW + 101)
+    listed = await grants.find_by_subject("user", now=NOW + 101)
 
     assert [g.grant_id for g in listed] == [older.grant_id, newer.grant_id]
     assert {g.client_id for g in listed} == {CLIENT}

@@ -1,4 +1,4 @@
-"""Codes and refresh tokens: their forms, their marks, and the sealing of a successor (invariants 4 and 6)."""
+"""Codes and refresh tokens: their forms, their marks, and the sealing of a successor."""
 
 import pytest
 from hypothesis import given
@@ -14,6 +14,8 @@ from auth_service.grants.refresh_token_format import (
 )
 from auth_service.protocol.opaque import digest, mac, new_identifier, new_secret
 from shared.jose.base64url import decode, encode
+
+pytestmark = pytest.mark.invariant(4, 6)
 
 IDENTIFIERS = st.binary(min_size=16, max_size=16).map(encode)
 SECRETS = st.binary(min_size=32, max_size=32).map(encode)
@@ -36,7 +38,7 @@ def test_what_separates_the_parts_cannot_stand_in_one():
 
 class TestRefreshToken:
     @given(IDENTIFIERS, st.integers(0, 10**9 - 1), SECRETS)
-    def test_what_was_written_is_read_as_ours(self, grant_id, generation, secret):
+    def test_a_written_token_is_parsed_as_own(self, grant_id, generation, secret):
         read = FORMAT.read(FORMAT.write(grant_id, generation, secret))
         assert (read.grant_id, read.generation, read.secret, read.authentic) == (grant_id, generation, secret, True)
 

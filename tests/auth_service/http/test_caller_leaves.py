@@ -1,4 +1,4 @@
-"""The caller closes the connection in the middle: what was begun is done, told and counted (invariants 6 and 9)."""
+"""The caller closes the connection in the middle: what was begun is done, told and counted."""
 
 import asyncio
 from urllib.parse import urlencode
@@ -6,8 +6,10 @@ from urllib.parse import urlencode
 import pytest
 
 from auth_service.grants.grant import GrantStatus
-from tests.support.authorization import PASSWORD, USERNAME
+from tests.support.auth_server import PASSWORD, USERNAME
 from tests.support.gated_store import GatedStore
+
+pytestmark = pytest.mark.invariant(6, 9)
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ async def post_and_leave(auth, gated, script, client, form):
     ours = set(auth.server.runner.server.connections) - others or others
     writer.close()
     await writer.wait_closed()
-    while ours & set(auth.server.runner.server.connections) == ours:  # noqa: ASYNC110 - aiohttp tells nobody
+    while ours & set(auth.server.runner.server.connections) == ours:  # noqa: ASYNC110 - aiohttp announces nothing
         await asyncio.sleep(0)
     logged = len(auth.logs)
     gated.release()
@@ -47,7 +49,7 @@ async def counted(auth, event):
     return f'sallyport_audit_events_total{{event="{event}"}} 1.0' in text
 
 
-async def test_a_thief_who_does_not_wait_for_the_answer_is_still_recorded(auth, gated, client):
+async def test_a_replay_whose_caller_does_not_wait_is_still_recorded(auth, gated, client):
     tokens = await auth.tokens(client)
     second = (await auth.refresh(client, tokens["refresh_token"])).json
     await auth.refresh(client, second["refresh_token"])
@@ -60,7 +62,7 @@ async def test_a_thief_who_does_not_wait_for_the_answer_is_still_recorded(auth, 
     assert await counted(auth, "token.refresh_reused")
 
 
-async def test_a_grant_made_for_a_caller_who_left_is_recorded(auth, gated, client):
+async def test_a_grant_made_for_a_disconnected_caller_is_recorded(auth, gated, client):
     code = await auth.code(client)
 
     await post_and_leave(auth, gated, "redeem_code", client, code.form())
@@ -69,8 +71,8 @@ async def test_a_grant_made_for_a_caller_who_left_is_recorded(auth, gated, clien
     assert await counted(auth, "grant.created")
 
 
+@pytest.mark.invariant(6)
 async def test_a_refresh_whose_answer_was_lost_is_answered_again(auth, gated, client):
-    """Invariant 6."""
     tokens = await auth.tokens(client)
     form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
 

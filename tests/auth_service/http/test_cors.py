@@ -1,4 +1,4 @@
-"""Browser clients (interop.md R9, F15): every endpoint that they call, refusals included, and no page of ours."""
+"""Browser clients (interop.md R9, F15): every endpoint that they call, errors included, and no page of ours."""
 
 import pytest
 
@@ -28,7 +28,7 @@ async def test_documents_can_be_read_by_any_page(auth, path):
 
 
 @pytest.mark.parametrize("path", [*POSTED, "/userinfo"])
-async def test_refusals_can_be_read_too_with_what_explains_them(auth, path):
+async def test_errors_can_be_read_too_with_their_headers(auth, path):
     """A browser hides the status of an answer without these headers: the client would see a network error."""
     answer = await auth.request("POST", path, headers=ORIGIN)
     assert answer.status >= 400

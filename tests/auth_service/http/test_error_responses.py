@@ -1,16 +1,18 @@
-"""Invariant 9: every refusal has a public text, a private reason in one log line, and a reference that joins them."""
+"""Every error has a public text, a private reason in one log line, and a request id that joins them."""
 
 import re
 
 import pytest
 
-from tests.support.authorization import LOOPBACK, PASSWORD, USERNAME
+from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME
+
+pytestmark = pytest.mark.invariant(9)
 
 
-async def refusals(auth, client):
-    """One of each kind of refusal: as JSON, as a page, by redirect."""
+async def errors(auth, client):
+    """One of each kind of error response: as JSON, as a page, by redirect."""
     code = await auth.code(client)
-    person = auth.person()
+    user = auth.user_agent()
     return [
         await auth.get("/nowhere"),
         await auth.request("DELETE", "/token"),
@@ -21,16 +23,16 @@ async def refusals(auth, client):
         await auth.token(client, {"grant_type": "made-up-grant"}),
         await auth.get("/userinfo", headers={"Authorization": "Bearer secret-access-token"}),
         await auth.request("POST", "/register", json={"redirect_uris": ["javascript:alert(1)"]}),
-        await person.get(auth.authorization(client, redirect_uri="https://evil.example/cb")[0]),
-        await person.get(auth.authorization(client, client_id="nobody-at-all")[0]),
-        await person.get(auth.authorization(client, prompt="none")[0]),
-        await person.get("/consent?transaction=AAAAAAAAAAAAAAAAAAAAAA"),
-        await person.post("/sign-in", {"csrf": "secret-csrf", "username": "u", "password": "secret-password"}),
+        await user.get(auth.authorize_url(client, redirect_uri="https://evil.example/cb")),
+        await user.get(auth.authorize_url(client, client_id="nobody-at-all")),
+        await user.get(auth.authorize_url(client, prompt="none")),
+        await user.get("/consent?transaction=AAAAAAAAAAAAAAAAAAAAAA"),
+        await user.post("/sign-in", {"csrf": "secret-csrf", "username": "u", "password": "secret-password"}),
     ]
 
 
 async def test_each_is_joined_with_one_log_line_that_says_why(auth, client):
-    for answer in await refusals(auth, client):
+    for answer in await errors(auth, client):
         request_id = answer.headers["X-Request-Id"]
         assert re.fullmatch(r"[a-z1-9]{10}", request_id)
         line = auth.log_of(request_id)
@@ -42,7 +44,7 @@ async def test_each_is_joined_with_one_log_line_that_says_why(auth, client):
 
 
 async def test_the_private_reason_is_in_no_answer(auth, client):
-    for answer in await refusals(auth, client):
+    for answer in await errors(auth, client):
         line = auth.log_of(answer.headers["X-Request-Id"])
         everything = answer.text + str(answer.headers)
         assert line["reason"] not in everything
@@ -51,7 +53,7 @@ async def test_the_private_reason_is_in_no_answer(auth, client):
 
 
 async def test_what_was_sent_is_neither_shown_nor_logged_if_it_could_be_a_secret(auth, client):
-    answers = await refusals(auth, client)
+    answers = await errors(auth, client)
     logged = str(auth.logs)
     for secret in ("secret-refresh-token", "secret-access-token", "secret-csrf", "secret-password"):
         assert secret not in logged
@@ -60,31 +62,32 @@ async def test_what_was_sent_is_neither_shown_nor_logged_if_it_could_be_a_secret
 
 async def test_no_log_line_of_a_whole_flow_holds_a_secret(auth):
     client = await auth.register(method="client_secret_basic")
-    person = auth.person()
-    code = await auth.code(client, person)
+    user = auth.user_agent()
+    code = await auth.code(client, user)
     tokens = (await auth.redeem(code)).json
     await auth.redeem(code)
     await auth.refresh(client, tokens["refresh_token"])
     logged = str(auth.logs)
     secrets = {PASSWORD, client.secret, code.value, code.verifier, tokens["access_token"], tokens["refresh_token"]}
-    for secret in secrets | set(person.cookies.values()):
+    for secret in secrets | set(user.cookies.values()):
         assert secret not in logged
 
 
-async def test_every_reference_is_another(auth):
-    references = [(await auth.get("/nowhere")).headers["X-Request-Id"] for _ in range(50)]
-    assert len(set(references)) == 50
+async def test_every_request_id_is_another(auth):
+    request_ids = [(await auth.get("/nowhere")).headers["X-Request-Id"] for _ in range(50)]
+    assert len(set(request_ids)) == 50
 
 
+@pytest.mark.invariant(8)
 @pytest.mark.parametrize("path", ["/token", "/authorize", "/sign-in"])
 async def test_a_fault_of_ours_is_503_and_says_when_to_come_back(start_auth, path, monkeypatch):
-    """Invariant 8: also for what nobody foresaw."""
+    """Also for unexpected exceptions."""
     auth = await start_auth()
     await auth.users.add(USERNAME, PASSWORD)
     client = await auth.register()
     url, _ = auth.authorization(client)
-    person = auth.person()
-    page = await person.arrive(client)
+    user = auth.user_agent()
+    page = await user.arrive(auth.authorize_url(client))
 
     async def broken(*_args):
         raise RuntimeError("something private: hunter2")
@@ -93,8 +96,8 @@ async def test_a_fault_of_ours_is_503_and_says_when_to_come_back(start_auth, pat
     auth.clock.ahead += 60  # the directory remembers for a moment
     answer = {
         "/token": lambda: auth.refresh(client, "x"),
-        "/authorize": lambda: person.get(url),
-        "/sign-in": lambda: person.sign_in(page),
+        "/authorize": lambda: user.get(url),
+        "/sign-in": lambda: user.sign_in(page),
     }[path]
     got = await answer()
     assert got.status == 503

@@ -1,4 +1,4 @@
-"""What strangers send: each gets the right clear error, never a 500, never a 503, and consumes nothing."""
+"""Malformed requests: each gets the right error, never a 500, never a 503, and consumes nothing."""
 
 import asyncio
 import gzip
@@ -177,13 +177,13 @@ class TestConnections:
             answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 10)
         assert answer.split(b" ")[1] in {b"408", b"400"}
 
-    async def test_no_host_of_a_request_changes_what_we_say_of_ourselves(self, auth, client):
-        """Invariant 1."""
+    @pytest.mark.invariant(1)
+    async def test_no_host_of_a_request_changes_the_own_urls(self, auth, client):
         path = "/.well-known/oauth-authorization-server"
         plain = await auth.get(path)
         forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
         assert (await auth.get(path, headers=forged)).body == plain.body
-        answer = await auth.person().get(auth.authorization(client, prompt="none")[0], headers=forged)
+        answer = await auth.user_agent().get(auth.authorize_url(client, prompt="none"), headers=forged)
         assert "evil" not in str(answer.headers)
 
 
@@ -215,7 +215,7 @@ class TestCookies:
         ],
     )
     async def test_cookies_that_we_never_set_are_passed_over(self, auth, client, cookie):
-        answer = await auth.get(auth.authorization(client)[0], headers={"Cookie": cookie})
+        answer = await auth.get(auth.authorize_url(client), headers={"Cookie": cookie})
         assert answer.status == 303
         assert answer.headers["Location"].startswith("/sign-in?")
 

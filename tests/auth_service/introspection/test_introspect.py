@@ -9,7 +9,8 @@ from auth_service.clients.authenticator import hash_secret
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.repository import ClientRepository, StoredClient
-from tests.support.authorization import FILES, ISSUER, LOOPBACK, NOTES, Client, claims_of
+from tests.support.auth_server import FILES, ISSUER, LOOPBACK, NOTES, Client
+from tests.support.oauth import unverified_claims
 
 INACTIVE = {"active": False}
 
@@ -37,7 +38,7 @@ async def resource_server(auth, introspects):
 async def test_the_owner_learns_what_its_access_token_is(auth, owner):
     token = (await auth.tokens(owner))["access_token"]
     answer = await auth.introspect(owner, token)
-    claims = claims_of(token)
+    claims = unverified_claims(token)
     assert answer.json == {
         "active": True,
         "token_type": "Bearer",
@@ -65,7 +66,7 @@ async def test_a_replaced_refresh_token_is_inactive(auth, owner):
     assert (await auth.introspect(owner, tokens["refresh_token"])).json == INACTIVE
 
 
-class TestWhoMayAsk:
+class TestAuthorizedCallers:
     async def test_a_caller_without_a_credential_may_not(self, auth, client):
         """RFC 7662 section 2.1: else anyone could try out stolen tokens."""
         token = (await auth.tokens(client))["access_token"]
@@ -87,7 +88,7 @@ class TestWhoMayAsk:
         assert answer.status == 401
 
     @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}])
-    async def test_nobody_and_nobody_known_are_401(self, auth, headers):
+    async def test_a_missing_and_an_unknown_caller_are_401(self, auth, headers):
         assert (await auth.post("/token/introspect", {"token": "x"}, headers=headers)).status == 401
 
     async def test_another_client_learns_nothing(self, auth, owner):
@@ -111,7 +112,7 @@ class TestInactive:
     @pytest.mark.parametrize(
         "token", ["x", "a.b.c", "a.b.c.d", ".." * 3000, "\u00e9", "eyJhbGciOiJub25lIn0.e30.", "x" * 60_000, " "]
     )
-    async def test_what_is_no_token_of_ours(self, auth, owner, token):
+    async def test_a_foreign_token(self, auth, owner, token):
         answer = await auth.introspect(owner, token)
         assert (answer.status, answer.json) == (200, INACTIVE)
 
@@ -143,7 +144,7 @@ class TestInactive:
 
     async def test_a_token_whose_grant_ended(self, auth, owner):
         tokens = await auth.tokens(owner)
-        await auth.grants.end(claims_of(tokens["access_token"])["gid"], reason="by_hand", now=auth.clock())
+        await auth.grants.end(unverified_claims(tokens["access_token"])["gid"], reason="by_hand", now=auth.clock())
         for token in (tokens["access_token"], tokens["refresh_token"]):
             assert (await auth.introspect(owner, token)).json == INACTIVE
 

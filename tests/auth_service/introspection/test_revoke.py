@@ -4,13 +4,13 @@ import pytest
 
 from auth_service.grants.grant import GrantStatus
 from auth_service.protocol.opaque import new_secret
-from tests.support.authorization import claims_of
+from tests.support.oauth import unverified_claims
 
 METHODS = ["none", "client_secret_basic", "client_secret_post"]
 
 
 async def grant_of(auth, tokens):
-    return await auth.grants.find(claims_of(tokens["access_token"])["gid"])
+    return await auth.grants.find(unverified_claims(tokens["access_token"])["gid"])
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -22,8 +22,8 @@ async def test_a_refresh_token_ends_its_grant_and_every_token_of_it(auth, method
     assert answer.headers["Cache-Control"] == "no-store"
     assert (await grant_of(auth, tokens)).ended_reason == "revoked_by_client"
     assert (await auth.refresh(client, tokens["refresh_token"])).json["error"] == "invalid_grant"
-    person = await auth.get("/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"})
-    assert person.status == 401
+    user = await auth.get("/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+    assert user.status == 401
 
 
 async def test_an_access_token_ends_alone(auth, client):
@@ -38,7 +38,7 @@ async def test_an_access_token_ends_alone(auth, client):
 async def test_the_memory_of_a_revoked_token_ends_with_the_token(auth, client):
     tokens = await auth.tokens(client)
     await auth.revoke(client, tokens["access_token"])
-    claims = claims_of(tokens["access_token"])
+    claims = unverified_claims(tokens["access_token"])
     life = await auth.store.command("EXPIRETIME", f"sp:{{{claims['jti']}}}:revoked")
     assert 0 <= life - claims["exp"] <= 60
 
@@ -62,8 +62,8 @@ async def test_a_guess_with_the_right_grant_id_ends_nothing(auth, client):
 @pytest.mark.parametrize("method", METHODS)
 async def test_another_clients_token_is_left_alone_and_the_answer_is_the_same(auth, client, kind, method):
     tokens = await auth.tokens(client, scope="openid")
-    stranger = await auth.register(method=method)
-    answer = await auth.revoke(stranger, tokens[kind])
+    other = await auth.register(method=method)
+    answer = await auth.revoke(other, tokens[kind])
     assert (answer.status, answer.body) == (200, b"")
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert (await auth.get("/userinfo", headers=headers)).status == 200
@@ -86,7 +86,7 @@ async def test_a_missing_token_is_invalid_request(auth, client):
     assert (answer.status, answer.json["error"]) == (400, "invalid_request")
 
 
-async def test_who_is_not_known_revokes_nothing(auth, client):
+async def test_an_unknown_client_revokes_nothing(auth, client):
     tokens = await auth.tokens(client)
     answer = await auth.post("/token/revoke", {"token": tokens["refresh_token"], "client_id": "nobody"})
     assert (answer.status, answer.json["error"]) == (401, "invalid_client")

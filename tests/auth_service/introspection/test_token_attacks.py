@@ -1,4 +1,4 @@
-"""Invariant 2 at auth_service: its own access tokens pass the same verifier as at mcp_service."""
+"""Its own access tokens pass the same verifier as at mcp_service."""
 
 import hashlib
 
@@ -8,9 +8,11 @@ from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys.key_generation import import_private_key
 from auth_service.keys.repository import KeyRingRepository
 from tests.auth_service.introspection.test_introspect import INACTIVE, resource_server
-from tests.support.authorization import ISSUER, NOTES
+from tests.support.auth_server import ISSUER, NOTES
 from tests.support.local_issuer import Minter
 from tests.support.token_attacks import ATTACKS
+
+pytestmark = pytest.mark.invariant(2)
 
 
 @pytest.fixture
@@ -22,6 +24,7 @@ async def auth(start_auth):
 async def token_issuer(auth):
     """Mints with the server's own active key."""
     active = (await KeyRingRepository(auth.store).read()).active
+    assert active.encrypted_private is not None
     private = EncryptionKeys([hashlib.sha256(b"a key").digest()]).decrypt(active.kid, active.encrypted_private)
     key = import_private_key("RS256", private | {"kid": active.kid, "alg": "RS256"})
     return Minter(issuer=ISSUER, resource=NOTES, key=key)

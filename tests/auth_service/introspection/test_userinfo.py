@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.authorization import USERNAME, claims_of
+from tests.support.auth_server import USERNAME
+from tests.support.oauth import unverified_claims
 
 
 async def ask(auth, tokens, method="GET"):
@@ -24,7 +25,7 @@ async def test_it_tells_what_the_scopes_allow_and_no_more(auth, client, scope, t
     answer = await ask(auth, tokens, method)
     assert answer.status == 200
     assert answer.json.keys() == told
-    assert answer.json["sub"] == claims_of(tokens["access_token"])["sub"]
+    assert answer.json["sub"] == unverified_claims(tokens["access_token"])["sub"]
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -63,7 +64,7 @@ async def test_a_token_in_the_address_does_not_count(auth, client):
     assert (await auth.get(f"/userinfo?access_token={tokens['access_token']}")).status == 401
 
 
-async def test_nothing_is_told_of_a_person_who_was_removed(auth, client):
+async def test_nothing_is_told_of_a_removed_user(auth, client):
     tokens = await auth.tokens(client, scope="openid")
     await auth.users.remove(await auth.users.find_by_name(USERNAME))
     assert (await ask(auth, tokens)).status == 401

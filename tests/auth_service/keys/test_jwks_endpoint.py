@@ -19,6 +19,7 @@ from auth_service.keys.repository import KeyRingRepository, ReplicaVersionReposi
 from sallyport_doctor.dns import DnsResolver
 from sallyport_doctor.http_probe import HttpProbe
 from sallyport_doctor.probes.metadata import fetch_key_set
+from shared.http.prefer import REPLICA_HEADER
 from tests.support.supervisor import new_supervisor
 
 KEYS = EncryptionKeys([secrets.token_bytes(32)])
@@ -195,6 +196,7 @@ async def test_a_caller_without_a_valid_name_is_recorded_as_unidentified(served,
     assert found.unidentified_ms is not None
 
 
+@pytest.mark.invariant(5)
 async def test_an_observer_is_not_recorded(served):
     """Invariant 5 is not touched: there is no set of its that could lack the next key."""
     assert (await served.get(Sallyport_Replica=jwks.OBSERVER)).status == 200
@@ -217,7 +219,7 @@ async def test_the_doctor_looks_at_the_key_set_without_being_taken_for_a_verifie
 async def test_a_cache_in_between_keeps_answers_to_different_names_apart(served):
     etag = (await served.get()).headers["ETag"]
     for answer in (await served.get(), await served.get(If_None_Match=etag)):
-        assert answer.headers["Vary"] == jwks.REPLICA_HEADER
+        assert answer.headers["Vary"] == REPLICA_HEADER
 
 
 async def test_a_verifier_cannot_claim_to_hold_a_set_that_is_yet_to_come(served):

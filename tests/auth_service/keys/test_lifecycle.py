@@ -1,4 +1,4 @@
-"""The life of a signing key, step by step and at every boundary (invariant 5)."""
+"""The life of a signing key, step by step and at every boundary."""
 
 import pytest
 
@@ -21,6 +21,8 @@ from auth_service.keys.lifecycle import (
     revoke,
     rotation_due_ms,
 )
+
+pytestmark = pytest.mark.invariant(5)
 
 START = 1_800_000_000_000
 HOUR = 3_600_000
@@ -58,6 +60,7 @@ def test_a_key_goes_from_pending_through_active_and_retiring_until_it_is_gone(ri
     third = promoted(second, "d", START + 20)
     assert (third.version, states(third)) == (3, {"c": "active", "d": "pending", "b": "retiring", "a": "retiring"})
     a_gone = prune(third, now_ms=START + 10 + AFTER_LAST_TOKEN)
+    assert a_gone is not None
     assert (a_gone.version, states(a_gone)) == (4, {"c": "active", "d": "pending", "b": "retiring"})
     b_gone = prune(a_gone, now_ms=START + 20 + AFTER_LAST_TOKEN)
     assert (b_gone.version, states(b_gone)) == (5, {"c": "active", "d": "pending"})
@@ -129,6 +132,7 @@ def test_nothing_is_to_be_removed_while_nothing_retires(ring):
 
 def test_the_longest_life_that_a_replica_gives_to_tokens_counts(ring):
     longer = extended_for_token_lifetime(ring, token_lifetime_ms=2 * HOUR)
+    assert longer is not None
     assert extended_for_token_lifetime(longer, token_lifetime_ms=2 * HOUR) is None
     assert extended_for_token_lifetime(longer, token_lifetime_ms=HOUR) is None
     retired = promoted(longer, "c", START)
@@ -148,7 +152,7 @@ def test_reencryption_changes_the_encrypted_private_keys_only(ring):
 
 
 @pytest.mark.parametrize(("known", "lost", "expected"), [(7, 5, 8), (7, 0, 8), (1, 0, 2)])
-def test_a_ring_that_is_put_back_has_a_version_that_nobody_has_seen(ring, known, lost, expected):
+def test_a_ring_that_is_put_back_has_a_version_that_was_never_published(ring, known, lost, expected):
     remembered = Ring(known, ring.keys)
     assert recovered(remembered, lost_version=lost) == Ring(expected, ring.keys)
 

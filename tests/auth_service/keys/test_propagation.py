@@ -1,9 +1,11 @@
-"""When a pending key may sign (invariant 5): proof from those that are seen, time for those that are not."""
+"""When a pending key may sign: proof from those that are seen, time for those that are not."""
 
 import pytest
 
 from auth_service.keys.lifecycle import NewKey, initial_ring, promote
 from auth_service.keys.propagation import PropagationEvidence, ReplicaKeyVersion, ReportedVersions, propagation_status
+
+pytestmark = pytest.mark.invariant(5)
 
 NOW = 1_800_000_000_000
 PUBLISH_LEAD = 600_000
@@ -77,7 +79,7 @@ def test_an_unidentified_client_that_may_have_an_older_set_leaves_it_to_time(rin
     ],
 )
 def test_whatever_callers_say_time_decides_at_the_latest(ring, reports):
-    """Strangers that name themselves verifiers can make a rotation wait, but no longer than this."""
+    """Clients that claim to be verifiers can make a rotation wait, but no longer than this."""
     assert not evidence(ring, reports, after=PUBLISH_LEAD - 1).is_propagated
     found = evidence(ring, reports, after=PUBLISH_LEAD)
     assert found.evidence is PropagationEvidence.TIME
@@ -88,5 +90,5 @@ def test_whatever_callers_say_time_decides_at_the_latest(ring, reports):
 @pytest.mark.parametrize("version", [0, 1])
 def test_one_more_caller_never_hurries_a_rotation(ring, unnamed, version):
     honest = (reported("m1", version),)
-    for stranger in (reported("s", 99), reported("s", 0)):
-        assert not evidence(ring, ReportedVersions((*honest, stranger), unidentified_ms=unnamed)).is_propagated
+    for claimed in (reported("s", 99), reported("s", 0)):
+        assert not evidence(ring, ReportedVersions((*honest, claimed), unidentified_ms=unnamed)).is_propagated

@@ -5,6 +5,7 @@ seen and unseen, check them; keys rotate on every path, change their algorithm, 
 replicas' clocks disagree.
 """
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -12,6 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from auth_service.keys import lifecycle
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS, NewKey, initial_ring
 from auth_service.keys.propagation import ReplicaKeyVersion, ReportedVersions, propagation_status
+
+pytestmark = pytest.mark.invariant(5)
 
 LIFETIME = 3_600_000
 MAX_AGE = 300_000

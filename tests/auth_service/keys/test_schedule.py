@@ -1,6 +1,8 @@
 """Rotation by itself, by several replicas at once."""
 
 import asyncio
+from collections import Counter
+from typing import Any
 
 import pytest
 import structlog
@@ -14,33 +16,52 @@ from tests.support.supervisor import new_supervisor
 pytestmark = pytest.mark.store
 
 
-def replica(deployment, store):
+class Checks:
+    """A rotator that counts how often a ring of each version was found due or not."""
+
+    def __init__(self, rotator):
+        self.rotator = rotator
+        self.of_version: Counter[int] = Counter()
+        self.done = asyncio.Condition()
+
+    async def run_due(self, ring):
+        await self.rotator.run_due(ring)
+        self.of_version[ring.version] += 1
+        async with self.done:
+            self.done.notify_all()
+
+    async def twice(self, version):
+        """Until a ring of this version was looked at two times."""
+        async with self.done:
+            await self.done.wait_for(lambda: self.of_version[version] >= 2)
+
+
+def replica(deployment):
     ring = KeyRing(
         repository=deployment.repository,
         encryption_keys=KEYS,
         policy=RotationPolicy("ES256", 10**12, 600_000, 3_600_000),
         log=structlog.get_logger(),
     )
-    return ring, RotationSchedule(
-        key_ring=ring, rotator=deployment.make(), log=structlog.get_logger(), check_seconds=0.02
-    )
+    checks: Any = Checks(deployment.make())
+    schedule = RotationSchedule(key_ring=ring, rotator=checks, log=structlog.get_logger(), check_seconds=0.02)
+    return ring, schedule, checks
 
 
 async def test_replicas_that_all_find_a_rotation_due_make_one(store):
     deployment = Deployment(store)
     await deployment.begin()
     before = await deployment.ring()
-    replicas = [replica(deployment, store) for _ in range(3)]
-    for ring, schedule in replicas:
+    replicas = [replica(deployment) for _ in range(3)]
+    for ring, schedule, _checks in replicas:
         await ring.start(new_supervisor())
         await schedule.start(new_supervisor())
-    changed = [ring.changed for ring, _schedule in replicas]
     deployment.now += INTERVAL
     async with asyncio.timeout(20):
-        for event in changed:
-            await event.wait()
-    await asyncio.sleep(0.2)  # time enough for a second rotation, were there one
-    for ring, schedule in replicas:
+        # Each has had the chance of a second rotation.
+        for _ring, _schedule, checks in replicas:
+            await checks.twice(2)
+    for ring, schedule, _checks in replicas:
         await schedule.stop()
         await ring.stop()
     after = await deployment.ring()
@@ -52,10 +73,10 @@ async def test_replicas_that_all_find_a_rotation_due_make_one(store):
 async def test_a_store_that_is_away_puts_a_rotation_off_and_does_not_end_it(store):
     deployment = Deployment(store)
     await deployment.begin()
-    ring, schedule = replica(deployment, store)
+    ring, schedule, checks = replica(deployment)
     await ring.refresh()
     asked = asyncio.Event()
-    attempt, failures = schedule._rotator.attempt, 2
+    attempt, failures = checks.rotator.attempt, 2
 
     async def failing(request):
         nonlocal failures
@@ -65,7 +86,7 @@ async def test_a_store_that_is_away_puts_a_rotation_off_and_does_not_end_it(stor
         asked.set()
         return await attempt(request)
 
-    schedule._rotator.attempt = failing
+    checks.rotator.attempt = failing
     deployment.now += INTERVAL
     await schedule.start(new_supervisor())
     await asyncio.wait_for(asked.wait(), 20)

@@ -1,13 +1,13 @@
 import pytest
 
 from shared.errors import Misconfigured
-from tests.support.authorization import settings
+from tests.support.auth_server import settings
 
 
 @pytest.mark.parametrize(
     "unusable", [{"BRAND_COLOR": "red"}, {"BRAND_COLOR": "#17615b;}body{display:none"}, {"PRODUCT_NAME": "x" * 41}]
 )
-def test_looks_that_cannot_be_had_refuse_to_start(unusable):
+def test_an_invalid_appearance_prevents_the_start(unusable):
     (name,) = unusable
     with pytest.raises(Misconfigured, match=name):
         settings(**unusable)

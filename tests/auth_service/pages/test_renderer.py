@@ -2,6 +2,7 @@ import base64
 import hashlib
 import re
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from markupsafe import escape
@@ -87,7 +88,7 @@ def every_page(pages):
 
 def hostile(view):
     """The view with every text in it replaced by the worst one."""
-    changed = {f.name: HOSTILE for f in fields(view) if isinstance(getattr(view, f.name), str)}
+    changed: dict[str, Any] = {f.name: HOSTILE for f in fields(view) if isinstance(getattr(view, f.name), str)}
     if isinstance(view, ConsentView):
         changed |= {"scopes": (ScopeView(HOSTILE, HOSTILE),), "already_granted": (ScopeView(HOSTILE, HOSTILE),)}
     if isinstance(view, ContinueView):
@@ -109,7 +110,7 @@ class TestEveryPage:
         assert response.headers["Content-Type"] == "text/html; charset=utf-8"
         assert response.headers["Cache-Control"] == "no-store"
 
-    def test_may_load_nothing_run_nothing_and_be_framed_by_nobody(self, pages, name):
+    def test_may_load_nothing_run_nothing_and_cannot_be_framed(self, pages, name):
         policy = every_page(pages)[name].headers["Content-Security-Policy"].split("; ")
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
@@ -129,7 +130,7 @@ class TestEveryPage:
         assert len(loaded) == 1
         assert 'rel="icon" href="data:' in loaded[0]
 
-    def test_tells_nobody_where_it_was_seen(self, pages, name):
+    def test_sends_no_referrer(self, pages, name):
         headers = every_page(pages)[name].headers
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -196,13 +197,14 @@ def test_the_consent_form_can_be_answered_in_two_ways(pages):
     assert re.findall(r'<button [^>]*type="submit" name="decision" value="(\w+)"', text) == ["deny", "approve"]
 
 
+@pytest.mark.invariant(7)
 def test_the_consent_page_always_shows_where_the_answer_goes(pages):
-    """Invariant 7."""
-    for change in [{}, {"verified": True}, {"client_host": None}, {"redirect_is_local": True}]:
+    changes: list[dict[str, Any]] = [{}, {"verified": True}, {"client_host": None}, {"redirect_is_local": True}]
+    for change in changes:
         assert '<code class="host">claude.com</code>' in pages.consent(replace(CONSENT, **change)).text
 
 
-def test_a_name_that_nobody_vouches_for_comes_with_a_warning(pages):
+def test_an_unverified_name_comes_with_a_warning(pages):
     assert "Nobody vouches" not in pages.consent(CONSENT).text
     assert "Nobody vouches" not in pages.consent(replace(CONSENT, client_host=None, verified=True)).text
     assert "Nobody vouches" in pages.consent(replace(CONSENT, client_host=None)).text
@@ -287,7 +289,7 @@ def test_an_app_or_a_program_on_the_device_leaves_a_window_that_can_be_closed(pa
         assert "close this window" in title.search(pages.continue_to(replace(CONTINUE, location=location)).text)[1]
 
 
-def test_an_error_shows_its_reference_and_carries_its_status(pages):
+def test_an_error_shows_its_request_id_and_carries_its_status(pages):
     response = pages.error(replace(ERROR, status=503))
     assert response.status == 503
     assert "abcde23456" in response.text
@@ -305,7 +307,7 @@ def test_only_pages_with_forms_may_send_any_and_only_home(pages):
         assert f"form-action {target}" in response.headers["Content-Security-Policy"], name
 
 
-def test_the_person_s_page_tells_of_each_application_what_since_when_and_from_where(pages):
+def test_the_account_page_tells_of_each_application_what_since_when_and_from_where(pages):
     text = pages.account(ACCOUNT).text
     for told in [
         "Claude",
@@ -321,7 +323,7 @@ def test_the_person_s_page_tells_of_each_application_what_since_when_and_from_wh
     assert '<input type="hidden" name="grant" value="g1">' in text
 
 
-def test_the_person_s_page_says_who_vouches_for_a_name(pages):
+def test_the_account_page_says_whether_a_name_is_verified(pages):
     def text(**change):
         return pages.account(replace(ACCOUNT, applications=(replace(APPLICATION, **change),))).text
 
@@ -331,12 +333,12 @@ def test_the_person_s_page_says_who_vouches_for_a_name(pages):
     assert "<code>cursor://</code> on a device" in text(redirect_host="cursor://", on_device=True)
 
 
-def test_every_form_of_the_person_s_page_carries_the_csrf_value(pages):
+def test_every_form_of_the_account_page_carries_the_csrf_value(pages):
     text = pages.account(ACCOUNT).text
     assert text.count("<form") == text.count('<input type="hidden" name="csrf" value="cs">') == 4
 
 
-def test_the_person_s_page_tells_what_the_last_step_did(pages):
+def test_the_account_page_tells_what_the_last_step_did(pages):
     assert 'role="status"' not in pages.account(ACCOUNT).text
     assert "within 60 minutes" in pages.account(replace(ACCOUNT, notice=AccountNotice.ACCESS_ENDED)).text
     assert "Your password is changed" in pages.account(replace(ACCOUNT, notice=AccountNotice.PASSWORD_CHANGED)).text
@@ -350,7 +352,7 @@ def test_a_stale_registration_is_explained_client_by_client(pages):
     assert text != pages.unknown_client(replace(UNKNOWN, ended=False)).text
 
 
-def test_another_name_and_colour_are_seen_on_every_page():
+def test_another_name_and_colour_are_on_every_page():
     pages = Pages(Appearance(product_name="Gate & Co", accent="#7a1f5c"))
     for name, response in every_page(pages).items():
         assert "Gate &amp; Co" in response.text, name

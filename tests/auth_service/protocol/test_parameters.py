@@ -20,7 +20,7 @@ def test_what_was_encoded_is_what_is_read(values):
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300))
-def test_any_text_is_a_form_or_a_refusal(text):
+def test_any_text_is_a_form_or_an_error(text):
     try:
         form = parse_urlencoded(text)
     except InvalidRequest:

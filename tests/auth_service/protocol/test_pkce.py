@@ -1,10 +1,12 @@
-"""PKCE, S256 only (RFC 7636, invariant 7)."""
+"""PKCE, S256 only (RFC 7636)."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auth_service.protocol.pkce import is_s256_challenge, is_verifier, verifier_matches
+
+pytestmark = pytest.mark.invariant(7)
 
 
 def test_the_example_of_the_rfc_matches():

@@ -1,4 +1,4 @@
-"""Which redirect URIs may be registered and when a presented one matches (invariant 7, interop.md A5 and A6)."""
+"""Which redirect URIs may be registered and when a presented one matches (interop.md A5 and A6)."""
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,8 @@ from auth_service.protocol.redirect_uri import (
     find_matching,
     redirect_target,
 )
+
+pytestmark = pytest.mark.invariant(7)
 
 OF_REAL_CLIENTS = [
     "https://chatgpt.com/connector_platform_oauth_redirect",
@@ -137,7 +139,7 @@ def test_a_hostile_or_malformed_redirect_uri_is_refused(uri):
 
 
 @pytest.mark.parametrize("uri", MERELY_NOT_OFFERED)
-def test_what_is_merely_not_offered_is_refused_as_such(uri):
+def test_unsupported_values_are_refused_as_unsupported(uri):
     with pytest.raises(UnsupportedRedirectUri):
         check_redirect_uri(uri, redirect_schemes=KNOWN_REDIRECT_SCHEMES)
 
@@ -228,5 +230,5 @@ def test_any_text_is_accepted_or_refused_and_never_crashes(text):
         ("cursor://claude.ai/cb", RedirectTarget("cursor://", is_local=True, is_app_scheme=True)),
     ],
 )
-def test_the_person_is_told_where_the_answer_goes(uri, target):
+def test_the_user_is_told_where_the_answer_goes(uri, target):
     assert redirect_target(uri) == target

@@ -1,5 +1,7 @@
 """Which addresses may have many clients behind them."""
 
+from typing import Any
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -9,10 +11,11 @@ from shared.ip_addresses import parse_networks
 
 @pytest.fixture
 def limits():
+    unused: Any = None
     return RateLimits(
-        repository=None,
+        repository=unused,
         shared_networks=parse_networks(["160.79.104.0/21"]),
-        audit=None,
+        audit=unused,
         registry=CollectorRegistry(),
         enabled=True,
         clock=lambda: 0.0,

@@ -21,6 +21,7 @@ LOCAL = ProtectedResource(identifier="http://localhost:9001/mcp", name="Local", 
 CATALOGUE = ResourceCatalogue([NOTES, LOCAL])
 
 
+@pytest.mark.invariant(1)
 @pytest.mark.parametrize(
     "spelling",
     [
@@ -32,7 +33,7 @@ CATALOGUE = ResourceCatalogue([NOTES, LOCAL])
     ],
 )
 def test_the_spellings_that_clients_use_mean_the_configured_resource(spelling):
-    """Interop.md A8; the answer is the configured string (invariant 1)."""
+    """Interop.md A8; the answer is the configured string."""
     assert CATALOGUE.find(spelling) is NOTES
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from auth_service.sessions.repository import SessionRepository
 from auth_service.users.passwords import PasswordHasher
-from tests.support.authorization import PASSWORD, USERNAME, Person
+from tests.support.auth_server import PASSWORD, USERNAME
 
 BROWSER, SESSION = "__Host-sallyport-browser", "__Host-sallyport-session"
 
@@ -20,24 +20,24 @@ async def sessions(auth):
 
 
 async def test_the_form_names_the_application_and_what_it_wants_to_use(auth, client):
-    page = await auth.person().arrive(client)
+    page = await auth.user_agent().arrive(auth.authorize_url(client))
     assert page.status == 200
     assert "Desk" in page.text
     assert "Notes" in page.text
-    assert {"username", "password", "transaction", "csrf"} <= page.page.forms[0].inputs.keys()
+    assert {"username", "password", "transaction", "csrf"} <= page.forms[0].inputs.keys()
 
 
 async def test_the_right_password_leads_to_the_decision(auth, client):
-    person = auth.person()
-    answer = await person.sign_in(await person.arrive(client))
+    user = auth.user_agent()
+    answer = await user.sign_in(await user.arrive(auth.authorize_url(client)))
     assert answer.status == 303
     assert re.fullmatch(r"/consent\?transaction=[\w-]{22}", answer.headers["Location"])
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_without_an_application_one_comes_to_ones_own_page(auth):
-    person = auth.person()
-    answer = await person.sign_in(await person.get("/sign-in"))
+async def test_without_an_application_sign_in_leads_to_the_account_page(auth):
+    user = auth.user_agent()
+    answer = await user.sign_in(await user.get("/sign-in"))
     assert answer.headers["Location"] == "/account"
 
 
@@ -45,17 +45,18 @@ class TestWrongGuesses:
     async def test_a_wrong_name_and_a_wrong_password_get_the_same_page(self, auth, client):
         texts = []
         for username in (USERNAME, "nobody", "n" * 300, "{sp}:x", "a\r\nb"):
-            person = auth.person()
-            answer = await person.sign_in(await person.arrive(client), username, "wrong")
+            user = auth.user_agent()
+            answer = await user.sign_in(await user.arrive(auth.authorize_url(client)), username, "wrong")
             assert answer.status == 403
             hidden = re.sub(r'value="[^"]*"', "", answer.text)
             texts.append(hidden)
-            assert SESSION not in person.cookies
+            assert SESSION not in user.cookies
         assert len(set(texts)) == 1
 
-    async def test_the_same_work_is_done_for_a_name_that_nobody_has(self, auth, client, monkeypatch):
+    async def test_the_same_work_is_done_for_an_unknown_name(self, auth, client, monkeypatch):
         """Counted, not timed: one password hash and the same commands of the store."""
-        verified, commands = [], []
+        verified: list[bool] = []
+        commands: list[list[str]] = []
         verify, command = PasswordHasher.verify, auth.store.command
 
         async def count_verify(hasher, password, stored_hash):
@@ -68,34 +69,38 @@ class TestWrongGuesses:
 
         monkeypatch.setattr(PasswordHasher, "verify", count_verify)
         for username in (USERNAME, "nobody"):
-            person = auth.person()
-            page = await person.arrive(client)
+            user = auth.user_agent()
+            page = await user.arrive(auth.authorize_url(client))
             commands.append([])
             monkeypatch.setattr(auth.store, "command", count_command)
-            await person.sign_in(page, username, "wrong")
+            await user.sign_in(page, username, "wrong")
             monkeypatch.setattr(auth.store, "command", command)
         assert verified == [False, True]
         assert commands[0] == commands[1]
 
     @pytest.mark.parametrize("form", [{"username": ""}, {"password": ""}, {"username": "  "}])
     async def test_a_form_that_is_not_filled_in_is_shown_again(self, auth, client, form):
-        person = auth.person()
-        answer = await person.submit(await person.arrive(client), **{"username": USERNAME, "password": PASSWORD} | form)
+        user = auth.user_agent()
+        answer = await user.submit(
+            await user.arrive(auth.authorize_url(client)), **{"username": USERNAME, "password": PASSWORD} | form
+        )
         assert answer.status == 200
         assert "Please enter" in answer.text
-        assert SESSION not in person.cookies
+        assert SESSION not in user.cookies
 
     async def test_what_was_typed_comes_back_as_text(self, auth, client):
-        person = auth.person()
-        answer = await person.sign_in(await person.arrive(client), '"><script>alert(1)</script>', "wrong")
+        user = auth.user_agent()
+        answer = await user.sign_in(
+            await user.arrive(auth.authorize_url(client)), '"><script>alert(1)</script>', "wrong"
+        )
         assert "<script>" not in answer.text
-        assert answer.page.forms[0].inputs["username"] == '"><script>alert(1)</script>'
-        assert answer.page.forms[0].inputs["password"] == ""
+        assert answer.forms[0].inputs["username"] == '"><script>alert(1)</script>'
+        assert answer.forms[0].inputs["password"] == ""
 
     @pytest.mark.parametrize("password", ["x" * 300, "x" * 60_000, PASSWORD + "x", PASSWORD.upper(), "\u00e4" * 100])
     async def test_odd_passwords_are_wrong_passwords(self, auth, client, password):
-        person = auth.person()
-        assert (await person.sign_in(await person.arrive(client), password=password)).status == 403
+        user = auth.user_agent()
+        assert (await user.sign_in(await user.arrive(auth.authorize_url(client)), password=password)).status == 403
 
 
 class TestForgery:
@@ -103,64 +108,70 @@ class TestForgery:
 
     @pytest.mark.parametrize("csrf", [None, "", "x", "A" * 43])
     async def test_a_wrong_csrf_value_is_refused_before_the_password_is_looked_at(self, auth, client, csrf):
-        person = auth.person()
-        page = await person.arrive(client)
-        form = page.page.forms[0].inputs | {"username": USERNAME, "password": PASSWORD}
+        user = auth.user_agent()
+        page = await user.arrive(auth.authorize_url(client))
+        form = page.forms[0].inputs | {"username": USERNAME, "password": PASSWORD}
         form = {k: v for k, v in (form | {"csrf": csrf}).items() if v is not None}
-        answer = await person.post("/sign-in", form)
+        answer = await user.post("/sign-in", form)
         assert (answer.status, check_of(auth, answer)) == (400, "csrf")
-        assert SESSION not in person.cookies
+        assert SESSION not in user.cookies
 
     async def test_the_value_of_one_transaction_does_not_serve_another(self, auth, client):
-        person = auth.person()
-        first, second = [(await person.arrive(client)).page.forms[0].inputs for _ in range(2)]
+        user = auth.user_agent()
+        first, second = [(await user.arrive(auth.authorize_url(client))).forms[0].inputs for _ in range(2)]
         mixed = first | {"csrf": second["csrf"], "username": USERNAME, "password": PASSWORD}
-        assert check_of(auth, await person.post("/sign-in", mixed)) == "csrf"
+        assert check_of(auth, await user.post("/sign-in", mixed)) == "csrf"
 
     async def test_the_form_of_one_browser_does_not_serve_another(self, auth, client):
-        attacker, victim = auth.person(), auth.person()
-        form = (await attacker.arrive(client)).page.forms[0].inputs | {"username": USERNAME, "password": PASSWORD}
+        attacker, victim = auth.user_agent(), auth.user_agent()
+        form = (await attacker.arrive(auth.authorize_url(client))).forms[0].inputs | {
+            "username": USERNAME,
+            "password": PASSWORD,
+        }
         await victim.get("/sign-in")
         answer = await victim.post("/sign-in", form)
         assert check_of(auth, answer) == "csrf"
         assert SESSION not in victim.cookies
 
     async def test_a_browser_without_the_cookie_cannot_post(self, auth, client):
-        page = await auth.person().arrive(client)
-        form = page.page.forms[0].inputs | {"username": USERNAME, "password": PASSWORD}
-        assert check_of(auth, await auth.person().post("/sign-in", form)) == "csrf"
+        page = await auth.user_agent().arrive(auth.authorize_url(client))
+        form = page.forms[0].inputs | {"username": USERNAME, "password": PASSWORD}
+        assert check_of(auth, await auth.user_agent().post("/sign-in", form)) == "csrf"
 
     @pytest.mark.parametrize("site", ["cross-site", "same-site"])
     async def test_a_form_that_another_origin_sent_is_refused_whatever_it_holds(self, auth, client, site):
         """Cookies are shared by all ports of localhost: a page of another port could plant the browser's."""
-        person = auth.person()
-        form = (await person.arrive(client)).page.forms[0].inputs | {"username": USERNAME, "password": PASSWORD}
-        answer = await person.post("/sign-in", form, headers={"Sec-Fetch-Site": site})
+        user = auth.user_agent()
+        form = (await user.arrive(auth.authorize_url(client))).forms[0].inputs | {
+            "username": USERNAME,
+            "password": PASSWORD,
+        }
+        answer = await user.post("/sign-in", form, headers={"Sec-Fetch-Site": site})
         assert (answer.status, check_of(auth, answer)) == (403, "form_origin")
 
     async def test_the_transaction_of_another_browser_reads_as_one_that_never_was(self, auth, client):
-        started = await auth.person().get(auth.authorization(client)[0])
-        stranger = auth.person()
-        answer = await stranger.get(started.headers["Location"])
-        gone = await stranger.get("/sign-in?transaction=" + "A" * 22)
+        started = await auth.user_agent().get(auth.authorize_url(client))
+        other = auth.user_agent()
+        answer = await other.get(started.headers["Location"])
+        gone = await other.get("/sign-in?transaction=" + "A" * 22)
         assert (answer.status, check_of(auth, answer)) == (400, "interaction_browser")
         assert re.sub(r"<code.*?</code>", "", answer.text) == re.sub(r"<code.*?</code>", "", gone.text)
 
     async def test_an_expired_transaction_is_a_page_that_says_so(self, auth, client):
-        person = auth.person()
-        page = await person.arrive(client)
+        user = auth.user_agent()
+        page = await user.arrive(auth.authorize_url(client))
         for key in await auth.store.command("KEYS", "sp:*:interaction"):
             await auth.store.command("PEXPIRE", key, 0)
-        answer = await person.sign_in(page)
+        answer = await user.sign_in(page)
         assert (answer.status, check_of(auth, answer)) == (400, "interaction_known")
-        assert SESSION not in person.cookies
+        assert SESSION not in user.cookies
 
 
 class TestSessions:
     async def test_cookies_are_for_this_host_over_https_only_and_no_script_reads_them(self, auth, client):
-        person = auth.person()
-        first = await person.get(auth.authorization(client)[0])
-        second = await person.sign_in(await person.follow(first))
+        user = auth.user_agent()
+        first = await user.get(auth.authorize_url(client))
+        second = await user.sign_in(await user.follow(first))
         for answer, name in ((first, BROWSER), (second, SESSION)):
             (text,) = answer.headers.getall("Set-Cookie")
             assert text.startswith(f"{name}=")
@@ -171,59 +182,59 @@ class TestSessions:
     async def test_over_plain_http_on_localhost_cookies_still_work(self, start_auth):
         auth = await start_auth(ISSUER="http://localhost:9000")
         await auth.users.add(USERNAME, PASSWORD)
-        person = auth.person()
-        await auth.tokens(await auth.register(), person)
-        assert person.cookies.keys() == {"sallyport-browser", "sallyport-session"}
+        user = auth.user_agent()
+        await auth.tokens(await auth.register(), user)
+        assert user.cookies.keys() == {"sallyport-browser", "sallyport-session"}
 
     async def test_each_sign_in_makes_a_session_of_its_own_and_ends_the_one_before(self, auth):
         """Session fixation: neither a planted nor an earlier value is signed in."""
-        person = auth.person()
+        user = auth.user_agent()
         planted = {SESSION: "someone." + "A" * 43}
-        person.cookies |= planted
-        await person.sign_in(await person.get("/sign-in"))
-        first = dict(person.cookies)
+        user.cookies |= planted
+        await user.sign_in(await user.get("/sign-in"))
+        first = dict(user.cookies)
         assert first[SESSION] != planted[SESSION]
-        await person.sign_in(await person.get("/sign-in"))
-        assert person.cookies[SESSION] != first[SESSION]
+        await user.sign_in(await user.get("/sign-in"))
+        assert user.cookies[SESSION] != first[SESSION]
         assert len(await sessions(auth)) == 1
-        assert (await Person(auth, first).get("/account")).status == 303
-        assert (await person.get("/account")).status == 200
+        assert (await auth.user_agent(first).get("/account")).status == 303
+        assert (await user.get("/account")).status == 200
 
+    @pytest.mark.invariant(4)
     async def test_the_store_holds_no_cookie(self, auth, client):
-        """Invariant 4."""
-        person = auth.person()
-        await person.consent_page(client)
+        user = auth.user_agent()
+        await user.consent_page(auth.authorize_url(client))
         kept = " ".join(await auth.store.command("KEYS", "*"))
         for key in (*await sessions(auth), *await auth.store.command("KEYS", "sp:*:interaction")):
             kept += await auth.store.command("GET", key)
-        assert person.cookies[SESSION].rpartition(".")[2] not in kept
-        assert person.cookies[BROWSER] not in kept
+        assert user.cookies[SESSION].rpartition(".")[2] not in kept
+        assert user.cookies[BROWSER] not in kept
 
-    async def test_a_session_of_one_person_is_not_anothers(self, auth, client):
-        person = auth.person()
-        await person.consent_page(client)
-        subject, _, token = person.cookies[SESSION].rpartition(".")
+    async def test_a_session_of_one_user_is_not_anothers(self, auth, client):
+        user = auth.user_agent()
+        await user.consent_page(auth.authorize_url(client))
+        subject, _, token = user.cookies[SESSION].rpartition(".")
         for forged in (f"{subject[::-1]}.{token}", f"{subject}.{token[::-1]}", f"{subject}", f"*.{token}"):
-            person.cookies[SESSION] = forged
-            answer = await person.get(auth.authorization(client)[0])
+            user.cookies[SESSION] = forged
+            answer = await user.get(auth.authorize_url(client))
             assert answer.headers["Location"].startswith("/sign-in?")
 
     async def test_signing_out_everywhere_ends_every_browsers_session_at_once(self, auth, client):
-        one, other = auth.person(), auth.person()
-        for person in (one, other):
-            await person.sign_in(await person.get("/sign-in"))
-        user = await auth.users.find_by_name(USERNAME)
-        await SessionRepository(auth.store, lifetime_seconds=60).end_all(user.subject, now=auth.clock())
-        for person in (one, other):
-            answer = await person.get(auth.authorization(client)[0])
+        one, other = auth.user_agent(), auth.user_agent()
+        for user in (one, other):
+            await user.sign_in(await user.get("/sign-in"))
+        account = await auth.users.find_by_name(USERNAME)
+        await SessionRepository(auth.store, lifetime_seconds=60).end_all(account.subject, now=auth.clock())
+        for user in (one, other):
+            answer = await user.get(auth.authorize_url(client))
             assert answer.headers["Location"].startswith("/sign-in?")
         await one.sign_in(await one.get("/sign-in"))
         assert (await one.get("/account")).status == 200
 
 
-async def test_the_form_cannot_be_framed_and_sends_its_address_to_nobody(auth, client):
+async def test_the_form_cannot_be_framed_and_sends_no_referrer(auth, client):
     """Clickjacking: RFC 9700 section 4.16."""
-    page = await auth.person().arrive(client)
+    page = await auth.user_agent().arrive(auth.authorize_url(client))
     assert page.headers["X-Frame-Options"] == "DENY"
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
     assert page.headers["Referrer-Policy"] == "no-referrer"

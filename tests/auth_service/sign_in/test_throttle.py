@@ -1,6 +1,7 @@
-"""Guessing passwords against a real store: slowed down, and nobody locked out."""
+"""Guessing passwords against a real store: attempts are delayed, and no user is locked out."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.store
 
 
 class Silent:
-    """An audit log that nobody reads."""
+    """An audit log that discards its events."""
 
     def record(self, event, **fields):
         pass
@@ -37,15 +38,16 @@ def clock():
 
 @pytest.fixture
 def throttle(store, clock):
+    audit: Any = Silent()
     limits = RateLimits(
         repository=RateLimitRepository(store),
         shared_networks=(),
-        audit=Silent(),
+        audit=audit,
         registry=CollectorRegistry(),
         enabled=True,
         clock=clock,
     )
-    return SignInThrottle(attempts=SignInAttemptRepository(store), limits=limits, audit=Silent(), clock=clock)
+    return SignInThrottle(attempts=SignInAttemptRepository(store), limits=limits, audit=audit, clock=clock)
 
 
 async def attempt(throttle, *, name="margaret", browser="stranger", address="192.0.2.66"):
@@ -61,7 +63,7 @@ async def guess_until_delayed(throttle, **who):
     return pytest.fail("was never delayed")
 
 
-async def test_a_stranger_gets_a_few_guesses_and_then_waits_longer_and_longer(throttle, clock):
+async def test_an_attacker_gets_a_few_guesses_and_then_waits_longer_and_longer(throttle, clock):
     assert await guess_until_delayed(throttle) == UNKNOWN_BROWSER.free
     waits = []
     for _ in range(5):
@@ -78,7 +80,7 @@ async def test_waiting_in_vain_does_not_lengthen_the_wait(throttle, clock):
     for _ in range(50):
         with pytest.raises(TooManyRequests) as refused:
             await attempt(throttle)
-    assert refused.value.headers["Retry-After"] == "1"
+        assert refused.value.headers["Retry-After"] == "1"
 
 
 async def test_a_hundred_guesses_at_once_are_not_a_hundred_free_guesses(throttle):
@@ -86,7 +88,7 @@ async def test_a_hundred_guesses_at_once_are_not_a_hundred_free_guesses(throttle
     assert sum(not isinstance(r, TooManyRequests) for r in results) <= UNKNOWN_BROWSER.free
 
 
-async def test_the_owner_signs_in_whatever_strangers_do(throttle):
+async def test_the_owner_signs_in_despite_attacks(throttle):
     await throttle.succeeded(await attempt(throttle, browser="owner", address="198.51.100.1"))
     for host in range(UNDER_ATTACK):
         await guess_until_delayed(throttle, address=f"192.0.2.{host}")
@@ -95,7 +97,7 @@ async def test_the_owner_signs_in_whatever_strangers_do(throttle):
     await attempt(throttle, browser="owner", address="192.0.2.0")
 
 
-async def test_the_owner_signs_in_on_a_new_device_elsewhere_whatever_strangers_do(throttle):
+async def test_the_owner_signs_in_on_a_new_device_elsewhere_despite_attacks(throttle):
     for host in range(UNDER_ATTACK):
         await guess_until_delayed(throttle, address=f"192.0.2.{host}")
     await attempt(throttle, browser="new device", address="203.0.113.9")

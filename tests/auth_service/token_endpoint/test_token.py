@@ -1,4 +1,4 @@
-"""POST /token: who may ask, what is validated, and that nothing is consumed before everything is (invariant 3)."""
+"""POST /token: who may ask, what is validated, and that nothing is consumed before everything is."""
 
 import asyncio
 
@@ -6,17 +6,10 @@ import pytest
 
 from auth_service.grants.grant import GrantStatus
 from auth_service.protocol.opaque import new_identifier, new_secret
-from tests.support.authorization import (
-    FILES,
-    HOSTED,
-    ISSUER,
-    LOOPBACK,
-    NOTES,
-    Code,
-    basic,
-    claims_of,
-    header_of,
-)
+from tests.support.auth_server import FILES, HOSTED, ISSUER, LOOPBACK, NOTES, Code
+from tests.support.oauth import basic, unverified_claims, unverified_header
+
+pytestmark = pytest.mark.invariant(3)
 
 ID, SECRET = "A" * 22, "A" * 43
 METHODS = ["none", "client_secret_basic", "client_secret_post"]
@@ -50,7 +43,7 @@ class TestAnswer:
 
     async def test_the_access_token_has_every_claim_and_its_key_is_published(self, auth, client):
         token = (await auth.tokens(client))["access_token"]
-        claims, header = claims_of(token), header_of(token)
+        claims, header = unverified_claims(token), unverified_header(token)
         assert claims.keys() == {"iss", "sub", "aud", "client_id", "scope", "iat", "exp", "jti", "gid"}
         assert (claims["iss"], claims["aud"], claims["client_id"]) == (ISSUER, NOTES, client.client_id)
         assert claims["exp"] - claims["iat"] == 3600
@@ -58,19 +51,19 @@ class TestAnswer:
         published = (await auth.get("/.well-known/jwks.json")).json["keys"]
         assert header["kid"] in [key["kid"] for key in published]
 
-    async def test_by_default_tokens_are_signed_with_rsa_and_start_as_people_know_them(self, start_auth):
+    async def test_by_default_tokens_are_signed_with_rsa_and_begin_with_eyj(self, start_auth):
         auth = await start_auth(SIGNING_ALGORITHM="RS256")
         await auth.users.add("ada", "violet anchor mossy tram")
         token = (await auth.tokens(await auth.register()))["access_token"]
         assert token.startswith("eyJ")
         keys = (await auth.get("/.well-known/jwks.json")).json["keys"]
         assert {(k["kty"], k["alg"]) for k in keys} == {("RSA", "RS256")}
-        assert header_of(token)["alg"] == "RS256"
+        assert unverified_header(token)["alg"] == "RS256"
 
     async def test_two_tokens_are_never_the_same(self, auth, client):
-        person = auth.person()
-        first, second = [await auth.tokens(client, person) for _ in range(2)]
-        assert claims_of(first["access_token"])["jti"] != claims_of(second["access_token"])["jti"]
+        user = auth.user_agent()
+        first, second = [await auth.tokens(client, user) for _ in range(2)]
+        assert unverified_claims(first["access_token"])["jti"] != unverified_claims(second["access_token"])["jti"]
         assert first["refresh_token"] != second["refresh_token"]
 
     async def test_a_client_without_the_refresh_grant_gets_no_refresh_token(self, auth):
@@ -79,10 +72,10 @@ class TestAnswer:
 
     async def test_openid_brings_an_id_token_for_the_client_alone(self, auth, client):
         tokens = await auth.tokens(client, scope="openid notes:read", nonce="the-nonce")
-        claims = claims_of(tokens["id_token"])
+        claims = unverified_claims(tokens["id_token"])
         assert (claims["iss"], claims["aud"], claims["nonce"]) == (ISSUER, client.client_id, "the-nonce")
-        assert claims["sub"] == claims_of(tokens["access_token"])["sub"]
-        assert header_of(tokens["id_token"])["typ"] == "JWT"
+        assert claims["sub"] == unverified_claims(tokens["access_token"])["sub"]
+        assert unverified_header(tokens["id_token"])["typ"] == "JWT"
 
 
 class TestAuthentication:
@@ -146,8 +139,8 @@ class TestAuthentication:
         answer = await auth.post("/token", form, headers={"Authorization": basic(other.client_id, other.secret)})
         await refused(answer, 400, "invalid_request")
 
+    @pytest.mark.invariant(9)
     async def test_an_unknown_client_and_a_wrong_secret_read_the_same(self, auth):
-        """Invariant 9."""
         client = await auth.register(method="client_secret_post")
         answers = [
             (await auth.post("/token", {"client_id": name, "client_secret": "x", "grant_type": "refresh_token"}))
@@ -164,8 +157,9 @@ class TestAuthentication:
         await refused(answer, 401, "invalid_client")
 
 
+@pytest.mark.invariant(3)
 class TestCode:
-    """RFC 6749 section 4.1.3, RFC 7636 section 4.6; after each refusal the code is still good (invariant 3)."""
+    """RFC 6749 section 4.1.3, RFC 7636 section 4.6; after each error the code is still good."""
 
     @pytest.mark.parametrize(
         ("changes", "error", "check"),
@@ -229,22 +223,24 @@ class TestCode:
         assert (await auth.redeem(code)).status == 200
 
     async def test_the_right_grant_with_the_wrong_secret_ends_nothing(self, auth, code):
-        """Whoever knows the grant id, which every access token tells, must not be able to end the grant."""
+        """The grant id is in every access token: it must not be enough to end the grant."""
         tokens = (await auth.redeem(code)).json
         forged = code.value.partition(".")[0] + "." + new_secret()
         await refused(await auth.redeem(code, code=forged), 400, "invalid_grant")
         assert (await auth.refresh(code.client, tokens["refresh_token"])).status == 200
 
+    @pytest.mark.invariant(6)
     async def test_a_code_used_twice_ends_what_it_had_issued(self, auth, code):
-        """RFC 6749 section 4.1.2, invariant 6."""
+        """RFC 6749 section 4.1.2."""
         tokens = (await auth.redeem(code)).json
         await refused(await auth.redeem(code), 400, "invalid_grant")
         await refused(await auth.refresh(code.client, tokens["refresh_token"]), 400, "invalid_grant")
         caller = await auth.register(method="client_secret_basic")
         assert (await auth.introspect(caller, tokens["access_token"])).json == {"active": False}
 
+    @pytest.mark.invariant(3, 6)
     async def test_of_many_at_once_at_most_one_gets_tokens_and_the_grant_ends(self, auth, code):
-        """Invariants 3 and 6, through the whole endpoint."""
+        """Through the whole endpoint."""
         answers = await asyncio.gather(*(auth.redeem(code) for _ in range(8)))
         assert [a.status for a in answers].count(200) <= 1
         assert {a.json["error"] for a in answers if a.status != 200} == {"invalid_grant"}
@@ -272,7 +268,7 @@ class TestRefresh:
         answer = await auth.refresh(client, tokens["refresh_token"])
         assert answer.status == 200
         assert answer.json["scope"] == "notes:write openid"
-        assert claims_of(answer.json["access_token"])["aud"] == NOTES
+        assert unverified_claims(answer.json["access_token"])["aud"] == NOTES
         assert answer.json["refresh_token"] != tokens["refresh_token"]
         assert answer.json["expires_in"] == 3600
 
@@ -299,7 +295,7 @@ class TestRefresh:
     async def test_fewer_scopes_may_be_asked_for_and_never_more(self, auth, client, tokens, asked, granted):
         answer = await auth.refresh(client, tokens["refresh_token"], scope=asked)
         assert answer.json["scope"] == granted
-        assert claims_of(answer.json["access_token"])["scope"] == granted
+        assert unverified_claims(answer.json["access_token"])["scope"] == granted
 
     async def test_a_narrower_token_does_not_narrow_the_grant(self, auth, client, tokens):
         """RFC 6749 section 6: the scope of the refresh token stays that of the grant."""
@@ -312,15 +308,16 @@ class TestRefresh:
         await refused(answer, 400, "invalid_scope")
         assert (await auth.refresh(client, tokens["refresh_token"])).json["refresh_token"].split(".")[1] == "1"
 
+    @pytest.mark.invariant(6)
     async def test_a_lost_answer_is_given_again(self, auth, client, tokens):
-        """Invariant 6."""
         lost = await auth.refresh(client, tokens["refresh_token"])
         again = await auth.refresh(client, tokens["refresh_token"])
         assert again.json["refresh_token"] == lost.json["refresh_token"]
         assert (await auth.refresh(client, again.json["refresh_token"])).status == 200
 
+    @pytest.mark.invariant(6)
     async def test_a_replay_after_the_grace_ends_the_grant(self, auth, client, tokens):
-        """Invariant 6: the owner's newest token is dead too, and so are the access tokens."""
+        """The owner's newest token is dead too, and so are the access tokens."""
         first = (await auth.refresh(client, tokens["refresh_token"])).json
         second = (await auth.refresh(client, first["refresh_token"])).json
         auth.clock.ahead += 61

@@ -51,7 +51,7 @@ def test_a_password_that_attackers_try_first_is_refused(password):
         "短い文章でも長い合言葉になる",
     ],
 )
-def test_a_password_of_some_length_that_nobody_guesses_is_accepted(password):
+def test_a_long_uncommon_password_is_accepted(password):
     check_new_password(password, username="margaret")
 
 
@@ -59,7 +59,7 @@ def test_a_short_username_inside_a_good_password_does_no_harm():
     check_new_password("ed walks seven dogs", username="ed")
 
 
-def test_a_refusal_does_not_repeat_the_password():
+def test_an_error_does_not_repeat_the_password():
     with pytest.raises(WeakPassword) as caught:
         check_new_password("Password2024!", username="margaret")
     assert "2024" not in str(caught.value)

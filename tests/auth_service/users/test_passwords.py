@@ -1,4 +1,4 @@
-"""Password hashing off the event loop (invariants 4 and 8)."""
+"""Password hashing off the event loop."""
 
 import asyncio
 import threading
@@ -10,6 +10,8 @@ from argon2.profiles import CHEAPEST
 
 from auth_service.users.passwords import MAX_PASSWORD_LENGTH, PARAMETERS, QUEUE_PER_WORKER, PasswordHasher
 from shared.errors import ServiceUnavailable
+
+pytestmark = pytest.mark.invariant(4, 8)
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ async def test_a_full_queue_is_a_fault_of_ours_and_drains_by_itself(hasher):
     assert not await hasher.verify("violet kettle", None)
 
 
-async def test_a_caller_who_goes_away_does_not_make_room_while_the_thread_still_works(hasher):
+async def test_a_cancelled_caller_does_not_free_its_place_while_the_thread_still_works(hasher):
     gate = threading.Event()
     task = asyncio.ensure_future(hasher._run(gate.wait))
     await asyncio.sleep(0)

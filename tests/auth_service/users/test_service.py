@@ -45,7 +45,7 @@ async def test_the_subject_is_not_the_name_and_is_not_reused(directory):
     assert await directory.find(first.subject) is None
 
 
-async def test_of_many_who_add_one_name_exactly_one_wins(directory):
+async def test_of_many_concurrent_adds_of_one_name_exactly_one_wins(directory):
     spellings = ["margaret", "Margaret", "MARGARET", "ｍargaret"] * 4
     results = await asyncio.gather(*(directory.add(s, GOOD) for s in spellings), return_exceptions=True)
     winners = [r for r in results if not isinstance(r, UsernameTaken)]
@@ -119,8 +119,8 @@ async def test_all_users_are_listed_once(directory):
     assert sorted(u.subject for u in listed) == sorted(u.subject for u in added)
 
 
+@pytest.mark.invariant(4)
 async def test_a_copy_of_the_store_holds_no_password(directory, store):
-    """Invariant 4."""
     await directory.add("margaret", GOOD)
     keys = {key async for page in store.scan("*") for key in page}
     content = str([await store.command("HGETALL", key) for key in keys])
@@ -129,6 +129,6 @@ async def test_a_copy_of_the_store_holds_no_password(directory, store):
 
 
 @pytest.mark.parametrize("name", ["", "   ", "a b", "a\u200bb", "x" * 65, "tab\tbed"])
-async def test_an_unusable_name_is_refused_with_words(directory, name):
+async def test_an_unusable_name_is_refused_with_an_explanation(directory, name):
     with pytest.raises(ValueError, match="username"):
         await directory.add(name, GOOD)

@@ -17,7 +17,7 @@ SHARED: Final = ("mcp", "pydantic", "cryptography", "uvloop")
 
 
 class NotInstallable(Exception):
-    """The package index cannot be reached, or has not got it. The text is for a person."""
+    """The package index cannot be reached, or has not got it. The text is for the reader of the table."""
 
 
 async def python_with_fastmcp() -> Path:
@@ -36,7 +36,7 @@ def _install(python: Path, wanted: list[str]) -> None:
     venv.create(DIRECTORY, with_pip=True, clear=True)
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=540)
+        subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True, timeout=540)
     except subprocess.CalledProcessError as exc:
         said = exc.stderr.strip().splitlines() or ["pip failed"]
         raise NotInstallable(f"FastMCP could not be installed: {said[-1][:120]}") from exc

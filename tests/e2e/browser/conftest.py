@@ -84,7 +84,7 @@ async def door(aiohttp_server):
     async def sign_in(request: web.Request) -> web.Response:
         if request.method == "GET":
             return pages.sign_in(SIGN_IN)
-        form = dict(await request.post())
+        form = {name: str(value) for name, value in (await request.post()).items()}
         door.posted.append(form)
         if form["password"] != "right":
             return pages.sign_in(replace(SIGN_IN, username=form["username"], problem=PROBLEM))
@@ -93,7 +93,7 @@ async def door(aiohttp_server):
     async def consent(request: web.Request) -> web.Response:
         if request.method == "GET":
             return pages.consent(CONSENT)
-        form = dict(await request.post())
+        form = {name: str(value) for name, value in (await request.post()).items()}
         door.posted.append(form)
         if door.redirects:
             raise web.HTTPSeeOther(door.goes_on_to)

@@ -112,7 +112,7 @@ async def test_a_client_that_opened_a_popup_hears_of_the_end(browser, door, clie
     await page.wait_for_function("document.title === '?code=a'")
 
 
-async def test_the_client_learns_nothing_of_our_address(browser_page, door, client_origin):
+async def test_the_client_learns_nothing_of_internal_addresses(browser_page, door, client_origin):
     seen = []
     browser_page.on("request", lambda request: seen.append((request.url, request.headers.get("referer"))))
     door.goes_on_to = f"{client_origin}/callback?code=a"

@@ -38,8 +38,8 @@ const tokens = await client.authorizationCodeGrant(
   { resource },
 );
 const claims = tokens.claims();
-const person = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
-tell({ step: "signed in", audience: claims.aud === config.clientMetadata().client_id, same: person.sub === claims.sub });
+const user = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
+tell({ step: "signed in", audience: claims.aud === config.clientMetadata().client_id, same: user.sub === claims.sub });
 
 const renewed = await client.refreshTokenGrant(config, tokens.refresh_token, { resource });
 tell({ step: "refreshed", rotated: renewed.refresh_token !== tokens.refresh_token });

@@ -18,7 +18,7 @@ provider = InMemoryOAuthProvider(
 server = FastMCP("notes", auth=provider)
 
 
-@server.tool
+@server.tool  # type: ignore[untyped-decorator]  # FastMCP is installed apart
 def whoami() -> str:
     """Say who calls."""
     return "ada"

@@ -89,7 +89,7 @@ async def test_another_origin_is_403_whatever_its_token(shared_service, origin):
     )
     assert answer.status == 403
     assert "WWW-Authenticate" not in answer.headers
-    assert shared_service.refusals()[-1]["error_id"] == "origin"
+    assert shared_service.errors()[-1]["error_id"] == "origin"
 
 
 async def test_a_call_without_origin_is_no_page(shared_service):

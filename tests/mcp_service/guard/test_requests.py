@@ -102,7 +102,7 @@ async def test_a_malformed_message_is_told_so_with_the_check_in_the_log(shared_s
     assert answer.status == 400
     error = (await answer.json())["error"]
     assert error["code"] == code
-    logged = next(e for e in shared_service.refusals() if e["request_id"] == error["data"]["request_id"])
+    logged = next(e for e in shared_service.errors() if e["request_id"] == error["data"]["request_id"])
     assert logged["error_id"] == check
 
 
@@ -123,7 +123,7 @@ async def test_another_content_type_is_refused(shared_service, content_type):
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH", "HEAD"])
-async def test_other_methods_are_405_for_whoever_may_call_and_401_for_the_rest(shared_service, method):
+async def test_other_methods_are_405_for_authorized_callers_and_401_for_the_rest(shared_service, method):
     """Without sessions there is nothing to GET or DELETE; some clients GET first, to learn where to sign in."""
     request = shared_service.session.request
     assert (await request(method, shared_service.url)).status == 401
@@ -142,8 +142,8 @@ async def test_the_endpoint_answers_with_and_without_a_final_slash(shared_servic
     assert answer.status == 200
 
 
+@pytest.mark.invariant(1)
 async def test_host_decides_nothing(shared_service):
-    """Invariant 1."""
     body, headers = modern("server/discover")
     evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
     refused = await shared_service.session.post(shared_service.url, json=body, headers={**headers, **evil})
@@ -200,7 +200,7 @@ async def test_headers_that_say_something_else_than_the_body_are_refused(shared_
     )
     assert answer.status == 400
     assert (await answer.json())["error"]["code"] == -32020
-    assert shared_service.refusals()[-1]["error_id"] == check
+    assert shared_service.errors()[-1]["error_id"] == check
 
 
 async def test_a_name_wrapped_in_base64_is_the_same_name(shared_service):

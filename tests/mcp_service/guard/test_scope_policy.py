@@ -1,12 +1,14 @@
 """The map from operations to scopes: closed by default, and the same answer however a name is written."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 from mcp_service.guard.operation import Operation
 from mcp_service.guard.scope_policy import TOKEN_ONLY, ScopeMap, ScopeRules
 
-DECLARED = {
+DECLARED: dict[str, Any] = {
     "scopes": {
         "files:read": "Read files",
         "files:write": {"description": "Change files", "implies": ["files:read"]},

@@ -36,7 +36,7 @@ async def test_a_call_beyond_the_granted_scopes_is_403_on_both_wires(service, wi
     assert 'error="insufficient_scope"' in challenge
     assert challenge.endswith(f'{PRM}, scope="notes:read notes:write"')
     assert (await answer.json())["id"] == 1
-    logged = service.refusals()[-1]
+    logged = service.errors()[-1]
     assert (logged["error_id"], logged["reason"]) == ("scope", "needs notes:write, has notes:read")
     assert (logged["tool"], logged["client"]) == ("add_note", "client-1")
 
@@ -80,7 +80,7 @@ async def test_the_tool_list_names_the_scopes_of_each_tool_twice(service, wire):
         assert tools[name]["_meta"]["securitySchemes"] == expected
 
 
-async def test_a_tool_keeps_its_own_meta_beside_ours(mixed):
+async def test_a_tool_keeps_its_own_meta_beside_the_added_members(mixed):
     body, headers = modern("tools/list")
     answer = await mixed.session.post(mixed.url, json=body, headers=headers)
     tools = {tool["name"]: tool for tool in (await answer.json())["result"]["tools"]}
@@ -90,12 +90,12 @@ async def test_a_tool_keeps_its_own_meta_beside_ours(mixed):
 
 
 @pytest.mark.parametrize("method", ["server/discover", "tools/list", "resources/list", "prompts/list"])
-async def test_with_anonymous_access_everybody_may_look_around(mixed, method):
+async def test_with_anonymous_access_listing_needs_no_token(mixed, method):
     body, headers = modern(method)
     assert (await mixed.session.post(mixed.url, json=body, headers=headers)).status == 200
 
 
-async def test_a_public_tool_needs_no_token_and_knows_a_caller_who_sends_one(mixed):
+async def test_a_public_tool_needs_no_token_and_knows_a_caller_that_sends_one(mixed):
     anonymous = await call(mixed, "clock")
     assert (await anonymous.json())["result"]["content"][0]["text"] == "twelve"
     known = await call(mixed, "clock", scope="other")
@@ -134,7 +134,7 @@ async def test_a_client_that_looks_only_at_tool_results_is_asked_there(mixed, by
     result = (await answer.json())["result"]
     assert result["isError"] is True
     assert result["_meta"]["mcp/www_authenticate"] == [f'Bearer {PRM}, scope="t:read t:write"']
-    assert mixed.refusals()[-1]["error_id"] == "credential"
+    assert mixed.errors()[-1]["error_id"] == "credential"
 
 
 async def test_the_same_client_is_asked_in_band_for_more_scopes(mixed):

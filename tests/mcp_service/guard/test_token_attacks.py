@@ -12,9 +12,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PUBLIC = "The access token is expired, malformed, or not meant for this server."
 
 
+@pytest.mark.invariant(2, 9)
 @pytest.mark.parametrize(("check", "attack"), ATTACKS.values(), ids=ATTACKS)
 async def test_an_attack_meets_401_and_learns_nothing(shared_service, check, attack):
-    """Invariants 2 and 9."""
     service = shared_service
     token = attack(service.token_issuer)
     body, headers = modern("tools/call", {"name": "whoami", "arguments": {}})
@@ -28,7 +28,7 @@ async def test_an_attack_meets_401_and_learns_nothing(shared_service, check, att
         "message": PUBLIC,
         "data": {"error": "invalid_token", "request_id": request_id},
     }
-    logged = next(entry for entry in service.refusals() if entry["request_id"] == request_id)
+    logged = next(entry for entry in service.errors() if entry["request_id"] == request_id)
     assert logged["error_id"] == f"token_{check}"
     assert logged["reason"]
     assert logged["reason"] not in text

@@ -105,8 +105,8 @@ async def test_the_replica_names_itself(cache, issuer):
     assert issuer.requests[0].headers["Sallyport-Replica"] == "replica-1"
 
 
+@pytest.mark.invariant(8)
 async def test_started_while_the_issuer_is_down_it_can_tell_nothing_and_recovers_by_itself(make_cache, issuer):
-    """Invariant 8."""
     port = int(issuer.url.rpartition(":")[2])
     await issuer.stop()
     cache = await make_cache()
@@ -125,7 +125,7 @@ async def test_an_unknown_kid_finds_a_key_that_was_published_meanwhile(cache, is
     assert (await cache.find("key-2")).kid == "key-2"
 
 
-async def test_all_who_wait_share_one_request(cache, issuer, signing_key):
+async def test_all_waiting_callers_share_one_request(cache, issuer, signing_key):
     await issuer.publish(signing_key, new_key("key-2", "ES256"))
     before = len(issuer.requests)
     found = await asyncio.gather(*(cache.find("key-2") for _ in range(50)))
@@ -238,14 +238,15 @@ async def test_after_bad_answers_a_good_one_is_taken(cache, issuer, signing_key,
     assert cache.phase is Phase.FRESH
 
 
-async def test_an_answer_of_nothing_new_without_our_etag_is_no_answer(make_cache, issuer):
+async def test_not_modified_without_a_sent_etag_is_an_error(make_cache, issuer):
     issuer.status = 304
     cache = await make_cache()
     assert cache.phase is Phase.EMPTY
 
 
+@pytest.mark.invariant(8)
 async def test_when_the_issuer_stays_away_the_trust_ends(cache, issuer, clock):
-    """Invariant 8: then it is 503 for everybody, and readiness says no."""
+    """Then every call is 503, and so is readiness."""
     await issuer.stop()
     clock.now += 300 + 1000 - 1
     assert cache.held("key-1") is not None
@@ -287,7 +288,7 @@ async def test_a_key_that_stays_keeps_its_identity_through_a_change(make_cache, 
     assert cache.held("key-1") is before
 
 
-async def test_a_long_poll_gives_way_to_somebody_who_needs_an_answer_now(make_cache, issuer):
+async def test_a_long_poll_gives_way_to_a_caller_that_needs_an_answer_now(make_cache, issuer):
     issuer.holds_back = True
     cache = await make_cache()
     await issuer.until_asked(2)
@@ -337,7 +338,7 @@ async def test_refreshes_are_counted_by_their_outcome(cache, issuer, clock):
     assert cache._metrics.registry.get_sample_value("sallyport_unknown_kids_total", {"outcome": "cannot_know"}) == 1
 
 
-async def test_a_stop_ends_a_long_poll_and_whoever_waits(make_cache, issuer):
+async def test_a_stop_ends_a_long_poll_and_its_waiting_callers(make_cache, issuer):
     issuer.holds_back = True
     cache = await make_cache()
     await issuer.until_asked(2)
@@ -363,7 +364,7 @@ async def test_the_address_that_the_issuer_names_is_used(make_cache, issuer):
     assert issuer.requests[0].path == "/other/keys"
 
 
-async def test_metadata_of_somebody_else_are_not_believed(make_cache, issuer):
+async def test_metadata_of_another_issuer_are_not_accepted(make_cache, issuer):
     """RFC 8414 section 3.3."""
     issuer.metadata = {"issuer": "https://evil.example", "jwks_uri": f"{issuer.url}/other/keys"}
     cache = await make_cache()

@@ -1,4 +1,4 @@
-"""Where keys are looked for, and which address in a stranger's document is not followed."""
+"""Where keys are fetched from, and which address in a foreign document is not followed."""
 
 import pytest
 

@@ -48,8 +48,9 @@ def test_after_a_failure_the_set_is_served_as_long_as_the_bound_allows(now):
     assert phase_of(failed(FRESH, 110), POLICY, now) is Phase.UNREACHABLE
 
 
+@pytest.mark.invariant(8)
 def test_the_bound_ends_the_trust():
-    """Invariant 8: from here on callers get 503, and never a decision from keys too old to trust."""
+    """From here on callers get 503, and never a decision from keys too old to trust."""
     assert phase_of(failed(FRESH, 110), POLICY, 1150) is Phase.EXPIRED
     assert phase_of(FRESH, POLICY, 1150) is Phase.EXPIRED
     assert trusted_until(FRESH, POLICY) == 1150
@@ -67,7 +68,7 @@ def test_a_failure_never_takes_a_set_away():
 
 
 @pytest.mark.parametrize(("asked_for", "kept"), [(0, MIN_MAX_AGE), (1e9, MAX_MAX_AGE), (60, 60), (None, 300)])
-def test_the_issuer_decides_the_age_within_our_bounds(asked_for, kept):
+def test_the_issuer_decides_the_age_within_the_configured_bounds(asked_for, kept):
     assert confirmed(CacheState(), 0, asked_for).max_age == kept
 
 
@@ -83,9 +84,10 @@ def test_the_pause_is_a_number_after_a_very_long_outage():
     assert next_attempt_at(CacheState(failures=10**6)) == MAX_RETRY
 
 
+@pytest.mark.invariant(8)
 @pytest.mark.parametrize("state", [CacheState(), failed(CacheState(), 1), FRESH])
 def test_without_trusted_keys_nothing_can_be_known_of_a_kid(state):
-    """Invariant 8: 503, not 401."""
+    """503, not 401."""
     assert on_unknown_kid(state, POLICY, 2000, None) is UnknownKid.CANNOT_KNOW
 
 
@@ -99,9 +101,10 @@ def test_after_a_success_the_cooldown_refuses(now, answer):
     assert on_unknown_kid(state, POLICY, now, None) is answer
 
 
+@pytest.mark.invariant(8)
 @pytest.mark.parametrize(("now", "answer"), [(119.9, UnknownKid.CANNOT_KNOW), (120, UnknownKid.REFRESH)])
 def test_after_a_failure_the_same_cooldown_holds_but_nothing_is_called_unknown(now, answer):
-    """Invariant 8: the issuer might know the kid; we could not ask."""
+    """The issuer might know the kid; we could not ask."""
     state = refreshed_for_unknown_kid(failed(FRESH, 110), 110)
     assert on_unknown_kid(state, POLICY, now, None) is answer
 

@@ -33,7 +33,7 @@ async def test_notes_are_listed_oldest_first(notes):
 
 
 @pytest.mark.parametrize("subject", ["bob", "alice ", "alice*", ""])
-async def test_nobody_reaches_the_notes_of_another(notes, subject):
+async def test_no_user_reaches_the_notes_of_another(notes, subject):
     note = await notes.add("alice", "secret")
     assert await notes.list(subject) == []
     assert await notes.delete(subject, note.note_id) is False

@@ -1,4 +1,4 @@
-"""A person's own server and map: found, or refused at start with a sentence that helps."""
+"""A user's own server and map: found, or refused at start with a sentence that helps."""
 
 import pytest
 from mcp.server import MCPServer

@@ -71,7 +71,7 @@ async def test_notifications_are_taken(service):
     assert answer.status == 202
 
 
-async def test_nobody_sees_the_notes_of_another(service):
+async def test_no_user_sees_the_notes_of_another(service):
     async with connected(service, "auto", scope="notes:write", sub="alice") as alice:
         note = (await alice.call_tool("add_note", {"text": "secret"})).structured_content
     async with connected(service, "auto", scope="notes:write", sub="bob") as bob:
@@ -110,8 +110,9 @@ async def test_plain_json_is_a_setting(make_service, headers):
     assert (await answer.json())["result"]["structuredContent"]["subject"] == "user-1"
 
 
+@pytest.mark.invariant(9)
 async def test_notes_that_cannot_be_reached_are_told_without_details(make_service):
-    """Invariant 9: the reason is for the log only."""
+    """The reason is for the log only."""
     service = await make_service(notes_redis_url="redis://127.0.0.1:1/0")
     answer = await service.call("add_note", {"text": "x"}, scope="notes:write")
     result = (await answer.json())["result"]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NEW = "2026-07-28"
 TOOLS = [
@@ -24,7 +28,14 @@ def rpc(result):
 
 
 class Endpoint:
-    """Accepts calls with a token that the flow has issued."""
+    """Accepts calls with a token that the flow has issued; mixed with the flow and the metadata in `HealthyServer`."""
+
+    access_tokens: dict[str, float]
+    challenge: Callable[..., str]
+
+    @property
+    def metadata_url(self):
+        raise NotImplementedError
 
     async def answer_mcp(self, request):
         presented = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()

@@ -1,6 +1,8 @@
 """Servers with a faulty JWKS."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from aiohttp import web
 
@@ -43,7 +45,7 @@ class KeySetRedirected(HealthyServer):
 class KeyWith(HealthyServer):
     """Base class: the published key is changed."""
 
-    changes = MappingProxyType({})
+    changes: Mapping[str, Any] = MappingProxyType({})
 
     def key_set(self):
         merged = super().key_set()["keys"][0] | self.changes
@@ -92,7 +94,7 @@ class StrangeKey(KeyWith):
 class Headers(HealthyServer):
     """Base class: the JWKS response has other headers."""
 
-    headers = MappingProxyType({})
+    headers: Mapping[str, str] = MappingProxyType({})
 
     async def answer_key_set(self, request):
         return web.json_response(self.key_set(), headers=self.headers)

@@ -1,6 +1,8 @@
 """Servers whose authorization server metadata is missing or faulty."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from aiohttp import web
 
@@ -92,7 +94,7 @@ class IssuerPath(HealthyServer):
 class MetadataWith(HealthyServer):
     """Base class: single metadata members differ; None removes a member."""
 
-    changes = MappingProxyType({})
+    changes: Mapping[str, Any] = MappingProxyType({})
 
     def metadata(self):
         merged = super().metadata() | self.changes

@@ -1,6 +1,8 @@
 """Servers that mishandle a token with insufficient scope."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from aiohttp import web
 
@@ -30,7 +32,7 @@ class ChallengeInResultOnly(SigningIn):
 class StepUpWith(SigningIn):
     """Base class: single challenge parameters differ; None removes one."""
 
-    changes = MappingProxyType({})
+    changes: Mapping[str, Any] = MappingProxyType({})
 
     def step_up(self):
         merged = super().step_up() | self.changes

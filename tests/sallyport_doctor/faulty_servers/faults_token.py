@@ -3,7 +3,9 @@
 import base64
 import json
 import time
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
@@ -34,7 +36,7 @@ class SharedSecret(SigningIn):
 class HeaderWith(SigningIn):
     """Base class: single header members differ; None removes one."""
 
-    changes = MappingProxyType({})
+    changes: Mapping[str, Any] = MappingProxyType({})
 
     def header(self):
         merged = super().header() | self.changes

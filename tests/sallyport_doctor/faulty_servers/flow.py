@@ -34,6 +34,14 @@ class Flow(Registration):
 
     access_ttl = 3600
 
+    @property
+    def issuer(self):
+        raise NotImplementedError
+
+    @property
+    def resource(self):
+        raise NotImplementedError
+
     def __init__(self):
         super().__init__()
         self.waiting = {}

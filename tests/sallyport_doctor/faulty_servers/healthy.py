@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tests.sallyport_doctor.faulty_servers.endpoint import Endpoint
 from tests.sallyport_doctor.faulty_servers.flow import Flow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ALLOWED = (
     "authorization, content-type, accept, mcp-protocol-version, mcp-method, mcp-name, mcp-session-id, last-event-id"
@@ -29,7 +33,7 @@ class HealthyServer(Flow, Endpoint):
     """Subclasses override one method to introduce one fault."""
 
     mcp_path = "/mcp"
-    options = MappingProxyType({})
+    options: Mapping[str, Any] = MappingProxyType({})
     """The RunOptions that the fault needs to show; most need none."""
 
     def __init__(self):
@@ -186,4 +190,4 @@ class Registering(HealthyServer):
 class SigningIn(HealthyServer):
     """Base class of faults that show only with --login."""
 
-    options = LOGIN
+    options: Mapping[str, Any] = LOGIN

@@ -19,6 +19,8 @@ def oauth_error(error, status=400, **headers):
 class Registration:
     """Keeps clients in a plain dictionary."""
 
+    origin: str
+
     def __init__(self):
         self.clients = {}
 

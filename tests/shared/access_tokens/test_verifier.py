@@ -1,4 +1,4 @@
-"""Invariant 2: every check of a token, alone, without HTTP."""
+"""Every check of a token, alone, without HTTP."""
 
 import pytest
 
@@ -7,10 +7,12 @@ from tests.shared.access_tokens.conftest import Clock, HeldKeys
 from tests.support.local_issuer import Minter, new_key
 from tests.support.token_attacks import ATTACKS, sign_raw
 
+pytestmark = pytest.mark.invariant(2)
 
+
+@pytest.mark.invariant(2)
 @pytest.mark.parametrize(("check", "attack"), ATTACKS.values(), ids=ATTACKS)
 async def test_an_attack_is_refused_by_the_check_that_is_for_it(make_verifier, token_issuer, check, attack):
-    """Invariant 2."""
     with pytest.raises(InvalidToken) as refused:
         await make_verifier().verify(attack(token_issuer))
     assert refused.value.error_id == check
@@ -48,8 +50,9 @@ async def test_a_configured_alias_is_an_audience(make_verifier, token_issuer):
     assert await verifier.verify(token_issuer.issue(aud="https://old.example/mcp"))
 
 
+@pytest.mark.invariant(11)
 async def test_members_that_a_later_issuer_adds_are_passed_over(make_verifier, token_issuer):
-    """Invariant 11: auth_service may be upgraded first."""
+    """Auth_service may be upgraded first."""
     assert await make_verifier().verify(
         token_issuer.issue(header={"x-new": 1}, acr="urn:new", authorization_details=[{}])
     )
@@ -88,8 +91,9 @@ async def test_a_remembered_token_ends_with_exp(make_verifier, token_issuer):
     assert verifier.remembered(token) is None
 
 
+@pytest.mark.invariant(2)
 async def test_a_withdrawn_key_takes_its_remembered_tokens_with_it_at_once(make_verifier, held_keys, token_issuer):
-    """Invariant 2: the memory is no way around a key's withdrawal."""
+    """The memory is no way around a key's withdrawal."""
     verifier = make_verifier()
     token = token_issuer.issue()
     await verifier.verify(token)
@@ -139,7 +143,7 @@ async def test_two_verifications_of_one_token_take_one_place_in_the_memory(make_
 
 
 async def test_claims_are_not_read_before_the_signature_is_known_to_be_good(make_verifier, token_issuer):
-    """A parser is attack surface: strangers must not reach the one for claims."""
+    """A parser is attack surface: unauthenticated callers must not reach the one for claims."""
     header, _, _ = token_issuer.issue().partition(".")
     with pytest.raises(InvalidToken) as refused:
         await make_verifier().verify(f"{header}.{'W' * 4000}.AAAA")

@@ -20,8 +20,8 @@ class Host:
     """Answers with a text, or fails with an exception."""
 
     def __init__(self):
-        self.answer = "one"
-        self.fetched = []
+        self.answer: str | Exception = "one"
+        self.fetched: list[str] = []
 
     async def fetch(self, url):
         self.fetched.append(url)

@@ -2,58 +2,63 @@
 
 import asyncio
 import contextlib
-import os
 import signal
+import sys
 
 import pytest
-from aiohttp import web
 
 from devstack.loopback import free_port
-from shared.http.health import health_routes
-from shared.http.serve import serve
+from devstack.service_process import REPOSITORY
 
 REQUEST = b"GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Served:
-    """A server in this loop, with one quick and one slow answer, and a drain that only a second signal ends."""
+    """The application of served_app.py in a process of its own, and its events."""
 
     def __init__(self):
         self.port = free_port(("127.0.0.1",))
-        self.ready = asyncio.Event()
-        self.entered = asyncio.Event()
-        self.finish = asyncio.Event()
-        self.streams_end = asyncio.Event()
-        app = web.Application()
-        app.add_routes([web.get("/quick", self.quick), web.get("/slow", self.slow), web.get("/stream", self.stream)])
-        app.add_routes(health_routes({}))
-        app.on_shutdown.append(self.end_streams)
-        self.task = asyncio.create_task(
-            serve(
-                app,
-                hosts=["127.0.0.1"],
-                port=self.port,
-                drain_seconds=60,
-                shutdown_seconds=5,
-                on_ready=self.ready.set,
-            )
+        self.events: list[str] = []
+        self._heard = asyncio.Condition()
+        self._signals = 0
+
+    async def start(self):
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.shared.http.served_app", str(self.port)),
+            cwd=REPOSITORY,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
         )
+        self._listener = asyncio.create_task(self._listen())
+        await self.until("ready")
 
-    async def quick(self, _request):
-        return web.Response(text="quick")
+    async def _listen(self):
+        async for line in self.process.stdout:
+            async with self._heard:
+                self.events.append(line.decode().strip())
+                self._heard.notify_all()
 
-    async def slow(self, _request):
-        self.entered.set()
-        await self.finish.wait()
-        return web.Response(text="slow")
+    async def until(self, event):
+        async with asyncio.timeout(30), self._heard:
+            await self._heard.wait_for(lambda: event in self.events)
 
-    async def stream(self, _request):
-        self.entered.set()
-        await self.streams_end.wait()
-        return web.Response(text="stream")
+    def finish(self):
+        """Let the slow request finish."""
+        self.process.stdin.write(b"\n")
 
-    async def end_streams(self, _app):
-        self.streams_end.set()
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+        self._signals += 1
+
+    async def stop(self):
+        """End the drain and everything; the exit status."""
+        while self._signals < 2:
+            # The first is waited for: two that arrive at once are one.
+            await (self.drain() if self._signals == 0 else self.close())
+        self.finish()
+        status = await asyncio.wait_for(self.process.wait(), 10)
+        await self._listener
+        return status
 
     async def connect(self):
         return await asyncio.open_connection("127.0.0.1", self.port)
@@ -67,7 +72,7 @@ class Served:
         return answer.decode()
 
     async def drain(self):
-        os.kill(os.getpid(), signal.SIGTERM)
+        self.terminate()
         async with asyncio.timeout(5):
             while "503" not in await self.fetch_head("readyz"):
                 pass
@@ -80,26 +85,19 @@ class Served:
         return head.decode()
 
     async def close(self):
-        """End the drain, and wait until no connection is accepted any more."""
-        os.kill(os.getpid(), signal.SIGTERM)
-        async with asyncio.timeout(5):
-            with contextlib.suppress(ConnectionRefusedError, ConnectionResetError):
-                while True:
-                    _, another = await self.connect()
-                    await left(another)
-                    await asyncio.sleep(0.01)
+        """End the drain; the listening sockets are closed when streams end."""
+        self.terminate()
+        await self.until("streams end")
+        with pytest.raises(ConnectionRefusedError):
+            await self.connect()
 
 
 @pytest.fixture
 async def served():
     server = Served()
-    await server.ready.wait()
+    await server.start()
     yield server
-    server.finish.set()
-    while not server.task.done():
-        os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait([server.task], timeout=0.1)
-    await server.task
+    assert await server.stop() == 0
 
 
 async def left(writer):
@@ -136,10 +134,10 @@ async def test_in_the_drain_requests_on_old_and_new_connections_are_answered_and
 async def test_after_the_drain_no_connection_is_accepted_and_a_request_in_flight_is_answered(served):
     reader, writer = await served.connect()
     await ask(writer, "slow")
-    await served.entered.wait()
+    await served.until("entered")
     await served.drain()
     await served.close()
-    served.finish.set()
+    served.finish()
     assert (await reader.read()).endswith(b"slow")
     await left(writer)
 
@@ -147,13 +145,13 @@ async def test_after_the_drain_no_connection_is_accepted_and_a_request_in_flight
 async def test_streams_end_after_the_drain_when_no_connection_is_accepted(served):
     reader, writer = await served.connect()
     await ask(writer, "stream")
-    await served.entered.wait()
+    await served.until("entered")
     await served.drain()
-    assert not served.streams_end.is_set()
+    assert "streams end" not in served.events
     await served.close()
     assert (await reader.read()).endswith(b"stream")
     await left(writer)
-    await asyncio.wait_for(served.task, 5)
+    assert await asyncio.wait_for(served.process.wait(), 5) == 0
 
 
 async def test_before_the_stop_connections_are_kept(served):

@@ -47,7 +47,7 @@ def test_it_does_not_look_at_typ(key):
 
 def test_it_accepts_a_token_without_kid_if_there_is_one_key(key):
     token = jwt.encode({"alg": "ES256"}, {"exp": 2000}, key, algorithms=["ES256"])
-    assert jwt.decode(token, KeySet([key]), algorithms=["ES256"])
+    jwt.decode(token, KeySet([key]), algorithms=["ES256"])
 
 
 def test_it_refuses_a_token_without_kid_if_there_are_two_keys(key):

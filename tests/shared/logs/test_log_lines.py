@@ -38,7 +38,7 @@ class Hostile:
 
 
 def nested(depth):
-    value = "deepest"
+    value: object = "deepest"
     for _ in range(depth):
         value = {"inner": [value]}
     return value
@@ -48,20 +48,25 @@ HOSTILE["deep"] = nested(100_000)
 HOSTILE["no representation"] = Hostile()
 
 
-@pytest.fixture(params=["json", "console"])
-def logged(request, capfd):
+class Logged:
     """Logs by calling the function given; what was printed."""
 
-    def log(write):
-        capfd.readouterr()
-        configure_command_logs(level="info", log_format=request.param)
+    def __init__(self, capfd, log_format):
+        self._capfd = capfd
+        self.format = log_format
+
+    def __call__(self, write):
+        self._capfd.readouterr()
+        configure_command_logs(level="info", log_format=self.format)
         started = time.perf_counter()
         write(structlog.get_logger("test"))
         assert time.perf_counter() - started < 1
-        return capfd.readouterr().err
+        return self._capfd.readouterr().err
 
-    log.format = request.param
-    return log
+
+@pytest.fixture(params=["json", "console"])
+def logged(request, capfd):
+    return Logged(capfd, request.param)
 
 
 def is_harmless(printed):
@@ -139,7 +144,7 @@ def fail(depth, message):
 
 
 def chained(links):
-    last = KeyError("first")
+    last: Exception = KeyError("first")
     for number in range(links):
         exc = ValueError(number)
         exc.__cause__, last = last, exc

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -55,8 +56,11 @@ async def server():
 async def make(server):
     made = []
 
+    def connect() -> Any:
+        return Connection(server)
+
     def make_one(*, timeout_seconds=5.0):
-        batcher = ScriptBatcher(lambda: Connection(server), timeout_seconds=timeout_seconds)
+        batcher = ScriptBatcher(connect, timeout_seconds=timeout_seconds)
         made.append(batcher)
         return batcher
 

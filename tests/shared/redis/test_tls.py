@@ -50,7 +50,7 @@ async def tls_port(single_store_url, certificate):
     """Where the real store answers over TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    open_ends = set()
+    open_ends: set[asyncio.StreamWriter] = set()
 
     async def serve(reader, writer):
         from_store, to_store = await asyncio.open_unix_connection(urlsplit(single_store_url).path)

@@ -48,7 +48,7 @@ def test_a_cluster_url_is_taken_apart():
         "redis+cluster://n1:port",
     ],
 )
-def test_a_url_that_leads_nowhere_refuses_to_start_and_keeps_the_password_to_itself(url):
+def test_an_unusable_redis_url_prevents_the_start_without_showing_the_password(url):
     with pytest.raises(Misconfigured) as refused:
         open_redis_client(url.replace("://", "://user:hunter2@"))
 
@@ -104,7 +104,7 @@ async def test_a_step_that_no_replica_would_hear_of_is_refused_whole_where_the_s
 async def test_in_a_failover_every_caller_gets_its_own_answer_or_redis_unavailable(topology):
     """No other exception of redis-py may reach a task that handles RedisUnavailable only."""
     read = Script("read", "return redis.call('GET', KEYS[1])")
-    outcomes = Counter()
+    outcomes: Counter[str] = Counter()
     done = asyncio.Event()
 
     async def ask(store, n):

@@ -182,5 +182,5 @@ def test_documents_can_be_switched_off():
         ("garbage;;=,", "garbage", DEFAULT_SECONDS),
     ],
 )
-def test_freshness_follows_http_within_our_bounds(cache_control, age, seconds):
+def test_freshness_follows_http_within_the_configured_bounds(cache_control, age, seconds):
     assert freshness_seconds(cache_control=cache_control, age=age) == seconds

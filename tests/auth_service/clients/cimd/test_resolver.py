@@ -152,9 +152,10 @@ async def test_a_failure_is_remembered_for_a_minute_and_not_longer(hosts, make, 
     assert (await documents.find(URL)).client_id == URL
 
 
+@pytest.mark.invariant(8, 10)
 @pytest.mark.parametrize("answers", [[], [("10.0.0.1", 443)], [("127.0.0.1", 9)]])
 async def test_a_document_that_cannot_be_fetched_is_a_fault_with_one_text_and_no_lost_token(hosts, make, answers):
-    """Invariant 8: never invalid_client; invariant 10: one text for all causes, so that networks cannot be scanned."""
+    """Never invalid_client; invariant 10: one text for all causes, so that networks cannot be scanned."""
 
     async def lookup(_host, _port):
         return answers
@@ -231,7 +232,7 @@ async def test_a_copy_in_the_store_is_read_under_the_rules_of_today(hosts, make,
         await stricter.find(URL)
 
 
-async def test_a_well_known_vendors_client_works_although_its_edge_refuses_us(hosts, make):
+async def test_a_well_known_vendors_client_works_although_its_edge_blocks_the_fetch(hosts, make):
     """Interop.md F8: the edge of some vendors answers data centres with 403."""
     url = vendor_documents.CLAUDE["client_id"]
     hosts.pages[url] = lambda _request: web.Response(status=403)

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import secrets
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import aiohttp
+from yarl import URL
+
+from tests.support.oauth import challenge
 
 if TYPE_CHECKING:
-    from tests.e2e.pair import Pair
-    from tests.e2e.person import Person
+    from tests.support.user_agent import UserAgent
 
 REDIRECT_URI = "http://127.0.0.1:33418/callback"
+
+
+class Deployment(Protocol):
+    """The addresses of one authorization server and one protected server."""
+
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def resource(self) -> str: ...
 
 
 class PlainClient:
     """One public client of a pair. Use as an async context manager."""
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: Deployment) -> None:
         self.pair = pair
         self.client_id = ""
 
@@ -39,7 +48,8 @@ class PlainClient:
         """A document that must be there."""
         async with self.http.get(url) as response:
             assert response.status == 200, await response.text()
-            return await response.json()
+            document: dict[str, Any] = await response.json()
+            return document
 
     async def register(self, **extra: Any) -> dict[str, Any]:
         """Register as a public client; what was granted."""
@@ -52,29 +62,28 @@ class PlainClient:
         }
         async with self.http.post((await self.metadata())["registration_endpoint"], json=wanted) as response:
             assert response.status == 201, await response.text()
-            granted = await response.json()
+            granted: dict[str, Any] = await response.json()
         self.client_id = granted["client_id"]
         return granted
 
-    async def authorize(self, person: Person, **extra: str) -> tuple[dict[str, str], str]:
-        """Have the person decide; the callback's parameters and the PKCE verifier."""
+    async def authorize(self, user: UserAgent, **extra: str) -> tuple[dict[str, str], str]:
+        """Have the user decide; the callback's parameters and the PKCE verifier."""
         if not self.client_id:
             await self.register()
         verifier = secrets.token_urlsafe(48)
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
         url = (await self.metadata())["authorization_endpoint"]
         query = {
             "response_type": "code",
             "client_id": self.client_id,
             "redirect_uri": REDIRECT_URI,
-            "code_challenge": challenge,
+            "code_challenge": challenge(verifier),
             "code_challenge_method": "S256",
             "state": secrets.token_urlsafe(8),
             "scope": "notes:read notes:write",
             "resource": self.pair.resource,
             **extra,
         }
-        callback = await person.answer(str(aiohttp.client.URL(url).with_query(query)))
+        callback = await user.authorize(str(URL(url).with_query(query)))
         assert callback["state"] == query["state"]
         return callback, verifier
 
@@ -84,9 +93,9 @@ class PlainClient:
         async with self.http.post(url, data={"client_id": self.client_id, **form}) as response:
             return response.status, await response.json()
 
-    async def tokens(self, person: Person, **extra: str) -> dict[str, Any]:
+    async def tokens(self, user: UserAgent, **extra: str) -> dict[str, Any]:
         """The whole way from the authorization request to a token response."""
-        callback, verifier = await self.authorize(person, **extra)
+        callback, verifier = await self.authorize(user, **extra)
         assert "code" in callback, callback
         status, body = await self.token_request(
             grant_type="authorization_code", code=callback["code"], redirect_uri=REDIRECT_URI, code_verifier=verifier
@@ -126,17 +135,3 @@ class PlainClient:
                 events = [line.removeprefix("data:") for line in text.splitlines() if line.startswith("data:")]
                 return response.status, dict(response.headers), json.loads(events[-1])
             return response.status, dict(response.headers), json.loads(text) if text else None
-
-
-def header_of(token: str) -> dict[str, Any]:
-    """The header of a JWT, unverified."""
-    return _decoded(token.split(".", maxsplit=1)[0])
-
-
-def unverified_claims_of(token: str) -> dict[str, Any]:
-    """The payload of a JWT, unverified."""
-    return _decoded(token.split(".")[1])
-
-
-def _decoded(part: str) -> dict[str, Any]:
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
