@@ -59,6 +59,7 @@ class Service:
     async def start(self):
         await self._server.start_server(max_field_size=MAX_HEADER_BYTES, max_line_size=MAX_HEADER_BYTES)
         self.session = aiohttp.ClientSession()
+        self.port = self._server.port
         self.root = str(self._server.make_url("/")).rstrip("/")
         self.url = f"{self.root}/mcp"
 
