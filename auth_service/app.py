@@ -18,8 +18,10 @@ from auth_service.runtime import Runtime
 from auth_service.wiring import Components, wire
 from shared.background import TaskSupervisor
 from shared.http.client_address import client_address_middleware
-from shared.http.cors import Cors, cors_middleware
+from shared.http.connections import CONNECTIONS, ConnectionMetrics, ConnectionTable
+from shared.http.cors import Cors, add_cors
 from shared.http.health import health_routes, metrics_route
+from shared.http.request_checks import answer_headers, request_checks
 from shared.http.request_middleware import MutationShield, RequestMetrics, request_middleware
 from shared.ip_addresses import parse_networks
 from shared.redis.durability import log_configuration_warnings
@@ -55,7 +57,6 @@ def build_service(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
             shield.middleware,
-            cors_middleware(_cors(settings.base_path, components)),
             client_address_middleware(parse_networks(settings.trusted_proxies)),
             request_middleware(
                 render=ErrorRenderer(
@@ -68,7 +69,16 @@ def build_service(
                 on_error=components.errors,
             ),
             rate_limit_middleware(components.limits),
+            request_checks(is_local=settings.is_local),
         ],
+    )
+    add_cors(app, _cors(settings.base_path, components))
+    app.on_response_prepare.append(answer_headers(is_https=not settings.is_local))
+    app[CONNECTIONS] = ConnectionTable(
+        max_connections=settings.max_connections,
+        max_per_network=settings.max_connections_per_network,
+        trusted_proxies=parse_networks(settings.trusted_proxies),
+        metrics=ConnectionMetrics(runtime.registry),
     )
     app.add_routes([*pages, *_endpoints(settings.base_path, components)])
     checks = {"store": redis_check(redis), "keys": signing_check(components.keys.ring)}

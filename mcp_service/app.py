@@ -20,9 +20,12 @@ from mcp_service.runtime import Runtime
 from mcp_service.servers.in_process import session_manager_lifespan
 from mcp_service.servers.wiring import load_protected_server, mount_server
 from shared.background import TaskSupervisor
-from shared.http.cors import Cors, cors_middleware, cors_signal
+from shared.http.connections import CONNECTIONS, ConnectionMetrics, ConnectionTable
+from shared.http.cors import Cors, add_cors
 from shared.http.health import health_routes, metrics_route
+from shared.http.request_checks import answer_headers, request_checks
 from shared.http.request_middleware import RequestMetrics, request_middleware
+from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -59,12 +62,21 @@ def build_app(
         **dict.fromkeys(endpoint_paths, Cors("POST, GET, DELETE, OPTIONS")),
         **dict.fromkeys(metadata.paths, Cors("GET, OPTIONS")),
     }
+    is_https = settings.resource.startswith("https://")
     app = web.Application(
         client_max_size=settings.max_body_bytes,
         middlewares=[
-            cors_middleware(cors),
             request_middleware(render=render, log=runtime.log, metrics=RequestMetrics(runtime.registry)),
+            request_checks(is_local=not is_https),
         ],
+    )
+    add_cors(app, cors)
+    app.on_response_prepare.append(answer_headers(is_https=is_https))
+    app[CONNECTIONS] = ConnectionTable(
+        max_connections=settings.max_connections,
+        max_per_network=settings.max_connections_per_network,
+        trusted_proxies=parse_networks(settings.trusted_proxies),
+        metrics=ConnectionMetrics(runtime.registry),
     )
     app[KEYS], app[METADATA], app[SCOPES] = jwks.cache, metadata, loaded.scopes
     app.add_routes(
@@ -87,7 +99,6 @@ def build_app(
             await stack.enter_async_context(session_manager_lifespan(servers.session_manager))
             yield
 
-    app.on_response_prepare.append(cors_signal(cors))
     app.on_shutdown.append(servers.endpoint.close_streams)
     app.cleanup_ctx.append(lifespan)
     return app

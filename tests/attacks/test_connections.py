@@ -97,7 +97,6 @@ async def livez_seconds(port):
     return time.monotonic() - started
 
 
-@pytest.mark.xfail(strict=True, reason="connections that ask for nothing are kept for ever, and fill the descriptors")
 @pytest.mark.parametrize("sources", [1, 250], ids=["one network", "many networks"])
 async def test_a_crowd_that_asks_for_nothing_keeps_nobody_out_and_is_sent_away(limited_pair, sources):
     services = [limited_pair.auth[0], limited_pair.mcp[0]]
@@ -121,7 +120,6 @@ async def test_a_crowd_that_asks_for_nothing_keeps_nobody_out_and_is_sent_away(l
             await crowd.leave()
 
 
-@pytest.mark.xfail(strict=True, reason="the limit of file descriptors is left as it is")
 async def test_the_limit_of_file_descriptors_is_raised_and_reported(monkeypatch):
     monkeypatch.setattr(LimitedPair, "limits", (256, 2048))
     pair = LimitedPair()

@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import aiohttp
 import argon2
-from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
 from auth_service.grants.repository import GrantRepository
@@ -18,8 +17,8 @@ from auth_service.settings import AuthSettings
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
 from auth_service.users.service import UserService
-from shared.http.serve import MAX_HEADER_BYTES
 from tests.e2e.person import Page
+from tests.support.service_server import ServiceServer
 
 ISSUER = "https://auth.example"
 NOTES = "https://mcp.example/mcp"
@@ -209,9 +208,8 @@ class AuthServer:
 
     async def __aenter__(self):
         self.logs = self._capture.__enter__()
-        self.server = TestServer(self._service)
-        # TestServer cancels handlers whose caller left, as shared.http.serve does.
-        await self.server.start_server(max_field_size=MAX_HEADER_BYTES, max_line_size=MAX_HEADER_BYTES)
+        self.server = ServiceServer(self._service)
+        await self.server.start_server()
         self.http = aiohttp.ClientSession(
             self.server.make_url("/"), cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=30)
         )

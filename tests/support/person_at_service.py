@@ -4,7 +4,7 @@ import base64
 import hashlib
 from urllib.parse import parse_qsl, urlsplit
 
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from yarl import URL
 
 from auth_service.app import build_service
@@ -15,6 +15,7 @@ from auth_service.users.repository import UserRepository
 from auth_service.users.service import UserService
 from devstack.private_file import new_key_encryption_key
 from tests.e2e.person import Page
+from tests.support.service_server import ServiceServer
 
 RESOURCE = {
     "identifier": "https://notes.example/mcp",
@@ -45,7 +46,7 @@ class Service:
         self.grants = GrantRepository(store)
         self._passwords = PasswordHasher()
         self.users = UserService(UserRepository(store), self._passwords)
-        self._server = TestServer(build_service(self.settings, store=store), port=0)
+        self._server = ServiceServer(build_service(self.settings, store=store), port=0)
 
     async def __aenter__(self):
         await self._server.start_server()
