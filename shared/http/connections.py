@@ -23,7 +23,7 @@ from shared.ip_addresses import is_in
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from shared.ip_addresses import Network
+    from shared.ip_addresses import IPNetwork
 
 _ENDED_AT_ONCE: Final = 32
 """At the bound in all, one of so many connections is ended at once: to look at each costs milliseconds."""
@@ -75,7 +75,7 @@ class ConnectionTable:
         *,
         max_connections: int = 4096,
         max_per_network: int = 256,
-        trusted_proxies: tuple[Network, ...] = (),
+        trusted_proxies: tuple[IPNetwork, ...] = (),
         metrics: ConnectionMetrics | None = None,
     ) -> None:
         """The bound per network does not count for `trusted_proxies`: they speak for many clients."""
