@@ -62,19 +62,18 @@ class McpSettings(ServiceSettings):
         4096,
         ge=64,
         le=1_000_000,
-        description="Connections open at once, but for authenticated requests in progress; no more than three quarters "
-        "of the file descriptors.",
+        description="Maximum number of open connections without an authenticated request; the limit of file "
+        "descriptors may lower it.",
     )
     max_connections_per_network: int = Field(
         256,
         ge=8,
         le=1_000_000,
-        description="Connections of one IPv4 address or IPv6 /64, but for authenticated requests in progress; "
-        "TRUSTED_PROXIES are exempt.",
+        description="The same per IPv4 address or IPv6 /64; TRUSTED_PROXIES are exempt.",
     )
     trusted_proxies: tuple[str, ...] = Field(
         (),
-        description="Addresses and networks of our own proxies, which may hold connections for many clients.",
+        description="Addresses and networks of the operator's own proxies, whose connections belong to many clients.",
     )
     server: str | None = Field(
         None, description="Your MCP server, as package.module:attribute; the notes example when unset."

@@ -42,7 +42,7 @@ KEEPALIVE_SECONDS: Final = 75.0
 close it, and send no request on a connection that is just being closed here."""
 
 UNREAD_ANSWER_SECONDS: Final = 60.0
-"""How long a client may leave its answer unread."""
+"""How long a client may read nothing of an answer that waits for it."""
 
 UNWANTED_BODY_SECONDS: Final = 5.0
 UNWANTED_BODY_BYTES: Final = 262_144
@@ -86,9 +86,10 @@ class Connection(web.RequestHandler):
 
     def end(self, reason: str) -> None:
         """Close the connection at once. `reason` is a label of the metric."""
-        self._table.ended(reason)
         if self._socket is not None:
+            self._table.ended(reason)
             self._socket.abort()
+            self._socket = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start with the deadline of the first head, unless there are too many connections."""
@@ -132,9 +133,9 @@ class Connection(web.RequestHandler):
             self.end(reason)
 
     def pause_writing(self) -> None:
-        """The client does not read: give it some time."""
+        """The client does not read, or more slowly than the answer is written."""
         super().pause_writing()
-        self._unread_deadline = self._loop.call_later(UNREAD_ANSWER_SECONDS, self.end, "answer_unread")
+        self._wait_for_reader(None)
 
     def resume_writing(self) -> None:
         """The client reads again."""
@@ -164,6 +165,16 @@ class Connection(web.RequestHandler):
         )
         response.force_close()
         return response
+
+    def _wait_for_reader(self, unread_before: int | None) -> None:
+        """End the connection if as many bytes are unread as before; otherwise look again later."""
+        if self._socket is None:
+            return
+        unread = self._socket.get_write_buffer_size()
+        if unread_before is not None and unread >= unread_before:
+            self.end("answer_unread")
+            return
+        self._unread_deadline = self._loop.call_later(UNREAD_ANSWER_SECONDS, self._wait_for_reader, unread)
 
     def _has_whole_body(self) -> bool:
         return self._last_body is None or self._last_body.is_eof()
