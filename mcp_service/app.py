@@ -20,6 +20,7 @@ from mcp_service.runtime import Runtime
 from mcp_service.servers.in_process import session_manager_lifespan
 from mcp_service.servers.wiring import load_protected_server, mount_server
 from shared.background import TaskSupervisor
+from shared.http.client_address import client_address_middleware
 from shared.http.connections import CONNECTIONS, ConnectionMetrics, ConnectionTable
 from shared.http.cors import Cors, add_cors
 from shared.http.health import health_routes, metrics_route
@@ -62,10 +63,12 @@ def build_app(
         **dict.fromkeys(endpoint_paths, Cors("POST, GET, DELETE, OPTIONS")),
         **dict.fromkeys(metadata.paths, Cors("GET, OPTIONS")),
     }
+    trusted_proxies = parse_networks(settings.trusted_proxies)
     is_https = settings.resource.startswith("https://")
     app = web.Application(
         client_max_size=settings.max_body_bytes,
         middlewares=[
+            client_address_middleware(trusted_proxies),
             request_middleware(render=render, log=runtime.log, metrics=RequestMetrics(runtime.registry)),
             request_checks(is_local=not is_https),
         ],
@@ -75,7 +78,7 @@ def build_app(
     app[CONNECTIONS] = ConnectionTable(
         max_connections=settings.max_connections,
         max_per_network=settings.max_connections_per_network,
-        trusted_proxies=parse_networks(settings.trusted_proxies),
+        trusted_proxies=trusted_proxies,
         metrics=ConnectionMetrics(runtime.registry),
     )
     app[KEYS], app[METADATA], app[SCOPES] = jwks.cache, metadata, loaded.scopes

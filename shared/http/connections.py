@@ -166,7 +166,7 @@ CONNECTIONS: Final = web.AppKey("connections", ConnectionTable)
 
 
 @contextmanager
-def authenticated(request: web.Request) -> Iterator[None]:
+def counted_as_authenticated(request: web.Request) -> Iterator[None]:
     """While the caller of this request is known: its connection is counted apart."""
     table: ConnectionTable | None = request.config_dict.get(CONNECTIONS)
     if table is None:

@@ -9,7 +9,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from shared.http import server
-from shared.http.connections import CONNECTIONS, ConnectionMetrics, ConnectionTable, authenticated
+from shared.http.connections import CONNECTIONS, ConnectionMetrics, ConnectionTable, counted_as_authenticated
 from tests.support.service_server import ServiceServer
 
 QUICK = b"GET /quick HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -36,7 +36,7 @@ class Served:
         return web.Response(text="slow")
 
     async def stream(self, request):
-        with authenticated(request):
+        with counted_as_authenticated(request):
             await self.finish.wait()
         return web.Response(text="stream")
 
