@@ -18,10 +18,10 @@ from auth_service.runtime import Runtime
 from auth_service.wiring import Components, wire
 from shared.background import TaskSupervisor
 from shared.http.client_address import client_address_middleware
-from shared.http.connections import CONNECTIONS, ConnectionMetrics, ConnectionTable
-from shared.http.cors import Cors, add_cors
+from shared.http.connections import ConnectionTable
+from shared.http.cors import Cors
 from shared.http.health import health_routes, metrics_route
-from shared.http.request_checks import answer_headers, request_checks
+from shared.http.request_checks import checked_application
 from shared.http.request_middleware import MutationShield, RequestMetrics, request_middleware
 from shared.ip_addresses import parse_networks
 from shared.redis.durability import log_configuration_warnings
@@ -53,7 +53,7 @@ def build_service(
     components = wire(runtime, public_fetch=public_fetch)
     pages = _pages(settings.base_path, components)
     shield = MutationShield()
-    app = web.Application(
+    app = checked_application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
             shield.middleware,
@@ -69,16 +69,10 @@ def build_service(
                 on_error=components.errors,
             ),
             rate_limit_middleware(components.limits),
-            request_checks(is_local=settings.is_local),
         ],
-    )
-    add_cors(app, _cors(settings.base_path, components))
-    app.on_response_prepare.append(answer_headers(is_https=not settings.is_local))
-    app[CONNECTIONS] = ConnectionTable(
-        max_connections=settings.max_connections,
-        max_per_network=settings.max_connections_per_network,
-        trusted_proxies=parse_networks(settings.trusted_proxies),
-        metrics=ConnectionMetrics(runtime.registry),
+        cors=_cors(settings.base_path, components),
+        connections=ConnectionTable.from_settings(settings, runtime.registry),
+        is_https=not settings.is_local,
     )
     app.add_routes([*pages, *_endpoints(settings.base_path, components)])
     checks = {"store": redis_check(redis), "keys": signing_check(components.keys.ring)}

@@ -21,10 +21,10 @@ from mcp_service.servers.in_process import session_manager_lifespan
 from mcp_service.servers.wiring import load_protected_server, mount_server
 from shared.background import TaskSupervisor
 from shared.http.client_address import client_address_middleware
-from shared.http.connections import CONNECTIONS, ConnectionMetrics, ConnectionTable
-from shared.http.cors import Cors, add_cors
+from shared.http.connections import ConnectionTable
+from shared.http.cors import Cors
 from shared.http.health import health_routes, metrics_route
-from shared.http.request_checks import answer_headers, request_checks
+from shared.http.request_checks import checked_application
 from shared.http.request_middleware import RequestMetrics, request_middleware
 from shared.ip_addresses import parse_networks
 
@@ -63,23 +63,15 @@ def build_app(
         **dict.fromkeys(endpoint_paths, Cors("POST, GET, DELETE, OPTIONS")),
         **dict.fromkeys(metadata.paths, Cors("GET, OPTIONS")),
     }
-    trusted_proxies = parse_networks(settings.trusted_proxies)
-    is_https = settings.resource.startswith("https://")
-    app = web.Application(
+    app = checked_application(
         client_max_size=settings.max_body_bytes,
         middlewares=[
-            client_address_middleware(trusted_proxies),
+            client_address_middleware(parse_networks(settings.trusted_proxies)),
             request_middleware(render=render, log=runtime.log, metrics=RequestMetrics(runtime.registry)),
-            request_checks(is_local=not is_https),
         ],
-    )
-    add_cors(app, cors)
-    app.on_response_prepare.append(answer_headers(is_https=is_https))
-    app[CONNECTIONS] = ConnectionTable(
-        max_connections=settings.max_connections,
-        max_per_network=settings.max_connections_per_network,
-        trusted_proxies=trusted_proxies,
-        metrics=ConnectionMetrics(runtime.registry),
+        cors=cors,
+        connections=ConnectionTable.from_settings(settings, runtime.registry),
+        is_https=settings.resource.startswith("https://"),
     )
     app[KEYS], app[METADATA], app[SCOPES] = jwks.cache, metadata, loaded.scopes
     app.add_routes(

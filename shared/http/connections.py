@@ -18,7 +18,7 @@ from aiohttp import web
 from prometheus_client import Counter, Gauge
 
 from shared.http.client_address import client_address, network_of
-from shared.ip_addresses import is_in
+from shared.ip_addresses import is_in, parse_networks
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -38,6 +38,22 @@ class CountedConnection(Protocol):
 
     def end(self, reason: str) -> None:
         """Close it at once."""
+
+
+class ConnectionSettings(Protocol):
+    """The settings of either service that the table needs."""
+
+    @property
+    def max_connections(self) -> int:
+        """The bound in all."""
+
+    @property
+    def max_connections_per_network(self) -> int:
+        """The bound per network."""
+
+    @property
+    def trusted_proxies(self) -> tuple[str, ...]:
+        """Addresses and networks."""
 
 
 class ConnectionMetrics:
@@ -88,6 +104,16 @@ class ConnectionTable:
         self._apart: set[CountedConnection] = set()
         if metrics is not None:
             metrics.watch(self._network_of, self._apart)
+
+    @classmethod
+    def from_settings(cls, settings: ConnectionSettings, registry: CollectorRegistry) -> ConnectionTable:
+        """Make the table of a service, with its metrics."""
+        return cls(
+            max_connections=settings.max_connections,
+            max_per_network=settings.max_connections_per_network,
+            trusted_proxies=parse_networks(settings.trusted_proxies),
+            metrics=ConnectionMetrics(registry),
+        )
 
     def limit_to(self, file_descriptors: int) -> None:
         """Leave a quarter of the descriptors to what is not counted: streams, the store, files."""

@@ -11,19 +11,45 @@ from aiohttp import HttpVersion11, web
 
 from shared.configured_url import is_loopback_host
 from shared.errors import RequestRejected
+from shared.http.connections import CONNECTIONS
+from shared.http.cors import add_cors
 from shared.http.media_type import parse_media_type
 from shared.http.server import EXPECTATION, PROTOCOL_ERROR
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from aiohttp.typedefs import Handler, Middleware
+
+    from shared.http.connections import ConnectionTable
+    from shared.http.cors import Cors
 
 HSTS: Final = "max-age=63072000"
 """Two years (RFC 6797). Subdomains are not ours to decide."""
 
 _CHARSETS: Final = frozenset({None, "utf-8", "utf8", "us-ascii"})
 _ANY_HOST: Final = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+def checked_application(
+    *,
+    middlewares: Sequence[Middleware],
+    client_max_size: int,
+    cors: Mapping[str, Cors],
+    connections: ConnectionTable,
+    is_https: bool,
+) -> web.Application:
+    """Make an application whose requests pass the given middlewares, then the checks, then the preflights.
+
+    `is_https`: the public URL is https. Otherwise it is on a loopback host (shared/configured_url.py).
+    """
+    app = web.Application(
+        client_max_size=client_max_size, middlewares=[*middlewares, request_checks(is_local=not is_https)]
+    )
+    add_cors(app, cors)
+    app.on_response_prepare.append(answer_headers(is_https=is_https))
+    app[CONNECTIONS] = connections
+    return app
 
 
 def request_checks(*, is_local: bool) -> Middleware:
