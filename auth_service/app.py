@@ -18,8 +18,10 @@ from auth_service.runtime import Runtime
 from auth_service.wiring import Components, wire
 from shared.background import TaskSupervisor
 from shared.http.client_address import client_address_middleware
-from shared.http.cors import Cors, cors_middleware
+from shared.http.connections import ConnectionTable
+from shared.http.cors import Cors
 from shared.http.health import health_routes, metrics_route
+from shared.http.request_checks import checked_application
 from shared.http.request_middleware import MutationShield, RequestMetrics, request_middleware
 from shared.ip_addresses import parse_networks
 from shared.redis.durability import log_configuration_warnings
@@ -55,11 +57,10 @@ def build_service(
     components = wire(runtime, public_fetch=public_fetch)
     pages = _pages(settings.base_path, components)
     shield = MutationShield()
-    app = web.Application(
+    app = checked_application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
             shield.middleware,
-            cors_middleware(_cors(settings.base_path, components)),
             client_address_middleware(parse_networks(settings.trusted_proxies)),
             request_middleware(
                 render=ErrorRenderer(
@@ -73,6 +74,9 @@ def build_service(
             ),
             rate_limit_middleware(components.limits),
         ],
+        cors=_cors(settings.base_path, components),
+        connections=ConnectionTable.from_settings(settings, runtime.registry),
+        is_https=not settings.is_local,
     )
     app.add_routes([*pages, *_endpoints(settings.base_path, components)])
     checks = {"store": redis_check(redis), "keys": signing_check(components.keys.ring)}

@@ -61,6 +61,18 @@ class AuthSettings(ServiceSettings):
     reuse_port: bool = Field(
         False, description="Whether several replicas on this machine share the port (SO_REUSEPORT)."
     )
+    max_connections: int = Field(
+        4096,
+        ge=64,
+        le=1_000_000,
+        description="Maximum number of open connections; the limit of file descriptors may lower it.",
+    )
+    max_connections_per_network: int = Field(
+        256,
+        ge=8,
+        le=1_000_000,
+        description="Maximum number of open connections per IPv4 address or IPv6 /64; TRUSTED_PROXIES are exempt.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum level of log entries.")
     log_format: Literal["json", "console"] = Field("json", description="json, or console for a terminal.")
     drain_seconds: float = Field(

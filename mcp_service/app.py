@@ -20,9 +20,13 @@ from mcp_service.runtime import Runtime
 from mcp_service.servers.in_process import session_manager_lifespan
 from mcp_service.servers.wiring import load_protected_server, mount_server
 from shared.background import TaskSupervisor
-from shared.http.cors import Cors, cors_middleware, cors_signal
+from shared.http.client_address import client_address_middleware
+from shared.http.connections import ConnectionTable
+from shared.http.cors import Cors
 from shared.http.health import health_routes, metrics_route
+from shared.http.request_checks import checked_application
 from shared.http.request_middleware import RequestMetrics, request_middleware
+from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -64,12 +68,15 @@ def build_app(
         **dict.fromkeys(endpoint_paths, Cors("POST, GET, DELETE, OPTIONS")),
         **dict.fromkeys(metadata.paths, Cors("GET, OPTIONS")),
     }
-    app = web.Application(
+    app = checked_application(
         client_max_size=settings.max_body_bytes,
         middlewares=[
-            cors_middleware(cors),
+            client_address_middleware(parse_networks(settings.trusted_proxies)),
             request_middleware(render=render, log=runtime.log, metrics=RequestMetrics(runtime.registry)),
         ],
+        cors=cors,
+        connections=ConnectionTable.from_settings(settings, runtime.registry),
+        is_https=settings.resource.startswith("https://"),
     )
     app[KEYS], app[METADATA], app[SCOPES] = jwks.cache, metadata, loaded.scopes
     app.add_routes(
@@ -92,7 +99,6 @@ def build_app(
             await stack.enter_async_context(session_manager_lifespan(servers.session_manager))
             yield
 
-    app.on_response_prepare.append(cors_signal(cors))
     app.on_shutdown.append(servers.endpoint.close_streams)
     app.cleanup_ctx.append(lifespan)
     return app

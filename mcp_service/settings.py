@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.configured_url import check_issuer, check_resource, origin_of, path_of
+from shared.ip_addresses import parse_networks
 from shared.jose.algorithms import SUPPORTED_ALGORITHMS, Algorithm
 from shared.settings import ServiceSettings
 
@@ -56,6 +57,23 @@ class McpSettings(ServiceSettings):
     port: int = Field(9001, ge=0, le=65_535, description="Port to listen on.")
     reuse_port: bool = Field(
         False, description="Whether several replicas on this machine share the port (SO_REUSEPORT)."
+    )
+    max_connections: int = Field(
+        4096,
+        ge=64,
+        le=1_000_000,
+        description="Maximum number of open connections without an authenticated request; the limit of file "
+        "descriptors may lower it.",
+    )
+    max_connections_per_network: int = Field(
+        256,
+        ge=8,
+        le=1_000_000,
+        description="The same per IPv4 address or IPv6 /64; TRUSTED_PROXIES are exempt.",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        description="Addresses and networks of the operator's own proxies, whose connections belong to many clients.",
     )
     server: str | None = Field(
         None, description="Your MCP server, as package.module:attribute; the notes example when unset."
@@ -115,6 +133,12 @@ class McpSettings(ServiceSettings):
             parts = urlsplit(value)
             if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username is not None:
                 raise ValueError("needs to be an absolute http or https URL without user information")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parse_networks(value)
         return value
 
     @field_validator("allowed_origins")

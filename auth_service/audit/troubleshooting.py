@@ -31,7 +31,15 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     ),
     "http_405": Troubleshooting("The endpoint does not support this method.", _CLIENT),
     "http_*": Troubleshooting("The HTTP request is malformed or too large.", _CLIENT),
-    "content_type": Troubleshooting("The endpoint does not accept this content type.", _CLIENT),
+    "content_type": Troubleshooting("The endpoint does not accept this content type, or it is malformed.", _CLIENT),
+    "content_encoding": Troubleshooting("The body is compressed; compressed bodies are not accepted.", _CLIENT),
+    "transfer_encoding": Troubleshooting("The body has a transfer coding other than chunked.", _CLIENT),
+    "charset": Troubleshooting("The Content-Type names a character set other than UTF-8.", _CLIENT),
+    "expect": Troubleshooting("The Expect header names something other than 100-continue.", _CLIENT),
+    "host": Troubleshooting(
+        "The issuer is on a loopback host, but the request was addressed to another host name.",
+        "Use the issuer's own URL. From a web page this is DNS rebinding: an attack on services of this machine.",
+    ),
     "body_size": Troubleshooting("The body is larger than any legitimate one.", _ATTACK),
     "body_*": Troubleshooting(
         "The body ended early, arrived too slowly, or its encoding does not match its header.", _CLIENT

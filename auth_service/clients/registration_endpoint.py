@@ -13,6 +13,7 @@ from auth_service.protocol.errors import InvalidClientMetadata, InvalidRequest
 from shared.errors import RequestRejected
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.cors import Cors
+from shared.http.media_type import essence_of
 from shared.http.request_middleware import LOG_FIELDS
 from shared.jose.strict_json import BadJson, parse_json_object
 
@@ -96,9 +97,10 @@ def _redirect_hosts(unverified: Mapping[str, Any]) -> list[str]:
 
 async def _read_json(request: web.Request) -> dict[str, Any]:
     """Read a bounded, strict JSON object. Raises InvalidRequest or InvalidClientMetadata."""
-    if request.content_type != "application/json":
+    content_type = request.headers.get("Content-Type", "")
+    if essence_of(content_type) != "application/json":
         raise InvalidRequest(
-            f"the content type is {request.content_type!r:.60}",
+            f"the content type is {content_type!r:.60}",
             error_id="content_type",
             status=415,
             public="The body must be application/json.",

@@ -15,6 +15,7 @@ from pydantic_core import to_json
 
 from auth_service.protocol.errors import InvalidRequest, PageError
 from auth_service.protocol.parameters import Parameters, parse_urlencoded
+from shared.http.media_type import essence_of
 
 MAX_BODY_SECONDS: Final = 15.0
 """A body has a few kilobytes. aiohttp itself would wait for one without a limit."""
@@ -28,9 +29,10 @@ async def read_form(request: web.Request) -> Parameters:
 
     Raises InvalidRequest; aiohttp raises HTTPRequestEntityTooLarge.
     """
-    if request.content_type != "application/x-www-form-urlencoded":
+    content_type = request.headers.get("Content-Type", "")
+    if essence_of(content_type) != "application/x-www-form-urlencoded":
         raise InvalidRequest(
-            f"content type {request.content_type!r:.60}",
+            f"content type {content_type!r:.60}",
             error_id="content_type",
             public="The request must be application/x-www-form-urlencoded.",
         )

@@ -14,6 +14,7 @@ import aiohttp
 
 from mcp_service.jwks.discovery import BadMetadata
 from shared.fetch.ssrf_safe_client import FetchFailed, read_bounded
+from shared.http.media_type import essence_of
 from shared.http.prefer import REPLICA_HEADER
 
 if TYPE_CHECKING:
@@ -99,8 +100,9 @@ async def _read(response: aiohttp.ClientResponse, etag: str | None) -> JwksRespo
         return JwksResponse(None, etag, max_age, held_back)
     if response.status != 200:
         raise FetchFailed(f"status {response.status}")
-    if response.content_type not in _JSON_TYPES:
-        raise FetchFailed(f"content type {response.content_type!r:.60}")
+    content_type = response.headers.get("Content-Type", "")
+    if essence_of(content_type) not in _JSON_TYPES:
+        raise FetchFailed(f"content type {content_type!r:.60}")
     return JwksResponse(await read_bounded(response, MAX_DOCUMENT_BYTES), _etag(response), max_age, held_back)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -17,6 +17,7 @@ from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 
+from shared.http.connections import counted_as_authenticated
 from shared.http.request_middleware import REQUEST_ID, REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
@@ -55,10 +56,12 @@ class McpEndpoint:
         if request.method not in self._methods:
             raise web.HTTPMethodNotAllowed(request.method, self._methods)
         user = None if authorized.token is None else AuthenticatedUser(self._principal(authorized.token))
+        connection_count = nullcontext() if user is None else counted_as_authenticated(request)
         reset = auth_context_var.set(user)
         try:
             closing = self._closing if _only_listens(request, authorized) else None
-            return await run_asgi(self._app, request, authorized.body, user, closing=closing)
+            with connection_count:
+                return await run_asgi(self._app, request, authorized.body, user, closing=closing)
         finally:
             auth_context_var.reset(reset)
 

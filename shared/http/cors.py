@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
-    from aiohttp.typedefs import Handler, Middleware
+    from aiohttp.typedefs import Handler
 
 REQUEST_HEADERS: Final = (
     "authorization, content-type, accept, mcp-protocol-version, mcp-method, mcp-name, "
@@ -54,30 +54,22 @@ class Cors:
         )
 
 
-def cors_middleware(policies: Mapping[str, Cors]) -> Middleware:
-    """Apply a policy by exact path. Place it outside the request middleware, so that errors carry the headers too."""
+def add_cors(app: web.Application, policies: Mapping[str, Cors]) -> None:
+    """Apply policies by exact path, to every response: errors and streams carry the headers too.
+
+    Preflights are answered by the innermost middleware, so that they are limited, logged and counted like any request.
+    """
 
     @web.middleware
-    async def apply(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
         policy = policies.get(request.path)
-        if policy is None:
-            return await handler(request)
-        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-            return policy.preflight(request)
-        response = await handler(request)
-        if not response.prepared:
-            policy.apply(response)
-        return response
+        is_preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        return policy.preflight(request) if policy is not None and is_preflight else await handler(request)
 
-    return apply
-
-
-def cors_signal(policies: Mapping[str, Cors]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """The same for `on_response_prepare`: a handler prepares a streamed response before a middleware sees it."""
-
-    async def apply(request: web.Request, response: web.StreamResponse) -> None:
+    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
         policy = policies.get(request.path)
         if policy is not None:
             policy.apply(response)
 
-    return apply
+    app.middlewares.append(preflights)
+    app.on_response_prepare.append(prepare)

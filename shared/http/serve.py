@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 from typing import TYPE_CHECKING, Final
 
+import structlog
 from aiohttp import web
 
 from shared.http.health import DRAINING
+from shared.http.server import ServiceRunner
 from shared.http.tracing import tracing
 from shared.logs.configuration import log_event_loop_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-MAX_HEADER_BYTES: Final = 16_384
+    from shared.http.connections import ConnectionTable
+
+_BACKLOG: Final = 1024
+"""Connections that wait to be accepted; the kernel has a bound of its own (net.core.somaxconn)."""
 
 
 async def serve(
@@ -49,15 +55,9 @@ async def serve(
     app.middlewares.insert(0, tracing())
     app.on_response_prepare.append(close_connection)
     # Without the runner's own signal handlers: they would end the loop at once, and with status 1.
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handler_cancellation=True,
-        max_field_size=MAX_HEADER_BYTES,
-        max_line_size=MAX_HEADER_BYTES,
-        shutdown_timeout=shutdown_seconds,
-    )
+    runner = ServiceRunner(app, shutdown_timeout=shutdown_seconds)
     await runner.setup()
+    _limit_connections(runner.connections)
     signals = asyncio.Semaphore(0)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_event_loop_exception)
@@ -65,7 +65,7 @@ async def serve(
         loop.add_signal_handler(number, signals.release)
     try:
         for host in hosts:
-            await web.TCPSite(runner, host, port, reuse_port=reuse_port or None).start()
+            await web.TCPSite(runner, host, port, reuse_port=reuse_port or None, backlog=_BACKLOG).start()
         if on_ready is not None:
             on_ready()
         await signals.acquire()
@@ -74,3 +74,17 @@ async def serve(
             await asyncio.wait_for(signals.acquire(), drain_seconds)
     finally:
         await runner.cleanup()
+
+
+def _limit_connections(connections: ConnectionTable) -> None:
+    """Raise the limit of file descriptors as far as it goes, and accept no more connections than it allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY:
+        connections.limit_to(hard)
+    structlog.get_logger("http").info(
+        "connection_limits",
+        file_descriptors=hard,
+        max_connections=connections.max_connections,
+        max_connections_per_network=connections.max_per_network,
+    )

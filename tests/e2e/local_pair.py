@@ -24,6 +24,7 @@ from devstack.loopback import free_port
 from devstack.private_file import new_key_encryption_key, write
 from mcp_service.app import build_app
 from mcp_service.settings import McpSettings
+from shared.http.server import ServiceRunner
 from shared.redis.client import SingleRedisClient
 from tests.support.named_hosts import NamedHosts
 from tests.support.user_agent import UserAgent, user_agent
@@ -99,7 +100,7 @@ class LocalPair:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     async def _serve(self, app: web.Application, port: int) -> None:
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
+        runner = ServiceRunner(app, shutdown_timeout=1)
         await runner.setup()
         self._runners.append(runner)
         await web.TCPSite(runner, LOOPBACK[0], port).start()

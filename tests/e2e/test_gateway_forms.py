@@ -84,6 +84,19 @@ async def test_nothing_internal_is_reachable_from_outside(behind, path):
         assert '"checks"' not in answer
 
 
+@pytest.mark.parametrize("path", ["/mcp", "/.well-known/jwks.json", "/metrics", "/nothing"])
+async def test_no_answer_names_a_server_and_https_is_for_good(behind, path):
+    """Answers of the services and of the gateway itself."""
+    gateway, _pair = behind
+    connector = aiohttp.TCPConnector(ssl=gateway.trust()) if gateway.secure else None
+    async with aiohttp.ClientSession(connector=connector) as http:
+        for url in {gateway.auth_url, gateway.mcp_url}:
+            async with http.get(f"{url}{path}") as answer:
+                assert "Server" not in answer.headers
+                expected = ["max-age=63072000"] if gateway.secure else []
+                assert answer.headers.getall("Strict-Transport-Security", []) == expected
+
+
 async def test_plain_http_is_sent_on_to_https_where_there_is_a_name(behind):
     gateway, _pair = behind
     if not gateway.secure:

@@ -6,13 +6,12 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
 from mcp_service.app import KEYS, build_app
 from mcp_service.settings import McpSettings
-from shared.http.serve import MAX_HEADER_BYTES
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.service_server import ServiceServer
 
 RESOURCE = "http://localhost:9001/mcp"
 
@@ -55,12 +54,13 @@ class Service:
         self.token_issuer = token_issuer
         self.logs = logs
         self.keys = app[KEYS]
-        self._server = TestServer(app)
+        self._server = ServiceServer(app)
         self.session: aiohttp.ClientSession | None = None
 
     async def start(self):
-        await self._server.start_server(max_field_size=MAX_HEADER_BYTES, max_line_size=MAX_HEADER_BYTES)
+        await self._server.start_server()
         self.session = aiohttp.ClientSession()
+        self.port = self._server.port
         self.root = str(self._server.make_url("/")).rstrip("/")
         self.url = f"{self.root}/mcp"
 

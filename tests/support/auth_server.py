@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 import aiohttp
 import argon2
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
 from auth_service.grants.repository import GrantRepository
@@ -20,9 +19,9 @@ from auth_service.settings import AuthSettings
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
 from auth_service.users.service import UserService
-from shared.http.serve import MAX_HEADER_BYTES
 from shared.redis.client import RedisClient
 from tests.support.oauth import basic, challenge
+from tests.support.service_server import ServiceServer
 from tests.support.user_agent import Answer, UserAgent
 
 ISSUER = "https://auth.example"
@@ -142,9 +141,8 @@ class AuthServer:
 
     async def __aenter__(self) -> Self:
         self.logs = self._capture.__enter__()
-        self.server = TestServer(self._service)
-        # TestServer cancels handlers whose caller left, as shared.http.serve does.
-        await self.server.start_server(max_field_size=MAX_HEADER_BYTES, max_line_size=MAX_HEADER_BYTES)
+        self.server = ServiceServer(self._service)
+        await self.server.start_server()
         self.http = aiohttp.ClientSession(
             self.server.make_url("/"), cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=30)
         )

@@ -16,6 +16,7 @@ from auth_service.clients import client_metadata
 from auth_service.clients.client import Client, ClientKind
 from auth_service.protocol.errors import InvalidClientMetadata, InvalidRedirectUri, UnacceptableCimd
 from auth_service.protocol.redirect_uri import LOOPBACK_HOSTS
+from shared.http.media_type import essence_of
 from shared.jose.strict_json import BadJson, parse_json_object
 
 MAX_URL: Final = 512
@@ -136,7 +137,7 @@ def _authentication_methods(unverified: Mapping[str, Any], *, has_keys: bool) ->
 
 
 def _parse(body: bytes, content_type: str) -> dict[str, Any]:
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_type = essence_of(content_type)
     if _JSON_TYPE.fullmatch(media_type) is None:
         raise CimdNotJson(f"the content type is {media_type!r:.60}, not JSON")
     try:

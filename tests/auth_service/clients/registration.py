@@ -3,7 +3,7 @@
 from typing import Any
 
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from prometheus_client import CollectorRegistry
 from structlog.testing import CapturingLogger
 
@@ -12,8 +12,9 @@ from auth_service.clients.registration_endpoint import CORS, RegisterEndpoint
 from auth_service.clients.repository import ClientRepository
 from auth_service.clients.resolver import ClientResolver
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES
-from shared.http.cors import cors_middleware
+from shared.http.cors import add_cors
 from shared.http.request_middleware import RequestMetrics, request_middleware
+from tests.support.service_server import ServiceServer
 
 ISSUER = "https://auth.example"
 DAY = 86_400
@@ -44,7 +45,8 @@ class RunningRegistration:
             unused_ttl_seconds=DAY,
         )
         surround = request_middleware(render=_as_json, log=self.log, metrics=RequestMetrics(CollectorRegistry()))
-        app = web.Application(middlewares=[cors_middleware({"/register": CORS}), surround])
+        app = web.Application(middlewares=[surround])
+        add_cors(app, {"/register": CORS})
         endpoint = RegisterEndpoint(registrations=registrations, limits=Unlimited(), issuer=ISSUER)
         app.add_routes(
             [
@@ -54,7 +56,7 @@ class RunningRegistration:
                 web.delete("/register/{client_id}", endpoint.delete),
             ]
         )
-        self.http = TestClient(TestServer(app))
+        self.http = TestClient(ServiceServer(app))
 
     def record(self, event, **fields):
         """The audit log's one method."""

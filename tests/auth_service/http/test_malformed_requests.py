@@ -1,8 +1,6 @@
 """Malformed requests: each gets the right error, never a 500, never a 503, and consumes nothing."""
 
 import asyncio
-import gzip
-import zlib
 from contextlib import asynccontextmanager
 
 import pytest
@@ -50,7 +48,7 @@ class TestForms:
         answer = await send(auth, path, b"grant_type=refresh_token", content_type=content_type)
         assert (answer.status, check_of(auth, answer)) == (400, "content_type")
 
-    @pytest.mark.parametrize("content_type", [f"{FORM}; charset=UTF-8", FORM.upper(), f"{FORM}; charset=utf-16"])
+    @pytest.mark.parametrize("content_type", [f"{FORM}; charset=UTF-8", FORM.upper(), f"{FORM} ; charset=us-ascii"])
     async def test_parameters_and_case_of_the_content_type_do_not_matter(self, auth, content_type):
         answer = await send(auth, "/token", b"client_id=x", content_type=content_type)
         assert (answer.status, answer.json["error"]) == (401, "invalid_client")
@@ -103,27 +101,6 @@ class TestForms:
         json = await send(auth, "/token", b"a=" + b"x" * 70_000)
         assert page.headers["Content-Type"].startswith("text/html")
         assert json.json["error"] == "invalid_request"
-
-
-class TestEncodedBodies:
-    @pytest.mark.parametrize("path", ["/token", "/register", "/sign-in"])
-    async def test_a_small_body_that_unpacks_to_a_large_one_is_413(self, auth, path):
-        """A bomb: 64 MB of nothing in 64 kB."""
-        bomb = gzip.compress(b"a=" + b"x" * (64 << 20))
-        content_type = "application/json" if path == "/register" else FORM
-        answer = await send(auth, path, bomb, content_type=content_type, Content_Encoding="gzip")
-        assert answer.status == 413
-
-    @pytest.mark.parametrize("path", ["/token", "/register", "/sign-in"])
-    @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-    async def test_a_body_that_does_not_unpack_is_400(self, auth, path, encoding):
-        content_type = "application/json" if path == "/register" else FORM
-        answer = await send(auth, path, b"not packed", content_type=content_type, Content_Encoding=encoding)
-        assert answer.status == 400
-
-    async def test_a_packed_form_is_read(self, auth):
-        answer = await send(auth, "/token", zlib.compress(b"client_id=x"), Content_Encoding="deflate")
-        assert answer.json["error"] == "invalid_client"
 
 
 class TestConnections:

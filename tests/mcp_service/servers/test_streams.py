@@ -93,3 +93,16 @@ async def test_a_stream_that_only_listens_ends_when_the_service_is_about_to_stop
         assert b"acknowledged" in await answer.content.readany()
         await service.app.shutdown()
         await answer.read()
+
+
+async def test_calls_in_progress_do_not_fill_the_bound_of_their_network(make_service):
+    slow_server.watch.reset()
+    service = await make_service(server=f"{SLOW}:server", scopes=f"{SLOW}:scopes", max_connections_per_network=8)
+    body, headers = call("2026-07-28", "report")
+    headers = {**headers, **service.auth(scope="slow:use")}
+    async with asyncio.timeout(20):
+        answers = [await service.session.post(service.url, json=body, headers=headers) for _ in range(12)]
+        async with service.session.get(f"{service.root}/livez") as alive:
+            assert alive.status == 200
+        slow_server.watch.go_on.set()
+        assert all([b"reported" in await answer.read() for answer in answers])

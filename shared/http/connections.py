@@ -1,0 +1,203 @@
+"""The open connections of one process, bounded in all and per network of the client.
+
+At a bound the connection goes that has waited longest for bytes of its client (idle, half a head, half a body), and the
+new one is accepted: a crowd that asks for nothing keeps no request out. A request that has arrived whole is never
+ended; when there are only such, the new connection is refused.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from aiohttp import web
+from prometheus_client import Counter, Gauge
+
+from shared.http.client_address import client_address, network_of
+from shared.ip_addresses import is_in, parse_networks
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from shared.ip_addresses import IPNetwork
+
+_ENDED_AT_ONCE: Final = 32
+"""At the bound in all, one of so many connections is ended at once: to look at each costs milliseconds."""
+
+
+class CountedConnection(Protocol):
+    """What the table knows of a connection."""
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Seconds of a clock that never goes back; None while a request that has arrived whole is answered."""
+
+    def end(self, reason: str) -> None:
+        """Close it at once."""
+
+
+class ConnectionSettings(Protocol):
+    """The settings of either service that the table needs."""
+
+    @property
+    def max_connections(self) -> int:
+        """The bound in all."""
+
+    @property
+    def max_connections_per_network(self) -> int:
+        """The bound per network."""
+
+    @property
+    def trusted_proxies(self) -> tuple[str, ...]:
+        """Addresses and networks."""
+
+
+class ConnectionMetrics:
+    """How many connections are open, and why others were ended."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._open = Gauge(
+            "sallyport_http_connections",
+            "Open connections; those of authenticated requests in progress are counted apart.",
+            ("kind",),
+            registry=registry,
+        )
+        self._ended = Counter(
+            "sallyport_http_connections_ended",
+            "Connections ended by the server before their time: for a deadline or a bound.",
+            ("reason",),
+            registry=registry,
+        )
+
+    def watch(self, counted: Sized, apart: Sized) -> None:
+        """Show how many of each there are when the metrics are asked for."""
+        self._open.labels("counted").set_function(lambda: len(counted))
+        self._open.labels("authenticated").set_function(lambda: len(apart))
+
+    def ended(self, reason: str) -> None:
+        """Count one; `reason` is one of a closed set."""
+        self._ended.labels(reason).inc()
+
+
+class ConnectionTable:
+    """One per process."""
+
+    def __init__(
+        self,
+        *,
+        max_connections: int = 4096,
+        max_per_network: int = 256,
+        trusted_proxies: tuple[IPNetwork, ...] = (),
+        metrics: ConnectionMetrics | None = None,
+    ) -> None:
+        """The bound per network does not count for `trusted_proxies`: they speak for many clients."""
+        self.max_connections = max_connections
+        self.max_per_network = max_per_network
+        self._trusted_proxies = trusted_proxies
+        self._metrics = metrics
+        self._networks: defaultdict[str, dict[CountedConnection, None]] = defaultdict(dict)
+        self._network_of: dict[CountedConnection, str] = {}
+        self._apart: set[CountedConnection] = set()
+        if metrics is not None:
+            metrics.watch(self._network_of, self._apart)
+
+    @classmethod
+    def from_settings(cls, settings: ConnectionSettings, registry: CollectorRegistry) -> ConnectionTable:
+        """Make the table of a service, with its metrics."""
+        return cls(
+            max_connections=settings.max_connections,
+            max_per_network=settings.max_connections_per_network,
+            trusted_proxies=parse_networks(settings.trusted_proxies),
+            metrics=ConnectionMetrics(registry),
+        )
+
+    def limit_to(self, file_descriptors: int) -> None:
+        """Leave a quarter of the descriptors to what is not counted: streams, the store, files."""
+        self.max_connections = min(self.max_connections, file_descriptors * 3 // 4)
+
+    def enter(self, connection: CountedConnection, peer: str | None) -> bool:
+        """Count a new connection; False when it must be refused. `peer` is an address, None for a unix socket."""
+        network = self._bounded_network(peer)
+        same = self._networks.get(network, {}) if network else {}
+        is_full = len(self._network_of) >= self.max_connections
+        at_once = max(1, self.max_connections // _ENDED_AT_ONCE)
+        if len(same) >= self.max_per_network and not self._make_room(same, 1, "network"):
+            return False
+        if is_full and not self._make_room(self._network_of, at_once, "total"):
+            return False
+        self._add(connection, network)
+        return True
+
+    def leave(self, connection: CountedConnection) -> None:
+        """Forget a connection that has ended."""
+        self._apart.discard(connection)
+        self._remove(connection)
+
+    def ended(self, reason: str) -> None:
+        """Count a connection that the server ends; `reason` is one of a closed set."""
+        if self._metrics is not None:
+            self._metrics.ended(reason)
+
+    @contextmanager
+    def apart(self, connection: CountedConnection) -> Iterator[None]:
+        """While an authenticated request is answered, its connection is in no bound of this table."""
+        network = self._remove(connection)
+        if network is None:
+            yield
+            return
+        self._apart.add(connection)
+        try:
+            yield
+        finally:
+            if connection in self._apart:
+                self._apart.discard(connection)
+                self._add(connection, network)
+
+    def _bounded_network(self, peer: str | None) -> str:
+        address = client_address(peer, (), ())
+        if not address or is_in(ip_address(address), self._trusted_proxies):
+            return ""
+        return network_of(address)
+
+    def _make_room(self, among: Iterable[CountedConnection], count: int, reason: str) -> bool:
+        waiting = ((since, id(c), c) for c in among if (since := c.waiting_since) is not None)
+        oldest = heapq.nsmallest(count, waiting)
+        for _, _, connection in oldest:
+            self._remove(connection)
+            connection.end(reason)
+        if not oldest:
+            self.ended(f"{reason}_full")
+        return bool(oldest)
+
+    def _add(self, connection: CountedConnection, network: str) -> None:
+        self._network_of[connection] = network
+        if network:
+            self._networks[network][connection] = None
+
+    def _remove(self, connection: CountedConnection) -> str | None:
+        network = self._network_of.pop(connection, None)
+        if network:
+            same = self._networks[network]
+            del same[connection]
+            if not same:
+                del self._networks[network]
+        return network
+
+
+CONNECTIONS: Final = web.AppKey("connections", ConnectionTable)
+
+
+@contextmanager
+def counted_as_authenticated(request: web.Request) -> Iterator[None]:
+    """While the caller of this request is known: its connection is counted apart."""
+    table: ConnectionTable | None = request.config_dict.get(CONNECTIONS)
+    if table is None:
+        yield
+        return
+    connection: Any = request.protocol
+    with table.apart(connection):
+        yield

@@ -1,0 +1,153 @@
+"""What every request is checked for before its handler: the framing, the coding and type of its body, its host.
+
+A body is refused by its headers, before a byte of it is decoded and before `100 Continue` asks for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import HttpVersion11, web
+
+from shared.configured_url import is_loopback_host
+from shared.errors import RequestRejected
+from shared.http.connections import CONNECTIONS
+from shared.http.cors import add_cors
+from shared.http.media_type import parse_media_type
+from shared.http.server import EXPECTATION, PROTOCOL_ERROR
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from aiohttp.typedefs import Handler, Middleware
+
+    from shared.http.connections import ConnectionTable
+    from shared.http.cors import Cors
+
+HSTS: Final = "max-age=63072000"
+"""Two years (RFC 6797). Subdomains are not ours to decide."""
+
+_CHARSETS: Final = frozenset({None, "utf-8", "utf8", "us-ascii"})
+_ANY_HOST: Final = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+def checked_application(
+    *,
+    middlewares: Sequence[Middleware],
+    client_max_size: int,
+    cors: Mapping[str, Cors],
+    connections: ConnectionTable,
+    is_https: bool,
+) -> web.Application:
+    """Make an application whose requests pass the given middlewares, then the checks, then the preflights.
+
+    `is_https`: the public URL is https. Otherwise it is on a loopback host (shared/configured_url.py).
+    """
+    app = web.Application(
+        client_max_size=client_max_size, middlewares=[*middlewares, request_checks(is_local=not is_https)]
+    )
+    add_cors(app, cors)
+    app.on_response_prepare.append(answer_headers(is_https=is_https))
+    app[CONNECTIONS] = connections
+    return app
+
+
+def request_checks(*, is_local: bool) -> Middleware:
+    """Make the middleware; it stands inside the one that renders refusals.
+
+    `is_local`: the service is meant for this machine only, and answers to no other name in `Host`.
+    """
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        protocol_error = request.get(PROTOCOL_ERROR)
+        if protocol_error is not None:
+            raise protocol_error
+        if is_local:
+            _check_host(request)
+        _check_codings(request)
+        _check_content_type(request)
+        if EXPECTATION in request:
+            await _continue(request)
+        return await handler(request)
+
+    return check
+
+
+def answer_headers(*, is_https: bool) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Make the `on_response_prepare` signal: no name of the server, and https for good where it is in use."""
+
+    async def prepare(_request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.popall("Server", None)
+        if is_https:
+            response.headers["Strict-Transport-Security"] = HSTS
+
+    return prepare
+
+
+def _check_host(request: web.Request) -> None:
+    """Against DNS rebinding: a page whose name now leads to this machine sends that name.
+
+    The port is left out of it: a page of another port of this machine sends the right one, so it protects nothing.
+    Probes and public documents are fetched by other names, as by that of a container, and tell a page nothing.
+    """
+    if request.path in _ANY_HOST or "/.well-known/" in request.path:
+        return
+    host = request.headers.get("Host", "").lower()
+    name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
+    if not is_loopback_host(name.strip("[]")) or not (port.isdecimal() or not port):
+        raise RequestRejected(
+            f"the host is {host!r:.60}",
+            error_id="host",
+            status=421,
+            public="This service answers to names of its own machine only.",
+        )
+
+
+def _check_codings(request: web.Request) -> None:
+    headers = request.headers
+    codings = ",".join(headers.getall("Content-Encoding", ())).split(",")
+    if any(coding.strip().lower() not in {"", "identity"} for coding in codings):
+        raise RequestRejected(
+            "the body has a content coding",
+            error_id="content_encoding",
+            status=415,
+            public="Compressed requests are not accepted.",
+            headers={"Accept-Encoding": "identity"},
+        )
+    if headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+        raise RequestRejected("a transfer coding other than chunked", error_id="transfer_encoding")
+
+
+def _check_content_type(request: web.Request) -> None:
+    """Refuse what no reader of this header may see, at every address (RFC 9110 section 8.3)."""
+    stated = request.headers.get("Content-Type")
+    if not stated:
+        return
+    try:
+        charset = parse_media_type(stated).charset
+    except ValueError as exc:
+        raise RequestRejected(
+            f"{exc}", error_id="content_type", status=415, public="The Content-Type header is malformed."
+        ) from exc
+    if charset not in _CHARSETS:
+        raise RequestRejected(
+            f"the character set is {charset!r:.40}",
+            error_id="charset",
+            status=415,
+            public="The request must be encoded in UTF-8.",
+        )
+
+
+async def _continue(request: web.Request) -> None:
+    """Ask for the body (RFC 9110 section 10.1.1), or refuse what else is expected."""
+    if request[EXPECTATION].lower() != "100-continue":
+        raise RequestRejected(
+            "an expectation other than 100-continue",
+            error_id="expect",
+            status=417,
+            public="The only expectation that is met is 100-continue.",
+        )
+    if request.version >= HttpVersion11 and not request.content.is_eof():
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0

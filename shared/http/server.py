@@ -1,0 +1,257 @@
+"""The HTTP server under both services: aiohttp's, with deadlines and bounds, and with one place for every answer.
+
+A request that is no HTTP goes through the application like every other, so that it has a request ID, a log line, a
+metric and a rate limit. aiohttp itself would answer with the text of its parser, which holds what was sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import structlog
+from aiohttp import HttpVersion11, web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.web_protocol import ERROR
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from shared.errors import RequestRejected
+from shared.http.connections import CONNECTIONS, ConnectionTable
+from shared.http.request_middleware import REQUEST_ID_HEADER, new_request_id
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.http_parser import RawRequestMessage
+    from aiohttp.streams import StreamReader
+    from aiohttp.web_protocol import _ErrInfo
+    from aiohttp.web_protocol import _RequestHandler as _Handler
+
+MAX_HEADER_BYTES: Final = 16_384
+"""One header line, or the request line."""
+
+MAX_HEAD_BYTES: Final = 65_536
+"""The request line and all headers."""
+
+HEAD_SECONDS: Final = 10.0
+"""From the start of a connection to the end of its first head."""
+
+KEEPALIVE_SECONDS: Final = 75.0
+"""From an answer to the end of the next head. Longer than the 60 s that load balancers keep an idle connection: so they
+close it, and send no request on a connection that is just being closed here."""
+
+UNREAD_ANSWER_SECONDS: Final = 60.0
+"""How long a client may read nothing of an answer that waits for it."""
+
+UNWANTED_BODY_SECONDS: Final = 5.0
+UNWANTED_BODY_BYTES: Final = 262_144
+"""The rest of a body whose request has been answered is read and dropped within these bounds, because a connection that
+is closed with bytes unread loses the answer too."""
+
+_READ_BUFFER_BYTES: Final = 16_384
+"""At most twice as much of a body waits in memory, per connection."""
+
+EXPECTATION: Final = web.RequestKey("expectation", str)
+"""The Expect header, which aiohttp would answer before any middleware."""
+
+PROTOCOL_ERROR: Final = web.RequestKey("protocol_error", RequestRejected)
+"""Set when what came is not an HTTP request."""
+
+_NO_HEADERS: Final = CIMultiDictProxy[str](CIMultiDict())
+
+
+class Connection(web.RequestHandler):
+    """One connection: aiohttp closes it when it is idle for long, this class for every other deadline."""
+
+    __slots__ = ("_apart_from_body", "_deadline", "_last_body", "_socket", "_table", "_unread_deadline")
+
+    def __init__(self, server: Server, table: ConnectionTable, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._table = table
+        self._socket: asyncio.Transport | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._unread_deadline: asyncio.TimerHandle | None = None
+        self._last_body: StreamReader | None = None
+        self._apart_from_body = 0
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Seconds of the loop's clock; None while a request that has arrived whole is answered."""
+        is_idle = self._waiter is not None and not self._waiter.done()
+        is_closing = self._force_close or self._task_handler is None
+        if is_idle or is_closing or not self._has_whole_body():
+            return self._next_keepalive_close_time - KEEPALIVE_SECONDS
+        return None
+
+    def end(self, reason: str) -> None:
+        """Close the connection at once. `reason` is a label of the metric."""
+        if self._socket is not None:
+            self._table.ended(reason)
+            self._socket.abort()
+            self._socket = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start with the deadline of the first head, unless there are too many connections."""
+        self._socket = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        if not self._table.enter(self, peer[0] if isinstance(peer, tuple) else None):
+            self._socket.abort()
+            return
+        super().connection_made(transport)
+        self._deadline = self._loop.call_later(HEAD_SECONDS, self.end, "head_time")
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Cancel the deadlines."""
+        for deadline in (self._deadline, self._unread_deadline):
+            if deadline is not None:
+                deadline.cancel()
+        self._socket = self._deadline = self._unread_deadline = None
+        self._table.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand the bytes to the parser, and bound what is neither a whole head nor a body that is wanted."""
+        heads = self._request_count
+        super().data_received(data)
+        if self._request_count != heads:
+            self._apart_from_body = 0
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+            if self._messages:
+                self._last_body = self._messages[-1][1]
+            return
+        if self._has_whole_body():
+            bound, reason = MAX_HEAD_BYTES, "head_size"
+        elif self._current_request is None:
+            bound, reason = UNWANTED_BODY_BYTES, "body_unwanted"
+        else:
+            return
+        self._apart_from_body += len(data)
+        if self._apart_from_body > bound:
+            self.end(reason)
+
+    def pause_writing(self) -> None:
+        """The client does not read, or more slowly than the answer is written."""
+        super().pause_writing()
+        self._wait_for_reader(None)
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        if self._unread_deadline is not None:
+            self._unread_deadline.cancel()
+            self._unread_deadline = None
+        super().resume_writing()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Answer an exception that no middleware has caught: a fault of ours, told of in the log only."""
+        del status, message
+        request_id = new_request_id()
+        log = structlog.get_logger("http")
+        log.error("unexpected", request_id=request_id, path=request.path, exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun")
+        response = web.json_response(
+            {
+                "error": "temporarily_unavailable",
+                "error_description": "The service is temporarily unavailable.",
+                "request_id": request_id,
+            },
+            status=503,
+            headers={REQUEST_ID_HEADER: request_id, "Cache-Control": "no-store", "Retry-After": "2"},
+        )
+        response.force_close()
+        return response
+
+    def _wait_for_reader(self, unread_before: int | None) -> None:
+        """End the connection if as many bytes are unread as before; otherwise look again later."""
+        if self._socket is None:
+            return
+        unread = self._socket.get_write_buffer_size()
+        if unread_before is not None and unread >= unread_before:
+            self.end("answer_unread")
+            return
+        self._unread_deadline = self._loop.call_later(UNREAD_ANSWER_SECONDS, self._wait_for_reader, unread)
+
+    def _has_whole_body(self) -> bool:
+        return self._last_body is None or self._last_body.is_eof()
+
+    def _make_error_handler(self, err_info: _ErrInfo) -> _Handler:
+        # Without this, aiohttp answers for itself, with the text of its parser.
+        serve = cast("_Handler", self._request_handler)
+
+        async def reject(request: web.BaseRequest) -> web.StreamResponse:
+            too_long = isinstance(err_info.exc, LineTooLong)
+            request[PROTOCOL_ERROR] = RequestRejected(
+                type(err_info.exc).__name__,
+                error_id="http_size" if too_long else "http_syntax",
+                status=431 if too_long else 400,
+                public="The request line or a header is too long." if too_long else "This is not an HTTP request.",
+            )
+            response = await serve(request)
+            response.force_close()
+            return response
+
+        return reject
+
+
+class Server(web.Server):
+    """Makes a `Connection` for each connection, and a request for each message."""
+
+    def __init__(self, served: web.Server, table: ConnectionTable) -> None:
+        """Serve the application that `served` would serve."""
+        super().__init__(served.request_handler, request_factory=self._request, handler_cancellation=True)
+        self._make = served.request_factory
+        self._table = table
+
+    def __call__(self) -> web.RequestHandler:
+        """Answer a new connection."""
+        return Connection(
+            self,
+            self._table,
+            loop=self._loop,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            lingering_time=UNWANTED_BODY_SECONDS,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            read_bufsize=_READ_BUFFER_BYTES,
+            # A body is refused when it is compressed (request_checks.py): nothing of it may be unpacked before.
+            auto_decompress=False,
+        )
+
+    def _request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        if message is ERROR:
+            # Its headers are a plain dict, and its path is that of a page.
+            message = message._replace(
+                headers=_NO_HEADERS, raw_headers=(), version=HttpVersion11, path="*", url=URL.build(path="*")
+            )
+        expectation = message.headers.getall("Expect", ())
+        if not expectation:
+            return self._make(message, payload, protocol, writer, task)
+        kept = CIMultiDict(message.headers)
+        del kept["Expect"]
+        request = self._make(message._replace(headers=CIMultiDictProxy(kept)), payload, protocol, writer, task)
+        request[EXPECTATION] = ", ".join(expectation)
+        return request
+
+
+class ServiceRunner(web.AppRunner):
+    """Runs an application on `Server`. Its table of connections is the application's, or one with the usual bounds."""
+
+    def __init__(self, app: web.Application, *, shutdown_timeout: float = 60.0, **_options: Any) -> None:
+        super().__init__(app, shutdown_timeout=shutdown_timeout)
+        self.connections = app[CONNECTIONS] if CONNECTIONS in app else ConnectionTable()
+
+    async def _make_server(self) -> Server:
+        return Server(await super()._make_server(), self.connections)

@@ -1,0 +1,130 @@
+"""What a body costs a service that refuses it: nothing of it is decoded, whatever it says of itself."""
+
+import gzip
+import zlib
+from collections import Counter
+
+import aiohttp.http_parser
+import aiohttp.multipart
+import pytest
+from aiohttp import compression_utils, helpers, web_request
+
+FORM = "application/x-www-form-urlencoded"
+PACKED = gzip.compress(b"a=" + b"x" * (32 << 20))
+OURS = {
+    "application/json",
+    "text/plain",
+    *(f"{kind}; charset=utf-8" for kind in ("application/json", "text/html", "text/plain")),
+}
+"""Content types of answers."""
+CODINGS = ["gzip", "GZip", "deflate", "br", "zstd", "x-gzip", "compress", "gzip, gzip", "identity, gzip", "*", "\xe9"]
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Counts what aiohttp decodes: bytes unpacked, multipart readers, content types, character sets, whole bodies."""
+    counts: Counter[str] = Counter()
+
+    def count(owner, name, kind):
+        original = getattr(owner, name)
+
+        def counting(*args, **kwargs):
+            result = original(*args, **kwargs)
+            counts[kind] += max(len(result) if isinstance(result, bytes) else 1, 1)
+            return result
+
+        monkeypatch.setattr(owner, name, counting)
+
+    for decompressor in ("ZLibDecompressor", "BrotliDecompressor", "ZSTDDecompressor"):
+        count(getattr(compression_utils, decompressor), "decompress_sync", "bytes unpacked")
+    count(aiohttp.multipart.MultipartReader, "__init__", "multipart readers")
+    count(aiohttp.multipart.BodyPartReader, "__init__", "parts")
+    original = helpers.parse_content_type
+
+    def counting_content_type(raw):
+        counts.update(() if raw in OURS else [raw])
+        return original(raw)
+
+    monkeypatch.setattr(helpers, "parse_content_type", counting_content_type)
+    for method in ("post", "text", "json", "multipart"):
+        count(web_request.BaseRequest, method, f"calls of {method}")
+    return counts
+
+
+def chunked(*pieces):
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (*pieces, b""))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE", "PATCH"])
+async def test_a_compressed_body_is_415_at_every_path_and_nothing_of_it_is_unpacked(doors, decoded, method):
+    for door in doors:
+        for path in door.paths:
+            answer = await door.ask(method, path, ("Content-Encoding", "gzip"), ("Content-Type", FORM), body=PACKED)
+            assert answer.status == 415, (door.name, path)
+            assert [line["error_id"] for line in door.lines_of(answer.header("X-Request-Id"))] == ["content_encoding"]
+    assert not decoded
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+async def test_every_coding_but_identity_is_415(doors, decoded, coding):
+    for door in doors:
+        body = zlib.compress(b"client_id=x")
+        for sent in (
+            door.request("POST", door.paths[0], ("Content-Encoding", coding), body=body),
+            door.request("POST", "/token", ("Content-Encoding", "identity"), ("Content-Encoding", coding), body=body),
+            door.request("POST", "/mcp", ("Content-Encoding", coding), ("Transfer-Encoding", "chunked"))
+            + chunked(body),
+        ):
+            answer = await door.send(sent.replace(b"Content-Length: 0\r\n", b""))
+            assert answer.status == 415, (door.name, sent[:80])
+    assert not decoded
+
+
+async def test_identity_is_no_coding(doors):
+    auth, mcp = doors
+    answer = await auth.ask(
+        "POST", "/token", ("Content-Encoding", "Identity"), ("Content-Type", FORM), body=b"client_id=x"
+    )
+    assert answer.status == 401
+    answer = await mcp.ask("POST", "/mcp", ("Content-Encoding", "identity"), body=b"{}")
+    assert b"-32600" in answer.body
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "deflate,chunked", "identity, chunked"])
+async def test_every_transfer_coding_but_chunked_is_refused(doors, decoded, coding):
+    for door in doors:
+        sent = door.request("POST", door.paths[0], ("Transfer-Encoding", coding)).replace(b"Content-Length: 0\r\n", b"")
+        answer = await door.send(sent + chunked(PACKED[:4000]))
+        assert answer.status == 400
+    assert not decoded
+
+
+@pytest.mark.parametrize("boundary", ["x", "(" * 200, "x" * 10_000, ""])
+async def test_a_multipart_body_is_never_read_as_one(doors, decoded, boundary):
+    body = b"--x\r\nContent-Disposition: form-data; name=a\r\nContent-Encoding: gzip\r\n\r\n" + PACKED + b"\r\n--x--"
+    for door in doors:
+        for path in door.paths:
+            answer = await door.ask(
+                "POST", path, ("Content-Type", f"multipart/form-data; boundary={boundary}"), body=body
+            )
+            assert 400 <= answer.status < 500
+    assert not decoded
+
+
+@pytest.mark.parametrize(
+    "charset",
+    ["idna", "punycode", "utf-7", "unicode_escape", "utf-16", "zlib_codec", "rot13", "undefined", "no-such", '"idna"'],
+)
+async def test_no_character_set_but_utf_8_is_accepted_and_no_codec_looked_up(doors, decoded, charset):
+    for door in doors:
+        for path, kind in (("/token", FORM), ("/register", "application/json"), ("/mcp", "application/json")):
+            answer = await door.ask("POST", path, ("Content-Type", f"{kind}; charset={charset}"), body=b"client_id=x")
+            assert answer.status == 415, (door.name, path)
+    assert not decoded
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "us-ascii"])
+async def test_utf_8_by_its_names_is_accepted(doors, charset):
+    auth, _ = doors
+    answer = await auth.ask("POST", "/token", ("Content-Type", f"{FORM}; charset={charset}"), body=b"client_id=x")
+    assert (answer.status, b"invalid_client" in answer.body) == (401, True)
