@@ -17,12 +17,10 @@ from auth_service.rate_limits.limits import rate_limit_middleware
 from auth_service.runtime import Runtime
 from auth_service.wiring import Components, wire
 from shared.background import TaskSupervisor
-from shared.http.client_address import client_address_middleware
+from shared.http.application import Cors, checked_application
 from shared.http.connections import ConnectionTable
-from shared.http.cors import Cors
 from shared.http.health import health_routes, metrics_route
-from shared.http.request_checks import checked_application
-from shared.http.request_middleware import MutationShield, RequestMetrics, request_middleware
+from shared.http.request_middleware import MutationShield, RequestMetrics, client_address_middleware, request_middleware
 from shared.ip_addresses import parse_networks
 from shared.redis.durability import log_configuration_warnings
 from shared.redis.topology import open_redis_client

@@ -20,12 +20,10 @@ from mcp_service.runtime import Runtime
 from mcp_service.servers.in_process import session_manager_lifespan
 from mcp_service.servers.wiring import load_protected_server, mount_server
 from shared.background import TaskSupervisor
-from shared.http.client_address import client_address_middleware
+from shared.http.application import Cors, checked_application
 from shared.http.connections import ConnectionTable
-from shared.http.cors import Cors
 from shared.http.health import health_routes, metrics_route
-from shared.http.request_checks import checked_application
-from shared.http.request_middleware import RequestMetrics, request_middleware
+from shared.http.request_middleware import RequestMetrics, client_address_middleware, request_middleware
 from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:

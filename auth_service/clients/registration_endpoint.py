@@ -11,8 +11,8 @@ from aiohttp import web
 from auth_service.http.messages import NO_STORE, reading_body, secret_json
 from auth_service.protocol.errors import InvalidClientMetadata, InvalidRequest
 from shared.errors import RequestRejected
+from shared.http.application import Cors
 from shared.http.client_address import CLIENT_ADDRESS
-from shared.http.cors import Cors
 from shared.http.media_type import essence_of
 from shared.http.request_middleware import LOG_FIELDS
 from shared.jose.strict_json import BadJson, parse_json_object

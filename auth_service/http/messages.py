@@ -20,6 +20,8 @@ from shared.http.media_type import essence_of
 MAX_BODY_SECONDS: Final = 15.0
 """A body has a few kilobytes. aiohttp itself would wait for one without a limit."""
 
+_FORM: Final = "application/x-www-form-urlencoded"
+
 NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8", **NO_STORE}
 
@@ -30,7 +32,7 @@ async def read_form(request: web.Request) -> Parameters:
     Raises InvalidRequest; aiohttp raises HTTPRequestEntityTooLarge.
     """
     content_type = request.headers.get("Content-Type", "")
-    if essence_of(content_type) != "application/x-www-form-urlencoded":
+    if content_type != _FORM and essence_of(content_type) != _FORM:
         raise InvalidRequest(
             f"content type {content_type!r:.60}",
             error_id="content_type",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from auth_service.keys.public_key_set import claimed_version
-from shared.http.cors import Cors
+from shared.http.application import Cors
 from shared.http.prefer import REPLICA_HEADER, wait_preference
 
 if TYPE_CHECKING:

@@ -23,9 +23,11 @@ from shared.http.request_middleware import REQUEST_ID, REQUEST_ID_HEADER
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
     from mcp_service.guard.bearer import AuthorizedRequest
+    from mcp_service.guard.scope_policy import ScopeRules
     from mcp_service.guard.wiring import GuardComponents
     from shared.access_tokens.verifier import VerifiedToken
 
@@ -200,3 +202,27 @@ async def session_manager_lifespan(manager: StreamableHTTPSessionManager) -> Asy
     finally:
         stopping.set()
         await task
+
+
+def security_schemes(rules: ScopeRules, tool: str) -> list[dict[str, Any]]:
+    """The security schemes of one tool."""
+    if rules.is_public_tool(tool):
+        return [{"type": "noauth"}]
+    return [{"type": "oauth2", "scopes": list(rules.tool(tool))}]
+
+
+def security_schemes_middleware(rules: ScopeRules) -> ServerMiddleware[Any]:
+    """A middleware of the SDK that completes the result of `tools/list`."""
+
+    async def complete(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        result = await call_next(ctx)
+        if ctx.method == "tools/list" and isinstance(result, dict):
+            return {**result, "tools": [_described(tool, rules) for tool in result.get("tools", ())]}
+        return result
+
+    return complete
+
+
+def _described(tool: dict[str, Any], rules: ScopeRules) -> dict[str, Any]:
+    schemes = security_schemes(rules, str(tool.get("name")))
+    return {**tool, "securitySchemes": schemes, "_meta": {**tool.get("_meta", {}), "securitySchemes": schemes}}

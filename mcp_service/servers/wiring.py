@@ -9,9 +9,8 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from mcp_service.guard.scope_policy import TOKEN_ONLY, ScopeMap
 from mcp_service.notes.scopes import NOTES_SCOPES
-from mcp_service.servers.in_process import McpEndpoint
+from mcp_service.servers.in_process import McpEndpoint, security_schemes_middleware
 from mcp_service.servers.loading import load_scope_map, load_server
-from mcp_service.servers.security_schemes import security_schemes_middleware
 from shared.errors import Misconfigured
 
 if TYPE_CHECKING:

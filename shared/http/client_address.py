@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import web
 
 from shared.ip_addresses import IPAddress, IPNetwork, is_in
-
-if TYPE_CHECKING:
-    from aiohttp.typedefs import Handler, Middleware
 
 CLIENT_ADDRESS: Final = web.RequestKey("client_address", str)
 """Set by `client_address_middleware`; empty when the peer has no address (a unix socket without a proxy header)."""
@@ -64,27 +61,6 @@ def network_of(address: str) -> str:
     if isinstance(parsed, IPv6Address):
         return str(ip_network((parsed, 64), strict=False))
     return str(parsed or "")
-
-
-def client_address_middleware(trusted: Sequence[IPNetwork]) -> Middleware:
-    """Set `request[CLIENT_ADDRESS]` and `request[PEER_IS_PROXY]`. Place it outside the request middleware."""
-
-    @lru_cache(4096)
-    def peer_without_header(peer: str | None) -> tuple[str, bool]:
-        return client_address(peer, (), trusted), is_trusted_peer(peer, trusted)
-
-    @web.middleware
-    async def set_client_address(request: web.Request, handler: Handler) -> web.StreamResponse:
-        peername = request.transport.get_extra_info("peername") if request.transport is not None else None
-        peer = peername[0] if isinstance(peername, tuple) else None
-        address, is_proxy = peer_without_header(peer)
-        forwarded_for = request.headers.getall("X-Forwarded-For", ())
-        request[CLIENT_ADDRESS] = client_address(peer, forwarded_for, trusted) if forwarded_for else address
-        if is_proxy:
-            request[PEER_IS_PROXY] = True
-        return await handler(request)
-
-    return set_client_address
 
 
 def _parse(text: str) -> IPAddress | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 MAX_LENGTH: Final = 256
@@ -26,16 +27,16 @@ class MediaType:
 
     essence: str
     parameters: dict[str, str]
-
-    @property
-    def charset(self) -> str | None:
-        """The character set in lower case, None when it is not stated."""
-        stated = self.parameters.get("charset")
-        return None if stated is None else stated.lower()
+    charset: str | None
+    """In lower case; None when it is not stated."""
 
 
+@lru_cache(maxsize=256)
 def parse_media_type(value: str) -> MediaType:
-    """Parse a Content-Type header. Raises ValueError when it is too long, malformed, or repeats a parameter."""
+    """Parse a Content-Type header. Raises ValueError when it is too long, malformed, or repeats a parameter.
+
+    Few values are in use, so the results are cached; a value that is refused is not.
+    """
     if len(value) > MAX_LENGTH:
         raise ValueError("the media type is too long")
     value = value.strip(" \t")
@@ -55,7 +56,8 @@ def parse_media_type(value: str) -> MediaType:
         if name.lower() in parameters:
             raise ValueError("a parameter of the media type is repeated")
         parameters[name.lower()] = _QUOTED_PAIR.sub(r"\1", text[1:-1]) if text.startswith('"') else text
-    return MediaType(found[0].lower(), parameters)
+    charset = parameters.get("charset")
+    return MediaType(found[0].lower(), parameters, None if charset is None else charset.lower())
 
 
 def essence_of(content_type: str) -> str:

@@ -1,4 +1,4 @@
-"""The middlewares around every request: request id, translation of errors, one log line, metrics, the shield.
+"""The middlewares around every request: client address, request id, translation of errors, log line, metrics, shield.
 
 The single place where an exception becomes a response (invariants 8 and 9). Each service passes a `render` function
 for the form of its error responses; nothing else builds one.
@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,11 +18,13 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from shared.errors import RequestRejected, ServiceUnavailable
-from shared.http.client_address import PEER_IS_PROXY
+from shared.http.client_address import CLIENT_ADDRESS, PEER_IS_PROXY, client_address, is_trusted_peer
 
 if TYPE_CHECKING:
     import structlog
     from aiohttp.typedefs import Middleware
+
+    from shared.ip_addresses import IPNetwork
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Render = Callable[[web.Request, RequestRejected, str], web.StreamResponse]
@@ -55,6 +57,27 @@ _STATE_CHANGING: Final = frozenset({"POST", "PUT", "DELETE"})
 def new_request_id() -> str:
     """Ten characters that a user can read out: 50 bits, enough to identify one log line."""
     return os.urandom(10).translate(_TO_ALPHABET).decode("ascii")
+
+
+def client_address_middleware(trusted: Sequence[IPNetwork]) -> Middleware:
+    """Set `request[CLIENT_ADDRESS]` and `request[PEER_IS_PROXY]`. Place it outside the request middleware."""
+
+    @lru_cache(4096)
+    def peer_without_header(peer: str | None) -> tuple[str, bool]:
+        return client_address(peer, (), trusted), is_trusted_peer(peer, trusted)
+
+    @web.middleware
+    async def set_client_address(request: web.Request, handler: Handler) -> web.StreamResponse:
+        peername = request.transport.get_extra_info("peername") if request.transport is not None else None
+        peer = peername[0] if isinstance(peername, tuple) else None
+        address, is_proxy = peer_without_header(peer)
+        forwarded_for = request.headers.getall("X-Forwarded-For", ())
+        request[CLIENT_ADDRESS] = client_address(peer, forwarded_for, trusted) if forwarded_for else address
+        if is_proxy:
+            request[PEER_IS_PROXY] = True
+        return await handler(request)
+
+    return set_client_address
 
 
 class RequestMetrics:

@@ -12,7 +12,7 @@ from auth_service.clients.registration_endpoint import CORS, RegisterEndpoint
 from auth_service.clients.repository import ClientRepository
 from auth_service.clients.resolver import ClientResolver
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES
-from shared.http.cors import add_cors
+from shared.http.application import add_cors
 from shared.http.request_middleware import RequestMetrics, request_middleware
 from tests.support.service_server import ServiceServer
 

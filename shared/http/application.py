@@ -1,10 +1,17 @@
-"""What every request is checked for before its handler: the framing, the coding and type of its body, its host.
+"""The application of either service: what every request is checked for before its handler, and cross-origin access.
 
-A body is refused by its headers, before a byte of it is decoded and before `100 Continue` asks for it.
+The checks are about framing, the coding and type of the body, and the host. A body is refused by its headers, before a
+byte of it is decoded and before `100 Continue` asks for it.
+
+Cross-origin access (interop.md R9) is for browser clients: preflights are answered without authentication. Credentials
+are never allowed, so `*` is safe: a page gains nothing that it could not fetch from its own server.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import HttpVersion11, web
@@ -12,7 +19,6 @@ from aiohttp import HttpVersion11, web
 from shared.configured_url import is_loopback_host
 from shared.errors import RequestRejected
 from shared.http.connections import CONNECTIONS
-from shared.http.cors import add_cors
 from shared.http.media_type import parse_media_type
 from shared.http.server import EXPECTATION, PROTOCOL_ERROR
 
@@ -22,12 +28,74 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
 
     from shared.http.connections import ConnectionTable
-    from shared.http.cors import Cors
+
+REQUEST_HEADERS: Final = (
+    "authorization, content-type, accept, mcp-protocol-version, mcp-method, mcp-name, "
+    "mcp-session-id, last-event-id, traceparent, tracestate"
+)
+_PARAMETER_HEADER: Final = re.compile(r"mcp-param-[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
+"""Only a header name (RFC 9110 section 5.1) is echoed."""
+
+EXPOSED_HEADERS: Final = "WWW-Authenticate, Mcp-Session-Id, Retry-After, X-Request-Id"
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """The policy of one endpoint for pages of other origins."""
+
+    methods: str
+    allowed_headers: str = REQUEST_HEADERS
+    max_age_seconds: int = 600
+
+    def apply(self, response: web.StreamResponse) -> None:
+        """Add the headers of the response to an actual request, not to a preflight."""
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+
+    def preflight(self, request: web.Request) -> web.Response:
+        """Answer an OPTIONS request. `mcp-param-*` headers are echoed: their names cannot be listed beforehand."""
+        requested = request.headers.get("Access-Control-Request-Headers", "")
+        extra = [name for h in requested.lower().split(",") if _PARAMETER_HEADER.fullmatch(name := h.strip())][:32]
+        return web.Response(
+            status=204,
+            headers={
+                "Access-Control-Allow-Origin": "*",
+                "Access-Control-Allow-Methods": self.methods,
+                "Access-Control-Allow-Headers": ", ".join([self.allowed_headers, *extra]),
+                "Access-Control-Max-Age": str(self.max_age_seconds),
+            },
+        )
+
+
+def add_cors(app: web.Application, policies: Mapping[str, Cors]) -> None:
+    """Apply policies by exact path, to every response: errors and streams carry the headers too.
+
+    Preflights are answered by the innermost middleware, so that they are limited, logged and counted like any request.
+    """
+
+    @web.middleware
+    async def preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
+        policy = policies.get(request.path)
+        is_preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        return policy.preflight(request) if policy is not None and is_preflight else await handler(request)
+
+    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+        policy = policies.get(request.path)
+        if policy is not None:
+            policy.apply(response)
+
+    app.middlewares.append(preflights)
+    app.on_response_prepare.append(prepare)
+
 
 HSTS: Final = "max-age=63072000"
 """Two years (RFC 6797). Subdomains are not ours to decide."""
 
+_MAX_NAME: Final = 64
+"""Characters. No longer name is looked up in the cache of names."""
+
 _CHARSETS: Final = frozenset({None, "utf-8", "utf8", "us-ascii"})
+_is_loopback = lru_cache(64)(is_loopback_host)
 _ANY_HOST: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 
@@ -95,7 +163,7 @@ def _check_host(request: web.Request) -> None:
         return
     host = request.headers.get("Host", "").lower()
     name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
-    if not is_loopback_host(name.strip("[]")) or not (port.isdecimal() or not port):
+    if len(name) > _MAX_NAME or not _is_loopback(name.strip("[]")) or not (port.isdecimal() or not port):
         raise RequestRejected(
             f"the host is {host!r:.60}",
             error_id="host",
