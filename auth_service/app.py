@@ -11,7 +11,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from auth_service.http.error_responses import ErrorRenderer
-from auth_service.http.readiness import redis_check, signing_check
+from auth_service.http.readiness import RedisMonitor, signing_check
 from auth_service.keys.jwks_endpoint import CORS as JWKS_CORS
 from auth_service.rate_limits.limits import rate_limit_middleware
 from auth_service.runtime import Runtime
@@ -77,7 +77,8 @@ def build_service(
         is_https=not settings.is_local,
     )
     app.add_routes([*pages, *_endpoints(settings.base_path, components)])
-    checks = {"store": redis_check(redis), "keys": signing_check(components.keys.ring)}
+    monitor = RedisMonitor(redis, runtime.registry)
+    checks = {"redis": monitor.readiness, "keys": signing_check(components.keys.ring)}
     app.add_routes([*health_routes(checks), metrics_route(runtime.registry)])
 
     async def lifespan(_app: web.Application) -> AsyncIterator[None]:
@@ -91,7 +92,7 @@ def build_service(
             await log_configuration_warnings(redis, runtime.log)
             supervisor = TaskSupervisor(runtime.registry, runtime.log)
             keys = components.keys
-            for loop in (components.audit, components.errors, keys.ring, keys.tracker, keys.schedule):
+            for loop in (components.audit, components.errors, keys.ring, keys.tracker, keys.schedule, monitor):
                 stack.push_async_callback(loop.stop)
                 await loop.start(supervisor)
             stack.push_async_callback(shield.finish, seconds=settings.store_timeout)

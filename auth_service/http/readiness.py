@@ -1,16 +1,36 @@
-"""The readiness checks of auth_service: Redis is reachable, a signing key is loaded."""
+"""The readiness of auth_service: whether requests should be sent to this replica (docs/operations.md, "Readiness").
+
+A replica is not ready if another one would serve better: it has no keys to publish, or cannot sign with those that it
+has. Redis is shared, so while it is unavailable every replica stays ready and serves what it has in memory; the body
+of `/readyz`, the metrics and the alerts name the impairment. No check waits for Redis.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import asyncio
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from shared.errors import ServiceUnavailable
+from prometheus_client import Gauge
+
+from shared.background import end_tasks
+from shared.errors import RedisUnavailable, ServiceUnavailable
 from shared.http.health import Readiness
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from prometheus_client import CollectorRegistry
+
+    from shared.background import TaskSupervisor
     from shared.redis.client import RedisClient
+
+INTERVAL_SECONDS: Final = 5.0
+NEARLY_FULL: Final = 0.8
+"""Share of `maxmemory` that is reported as an impairment; the alert SallyportRedisNearlyFull has the same threshold."""
+_PUBLISHABLE: Final = frozenset({"keys_confirmed"})
+"""The `error_id`s of a signer whose keys can still be published. The cause is Redis, so it is that of all replicas."""
 
 
 class CanSign(Protocol):
@@ -20,27 +40,73 @@ class CanSign(Protocol):
         """Raise ServiceUnavailable if it cannot sign now."""
 
 
-def redis_check(redis: RedisClient) -> Callable[[], Awaitable[Readiness]]:
-    """Ready while at least one primary answers: a replica that reaches one shard of a cluster keeps serving it."""
-
-    async def check() -> Readiness:
-        answers = await redis.command_on_primaries("PING")
-        failed = [answer for answer in answers if isinstance(answer, ServiceUnavailable)]
-        ready = len(failed) < len(answers)
-        note = f"{len(failed)} of {len(answers)} primaries unreachable" if ready else failed[0].error_id
-        return Readiness(ready=ready, note=note if failed else "")
-
-    return check
-
-
 def signing_check(signer: CanSign) -> Callable[[], Awaitable[Readiness]]:
-    """Ready while the signer can sign."""
+    """Ready while the signer can sign, and while its keys can be published."""
 
     async def check() -> Readiness:
         try:
             signer.ready()
         except ServiceUnavailable as exc:
-            return Readiness(ready=False, note=exc.error_id)
+            return Readiness(ready=exc.error_id in _PUBLISHABLE, impaired=True, note=exc.error_id)
         return Readiness(ready=True)
 
     return check
+
+
+class RedisMonitor:
+    """Runs `INFO memory` on each primary every few seconds, for the metrics and for the readiness check."""
+
+    def __init__(
+        self, redis: RedisClient, registry: CollectorRegistry, *, interval_seconds: float = INTERVAL_SECONDS
+    ) -> None:
+        self._redis = redis
+        self._interval_seconds = interval_seconds
+        self._unreachable = Gauge(
+            "sallyport_redis_unreachable_primaries",
+            "Primaries of Redis that did not answer the last check.",
+            registry=registry,
+        )
+        self._used_memory_ratio = Gauge(
+            "sallyport_redis_used_memory_ratio",
+            "used_memory by maxmemory, of the fullest primary; NaN if Redis has no maxmemory.",
+            registry=registry,
+        )
+        self._used_memory_ratio.set(math.nan)
+        self._note = ""
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
+
+    async def start(self, supervisor: TaskSupervisor) -> None:
+        """Start the periodic check."""
+        self._tasks = (supervisor.start("redis_monitor", self._check_periodically),)
+
+    async def stop(self) -> None:
+        """Stop the check."""
+        await end_tasks(self._tasks)
+        self._tasks = ()
+
+    async def readiness(self) -> Readiness:
+        """Ready whatever the result of the last check; its note says what is impaired."""
+        return Readiness(ready=True, impaired=bool(self._note), note=self._note)
+
+    async def check(self) -> None:
+        """Check each primary once."""
+        answers = await self._redis.command_on_primaries("INFO", "memory")
+        unreachable = sum(isinstance(answer, RedisUnavailable) for answer in answers)
+        ratio = max((used_memory_ratio(info) for info in answers if isinstance(info, Mapping)), default=math.nan)
+        self._unreachable.set(unreachable)
+        self._used_memory_ratio.set(ratio)
+        if unreachable:
+            self._note = f"{unreachable} of {len(answers)} primaries unreachable"
+        else:
+            self._note = f"memory is {ratio:.0%} full" if ratio >= NEARLY_FULL else ""
+
+    async def _check_periodically(self) -> None:
+        while True:
+            await self.check()
+            await asyncio.sleep(self._interval_seconds)
+
+
+def used_memory_ratio(info: Mapping[str, Any]) -> float:
+    """The share of `maxmemory` in use; NaN if there is none, or if a managed service hides it."""
+    limit = int(info.get("maxmemory", 0))
+    return int(info.get("used_memory", 0)) / limit if limit else math.nan

@@ -1,6 +1,7 @@
 """Endpoints for operation: liveness, readiness and metrics.
 
-Alive: the process answers. Ready: it can serve requests now.
+Alive: the process answers. Ready: requests should be sent to it. Impaired: it serves only a part of them, and another
+replica would serve no more.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Readiness:
 
     ready: bool
     note: str = ""
+    impaired: bool = False
 
 
 ReadinessCheck = Callable[[], Awaitable[Readiness]]
@@ -44,6 +46,7 @@ def health_routes(checks: Mapping[str, ReadinessCheck]) -> list[web.RouteDef]:
         results = {name: await check() for name, check in checks.items()}
         return _readiness_response(
             ready=all(r.ready for r in results.values()),
+            impaired=[name for name, r in results.items() if r.impaired],
             checks={name: {"ready": r.ready, "note": r.note} for name, r in results.items()},
         )
 

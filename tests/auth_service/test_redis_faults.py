@@ -6,6 +6,7 @@ import time
 import pytest
 
 from shared.errors import RedisUnavailable
+from shared.http.probe import TIMEOUT_SECONDS
 from shared.redis.client import load_script
 from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME
 from tests.support.faulty_redis import Fault, FaultyRedis
@@ -100,7 +101,8 @@ async def recovered(proxy, auth):
     in_a_row = 0
     async with asyncio.timeout(10):
         while in_a_row < 5:
-            in_a_row = in_a_row + 1 if (await auth.get("/readyz")).status == 200 else 0
+            answer = await auth.get("/authorize?client_id=unknown&response_type=code")
+            in_a_row = in_a_row + 1 if answer.status == 400 else 0
 
 
 @pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS])
@@ -115,7 +117,6 @@ async def test_every_endpoint_answers_503_with_when_to_come_back(proxy, auth, cl
         "account": ada.get("/account"),
         "register": auth.request("POST", "/register", json={"redirect_uris": [LOOPBACK]}),
         "refresh": auth.refresh(client, tokens["refresh_token"]),
-        "ready": auth.get("/readyz"),
     }
     answers = {}
     for name, request in requests.items():
@@ -161,3 +162,20 @@ async def test_a_decision_whose_answer_was_lost_is_repeated_with_the_same_code(p
     first, again = await ada.submit(page, decision="approve"), await ada.submit(page, decision="approve")
     assert first.refresh == again.refresh
     assert "code=" in first.refresh
+
+
+@pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS])
+async def test_without_redis_the_jwks_and_metadata_are_served_and_readiness_names_redis(proxy, auth, fault):
+    proxy.fault = fault
+    async with asyncio.timeout(20):
+        impaired: list[str] = []
+        while impaired != ["redis"]:
+            started = time.monotonic()
+            ready = await auth.get("/readyz")
+            assert time.monotonic() - started < TIMEOUT_SECONDS, "a probe does not wait for Redis"
+            assert ready.status == 200
+            impaired = ready.json["impaired"]
+            await asyncio.sleep(0.1)
+    for path in ("/.well-known/jwks.json", "/.well-known/oauth-authorization-server"):
+        assert (await auth.get(path)).status == 200
+    assert "sallyport_redis_unreachable_primaries 1.0" in (await auth.get("/metrics")).text

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from tests.e2e.gateway import Gateway, has_caddy
-from tests.e2e.person import Person
-from tests.e2e.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
+from tests.support.user_agent import user_agent
 
 pytestmark = [
     pytest.mark.caddy,
@@ -17,11 +17,10 @@ NOTICED_SECONDS = 5
 """Longer than the gateway takes to take out a replica: two checks, one a second, of two seconds each."""
 
 
-@pytest.mark.xfail(strict=True, reason="every replica is unready while Redis is unavailable")
 async def test_replicas_without_redis_still_serve_jwks_and_metadata(make_pair):
     pair = await make_pair(auth=2, mcp=1, gateway=Gateway(), own={"AUTH_RATE_LIMITS": "off"})
-    async with PlainClient(pair) as client, Person(pair.username, pair.password) as person:
-        tokens = await client.tokens(person)
+    async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
+        tokens = await client.tokens(user)
         pair.store.stop()
         await asyncio.sleep(NOTICED_SECONDS)
         for path in (".well-known/oauth-authorization-server", ".well-known/jwks.json"):

@@ -44,3 +44,17 @@ async def test_requests_without_signatures_still_work_and_readiness_is_503(auth,
     assert (await auth.get("/livez")).status == 200
     ready = await auth.get("/readyz")
     assert (ready.status, ready.json["checks"]["keys"]["ready"]) == (503, False)
+
+
+@pytest.mark.parametrize(("error_id", "status"), [("keys_confirmed", 200), ("keys_decrypted", 503)])
+async def test_a_replica_leaves_only_if_another_one_could_sign(auth, monkeypatch, error_id, status):
+    """Keys that Redis has not confirmed are published still, and no replica can sign; a missing secret is local."""
+
+    def cannot_sign(_ring):
+        raise ServiceUnavailable("cannot sign", error_id=error_id)
+
+    monkeypatch.setattr(KeyRing, "ready", cannot_sign)
+    ready = await auth.get("/readyz")
+    assert (ready.status, ready.json["impaired"]) == (status, ["keys"])
+    assert ready.json["checks"]["keys"]["note"] == error_id
+    assert (await auth.get("/.well-known/jwks.json")).status == 200
