@@ -8,7 +8,9 @@ import asyncio
 import importlib
 import platform
 import time
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -21,13 +23,17 @@ def main() -> None:
     chosen, seconds = _arguments(known)
     report = Report(seconds=seconds)
     began = time.monotonic()
-    for name in chosen:
-        print(f"{name}:", flush=True)
-        module = importlib.import_module(f"tests.benchmarks.bench_{name}")
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(module.run(report))
+    run_topics({name: importlib.import_module(f"tests.benchmarks.bench_{name}").run for name in chosen}, report)
     took = time.monotonic() - began
     print(f"\n{report.table()}\n\nPython {platform.python_version()} on {platform.machine()}; it took {took:.0f} s")
+
+
+def run_topics(topics: Mapping[str, Callable[[Report], Coroutine[Any, Any, None]]], report: Report) -> None:
+    """Run the topics one after the other, each on an event loop of its own."""
+    for name, run in topics.items():
+        print(f"{name}:", flush=True)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(report))
 
 
 def _arguments(known: dict[str, Path]) -> tuple[list[str], float]:
