@@ -8,6 +8,7 @@ import asyncio
 import importlib
 import platform
 import time
+import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,15 @@ def main() -> None:
 
 
 def run_topics(topics: Mapping[str, Callable[[Report], Coroutine[Any, Any, None]]], report: Report) -> None:
-    """Run the topics one after the other, each on an event loop of its own."""
+    """Run the topics one after the other, each on an event loop of its own. A failed one is a row without a figure."""
     for name, run in topics.items():
         print(f"{name}:", flush=True)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run(report))
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(run(report))
+        except Exception as exc:  # noqa: BLE001 - the other topics and the table do not depend on it
+            traceback.print_exc()
+            report.add_missing(name, why=f"{type(exc).__name__}: {exc}".splitlines()[0][:200])
 
 
 def _arguments(known: dict[str, Path]) -> tuple[list[str], float]:

@@ -11,7 +11,7 @@ import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.harness import in_turns, processor_seconds
+from tests.benchmarks.harness import UNLIMITED, in_turns, processor_seconds
 from tests.e2e.pair import Pair
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Reader:
 
 async def run(report: Report) -> None:
     """Three documents of the running pair, one after the other."""
-    pair = Pair()
+    pair = Pair(own=UNLIMITED)
     try:
         await pair.start()
         for name, service, path in (

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mcp_service.jwks.cache import WAIT_SECONDS
+from tests.benchmarks.harness import UNLIMITED
 from tests.benchmarks.tool_calls import Callers, tool_call
 from tests.e2e.pair import Pair
 from tests.support.plain_client import PlainClient
@@ -26,7 +27,7 @@ NOT_A_CALLERS = ("/livez", "/readyz", "/metrics")
 
 async def run(report: Report) -> None:
     """Count over one period."""
-    pair = Pair(own={"MCP_LOG_LEVEL": "warning"})
+    pair = Pair(own={**UNLIMITED, "MCP_LOG_LEVEL": "warning"})
     try:
         await pair.start()
         async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:

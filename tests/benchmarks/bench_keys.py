@@ -25,7 +25,7 @@ from auth_service.keys.propagation_tracker import PropagationTracker
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
 from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
-from tests.benchmarks.harness import compare
+from tests.benchmarks.harness import UNLIMITED, compare
 from tests.e2e.pair import Pair
 from tests.support.supervisor import new_supervisor
 
@@ -137,7 +137,7 @@ async def _answers(report: Report) -> None:
 
 async def _waiting(report: Report) -> None:
     """A real auth_service with 500 verifiers waiting for a change."""
-    pair = Pair(mcp=0, resource="http://localhost:9/mcp")
+    pair = Pair(mcp=0, resource="http://localhost:9/mcp", own=UNLIMITED)
     try:
         await pair.start()
         (auth,) = pair.auth

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, Self
 
 from shared.redis.client import Script, SingleRedisClient
-from tests.benchmarks.harness import in_turns, processor_seconds
+from tests.benchmarks.harness import UNLIMITED, in_turns, processor_seconds
 from tests.e2e.pair import Pair
 from tests.support.plain_client import PlainClient
 from tests.support.user_agent import user_agent
@@ -55,9 +55,7 @@ class Service:
     """A pair with some number of records, and the grants that are refreshed among them. An async context manager."""
 
     def __init__(self) -> None:
-        self._pair = Pair(
-            mcp=0, resource="http://localhost:9/mcp", own={"AUTH_RATE_LIMITS": "off", "AUTH_LOG_LEVEL": "warning"}
-        )
+        self._pair = Pair(mcp=0, resource="http://localhost:9/mcp", own={**UNLIMITED, "AUTH_LOG_LEVEL": "warning"})
         self._next = 0
 
     async def __aenter__(self) -> Self:

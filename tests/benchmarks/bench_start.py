@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
-from tests.benchmarks.harness import processor_seconds, resident_megabytes
+from tests.benchmarks.harness import UNLIMITED, processor_seconds, resident_megabytes
 from tests.benchmarks.tool_calls import Callers, tool_call
 from tests.e2e.pair import Pair
 from tests.support.plain_client import PlainClient
@@ -54,7 +54,7 @@ class Start:
 
 async def run(report: Report) -> None:
     """The two services of one pair, in turns."""
-    pair = Pair(own={"AUTH_RATE_LIMITS": "off", "AUTH_LOG_LEVEL": "warning", "MCP_LOG_LEVEL": "warning"})
+    pair = Pair(own={**UNLIMITED, "AUTH_LOG_LEVEL": "warning", "MCP_LOG_LEVEL": "warning"})
     try:
         await pair.start()
         async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from tests.benchmarks.harness import processor_seconds
+from tests.benchmarks.harness import UNLIMITED, processor_seconds
 from tests.e2e.pair import Pair
 from tests.support.plain_client import PlainClient
 from tests.support.user_agent import user_agent
@@ -73,7 +73,7 @@ class Refreshing:
 
 async def run(report: Report) -> None:
     """Measure the service alone; mcp_service is not needed for it."""
-    pair = Pair(mcp=0, resource="http://localhost:9/mcp", own={"AUTH_RATE_LIMITS": "off", "AUTH_LOG_LEVEL": "warning"})
+    pair = Pair(mcp=0, resource="http://localhost:9/mcp", own={**UNLIMITED, "AUTH_LOG_LEVEL": "warning"})
     try:
         await pair.start()
         async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:

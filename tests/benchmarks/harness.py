@@ -31,6 +31,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
+
+UNLIMITED: Final = {"AUTH_RATE_LIMITS": "off"}
+"""The settings of every pair that is measured: on a fast machine the load of a benchmark would meet the limits."""
 
 Work = Callable[[], object] | Callable[[], Awaitable[object]]
 
