@@ -1,4 +1,6 @@
+#!lua flags=allow-oom
 -- Ends a grant once and records the reason. Idempotent: ending an ended grant changes nothing.
+-- allow-oom: a grant can be ended when Redis is full.
 -- KEYS: grant. ARGV: now (ms), reason, ms for which the ended grant is remembered.
 -- Returns 1 if this call ended it, else 0.
 local status = redis.call('HGET', KEYS[1], 'status')

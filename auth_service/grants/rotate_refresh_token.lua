@@ -1,5 +1,7 @@
+#!lua flags=allow-oom
 -- Invariant 3: validated here in full, then rotated, in one step with one winner.
 -- Invariant 6: a retry, a race or a lost response yields the same successor; any other replay ends the grant.
+-- allow-oom: a rotation replaces fields of its grant, so grants go on when Redis is full of those of others.
 --
 -- Fields of a grant per generation n: hash:n (of its token), successor:n (its successor, encrypted under its secret) and
 -- replaced:n (when it was first exchanged, ms). Kept are the current generation, its predecessor, and the generations

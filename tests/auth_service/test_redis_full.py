@@ -73,7 +73,6 @@ async def test_new_users_get_503_and_nothing_stored_is_lost(redis, service):
         await stranger.sign_in()
 
 
-@pytest.mark.xfail(strict=True, reason="a rotation is refused like any other write")
 async def test_grants_go_on_and_can_be_revoked(redis, service):
     """A flood of strangers must not end the service for those who have access, nor keep a grant from being ended."""
     async with service.browser() as ada:

@@ -14,6 +14,7 @@ from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.propagation import ReplicaKeyVersion
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
 from shared.redis.client import SingleRedisClient
+from tests.support.topologies import DURABLE, Node
 
 
 class Deployment:
@@ -199,3 +200,19 @@ def test_check_config_refuses_a_weak_secret_without_showing_it(commands):
     assert result.exit_code == 4
     assert "typed" in result.output
     assert weak not in result.output
+
+
+def test_a_key_can_be_revoked_when_redis_is_full(commands, environment, tmp_path):
+    """A compromised key must not remain because the store has been filled."""
+    node = Node(tmp_path, *DURABLE)
+    node.start()
+    try:
+        environment["AUTH_REDIS_URL"] = f"redis://127.0.0.1:{node.port}/0"
+        Deployment(environment).begin()
+        kid = commands.json("keys", "list")[0]["kid"]
+        assert node.ask("CONFIG", "SET", "maxmemory", "1mb") == "OK"
+        assert node.ask("SET", "other", "x").startswith("OOM")
+        commands.json("keys", "revoke", kid)
+        assert kid not in [key["kid"] for key in commands.json("keys", "list")]
+    finally:
+        node.stop()
