@@ -2,7 +2,7 @@
 #   docker build --target auth_service -t sallyport-auth .
 #   docker build --target mcp_service  -t sallyport-mcp  .
 # pip uses the package index that the builder is configured with, and checks every hash.
-ARG PYTHON_IMAGE=python:3.13-slim-bookworm
+ARG PYTHON_IMAGE=python:3.13.14-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS dependencies
 COPY requirements.txt /
@@ -24,8 +24,9 @@ WORKDIR /app
 COPY shared shared
 
 FROM base AS auth_service
-# The first start writes the key encryption key here.
-RUN mkdir --mode=0700 /secrets && chown sallyport:sallyport /secrets
+# The first start writes the key encryption key and the passwords of the stores here; 999 is the group of the stores.
+RUN install --directory --owner=sallyport --group=sallyport --mode=0700 /secrets \
+    && install --directory --owner=sallyport --group=999 --mode=0750 /store-secrets /notes-secrets
 COPY auth_service auth_service
 RUN python -m compileall -q /app
 USER sallyport

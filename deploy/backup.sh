@@ -9,6 +9,8 @@ save() {
     mkdir -p "$1"
     $compose exec -T store sh -euc '
         cli=$(command -v valkey-cli || command -v redis-cli)
+        VALKEYCLI_AUTH=$(sed -n "s/^requirepass //p" /secrets/valkey.conf)
+        export VALKEYCLI_AUTH REDISCLI_AUTH="$VALKEYCLI_AUTH"
         # BGSAVE fails while the append-only file is being rewritten.
         tries=0
         until $cli BGSAVE | grep -q started; do tries=$((tries + 1)); test $tries -lt 600; sleep 1; done
@@ -29,6 +31,8 @@ load() {
         test -s "$1/$file" || { echo "$1 is not a backup: $file is missing" >&2; exit 1; }
     done
     test -z "$($compose ps --quiet)" || { echo "the deployment is running: run make down first" >&2; exit 1; }
+    # The container that mounts a volume first determines its owner.
+    $compose run --rm --no-deps -T secrets true
     # The snapshot becomes the base of an append-only file: a server with one ignores dump.rdb.
     $compose run --rm --no-deps -T store sh -euc '
         test ! -e /data/appendonlydir || { echo "the volume of the database is not empty: remove it first" >&2; exit 1; }

@@ -54,6 +54,14 @@ _HEADER = """\
 # When the stores write to disk: always or everysec.
 #STORE_APPENDFSYNC=always
 
+# The memory for the data of each store, beyond which it refuses writes, and the limit of its container; half of it is
+# needed for buffers and for rewriting the append-only file.
+#STORE_MAXMEMORY=512mb
+#STORE_MEMORY_LIMIT=1g
+
+# The memory limit of every other container.
+#SALLYPORT_MEMORY_LIMIT=512m
+
 # Folders that are mounted as /files in a service, for settings that name a file.
 #SALLYPORT_AUTH_FILES=
 #SALLYPORT_MCP_FILES=
@@ -61,8 +69,8 @@ _HEADER = """\
 # Images.
 #SALLYPORT_AUTH_IMAGE=sallyport-auth
 #SALLYPORT_MCP_IMAGE=sallyport-mcp
-#CADDY_IMAGE=caddy:2.11
-#VALKEY_IMAGE=valkey/valkey:8.1
+#CADDY_IMAGE=caddy:2.11.7
+#VALKEY_IMAGE=valkey/valkey:8.1.10
 """
 
 _EXAMPLES = {

@@ -49,3 +49,32 @@ def test_every_name_that_the_file_reads_is_in_the_list_of_settings():
     read = set(re.findall(r"\$\{([A-Z_]+)", (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")))
     listed = set(re.findall(r"^#([A-Z_]+)=", (REPOSITORY / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
     assert {name.removesuffix("_FILE") for name in read} <= listed
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_every_container_has_limits_of_memory_and_processes(service):
+    assert "mem_limit" in SERVICES[service]
+    assert SERVICES[service]["pids_limit"] <= 128
+
+
+@pytest.mark.parametrize("service", ["store", "notes"])
+def test_a_store_has_a_password_and_refuses_writes_before_its_container_is_killed(service):
+    store = SERVICES[service]
+    assert store["command"][0] == "/secrets/valkey.conf"
+    assert f"{service}-secrets:/secrets:ro" in store["volumes"]
+    assert "--maxmemory ${STORE_MAXMEMORY:-512mb}" in store["command"]
+    assert store["mem_limit"] == "${STORE_MEMORY_LIMIT:-1g}"
+
+
+def test_each_password_is_mounted_in_one_service_only():
+    """Invariant 2."""
+    mounts = {name: " ".join(service.get("volumes", [])) for name, service in SERVICES.items()}
+    assert {name for name, volumes in mounts.items() if "store-secrets" in volumes} == {"store", "auth", "secrets"}
+    assert {name for name, volumes in mounts.items() if "notes-secrets" in volumes} == {"notes", "mcp", "secrets"}
+
+
+def test_images_of_others_are_named_by_their_full_version():
+    dockerfile = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
+    named = [SERVICES[service]["image"] for service in ("gateway", "store", "notes")]
+    named.append(re.search(r"PYTHON_IMAGE=(\S+)", dockerfile)[1])
+    assert [image for image in named if not re.search(r":\d+\.\d+\.\d+", image)] == []

@@ -67,3 +67,25 @@ def test_nothing_internal_is_on_the_ingress():
     paths = {path["path"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
 
     assert not paths & {"/", "/metrics", "/readyz", "/livez"}
+
+
+@pytest.mark.parametrize("pod", PODS, ids=[pod["containers"][0]["name"] for pod in PODS])
+def test_every_container_has_a_memory_limit(pod):
+    assert all("memory" in container["resources"]["limits"] for container in pod["containers"])
+
+
+@pytest.mark.parametrize("name", ["auth-store", "notes-store"])
+def test_a_store_has_a_password_and_refuses_writes_before_its_container_is_killed(name):
+    (pod,) = [
+        d["spec"]["template"]["spec"] for _, d in OBJECTS if (d["kind"], d["metadata"]["name"]) == ("StatefulSet", name)
+    ]
+    (store,) = pod["containers"]
+    (volume,) = pod["volumes"]
+    assert volume["secret"]["secretName"] == name
+    assert store["args"][0] == f"{store['volumeMounts'][1]['mountPath']}/valkey.conf"
+    assert "--maxmemory 512mb" in store["args"]
+    assert store["resources"]["limits"]["memory"] == "1Gi"
+
+
+def test_secrets_are_not_among_the_settings():
+    assert "redis://" not in (FOLDER / "settings.env").read_text()

