@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 
+import httpx2
 import pytest
 
 from devstack.loopback import free_port
@@ -19,6 +20,10 @@ from tests.support.user_agent import user_agent
 
 pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 
+AUTHENTICATED_CLI = (
+    "export REDISCLI_AUTH=$(sed -n 's/^requirepass //p' /secrets/valkey.conf); export VALKEYCLI_AUTH=$REDISCLI_AUTH; "
+    "$(command -v valkey-cli || command -v redis-cli)"
+)
 PASSWORD = "seven quiet lanterns by the weir"
 
 
@@ -171,17 +176,19 @@ def test_a_store_demands_its_password_which_only_its_service_can_read(deployment
 
 def test_a_full_store_loses_nothing_and_the_service_stays_ready(deployment):
     """The store refuses writes before its container reaches its memory limit."""
-    configure = "export REDISCLI_AUTH=$(sed -n 's/^requirepass //p' /secrets/valkey.conf); export VALKEYCLI_AUTH=$REDISCLI_AUTH; $(command -v valkey-cli || command -v redis-cli) CONFIG"
-    has = deployment.compose("exec", "-T", "store", "sh", "-c", f"{configure} GET maxmemory")
-    assert has.split() == ["maxmemory", str(512 * 1024 * 1024)]
-    deployment.compose("exec", "-T", "store", "sh", "-c", f"{configure} SET maxmemory 1mb")
+
+    def configure(words):
+        return deployment.compose("exec", "-T", "store", "sh", "-c", f"{AUTHENTICATED_CLI} CONFIG {words}")
+
+    assert configure("GET maxmemory").split() == ["maxmemory", str(512 * 1024 * 1024)]
+    configure("SET maxmemory 1mb")
     try:
-        refused = httpx.post(f"{deployment.url}/register", json={"redirect_uris": ["https://client.example/callback"]})
+        refused = httpx2.post(f"{deployment.url}/register", json={"redirect_uris": ["https://client.example/callback"]})
         assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
-        assert httpx.get(f"{deployment.url}/.well-known/jwks.json").status_code == 200
+        assert httpx2.get(f"{deployment.url}/.well-known/jwks.json").status_code == 200
         assert "alice" in deployment.compose("exec", "-T", "auth", "python", "-m", "auth_service", "users", "list")
     finally:
-        deployment.compose("exec", "-T", "store", "sh", "-c", f"{configure} SET maxmemory 512mb")
+        configure("SET maxmemory 512mb")
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/readyz", "/livez"])
