@@ -92,7 +92,9 @@ class RedisMonitor:
         """Check each primary once."""
         answers = await self._redis.command_on_primaries("INFO", "memory")
         unreachable = sum(isinstance(answer, RedisUnavailable) for answer in answers)
-        ratio = max((used_memory_ratio(info) for info in answers if isinstance(info, Mapping)), default=math.nan)
+        ratios = [used_memory_ratio(info) for info in answers if isinstance(info, Mapping)]
+        # NaN is neither greater nor less than any number: a primary without a limit must not hide a full one.
+        ratio = max((known for known in ratios if not math.isnan(known)), default=math.nan)
         self._unreachable.set(unreachable)
         self._used_memory_ratio.set(ratio)
         if unreachable:
