@@ -8,32 +8,27 @@ import pytest
 from auth_service.grants.grant import GrantStatus
 from shared.errors import RedisUnavailable
 from shared.redis.client import SingleRedisClient
-from tests.support.person_at_service import CALLBACK, PASSWORD, Service
+from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME
 from tests.support.topologies import DURABLE, Node
 
 pytestmark = pytest.mark.store
 
 
 @pytest.fixture
-def node(tmp_path):
-    server = Node(tmp_path, *DURABLE)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-async def redis(node):
+async def redis(tmp_path):
+    node = Node(tmp_path, *DURABLE)
+    node.start()
     client = SingleRedisClient(f"redis://127.0.0.1:{node.port}/0")
     yield client
     await client.close()
+    node.stop()
 
 
 @pytest.fixture
-async def service(redis):
-    async with Service(redis) as running:
-        await running.users.add("ada", PASSWORD)
-        yield running
+async def auth(redis, start_auth):
+    server = await start_auth(on=redis)
+    await server.users.add(USERNAME, PASSWORD)
+    return server
 
 
 async def fill(redis):
@@ -47,58 +42,46 @@ async def stored_keys(redis):
     return {key async for page in redis.scan("sp:*") for key in page}
 
 
-def refresh(client, tokens):
-    return {"grant_type": "refresh_token", "client_id": client, "refresh_token": tokens["refresh_token"]}
+async def test_new_users_get_503_and_nothing_stored_is_lost(redis, auth, client):
+    tokens = await auth.tokens(client)
+    newcomer = auth.user_agent()
+    page = await newcomer.arrive(auth.authorize_url(client))
+    before = await stored_keys(redis)
+    await fill(redis)
+    answers = [
+        await auth.request("POST", "/register", json={"redirect_uris": [LOOPBACK]}),
+        await newcomer.sign_in(page),
+    ]
+    assert [(answer.status, "Retry-After" in answer.headers) for answer in answers] == [(503, True)] * 2
+    assert (await auth.get("/.well-known/jwks.json")).status == 200
+    assert (await auth.get("/readyz")).status == 200
+    await redis.command("CONFIG", "SET", "maxmemory", "0")
+    assert before <= await stored_keys(redis)
+    assert (await auth.refresh(client, tokens["refresh_token"])).status == 200
+    await auth.tokens(await auth.register())
 
 
-async def test_new_users_get_503_and_nothing_stored_is_lost(redis, service):
-    async with service.browser() as ada, service.browser() as stranger:
-        await ada.sign_in()
-        client = await service.register()
-        tokens = await ada.allow(client)
-        sign_in = (await stranger.ask(client)).forms[0].inputs | {"username": "ada", "password": PASSWORD}
-        before = await stored_keys(redis)
-        await fill(redis)
-        answers = [
-            await stranger.http.post("/register", json={"redirect_uris": [CALLBACK]}),
-            await stranger.http.post("/sign-in", data=sign_in),
-        ]
-        assert [(a.status, "Retry-After" in a.headers) for a in answers] == [(503, True)] * 2
-        assert (await ada.http.get("/.well-known/jwks.json")).status == 200
-        assert (await ada.http.get("/readyz")).status == 200
-        await redis.command("CONFIG", "SET", "maxmemory", "0")
-        assert before <= await stored_keys(redis)
-        assert (await ada.token(**refresh(client, tokens)))["status"] == 200
-        await service.register()
-        await stranger.sign_in()
+async def test_grants_go_on_and_can_be_revoked(redis, auth, client):
+    """A flood must not end the service for those who have access, nor keep a grant from being ended."""
+    token = (await auth.tokens(client))["refresh_token"]
+    grant = token.split(".")[0]
+    await fill(redis)
+    for _ in range(3):
+        answer = await auth.refresh(client, token)
+        assert answer.status == 200
+        token = answer.json["refresh_token"]
+    assert await auth.grants.end(grant, reason="operator", now=int(time.time()))
+    assert (await auth.grants.find(grant)).status is GrantStatus.ENDED
+    assert (await auth.refresh(client, token)).json["error"] == "invalid_grant"
 
 
-async def test_grants_go_on_and_can_be_revoked(redis, service):
-    """A flood of strangers must not end the service for those who have access, nor keep a grant from being ended."""
-    async with service.browser() as ada:
-        await ada.sign_in()
-        client = await service.register()
-        tokens = await ada.allow(client)
-        grant = tokens["refresh_token"].split(".")[0]
-        await fill(redis)
-        for _ in range(3):
-            tokens = await ada.token(**refresh(client, tokens))
-            assert tokens["status"] == 200
-        assert await service.grants.end(grant, reason="operator", now=int(time.time()))
-        assert (await service.grants.find(grant)).status is GrantStatus.ENDED
-        assert (await ada.token(**refresh(client, tokens)))["error"] == "invalid_grant"
-
-
-async def test_the_operator_sees_how_full_redis_is(redis, service):
-    async with service.browser() as browser, asyncio.timeout(20):
-        await fill(redis)
-        impaired = []
+async def test_the_operator_sees_how_full_redis_is(redis, auth):
+    await fill(redis)
+    async with asyncio.timeout(20):
+        impaired: list[str] = []
         while impaired != ["redis"]:
             await asyncio.sleep(0.2)
-            impaired = (await (await browser.http.get("/readyz")).json())["impaired"]
-        line = next(
-            line
-            for line in (await (await browser.http.get("/metrics")).text()).splitlines()
-            if line.startswith("sallyport_redis_used_memory_ratio ")
-        )
-        assert float(line.split()[1]) > 1
+            impaired = (await auth.get("/readyz")).json["impaired"]
+    lines = (await auth.get("/metrics")).text.splitlines()
+    (line,) = (line for line in lines if line.startswith("sallyport_redis_used_memory_ratio "))
+    assert float(line.split()[1]) > 1

@@ -68,7 +68,7 @@ def test_the_ratio_is_unknown_without_a_limit(info, ratio):
 
 async def test_the_note_ends_with_its_cause():
     redis = Scripted({"used_memory": 10, "maxmemory": 0}, {"used_memory": 85, "maxmemory": 100})
-    monitor = RedisMonitor(redis, CollectorRegistry())
+    monitor = RedisMonitor(redis, CollectorRegistry())  # type: ignore[arg-type]  # it answers one command only
     assert not (await monitor.readiness()).impaired, "nothing is known yet"
     await monitor.check()
     assert (await monitor.readiness()).note == "memory is 85% full"
