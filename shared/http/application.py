@@ -89,7 +89,7 @@ def add_cors(app: web.Application, policies: Mapping[str, Cors]) -> None:
 
 
 HSTS: Final = "max-age=63072000"
-"""Two years (RFC 6797). Subdomains are not ours to decide."""
+"""Two years (RFC 6797), without subdomains: they may belong to other services."""
 
 _MAX_NAME: Final = 64
 """Characters. No longer name is looked up in the cache of names."""

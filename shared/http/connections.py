@@ -1,8 +1,8 @@
 """The open connections of one process, bounded in all and per network of the client.
 
-At a bound the connection goes that has waited longest for bytes of its client (idle, half a head, half a body), and the
-new one is accepted: a crowd that asks for nothing keeps no request out. A request that has arrived whole is never
-ended; when there are only such, the new connection is refused.
+At a bound, the connection that has waited longest for bytes of its client (idle, half a head, half a body) is closed
+and the new one is accepted: idle connections cannot exclude a request. A connection whose request has arrived
+completely is never closed; if there are only such, the new connection is refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class CountedConnection(Protocol):
 
     @property
     def waiting_since(self) -> float | None:
-        """Seconds of a clock that never goes back; None while a request that has arrived whole is answered."""
+        """Seconds of a clock that never goes back; None while a complete request is being answered."""
 
     def end(self, reason: str) -> None:
         """Close it at once."""

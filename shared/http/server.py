@@ -1,7 +1,7 @@
 """The HTTP server under both services: aiohttp's, with deadlines and bounds, and with one place for every answer.
 
-A request that is no HTTP goes through the application like every other, so that it has a request ID, a log line, a
-metric and a rate limit. aiohttp itself would answer with the text of its parser, which holds what was sent.
+A malformed request passes through the application like any other, so that it has a request id, a log line, a metric and
+a rate limit. aiohttp itself would answer with the error text of its parser, which quotes the request.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Connection(web.RequestHandler):
 
     @property
     def waiting_since(self) -> float | None:
-        """Seconds of the loop's clock; None while a request that has arrived whole is answered."""
+        """Seconds of the loop's clock; None while a complete request is being answered."""
         is_idle = self._waiter is not None and not self._waiter.done()
         is_closing = self._force_close or self._task_handler is None
         if is_idle or is_closing or not self._has_whole_body():
@@ -147,7 +147,7 @@ class Connection(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """Answer an exception that no middleware has caught: a fault of ours, told of in the log only."""
+        """Answer an exception that no middleware caught: 503, with the exception in the log only."""
         del status, message
         request_id = new_request_id()
         log = structlog.get_logger("http")
