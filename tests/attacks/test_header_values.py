@@ -4,7 +4,7 @@ import pytest
 
 from tests.attacks.raw_door import longest_stall
 
-STALL_SECONDS = 0.5
+STALL_SECONDS = 1.5
 """The parsers that this is about took seconds. Everything else of a request takes milliseconds, also on a busy
 machine."""
 LENGTH = 16_000
