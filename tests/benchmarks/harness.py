@@ -33,7 +33,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-UNLIMITED: Final = {"AUTH_RATE_LIMITS": "off"}
+UNLIMITED: Final = {
+    "AUTH_RATE_LIMITS": "off",
+    "AUTH_MAX_CONNECTIONS_PER_NETWORK": "4096",
+    "MCP_MAX_CONNECTIONS_PER_NETWORK": "4096",
+}
 """The settings of every pair that is measured: on a fast machine the load of a benchmark would meet the limits."""
 
 Work = Callable[[], object] | Callable[[], Awaitable[object]]
