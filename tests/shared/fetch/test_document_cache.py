@@ -1,5 +1,7 @@
 """The cache of fetched documents: freshness, cooldown, refetch, last good copy, bounds."""
 
+import asyncio
+
 import pytest
 
 from shared.fetch.document_cache import CachedDocument, DocumentCache, DocumentWithdrawn
@@ -22,9 +24,12 @@ class Host:
     def __init__(self):
         self.answer: str | Exception = "one"
         self.fetched: list[str] = []
+        self.hang: asyncio.Event | None = None
 
     async def fetch(self, url):
         self.fetched.append(url)
+        if self.hang is not None:
+            await self.hang.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer, FRESH
@@ -100,3 +105,16 @@ async def test_a_restored_copy_saves_a_fetch_while_it_is_fresh_and_stands_in_for
     clock.now += FRESH
     entry = await cache.get("a")
     assert (entry.document.value, entry.error) == ("kept", host.answer)
+
+
+@pytest.mark.xfail(strict=True, reason="every caller waits until the fetch has ended")
+async def test_a_held_document_serves_while_its_host_hangs(host, cache, clock):
+    await cache.get("a")
+    clock.now += 3600
+    hang = asyncio.Event()
+    host.hang = hang
+    async with asyncio.timeout(3):
+        entry = await cache.get("a")
+    assert entry.document is not None
+    assert entry.error is not None, "so that the caller's bound on stale copies applies"
+    hang.set()
