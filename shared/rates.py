@@ -94,3 +94,26 @@ class InMemoryRateLimiter:
         if len(self._arrivals) > self._max_keys:
             self._arrivals.popitem(last=False)
         return decision
+
+
+class ConcurrencyLimiter:
+    """Bounds how much is in progress at once per key, in this process."""
+
+    def __init__(self) -> None:
+        self._in_progress: dict[Hashable, int] = {}
+
+    def enter(self, key: Hashable, limit: int) -> bool:
+        """Count one more of this key, unless `limit` are in progress. Call `leave` once for each True."""
+        count = self._in_progress.get(key, 0)
+        if count >= limit:
+            return False
+        self._in_progress[key] = count + 1
+        return True
+
+    def leave(self, key: Hashable) -> None:
+        """One of this key has ended."""
+        count = self._in_progress[key] - 1
+        if count:
+            self._in_progress[key] = count
+        else:
+            del self._in_progress[key]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from aiohttp import web
 from prometheus_client import Counter
@@ -22,7 +22,7 @@ from auth_service.protocol.errors import TooManyRequests
 from auth_service.rate_limits import policy
 from shared.http.client_address import CLIENT_ADDRESS, network_of
 from shared.ip_addresses import is_in, parse_networks
-from shared.rates import InMemoryRateLimiter, Rate
+from shared.rates import ConcurrencyLimiter, InMemoryRateLimiter, Rate
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
@@ -67,6 +67,7 @@ class RateLimits:
         self._enabled = enabled
         self._clock = clock
         self._memory = InMemoryRateLimiter()
+        self._fetches = ConcurrencyLimiter()
         self._audit_limiter = InMemoryRateLimiter(max_keys=10_000)
         self._rate_for = lru_cache(10_000)(self._find_rate)
         self._network_of = lru_cache(10_000)(network_of)
@@ -98,6 +99,22 @@ class RateLimits:
         """A password attempt from a browser that never signed in to the account."""
         await self._check_in_redis(policy.SIGN_INS, address, self._network_of(address))
 
+    def begin_fetch(self, address: str) -> Callable[[], None]:
+        """A fetch of a URL that a client supplied. Call the result when it has ended."""
+        if not self._enabled:
+            return lambda: None
+        network = network_of(address, ipv6_prefix=policy.FETCH_IPV6_PREFIX)
+        is_shared = self.is_shared_network(address)
+        at_once = policy.SHARED_CONCURRENT_FETCHES if is_shared else policy.CONCURRENT_FETCHES
+        if not self._fetches.enter(network, at_once):
+            self._refuse(policy.FETCHES, network, address, f"{at_once} fetches are in progress", retry_after_seconds=5)
+        try:
+            self._check_in_memory(policy.FETCHES, address, network)
+        except TooManyRequests:
+            self._fetches.leave(network)
+            raise
+        return lambda: self._fetches.leave(network)
+
     def _check_in_memory(self, limit: RateLimit, address: str, key: str) -> RateDecision | None:
         if not self._enabled:
             return None
@@ -116,16 +133,32 @@ class RateLimits:
     def _raise_if_limited(self, limit: RateLimit, rate: Rate, key: str, address: str, decision: RateDecision) -> None:
         if decision.allowed:
             return
+        self._refuse(
+            limit,
+            key,
+            address,
+            f"{limit.counts}: over {rate.requests} in {rate.seconds} s, burst {rate.burst}",
+            retry_after_seconds=_seconds(decision.retry_after_ms),
+            headers=rate_limit_headers(limit, rate, decision),
+        )
+
+    def _refuse(
+        self,
+        limit: RateLimit,
+        key: str,
+        address: str,
+        reason: str,
+        *,
+        retry_after_seconds: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> NoReturn:
         self._limited.labels(limit.name).inc()
         if self._audit_limiter.hit((limit.name, key), _AUDIT_RATE, now_ms=self._now_ms()).allowed:
             self._audit.record(AuditEvent.LIMIT_REACHED, limit=limit.name, address=address)
         raise TooManyRequests(
-            f"{limit.counts}: over {rate.requests} in {rate.seconds} s, burst {rate.burst}",
+            reason,
             error_id=f"limit_{limit.name}",
-            headers={
-                "Retry-After": str(_seconds(decision.retry_after_ms)),
-                **rate_limit_headers(limit, rate, decision),
-            },
+            headers={"Retry-After": str(retry_after_seconds), **(headers or {})},
         )
 
     def _find_rate(self, limit: RateLimit, address: str) -> Rate:

@@ -71,5 +71,17 @@ SIGN_INS: Final = RateLimit(
     "password attempts from browsers that never signed in, per network",
     scales_with_network=True,
 )
+FETCHES: Final = RateLimit(
+    "fetches",
+    Rate(20, 60, burst=20),
+    Backend.MEMORY,
+    "fetches of client metadata documents and client keys, per network that causes them",
+    scales_with_network=True,
+)
+CONCURRENT_FETCHES: Final = 8
+SHARED_CONCURRENT_FETCHES: Final = 64
+"""A quarter of all (shared/fetch): the clients of one network cannot occupy the rest."""
+FETCH_IPV6_PREFIX: Final = 48
+"""Fetches wait for hosts of the attacker's choice, and some get 65,536 networks of size /64 for nothing."""
 
-LIMITS: Final = (GRANT, CLIENT, DECISIONS, SIGN_INS, REGISTRATION_HOST, REGISTRATIONS, REQUESTS)
+LIMITS: Final = (GRANT, CLIENT, DECISIONS, SIGN_INS, REGISTRATION_HOST, REGISTRATIONS, FETCHES, REQUESTS)

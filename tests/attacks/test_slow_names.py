@@ -1,15 +1,16 @@
 """Names that never resolve, supplied by an attacker: other clients' documents are still fetched in time."""
 
 import asyncio
-import socket
-import threading
 import time
 from urllib.parse import urlencode
 
 import pytest
 
-from shared.fetch.ssrf_safe_client import TIMEOUT_SECONDS, FetchFailed
+from shared.fetch import ssrf_safe_client
+from shared.fetch.dns_lookup import DnsLookup
+from shared.fetch.ssrf_safe_client import FetchFailed, FetchNotAttempted
 from tests.support import vendor_documents
+from tests.support.local_dns import LocalDns
 from tests.support.named_hosts import NamedHosts
 
 HONEST = "https://honest.example/client.json"
@@ -30,19 +31,12 @@ async def hosts():
 
 
 @pytest.fixture
-def hanging_names(monkeypatch, hosts):
-    """The resolver of the system, which answers for every name but the slow ones."""
-    released = threading.Event()
-
-    def getaddrinfo(host, port, **_options):
-        if host.startswith("slow-"):
-            released.wait(2 * TIMEOUT_SECONDS)
-            raise OSError("no answer")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    yield {"lookup": None}
-    released.set()
+async def hanging_names():
+    """A name server that answers for every name but the slow ones."""
+    async with LocalDns(silent="slow-") as dns:
+        lookup = DnsLookup(nameservers=[dns.nameserver])
+        yield {"lookup": lookup}
+        await lookup.close()
 
 
 def url_of(hosts, url):
@@ -50,7 +44,6 @@ def url_of(hosts, url):
     return url.replace(".example/", f".example:{hosts.port}/")
 
 
-@pytest.mark.xfail(strict=True, reason="each of eight threads waits for a slow name")
 async def test_eight_slow_names_do_not_delay_the_fetch_of_another(hosts, hanging_names):
     http = hosts.http_client(**hanging_names)
     honest = url_of(hosts, HONEST)
@@ -63,8 +56,31 @@ async def test_eight_slow_names_do_not_delay_the_fetch_of_another(hosts, hanging
         assert time.monotonic() - started < PROMPT_SECONDS
     finally:
         results = await asyncio.gather(*attack, return_exceptions=True)
-        http.close()
     assert {type(result) for result in results} == {FetchFailed}
+
+
+async def test_a_cancelled_lookup_occupies_nothing(hosts, hanging_names):
+    """Hundreds of names, one after the other: the deadline ends each, and the next finds its turn."""
+    http = hosts.http_client(**hanging_names, timeout_seconds=0.2)
+    for _ in range(3):
+        attack = [http.get(slow(number), max_bytes=5120) for number in range(ssrf_safe_client.MAX_CONCURRENT)]
+        results = await asyncio.gather(*attack, return_exceptions=True)
+        assert {type(result) for result in results} == {FetchFailed}
+    honest = url_of(hosts, HONEST)
+    hosts.serve_json(honest, DOCUMENT)
+    await hosts.http_client(**hanging_names).get(honest, max_bytes=5120)
+
+
+async def test_a_fetch_without_a_turn_is_told_apart_from_a_host_that_failed(hosts, hanging_names, monkeypatch):
+    monkeypatch.setattr(ssrf_safe_client, "MAX_CONCURRENT", 1)
+    monkeypatch.setattr(ssrf_safe_client, "TURN_SECONDS", 0.1)
+    http = hosts.http_client(**hanging_names, timeout_seconds=0.5)
+    first = asyncio.ensure_future(http.get(slow(0), max_bytes=5120))
+    await asyncio.sleep(0)
+    with pytest.raises(FetchNotAttempted):
+        await http.get("https://slow-1.example/client.json", max_bytes=5120)
+    with pytest.raises(FetchFailed):
+        await first
 
 
 async def lookup_of_hanging_names(hosts):
@@ -90,7 +106,6 @@ async def authorize(service, url, address):
     return answer.status
 
 
-@pytest.mark.xfail(strict=True, reason="the fetches of all networks wait in one queue")
 async def test_the_slow_hosts_of_one_network_do_not_delay_the_clients_of_another(service):
     attack = [asyncio.ensure_future(authorize(service, slow(number), "192.0.2.1")) for number in range(40)]
     await asyncio.sleep(0.5)
@@ -101,3 +116,20 @@ async def test_the_slow_hosts_of_one_network_do_not_delay_the_clients_of_another
     assert (status, seconds < PROMPT_SECONDS) == (303, True)
     assert 429 in refused
     assert set(refused) <= {429, 503}
+
+
+async def test_an_ipv6_site_is_one_network_however_many_subnets_it_uses(service):
+    async with service.browser() as attacker:
+        attack = (authorize(attacker, slow(number), f"2001:db8:1:{number:x}::1") for number in range(40))
+        assert 429 in await asyncio.gather(*attack)
+
+
+async def test_a_known_client_is_served_while_its_network_is_over_its_limit_and_its_host_hangs(service, hosts):
+    """The attacker shares the address of the honest user."""
+    async with service.browser() as browser:
+        hosts.serve_json(HONEST, DOCUMENT, Cache_Control="no-cache")
+        assert await authorize(browser, HONEST, "192.0.2.1") == 303
+        attack = [asyncio.ensure_future(authorize(browser, slow(number), "192.0.2.1")) for number in range(40)]
+        await asyncio.sleep(0.5)
+        assert await authorize(browser, HONEST, "192.0.2.1") == 303
+        await asyncio.gather(*attack)
