@@ -2,25 +2,27 @@
 
 import asyncio
 from ipaddress import ip_address
+from typing import Any, Self
 
 
 class LocalDns(asyncio.DatagramProtocol):
     """An async context manager. Every name is 127.0.0.1, except for those that start with `silent`."""
 
-    def __init__(self, *, silent):
+    def __init__(self, *, silent: str) -> None:
         self._silent = silent
-        self.asked = []
+        self.asked: list[str] = []
+        self.nameserver = ""
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
         self.nameserver = f"127.0.0.1:{self._transport.get_extra_info('sockname')[1]}"
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: object) -> None:
         self._transport.close()
 
-    def datagram_received(self, data, addr):
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         labels, at = [], 12
         while data[at]:
             labels.append(data[at + 1 : at + 1 + data[at]].decode())
