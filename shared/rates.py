@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MAX_KEYS: Final = 100_000
 """About 20 MB."""
 
+SHARED_NETWORK_FACTOR: Final = 20
+"""How many times wider a limit per network is where many clients share an address (shared/ip_addresses.py)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -77,6 +80,22 @@ def to_decision(*, allowed: bool, arrival_ms: int, now_ms: int, rate: Rate) -> R
         retry_after_ms=0 if allowed else max(1, ahead + rate.interval_ms - rate.burst_ms),
         reset_ms=ahead,
     )
+
+
+def rate_limit_headers(name: str, rate: Rate, decision: RateDecision) -> dict[str, str]:
+    """RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11): quota and window, remaining and reset.
+
+    The quota is the burst and the window the time in which it refills: that is the guarantee of GCRA.
+    """
+    return {
+        "RateLimit-Policy": f'"{name}";q={rate.burst};w={whole_seconds(rate.burst_ms)}',
+        "RateLimit": f'"{name}";r={decision.remaining};t={whole_seconds(decision.reset_ms)}',
+    }
+
+
+def whole_seconds(milliseconds: int) -> int:
+    """Rounded up, as for Retry-After."""
+    return -(-milliseconds // 1000)
 
 
 class InMemoryRateLimiter:

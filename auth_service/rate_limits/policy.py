@@ -37,10 +37,8 @@ class RateLimit:
     counts: str
     """What is counted and per which key, for docs/rate-limits.md and error reasons."""
     scales_with_network: bool = False
-    """Whether shared networks get `SHARED_NETWORK_FACTOR` times the rate."""
+    """Whether shared networks get `SHARED_NETWORK_FACTOR` (shared/rates.py) times the rate."""
 
-
-SHARED_NETWORK_FACTOR: Final = 20
 
 REQUESTS: Final = RateLimit(
     "requests", Rate(20, 1, burst=400), Backend.MEMORY, "any request, per network", scales_with_network=True
