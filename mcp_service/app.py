@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from mcp_service.guard.errors import render
+from mcp_service.guard.rate_limits import rate_limit_middleware
 from mcp_service.guard.scope_policy import ScopeMap
 from mcp_service.guard.wiring import wire_guard
 from mcp_service.jwks.cache import JwksCache
@@ -71,6 +72,7 @@ def build_app(
         middlewares=[
             client_address_middleware(parse_networks(settings.trusted_proxies)),
             request_middleware(render=render, log=runtime.log, metrics=RequestMetrics(runtime.registry)),
+            rate_limit_middleware(guard.limits, endpoint_paths=endpoint_paths),
         ],
         cors=cors,
         connections=ConnectionTable.from_settings(settings, runtime.registry),

@@ -17,11 +17,13 @@ from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 
+from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.connections import counted_as_authenticated
 from shared.http.request_middleware import REQUEST_ID, REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractContextManager
 
     from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -43,6 +45,7 @@ class McpEndpoint:
     def __init__(self, *, guard: GuardComponents, app: AsgiApp, stateful: bool = False) -> None:
         self._authenticator = guard.authenticator
         self._rules = guard.rules
+        self._limits = guard.limits
         self._app = app
         # Without sessions there is nothing to GET or to DELETE.
         self._methods = ("POST", "GET", "DELETE") if stateful else ("POST",)
@@ -61,11 +64,19 @@ class McpEndpoint:
         connection_count = nullcontext() if user is None else counted_as_authenticated(request)
         reset = auth_context_var.set(user)
         try:
-            closing = self._closing if _only_listens(request, authorized) else None
-            with connection_count:
+            is_stream = _only_listens(request, authorized)
+            closing = self._closing if is_stream else None
+            with self._in_progress(request, authorized, is_stream=is_stream), connection_count:
                 return await run_asgi(self._app, request, authorized.body, user, closing=closing)
         finally:
             auth_context_var.reset(reset)
+
+    def _in_progress(
+        self, request: web.Request, authorized: AuthorizedRequest, *, is_stream: bool
+    ) -> AbstractContextManager[None]:
+        claims = None if authorized.token is None else authorized.token.claims
+        rpc_id = None if authorized.operation is None else authorized.operation.rpc_id
+        return self._limits.in_progress(claims, request[CLIENT_ADDRESS], is_stream=is_stream, rpc_id=rpc_id)
 
     def _principal(self, token: VerifiedToken) -> AccessToken:
         """The principal as tools see it. Implied scopes are listed too: a tool need not know the hierarchy."""
