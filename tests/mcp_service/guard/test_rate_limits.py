@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from shared.http import refusal_delay
-from tests.mcp_service.conftest import modern, rpc
+from tests.mcp_service.conftest import LEGACY, modern, rpc
 
 MIXED = "tests.mcp_service.mixed_server"
 PROXIES = ("127.0.0.0/8", "::1/128")
@@ -163,6 +163,24 @@ async def test_public_tools_are_not_run_beyond_the_limit_of_the_network(make_lim
     body, headers = modern("tools/call", {"name": "clock", "arguments": {}})
     await until_limited(lambda: ask(service, "192.0.2.1", body=body, headers=headers), at_most=3_000)
     assert (await ask(service, "198.51.100.1", body=body, headers=headers))[0] == 200
+
+
+@pytest.mark.xfail(strict=True, reason="the sessions of all clients have one bound, that of the SDK")
+@pytest.mark.parametrize("user", [None, "greedy"])
+async def test_the_sessions_of_one_user_or_network_leave_places_to_others(make_limited, user):
+    service = await make_limited(
+        server=f"{MIXED}:server", scopes=f"{MIXED}:scopes", allow_anonymous=True, stateful=True
+    )
+    parameters = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    body = rpc("initialize", parameters)
+
+    def begin(address, subject):
+        token = None if subject is None else service.token_issuer.issue(sub=subject)
+        return ask(service, address, token=token, body=body, headers=LEGACY)
+
+    await until_limited(lambda: begin("192.0.2.1", user), at_most=250)
+    other = None if user is None else "modest"
+    assert (await begin("198.51.100.1", other))[0] == 200
 
 
 async def test_refusals_are_counted_in_a_metric(limited):
