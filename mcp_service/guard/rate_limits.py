@@ -43,6 +43,8 @@ TOKEN: Final = Rate(50, 1, burst=500)
 SUBJECT: Final = Rate(200, 1, burst=2000)
 UNAUTHENTICATED: Final = Rate(20, 1, burst=400)
 """As the limit `requests` of auth_service: a client asks twice without a token, then never again."""
+SESSIONS: Final = Rate(10, 60, burst=100)
+"""With MCP_STATEFUL the SDK keeps 10,000 sessions in all, each until it is unused for half an hour."""
 
 RETRY_SECONDS: Final = 5
 """Retry-After of a bound: when something else will have ended is unknown."""
@@ -97,6 +99,15 @@ class RequestLimits:
         if self._enabled:
             rate = UNAUTHENTICATED.scaled(self._factor(address))
             self._check("unauthenticated", network_of(address), rate, TooManyUnauthenticatedRequests)
+
+    def check_session(self, claims: VerifiedClaims | None, address: str) -> None:
+        """A new session, of a user or without a token. Raises TooManyRequests."""
+        if not self._enabled:
+            return
+        if claims is None:
+            self._check("sessions", network_of(address), SESSIONS.scaled(self._factor(address)), TooManyRequests)
+        else:
+            self._check("sessions", ("subject", claims.subject), SESSIONS, TooManyRequests)
 
     @contextmanager
     def in_progress(

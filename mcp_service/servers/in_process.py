@@ -47,6 +47,7 @@ class McpEndpoint:
         self._rules = guard.rules
         self._limits = guard.limits
         self._app = app
+        self._is_stateful = stateful
         # Without sessions there is nothing to GET or to DELETE.
         self._methods = ("POST", "GET", "DELETE") if stateful else ("POST",)
         self._closing = asyncio.Event()
@@ -75,8 +76,11 @@ class McpEndpoint:
         self, request: web.Request, authorized: AuthorizedRequest, *, is_stream: bool
     ) -> AbstractContextManager[None]:
         claims = None if authorized.token is None else authorized.token.claims
-        rpc_id = None if authorized.operation is None else authorized.operation.rpc_id
-        return self._limits.in_progress(claims, request[CLIENT_ADDRESS], is_stream=is_stream, rpc_id=rpc_id)
+        operation, address = authorized.operation, request[CLIENT_ADDRESS]
+        rpc_id = None if operation is None else operation.rpc_id
+        if self._is_stateful and operation is not None and operation.method == "initialize":
+            self._limits.check_session(claims, address)
+        return self._limits.in_progress(claims, address, is_stream=is_stream, rpc_id=rpc_id)
 
     def _principal(self, token: VerifiedToken) -> AccessToken:
         """The principal as tools see it. Implied scopes are listed too: a tool need not know the hierarchy."""

@@ -165,7 +165,6 @@ async def test_public_tools_are_not_run_beyond_the_limit_of_the_network(make_lim
     assert (await ask(service, "198.51.100.1", body=body, headers=headers))[0] == 200
 
 
-@pytest.mark.xfail(strict=True, reason="the sessions of all clients have one bound, that of the SDK")
 @pytest.mark.parametrize("user", [None, "greedy"])
 async def test_the_sessions_of_one_user_or_network_leave_places_to_others(make_limited, user):
     service = await make_limited(
