@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-UNLIMITED: Final = {"AUTH_RATE_LIMITS": "off"}
+UNLIMITED: Final = {"AUTH_RATE_LIMITS": "off", "MCP_RATE_LIMITS": "off"}
 """The settings of every pair that is measured: on a fast machine the load of a benchmark would meet the limits."""
 
 Work = Callable[[], object] | Callable[[], Awaitable[object]]
