@@ -56,8 +56,8 @@ def wire_clients(
             allow=settings.cimd_allow,
             deny=settings.cimd_deny,
             loopback=settings.cimd_loopback,
+            redirect_schemes=settings.redirect_schemes,
         ),
-        redirect_schemes=settings.redirect_schemes,
         begin_fetch=begin_fetch,
         clock=clock,
     )

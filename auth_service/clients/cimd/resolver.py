@@ -64,7 +64,6 @@ class CimdResolver:
         loopback_http: SsrfSafeClient,
         copies: CimdRepository,
         policy: CimdPolicy,
-        redirect_schemes: frozenset[str],
         begin_fetch: Callable[[], Callable[[], None]] = lambda: lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -73,7 +72,6 @@ class CimdResolver:
         self._loopback_http = loopback_http
         self._copies = copies
         self._policy = policy
-        self._redirect_schemes = redirect_schemes
         self._clock = clock
         self._cache = DocumentCache[_Cimd](
             self._fetch,
@@ -139,4 +137,4 @@ class CimdResolver:
         return CachedDocument(_Cimd(client, copy.body), copy.fetched_at, copy.fresh_until)
 
     def _read(self, url: str, unverified_body: bytes, content_type: str) -> Client:
-        return read_cimd(url, unverified_body, content_type=content_type, redirect_schemes=self._redirect_schemes)
+        return read_cimd(url, unverified_body, content_type=content_type, redirect_schemes=self._policy.redirect_schemes)
