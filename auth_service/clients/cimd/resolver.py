@@ -137,4 +137,6 @@ class CimdResolver:
         return CachedDocument(_Cimd(client, copy.body), copy.fetched_at, copy.fresh_until)
 
     def _read(self, url: str, unverified_body: bytes, content_type: str) -> Client:
-        return read_cimd(url, unverified_body, content_type=content_type, redirect_schemes=self._policy.redirect_schemes)
+        return read_cimd(
+            url, unverified_body, content_type=content_type, redirect_schemes=self._policy.redirect_schemes
+        )

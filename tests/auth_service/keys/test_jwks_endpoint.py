@@ -19,8 +19,8 @@ from auth_service.keys.repository import KeyRingRepository, ReplicaVersionReposi
 from sallyport_doctor.dns import DnsResolver
 from sallyport_doctor.http_probe import HttpProbe
 from sallyport_doctor.probes.metadata import fetch_key_set
-from shared.http.client_address import client_address_middleware
 from shared.http.prefer import REPLICA_HEADER
+from shared.http.request_middleware import client_address_middleware
 from shared.ip_addresses import parse_networks
 from tests.support.supervisor import new_supervisor
 
