@@ -7,11 +7,12 @@ they been evenly spaced. A request is allowed if that is ahead of now by no more
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable, Iterator
 
 MAX_KEYS: Final = 100_000
 """About 20 MB."""
@@ -136,3 +137,43 @@ class ConcurrencyLimiter:
             self._in_progress[key] = count
         else:
             del self._in_progress[key]
+
+
+class RequestLimiter:
+    """Both for the requests of a service, in memory. A service derives from it, with the errors of its refusals."""
+
+    def __init__(self, *, enabled: bool, clock: Callable[[], float]) -> None:
+        """`clock` is monotonic, in seconds."""
+        self._enabled = enabled
+        self._clock = clock
+        self._rates = InMemoryRateLimiter()
+        self._in_progress = ConcurrencyLimiter()
+
+    def check(self, name: str, key: Hashable, rate: Rate) -> None:
+        """Count one request of the key. Raises the error of `refuse_request` beyond the rate."""
+        if self._enabled:
+            decision = self._rates.hit((name, key), rate, now_ms=int(self._clock() * 1000))
+            if not decision.allowed:
+                self.refuse_request(name, rate, decision)
+
+    @contextmanager
+    def in_progress(self, *bounds: tuple[str, Hashable, int]) -> Iterator[None]:
+        """Count a request while it is answered: (name, key, most). Raises the error of `refuse_another` at a bound."""
+        entered: list[tuple[str, Hashable]] = []
+        try:
+            for name, key, most in bounds if self._enabled else ():
+                if not self._in_progress.enter((name, key), most):
+                    self.refuse_another(name, most)
+                entered.append((name, key))
+            yield
+        finally:
+            for one in entered:
+                self._in_progress.leave(one)
+
+    def refuse_request(self, name: str, rate: Rate, decision: RateDecision) -> NoReturn:
+        """Raise the error for a request beyond a rate."""
+        raise NotImplementedError
+
+    def refuse_another(self, name: str, most: int) -> NoReturn:
+        """Raise the error for a request while as many as allowed are in progress."""
+        raise NotImplementedError

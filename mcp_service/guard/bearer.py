@@ -25,6 +25,7 @@ from mcp_service.guard.errors import (
     Unauthenticated,
 )
 from mcp_service.guard.operation import BadOperation, Operation, read_operation
+from mcp_service.guard.rate_limits import SUBJECT, TOKEN
 from shared.configured_url import is_loopback_host, origin_of
 from shared.errors import RequestRejected
 from shared.http.client_address import CLIENT_ADDRESS
@@ -148,7 +149,9 @@ class BearerAuthenticator:
         if token is None:
             self._limits.check_unauthenticated(request[CLIENT_ADDRESS])
         else:
-            self._limits.check_token(token.claims)
+            claims = token.claims
+            self._limits.check("token", (claims.subject, claims.token_id), TOKEN)
+            self._limits.check("subject", claims.subject, SUBJECT)
         return token
 
     def _check_origin(self, request: web.Request) -> None:
