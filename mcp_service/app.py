@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from mcp_service.guard.errors import render
+from mcp_service.guard.errors import McpError, TooManyUnauthenticatedRequests, render
 from mcp_service.guard.scope_policy import ScopeMap
 from mcp_service.guard.wiring import wire_guard
 from mcp_service.jwks.cache import JwksCache
@@ -20,7 +20,8 @@ from mcp_service.runtime import Runtime
 from mcp_service.servers.in_process import session_manager_lifespan
 from mcp_service.servers.wiring import load_protected_server, mount_server
 from shared.background import TaskSupervisor
-from shared.http.application import Cors, checked_application
+from shared.errors import ServiceUnavailable
+from shared.http.application import Cors, checked_application, rate_limits
 from shared.http.connections import ConnectionTable
 from shared.http.health import health_routes, metrics_route
 from shared.http.request_middleware import RequestMetrics, client_address_middleware, request_middleware
@@ -71,6 +72,11 @@ def build_app(
         middlewares=[
             client_address_middleware(parse_networks(settings.trusted_proxies)),
             request_middleware(render=render, log=runtime.log, metrics=RequestMetrics(runtime.registry)),
+            rate_limits(
+                guard.limits.check_unauthenticated,
+                counting_paths=endpoint_paths,
+                counted=(McpError, ServiceUnavailable, TooManyUnauthenticatedRequests),
+            ),
         ],
         cors=cors,
         connections=ConnectionTable.from_settings(settings, runtime.registry),

@@ -73,8 +73,14 @@ class McpSettings(ServiceSettings):
     )
     trusted_proxies: tuple[str, ...] = Field(
         (),
-        description="Addresses and networks of the operator's own proxies, whose connections belong to many clients.",
+        description="Addresses and networks of your proxies; only their X-Forwarded-For and X-Request-Id are used. "
+        "They must replace an X-Request-Id of the client.",
     )
+    rate_limit_shared_networks: tuple[str, ...] = Field(
+        ("160.79.104.0/21",),
+        description="Networks whose addresses are shared by many users and have wider limits; Anthropic's by default.",
+    )
+    rate_limits: Literal["on", "off"] = Field("on", description="Whether requests and streams are limited.")
     server: str | None = Field(
         None, description="Your MCP server, as package.module:attribute; the notes example when unset."
     )
@@ -135,7 +141,7 @@ class McpSettings(ServiceSettings):
                 raise ValueError("needs to be an absolute http or https URL without user information")
         return value
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "rate_limit_shared_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         parse_networks(value)

@@ -55,6 +55,20 @@ def is_in(address: IPAddress, networks: Sequence[IPNetwork]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
 
 
+PRIVATE_NETWORKS: Final = parse_networks(
+    ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+"""Loopback and private: a tunnel, or a proxy without X-Forwarded-For, may hide many clients behind such an address."""
+
+
+def is_shared(address_text: str, configured: Sequence[IPNetwork]) -> bool:
+    """Whether many clients may be behind the address: configured, loopback, private or a unix socket (empty)."""
+    address = parse_ip_address(address_text)
+    if address is None:
+        return not address_text  # a unix socket: a proxy on this machine
+    return is_in(address, PRIVATE_NETWORKS) or is_in(address, configured)
+
+
 def is_public(address: IPAddress) -> bool:
     """Whether the address is on the public internet, in every notation and embedding."""
     if isinstance(address, IPv6Address):

@@ -7,14 +7,18 @@ they been evenly spaced. A request is allowed if that is ahead of now by no more
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable, Iterator
 
 MAX_KEYS: Final = 100_000
 """About 20 MB."""
+
+SHARED_NETWORK_FACTOR: Final = 20
+"""How many times wider a limit per network is where many clients share an address (shared/ip_addresses.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,22 @@ def to_decision(*, allowed: bool, arrival_ms: int, now_ms: int, rate: Rate) -> R
     )
 
 
+def rate_limit_headers(name: str, rate: Rate, decision: RateDecision) -> dict[str, str]:
+    """RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11): quota and window, remaining and reset.
+
+    The quota is the burst and the window the time in which it refills: that is the guarantee of GCRA.
+    """
+    return {
+        "RateLimit-Policy": f'"{name}";q={rate.burst};w={whole_seconds(rate.burst_ms)}',
+        "RateLimit": f'"{name}";r={decision.remaining};t={whole_seconds(decision.reset_ms)}',
+    }
+
+
+def whole_seconds(milliseconds: int) -> int:
+    """Rounded up, as for Retry-After."""
+    return -(-milliseconds // 1000)
+
+
 class InMemoryRateLimiter:
     """Rate limits of this process. Evicts the key that was idle longest, whose allowance is whole again."""
 
@@ -94,3 +114,66 @@ class InMemoryRateLimiter:
         if len(self._arrivals) > self._max_keys:
             self._arrivals.popitem(last=False)
         return decision
+
+
+class ConcurrencyLimiter:
+    """Bounds how much is in progress at once per key, in this process."""
+
+    def __init__(self) -> None:
+        self._in_progress: dict[Hashable, int] = {}
+
+    def enter(self, key: Hashable, limit: int) -> bool:
+        """Count one more of this key, unless `limit` are in progress. Call `leave` once for each True."""
+        count = self._in_progress.get(key, 0)
+        if count >= limit:
+            return False
+        self._in_progress[key] = count + 1
+        return True
+
+    def leave(self, key: Hashable) -> None:
+        """One of this key has ended."""
+        count = self._in_progress[key] - 1
+        if count:
+            self._in_progress[key] = count
+        else:
+            del self._in_progress[key]
+
+
+class RequestLimiter:
+    """Both for the requests of a service, in memory. A service derives from it, with the errors of its refusals."""
+
+    def __init__(self, *, enabled: bool, clock: Callable[[], float]) -> None:
+        """`clock` is monotonic, in seconds."""
+        self._enabled = enabled
+        self._clock = clock
+        self._rates = InMemoryRateLimiter()
+        self._in_progress = ConcurrencyLimiter()
+
+    def check(self, name: str, key: Hashable, rate: Rate) -> None:
+        """Count one request of the key. Raises the error of `refuse_request` beyond the rate."""
+        if self._enabled:
+            decision = self._rates.hit((name, key), rate, now_ms=int(self._clock() * 1000))
+            if not decision.allowed:
+                self.refuse_request(name, rate, decision)
+
+    @contextmanager
+    def in_progress(self, *bounds: tuple[str, Hashable, int]) -> Iterator[None]:
+        """Count a request while it is answered: (name, key, most). Raises the error of `refuse_another` at a bound."""
+        entered: list[tuple[str, Hashable]] = []
+        try:
+            for name, key, most in bounds if self._enabled else ():
+                if not self._in_progress.enter((name, key), most):
+                    self.refuse_another(name, most)
+                entered.append((name, key))
+            yield
+        finally:
+            for one in entered:
+                self._in_progress.leave(one)
+
+    def refuse_request(self, name: str, rate: Rate, decision: RateDecision) -> NoReturn:
+        """Raise the error for a request beyond a rate."""
+        raise NotImplementedError
+
+    def refuse_another(self, name: str, most: int) -> NoReturn:
+        """Raise the error for a request while as many as allowed are in progress."""
+        raise NotImplementedError

@@ -18,6 +18,10 @@ class SingleFlight(Generic[T]):
     def __init__(self) -> None:
         self._running: dict[str, asyncio.Task[T]] = {}
 
+    def is_running(self, key: str) -> bool:
+        """Whether a caller would join a task that another has started."""
+        return key in self._running
+
     async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
         """Join the task of this key, or start it. Raises what it raises."""
         task = self._running.get(key)

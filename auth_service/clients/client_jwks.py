@@ -40,15 +40,28 @@ class ClientJwksUnavailable(ServiceUnavailable):
 class ClientJwks:
     """Finds the keys that may have signed an assertion."""
 
-    def __init__(self, *, http: SsrfSafeClient, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        *,
+        http: SsrfSafeClient,
+        begin_fetch: Callable[[], Callable[[], None]] = lambda: lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._http = http
         self._clock = clock
         self._cache = DocumentCache[Keys](
-            self._fetch, cooldown_seconds=COOLDOWN_SECONDS, max_entries=CACHE_SIZE, clock=clock
+            self._fetch,
+            begin_fetch=begin_fetch,
+            cooldown_seconds=COOLDOWN_SECONDS,
+            max_entries=CACHE_SIZE,
+            clock=clock,
         )
 
     async def candidates(self, client: Client, *, algorithm: str, kid: str | None) -> list[VerificationKey]:
-        """The keys to try. Raises InvalidClient if there is none, ClientJwksUnavailable if that cannot be decided."""
+        """The keys to try.
+
+        Raises InvalidClient if there is none; ClientJwksUnavailable or TooManyRequests if that cannot be decided.
+        """
         if client.jwks is not None:
             found = candidate_keys(client.jwks["keys"], algorithm=algorithm, kid=kid)
         elif client.jwks_uri is not None:

@@ -15,8 +15,11 @@ from auth_service.clients.registration_endpoint import RegisterEndpoint
 from auth_service.clients.repository import ClientRepository
 from auth_service.clients.resolver import ClientResolver
 from shared.fetch.ssrf_safe_client import SsrfSafeClient
+from shared.http.client_address import CURRENT_ADDRESS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from auth_service.audit.log import AuditLog
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.runtime import Runtime
@@ -40,6 +43,10 @@ def wire_clients(
     settings, redis, clock = runtime.settings, runtime.redis, runtime.clock
     http = public_fetch or SsrfSafeClient()
     repository = ClientRepository(redis)
+
+    def begin_fetch() -> Callable[[], None]:
+        return limits.begin_fetch(CURRENT_ADDRESS.get())
+
     cimd = CimdResolver(
         http=http,
         loopback_http=SsrfSafeClient(allowed=lambda address: address.is_loopback),
@@ -49,12 +56,13 @@ def wire_clients(
             allow=settings.cimd_allow,
             deny=settings.cimd_deny,
             loopback=settings.cimd_loopback,
+            redirect_schemes=settings.redirect_schemes,
         ),
-        redirect_schemes=settings.redirect_schemes,
+        begin_fetch=begin_fetch,
         clock=clock,
     )
     resolver = ClientResolver(repository, cimd=cimd, registration_ttl_seconds=settings.registration_ttl, clock=clock)
-    jwks = ClientJwks(http=http, clock=clock)
+    jwks = ClientJwks(http=http, begin_fetch=begin_fetch, clock=clock)
     return ClientComponents(
         resolver=resolver,
         authenticator=ClientAuthenticator(

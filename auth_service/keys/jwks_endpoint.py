@@ -16,7 +16,9 @@ from aiohttp import web
 
 from auth_service.keys.public_key_set import claimed_version
 from shared.http.application import Cors
+from shared.http.client_address import CLIENT_ADDRESS, network_of
 from shared.http.prefer import REPLICA_HEADER, wait_preference
+from shared.rates import ConcurrencyLimiter
 
 if TYPE_CHECKING:
     from auth_service.keys.key_ring import KeyRing
@@ -35,6 +37,8 @@ PATH: Final = "/.well-known/jwks.json"
 MAX_WAIT_SECONDS: Final = 60
 MAX_WAITING_REQUESTS: Final = 2048
 """Each holds a connection and about 20 kB. Requests beyond this number are answered at once."""
+MAX_WAITING_PER_NETWORK: Final = 256
+"""The same for one IPv4 address or IPv6 /48: a verifier that cannot wait learns of a change later."""
 
 CORS: Final = Cors(
     methods="GET, HEAD, OPTIONS",
@@ -50,6 +54,7 @@ class JwksEndpoint:
         self._tracker = tracker
         self._cache_control = f"public, max-age={max_age_seconds}"
         self._waiting = 0
+        self._waiting_per_network = ConcurrencyLimiter()
         self._is_stopping = False
 
     async def end_long_polls(self, _app: web.Application) -> None:
@@ -70,15 +75,24 @@ class JwksEndpoint:
         headers = {"Cache-Control": self._cache_control, "Vary": REPLICA_HEADER}
         if if_none_match is not None and key_set.matches(if_none_match):
             wait = wait_preference(request.headers.getall("Prefer", ()))
-            if wait and self._waiting < MAX_WAITING_REQUESTS and not self._is_stopping:
+            network = network_of(request.get(CLIENT_ADDRESS, ""), ipv6_prefix=48)
+            if wait and self._may_wait(network):
                 wait = min(wait, MAX_WAIT_SECONDS)
                 headers["Preference-Applied"] = f"wait={wait}"
-                await self._wait(changed, wait, reported)
+                try:
+                    await self._wait(changed, wait, reported)
+                finally:
+                    self._waiting_per_network.leave(network)
                 key_set = self._key_ring.public_key_set
             if key_set.matches(if_none_match):
                 return web.Response(status=304, headers=headers | {"ETag": key_set.etag})
         headers["ETag"] = key_set.etag
         return web.Response(body=key_set.body, content_type="application/json", headers=headers)
+
+    def _may_wait(self, network: str) -> bool:
+        if self._is_stopping or self._waiting >= MAX_WAITING_REQUESTS:
+            return False
+        return self._waiting_per_network.enter(network, MAX_WAITING_PER_NETWORK)
 
     def _record(self, request: web.Request, version: int) -> ReplicaKeyVersion | None:
         replica = request.headers.get(REPLICA_HEADER)

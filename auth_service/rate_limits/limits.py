@@ -1,18 +1,13 @@
 """The rate limits as the endpoints use them: one method per limit. All raise TooManyRequests.
 
-A rejection costs nearly as much as a cheap response. The middleware therefore delays it: a client that retries at once
-then sends one request per connection in some seconds. The delay grows with the number of delayed requests of the
-network; a client slightly over the limit hardly notices it.
+A refusal by the middleware is delayed (shared/http/refusal_delay.py).
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from aiohttp import web
 from prometheus_client import Counter
@@ -21,8 +16,16 @@ from auth_service.audit.events import AuditEvent
 from auth_service.protocol.errors import TooManyRequests
 from auth_service.rate_limits import policy
 from shared.http.client_address import CLIENT_ADDRESS, network_of
-from shared.ip_addresses import is_in, parse_networks
-from shared.rates import InMemoryRateLimiter, Rate
+from shared.http.refusal_delay import RefusalDelay
+from shared.ip_addresses import is_shared
+from shared.rates import (
+    SHARED_NETWORK_FACTOR,
+    ConcurrencyLimiter,
+    InMemoryRateLimiter,
+    Rate,
+    rate_limit_headers,
+    whole_seconds,
+)
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
@@ -36,12 +39,6 @@ if TYPE_CHECKING:
 
 _AUDIT_RATE: Final = Rate(1, 60, burst=1)
 """One audit event a minute for each key over its limit: a flood must not fill the audit log."""
-
-
-_PRIVATE_NETWORKS: Final = parse_networks(
-    ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
-)
-"""Loopback and private: a tunnel, or a proxy without X-Forwarded-For, may hide many clients behind such an address."""
 
 
 class RateLimits:
@@ -67,6 +64,7 @@ class RateLimits:
         self._enabled = enabled
         self._clock = clock
         self._memory = InMemoryRateLimiter()
+        self._fetches = ConcurrencyLimiter()
         self._audit_limiter = InMemoryRateLimiter(max_keys=10_000)
         self._rate_for = lru_cache(10_000)(self._find_rate)
         self._network_of = lru_cache(10_000)(network_of)
@@ -98,6 +96,22 @@ class RateLimits:
         """A password attempt from a browser that never signed in to the account."""
         await self._check_in_redis(policy.SIGN_INS, address, self._network_of(address))
 
+    def begin_fetch(self, address: str) -> Callable[[], None]:
+        """A fetch of a URL that a client supplied. Call the result when it has ended."""
+        if not self._enabled:
+            return lambda: None
+        network = network_of(address, ipv6_prefix=policy.FETCH_IPV6_PREFIX)
+        is_shared = self.is_shared_network(address)
+        at_once = policy.SHARED_CONCURRENT_FETCHES if is_shared else policy.CONCURRENT_FETCHES
+        if not self._fetches.enter(network, at_once):
+            self._refuse(policy.FETCHES, network, address, f"{at_once} fetches are in progress", retry_after_seconds=5)
+        try:
+            self._check_in_memory(policy.FETCHES, address, network)
+        except TooManyRequests:
+            self._fetches.leave(network)
+            raise
+        return lambda: self._fetches.leave(network)
+
     def _check_in_memory(self, limit: RateLimit, address: str, key: str) -> RateDecision | None:
         if not self._enabled:
             return None
@@ -116,89 +130,67 @@ class RateLimits:
     def _raise_if_limited(self, limit: RateLimit, rate: Rate, key: str, address: str, decision: RateDecision) -> None:
         if decision.allowed:
             return
+        self._refuse(
+            limit,
+            key,
+            address,
+            f"{limit.counts}: over {rate.requests} in {rate.seconds} s, burst {rate.burst}",
+            retry_after_seconds=whole_seconds(decision.retry_after_ms),
+            headers=rate_limit_headers(limit.name, rate, decision),
+        )
+
+    def _refuse(
+        self,
+        limit: RateLimit,
+        key: str,
+        address: str,
+        reason: str,
+        *,
+        retry_after_seconds: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> NoReturn:
         self._limited.labels(limit.name).inc()
         if self._audit_limiter.hit((limit.name, key), _AUDIT_RATE, now_ms=self._now_ms()).allowed:
             self._audit.record(AuditEvent.LIMIT_REACHED, limit=limit.name, address=address)
         raise TooManyRequests(
-            f"{limit.counts}: over {rate.requests} in {rate.seconds} s, burst {rate.burst}",
+            reason,
             error_id=f"limit_{limit.name}",
-            headers={
-                "Retry-After": str(_seconds(decision.retry_after_ms)),
-                **rate_limit_headers(limit, rate, decision),
-            },
+            headers={"Retry-After": str(retry_after_seconds), **(headers or {})},
         )
 
     def _find_rate(self, limit: RateLimit, address: str) -> Rate:
         if not limit.scales_with_network or not self.is_shared_network(address):
             return limit.rate
-        return limit.rate.scaled(policy.SHARED_NETWORK_FACTOR)
+        return limit.rate.scaled(SHARED_NETWORK_FACTOR)
 
     def is_shared_network(self, address: str) -> bool:
         """Whether many clients may be behind the address: configured, loopback, private or a unix socket."""
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return not address  # a unix socket: a proxy on this machine
-        return is_in(parsed, _PRIVATE_NETWORKS) or is_in(parsed, self._shared_networks)
+        return is_shared(address, self._shared_networks)
 
     def headers(self, address: str, decision: RateDecision) -> dict[str, str]:
         """The RateLimit fields for a response to a request that passed `check_request`."""
-        return rate_limit_headers(policy.REQUESTS, self._rate_for(policy.REQUESTS, address), decision)
+        return rate_limit_headers(policy.REQUESTS.name, self._rate_for(policy.REQUESTS, address), decision)
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
 
-
-def rate_limit_headers(limit: RateLimit, rate: Rate, decision: RateDecision) -> dict[str, str]:
-    """RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11): quota and window, remaining and reset.
-
-    The quota is the burst and the window the time in which it refills: that is the guarantee of GCRA.
-    """
-    window = _seconds(rate.burst_ms)
-    return {
-        "RateLimit-Policy": f'"{limit.name}";q={rate.burst};w={window}',
-        "RateLimit": f'"{limit.name}";r={decision.remaining};t={_seconds(decision.reset_ms)}',
-    }
-
-
-def _seconds(milliseconds: int) -> int:
-    return -(-milliseconds // 1000)
-
-
-DELAY_SECONDS: Final = 1.0
-MAX_DELAY_SECONDS: Final = 8.0
-"""Below the shortest time-out of the hosted clients (ten seconds, interop.md A13), so that they see the 429."""
-MAX_DELAYED: Final = 2048
-"""A delayed request costs some kilobytes; beyond this number, refusals are sent at once."""
 
 _UNLIMITED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def rate_limit_middleware(limits: RateLimits) -> Middleware:
     """Make the middleware; inside the request middleware, so that its refusals are rendered and logged."""
-    delayed: defaultdict[str, int] = defaultdict(int)
-    all_delayed = 0
+    delay = RefusalDelay()
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        nonlocal all_delayed
         if request.path in _UNLIMITED:
             return await handler(request)
         address = request[CLIENT_ADDRESS]
         try:
             decision = limits.check_request(address)
         except TooManyRequests:
-            network = network_of(address)
-            if all_delayed < MAX_DELAYED:
-                all_delayed += 1
-                delayed[network] += 1
-                try:
-                    await asyncio.sleep(min(MAX_DELAY_SECONDS, DELAY_SECONDS * (1 + delayed[network] / 8)))
-                finally:
-                    all_delayed -= 1
-                    delayed[network] -= 1
-                    if not delayed[network]:
-                        del delayed[network]
+            await delay.wait(address)
             raise
         response = await handler(request)
         if decision is not None and not response.prepared:

@@ -37,10 +37,8 @@ class RateLimit:
     counts: str
     """What is counted and per which key, for docs/rate-limits.md and error reasons."""
     scales_with_network: bool = False
-    """Whether shared networks get `SHARED_NETWORK_FACTOR` times the rate."""
+    """Whether shared networks get `SHARED_NETWORK_FACTOR` (shared/rates.py) times the rate."""
 
-
-SHARED_NETWORK_FACTOR: Final = 20
 
 REQUESTS: Final = RateLimit(
     "requests", Rate(20, 1, burst=400), Backend.MEMORY, "any request, per network", scales_with_network=True
@@ -71,5 +69,17 @@ SIGN_INS: Final = RateLimit(
     "password attempts from browsers that never signed in, per network",
     scales_with_network=True,
 )
+FETCHES: Final = RateLimit(
+    "fetches",
+    Rate(20, 60, burst=20),
+    Backend.MEMORY,
+    "fetches of client metadata documents and client keys, per network that causes them",
+    scales_with_network=True,
+)
+CONCURRENT_FETCHES: Final = 8
+SHARED_CONCURRENT_FETCHES: Final = 64
+"""A quarter of all (shared/fetch): the clients of one network cannot occupy the rest."""
+FETCH_IPV6_PREFIX: Final = 48
+"""Fetches wait for hosts of the attacker's choice, and some get 65,536 networks of size /64 for nothing."""
 
-LIMITS: Final = (GRANT, CLIENT, DECISIONS, SIGN_INS, REGISTRATION_HOST, REGISTRATIONS, REQUESTS)
+LIMITS: Final = (GRANT, CLIENT, DECISIONS, SIGN_INS, REGISTRATION_HOST, REGISTRATIONS, FETCHES, REQUESTS)

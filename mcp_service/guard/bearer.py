@@ -1,4 +1,4 @@
-"""The ordered checks of a request: origin, credential, token, message, scopes.
+"""The ordered checks of a request: origin, credential, token, rate limits, message, scopes.
 
 Owns: the order of the checks, the challenges and the count of decisions. Does not own: the rules of token, operation
 and scopes. Invariants 1, 2, 8 and 9: a ServiceUnavailable passes through as 503 and never becomes a 401.
@@ -25,8 +25,10 @@ from mcp_service.guard.errors import (
     Unauthenticated,
 )
 from mcp_service.guard.operation import BadOperation, Operation, read_operation
+from mcp_service.guard.rate_limits import SUBJECT, TOKEN
 from shared.configured_url import is_loopback_host, origin_of
 from shared.errors import RequestRejected
+from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import LOG_FIELDS
 from shared.jose.jws import InvalidToken
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from mcp_service.guard.errors import Challenger
+    from mcp_service.guard.rate_limits import RequestLimits
     from mcp_service.guard.scope_policy import ScopeRules
     from shared.access_tokens.verifier import TokenVerifier, VerifiedToken
 
@@ -96,15 +99,15 @@ class BearerAuthenticator:
         rules: ScopeRules,
         challenger: Challenger,
         origins: AllowedOrigins,
+        limits: RequestLimits,
         metrics: GuardMetrics,
-        tool_result_auth_clients: Iterable[str] = (),
     ) -> None:
         self._verifier = verifier
         self._rules = rules
         self._challenger = challenger
         self._origins = origins
+        self._limits = limits
         self._metrics = metrics
-        self._tool_result_auth_clients = frozenset(c.lower() for c in tool_result_auth_clients)
 
     async def authorize(self, request: web.Request) -> AuthorizedRequest:
         """Run the checks. Raises McpError, or ServiceUnavailable while no key set can be trusted."""
@@ -117,9 +120,7 @@ class BearerAuthenticator:
         return authorized
 
     async def _authorize(self, request: web.Request) -> AuthorizedRequest:
-        self._check_origin(request)
-        credential = self._credential(request)
-        token = None if credential is None else await self._verify(request, credential)
+        token = await self._authenticate(request)
         if request.method != "POST":
             if token is None:
                 raise self._unauthenticated(None)
@@ -135,6 +136,23 @@ class BearerAuthenticator:
                 raise SignInToolResult(error) from error
             raise
         return AuthorizedRequest(token, operation, body)
+
+    async def _authenticate(self, request: web.Request) -> VerifiedToken | None:
+        """The valid token, or None without a credential; either is counted by the rate limits, as is a failure."""
+        try:
+            self._check_origin(request)
+            credential = self._credential(request)
+            token = None if credential is None else await self._verify(request, credential)
+        except McpError:
+            self._limits.check_unauthenticated(request[CLIENT_ADDRESS])
+            raise
+        if token is None:
+            self._limits.check_unauthenticated(request[CLIENT_ADDRESS])
+        else:
+            claims = token.claims
+            self._limits.check("token", (claims.subject, claims.token_id), TOKEN)
+            self._limits.check("subject", claims.subject, SUBJECT)
+        return token
 
     def _check_origin(self, request: web.Request) -> None:
         for origin in request.headers.getall("Origin", ()):
@@ -229,8 +247,9 @@ class BearerAuthenticator:
         """Whether this client shows its sign-in only for a tool result (interop.md R7)."""
         if not self._rules.allow_anonymous or operation.method != "tools/call" or operation.rpc_id is None:
             return False
-        agent = request.headers.get("User-Agent", "").partition("/")[0]
-        return bool({"*", agent.lower(), (operation.client_name or "").lower()} & self._tool_result_auth_clients)
+        return self._challenger.signs_in_by_tool_result(
+            user_agent=request.headers.get("User-Agent", ""), client_name=operation.client_name or ""
+        )
 
 
 def _is_loopback_page(origin: str) -> bool:

@@ -33,6 +33,8 @@ class Challenger:
     """
 
     metadata_url: str
+    tool_result_clients: frozenset[str] = frozenset()
+    """Names in lower case; `*` for all."""
 
     def challenge(self, *, scopes: Iterable[str] = (), error: str | None = None, description: str = "") -> str:
         """One Bearer challenge. No `error` where no credential was presented: some clients give up if they see one.
@@ -48,6 +50,11 @@ class Challenger:
         }
         # Scope tokens, configured URLs and the texts below hold neither quotes nor backslashes.
         return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items() if value is not None)
+
+    def signs_in_by_tool_result(self, *, user_agent: str, client_name: str) -> bool:
+        """Whether this client shows its sign-in only for a tool result (interop.md R7)."""
+        agent = user_agent.partition("/")[0]
+        return bool({"*", agent.lower(), client_name.lower()} & self.tool_result_clients)
 
 
 class McpError(RequestRejected):
@@ -93,6 +100,22 @@ class BadMessage(McpError):
     """400: the request or its JSON-RPC message is malformed."""
 
     rpc_code = -32600
+
+
+class TooManyRequests(McpError):
+    """429 with Retry-After (RFC 6585 section 4, interop.md A12), for a request whose token is valid."""
+
+    status = 429
+    code = "temporarily_unavailable"
+    public = "Too many requests. Please wait a moment and try again."
+
+
+class TooManyUnauthenticatedRequests(RequestRejected):
+    """The same for a network. Plain JSON: no message was read."""
+
+    status = TooManyRequests.status
+    code = TooManyRequests.code
+    public = TooManyRequests.public
 
 
 class SignInToolResult(McpError):

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from mcp_service.guard.bearer import AllowedOrigins, BearerAuthenticator, GuardMetrics
 from mcp_service.guard.errors import Challenger
+from mcp_service.guard.rate_limits import RequestLimits
 from mcp_service.guard.scope_policy import ScopeMap, ScopeRules
 from shared.access_tokens.profile import AccessTokenPolicy
 from shared.access_tokens.verifier import TokenVerifier
+from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
     from mcp_service.jwks.cache import JwksCache
@@ -18,16 +20,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GuardComponents:
-    """The ordered checks, and the scope rules, which the servers announce."""
+    """The ordered checks, the scope rules, which the servers announce, and the limits of requests in progress."""
 
     authenticator: BearerAuthenticator
     rules: ScopeRules
+    limits: RequestLimits
 
 
 def wire_guard(runtime: Runtime, *, keys: JwksCache, scopes: ScopeMap, metadata_url: str) -> GuardComponents:
     """Build the components. `metadata_url` is the address that challenges name."""
     settings = runtime.settings
     rules = ScopeRules(scopes, allow_anonymous=settings.allow_anonymous)
+    limits = RequestLimits(
+        shared_networks=parse_networks(settings.rate_limit_shared_networks),
+        registry=runtime.registry,
+        enabled=settings.rate_limits == "on",
+        clock=runtime.monotonic,
+    )
     authenticator = BearerAuthenticator(
         verifier=TokenVerifier(
             keys=keys,
@@ -39,9 +48,9 @@ def wire_guard(runtime: Runtime, *, keys: JwksCache, scopes: ScopeMap, metadata_
             clock=runtime.clock,
         ),
         rules=rules,
-        challenger=Challenger(metadata_url),
+        challenger=Challenger(metadata_url, frozenset(c.lower() for c in settings.tool_result_auth_clients)),
         origins=AllowedOrigins(settings.resource, settings.allowed_origins),
+        limits=limits,
         metrics=GuardMetrics(runtime.registry),
-        tool_result_auth_clients=settings.tool_result_auth_clients,
     )
-    return GuardComponents(authenticator, rules)
+    return GuardComponents(authenticator, rules, limits)

@@ -33,6 +33,7 @@ from mcp_service.jwks.policy import (
     refreshed_for_unknown_kid,
     trusted_until,
 )
+from shared.access_tokens.verifier import TrustedKeys
 from shared.background import end_tasks
 from shared.errors import ServiceUnavailable
 from shared.fetch.ssrf_safe_client import FetchFailed
@@ -56,7 +57,7 @@ START_SECONDS: Final = 2.0
 UNKNOWN_KIDS: Final = 1024
 
 
-class JwksCache:
+class JwksCache(TrustedKeys):
     """The VerificationKeyResolver of the token verifier."""
 
     def __init__(
@@ -70,15 +71,13 @@ class JwksCache:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`clock` is monotonic, in seconds."""
+        super().__init__(clock)
         self._fetcher = fetcher
         self._policy = policy
         self._algorithms = algorithms
         self._metrics = metrics
         self._log = log
-        self._clock = clock
         self._state = CacheState()
-        self._keys: dict[str, VerificationKey] = {}
-        self._trusted_until = float("-inf")
         self._etag: str | None = None
         self._long_polling = LongPolling()
         self._unknown: dict[str, float] = {}
@@ -87,10 +86,6 @@ class JwksCache:
         self._task: asyncio.Task[None] | None = None
         self._attempted = asyncio.Event()
         self._stopping = False
-
-    def held(self, kid: str) -> VerificationKey | None:
-        """The key, if it is in the set and the set is trusted now."""
-        return self._keys.get(kid) if self._clock() < self._trusted_until else None
 
     async def find(self, unverified_kid: str) -> VerificationKey:
         """The key, perhaps after one refresh that all callers share. Raises InvalidToken or ServiceUnavailable."""

@@ -85,6 +85,8 @@ class JwksFetcher:
         if self._session is None:
             # No cookies, no proxies from the environment, no decompression.
             self._session = aiohttp.ClientSession(
+                # The host is configured: it is found as the operator's machine finds every other (nsswitch.conf).
+                connector=aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
                 auto_decompress=False,

@@ -17,11 +17,14 @@ from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 
+from mcp_service.guard.errors import TooManyRequests
+from mcp_service.guard.rate_limits import SUBJECT_BOUND, TOKEN_BOUND
+from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.connections import counted_as_authenticated
 from shared.http.request_middleware import REQUEST_ID, REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Hashable, Sequence
 
     from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -43,7 +46,9 @@ class McpEndpoint:
     def __init__(self, *, guard: GuardComponents, app: AsgiApp, stateful: bool = False) -> None:
         self._authenticator = guard.authenticator
         self._rules = guard.rules
+        self._limits = guard.limits
         self._app = app
+        self._is_stateful = stateful
         # Without sessions there is nothing to GET or to DELETE.
         self._methods = ("POST", "GET", "DELETE") if stateful else ("POST",)
         self._closing = asyncio.Event()
@@ -61,11 +66,32 @@ class McpEndpoint:
         connection_count = nullcontext() if user is None else counted_as_authenticated(request)
         reset = auth_context_var.set(user)
         try:
-            closing = self._closing if _only_listens(request, authorized) else None
-            with connection_count:
+            is_stream = _only_listens(request, authorized)
+            closing = self._closing if is_stream else None
+            with self._limits.in_progress(*self._bounds(request, authorized, is_stream=is_stream)), connection_count:
                 return await run_asgi(self._app, request, authorized.body, user, closing=closing)
+        except TooManyRequests as error:
+            error.rpc_id = None if authorized.operation is None else authorized.operation.rpc_id
+            raise
         finally:
             auth_context_var.reset(reset)
+
+    def _bounds(
+        self, request: web.Request, authorized: AuthorizedRequest, *, is_stream: bool
+    ) -> Sequence[tuple[str, Hashable, int]]:
+        """The bounds that this request counts for while it is answered. Raises TooManyRequests for another session."""
+        claims, operation = None if authorized.token is None else authorized.token.claims, authorized.operation
+        if self._is_stateful and operation is not None and operation.method == "initialize":
+            self._limits.check_session(claims, request[CLIENT_ADDRESS])
+        if claims is None:
+            return (self._limits.network_bound(request[CLIENT_ADDRESS], is_stream=is_stream),)
+        token = (claims.subject, claims.token_id)
+        if is_stream:
+            return (
+                ("token_streams", token, TOKEN_BOUND.streams),
+                ("subject_streams", claims.subject, SUBJECT_BOUND.streams),
+            )
+        return ("token_calls", token, TOKEN_BOUND.calls), ("subject_calls", claims.subject, SUBJECT_BOUND.calls)
 
     def _principal(self, token: VerifiedToken) -> AccessToken:
         """The principal as tools see it. Implied scopes are listed too: a tool need not know the hierarchy."""

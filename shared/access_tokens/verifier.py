@@ -38,6 +38,20 @@ class VerificationKeyResolver(Protocol):
         """
 
 
+class TrustedKeys:
+    """The keys of one JWKS, trusted until a moment. A VerificationKeyResolver derives from it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` is monotonic, in seconds."""
+        self._clock = clock
+        self._keys: dict[str, VerificationKey] = {}
+        self._trusted_until = float("-inf")
+
+    def held(self, kid: str) -> VerificationKey | None:
+        """The key, if it is in the set and the set is trusted now."""
+        return self._keys.get(kid) if self._clock() < self._trusted_until else None
+
+
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
     """A token that passed every check. Only the verifier makes these."""

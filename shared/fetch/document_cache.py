@@ -2,17 +2,25 @@
 
 Owns: when to fetch, and which copies are in memory. Does not own: how to fetch and parse, nor for how long a stale copy
 may serve while its host fails; the caller decides both.
+
+A host that hangs delays only callers for which there is no copy, and the fetches of one requesting network are bounded
+by `begin_fetch`: the slow hosts of an attacker occupy neither the connections nor the copies of others.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from shared.fetch.ssrf_safe_client import FetchFailed
+from shared.errors import RequestRejected
+from shared.fetch.ssrf_safe_client import FetchFailed, FetchNotAttempted
 from shared.single_flight import SingleFlight
+
+PATIENCE_SECONDS: Final = 1.0
+"""How long a caller waits for a newer document before it gets the copy there is (RFC 5861, stale-while-revalidate)."""
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -37,7 +45,7 @@ class CacheEntry(Generic[T]):
 
     document: CachedDocument[T] | None
     error: FetchFailed | None
-    """Why the last attempt failed; None if it succeeded."""
+    """Why the last attempt failed, or has not ended yet; None if it succeeded."""
 
 
 class DocumentCache(Generic[T]):
@@ -48,6 +56,7 @@ class DocumentCache(Generic[T]):
         fetch: Callable[[str], Awaitable[tuple[T, int]]],
         *,
         restore: Callable[[str], Awaitable[CachedDocument[T] | None]] | None = None,
+        begin_fetch: Callable[[], Callable[[], None]] = lambda: _nothing,
         cooldown_seconds: int,
         max_entries: int,
         clock: Callable[[], float],
@@ -55,9 +64,12 @@ class DocumentCache(Generic[T]):
         """`fetch` gives the parsed document and its freshness in seconds, or raises FetchFailed or DocumentWithdrawn.
 
         `restore` finds a copy outside this process's memory; what it raises goes to the caller.
+        `begin_fetch` is called by the caller that causes a fetch and returns the function to call at its end. It may
+        raise RequestRejected: then nothing is fetched, and the caller gets the copy there is, or the error.
         """
         self._fetch = fetch
         self._restore = restore
+        self._begin_fetch = begin_fetch
         self._cooldown = cooldown_seconds
         self._max_entries = max_entries
         self._clock = clock
@@ -65,14 +77,18 @@ class DocumentCache(Generic[T]):
         self._documents: OrderedDict[str, CachedDocument[T]] = OrderedDict()
         self._failures: OrderedDict[str, tuple[float, FetchFailed]] = OrderedDict()
         self._flights: SingleFlight[CacheEntry[T]] = SingleFlight()
+        self._restorations: SingleFlight[None] = SingleFlight()
 
     async def get(self, url: str, *, refetch: bool = False) -> CacheEntry[T]:
         """The entry, after a fetch if one is due. With `refetch`, one is due although the document is fresh.
 
         Nothing is fetched within the cooldown after the last attempt.
         """
+        restore = self._restore
+        if restore is not None and url not in self._documents and self._is_due(url, refetch=refetch):
+            await self._restorations.run(url, lambda: self._restore_copy(url, restore))
         if self._is_due(url, refetch=refetch):
-            return await self._flights.run(url, lambda: self._refresh(url))
+            return await self._fetch_shared(url)
         if url in self._documents:
             self._documents.move_to_end(url)
         return self._entry(url)
@@ -83,7 +99,29 @@ class DocumentCache(Generic[T]):
 
     async def close(self) -> None:
         """Cancel fetches in progress."""
+        await self._restorations.close()
         await self._flights.close()
+
+    async def _fetch_shared(self, url: str) -> CacheEntry[T]:
+        """The outcome of the fetch in progress, which starts here if there is none; after some patience the copy."""
+        end = _nothing
+        if not self._flights.is_running(url):
+            try:
+                end = self._begin_fetch()
+            except RequestRejected as exc:
+                return self._copy_instead(url, exc)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS if url in self._documents else None):
+                return await self._flights.run(url, lambda: self._refresh(url, end))
+        except TimeoutError as exc:
+            return self._copy_instead(url, exc)
+
+    def _copy_instead(self, url: str, cause: RequestRejected | TimeoutError) -> CacheEntry[T]:
+        """The copy in memory, marked as one whose host was not reached. Raises `cause` if there is none."""
+        document = self._documents.get(url)
+        if document is None:
+            raise cause
+        return CacheEntry(document, FetchNotAttempted(str(cause) or "the fetch has not ended yet"))
 
     def _entry(self, url: str) -> CacheEntry[T]:
         failure = self._failures.get(url)
@@ -99,15 +137,16 @@ class DocumentCache(Generic[T]):
             return True
         return refetch and now >= document.fetched_at + self._cooldown
 
-    async def _refresh(self, url: str) -> CacheEntry[T]:
-        if url not in self._documents and self._restore is not None:
-            copy = await self._restore(url)
-            if copy is not None:
-                self._keep(self._documents, url, copy)
-                if self._clock() < copy.fresh_until:
-                    return self._entry(url)
+    async def _restore_copy(self, url: str, restore: Callable[[str], Awaitable[CachedDocument[T] | None]]) -> None:
+        copy = await restore(url)
+        if copy is not None:
+            self._keep(self._documents, url, copy)
+
+    async def _refresh(self, url: str, end: Callable[[], None]) -> CacheEntry[T]:
         try:
             value, fresh_seconds = await self._fetch(url)
+        except FetchNotAttempted as exc:
+            return CacheEntry(self._documents.get(url), exc)
         except FetchFailed as exc:
             self._keep(self._failures, url, (self._clock(), exc))
             if isinstance(exc, DocumentWithdrawn):
@@ -116,6 +155,8 @@ class DocumentCache(Generic[T]):
             now = self._clock()
             self._keep(self._documents, url, CachedDocument(value, now, now + fresh_seconds))
             self._failures.pop(url, None)
+        finally:
+            end()
         return self._entry(url)
 
     def _keep(self, memory: OrderedDict[str, V], url: str, value: V) -> None:
@@ -123,3 +164,7 @@ class DocumentCache(Generic[T]):
         memory.move_to_end(url)
         while len(memory) > self._max_entries:
             memory.popitem(last=False)
+
+
+def _nothing() -> None:
+    """The end of a fetch that nothing counts."""

@@ -14,7 +14,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from weakref import WeakValueDictionary
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from shared.fetch.dns_lookup import DnsLookup
 from shared.fetch.freshness import freshness_seconds
 from shared.ip_addresses import is_public, parse_ip_address
 
@@ -30,8 +31,12 @@ if TYPE_CHECKING:
     from shared.ip_addresses import IPAddress
 
 TIMEOUT_SECONDS: Final = 5.0
-MAX_CONCURRENT: Final = 16
-MAX_CONCURRENT_PER_HOST: Final = 2
+TURN_SECONDS: Final = 2.0
+"""How long a fetch waits while too many others are in progress. Both times together are less than the shortest time-out
+of the hosted clients (ten seconds, interop.md A13)."""
+MAX_CONCURRENT: Final = 256
+"""Each costs a socket and some 50 kB. The caller bounds the share of one requesting network (DocumentCache)."""
+MAX_CONCURRENT_PER_HOST: Final = 8
 """Many URLs of one host, supplied by one attacker, must not flood that host."""
 
 USER_AGENT: Final = "sallyport (client metadata fetch)"
@@ -42,6 +47,10 @@ Lookup = Callable[[str, int], Awaitable[list[tuple[str, int]]]]
 
 class FetchFailed(Exception):
     """No usable answer. The text is for the log only."""
+
+
+class FetchNotAttempted(FetchFailed):
+    """The host was not asked, so that nothing is known of it: not to be remembered as its failure."""
 
 
 class FetchGone(FetchFailed):
@@ -56,22 +65,6 @@ class FetchedBody:
     content_type: str
     fresh_seconds: int
     """How long the answer may be used (RFC 9111, within our bounds)."""
-
-
-class ThreadedLookup:
-    """getaddrinfo on a thread pool of its own: slow names must not delay other work on the default executor."""
-
-    def __init__(self, threads: int = 8) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="lookup")
-
-    async def __call__(self, host: str, port: int) -> list[tuple[str, int]]:
-        loop = asyncio.get_running_loop()
-        answers = await loop.run_in_executor(self._threads, _getaddrinfo, host, port)
-        return [(str(sockaddr[0]), port) for *_, sockaddr in answers]
-
-    def close(self) -> None:
-        """Let the threads end."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class SsrfSafeClient:
@@ -90,8 +83,8 @@ class SsrfSafeClient:
         The default is aiohttp's context of the system's authorities: loading them again takes about 50 ms.
         """
         self._allowed = allowed
-        self._own_lookup = ThreadedLookup() if lookup is None else None
-        self._lookup: Lookup = lookup or self._own_lookup  # type: ignore[assignment]  # one of both is there
+        self._own_lookup = DnsLookup()
+        self._lookup: Lookup = lookup or self._own_lookup
         self._tls: ssl.SSLContext | Literal[True] = tls or True
         self._timeout = timeout_seconds
         self._limit = asyncio.Semaphore(MAX_CONCURRENT)
@@ -99,9 +92,22 @@ class SsrfSafeClient:
         self._host_limits: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def get(self, url: str, *, max_bytes: int, accept: str = "application/json") -> FetchedBody:
-        """Fetch one URL. Raises FetchFailed for everything that is not a complete, small answer with status 200."""
+        """Fetch one URL.
+
+        Raises FetchFailed for everything that is not a complete, small answer with status 200.
+        """
+        async with AsyncExitStack() as turn:
+            try:
+                async with asyncio.timeout(TURN_SECONDS):
+                    await turn.enter_async_context(self._host_limit(url))
+                    await turn.enter_async_context(self._limit)
+            except TimeoutError as exc:
+                raise FetchNotAttempted(f"no turn within {TURN_SECONDS} s") from exc
+            return await self._attempt(url, max_bytes, accept)
+
+    async def _attempt(self, url: str, max_bytes: int, accept: str) -> FetchedBody:
         try:
-            async with asyncio.timeout(self._timeout), self._host_limit(url), self._limit:
+            async with asyncio.timeout(self._timeout):
                 return await self._get(url, max_bytes, accept)
         except FetchFailed:
             raise
@@ -110,10 +116,9 @@ class SsrfSafeClient:
         except (aiohttp.ClientError, OSError, ValueError) as exc:
             raise FetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
 
-    def close(self) -> None:
-        """Release the lookup threads."""
-        if self._own_lookup is not None:
-            self._own_lookup.close()
+    async def close(self) -> None:
+        """End the lookups in progress."""
+        await self._own_lookup.close()
 
     async def _get(self, url: str, max_bytes: int, accept: str) -> FetchedBody:
         connector = _PeerCheckingConnector(
@@ -236,7 +241,3 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> FetchedBody
             cache_control=response.headers.get("Cache-Control", ""), age=response.headers.get("Age", "")
         ),
     )
-
-
-def _getaddrinfo(host: str, port: int) -> list[Any]:
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -18,12 +18,14 @@ from aiohttp import HttpVersion11, web
 
 from shared.configured_url import is_loopback_host
 from shared.errors import RequestRejected
+from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.connections import CONNECTIONS
 from shared.http.media_type import parse_media_type
+from shared.http.refusal_delay import RefusalDelay
 from shared.http.server import EXPECTATION, PROTOCOL_ERROR
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from aiohttp.typedefs import Handler, Middleware
 
@@ -96,7 +98,7 @@ _MAX_NAME: Final = 64
 
 _CHARSETS: Final = frozenset({None, "utf-8", "utf8", "us-ascii"})
 _is_loopback = lru_cache(64)(is_loopback_host)
-_ANY_HOST: Final = frozenset({"/livez", "/readyz", "/metrics"})
+_ROUTINE: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def checked_application(
@@ -142,6 +144,41 @@ def request_checks(*, is_local: bool) -> Middleware:
     return check
 
 
+def rate_limits(
+    check: Callable[[str], None], *, counting_paths: Collection[str], counted: tuple[type[RequestRejected], ...]
+) -> Middleware:
+    """Make the middleware that counts requests by the client's address with `check`, and delays refusals (429).
+
+    Handlers of `counting_paths` count by themselves, once they know the user. There it counts preflights, and requests
+    that are refused before such a handler has counted them: with any error that is none of `counted`.
+    """
+    delay = RefusalDelay()
+
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path not in counting_paths or request.method == "OPTIONS":
+            check(request[CLIENT_ADDRESS])
+            return await handler(request)
+        try:
+            return await handler(request)
+        except RequestRejected as error:
+            if not isinstance(error, counted):
+                check(request[CLIENT_ADDRESS])
+            raise
+
+    @web.middleware
+    async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in _ROUTINE:
+            return await handler(request)
+        try:
+            return await count(request, handler)
+        except RequestRejected as error:
+            if error.status == 429:
+                await delay.wait(request[CLIENT_ADDRESS])
+            raise
+
+    return limit
+
+
 def answer_headers(*, is_https: bool) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Make the `on_response_prepare` signal: no name of the server, and https for good where it is in use."""
 
@@ -159,7 +196,7 @@ def _check_host(request: web.Request) -> None:
     The port is left out of it: a page of another port of this machine sends the right one, so it protects nothing.
     Probes and public documents are fetched by other names, as by that of a container, and tell a page nothing.
     """
-    if request.path in _ANY_HOST or "/.well-known/" in request.path:
+    if request.path in _ROUTINE or "/.well-known/" in request.path:
         return
     host = request.headers.get("Host", "").lower()
     name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")

@@ -7,6 +7,7 @@ the first address that is not a trusted proxy is the client.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
@@ -17,6 +18,12 @@ from shared.ip_addresses import IPAddress, IPNetwork, is_in
 
 CLIENT_ADDRESS: Final = web.RequestKey("client_address", str)
 """Set by `client_address_middleware`; empty when the peer has no address (a unix socket without a proxy header)."""
+
+CURRENT_ADDRESS: Final[ContextVar[str]] = ContextVar("client_address", default="")
+"""The same for the task that answers the request; empty outside of a request.
+
+For bounds deep below an endpoint whose interface knows nothing of HTTP (fetches that a client_id causes).
+"""
 
 PEER_IS_PROXY: Final = web.RequestKey("peer_is_proxy", bool)
 """Present on a request whose peer is a trusted proxy."""
@@ -55,11 +62,11 @@ def is_trusted_peer(peer: str | None, trusted: Sequence[IPNetwork]) -> bool:
     return bool(trusted) and (address is None or is_in(address, trusted))
 
 
-def network_of(address: str) -> str:
+def network_of(address: str, *, ipv6_prefix: int = 64) -> str:
     """The unit that is counted as one client: an IPv4 address, or the /64 network of one IPv6 subscriber."""
     parsed = _parse(address)
     if isinstance(parsed, IPv6Address):
-        return str(ip_network((parsed, 64), strict=False))
+        return str(ip_network((parsed, ipv6_prefix), strict=False))
     return str(parsed or "")
 
 

@@ -18,7 +18,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from shared.errors import RequestRejected, ServiceUnavailable
-from shared.http.client_address import CLIENT_ADDRESS, PEER_IS_PROXY, client_address, is_trusted_peer
+from shared.http.client_address import CLIENT_ADDRESS, CURRENT_ADDRESS, PEER_IS_PROXY, client_address, is_trusted_peer
 
 if TYPE_CHECKING:
     import structlog
@@ -72,7 +72,10 @@ def client_address_middleware(trusted: Sequence[IPNetwork]) -> Middleware:
         peer = peername[0] if isinstance(peername, tuple) else None
         address, is_proxy = peer_without_header(peer)
         forwarded_for = request.headers.getall("X-Forwarded-For", ())
-        request[CLIENT_ADDRESS] = client_address(peer, forwarded_for, trusted) if forwarded_for else address
+        if forwarded_for:
+            address = client_address(peer, forwarded_for, trusted)
+        request[CLIENT_ADDRESS] = address
+        CURRENT_ADDRESS.set(address)
         if is_proxy:
             request[PEER_IS_PROXY] = True
         return await handler(request)

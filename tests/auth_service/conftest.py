@@ -30,15 +30,16 @@ def compiled_templates():
 
 @pytest.fixture
 async def start_auth(store, monkeypatch, tls_context, compiled_templates):
-    """Starts the service with changed settings, or on another store."""
+    """Starts the service with changed settings, on another store, or with another HTTP client for documents."""
     monkeypatch.setattr(ssl, "create_default_context", lambda *_args, **_kwargs: tls_context)
     monkeypatch.setattr(auth_service.wiring, "PasswordHasher", partial(PasswordHasher, parameters=CHEAP))
     environment = partial(jinja2.Environment, bytecode_cache=compiled_templates)
     monkeypatch.setattr(auth_service.pages.renderer, "Environment", environment)
     async with AsyncExitStack() as running:
 
-        async def start(*, on=None, **changes):
-            server = AuthServer(auth_service.app.build_service, on or store, settings(**changes), time.time)
+        async def start(*, on=None, public_fetch=None, **changes):
+            build = partial(auth_service.app.build_service, public_fetch=public_fetch)
+            server = AuthServer(build, on or store, settings(**changes), time.time)
             return await running.enter_async_context(server)
 
         yield start

@@ -106,6 +106,7 @@ async def _ours(issuer: LocalIssuer) -> AsyncIterator[Callers]:
             "MCP_SERVER": f"{OURS}:server",
             "MCP_SCOPES": f"{OURS}:scopes",
             "MCP_JSON_RESPONSE": "true",
+            "MCP_RATE_LIMITS": "off",
             "MCP_LOG_LEVEL": "warning",
             "MCP_PORT": str(free_port(LOOPBACK)),
         }

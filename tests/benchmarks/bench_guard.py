@@ -47,6 +47,7 @@ async def tool_server(mode: str, issuer: LocalIssuer) -> AsyncIterator[ToolServe
         "resource": RESOURCE,
         "server": f"{SERVER}:server",
         "scopes": f"{SERVER}:scopes",
+        "rate_limits": "off",
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable,

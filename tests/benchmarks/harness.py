@@ -35,6 +35,7 @@ from typing import Final
 
 UNLIMITED: Final = {
     "AUTH_RATE_LIMITS": "off",
+    "MCP_RATE_LIMITS": "off",
     "AUTH_MAX_CONNECTIONS_PER_NETWORK": "4096",
     "MCP_MAX_CONNECTIONS_PER_NETWORK": "4096",
 }

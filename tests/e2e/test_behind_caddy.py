@@ -24,7 +24,8 @@ pytestmark = [
 @pytest.fixture
 async def fleet(make_pair):
     # Longer than the gateway takes to notice: two health checks, one a second.
-    return await make_pair(auth=2, mcp=3, gateway=Gateway(), own={"AUTH_DRAIN_SECONDS": "4", "MCP_DRAIN_SECONDS": "4"})
+    own = {"AUTH_DRAIN_SECONDS": "4", "MCP_DRAIN_SECONDS": "4", "MCP_RATE_LIMITS": "off"}
+    return await make_pair(auth=2, mcp=3, gateway=Gateway(), own=own)
 
 
 async def restart_gracefully(pair, load, *, step):

@@ -23,7 +23,7 @@ async def rotate(pair, **settings):
 
 
 async def test_five_rotations_and_another_algorithm_fail_no_call(make_pair):
-    pair = await make_pair(auth=2, mcp=3)
+    pair = await make_pair(auth=2, mcp=3, own={"MCP_RATE_LIMITS": "off"})
     async with SteadyLoad(pair) as load:
         signed = []
         for number in range(ROTATIONS + 1):
@@ -43,7 +43,7 @@ async def test_five_rotations_and_another_algorithm_fail_no_call(make_pair):
 
 
 async def test_a_minute_without_any_auth_service_fails_no_call(make_pair):
-    pair = await make_pair(auth=2, mcp=3)
+    pair = await make_pair(auth=2, mcp=3, own={"MCP_RATE_LIMITS": "off"})
     async with SteadyLoad(pair) as load:
         await load.until(calls=500)
         load.refreshing = False

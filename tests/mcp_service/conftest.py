@@ -59,7 +59,7 @@ class Service:
 
     async def start(self):
         await self._server.start_server()
-        self.session = aiohttp.ClientSession()
+        self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         self.port = self._server.port
         self.root = str(self._server.make_url("/")).rstrip("/")
         self.url = f"{self.root}/mcp"

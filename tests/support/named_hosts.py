@@ -52,7 +52,8 @@ class NamedHosts:
 
     def http_client(self, **options: Any) -> SsrfSafeClient:
         """An SSRF-safe client that finds these hosts, and trusts their certificates and no others."""
-        tls = ssl.create_default_context(cadata=self._authority.public_bytes(serialization.Encoding.PEM).decode())
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        tls.load_verify_locations(cadata=self._authority.public_bytes(serialization.Encoding.PEM).decode())
         values: dict[str, Any] = {"lookup": self.lookup, "allowed": lambda address: address.is_loopback, "tls": tls}
         return SsrfSafeClient(**{**values, **options})
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from auth_service.clients import client_metadata
 from auth_service.clients.client import Client, ClientKind
 from auth_service.protocol.errors import InvalidClientMetadata, InvalidRedirectUri, UnacceptableCimd
-from auth_service.protocol.redirect_uri import LOOPBACK_HOSTS
+from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, LOOPBACK_HOSTS
 from shared.http.media_type import essence_of
 from shared.jose.strict_json import BadJson, parse_json_object
 
@@ -31,7 +31,7 @@ _FORBIDDEN: Final = ("client_secret", "client_secret_expires_at", "registration_
 
 @dataclass(frozen=True, slots=True)
 class CimdPolicy:
-    """The operator's rules for the hosts whose documents are fetched.
+    """The operator's rules for documents and for the hosts from which they are fetched.
 
     A name means that host; one with a leading dot, every host below it. Denied names take precedence; an empty
     allow-list allows every host.
@@ -42,6 +42,8 @@ class CimdPolicy:
     deny: tuple[str, ...] = ()
     loopback: bool = False
     """The development switch: documents on this machine are allowed too, also over http."""
+    redirect_schemes: frozenset[str] = KNOWN_REDIRECT_SCHEMES
+    """Private-use URI schemes accepted in redirect URIs."""
 
     def permits(self, host: str) -> bool:
         """Whether documents of this host may be used."""

@@ -64,7 +64,7 @@ class CimdResolver:
         loopback_http: SsrfSafeClient,
         copies: CimdRepository,
         policy: CimdPolicy,
-        redirect_schemes: frozenset[str],
+        begin_fetch: Callable[[], Callable[[], None]] = lambda: lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`http` reaches public addresses only; `loopback_http` this machine only, under the development switch."""
@@ -72,18 +72,21 @@ class CimdResolver:
         self._loopback_http = loopback_http
         self._copies = copies
         self._policy = policy
-        self._redirect_schemes = redirect_schemes
         self._clock = clock
         self._cache = DocumentCache[_Cimd](
             self._fetch,
             restore=self._restore,
+            begin_fetch=begin_fetch,
             cooldown_seconds=COOLDOWN_SECONDS,
             max_entries=CACHE_SIZE,
             clock=clock,
         )
 
     async def find(self, url: str) -> Client:
-        """The client of this document. Raises UnacceptableCimd, CimdUnavailable or RedisUnavailable."""
+        """The client of this document.
+
+        Raises UnacceptableCimd, CimdUnavailable, RedisUnavailable or TooManyRequests.
+        """
         check_cimd_url(url, self._policy)
         entry = await self._cache.get(url)
         document, error = entry.document, entry.error
@@ -106,8 +109,8 @@ class CimdResolver:
     async def close(self) -> None:
         """Cancel fetches in progress and release the HTTP clients."""
         await self._cache.close()
-        self._http.close()
-        self._loopback_http.close()
+        await self._http.close()
+        await self._loopback_http.close()
 
     async def _fetch(self, url: str) -> tuple[_Cimd, int]:
         http = self._loopback_http if is_loopback_url(url) else self._http
@@ -134,4 +137,6 @@ class CimdResolver:
         return CachedDocument(_Cimd(client, copy.body), copy.fetched_at, copy.fresh_until)
 
     def _read(self, url: str, unverified_body: bytes, content_type: str) -> Client:
-        return read_cimd(url, unverified_body, content_type=content_type, redirect_schemes=self._redirect_schemes)
+        return read_cimd(
+            url, unverified_body, content_type=content_type, redirect_schemes=self._policy.redirect_schemes
+        )

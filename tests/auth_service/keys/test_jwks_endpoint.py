@@ -20,6 +20,8 @@ from sallyport_doctor.dns import DnsResolver
 from sallyport_doctor.http_probe import HttpProbe
 from sallyport_doctor.probes.metadata import fetch_key_set
 from shared.http.prefer import REPLICA_HEADER
+from shared.http.request_middleware import client_address_middleware
+from shared.ip_addresses import parse_networks
 from tests.support.supervisor import new_supervisor
 
 KEYS = EncryptionKeys([secrets.token_bytes(32)])
@@ -58,7 +60,7 @@ async def served(store, aiohttp_client):
     await key_ring.start(new_supervisor())
     tracker = PropagationTracker(ReplicaVersionRepository(store), publish_lead_ms=600_000)
     endpoint = jwks.JwksEndpoint(key_ring=key_ring, tracker=tracker, max_age_seconds=300)
-    app = web.Application()
+    app = web.Application(middlewares=[client_address_middleware(parse_networks(["127.0.0.0/8", "::1/128"]))])
     app.add_routes([web.get(jwks.PATH, endpoint.show)])
     yield Served(store, await aiohttp_client(app), key_ring, endpoint, tracker)
     await key_ring.stop()
@@ -162,6 +164,21 @@ async def test_beyond_the_maximum_of_long_polls_the_answer_comes_at_once(served,
     assert "Preference-Applied" not in answer.headers
     await served.endpoint.end_long_polls(served.client.app)
     await first
+
+
+async def test_the_long_polls_of_one_network_leave_places_to_others(served, monkeypatch):
+    monkeypatch.setattr(jwks, "MAX_WAITING_REQUESTS", 3)
+    monkeypatch.setattr(jwks, "MAX_WAITING_PER_NETWORK", 2)
+    etag = (await served.get()).headers["ETag"]
+    poll = {"If_None_Match": etag, "Prefer": "wait=50", "X_Forwarded_For": "192.0.2.1"}
+    attack = [asyncio.create_task(served.get(**poll)) for _ in range(3)]
+    try:
+        await asyncio.wait(attack, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+        honest = poll | {"X_Forwarded_For": "198.51.100.1", "Prefer": "wait=1"}
+        assert "Preference-Applied" in (await served.get(**honest)).headers
+    finally:
+        await served.endpoint.end_long_polls(served.client.app)
+        await asyncio.gather(*attack)
 
 
 async def test_head_is_answered_like_get_without_a_body(served):

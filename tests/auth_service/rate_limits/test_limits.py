@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auth_service.rate_limits import limits
 from auth_service.rate_limits.policy import REQUESTS
+from shared.http import refusal_delay
 from tests.support.auth_server import PASSWORD
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ PROXIES = "127.0.0.0/8,::1/128"
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """No delay: these tests are about the answer."""
-    monkeypatch.setattr(limits, "DELAY_SECONDS", 0)
+    monkeypatch.setattr(refusal_delay, "DELAY_SECONDS", 0)
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from auth_service.rate_limits.policy import LIMITS, SHARED_NETWORK_FACTOR, Backend
+from auth_service.rate_limits.policy import LIMITS, Backend
+from shared.rates import SHARED_NETWORK_FACTOR
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rate-limits.md").read_text(encoding="utf-8")
 

@@ -17,7 +17,6 @@ from auth_service.clients.cimd.resolver import (
 from auth_service.clients.repository import ClientRepository
 from auth_service.clients.resolver import USE_INTERVAL_SECONDS, ClientResolver
 from auth_service.protocol.errors import UnacceptableCimd
-from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES
 from shared.errors import ServiceUnavailable
 from tests.support import vendor_documents
 from tests.support.named_hosts import NamedHosts
@@ -55,7 +54,6 @@ async def make(hosts, store, clock):
             loopback_http=hosts.http_client(),
             copies=CimdRepository(store),
             policy=CimdPolicy(**policy),
-            redirect_schemes=KNOWN_REDIRECT_SCHEMES,
             clock=clock,
         )
         made.append(documents)
