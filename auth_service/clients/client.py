@@ -51,3 +51,10 @@ class ClientLookup(Protocol):
 
         Raises UnknownClient; RedisUnavailable (or another ServiceUnavailable) when a source is unavailable.
         """
+
+
+class ClientDirectory(ClientLookup, Protocol):
+    """Finds clients, and keeps those in use."""
+
+    async def record_use(self, client: Client) -> None:
+        """Extend the lifetime of a client that is about to hold, or holds, a grant (interop.md A18). Never fails."""

@@ -40,7 +40,7 @@ def is_storable_id(client_id: str) -> bool:
 
 
 class ClientResolver:
-    """The ClientLookup of this service: Redis or, for ids that are URLs, metadata documents."""
+    """The ClientDirectory of this service: Redis or, for ids that are URLs, metadata documents."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class ClientResolver:
         return client
 
     async def record_use(self, client: Client) -> None:
-        """Extend the lifetime of a client whose grant was just created or refreshed (interop.md A18).
+        """Extend the lifetime of a client whose grant is created or refreshed (interop.md A18).
 
         That is the lifetime of its registration, or of the stored copy of its document. Usually costs nothing, and
         never fails a request: a missed extension is made up for at the next use.

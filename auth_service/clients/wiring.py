@@ -39,7 +39,7 @@ def wire_clients(
     """Build the components. `public_fetch` replaces the SSRF-safe HTTP client in tests."""
     settings, redis, clock = runtime.settings, runtime.redis, runtime.clock
     http = public_fetch or SsrfSafeClient()
-    repository = ClientRepository(redis)
+    repository = ClientRepository(redis, budget_bytes=settings.registration_budget_bytes)
     cimd = CimdResolver(
         http=http,
         loopback_http=SsrfSafeClient(allowed=lambda address: address.is_loopback),
