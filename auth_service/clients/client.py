@@ -53,8 +53,8 @@ class ClientLookup(Protocol):
         """
 
 
-class ClientDirectory(ClientLookup, Protocol):
-    """Finds clients, and keeps those in use."""
+class ClientUse(ClientLookup, Protocol):
+    """Finds clients, and records that they are used."""
 
     async def record_use(self, client: Client) -> None:
         """Extend the lifetime of a client that is about to hold, or holds, a grant (interop.md A18). Never fails."""

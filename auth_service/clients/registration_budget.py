@@ -73,8 +73,8 @@ class RegistrationSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """The outcome of an admission: the stamp to store with the client, and evictions to carry out."""
+class Reservation:
+    """A place in the budget: the stamp to store with the client, and evictions to carry out."""
 
     stamp: str
     evicted: Sequence[tuple[str, float]]
@@ -89,9 +89,9 @@ class RegistrationBudget:
         self._redis = redis
         self._share_bytes = budget_bytes // 2
 
-    async def admit(
+    async def reserve(
         self, client_id: str, source: RegistrationSource, *, record_bytes: int, expires_at: int, now: int
-    ) -> Admission:
+    ) -> Reservation:
         """Account for a registration that is about to be stored; beyond the budget others are evicted."""
         charge = -(-(record_bytes + OVERHEAD_BYTES) // CHARGE_UNIT_BYTES) * CHARGE_UNIT_BYTES
         networks = (source.share, source.site, source.subscriber)
@@ -99,7 +99,7 @@ class RegistrationBudget:
             _ACCOUNT, _KEYS, [client_id, now, charge, expires_at, *networks, self._share_bytes]
         )
         times = map(float, pairs[1::2])
-        return Admission(str(stamp), list(zip(pairs[::2], times, strict=True)))
+        return Reservation(str(stamp), list(zip(pairs[::2], times, strict=True)))
 
     async def release(self, client_id: str, *, now: int) -> None:
         """Remove the entry of a registration that was used or has ended. Repeating it is harmless."""

@@ -111,15 +111,15 @@ class ClientRepository:
             return bool(created)
         # Never used, so there is no tombstone: the key expires with the registration.
         expires_at = record.expires_at or 0
-        admission = await self._budget.admit(
+        reservation = await self._budget.reserve(
             record.client_id, source, record_bytes=len(packed.encode()), expires_at=expires_at, now=now
         )
         outcome = await self._redis.run(
-            self._add, [client_key(record.client_id)], [expires_at, expires_at, admission.stamp, *fields]
+            self._add, [client_key(record.client_id)], [expires_at, expires_at, reservation.stamp, *fields]
         )
         if outcome == _WAS_USED:
             await self._budget.release(record.client_id, now=now)
-        await self._budget.carry_out(admission.evicted, now=now)
+        await self._budget.carry_out(reservation.evicted, now=now)
         return bool(outcome == 1)
 
     async def find(self, client_id: str, *, now: float) -> StoredClient | Tombstone | None:
@@ -152,16 +152,16 @@ class ClientRepository:
             return bool(
                 await self._redis.run(self._replace, [client_key(record.client_id)], [management_hash, *fields])
             )
-        admission = await self._budget.admit(
+        reservation = await self._budget.reserve(
             record.client_id,
             source,
             record_bytes=len(packed.encode()),
             expires_at=record.expires_at or 0,
             now=now,
         )
-        fields += ["stamp", admission.stamp]
+        fields += ["stamp", reservation.stamp]
         replaced = await self._redis.run(self._replace, [client_key(record.client_id)], [management_hash, *fields])
-        await self._budget.carry_out(admission.evicted, now=now)
+        await self._budget.carry_out(reservation.evicted, now=now)
         return bool(replaced)
 
     async def end(self, client_id: str, *, now: int, management_hash: str = "") -> bool:

@@ -40,7 +40,7 @@ def is_storable_id(client_id: str) -> bool:
 
 
 class ClientResolver:
-    """The ClientDirectory of this service: Redis or, for ids that are URLs, metadata documents."""
+    """The ClientUse of this service: Redis or, for ids that are URLs, metadata documents."""
 
     def __init__(
         self,

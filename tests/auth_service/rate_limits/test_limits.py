@@ -130,7 +130,6 @@ async def test_guessing_at_once_is_no_way_around(start_auth):
     assert sum(a.status == 403 for a in answers) <= 6
 
 
-@pytest.mark.xfail(strict=True, reason="every /64 has an allowance of its own")
 @pytest.mark.parametrize(
     ("address", "limit"),
     [("2001:db8:7:1{:02x}::1", "registrations"), ("2001:db8:8:{:x}00::1", "registration_sites")],
