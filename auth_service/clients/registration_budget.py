@@ -51,6 +51,7 @@ _KEYS: Final = (
     "sp:{registrations}:bytes",
     _EVICTED,
 )
+_FORGET_KEYS: Final = (_ENTRIES, BY_EXPIRY, _EVICTED)
 
 _ACCOUNT: Final = load_script("auth_service.clients", "account_registration")
 _EVICT: Final = load_script("auth_service.clients", "evict_client")
@@ -112,7 +113,7 @@ class RegistrationBudget:
             outcome = await self._redis.run(_EVICT, [client_key(client_id)], [stamp])
             if outcome >= 0 or now > evicted_at + GIVE_UP_SECONDS:
                 deleted = int(outcome != 0)
-                await self._redis.run(_FORGET, [_ENTRIES, BY_EXPIRY, _EVICTED], [client_id, stamp, deleted])
+                await self._redis.run(_FORGET, _FORGET_KEYS, [client_id, stamp, deleted])
 
 
 def client_key(client_id: str) -> str:

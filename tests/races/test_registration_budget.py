@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 
+from auth_service.clients import registration_budget
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.registration_budget import CHARGE_UNIT_BYTES, GIVE_UP_SECONDS, RegistrationSource
@@ -160,8 +161,9 @@ async def test_a_registration_of_a_shared_network_is_not_drawn_into_the_open_sha
 async def test_with_one_registration_in_each_network_the_newcomer_is_stored(clients, store, networks):
     for number in range(networks):
         await add(clients, f"flood-{number}", attacker(number))
-    await add(clients, "honest", HOME)
-    assert await found(clients, "honest") == [True]
+    for number in range(2 * PLACES):
+        await add(clients, f"honest-{number}", RegistrationSource(f"198.51.{number}.7/32", f"198.51.{number}.0/24"))
+        assert await found(clients, f"honest-{number}") == [True]
     await check_accounts(store)
 
 
@@ -205,6 +207,25 @@ async def test_a_client_that_is_used_between_the_steps_of_its_eviction_stays(cli
     assert await found(clients, "victim") == [True]
     assert "victim" in await store.command("ZRANGE", "sp:{registrations}:by_expiry", 0, -1)
     assert await store.command("ZCARD", "sp:{registrations}:evicted") == 0
+
+
+async def test_a_client_that_is_used_while_its_update_is_stored_stays(clients):
+    """The update was prepared before the first use, and gives the record a new stamp after it."""
+    await add(clients, "own-updated", attacker(1))
+    prepared = await clients.find("own-updated", now=NOW)
+    assert await clients.record_use("own-updated", now=NOW, expires_at=NOW + 90 * DAY)
+    assert await clients.replace(prepared, management_hash="aa" * 32, now=NOW, source=attacker(1))
+    await flood(clients, 3 * PLACES, attacker(1))
+    assert await found(clients, "own-updated") == [True]
+
+
+async def test_a_client_that_registers_again_after_its_deletion_stays_in_the_index(clients, store):
+    await evict(clients, store, "victim")
+    (member,) = await store.command("ZRANGE", "sp:{registrations}:evicted", 0, -1)
+    await store.command("DEL", "sp:{client:victim}")
+    await add(clients, "victim", HOME)
+    await store.run(registration_budget._FORGET, registration_budget._FORGET_KEYS, [*member.split(" "), 1])
+    assert "victim" in await store.command("ZRANGE", "sp:{registrations}:by_expiry", 0, -1)
 
 
 async def test_a_client_that_registers_again_between_the_steps_of_its_eviction_stays(clients, store):
