@@ -72,6 +72,9 @@ class ClientResolver:
         if not isinstance(record, StoredClient):
             self.forget(client_id)
             raise UnknownClient("no client has this id", tombstone=record is not None)
+        if not record.used:
+            # A new registration under an id that was used before, and then ended.
+            self._last_uses.pop(client_id, None)
         client = record.as_client()
         _put(self._cache, client_id, (now + CACHE_SECONDS, client))
         return client

@@ -176,7 +176,6 @@ async def test_a_store_that_is_away_is_a_fault(resolver, counting):
         await resolver.find("own-a")
 
 
-@pytest.mark.xfail(strict=True, reason="the last use of the ended registration counts for the new one")
 async def test_a_client_that_registered_again_after_its_end_is_recorded_as_used(resolver, store, clock):
     clients = ClientRepository(store)
     await clients.add(record(clock), now=clock())
