@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
@@ -73,7 +74,7 @@ async def stored_ids(store):
 async def check_accounts(store):
     """Every sum is that of the entries, and every structure holds the same entries."""
     entries = await store.command("HGETALL", "sp:{registrations}:entries")
-    sums = {}
+    sums: dict[str | tuple[str, str], int] = {}
     members = set()
     for client_id, entry in entries.items():
         share, site, subscriber, stamp, charge = entry.split(" ")
@@ -181,12 +182,9 @@ async def evict(clients, store, client_id):
     """Make the entry of a registration move to `evicted`, by a replica that stops before it deletes the client."""
     await add(clients, client_id, attacker(1))
 
-    async def stops(*_args, **_kwargs):
-        pass
-
     stopping = ClientRepository(store, budget_bytes=BUDGET)
-    stopping._budget.carry_out = stops
-    await flood(stopping, PLACES, attacker(1))
+    with patch.object(stopping._budget, "carry_out", AsyncMock()):
+        await flood(stopping, PLACES, attacker(1))
     (member,) = await store.command("ZRANGE", "sp:{registrations}:evicted", 0, -1)
     assert member.split(" ")[0] == client_id
 

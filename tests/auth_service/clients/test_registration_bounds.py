@@ -38,7 +38,7 @@ async def post(service, body):
 
 
 def nested(levels):
-    value = "x"
+    value: object = "x"
     for _ in range(levels):
         value = [value]
     return value
