@@ -106,14 +106,20 @@ class RegistrationBudget:
         """Remove the entry of a registration that was used or has ended. Repeating it is harmless."""
         await self._redis.run(_ACCOUNT, _KEYS, [client_id, now, 0])
 
-    async def carry_out(self, evicted: Sequence[tuple[str, float]], *, now: int) -> None:
-        """Delete evicted clients, unless they were used or registered again. Repeating it is harmless."""
+    async def carry_out(self, evicted: Sequence[tuple[str, float]], *, now: int) -> int:
+        """Delete evicted clients, unless they were used or registered again; the number deleted.
+
+        Repeating it is harmless.
+        """
+        number = 0
         for member, evicted_at in evicted:
             client_id, stamp = member.split(" ")
             outcome = await self._redis.run(_EVICT, [client_key(client_id)], [stamp])
+            number += outcome == 1
             if outcome >= 0 or now > evicted_at + GIVE_UP_SECONDS:
                 deleted = int(outcome != 0)
                 await self._redis.run(_FORGET, _FORGET_KEYS, [client_id, stamp, deleted])
+        return number
 
 
 def client_key(client_id: str) -> str:

@@ -16,6 +16,7 @@ access token and the stamp of the budget's entry are fields of their own, becaus
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -89,9 +90,16 @@ class Tombstone:
 class ClientRepository:
     """Reads and changes the records; each change is one atomic step. All methods raise RedisUnavailable."""
 
-    def __init__(self, redis: RedisClient, *, budget_bytes: int = DEFAULT_BUDGET_BYTES) -> None:
-        """`budget_bytes` bounds the registrations that were never used."""
+    def __init__(
+        self,
+        redis: RedisClient,
+        *,
+        budget_bytes: int = DEFAULT_BUDGET_BYTES,
+        count_evicted: Callable[[int], None] = lambda _number: None,
+    ) -> None:
+        """`budget_bytes` bounds the registrations that were never used; `count_evicted` is told of each eviction."""
         self._redis = redis
+        self._count_evicted = count_evicted
         self._budget = RegistrationBudget(redis, budget_bytes=budget_bytes)
         self._add = load_script("auth_service.clients", "add_client")
         self._touch = load_script("auth_service.clients", "touch_client")
@@ -119,7 +127,7 @@ class ClientRepository:
         )
         if outcome == _WAS_USED:
             await self._budget.release(record.client_id, now=now)
-        await self._budget.carry_out(reservation.evicted, now=now)
+        self._count_evicted(await self._budget.carry_out(reservation.evicted, now=now))
         return bool(outcome == 1)
 
     async def find(self, client_id: str, *, now: float) -> StoredClient | Tombstone | None:
@@ -161,7 +169,7 @@ class ClientRepository:
         )
         fields += ["stamp", reservation.stamp]
         replaced = await self._redis.run(self._replace, [client_key(record.client_id)], [management_hash, *fields])
-        await self._budget.carry_out(reservation.evicted, now=now)
+        self._count_evicted(await self._budget.carry_out(reservation.evicted, now=now))
         return bool(replaced)
 
     async def end(self, client_id: str, *, now: int, management_hash: str = "") -> bool:

@@ -72,6 +72,7 @@ async def occupied(store):
 async def test_after_and_during_a_flood_an_honest_client_registers_and_is_used(flooded, store, address):
     await flood(flooded)
     assert await occupied(store) <= BUDGET
+    assert "sallyport_evicted_registrations_total 0.0" not in (await flooded.get("/metrics")).text
     client = await register_chatgpt(flooded, address)
     await flood(flooded, first=FLOOD)
     code = await flooded.code(client)
