@@ -18,9 +18,11 @@ stops in between leaves the second step to the next registration.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from shared.errors import RedisUnavailable
 from shared.http.client_address import site_of
 from shared.redis.client import load_script
 
@@ -83,7 +85,7 @@ class Reservation:
 
 
 class RegistrationBudget:
-    """Accounts for unused registrations. All methods raise RedisUnavailable."""
+    """Accounts for unused registrations. Methods raise RedisUnavailable unless they say otherwise."""
 
     def __init__(self, redis: RedisClient, *, budget_bytes: int) -> None:
         """`budget_bytes` is divided into halves: one for shared networks, one for all others."""
@@ -109,16 +111,18 @@ class RegistrationBudget:
     async def carry_out(self, evicted: Sequence[tuple[str, float]], *, now: int) -> int:
         """Delete evicted clients, unless they were used or registered again; the number deleted.
 
-        Repeating it is harmless.
+        Repeating it is harmless. It raises nothing: what Redis refuses now is left to the next registration, because
+        the one that made the room is stored already and must be answered.
         """
         number = 0
-        for member, evicted_at in evicted:
-            client_id, stamp = member.split(" ")
-            outcome = await self._redis.run(_EVICT, [client_key(client_id)], [stamp])
-            number += outcome == 1
-            if outcome >= 0 or now > evicted_at + GIVE_UP_SECONDS:
-                deleted = int(outcome != 0)
-                await self._redis.run(_FORGET, _FORGET_KEYS, [client_id, stamp, deleted])
+        with suppress(RedisUnavailable):
+            for member, evicted_at in evicted:
+                client_id, stamp = member.split(" ")
+                outcome = await self._redis.run(_EVICT, [client_key(client_id)], [stamp])
+                number += outcome == 1
+                if outcome >= 0 or now > evicted_at + GIVE_UP_SECONDS:
+                    deleted = int(outcome != 0)
+                    await self._redis.run(_FORGET, _FORGET_KEYS, [client_id, stamp, deleted])
         return number
 
 

@@ -11,7 +11,6 @@ from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.registration_budget import CHARGE_UNIT_BYTES, GIVE_UP_SECONDS, RegistrationSource
 from auth_service.clients.repository import ClientRepository, StoredClient
-from shared.errors import RedisUnavailable
 from shared.redis.client import Script
 
 pytestmark = pytest.mark.store
@@ -200,7 +199,6 @@ async def test_an_eviction_that_a_replica_left_is_carried_out_by_the_next(client
     assert "victim" not in await store.command("ZRANGE", "sp:{registrations}:by_expiry", 0, -1)
 
 
-@pytest.mark.xfail(strict=True, raises=RedisUnavailable, reason="the newcomer is stored and gets an error")
 async def test_an_eviction_that_fails_is_not_an_error_of_the_newcomer(clients, store):
     """The newcomer is stored by then: it must be answered."""
     await evict(clients, store, "victim")
