@@ -287,3 +287,11 @@ async def test_an_update_is_charged_with_its_new_size(clients, store):
     assert int(entry.split(" ")[-1]) == 3 * CHARGE_UNIT_BYTES
     await flood(clients, 3 * PLACES)
     assert await found(clients, "own-growing") == [True]
+
+
+@pytest.mark.xfail(strict=True, reason="concurrent registrations carry out the same evictions, and leave the others")
+async def test_a_burst_of_registrations_leaves_no_eviction_undone(clients, store):
+    await flood(clients, PLACES, attacker(1))
+    await asyncio.gather(*(add(clients, f"burst-{number}", attacker(2)) for number in range(4 * PLACES)))
+    assert len(await stored_ids(store)) == PLACES
+    assert await store.command("ZCARD", "sp:{registrations}:evicted") == 0
