@@ -1,7 +1,7 @@
 -- Accounts for one registration that was never used, and evicts others beyond the budget of its share.
 -- Invariants: the bytes of a share, a site and a subscriber are the sums of their entries' charges; an id has at most one
 -- entry. One call evicts at least what it adds, up to 16 entries, so that concurrent calls cannot exceed the budget: the
--- oldest entry of the heaviest site, of its heaviest subscriber among the 32 oldest; never the entry of this call.
+-- oldest entry of the heaviest site, of its heaviest subscriber among the 16 oldest; never the entry of this call.
 -- An entry in the shared share never moves out of it. Work is bounded: at most 64 expired entries are dropped.
 -- KEYS[1] entries (hash): client id to "share site subscriber stamp charge"
 -- KEYS[2] by_site (sorted set, scores 0): "share site stamp id", so that the oldest of a site comes first
@@ -11,7 +11,8 @@
 -- KEYS[7] evicted (sorted set by time): "id stamp" of evicted entries whose client is still to be deleted
 -- ARGV[1] client id  ARGV[2] now in seconds  ARGV[3] charge in bytes, 0 to remove the entry: used or ended
 -- For a charge: ARGV[4] expiry in seconds  ARGV[5] share  ARGV[6] site  ARGV[7] subscriber  ARGV[8] bytes of a share
--- Returns {stamp, {evicted, time, evicted, time, ...}}, at most 32 pairs.
+-- ARGV[9] time in seconds: older evictions that are not carried out yet are returned too
+-- Returns {stamp, {evicted, time, evicted, time, ...}}: the evictions of this call, and up to 16 that others left undone.
 local entries, by_site, by_expiry, bytes, evicted = KEYS[1], KEYS[2], KEYS[3], KEYS[6], KEYS[7]
 local sites = {open = KEYS[4], shared = KEYS[5]}
 
@@ -40,7 +41,7 @@ end
 local function oldest(share, site)
   local prefix = share .. ' ' .. site .. ' '
   local found, most = nil, -1
-  for _, member in ipairs(redis.call('ZRANGEBYLEX', by_site, '[' .. prefix, '(' .. prefix .. '~', 'LIMIT', 0, 32)) do
+  for _, member in ipairs(redis.call('ZRANGEBYLEX', by_site, '[' .. prefix, '(' .. prefix .. '~', 'LIMIT', 0, 16)) do
     local id = string.match(member, '(%S+)$')
     local subscriber = string.match(redis.call('HGET', entries, id), '^%S+ %S+ (%S+)')
     local held = tonumber(redis.call('HGET', bytes, share .. ' ' .. subscriber))
@@ -77,11 +78,15 @@ redis.call('HSET', entries, ARGV[1], table.concat({share, site, subscriber, stam
 redis.call('ZADD', by_site, 0, share .. ' ' .. site .. ' ' .. stamp .. ' ' .. ARGV[1])
 redis.call('ZADD', by_expiry, 'GT', ARGV[4], ARGV[1])
 charge(share, site, subscriber, tonumber(ARGV[3]))
+local to_delete = redis.call('ZRANGEBYSCORE', evicted, '-inf', ARGV[9], 'WITHSCORES', 'LIMIT', 0, 16)
 for _ = 1, 16 do
   local id = tonumber(redis.call('HGET', bytes, share)) > tonumber(ARGV[8]) and victim(share, turn)
   if not id then
     break
   end
-  redis.call('ZADD', evicted, ARGV[2], id .. ' ' .. remove(id))
+  local member = id .. ' ' .. remove(id)
+  redis.call('ZADD', evicted, ARGV[2], member)
+  table.insert(to_delete, member)
+  table.insert(to_delete, ARGV[2])
 end
-return {stamp, redis.call('ZRANGE', evicted, 0, 31, 'WITHSCORES')}
+return {stamp, to_delete}

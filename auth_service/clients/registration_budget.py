@@ -38,6 +38,9 @@ CHARGE_UNIT_BYTES: Final = 2048
 OVERHEAD_BYTES: Final = 1280
 """Of a registration in Redis besides its record: the key, the other fields, the entry and its indexes (measured)."""
 
+LEFT_BEHIND_SECONDS: Final = 5
+"""An eviction that was not carried out after this time is left to others: its replica stopped, or Redis was away."""
+
 GIVE_UP_SECONDS: Final = 60
 """An evicted registration may be about to be stored; after this time it will not be."""
 
@@ -99,7 +102,9 @@ class RegistrationBudget:
         charge = -(-(record_bytes + OVERHEAD_BYTES) // CHARGE_UNIT_BYTES) * CHARGE_UNIT_BYTES
         networks = (source.share, source.site, source.subscriber)
         stamp, pairs = await self._redis.run(
-            _ACCOUNT, _KEYS, [client_id, now, charge, expires_at, *networks, self._share_bytes]
+            _ACCOUNT,
+            _KEYS,
+            [client_id, now, charge, expires_at, *networks, self._share_bytes, now - LEFT_BEHIND_SECONDS],
         )
         times = map(float, pairs[1::2])
         return Reservation(str(stamp), list(zip(pairs[::2], times, strict=True)))
