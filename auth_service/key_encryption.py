@@ -58,7 +58,7 @@ class EncryptionKeys:
         for _fingerprint, key in self._keys:
             try:
                 plaintext = jwe.decrypt_compact(encrypted, key, algorithms=["dir", _ENCRYPTION]).plaintext
-                content = json.loads(plaintext or b"")
+                content = parse_json_object(plaintext or b"")
             except (JoseError, ValueError):
                 continue
             if content["kid"] != kid:

@@ -125,6 +125,12 @@ class AuthSettings(ServiceSettings):
     registration_unused_ttl: int = Field(
         DAY, ge=600, le=30 * DAY, description="How long a registration without a grant is kept."
     )
+    registration_budget_bytes: int = Field(
+        64 << 20,
+        ge=1 << 20,
+        description="Bytes of Redis for registrations without a grant, half of them for shared networks; beyond it the "
+        "oldest of the network with the most are deleted.",
+    )
 
     trusted_proxies: tuple[str, ...] = Field(
         (),

@@ -7,7 +7,6 @@ the message names the successor or the reason.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.errors import Misconfigured
+from shared.jose.strict_json import parse_json
 
 
 class ServiceSettings(BaseSettings):
@@ -93,7 +93,7 @@ def _structured(text: str) -> Any:
     """A list is given as JSON, or separated by commas."""
     if text.startswith("["):
         try:
-            return json.loads(text)
+            return parse_json(text.encode())
         except ValueError:
             return text
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -78,6 +78,9 @@ class ConsentEndpoint:
                 hint="Go back and choose one of the two buttons.",
             ) from exc
         client = await self._interactions.clients.find(interaction.request.client_id)
+        if decision is ConsentDecision.APPROVE:
+            # Before the grant exists: a registration with a live grant is never evicted (interop.md A18).
+            await self._interactions.clients.record_use(client)
         recorded = await self._decisions.record(interaction, decision, client, session, browser)
         return self._pages.continue_to(
             ContinueView(

@@ -16,7 +16,7 @@ from shared.jose import base64url
 if TYPE_CHECKING:
     from auth_service.authorization.interaction_repository import InteractionRepository
     from auth_service.authorization.request import AuthorizationRequest
-    from auth_service.clients.client import ClientLookup
+    from auth_service.clients.client import ClientUse
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.sessions.cookies import Browser
 
@@ -46,7 +46,7 @@ class Interactions:
     """The repository of interactions, with the look-up of their clients and resources."""
 
     repository: InteractionRepository
-    clients: ClientLookup
+    clients: ClientUse
     resources: ResourceCatalogue
 
     async def find(self, browser: Browser, unverified_transaction: str) -> Interaction:

@@ -15,7 +15,7 @@ from auth_service.authorization.interaction_repository import InteractionReposit
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.browser_pages import BrowserPages
-    from auth_service.clients.client import ClientLookup
+    from auth_service.clients.client import ClientUse
     from auth_service.grants.repository import GrantRepository
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
@@ -35,7 +35,7 @@ def wire_authorization(
     runtime: Runtime,
     *,
     browser: BrowserPages,
-    clients: ClientLookup,
+    clients: ClientUse,
     resources: ResourceCatalogue,
     grants: GrantRepository,
     limits: RateLimits,

@@ -51,3 +51,10 @@ class ClientLookup(Protocol):
 
         Raises UnknownClient; RedisUnavailable (or another ServiceUnavailable) when a source is unavailable.
         """
+
+
+class ClientUse(ClientLookup, Protocol):
+    """Finds clients, and records that they are used."""
+
+    async def record_use(self, client: Client) -> None:
+        """Extend the lifetime of a client that is about to hold, or holds, a grant (interop.md A18). Never fails."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.clients.client_assertion import candidate_keys
-from auth_service.clients.client_metadata import check_key_set
+from auth_service.clients.client_metadata import public_keys
 from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata
 from shared.errors import ServiceUnavailable
 from shared.fetch.document_cache import CacheEntry, DocumentCache
@@ -25,7 +25,7 @@ COOLDOWN_SECONDS: Final = 60
 MAX_STALE_SECONDS: Final = 86_400
 CACHE_SIZE: Final = 256
 
-Keys = list[Mapping[str, Any]]
+Keys = list[dict[str, Any]]
 
 
 class ClientJwksUnavailable(ServiceUnavailable):
@@ -99,8 +99,7 @@ class ClientJwks:
             uri, max_bytes=MAX_JWKS_BYTES, accept="application/jwk-set+json, application/json"
         )
         try:
-            jwks = parse_json_object(answer.body)
-            check_key_set(jwks)
+            keys = public_keys(parse_json_object(answer.body))
         except (InvalidClientMetadata, BadJson) as exc:
             raise FetchFailed(str(exc) or type(exc).__name__) from exc
-        return jwks["keys"], answer.fresh_seconds
+        return keys, answer.fresh_seconds

@@ -10,6 +10,7 @@ another remains, because Cursor and VS Code send mixed lists.
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,23 @@ MAX_REDIRECT_CHARACTERS: Final = 4096
 MAX_NAME: Final = 80
 MAX_URL: Final = 512
 MAX_KEYS: Final = 10
+MAX_METADATA_BYTES: Final = 6144
+"""Of one registration's effective metadata as JSON in UTF-8. Those of known clients have below one kilobyte."""
+
+KEY_MEMBERS: Final[Mapping[str, int]] = {
+    "kty": 8,
+    "crv": 16,
+    "n": 1400,
+    "e": 16,
+    "x": 128,
+    "y": 128,
+    "kid": 200,
+    "alg": 16,
+    "use": 8,
+}
+"""The members of a public key that a rule reads, and the most characters of each; `n` has 8,192 bits (RFC 7518)."""
+
+_KEY_OPERATIONS: Final = frozenset({"sign", "verify", "encrypt", "decrypt", "wrapKey", "unwrapKey"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +86,10 @@ class ClientMetadata:
         }
         return {name: value for name, value in members.items() if value is not None}
 
+    def as_json(self) -> str:
+        """The members as the compact JSON that is stored."""
+        return json.dumps(self.as_members(), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def effective_metadata(unverified: Mapping[str, Any], *, redirect_schemes: frozenset[str]) -> ClientMetadata:
     """The metadata to register. Raises InvalidRedirectUri or InvalidClientMetadata (RFC 7591 section 3.2.2)."""
@@ -76,7 +98,7 @@ def effective_metadata(unverified: Mapping[str, Any], *, redirect_schemes: froze
     if method == "private_key_jwt" and jwks is None and jwks_uri is None:
         raise InvalidClientMetadata("private_key_jwt without jwks or jwks_uri", error_id="client_keys")
     _check_response_types(unverified.get("response_types"))
-    return ClientMetadata(
+    metadata = ClientMetadata(
         redirect_uris=redirect_uris(unverified.get("redirect_uris"), redirect_schemes=redirect_schemes),
         grant_types=granted_types(unverified.get("grant_types")),
         authentication_method=method,
@@ -87,6 +109,9 @@ def effective_metadata(unverified: Mapping[str, Any], *, redirect_schemes: froze
         jwks=jwks if method == "private_key_jwt" else None,
         jwks_uri=jwks_uri if method == "private_key_jwt" else None,
     )
+    if len(metadata.as_json().encode()) > MAX_METADATA_BYTES:
+        raise InvalidClientMetadata(f"more than {MAX_METADATA_BYTES} bytes", error_id="client_metadata_size")
+    return metadata
 
 
 def redirect_uris(unverified: object, *, redirect_schemes: frozenset[str]) -> tuple[str, ...]:
@@ -144,8 +169,7 @@ def key_members(unverified: Mapping[str, Any]) -> tuple[dict[str, Any] | None, s
     if jwks is not None and jwks_uri is not None:
         raise InvalidClientMetadata("both jwks and jwks_uri", error_id="client_keys")
     if jwks is not None:
-        check_key_set(jwks)
-        return {"keys": list(jwks["keys"])}, None
+        return {"keys": public_keys(jwks)}, None
     if jwks_uri is None:
         return None, None
     if not isinstance(jwks_uri, str) or web_address(jwks_uri) is None:
@@ -153,13 +177,38 @@ def key_members(unverified: Mapping[str, Any]) -> tuple[dict[str, Any] | None, s
     return None, jwks_uri
 
 
-def check_key_set(unverified: object) -> None:
-    """Check the shape of a client's key set: a few public keys. Raises InvalidClientMetadata."""
+def public_keys(unverified: object) -> list[dict[str, Any]]:
+    """The keys of a client's key set, reduced to `KEY_MEMBERS` and `key_ops`. Raises InvalidClientMetadata.
+
+    A key with such a member that is no bounded string verifies nothing and is left out; so is every other member. A set
+    with a private or symmetric key, or without a usable one, is refused.
+    """
     keys = unverified.get("keys") if isinstance(unverified, dict) else None
     if not isinstance(keys, list) or not 0 < len(keys) <= MAX_KEYS or not all(isinstance(k, dict) for k in keys):
         raise InvalidClientMetadata("jwks is not a set of a few keys", error_id="client_keys")
     if any(is_secret(key) for key in keys):
         raise InvalidClientMetadata("jwks holds a private or a symmetric key", error_id="client_keys_public")
+    known = [key for key in map(_known_members, keys) if key is not None]
+    if not known:
+        raise InvalidClientMetadata("no key of jwks has members of the expected form", error_id="client_keys")
+    return known
+
+
+def _known_members(unverified_key: Mapping[str, Any]) -> dict[str, Any] | None:
+    key: dict[str, Any] = {}
+    for name, longest in KEY_MEMBERS.items():
+        if name not in unverified_key:
+            continue
+        value = unverified_key[name]
+        if not isinstance(value, str) or len(value) > longest or not value.isascii():
+            return None
+        key[name] = value
+    operations = _strings(unverified_key.get("key_ops", []))
+    if operations is None:
+        return None
+    if "key_ops" in unverified_key:
+        key["key_ops"] = sorted(_KEY_OPERATIONS.intersection(operations))
+    return key
 
 
 def _method(unverified: object) -> str:

@@ -33,6 +33,7 @@ from shared.jose import base64url
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
+    from auth_service.clients.registration_budget import RegistrationSource
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,7 +46,10 @@ class Registration:
 
 
 class RegistrationService:
-    """Creates, shows, changes and ends registrations."""
+    """Creates, shows, changes and ends registrations.
+
+    A change has two steps, so that its answer is encoded before it is stored: what cannot be answered is not stored.
+    """
 
     def __init__(
         self,
@@ -65,18 +69,12 @@ class RegistrationService:
         self._unused_ttl = unused_ttl_seconds
         self._clock = clock
 
-    async def register(self, unverified: Mapping[str, Any]) -> Registration:
-        """Store a new client. Raises InvalidRedirectUri, InvalidClientMetadata or RedisUnavailable."""
+    def prepare(self, unverified: Mapping[str, Any]) -> Registration:
+        """A new registration, not stored yet. Raises InvalidRedirectUri or InvalidClientMetadata."""
         metadata = effective_metadata(unverified, redirect_schemes=self._redirect_schemes)
         now = int(self._clock())
         if is_shared(metadata):
-            record = self._record(shared_id(metadata), metadata, now=now)
-            if await self._repository.add(record, now=now):
-                self._record_event(AuditEvent.CLIENT_REGISTERED, record)
-            else:
-                kept = await self._repository.find(record.client_id, now=now)
-                record = kept if isinstance(kept, StoredClient) else record
-            return Registration(record)
+            return Registration(self._record(shared_id(metadata), metadata, now=now))
         access_token = secrets.token_urlsafe(32)
         secret = secrets.token_urlsafe(32) if metadata.authentication_method in SECRET_METHODS else None
         record = dataclasses.replace(
@@ -84,9 +82,22 @@ class RegistrationService:
             secret_hash=hash_secret(secret) if secret else None,
             management_hash=hash_secret(access_token),
         )
-        await self._repository.add(record, now=now)
-        self._record_event(AuditEvent.CLIENT_REGISTERED, record)
         return Registration(record, client_secret=secret, access_token=access_token)
+
+    async def store(self, registration: Registration, source: RegistrationSource) -> Registration:
+        """Store a prepared registration, and return the one in force: of equal shared ones the first.
+
+        Raises RedisUnavailable.
+        """
+        record = registration.record
+        shared = registration.access_token is None
+        kept = await self._repository.find(record.client_id, now=record.created_at) if shared else None
+        if isinstance(kept, StoredClient) and kept.used:
+            return Registration(kept)
+        if await self._repository.add(record, now=record.created_at, source=source):
+            self._record_event(AuditEvent.CLIENT_REGISTERED, record)
+            return registration
+        return Registration(kept) if isinstance(kept, StoredClient) else registration
 
     async def read(self, client_id: str, unverified_access_token: str) -> Registration:
         """Show a registration to its holder (RFC 7592 section 2.1). Raises InvalidClient or RedisUnavailable."""
@@ -94,8 +105,10 @@ class RegistrationService:
             await self._managed_record(client_id, unverified_access_token), access_token=unverified_access_token
         )
 
-    async def update(self, client_id: str, unverified_access_token: str, unverified: Mapping[str, Any]) -> Registration:
-        """Replace the metadata (RFC 7592 section 2.2); the id and an existing secret stay.
+    async def prepare_update(
+        self, client_id: str, unverified_access_token: str, unverified: Mapping[str, Any]
+    ) -> Registration:
+        """New metadata (RFC 7592 section 2.2), not stored yet; the id and an existing secret stay.
 
         Raises InvalidClient, InvalidClientMetadata, InvalidRedirectUri or RedisUnavailable.
         """
@@ -109,11 +122,17 @@ class RegistrationService:
             secret = secrets.token_urlsafe(32)
             secret_hash = hash_secret(secret)
         changed = dataclasses.replace(record, metadata=metadata, secret_hash=secret_hash)
-        if not await self._repository.replace(changed, management_hash=record.management_hash or ""):
-            raise _invalid_management_token("the registration changed or ended meanwhile")
-        self._resolver.forget(client_id)
-        self._record_event(AuditEvent.CLIENT_METADATA_CHANGED, changed)
         return Registration(changed, client_secret=secret, access_token=unverified_access_token)
+
+    async def replace(self, changed: Registration, source: RegistrationSource) -> None:
+        """Store a prepared update. Raises InvalidClient or RedisUnavailable."""
+        record = changed.record
+        if not await self._repository.replace(
+            record, management_hash=record.management_hash or "", now=int(self._clock()), source=source
+        ):
+            raise _invalid_management_token("the registration changed or ended meanwhile")
+        self._resolver.forget(record.client_id)
+        self._record_event(AuditEvent.CLIENT_METADATA_CHANGED, record)
 
     async def delete(self, client_id: str, unverified_access_token: str) -> None:
         """End the registration (RFC 7592 section 2.3): its grants can no longer be refreshed.

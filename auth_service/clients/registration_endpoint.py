@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from auth_service.clients.registration_budget import RegistrationSource
 from auth_service.http.messages import NO_STORE, reading_body, secret_json
 from auth_service.protocol.errors import InvalidClientMetadata, InvalidRequest
 from shared.errors import RequestRejected
@@ -29,7 +30,10 @@ _HOSTS_COUNTED: Final = 4
 
 
 class RegistrationLimits(Protocol):
-    """The rate limit of registrations."""
+    """The rate limit of registrations, and the networks that have a wider one."""
+
+    def is_shared_network(self, address: str) -> bool:
+        """Whether many clients may be behind the address."""
 
     async def check_registration(self, redirect_hosts: Iterable[str], address: str) -> None:
         """Count one registration. Raises TooManyRequests or RedisUnavailable."""
@@ -47,9 +51,11 @@ class RegisterEndpoint:
         """Register a client: 201 with the effective metadata."""
         unverified = await _read_json(request)
         await self._limits.check_registration(_redirect_hosts(unverified), request.get(CLIENT_ADDRESS, ""))
-        registration = await self._registrations.register(unverified)
+        prepared = self._registrations.prepare(unverified)
+        answer = self._answer(prepared, status=201)
+        registration = await self._registrations.store(prepared, self._source(request))
         request[LOG_FIELDS]["client_id"] = registration.record.client_id
-        return self._answer(registration, status=201)
+        return answer if registration is prepared else self._answer(registration, status=201)
 
     async def read(self, request: web.Request) -> web.Response:
         """Show a registration to its holder."""
@@ -59,12 +65,19 @@ class RegisterEndpoint:
         """Replace a registration's metadata."""
         token = _bearer(request)
         unverified = await _read_json(request)
-        return self._answer(await self._registrations.update(request.match_info["client_id"], token, unverified))
+        changed = await self._registrations.prepare_update(request.match_info["client_id"], token, unverified)
+        answer = self._answer(changed)
+        await self._registrations.replace(changed, self._source(request))
+        return answer
 
     async def delete(self, request: web.Request) -> web.Response:
         """End a registration."""
         await self._registrations.delete(request.match_info["client_id"], _bearer(request))
         return web.Response(status=204, headers=NO_STORE)
+
+    def _source(self, request: web.Request) -> RegistrationSource:
+        address = request.get(CLIENT_ADDRESS, "")
+        return RegistrationSource.of(address, is_shared_network=self._limits.is_shared_network(address))
 
     def _answer(self, registration: Registration, *, status: int = 200) -> web.Response:
         record = registration.record

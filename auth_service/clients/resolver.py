@@ -40,7 +40,7 @@ def is_storable_id(client_id: str) -> bool:
 
 
 class ClientResolver:
-    """The ClientLookup of this service: Redis or, for ids that are URLs, metadata documents."""
+    """The ClientUse of this service: Redis or, for ids that are URLs, metadata documents."""
 
     def __init__(
         self,
@@ -72,12 +72,15 @@ class ClientResolver:
         if not isinstance(record, StoredClient):
             self.forget(client_id)
             raise UnknownClient("no client has this id", tombstone=record is not None)
+        if not record.used:
+            # A new registration under an id that was used before, and then ended.
+            self._last_uses.pop(client_id, None)
         client = record.as_client()
         _put(self._cache, client_id, (now + CACHE_SECONDS, client))
         return client
 
     async def record_use(self, client: Client) -> None:
-        """Extend the lifetime of a client whose grant was just created or refreshed (interop.md A18).
+        """Extend the lifetime of a client whose grant is created or refreshed (interop.md A18).
 
         That is the lifetime of its registration, or of the stored copy of its document. Usually costs nothing, and
         never fails a request: a missed extension is made up for at the next use.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prometheus_client import Counter
+
 from auth_service.clients.authenticator import AssertionVerifier, ClientAuthenticator, JtiReplayStore
 from auth_service.clients.cimd.document import CimdPolicy
 from auth_service.clients.cimd.repository import CimdRepository
@@ -42,7 +44,12 @@ def wire_clients(
     """Build the components. `public_fetch` replaces the SSRF-safe HTTP client in tests."""
     settings, redis, clock = runtime.settings, runtime.redis, runtime.clock
     http = public_fetch or SsrfSafeClient()
-    repository = ClientRepository(redis)
+    evicted = Counter(
+        "sallyport_evicted_registrations",
+        "Registrations that were never used and made room for others.",
+        registry=runtime.registry,
+    )
+    repository = ClientRepository(redis, budget_bytes=settings.registration_budget_bytes, count_evicted=evicted.inc)
 
     def begin_fetch() -> Callable[[], None]:
         return limits.begin_fetch(CURRENT_ADDRESS.get())

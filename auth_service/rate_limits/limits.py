@@ -15,7 +15,7 @@ from prometheus_client import Counter
 from auth_service.audit.events import AuditEvent
 from auth_service.protocol.errors import TooManyRequests
 from auth_service.rate_limits import policy
-from shared.http.client_address import CLIENT_ADDRESS, network_of
+from shared.http.client_address import CLIENT_ADDRESS, network_of, site_of
 from shared.http.refusal_delay import RefusalDelay
 from shared.ip_addresses import is_shared
 from shared.rates import (
@@ -82,11 +82,12 @@ class RateLimits:
         self._check_in_memory(policy.GRANT, "", grant_id)
 
     async def check_registration(self, redirect_hosts: Iterable[str], address: str) -> None:
-        """A registration: counted per redirect host, then for the network as a whole."""
-        network = self._network_of(address)
+        """A registration: counted per redirect host, then for the subscriber and the site as a whole."""
+        subscriber, site = site_of(address)
         for host in sorted(set(redirect_hosts)):
-            await self._check_in_redis(policy.REGISTRATION_HOST, address, f"{host} {network}")
-        await self._check_in_redis(policy.REGISTRATIONS, address, network)
+            await self._check_in_redis(policy.REGISTRATION_HOST, address, f"{host} {subscriber}")
+        await self._check_in_redis(policy.REGISTRATIONS, address, subscriber)
+        await self._check_in_redis(policy.REGISTRATION_SITES, address, site)
 
     async def check_decision(self, subject: str) -> None:
         """A user's consent decision."""

@@ -59,7 +59,18 @@ REGISTRATION_HOST: Final = RateLimit(
     scales_with_network=True,
 )
 REGISTRATIONS: Final = RateLimit(
-    "registrations", Rate(60, 60, burst=120), Backend.REDIS, "registrations, per network", scales_with_network=True
+    "registrations",
+    Rate(60, 60, burst=120),
+    Backend.REDIS,
+    "registrations, per IPv4 address or IPv6 /56",
+    scales_with_network=True,
+)
+REGISTRATION_SITES: Final = RateLimit(
+    "registration_sites",
+    Rate(240, 60, burst=480),
+    Backend.REDIS,
+    "registrations, per IPv4 /24 or IPv6 /48",
+    scales_with_network=True,
 )
 DECISIONS: Final = RateLimit("decisions", Rate(30, 60, burst=60), Backend.REDIS, "consent decisions, per user")
 SIGN_INS: Final = RateLimit(
@@ -82,4 +93,14 @@ SHARED_CONCURRENT_FETCHES: Final = 64
 FETCH_IPV6_PREFIX: Final = 48
 """Fetches wait for hosts of the attacker's choice, and some get 65,536 networks of size /64 for nothing."""
 
-LIMITS: Final = (GRANT, CLIENT, DECISIONS, SIGN_INS, REGISTRATION_HOST, REGISTRATIONS, FETCHES, REQUESTS)
+LIMITS: Final = (
+    GRANT,
+    CLIENT,
+    DECISIONS,
+    SIGN_INS,
+    REGISTRATION_HOST,
+    REGISTRATIONS,
+    REGISTRATION_SITES,
+    FETCHES,
+    REQUESTS,
+)

@@ -70,6 +70,18 @@ def network_of(address: str, *, ipv6_prefix: int = 64) -> str:
     return str(parsed or "")
 
 
+def site_of(address: str) -> tuple[str, str]:
+    """The network of one subscriber and that of its site: an IPv4 address in its /24, an IPv6 /56 in its /48.
+
+    Providers give one subscriber up to a /56, and one site up to a /48 (RFC 6177). Without an address both are "none".
+    """
+    parsed = _parse(address)
+    if parsed is None:
+        return "none", "none"
+    subscriber, site = (56, 48) if isinstance(parsed, IPv6Address) else (32, 24)
+    return str(ip_network((parsed, subscriber), strict=False)), str(ip_network((parsed, site), strict=False))
+
+
 def _parse(text: str) -> IPAddress | None:
     # A longer text is not an address, and would only occupy the cache.
     return _parsed(text) if len(text) <= LONGEST_ADDRESS else None

@@ -45,7 +45,7 @@ COPY_CLIENTS: Final = Script(
 for i = ARGV[2], ARGV[3] do
   local id = string.format('own-%024d', i)
   redis.call('COPY', KEYS[1], 'sp:{client:' .. id .. '}')
-  redis.call('ZADD', 'sp:clients:registered', ARGV[1], id)
+  redis.call('ZADD', 'sp:{registrations}:by_expiry', ARGV[1], id)
 end
 """,
 )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import redis
 
-from auth_service.clients.repository import _key as client_key
+from auth_service.clients.registration_budget import client_key
 from auth_service.grants.repository import grant_key
 from tests.e2e.holder import replica_versions
 from tests.e2e.pair import Pair

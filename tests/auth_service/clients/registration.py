@@ -23,6 +23,9 @@ DAY = 86_400
 class Unlimited:
     """No limits: they have tests of their own (tests/auth_service/rate_limits/test_limits.py)."""
 
+    def is_shared_network(self, address):
+        return False
+
     async def check_registration(self, redirect_hosts, address):
         pass
 

@@ -137,10 +137,10 @@ async def test_an_id_with_a_tombstone_can_be_registered_anew(clients, now):
 async def test_only_the_holder_of_the_token_ends_or_replaces_a_registration(clients, now):
     await clients.add(record(now), now=now)
     changed = dataclasses.replace(record(now), secret_hash="cc" * 32)
-    assert not await clients.replace(changed, management_hash="dd" * 32)
+    assert not await clients.replace(changed, management_hash="dd" * 32, now=now)
     assert not await clients.end("own-abc", now=now, management_hash="dd" * 32)
     assert await clients.find("own-abc", now=now) == record(now)
-    assert await clients.replace(changed, management_hash="bb" * 32)
+    assert await clients.replace(changed, management_hash="bb" * 32, now=now)
     assert await clients.find("own-abc", now=now) == changed
     assert await clients.end("own-abc", now=now, management_hash="bb" * 32)
 
@@ -148,7 +148,7 @@ async def test_only_the_holder_of_the_token_ends_or_replaces_a_registration(clie
 async def test_an_update_after_the_end_changes_nothing(clients, now):
     await clients.add(record(now), now=now)
     await clients.end("own-abc", now=now)
-    assert not await clients.replace(record(now), management_hash="bb" * 32)
+    assert not await clients.replace(record(now), management_hash="bb" * 32, now=now)
     assert await clients.find("own-abc", now=now) is None
 
 
@@ -169,7 +169,7 @@ async def test_expired_registrations_leave_the_list_when_others_come(clients, st
     await clients.add(record(now), now=now)
     later = now + 2 * DAY
     await clients.add(record(later, client_id="own-later", expires_at=later + DAY), now=later)
-    assert await store.command("ZRANGE", "sp:clients:registered", 0, -1) == ["own-later"]
+    assert await store.command("ZRANGE", "sp:{registrations}:by_expiry", 0, -1) == ["own-later"]
 
 
 async def test_a_registration_is_small(clients, store, now):

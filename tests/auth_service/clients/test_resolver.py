@@ -174,3 +174,14 @@ async def test_a_store_that_is_away_is_a_fault(resolver, counting):
     counting.away = True
     with pytest.raises(RedisUnavailable):
         await resolver.find("own-a")
+
+
+async def test_a_client_that_registered_again_after_its_end_is_recorded_as_used(resolver, store, clock):
+    clients = ClientRepository(store)
+    await clients.add(record(clock), now=clock())
+    await resolver.record_use(await resolver.find("own-a"))
+    await clients.end("own-a", now=clock())
+    await clients.add(record(clock), now=clock())
+    clock.now += CACHE_SECONDS
+    await resolver.record_use(await resolver.find("own-a"))
+    assert (await clients.find("own-a", now=clock())).used

@@ -128,3 +128,27 @@ async def test_guessing_at_once_is_no_way_around(start_auth):
     answers = await asyncio.gather(*(attacker.sign_in(page, "margaret", "wrong") for _ in range(30)))
     # Five, and one more if the machine took longer than the first delay.
     assert sum(a.status == 403 for a in answers) <= 6
+
+
+@pytest.mark.parametrize(
+    ("address", "limit"),
+    [("2001:db8:7:1{:02x}::1", "registrations"), ("2001:db8:8:{:x}00::1", "registration_sites")],
+    ids=["/56", "/48"],
+)
+async def test_registrations_are_counted_by_the_networks_that_one_subscriber_and_one_site_get(
+    behind_proxy, address, limit
+):
+    """A provider gives a subscriber up to 256 networks of /64, and a site 65,536 (RFC 6177)."""
+
+    async def register(number):
+        body = {"redirect_uris": [f"https://client-{number}.example/cb"], "client_name": "x"}
+        headers = {"X-Forwarded-For": address.format(number % 250)}
+        return await behind_proxy.request("POST", "/register", json=body, headers=headers)
+
+    for start in range(0, 1600, 40):
+        answers = await asyncio.gather(*map(register, range(start, start + 40)))
+        refused = [answer for answer in answers if answer.status == 429]
+        if refused:
+            assert refused[0].headers["RateLimit"].startswith(f'"{limit}"')
+            return
+    pytest.fail("was never refused")
