@@ -1,7 +1,5 @@
 """What authorization requests leave in Redis before a user has signed in: nothing."""
 
-import pytest
-
 REQUESTS = 60
 REQUEST = {"state": "s" * 2048, "nonce": "n" * 512, "login_hint": "h" * 200}
 """About the largest that is accepted."""
@@ -13,7 +11,6 @@ async def stored(auth):
     return {key: await auth.store.command("MEMORY", "USAGE", key) for key in keys if not key.startswith("sp:{audit}")}
 
 
-@pytest.mark.xfail(strict=True, reason="each request is stored for AUTH_INTERACTION_TTL before a user has signed in")
 async def test_authorization_requests_of_one_address_store_nothing(auth, client):
     before = await stored(auth)
     for _ in range(REQUESTS):
