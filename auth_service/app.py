@@ -106,7 +106,8 @@ def build_service(
 def _pages(base: str, c: Components) -> list[web.RouteDef]:
     """Routes that a browser visits: an error there is a page."""
     return [
-        web.get(f"{base}/authorize", c.authorization.authorize.__call__, allow_head=False),
+        web.get(f"{base}/authorize", c.authorization.authorize.show, allow_head=False),
+        web.post(f"{base}/authorize", c.authorization.authorize.submit),
         web.get(f"{base}/sign-in", c.sign_in.endpoint.show, allow_head=False),
         web.post(f"{base}/sign-in", c.sign_in.endpoint.submit),
         web.get(f"{base}/consent", c.authorization.consent.show, allow_head=False),

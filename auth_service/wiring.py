@@ -86,9 +86,10 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         grants=grants,
         limits=limits,
         audit=audit,
+        encryption_keys=encryption_keys,
     )
     sign_in = wire_sign_in(
-        runtime, browser=browser, interactions=authorization.interactions, users=users, limits=limits, audit=audit
+        runtime, browser=browser, authorization=authorization, users=users, limits=limits, audit=audit
     )
     account = wire_account(
         runtime,

@@ -59,7 +59,7 @@ class AccountPage:
         clock: Callable[[], float],
     ) -> None:
         self.address = urls.account
-        self.sign_in_address = urls.sign_in()
+        self.sign_in_address = urls.sign_in
         self._access_token_minutes = -(-access_token_ttl_seconds // 60)
         self._pages = pages
         self._sessions = sessions

@@ -136,6 +136,10 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "The page was opened in another browser than the one that started the interaction.",
         "Start and finish in one browser.",
     ),
+    "client_changed": Troubleshooting(
+        "The client's name, redirect URIs, grant types or scope changed between the request and the decision.",
+        f"{_RECONNECT} If it recurs, the client's metadata document changes from fetch to fetch.",
+    ),
     "csrf": Troubleshooting(
         "The form does not belong to this browser: its cookie is missing or blocked, or another site made the form.",
         _ATTACK,

@@ -1,38 +1,40 @@
-"""GET /authorize: runs the ordered checks, stores the interaction and sends the browser to sign-in or consent.
+"""GET and POST /authorize: runs the ordered checks and answers with the sign-in page, or the consent page.
 
-Until client and redirect URI are verified, an error is a page. Afterwards it is a redirect with `error`, `state` and
-`iss` (RFC 6749 section 4.1.2.1, RFC 9207), or, where a redirect would make this server an open redirector, a page with
-a link that carries them.
+Nothing is stored: the interaction travels in the page, encrypted, until the browser has signed in. Until client and
+redirect URI are verified, an error is a page. Afterwards it is a redirect with `error`, `state` and `iss` (RFC 6749
+section 4.1.2.1, RFC 9207), or, where a redirect would make this server an open redirector, a page with a link that
+carries them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from aiohttp import web
 
-from auth_service.authorization.interaction import Interaction
 from auth_service.authorization.request import (
     CHECKS,
-    MAX_STATE,
     AuthorizationError,
     AuthorizationRequest,
     Candidate,
     error_redirect_allowed,
 )
-from auth_service.http.messages import NO_STORE
-from auth_service.protocol.errors import InvalidRedirectUri, PageError, RedirectError
-from auth_service.protocol.opaque import new_identifier
+from auth_service.http.messages import NO_STORE, read_form
+from auth_service.protocol.errors import InvalidRedirectUri, InvalidRequest, PageError, RedirectError
 from auth_service.protocol.parameters import Parameters, parse_urlencoded
 from auth_service.protocol.redirect_uri import check_redirect_uri, find_matching
 from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
     from auth_service.authorization.interaction import Interactions
+    from auth_service.authorization.interaction_pages import InteractionPages
     from auth_service.clients.client import Client
     from auth_service.http.urls import Urls
     from auth_service.sessions.manager import SessionManager
+
+_MAX_POSTED: Final = 12 * 1024
+"""A posted request continues as a URL; the server reads 16 KiB of header fields."""
 
 
 class AuthorizeEndpoint:
@@ -43,19 +45,19 @@ class AuthorizeEndpoint:
         *,
         urls: Urls,
         interactions: Interactions,
+        pages: InteractionPages,
         sessions: SessionManager,
         redirect_schemes: frozenset[str],
-        clock: Callable[[], float],
     ) -> None:
         """`redirect_schemes`: the private-use URI schemes that redirect URIs may have."""
         self._urls = urls
         self._interactions = interactions
+        self._pages = pages
         self._sessions = sessions
         self._redirect_schemes = redirect_schemes
-        self._clock = clock
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Redirect to sign-in or consent. Raises PageError, UnknownClient, RedirectError, RedisUnavailable."""
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """GET: the sign-in or the consent page. Raises PageError, UnknownClient, RedirectError, RedisUnavailable."""
         # The raw query: aiohttp's `query_string` is decoded already, and decoding twice changes a state such as
         # `100%25`.
         parameters = parse_urlencoded(request.rel_url.raw_query_string)
@@ -73,11 +75,24 @@ class AuthorizeEndpoint:
                 error_id=exc.error_id,
                 code=exc.code,
                 redirect_uri=redirect_uri,
-                state=(parameters.get("state") or "")[:MAX_STATE] or None,
+                state=parameters.get("state"),
                 public=exc.public,
                 automatic=error_redirect_allowed(client, redirect_uri),
             ) from exc
-        return await self._begin_interaction(request, _accepted(candidate, redirect_uri))
+        return await self._first_page(request, client, _accepted(candidate, redirect_uri))
+
+    async def submit(self, request: web.Request) -> web.StreamResponse:
+        """POST (OpenID Connect Core section 3.1.2.1): continue with the same request by GET. Raises InvalidRequest.
+
+        Browsers send no SameSite=Lax cookie with a form of another site. Answered here, the user would not be signed
+        in, and the browser would be given another identity than its open pages have.
+        """
+        await read_form(request)
+        body = await request.read()
+        if len(body) > _MAX_POSTED:
+            raise InvalidRequest(f"the request has {len(body)} bytes", error_id="request_size")
+        location = self._urls.authorize(quote(body, safe="%&=+"))
+        return web.Response(status=303, headers={"Location": location, "Referrer-Policy": "no-referrer", **NO_STORE})
 
     async def _known_client(self, parameters: Parameters) -> Client:
         client_id = parameters.get("client_id")
@@ -91,21 +106,15 @@ class AuthorizeEndpoint:
             )
         return await self._interactions.clients.find(client_id)
 
-    async def _begin_interaction(self, request: web.Request, accepted: AuthorizationRequest) -> web.Response:
+    async def _first_page(self, request: web.Request, client: Client, accepted: AuthorizationRequest) -> web.Response:
         browser = self._sessions.browser(request)
-        interaction = Interaction(
-            identifier=new_identifier(),
-            browser_hash=browser.secret_hash,
-            nonce=new_identifier(),
-            started_at=int(self._clock()),
-            request=accepted,
-        )
-        await self._interactions.repository.begin(interaction)
-        signed_in = not accepted.force_sign_in and await self._sessions.current(request) is not None
-        page = self._urls.consent if signed_in else self._urls.sign_in
-        response = web.Response(
-            status=303, headers={"Location": page(interaction.identifier), "Referrer-Policy": "no-referrer", **NO_STORE}
-        )
+        interaction = self._interactions.begin(browser, client, accepted)
+        transaction = self._interactions.encryption.encrypt(interaction)
+        session = None if accepted.force_sign_in else await self._sessions.current(request)
+        if session is None:
+            response = await self._pages.sign_in(browser, transaction, interaction)
+        else:
+            response = await self._pages.consent(browser, transaction, interaction, session)
         self._sessions.remember_browser(response, browser)
         return response
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
 from auth_service.authorization.interaction import ConsentDecision, Interaction
-from auth_service.http.messages import NO_STORE, read_first_party_form
+from auth_service.authorization.interaction_pages import consent_purpose
+from auth_service.http.messages import read_first_party_form
 from auth_service.http.urls import authorization_redirect
 from auth_service.pages.views import ContinueView
 from auth_service.protocol.errors import PageError
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from auth_service.authorization.consent_decisions import ConsentDecisions
-    from auth_service.authorization.consent_view import ConsentViewBuilder
     from auth_service.authorization.interaction import Interactions
-    from auth_service.http.urls import Urls
+    from auth_service.authorization.interaction_pages import InteractionPages
     from auth_service.pages.renderer import Pages
     from auth_service.sessions.manager import SessionManager
     from auth_service.sessions.repository import Session
@@ -32,40 +32,40 @@ class ConsentEndpoint:
     def __init__(
         self,
         *,
-        urls: Urls,
+        issuer: str,
         pages: Pages,
+        interaction_pages: InteractionPages,
         sessions: SessionManager,
         interactions: Interactions,
-        views: ConsentViewBuilder,
         decisions: ConsentDecisions,
     ) -> None:
-        self._urls = urls
+        self._issuer = issuer
         self._pages = pages
+        self._interaction_pages = interaction_pages
         self._sessions = sessions
         self._interactions = interactions
-        self._views = views
         self._decisions = decisions
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """GET: the consent page."""
+        """GET: the consent page; the sign-in page if the browser is not signed in, or no longer."""
         browser = self._sessions.browser(request)
-        interaction = await self._interactions.find(browser, request.query.get("transaction", ""))
+        transaction = request.query.get("transaction", "")
+        interaction = await self._interactions.find(browser, transaction)
         session = await self._session_for(request, interaction)
         if session is None:
-            return self._to_sign_in(interaction)
-        client = await self._interactions.clients.find(interaction.request.client_id)
-        csrf = browser.csrf(_csrf_purpose(interaction, session))
-        return self._pages.consent(await self._views.build(interaction, client, session, csrf=csrf))
+            return await self._interaction_pages.sign_in(browser, transaction, interaction)
+        return await self._interaction_pages.consent(browser, transaction, interaction, session)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """POST: record the decision once, then return the browser to the client."""
         form = await read_first_party_form(request)
         browser = self._sessions.browser(request)
-        interaction = await self._interactions.find(browser, form.get("transaction") or "")
+        transaction = form.get("transaction") or ""
+        interaction = await self._interactions.find(browser, transaction)
         session = await self._session_for(request, interaction)
         if session is None:
-            return self._to_sign_in(interaction)
-        browser.check_csrf(_csrf_purpose(interaction, session), form.get("csrf"))
+            return await self._interaction_pages.sign_in(browser, transaction, interaction)
+        browser.check_csrf(consent_purpose(interaction, session), form.get("csrf"))
         await self._decisions.check_limit(session)
         try:
             decision = ConsentDecision(form.get("decision") or "")
@@ -77,7 +77,7 @@ class ConsentEndpoint:
                 public="The form arrived without a decision.",
                 hint="Go back and choose one of the two buttons.",
             ) from exc
-        client = await self._interactions.clients.find(interaction.request.client_id)
+        client = await self._interactions.client_of(interaction)
         if decision is ConsentDecision.APPROVE:
             # Before the grant exists: a registration with a live grant is never evicted (interop.md A18).
             await self._interactions.clients.record_use(client)
@@ -97,21 +97,8 @@ class ConsentEndpoint:
             return None
         return session
 
-    def _to_sign_in(self, interaction: Interaction) -> web.Response:
-        location = self._urls.sign_in(interaction.identifier)
-        return web.Response(status=303, headers={"Location": location, **NO_STORE})
-
     def _location(self, interaction: Interaction, parameters: dict[str, str]) -> str:
         request = interaction.request
         return authorization_redirect(
-            request.redirect_uri, issuer=self._urls.issuer, state=request.state, parameters=parameters
+            request.redirect_uri, issuer=self._issuer, state=request.state, parameters=parameters
         )
-
-
-def _csrf_purpose(interaction: Interaction, session: Session) -> str:
-    """A CSRF value is valid for one interaction and one session.
-
-    After a sign-in as another user in a second tab, the page of the first user cannot be submitted; and an attacker who
-    planted the browser cookie does not know the session's token.
-    """
-    return f"{interaction.identifier}.{session.token_hash}"

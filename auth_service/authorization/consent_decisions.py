@@ -76,7 +76,7 @@ class ConsentDecisions:
         requested = interaction.request
         code_expires_at = self._clock() + self._code_lifetime
         recorded = await self._interactions.record_consent(
-            interaction.identifier,
+            interaction,
             decision,
             grant_expires_at=code_expires_at + _REPLAY_WINDOW_SECONDS,
             grant={

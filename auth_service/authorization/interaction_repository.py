@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from auth_service.authorization.interaction import ConsentDecision, Interaction
-from auth_service.authorization.request import AuthorizationRequest
 from auth_service.grants.repository import grant_key
 from shared.redis.client import load_script
 
@@ -18,53 +16,54 @@ if TYPE_CHECKING:
 
 _RECORD_CONSENT: Final = load_script("auth_service.authorization", "record_consent")
 
+DECISION_SLACK_SECONDS: Final = 600
+"""A decision outlives its interaction by the most that the clocks of a replica and of Redis may differ."""
+
 
 class InteractionRepository:
-    """Stores interactions until they expire; records one decision for each."""
+    """Stores the interactions of signed-in browsers until they expire; records one decision for each interaction."""
 
-    def __init__(self, redis: RedisClient, *, lifetime_seconds: int) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
-        self._lifetime = lifetime_seconds
 
-    async def begin(self, interaction: Interaction) -> None:
-        """Store a new interaction. Raises RedisUnavailable."""
-        record = {
-            "browser": interaction.browser_hash,
-            "nonce": interaction.nonce,
-            "started_at": interaction.started_at,
-            "request": asdict(interaction.request),
-        }
-        await self._redis.command("SET", _key(interaction.identifier), json.dumps(record), "EX", self._lifetime)
+    async def store(self, interaction: Interaction) -> None:
+        """Store an interaction for the rest of its life; again if it is stored. Raises RedisUnavailable."""
+        expires_at_ms = interaction.expires_at * 1000
+        await self._redis.command(
+            "SET", _key(interaction.identifier), interaction.to_json().decode(), "PXAT", expires_at_ms
+        )
 
     async def find(self, identifier: str) -> Interaction | None:
-        """Read an interaction and its decision, if any. Raises RedisUnavailable."""
+        """Read a stored interaction and its decision, if any. Raises RedisUnavailable."""
         text, decision = await self._redis.command("MGET", _key(identifier), _decision_key(identifier))
         if text is None:
             return None
-        record = json.loads(text)
-        request = record["request"]
-        request["scopes"] = tuple(request["scopes"])
-        return Interaction(
-            identifier=identifier,
-            browser_hash=record["browser"],
-            nonce=record["nonce"],
-            started_at=record["started_at"],
-            request=AuthorizationRequest(**request),
-            decision=ConsentDecision(decision) if decision else None,
-        )
+        return replace(Interaction.from_json(text), decision=ConsentDecision(decision) if decision else None)
+
+    async def find_decision(self, identifier: str) -> ConsentDecision | None:
+        """Read the decision of an interaction, stored or not. Raises RedisUnavailable."""
+        decision = await self._redis.command("GET", _decision_key(identifier))
+        return ConsentDecision(decision) if decision else None
 
     async def record_consent(
-        self, identifier: str, decision: ConsentDecision, *, grant: Mapping[str, Argument], grant_expires_at: float
+        self,
+        interaction: Interaction,
+        decision: ConsentDecision,
+        *,
+        grant: Mapping[str, Argument],
+        grant_expires_at: float,
     ) -> ConsentDecision | None:
         """Record the decision once, atomically; an approval creates the grant. Returns the decision that is recorded.
 
-        Returns None if the interaction has expired. `grant_expires_at` is in seconds since 1970.
+        Returns None if the interaction has expired, by the clock of Redis and with the slack. `grant_expires_at` is in
+        seconds since 1970.
         """
         fields = [item for pair in grant.items() for item in pair]
+        remembered_until = interaction.expires_at + DECISION_SLACK_SECONDS
         recorded = await self._redis.run(
             _RECORD_CONSENT,
-            [_key(identifier), _decision_key(identifier), grant_key(identifier)],
-            [decision.value, self._lifetime, int(grant_expires_at * 1000), *fields],
+            [_decision_key(interaction.identifier), grant_key(interaction.identifier)],
+            [decision.value, remembered_until * 1000, int(grant_expires_at * 1000), *fields],
         )
         return None if recorded == "gone" else ConsentDecision(recorded)
 

@@ -1,18 +1,21 @@
 -- Invariant 3: an interaction has one decision, and an approval creates exactly one grant.
--- A repeated call returns the recorded decision, so that a double click is harmless (invariant 6).
--- KEYS: interaction, decision, grant. All share the interaction's hash tag.
--- ARGV: decision, seconds for which it is kept, expiry of the grant (ms since 1970), then field/value pairs of the grant.
+-- A repeated call returns the recorded decision, so that a double click is harmless (invariant 6), and an encrypted
+-- interaction that is presented again creates no second grant: the decision is kept for as long as an interaction can be
+-- presented. One clock, that of Redis, judges both ends of that time, so that no call falls between them.
+-- KEYS: decision, grant. Both share the interaction's hash tag.
+-- ARGV: decision, until when it is kept and can be made (ms since 1970), expiry of the grant (ms since 1970), then
+-- field/value pairs of the grant.
 -- Returns 'gone', or the recorded decision.
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  return 'gone'
-end
-local recorded = redis.call('GET', KEYS[2])
+local recorded = redis.call('GET', KEYS[1])
 if recorded then
   return recorded
 end
-redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return 'gone'
+end
 if ARGV[1] == 'approve' then
-  redis.call('HSET', KEYS[3], unpack(ARGV, 4))
-  redis.call('PEXPIREAT', KEYS[3], ARGV[3])
+  redis.call('HSET', KEYS[2], unpack(ARGV, 4))
+  redis.call('PEXPIREAT', KEYS[2], ARGV[3])
 end
 return ARGV[1]

@@ -1,7 +1,7 @@
 """The authorization request: the ordered checks once client and redirect URI are verified, and the accepted request.
 
 Pure. A failed check raises AuthorizationError; the endpoint reports it to the client with a redirect, or with a page
-that links to the client (`error_redirect_allowed`).
+that links to the client (`error_redirect_allowed`). Only the check of sizes raises PageError.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from auth_service.clients.client import ClientKind
-from auth_service.protocol.errors import OAuthError
+from auth_service.protocol.errors import OAuthError, PageError
 from auth_service.protocol.pkce import is_s256_challenge
 from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.resources.catalogue import grantable_scopes
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from auth_service.protocol.parameters import Parameters
     from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
 
-MAX_STATE: Final = 4096
-MAX_NONCE: Final = 1024
+MAX_STATE_BYTES: Final = 2048
+MAX_NONCE_BYTES: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A request that passed every check, stored while the user decides.
+    """A request that passed every check, kept while the user decides.
 
     `resource` is the configured identifier; `scopes` are those that can be granted.
     """
@@ -145,10 +145,20 @@ def check_something_can_be_granted(candidate: Candidate) -> None:
 
 
 def check_sizes_are_bounded(candidate: Candidate) -> None:
-    """State and nonce are stored and returned; their size is limited."""
-    for name, most in (("state", MAX_STATE), ("nonce", MAX_NONCE)):
-        if len(candidate.parameters.get(name) or "") > most:
-            raise AuthorizationError("invalid_request", error_id=f"{name}_size", public=f"{name} is too long.")
+    """State and nonce travel through the user's pages; their size is limited (divergences.md D29).
+
+    Raises PageError: a redirect would have to carry a `state` that the client did not send.
+    """
+    for name, most in (("state", MAX_STATE_BYTES), ("nonce", MAX_NONCE_BYTES)):
+        size = len((candidate.parameters.get(name) or "").encode())
+        if size > most:
+            raise PageError(
+                f"{name} has {size} bytes, at most {most} are accepted",
+                error_id=f"{name}_size",
+                title="The application asked for something impossible",
+                public=f"Its parameter {name} is longer than {most} bytes.",
+                hint="This is for the application to mend; there is nothing you did wrong.",
+            )
 
 
 def check_interaction_is_allowed(candidate: Candidate) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from auth_service.authorization.authorize import AuthorizeEndpoint
 from auth_service.authorization.consent import ConsentEndpoint
 from auth_service.authorization.consent_decisions import ConsentDecisions
-from auth_service.authorization.consent_view import ConsentViewBuilder
+from auth_service.authorization.encrypted_interaction import INTERACTION_LABEL, InteractionEncryption
 from auth_service.authorization.interaction import Interactions
+from auth_service.authorization.interaction_pages import InteractionPages
 from auth_service.authorization.interaction_repository import InteractionRepository
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from auth_service.browser_pages import BrowserPages
     from auth_service.clients.client import ClientUse
     from auth_service.grants.repository import GrantRepository
+    from auth_service.key_encryption import EncryptionKeys
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.runtime import Runtime
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationComponents:
-    """The endpoints, and the interactions, which the sign-in page uses too."""
+    """The endpoints; the interactions and their pages, which the sign-in endpoint uses too."""
 
     interactions: Interactions
+    pages: InteractionPages
     authorize: AuthorizeEndpoint
     consent: ConsentEndpoint
 
@@ -40,26 +43,32 @@ def wire_authorization(
     grants: GrantRepository,
     limits: RateLimits,
     audit: AuditLog,
+    encryption_keys: EncryptionKeys,
 ) -> AuthorizationComponents:
     """Build the components."""
     settings, clock = runtime.settings, runtime.clock
-    repository = InteractionRepository(runtime.redis, lifetime_seconds=settings.interaction_ttl)
-    interactions = Interactions(repository, clients, resources)
+    repository = InteractionRepository(runtime.redis)
+    encryption = InteractionEncryption(encryption_keys.derive(INTERACTION_LABEL))
+    interactions = Interactions(repository, encryption, clients, resources, settings.interaction_ttl, clock)
+    pages = InteractionPages(
+        urls=browser.urls, pages=browser.pages, interactions=interactions, grants=grants, clock=clock
+    )
     return AuthorizationComponents(
         interactions=interactions,
+        pages=pages,
         authorize=AuthorizeEndpoint(
             urls=browser.urls,
             interactions=interactions,
+            pages=pages,
             sessions=browser.sessions,
             redirect_schemes=settings.redirect_schemes,
-            clock=clock,
         ),
         consent=ConsentEndpoint(
-            urls=browser.urls,
+            issuer=settings.issuer,
             pages=browser.pages,
+            interaction_pages=pages,
             sessions=browser.sessions,
             interactions=interactions,
-            views=ConsentViewBuilder(urls=browser.urls, resources=resources, grants=grants, clock=clock),
             decisions=ConsentDecisions(
                 interactions=repository,
                 grants=grants,

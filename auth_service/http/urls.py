@@ -19,17 +19,19 @@ class Urls:
         """The account page."""
         return f"{self.base_path}/account"
 
-    def sign_in(self, transaction: str = "") -> str:
-        """The sign-in page, for an interaction or for the account page."""
-        return self._page("/sign-in", transaction)
+    @property
+    def sign_in(self) -> str:
+        """The sign-in page, which leads to the account page, and the address that sign-in forms post to."""
+        return f"{self.base_path}/sign-in"
 
-    def consent(self, transaction: str = "") -> str:
-        """The consent page of an interaction; without one, the address that its form posts to."""
-        return self._page("/consent", transaction)
+    def authorize(self, query: str) -> str:
+        """The authorization endpoint with the encoded parameters of a request."""
+        return f"{self.base_path}/authorize?{query}"
 
-    def _page(self, path: str, transaction: str) -> str:
-        query = f"?{urlencode({'transaction': transaction})}" if transaction else ""
-        return f"{self.base_path}{path}{query}"
+    def consent(self, identifier: str = "") -> str:
+        """The consent page of a stored interaction; without one, the address that its form posts to."""
+        query = f"?{urlencode({'transaction': identifier})}" if identifier else ""
+        return f"{self.base_path}/consent{query}"
 
 
 def authorization_redirect(redirect_uri: str, *, issuer: str, state: str | None, parameters: Mapping[str, str]) -> str:

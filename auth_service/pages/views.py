@@ -51,7 +51,11 @@ class ConsentView:
     verified: bool = False
     """The operator pre-registered this client."""
     switch_address: str = ""
-    """URL for signing in as another user and returning to this decision; empty omits the link."""
+    """Where signing in as another user begins, which leads back to this decision; empty omits the button.
+
+    Posts `switch`, `transaction` and `csrf`: in a URL, the transaction could be read by others.
+    """
+    switch_csrf: str = ""
     account_address: str = ""
     """The account page, where the access can be ended; empty omits the hint."""
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
 from auth_service.http.messages import NO_STORE, read_first_party_form
-from auth_service.pages.views import SignInView
-from auth_service.protocol.errors import TooManyRequests, UnknownClient
+from auth_service.protocol.errors import TooManyRequests
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.authorization.interaction import Interactions
+    from auth_service.authorization.interaction_pages import InteractionPages
     from auth_service.http.urls import Urls
-    from auth_service.pages.renderer import Pages
-    from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
     from auth_service.sign_in.password_authenticator import PasswordAuthenticator
 
@@ -30,7 +29,7 @@ class SignInEndpoint:
         self,
         *,
         urls: Urls,
-        pages: Pages,
+        pages: InteractionPages,
         sessions: SessionManager,
         interactions: Interactions,
         passwords: PasswordAuthenticator,
@@ -44,38 +43,45 @@ class SignInEndpoint:
         self._audit = audit
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """GET: the form."""
+        """GET: the form, for the account page. For an interaction, the authorization endpoint shows it."""
         browser = self._sessions.browser(request)
-        response = await self._form(browser, request.query.get("transaction", ""))
+        response = await self._pages.sign_in(browser)
         self._sessions.remember_browser(response, browser)
         return response
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
-        """POST: check user name and password, start a session, continue with consent or the account page."""
+        """POST: check user name and password, start a session, continue with consent or the account page.
+
+        Only now is an interaction stored: before, it would be stored for anyone who asks.
+        """
         form = await read_first_party_form(request)
         browser = self._sessions.browser(request)
         transaction = form.get("transaction") or ""
         browser.check_csrf(transaction, form.get("csrf"))
+        interaction = await self._interactions.find(browser, transaction) if transaction else None
+        show_again = partial(self._pages.sign_in, browser, transaction, interaction)
         username = (form.get("username") or "").strip()[:200]
         password = form.get("password") or ""
+        if form.get("switch"):
+            return await self._pages.sign_in(browser, transaction, interaction)
         if not username or not password:
-            return await self._form(browser, transaction, username, "Please enter your name and your password.")
+            return await show_again(username=username, problem="Please enter your name and your password.")
         address = request[CLIENT_ADDRESS]
         try:
             authenticated = await self._passwords.authenticate(username, password, browser=browser, address=address)
         except TooManyRequests as exc:
             request[LOG_FIELDS].update(error_id=exc.error_id, reason=exc.reason)
-            delayed = await self._form(browser, transaction, username, exc.public, status=exc.status)
+            delayed = await show_again(username=username, problem=exc.public, status=exc.status)
             delayed.headers.update(exc.headers)
             return delayed
         if authenticated is None:
             request[LOG_FIELDS]["error_id"] = "password"
             problem = "The name or the password is not right. Please try again."
-            return await self._form(browser, transaction, username, problem, status=403)
+            return await show_again(username=username, problem=problem, status=403)
         user, attempt = authenticated
-        if transaction:
-            await self._interactions.find(browser, transaction)
-            location = self._urls.consent(transaction)
+        if interaction is not None:
+            await self._interactions.repository.store(interaction)
+            location = self._urls.consent(interaction.identifier)
         else:
             location = self._urls.account
         await self._passwords.succeeded(attempt)
@@ -84,29 +90,3 @@ class SignInEndpoint:
         await self._sessions.sign_in(response, subject=user.subject, username=user.username, replacing=before)
         self._audit.record(AuditEvent.USER_SIGNED_IN, user=user.subject, address=address)
         return response
-
-    async def _form(
-        self, browser: Browser, transaction: str, username: str = "", problem: str = "", *, status: int = 200
-    ) -> web.Response:
-        client_name = resource_name = None
-        if transaction:
-            requested = (await self._interactions.find(browser, transaction)).request
-            resource = self._interactions.resources.find(requested.resource)
-            resource_name = resource.name if resource else None
-            username = username or requested.login_hint or ""
-            try:
-                client_name = (await self._interactions.clients.find(requested.client_id)).client_name
-            except UnknownClient:
-                client_name = None
-        return self._pages.sign_in(
-            SignInView(
-                action=self._urls.sign_in(),
-                transaction=transaction,
-                csrf=browser.csrf(transaction),
-                client_name=client_name,
-                resource_name=resource_name,
-                username=username,
-                problem=problem,
-            ),
-            status=status,
-        )

@@ -11,7 +11,7 @@ from auth_service.sign_in.password_authenticator import PasswordAuthenticator, S
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.authorization.interaction import Interactions
+    from auth_service.authorization.wiring import AuthorizationComponents
     from auth_service.browser_pages import BrowserPages
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.runtime import Runtime
@@ -30,7 +30,7 @@ def wire_sign_in(
     runtime: Runtime,
     *,
     browser: BrowserPages,
-    interactions: Interactions,
+    authorization: AuthorizationComponents,
     users: UserService,
     limits: RateLimits,
     audit: AuditLog,
@@ -42,9 +42,9 @@ def wire_sign_in(
     passwords = PasswordAuthenticator(users=users, throttle=throttle, audit=audit)
     endpoint = SignInEndpoint(
         urls=browser.urls,
-        pages=browser.pages,
+        pages=authorization.pages,
         sessions=browser.sessions,
-        interactions=interactions,
+        interactions=authorization.interactions,
         passwords=passwords,
         audit=audit,
     )

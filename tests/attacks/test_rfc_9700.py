@@ -232,8 +232,8 @@ class TestCsrf:
     async def test_the_link_to_a_decision_is_of_no_use_in_another_browser(self, auth, client):
         """Session fixation: a victim who opens the attacker's link does not sign in for the attacker."""
         attacker, victim = auth.user_agent(), auth.user_agent()
-        location = (await attacker.get(auth.authorize_url(client))).headers["Location"]
-        answer = await victim.get(location)
+        page = await attacker.consent_page(auth.authorize_url(client))
+        answer = await victim.get(f"/consent?transaction={page.forms[0].inputs['transaction']}")
         assert answer.status == 400
         assert not answer.forms
 
@@ -340,7 +340,7 @@ class TestConsentPhishing:
     async def test_more_scopes_than_were_shown_are_never_granted(self, auth, client):
         user = auth.user_agent()
         url, verifier = auth.authorization(client, scope="notes:read")
-        page = await user.follow(await user.sign_in(await user.follow(await user.get(url))))
+        page = await user.consent_page(url)
         form = page.forms[0]
         forged = {"decision": "approve", "scope": "notes:write", "resource": "https://evil.example/mcp"}
         answer = await user.post(form.action, form.inputs | forged)
@@ -390,9 +390,8 @@ class TestRedirectStatus:
 
     async def test_nothing_is_redirected_with_307_or_308(self, auth, client):
         user = auth.user_agent()
-        answer = await user.get(auth.authorize_url(client))
-        assert answer.status == 303
-        page = await user.follow(answer)
+        page = await user.get(auth.authorize_url(client))
+        assert page.status == 200
         assert (await user.sign_in(page)).status == 303
 
 

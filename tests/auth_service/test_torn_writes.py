@@ -43,19 +43,16 @@ class Recording:
 
 async def decide(store):
     asked = interaction()
-    interactions = InteractionRepository(store, lifetime_seconds=600)
-    await interactions.begin(asked)
+    interactions = InteractionRepository(store)
     grant = {"status": "code", "code_hash": "hash", "subject": "user"}
-    return lambda: interactions.record_consent(
-        asked.identifier, ConsentDecision.APPROVE, grant=grant, grant_expires_at=NOW
-    )
+    return lambda: interactions.record_consent(asked, ConsentDecision.APPROVE, grant=grant, grant_expires_at=NOW)
 
 
 async def redeem(store):
     step = await decide(store)
     await step()
-    grant_id = store.last[1][2].split("{")[1].split("}")[0]
-    await store.command("HSET", store.last[1][2], "code_expires_at", (NOW + 60) * 1000)
+    grant_id = store.last[1][1].split("{")[1].split("}")[0]
+    await store.command("HSET", store.last[1][1], "code_expires_at", (NOW + 60) * 1000)
     times = {"now": NOW, "expires_at": NOW + DAY, "absolute_expires_at": NOW + 2 * DAY}
     return lambda: GrantRepository(store).redeem_code(
         grant_id, code_hash="hash", refresh_hash="refresh", address="192.0.2.1", **times

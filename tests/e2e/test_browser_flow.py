@@ -25,10 +25,6 @@ class UserAtBrowser:
 
     async def listen(self):
         """Stand in for the program that waits on this device for the answer."""
-
-        async def arrived(route):
-            await route.fulfill(body="<link rel=icon href=data:,><title>arrived</title>", content_type="text/html")
-
         await self.page.route(f"{REDIRECT_URI}*", arrived)
 
     async def authorize(self, authorization_url):
@@ -168,3 +164,85 @@ async def test_a_hostile_name_stays_text_even_where_scripts_run(pair, browser):
     assert "Nobody vouches for this name." in shown
     assert "\u202e" not in shown
     assert user.complaints == []
+
+
+async def test_reload_back_and_a_second_tab_each_lead_on(pair, user_at_browser):
+    """The request travels in the page: every page that is fetched again carries a request of its own."""
+    first, url = user_at_browser.page, await authorization_url(pair)
+    for _ in range(2):
+        await first.goto(url)
+        await first.reload()
+    second = await first.context.new_page()
+    await second.route(f"{REDIRECT_URI}*", arrived)
+    await second.goto(url.replace("state=one", "state=two"))
+    await type_password(first, pair)
+    await first.get_by_role("heading", name="Let A test client use").wait_for()
+    assert "transaction=" in first.url
+    await first.go_back()
+    assert "/authorize?" in first.url
+    assert await first.locator("[name=decision]").count() == 2
+    await first.get_by_role("button", name="Not you?").click()
+    await type_password(first, pair)
+    await first.locator("[name=decision]").first.wait_for()
+    assert user_at_browser.complaints == []
+    await type_password(second, pair)
+    await second.locator("[name=decision][value=approve]").click()
+    await second.wait_for_url(f"{REDIRECT_URI}*")
+    assert "state=two" in second.url
+    await first.locator("[name=decision][value=approve]").click()
+    await first.get_by_role("heading", name="This form can no longer be used").wait_for()
+    await first.go_back()
+    await first.locator("[name=decision][value=approve]").click()
+    await first.wait_for_url(f"{REDIRECT_URI}*")
+    assert "state=one" in first.url
+    assert "code=" in first.url
+
+
+async def test_a_request_that_a_site_posts_is_answered_in_the_session_of_the_browser(pair, user_at_browser):
+    """A form of another site brings no cookie: answered directly, it would look like an unknown browser."""
+    page = user_at_browser.page
+    url = await authorization_url(pair)
+    await page.goto(url)
+    await type_password(page, pair)
+    await page.locator("[name=decision]").first.wait_for()
+    before = await page.context.cookies()
+    endpoint, _, query = url.partition("?")
+    inputs = "".join(f'<input type=hidden name="{name}" value="{value}">' for name, value in parse_qsl(query))
+    body = f'<link rel=icon href=data:,><form method=post action="{endpoint}">{inputs}<button>Connect</button></form>'
+
+    async def site(route):
+        await route.fulfill(body=body, content_type="text/html")
+
+    await page.route("https://client.example/", site)
+    await page.goto("https://client.example/")
+    await page.get_by_role("button", name="Connect").click()
+    await page.locator("[name=decision][value=approve]").click()
+    await page.wait_for_url(f"{REDIRECT_URI}*")
+    assert "code=" in page.url
+    assert await page.context.cookies() == before
+
+
+async def type_password(page, pair):
+    await page.get_by_label("User name").fill(pair.username)
+    await page.get_by_label("Password").fill(pair.password)
+    await page.get_by_role("button", name="Sign in").click()
+
+
+async def arrived(route):
+    await route.fulfill(body="<link rel=icon href=data:,><title>arrived</title>", content_type="text/html")
+
+
+async def authorization_url(pair):
+    async with aiohttp.ClientSession() as http:
+        body = {"client_name": "A test client", "redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "none"}
+        async with http.post(f"{pair.issuer}/register", json=body) as response:
+            client_id = (await response.json())["client_id"]
+    parameters = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": REDIRECT_URI,
+        "code_challenge": "c" * 43,
+        "code_challenge_method": "S256",
+        "state": "one",
+    }
+    return f"{pair.issuer}/authorize?{urlencode(parameters)}"

@@ -17,16 +17,14 @@ pytestmark = pytest.mark.store
 
 
 @pytest.fixture
-async def asked(store):
+def asked():
     """An interaction that waits for its decision."""
-    waiting = interaction()
-    await InteractionRepository(store, lifetime_seconds=600).begin(waiting)
-    return waiting
+    return interaction()
 
 
 def decide(store, asked, decision):
-    return InteractionRepository(store, lifetime_seconds=600).record_consent(
-        asked.identifier,
+    return InteractionRepository(store).record_consent(
+        asked,
         decision,
         grant={
             "status": "code",
@@ -92,6 +90,37 @@ async def test_approve_and_deny_at_once_leave_one_decision(stores, asked):
     made = await asyncio.gather(*(decide(one, asked, next(wanted)) for one in stores for _ in range(10)))
 
     assert len(set(made)) == 1
+
+
+@pytest.mark.invariant(3)
+async def test_one_value_posted_eighty_times_over_eight_connections_makes_one_decision_and_one_grant(stores, asked):
+    """Nothing is stored before, so the decision itself is what keeps a value from being used twice."""
+    made = await asyncio.gather(*(decide(one, asked, ConsentDecision.APPROVE) for one in stores for _ in range(10)))
+
+    assert made == [ConsentDecision.APPROVE] * 80
+    keys = await stores[0].command("KEYS", f"*{asked.identifier}*")
+    assert sorted(key.rpartition(":")[2] for key in keys) == ["decision", "grant"]
+
+
+@pytest.mark.invariant(3)
+async def test_a_value_posted_again_while_its_code_is_redeemed_never_brings_the_code_back(stores, asked):
+    """A second creation would overwrite the redeemed grant with a code that can be redeemed again."""
+    await decide(stores[0], asked, ConsentDecision.APPROVE)
+    redeemed = GrantRepository(stores[0]).redeem_code(
+        asked.identifier,
+        code_hash=digest("code"),
+        refresh_hash=digest(new_secret()),
+        now=NOW,
+        expires_at=NOW + DAY,
+        absolute_expires_at=NOW + DAY,
+        address="",
+    )
+    again = [decide(one, asked, ConsentDecision.APPROVE) for one in stores for _ in range(5)]
+
+    outcomes = await asyncio.gather(*again[:20], redeemed, *again[20:])
+
+    assert outcomes.count("redeemed") == 1
+    assert (await GrantRepository(stores[0]).find(asked.identifier)).status is GrantStatus.LIVE
 
 
 @pytest.mark.invariant(3)

@@ -31,16 +31,15 @@ def interaction() -> Interaction:
         login_hint=None,
         force_sign_in=False,
     )
-    return Interaction(new_identifier(), digest("browser"), new_identifier(), NOW, request)
+    return Interaction(new_identifier(), digest("browser"), new_identifier(), NOW, request, NOW + 600, "")
 
 
 async def open_grant(store: RedisClient, *, code: str = "a-code", now: int = NOW, index: bool = False) -> RefreshToken:
     """Approve and redeem; answers the first refresh token."""
-    interactions, grants = InteractionRepository(store, lifetime_seconds=600), GrantRepository(store)
+    interactions, grants = InteractionRepository(store), GrantRepository(store)
     asked, secret = interaction(), new_secret()
-    await interactions.begin(asked)
     await interactions.record_consent(
-        asked.identifier,
+        asked,
         ConsentDecision.APPROVE,
         grant={
             "status": "code",

@@ -157,7 +157,8 @@ class UserAgent:
 
     async def arrive(self, authorization_url: str) -> Answer:
         """Begin an authorization; the first page."""
-        return await self.follow(await self.get(authorization_url))
+        answer = await self.get(authorization_url)
+        return await self.follow(answer) if answer.status == 303 else answer
 
     async def consent_page(self, authorization_url: str) -> Answer:
         """Go as far as the decision."""

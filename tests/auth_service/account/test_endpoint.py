@@ -228,12 +228,18 @@ async def test_another_user_can_sign_in_instead_and_return_to_the_decision(auth,
     await auth.users.add(EVE, PASSWORD)
     page = await ada.user.consent_page(auth.authorize_url(await auth.register()))
     assert f"<strong><bdi>{USERNAME}</bdi></strong>" in page.text
-    transaction = page.forms[0].inputs["transaction"]
-    address = f"/sign-in?transaction={transaction}"
-    assert f'<a href="{address}">Not you?</a>' in page.text
-    page = await ada.user.follow(await ada.user.sign_in(await ada.user.get(address), EVE))
-    assert f"<strong><bdi>{EVE}</bdi></strong>" in page.text
-    assert page.forms[0].inputs["transaction"] == transaction
+    assert '<button class="link" type="submit" form="switch">Not you?</button>' in page.text
+    (switch,) = [form for form in page.forms if "switch" in form.inputs]
+    assert switch.inputs["transaction"] == page.forms[0].inputs["transaction"]
+    sign_in = await ada.user.post(switch.action, switch.inputs)
+    assert sign_in.forms[0].inputs["username"] == ""
+    assert 'role="alert"' not in sign_in.text
+    again = await ada.user.follow(await ada.user.sign_in(sign_in, EVE))
+    assert f"<strong><bdi>{EVE}</bdi></strong>" in again.text
+    switch = again.forms[1]
+    back = await ada.user.follow(await ada.user.sign_in(await ada.user.post(switch.action, switch.inputs)))
+    assert back.forms[0].inputs["transaction"] == again.forms[0].inputs["transaction"]
+    assert "code" in await ada.user.decide(back)
 
 
 class TestAnUnknownClient:

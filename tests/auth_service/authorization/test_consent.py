@@ -68,9 +68,9 @@ class TestPage:
 
     async def test_it_is_not_shown_without_a_session(self, auth, client):
         user = auth.user_agent()
-        answer = await user.get(auth.authorize_url(client))
-        answer = await user.get(answer.headers["Location"].replace("/sign-in", "/consent"))
-        assert answer.headers["Location"].startswith("/sign-in?")
+        form = (await user.arrive(auth.authorize_url(client))).forms[0]
+        answer = await user.post("/consent", form.inputs)
+        assert answer.forms[0].action == "/sign-in"
 
 
 class TestDecision:
@@ -113,7 +113,7 @@ class TestDecision:
         """The user goes back and clicks again; the client must not be handed a spent code."""
         user = auth.user_agent()
         url, verifier = auth.authorization(client)
-        page = await user.follow(await user.sign_in(await user.follow(await user.get(url))))
+        page = await user.consent_page(url)
         code = Code(await user.decide(page), verifier, client)
         tokens = (await auth.redeem(code)).json
         again = await user.submit(page, decision="approve")
@@ -227,8 +227,10 @@ class TestForgery:
         page = await user.consent_page(auth.authorize_url(client))
         signed_out = auth.user_agent({k: v for k, v in user.cookies.items() if "session" not in k})
         answer = await signed_out.submit(page, decision="approve")
-        assert answer.headers["Location"].startswith("/sign-in?")
+        assert answer.forms[0].action == "/sign-in"
         assert await grants(auth) == []
+        again = await signed_out.follow(await signed_out.sign_in(answer))
+        assert "code" in await signed_out.decide(again)
 
 
 async def test_a_client_that_ended_meanwhile_gets_nothing(auth, client):

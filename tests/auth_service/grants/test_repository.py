@@ -1,6 +1,7 @@
 """Grants in the store: every outcome of presenting a code or a refresh token, against a real server."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from auth_service.authorization.interaction_repository import InteractionReposit
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.refresh_token_format import RefreshToken, decrypt_successor, new_successor
 from auth_service.grants.repository import GENERATIONS_KEPT, MAX_LOST_ANSWERS, GrantRepository
-from auth_service.protocol.opaque import digest, new_identifier, new_secret
+from auth_service.protocol.opaque import digest, new_secret
 from tests.support.grant_material import CLIENT, DAY, NOW, RESOURCE, REUSE_INTERVAL, interaction, open_grant, present
 
 pytestmark = pytest.mark.store
@@ -206,13 +207,10 @@ async def test_a_copy_of_the_store_holds_no_secret_of_the_grant(store, grants, o
 @pytest.mark.invariant(3)
 async def test_an_interaction_is_decided_once_and_the_decision_stands(store):
     """The first decision wins; the second answer tells what it was."""
-    interactions = InteractionRepository(store, lifetime_seconds=600)
+    interactions = InteractionRepository(store)
     asked = interaction()
-    await interactions.begin(asked)
     made = [
-        await interactions.record_consent(
-            asked.identifier, decision, grant={"status": "code"}, grant_expires_at=NOW + 60
-        )
+        await interactions.record_consent(asked, decision, grant={"status": "code"}, grant_expires_at=NOW + 60)
         for decision in (ConsentDecision.DENY, ConsentDecision.APPROVE)
     ]
 
@@ -221,14 +219,16 @@ async def test_an_interaction_is_decided_once_and_the_decision_stands(store):
 
 
 async def test_an_expired_interaction_cannot_be_decided(store):
-    interactions = InteractionRepository(store, lifetime_seconds=600)
+    """By the clock of Redis: the time in which a decision is kept is the time in which it can be made."""
+    gone = replace(interaction(), expires_at=1_000_000_000)
 
     assert (
-        await interactions.record_consent(
-            new_identifier(), ConsentDecision.APPROVE, grant={"status": "code"}, grant_expires_at=NOW
+        await InteractionRepository(store).record_consent(
+            gone, ConsentDecision.APPROVE, grant={"status": "code"}, grant_expires_at=NOW
         )
         is None
     )
+    assert await store.command("KEYS", f"*{gone.identifier}*") == []
 
 
 @pytest.mark.invariant(6)

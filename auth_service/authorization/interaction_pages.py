@@ -1,0 +1,124 @@
+"""The sign-in page and the consent page of an interaction (invariant 7: consent names the host of the redirect URI).
+
+Each carries the interaction in a hidden form field, encrypted or as an identifier, and a CSRF value of the browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from auth_service.clients.client import ClientKind
+from auth_service.pages.views import ConsentView, ScopeView, SignInView
+from auth_service.protocol.errors import UnknownClient
+from auth_service.protocol.redirect_uri import redirect_target
+from auth_service.resources.catalogue import describe_scopes
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.grants.repository import GrantRepository
+    from auth_service.http.urls import Urls
+    from auth_service.pages.renderer import Pages
+    from auth_service.sessions.cookies import Browser
+    from auth_service.sessions.repository import Session
+
+
+class InteractionPages:
+    """Renders the pages. `transaction` is the form in which the interaction arrived, and goes back into the page."""
+
+    def __init__(
+        self,
+        *,
+        urls: Urls,
+        pages: Pages,
+        interactions: Interactions,
+        grants: GrantRepository,
+        clock: Callable[[], float],
+    ) -> None:
+        self._urls = urls
+        self._pages = pages
+        self._interactions = interactions
+        self._grants = grants
+        self._clock = clock
+
+    async def sign_in(
+        self,
+        browser: Browser,
+        transaction: str = "",
+        interaction: Interaction | None = None,
+        *,
+        username: str = "",
+        problem: str = "",
+        status: int = 200,
+    ) -> web.Response:
+        """The sign-in page; without an interaction, sign-in continues with the account page."""
+        client_name = resource_name = None
+        if interaction is not None:
+            resource = self._interactions.resources.find(interaction.request.resource)
+            resource_name = resource.name if resource else None
+            username = username or interaction.request.login_hint or ""
+            try:
+                client_name = (await self._interactions.clients.find(interaction.request.client_id)).client_name
+            except UnknownClient:
+                client_name = None
+        view = SignInView(
+            action=self._urls.sign_in,
+            transaction=transaction,
+            csrf=browser.csrf(transaction),
+            client_name=client_name,
+            resource_name=resource_name,
+            username=username,
+            problem=problem,
+        )
+        return self._pages.sign_in(view, status=status)
+
+    async def consent(
+        self, browser: Browser, transaction: str, interaction: Interaction, session: Session
+    ) -> web.Response:
+        """The consent page; scopes that the client already holds are listed separately.
+
+        Raises UnknownClient, PageError if the client has changed, RedisUnavailable.
+        """
+        requested = interaction.request
+        client = await self._interactions.client_of(interaction)
+        resource = self._interactions.resources.find(requested.resource) or self._interactions.resources.default
+        target = redirect_target(requested.redirect_uri)
+        held = {
+            scope
+            for grant in await self._grants.find_by_subject(session.subject, now=self._clock())
+            if grant.client_id == client.client_id and grant.resource == requested.resource
+            for scope in grant.scopes
+        }
+        described = describe_scopes(requested.scopes, resource)
+        view = ConsentView(
+            action=self._urls.consent(),
+            transaction=transaction,
+            csrf=browser.csrf(consent_purpose(interaction, session)),
+            client_name=client.client_name or client.client_id,
+            client_host=urlsplit(client.client_id).hostname if client.kind is ClientKind.METADATA_DOCUMENT else None,
+            redirect_host=target.host,
+            redirect_is_local=target.is_local,
+            redirect_is_app_scheme=target.is_app_scheme,
+            resource_name=resource.name,
+            resource=resource.identifier,
+            username=session.username,
+            scopes=tuple(ScopeView(name, text) for name, text in described if name not in held),
+            already_granted=tuple(ScopeView(name, text) for name, text in described if name in held),
+            verified=client.kind is ClientKind.PRE_REGISTERED,
+            switch_address=self._urls.sign_in,
+            switch_csrf=browser.csrf(transaction),
+            account_address=self._urls.account,
+        )
+        return self._pages.consent(view)
+
+
+def consent_purpose(interaction: Interaction, session: Session) -> str:
+    """A CSRF value of the consent page is valid for one interaction and one session.
+
+    After a sign-in as another user in a second tab, the page of the first user cannot be submitted; and an attacker who
+    planted the browser cookie does not know the session's token.
+    """
+    return f"{interaction.identifier}.{session.token_hash}"
