@@ -213,7 +213,10 @@ class AuthServer:
         # TestServer cancels handlers whose caller left, as shared.http.serve does.
         await self.server.start_server(max_field_size=MAX_HEADER_BYTES, max_line_size=MAX_HEADER_BYTES)
         self.http = aiohttp.ClientSession(
-            self.server.make_url("/"), cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=30)
+            self.server.make_url("/"),
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=30),
         )
         return self
 
