@@ -88,7 +88,13 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         audit=audit,
     )
     sign_in = wire_sign_in(
-        runtime, browser=browser, interactions=authorization.interactions, users=users, limits=limits, audit=audit
+        runtime,
+        browser=browser,
+        interactions=authorization.interactions,
+        users=users,
+        queue=hasher.queue,
+        limits=limits,
+        audit=audit,
     )
     account = wire_account(
         runtime,
