@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -30,10 +31,10 @@ GIVE_UP_SECONDS: Final = 2 * MAX_WAIT_SECONDS
 
 INITIAL_SECONDS: Final = 0.1
 MIN_SECONDS: Final = 0.02
-"""The estimate of one hash before the first, and its lower bound, which bounds the number of waiting requests."""
+"""The estimate of one turn before the first, and its lower bound, which bounds the number of waiting requests."""
 
 _WEIGHT: Final = 0.1
-"""Of the newest hash in the estimate, an exponentially weighted mean."""
+"""Of the newest turn in the estimate, an exponentially weighted mean."""
 
 
 class Lane(Enum):
@@ -65,11 +66,12 @@ class HashingQueue:
         await self._turn(lane, key)
         working = asyncio.ensure_future(work())
         self._working.add(working)
-        working.add_done_callback(self._finished)
+        started = time.monotonic()
+        working.add_done_callback(lambda done: self._finished(done, time.monotonic() - started))
         return await asyncio.shield(working)
 
     def observe(self, seconds: float) -> None:
-        """Note how long a hash took, for the estimate of waits."""
+        """Note how long a turn took, for the estimate of waits."""
         self._seconds += _WEIGHT * (max(seconds, MIN_SECONDS) - self._seconds)
 
     def expected_wait(self, lane: Lane, key: str) -> float:
@@ -101,8 +103,10 @@ class HashingQueue:
                 raise _overloaded(self.expected_wait(lane, key)) from exc
             raise
 
-    def _finished(self, working: asyncio.Future[Any]) -> None:
+    def _finished(self, working: asyncio.Future[Any], seconds: float) -> None:
         self._working.discard(working)
+        if not working.cancelled() and working.exception() is None:
+            self.observe(seconds)  # A turn that failed has not hashed.
         self._end_turn()
 
     def _end_turn(self) -> None:

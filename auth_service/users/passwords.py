@@ -1,8 +1,7 @@
 """Password hashing with argon2id, in a few dedicated threads.
 
-Invariant 4: only the hash leaves. A flood of sign-ins occupies at most `workers` x 64 MiB, and the processor time that
-the event loop leaves: the threads have a lower priority, so that tokens are still issued. Callers take a turn of the
-queue (hashing_queue.py) before they hash or verify.
+Invariant 4: only the hash leaves. A flood of sign-ins occupies at most `workers` cores and `workers` x 64 MiB, so that
+tokens are still issued. Callers take a turn of the queue (hashing_queue.py) before they hash or verify.
 """
 
 from __future__ import annotations
@@ -10,12 +9,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import sys
-import threading
-import time
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import argon2
@@ -45,19 +40,19 @@ The work is the same; with one lane a hash uses one core, so the number of worke
 MAX_PASSWORD_LENGTH: Final = 256
 """In characters. A longer password is rejected when it is set, and counts as wrong at sign-in."""
 
-NICENESS: Final = 5
-"""Added to the niceness of the threads (Linux): a third of the event loop's share when all cores are busy."""
-
 
 class PasswordHasher:
     """Hashes and verifies off the event loop."""
 
     def __init__(self, *, parameters: argon2.Parameters = PARAMETERS, workers: int | None = None) -> None:
-        """`workers` threads; by default half the cores, at least two (if there are two cores) and at most four."""
-        workers = workers or _default_workers(os.cpu_count() or 1)
+        """`workers` threads; by default half the cores, at least one and at most four.
+
+        On two cores, two threads hash about a tenth more than one in the same time and double the delay of the loop.
+        """
+        workers = workers or min(4, max(1, (os.cpu_count() or 2) // 2))
         self.queue = HashingQueue(slots=workers)
         self._hasher = argon2.PasswordHasher.from_parameters(parameters)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="argon2", initializer=_lower_priority)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="argon2")
         self._decoy = _decoy(parameters)
 
     async def hash(self, password: str) -> str:
@@ -89,9 +84,7 @@ class PasswordHasher:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        seconds, result = await asyncio.get_running_loop().run_in_executor(self._pool, _timed, work)
-        self.queue.observe(seconds)
-        return result
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
 
 def _decoy(parameters: argon2.Parameters) -> str:
@@ -105,23 +98,6 @@ def _decoy(parameters: argon2.Parameters) -> str:
     )
     costs = f"m={parameters.memory_cost},t={parameters.time_cost},p={parameters.parallelism}"
     return f"$argon2id$v={parameters.version}${costs}${salt}${digest}"
-
-
-def _timed(work: Callable[[], T]) -> tuple[float, T]:
-    started = time.perf_counter()
-    result = work()
-    return time.perf_counter() - started, result
-
-
-def _default_workers(cores: int) -> int:
-    return min(4, cores, max(2, cores // 2))
-
-
-def _lower_priority() -> None:
-    """Of this thread alone: Linux has a niceness per thread, other systems one per process."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
 
 
 def _bytes(password: str) -> bytes:

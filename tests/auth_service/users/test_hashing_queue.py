@@ -128,7 +128,7 @@ async def test_a_network_that_fills_its_share_leaves_places_for_others():
 
 
 @pytest.mark.parametrize(("slots", "seconds", "places"), [(1, 0.1, 120), (2, 0.1, 240), (1, 0.5, 24), (4, 2.0, 24)])
-async def test_the_number_of_places_follows_from_the_measured_time_of_a_hash(slots, seconds, places):
+async def test_the_number_of_places_follows_from_the_measured_time_of_a_turn(slots, seconds, places):
     work = Work(slots)
     for _ in range(200):
         work.queue.observe(seconds)

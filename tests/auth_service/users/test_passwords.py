@@ -1,21 +1,11 @@
 """Password hashing off the event loop (invariant 4)."""
 
-import os
-import sys
-import threading
-
 import argon2
 import pytest
 from argon2.exceptions import VerificationError, VerifyMismatchError
 from argon2.profiles import CHEAPEST
 
-from auth_service.users.passwords import (
-    MAX_PASSWORD_LENGTH,
-    NICENESS,
-    PARAMETERS,
-    PasswordHasher,
-    _default_workers,
-)
+from auth_service.users.passwords import MAX_PASSWORD_LENGTH, PARAMETERS, PasswordHasher
 
 
 @pytest.fixture
@@ -80,16 +70,3 @@ async def test_a_hash_with_other_parameters_is_outdated(hasher):
     newer.close()
     assert not hasher.is_outdated(stored)
     assert newer.is_outdated(stored)
-
-
-@pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 2), (3, 2), (4, 2), (6, 3), (8, 4), (64, 4)])
-def test_the_number_of_threads_follows_from_the_cores(cores, workers):
-    assert _default_workers(cores) == workers
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have one priority per process")
-async def test_the_threads_yield_to_the_event_loop(hasher):
-    def niceness():
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-    assert await hasher._run(niceness) == min(19, niceness() + NICENESS)
