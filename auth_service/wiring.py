@@ -89,7 +89,13 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         encryption_keys=encryption_keys,
     )
     sign_in = wire_sign_in(
-        runtime, browser=browser, authorization=authorization, users=users, limits=limits, audit=audit
+        runtime,
+        browser=browser,
+        authorization=authorization,
+        users=users,
+        queue=hasher.queue,
+        limits=limits,
+        audit=audit,
     )
     account = wire_account(
         runtime,

@@ -203,7 +203,7 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         f"{_SERVICE}See `keys list`; AUTH_KEY_ENCRYPTION_KEY must contain the secret that encrypted them.",
     ),
     "password_queue": Troubleshooting(
-        "The queue for password verification was full.", f"{_SERVICE}A flood of sign-ins, or too few cores."
+        "The expected wait for password verification was too long.", f"{_SERVICE}A flood of sign-ins, or too few cores."
     ),
     "onward_location": Troubleshooting("A page would have redirected to an unsafe address.", f"{_SERVICE}Report it."),
     "unexpected": Troubleshooting(

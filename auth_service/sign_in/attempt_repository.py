@@ -16,13 +16,21 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from auth_service.sign_in.delay import FORGET_SECONDS, NONE, Attempts, counted
+from auth_service.sign_in.delay import (
+    FORGET_SECONDS,
+    KNOWN_BROWSER,
+    NONE,
+    UNDER_ATTACK,
+    UNKNOWN_BROWSER,
+    UNKNOWN_BROWSER_UNDER_ATTACK,
+    Attempts,
+)
 from shared.redis.client import load_script
 
 if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
-_COMPARE_AND_SET: Final = load_script("auth_service.sign_in", "compare_and_set")
+_COUNT_ATTEMPT: Final = load_script("auth_service.sign_in", "count_attempt")
 _KNOWN_SECONDS: Final = 180 * 86_400
 
 
@@ -62,14 +70,19 @@ class SignInAttemptRepository:
             account=_read(of_all),
         )
 
-    async def count(self, counts: AttemptCounts, *, now_ms: int) -> bool:
-        """Count the attempt (atomic); False if another was counted since `counts` was read."""
-        keys = [counts.key]
-        values = [_write(counts.own), _write(counted(counts.own, now_ms))]
+    async def count(self, counts: AttemptCounts, *, now_ms: int) -> int:
+        """Count the attempt and return 0, or return how long it has to wait in milliseconds (atomic).
+
+        Decides by the counts as they are now: others may have been counted since `counts` was read.
+        """
+        keys, schedule = [counts.key], KNOWN_BROWSER
+        under_attack = [0, 0]
         if not counts.known:
             keys.append(f"{counts.account_key}:all")
-            values += [_write(counts.account), _write(counted(counts.account, now_ms))]
-        return bool(await self._redis.run(_COMPARE_AND_SET, keys, [FORGET_SECONDS * 1000, *values]))
+            schedule = UNKNOWN_BROWSER
+            under_attack = [UNDER_ATTACK, UNKNOWN_BROWSER_UNDER_ATTACK.free]
+        arguments = [now_ms, FORGET_SECONDS * 1000, schedule.cap_ms, schedule.free, *under_attack]
+        return int(await self._redis.run(_COUNT_ATTEMPT, keys, arguments))
 
     async def succeeded(self, counts: AttemptCounts) -> None:
         """Clear the count, and remember the browser as known."""
@@ -84,7 +97,3 @@ def _digest(text: str) -> str:
 def _read(text: str | None) -> Attempts:
     count, _, last = (text or "").partition(" ")
     return Attempts(int(count), int(last)) if last else NONE
-
-
-def _write(attempts: Attempts) -> str:
-    return f"{attempts.count} {attempts.last_ms}" if attempts.count else ""

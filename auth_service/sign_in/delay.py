@@ -1,7 +1,8 @@
 """Delays of sign-in attempts: they grow with each guess, and no attacker can lock a user out. Pure.
 
-Attempts are counted, not failures: an attempt counts when it begins, so that a hundred concurrent ones are not a
-hundred free guesses. A success clears the count. Times in milliseconds.
+Attempts are counted, not failures: an attempt counts when its turn has come and before its password is hashed, so that
+a hundred concurrent ones are not a hundred free guesses. A request that is refused without a hash is no attempt. A
+success clears the count. Times in milliseconds; count_attempt.lua decides by the same arithmetic.
 
 Each account has three kinds of counts:
 - A browser that has signed in to the account before has its own count: attempts of others never delay it.
@@ -57,8 +58,3 @@ def wait_ms(attempts: Attempts, now_ms: int, schedule: Schedule) -> int:
         return 0
     delay = min(schedule.cap_ms, 1000 << min(beyond, 20))
     return max(0, attempts.last_ms + delay - now_ms)
-
-
-def counted(attempts: Attempts, now_ms: int) -> Attempts:
-    """The count including one more attempt."""
-    return Attempts(attempts.count + 1, now_ms)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from ipaddress import IPv6Network
+from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
 from auth_service.protocol.errors import TooManyRequests
 from auth_service.sign_in.delay import schedule_for, wait_ms
+from auth_service.users.hashing_queue import Lane
 from auth_service.users.user import lookup_name
 from shared.http.client_address import network_of
 
@@ -16,15 +18,13 @@ if TYPE_CHECKING:
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.sessions.cookies import Browser
     from auth_service.sign_in.attempt_repository import AttemptCounts, SignInAttemptRepository
+    from auth_service.users.hashing_queue import HashingQueue
     from auth_service.users.service import UserService
     from auth_service.users.user import User
 
-_MAX_TRIES: Final = 5
-"""How often counting is repeated after a concurrent attempt; then the attempt has to wait a second."""
-
 
 class SignInThrottle:
-    """Counts an attempt before the password is verified, and clears the count after a success."""
+    """Delays attempts, counts them before the password is verified, and clears the count after a success."""
 
     def __init__(
         self, *, attempts: SignInAttemptRepository, limits: RateLimits, audit: AuditLog, clock: Callable[[], float]
@@ -35,32 +35,48 @@ class SignInThrottle:
         self._clock = clock
 
     async def begin(self, username: str, *, browser_hash: str, address: str) -> AttemptCounts:
-        """Count an attempt. Raises TooManyRequests with Retry-After if it has to wait; it is not counted then."""
-        name, network = lookup_name(username), network_of(address)
-        for _ in range(_MAX_TRIES):
-            counts = await self._attempts.read(name, network=network, browser_hash=browser_hash)
-            now_ms = int(self._clock() * 1000)
-            wait = wait_ms(counts.own, now_ms, schedule_for(known=counts.known, account=counts.account))
-            if wait:
-                self._audit.record(AuditEvent.USER_SIGN_IN_DELAYED, address=address, count=counts.own.count)
-                raise _delayed(-(-wait // 1000))
-            if await self._attempts.count(counts, now_ms=now_ms):
-                if not counts.known:
-                    await self._limits.check_sign_in(address)
-                return counts
-        raise _delayed(1)
+        """The counts that apply to an attempt; nothing is counted yet.
+
+        Raises TooManyRequests with Retry-After if it has to wait, so that it does not wait for a hash in vain.
+        """
+        counts = await self._attempts.read(
+            lookup_name(username), network=network_of(address), browser_hash=browser_hash
+        )
+        wait = wait_ms(counts.own, self._now_ms(), schedule_for(known=counts.known, account=counts.account))
+        if wait:
+            raise self._delayed(counts, wait, address)
+        return counts
+
+    async def count(self, counts: AttemptCounts, *, address: str) -> None:
+        """Count the attempt; its password is verified next. Raises TooManyRequests; it is not counted then.
+
+        Called when its turn has come: an attempt that is refused because of overload does not count.
+        """
+        if not counts.known:
+            await self._limits.check_sign_in(address)
+        wait = await self._attempts.count(counts, now_ms=self._now_ms())
+        if wait:
+            raise self._delayed(counts, wait, address)
 
     async def succeeded(self, counts: AttemptCounts) -> None:
         """The password was right: the browser is known to belong to the account from now on."""
         await self._attempts.succeeded(counts)
 
+    def _delayed(self, counts: AttemptCounts, wait: int, address: str) -> TooManyRequests:
+        self._audit.record(AuditEvent.USER_SIGN_IN_DELAYED, address=address, count=counts.own.count)
+        return _delayed(-(-wait // 1000))
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
 
 class PasswordAuthenticator:
     """Used by the sign-in form, and by the account page before it changes a password."""
 
-    def __init__(self, *, users: UserService, throttle: SignInThrottle, audit: AuditLog) -> None:
+    def __init__(self, *, users: UserService, throttle: SignInThrottle, queue: HashingQueue, audit: AuditLog) -> None:
         self._users = users
         self._throttle = throttle
+        self._queue = queue
         self._audit = audit
 
     async def authenticate(
@@ -72,18 +88,33 @@ class PasswordAuthenticator:
         ServiceUnavailable.
         """
         attempt = await self._throttle.begin(username, browser_hash=browser.secret_hash, address=address)
-        user = await self._users.authenticate(username, password)
-        if user is not None:
-            return user, attempt
-        # The audit log names the account, if there is one, and never the input: users type passwords into the wrong
-        # field.
-        known = await self._users.find_by_name(username)
-        self._audit.record(AuditEvent.USER_SIGN_IN_FAILED, user=known.subject if known else "unknown", address=address)
-        return None
+        lane, key = Lane.OTHER, _queue_key(address)
+        if attempt.known:
+            lane, key = Lane.KNOWN_BROWSER, attempt.account_key
+
+        async def verify() -> User | None:
+            await self._throttle.count(attempt, address=address)
+            user = await self._users.authenticate(username, password)
+            if user is None:
+                # The audit log names the account, if there is one, and never the input: users type passwords into the
+                # wrong field.
+                known = await self._users.find_by_name(username)
+                subject = known.subject if known else "unknown"
+                self._audit.record(AuditEvent.USER_SIGN_IN_FAILED, user=subject, address=address)
+            return user
+
+        user = await self._queue.run(lane, key, verify)
+        return (user, attempt) if user is not None else None
 
     async def succeeded(self, attempt: AttemptCounts) -> None:
         """The browser is known to belong to the account from now on. Raises RedisUnavailable."""
         await self._throttle.succeeded(attempt)
+
+
+def _queue_key(address: str) -> str:
+    """The unit that has its own turns: an IPv4 address, or a /48 of IPv6, which one subscriber may hold."""
+    network = network_of(address)
+    return str(IPv6Network(network).supernet(new_prefix=48)) if ":" in network else network
 
 
 def _delayed(seconds: int) -> TooManyRequests:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from auth_service.browser_pages import BrowserPages
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.runtime import Runtime
+    from auth_service.users.hashing_queue import HashingQueue
     from auth_service.users.service import UserService
 
 
@@ -32,6 +33,7 @@ def wire_sign_in(
     browser: BrowserPages,
     authorization: AuthorizationComponents,
     users: UserService,
+    queue: HashingQueue,
     limits: RateLimits,
     audit: AuditLog,
 ) -> SignInComponents:
@@ -39,7 +41,7 @@ def wire_sign_in(
     throttle = SignInThrottle(
         attempts=SignInAttemptRepository(runtime.redis), limits=limits, audit=audit, clock=runtime.clock
     )
-    passwords = PasswordAuthenticator(users=users, throttle=throttle, audit=audit)
+    passwords = PasswordAuthenticator(users=users, throttle=throttle, queue=queue, audit=audit)
     endpoint = SignInEndpoint(
         urls=browser.urls,
         pages=authorization.pages,

@@ -6,8 +6,9 @@ import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from auth_service.users.hashing_queue import Lane
 from auth_service.users.password_rules import check_new_password
-from auth_service.users.user import User, check_username, new_subject
+from auth_service.users.user import User, check_username, lookup_name, new_subject
 
 if TYPE_CHECKING:
     from auth_service.users.passwords import PasswordHasher
@@ -23,14 +24,17 @@ class UnknownUser(Exception):
 
 
 class UserService:
-    """Methods raise RedisUnavailable, and ServiceUnavailable if the queue for password hashing is full."""
+    """Methods raise RedisUnavailable. `add` and `set_password` raise ServiceUnavailable if hashing has a long queue."""
 
     def __init__(self, repository: UserRepository, passwords: PasswordHasher) -> None:
         self._repository = repository
         self._passwords = passwords
 
     async def authenticate(self, username: str, password: str) -> User | None:
-        """The user, or None. A wrong name and a wrong password take the same work and give the same result."""
+        """The user, or None. A wrong name and a wrong password take the same work and give the same result.
+
+        Called within a turn of the hashing queue, because a sign-in counts as an attempt when its turn has come.
+        """
         stored = await self._repository.find_by_name(username)
         stored_hash = stored.password_hash if stored else None
         if not await self._passwords.verify(password, stored_hash) or stored is None or stored_hash is None:
@@ -78,7 +82,7 @@ class UserService:
         )
         if not allow_weak:
             check_new_password(password, username=user.username)
-        if not await self._repository.add(user, await self._passwords.hash(password)):
+        if not await self._repository.add(user, await self._hash(user, password)):
             raise UsernameTaken(user.username)
         return user
 
@@ -89,10 +93,15 @@ class UserService:
         """
         if not allow_weak:
             check_new_password(password, username=user.username)
-        if not await self._repository.set_password_hash(user.subject, await self._passwords.hash(password)):
+        if not await self._repository.set_password_hash(user.subject, await self._hash(user, password)):
             raise UnknownUser(user.username)
 
     async def remove(self, user: User) -> None:
         """Remove the user and free the name. Raises UnknownUser if the user was removed meanwhile."""
         if not await self._repository.remove(user):
             raise UnknownUser(user.username)
+
+    async def _hash(self, user: User, password: str) -> str:
+        return await self._passwords.queue.run(
+            Lane.KNOWN_BROWSER, lookup_name(user.username), lambda: self._passwords.hash(password)
+        )

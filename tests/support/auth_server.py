@@ -144,7 +144,10 @@ class AuthServer:
         self.server = ServiceServer(self._service)
         await self.server.start_server()
         self.http = aiohttp.ClientSession(
-            self.server.make_url("/"), cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=30)
+            self.server.make_url("/"),
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=30),
         )
         return self
 

@@ -11,7 +11,6 @@ from auth_service.sign_in.delay import (
     UNKNOWN_BROWSER,
     UNKNOWN_BROWSER_UNDER_ATTACK,
     Attempts,
-    counted,
     schedule_for,
     wait_ms,
 )
@@ -47,10 +46,6 @@ def test_an_attack_takes_the_free_guesses_of_unknown_browsers_but_not_of_known_o
     under_attack = Attempts(UNDER_ATTACK, 0)
     assert schedule_for(known=False, account=under_attack).free == 1
     assert schedule_for(known=True, account=under_attack) == KNOWN_BROWSER
-
-
-def test_counting_remembers_how_often_and_when():
-    assert counted(counted(NONE, 10), 20) == Attempts(2, 20)
 
 
 def test_no_delay_outlives_the_memory_of_it():

@@ -51,7 +51,9 @@ def throttle(store, clock):
 
 
 async def attempt(throttle, *, name="margaret", browser="stranger", address="192.0.2.66"):
-    return await throttle.begin(name, browser_hash=browser, address=address)
+    counts = await throttle.begin(name, browser_hash=browser, address=address)
+    await throttle.count(counts, address=address)
+    return counts
 
 
 async def guess_until_delayed(throttle, **who):
@@ -101,6 +103,13 @@ async def test_the_owner_signs_in_on_a_new_device_elsewhere_despite_attacks(thro
     for host in range(UNDER_ATTACK):
         await guess_until_delayed(throttle, address=f"192.0.2.{host}")
     await attempt(throttle, browser="new device", address="203.0.113.9")
+
+
+async def test_guessers_on_one_account_do_not_delay_the_attempt_of_a_network_without_attempts(throttle):
+    guesses = [attempt(throttle, browser=f"guesser {n}", address=f"192.0.2.{n}") for n in range(160)]
+    owners = attempt(throttle, browser="new device", address="203.0.113.9")
+    results = await asyncio.gather(*guesses, owners, return_exceptions=True)
+    assert not [r for r in results if isinstance(r, TooManyRequests)]
 
 
 async def test_under_attack_a_fresh_network_has_one_guess(throttle):

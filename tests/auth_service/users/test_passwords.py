@@ -1,15 +1,11 @@
 """Password hashing off the event loop."""
 
-import asyncio
-import threading
-
 import argon2
 import pytest
 from argon2.exceptions import VerificationError, VerifyMismatchError
 from argon2.profiles import CHEAPEST
 
-from auth_service.users.passwords import MAX_PASSWORD_LENGTH, PARAMETERS, QUEUE_PER_WORKER, PasswordHasher
-from shared.errors import ServiceUnavailable
+from auth_service.users.passwords import MAX_PASSWORD_LENGTH, PARAMETERS, PasswordHasher
 
 pytestmark = pytest.mark.invariant(4, 8)
 
@@ -76,29 +72,3 @@ async def test_a_hash_with_other_parameters_is_outdated(hasher):
     newer.close()
     assert not hasher.is_outdated(stored)
     assert newer.is_outdated(stored)
-
-
-async def test_a_full_queue_is_a_fault_of_ours_and_drains_by_itself(hasher):
-    gate = threading.Event()
-    capacity = QUEUE_PER_WORKER + 1
-    waiting = [asyncio.ensure_future(hasher._run(gate.wait)) for _ in range(capacity)]
-    await asyncio.sleep(0)
-    with pytest.raises(ServiceUnavailable):
-        await hasher.verify("violet kettle", None)
-    gate.set()
-    await asyncio.gather(*waiting)
-    assert not await hasher.verify("violet kettle", None)
-
-
-async def test_a_cancelled_caller_does_not_free_its_place_while_the_thread_still_works(hasher):
-    gate = threading.Event()
-    task = asyncio.ensure_future(hasher._run(gate.wait))
-    await asyncio.sleep(0)
-    assert hasher._waiting == 1
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert hasher._waiting == 1
-    gate.set()
-    await hasher.verify("anything", None)
-    assert hasher._waiting == 0

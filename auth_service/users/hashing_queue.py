@@ -1,0 +1,166 @@
+"""The queue in front of the threads that hash passwords: fair between networks, and bounded by the expected wait.
+
+There are two lanes, which take turns: one for browsers that have signed in to the account before, one for all others.
+A flood of other browsers therefore delays a known one by a hash or two. Within a lane the keys take turns: accounts in
+the first lane, networks in the second. A network with many requests waits for itself and takes no turn from others.
+
+A request whose expected wait is longer than `MAX_WAIT_SECONDS` is answered 503 at once (invariant 8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from shared.errors import ServiceUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+T = TypeVar("T")
+
+MAX_WAIT_SECONDS: Final = 12.0
+"""A user waits that long for a page, and the gateways in front of the service do as well."""
+
+GIVE_UP_SECONDS: Final = 2 * MAX_WAIT_SECONDS
+"""Requests of other networks overtake those of a network with many; after this time the latter are answered 503."""
+
+INITIAL_SECONDS: Final = 0.1
+MIN_SECONDS: Final = 0.02
+"""The estimate of one turn before the first, and its lower bound, which bounds the number of waiting requests."""
+
+_WEIGHT: Final = 0.1
+"""Of the newest turn in the estimate, an exponentially weighted mean."""
+
+
+class Lane(Enum):
+    """What a request waits with."""
+
+    KNOWN_BROWSER = "known_browser"
+    OTHER = "other"
+
+
+class HashingQueue:
+    """Gives turns to at most `slots` requests at a time."""
+
+    def __init__(self, *, slots: int) -> None:
+        self._free = slots
+        self._slots = slots
+        self._lanes = {lane: _RoundRobin() for lane in Lane}
+        self._last = Lane.OTHER
+        self._seconds = INITIAL_SECONDS
+        self._working = set[asyncio.Future[Any]]()
+
+    async def run(self, lane: Lane, key: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Wait for a turn, then do the work.
+
+        A client that disconnects while it waits leaves the queue. Work that has begun is completed: its turn ends with
+        the work, so that disconnecting does not make room while a thread is still occupied.
+
+        Raises ServiceUnavailable, with Retry-After, if the expected wait is too long; nothing has been done then.
+        """
+        await self._turn(lane, key)
+        working = asyncio.ensure_future(work())
+        self._working.add(working)
+        started = time.monotonic()
+        working.add_done_callback(lambda done: self._finished(done, time.monotonic() - started))
+        return await asyncio.shield(working)
+
+    def observe(self, seconds: float) -> None:
+        """Note how long a turn took, for the estimate of waits."""
+        self._seconds += _WEIGHT * (max(seconds, MIN_SECONDS) - self._seconds)
+
+    def expected_wait(self, lane: Lane, key: str) -> float:
+        """Seconds until a request that arrives now would get its turn, if no other arrives."""
+        if self._free:
+            return 0.0
+        in_lane = self._lanes[lane].turns_before(key)
+        in_other_lanes = sum(min(len(other), in_lane + 1) for name, other in self._lanes.items() if name is not lane)
+        return (in_lane + in_other_lanes + 1) * self._seconds / self._slots
+
+    async def _turn(self, lane: Lane, key: str) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        wait = self.expected_wait(lane, key)
+        if wait > MAX_WAIT_SECONDS:
+            raise _overloaded(wait)
+        turn = asyncio.get_running_loop().create_future()
+        self._lanes[lane].append(key, turn)
+        try:
+            async with asyncio.timeout(GIVE_UP_SECONDS):
+                await turn
+        except BaseException as exc:
+            if turn.cancelled():
+                self._lanes[lane].remove(key, turn)
+            else:
+                self._end_turn()  # It was given in the same step of the event loop.
+            if isinstance(exc, TimeoutError):
+                raise _overloaded(self.expected_wait(lane, key)) from exc
+            raise
+
+    def _finished(self, working: asyncio.Future[Any], seconds: float) -> None:
+        self._working.discard(working)
+        if not working.cancelled() and working.exception() is None:
+            self.observe(seconds)  # A turn that failed has not hashed.
+        self._end_turn()
+
+    def _end_turn(self) -> None:
+        lanes = sorted(Lane, key=lambda lane: lane is self._last)
+        for lane in lanes:
+            turn = self._lanes[lane].pop()
+            if turn is not None:
+                self._last = lane
+                turn.set_result(None)
+                return
+        self._free += 1
+
+
+class _RoundRobin:
+    """Waiting requests by key. The keys take turns; those of one key are served in the order of arrival."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        """In the order of the next turn of each key; no queue is empty."""
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def turns_before(self, key: str) -> int:
+        """How many are served before a request that is appended now."""
+        round_of_key = len(self._waiting.get(key, ())) + 1
+        return sum(min(len(waiting), round_of_key) for waiting in self._waiting.values())
+
+    def append(self, key: str, turn: asyncio.Future[None]) -> None:
+        self._waiting.setdefault(key, deque()).append(turn)
+
+    def remove(self, key: str, turn: asyncio.Future[None]) -> None:
+        waiting = self._waiting.get(key, deque())
+        if turn in waiting:
+            waiting.remove(turn)
+            if not waiting:
+                del self._waiting[key]
+
+    def pop(self) -> asyncio.Future[None] | None:
+        """The next request that still waits."""
+        while self._waiting:
+            key = next(iter(self._waiting))
+            waiting = self._waiting.pop(key)
+            turn = waiting.popleft()
+            if waiting:
+                self._waiting[key] = waiting
+            if not turn.cancelled():
+                return turn
+        return None
+
+
+def _overloaded(wait: float) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"the expected wait for password hashing is {wait:.0f} s",
+        error_id="password_queue",
+        retry_after_seconds=max(1, math.ceil(wait)),
+    )
