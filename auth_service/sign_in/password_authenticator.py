@@ -88,7 +88,7 @@ class PasswordAuthenticator:
         ServiceUnavailable.
         """
         attempt = await self._throttle.begin(username, browser_hash=browser.secret_hash, address=address)
-        lane, key = Lane.OTHER, _queue_key(address)
+        lane, key = Lane.FURTHER_ATTEMPT if attempt.own.count else Lane.FIRST_ATTEMPT, _queue_key(address)
         if attempt.known:
             lane, key = Lane.KNOWN_BROWSER, attempt.account_key
 

@@ -1,8 +1,9 @@
 """The queue in front of the threads that hash passwords: fair between networks, and bounded by the expected wait.
 
-There are two lanes, which take turns: one for browsers that have signed in to the account before, one for all others.
-A flood of other browsers therefore delays a known one by a hash or two. Within a lane the keys take turns: accounts in
-the first lane, networks in the second. A network with many requests waits for itself and takes no turn from others.
+There are three lanes, which take turns: browsers that have signed in to the account before, first attempts of a network
+at an account, and its further attempts. A flood in one lane delays a request of another by a hash or two. Within a lane
+the keys take turns: accounts in the first lane, networks in the others. A network with many requests waits for itself
+and takes no turn from others.
 
 A request whose expected wait is longer than `MAX_WAIT_SECONDS` is answered 503 at once (invariant 8).
 """
@@ -41,7 +42,9 @@ class Lane(Enum):
     """What a request waits with."""
 
     KNOWN_BROWSER = "known_browser"
-    OTHER = "other"
+    FIRST_ATTEMPT = "first_attempt"
+    """Of the network at the account within the time that attempts are remembered."""
+    FURTHER_ATTEMPT = "further_attempt"
 
 
 class HashingQueue:
@@ -51,7 +54,7 @@ class HashingQueue:
         self._free = slots
         self._slots = slots
         self._lanes = {lane: _RoundRobin() for lane in Lane}
-        self._last = Lane.OTHER
+        self._next = list(Lane)
         self._seconds = INITIAL_SECONDS
         self._working = set[asyncio.Future[Any]]()
 
@@ -110,11 +113,11 @@ class HashingQueue:
         self._end_turn()
 
     def _end_turn(self) -> None:
-        lanes = sorted(Lane, key=lambda lane: lane is self._last)
-        for lane in lanes:
+        for lane in self._next:
             turn = self._lanes[lane].pop()
             if turn is not None:
-                self._last = lane
+                self._next.remove(lane)
+                self._next.append(lane)
                 turn.set_result(None)
                 return
         self._free += 1

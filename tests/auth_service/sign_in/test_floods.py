@@ -115,6 +115,17 @@ async def test_the_owner_signs_in_on_a_known_browser_during_a_flood_of_made_up_n
     await asyncio.gather(*strangers)
 
 
+async def test_guessers_on_one_account_do_not_fill_the_queue_for_a_network_without_attempts(busy_auth, hashing):
+    await asyncio.gather(*await flood(busy_auth, hashing, 40, username=USERNAME))
+    hashing.stop()
+    guessers = await flood(busy_auth, hashing, 40, username=USERNAME)
+    waiting = await begun(hashing, sign_in(busy_auth.person(), address=NEW_DEVICE))
+    hashing.go_on()
+    assert (await waiting).status == 303
+    assert done(guessers) < 5
+    await asyncio.gather(*guessers)
+
+
 async def test_an_attempt_that_was_refused_for_overload_does_not_count(busy_auth, hashing):
     hashing.stop()
     strangers = await flood(busy_auth, hashing, 200)

@@ -21,7 +21,7 @@ class Work:
         self.tasks = []
         self._finished = asyncio.Event()
         for number in range(slots):
-            self.add(Lane.OTHER, f"occupying {number}", occupying=True)
+            self.add(Lane.FIRST_ATTEMPT, f"occupying {number}", occupying=True)
 
     def add(self, lane, key, name=None, *, occupying=False):
         async def work():
@@ -55,17 +55,17 @@ async def test_as_many_work_at_once_as_there_are_slots():
         await asyncio.sleep(0)
         working -= 1
 
-    await asyncio.gather(*(queue.run(Lane.OTHER, str(n % 7), work) for n in range(50)))
+    await asyncio.gather(*(queue.run(Lane.FIRST_ATTEMPT, str(n % 7), work) for n in range(50)))
     assert most == 3
 
 
 async def test_networks_take_turns():
     work = Work()
     for number in range(10):
-        work.add(Lane.OTHER, "flood", f"flood {number}")
+        work.add(Lane.FIRST_ATTEMPT, "flood", f"flood {number}")
     for network in ("a", "b"):
-        work.add(Lane.OTHER, network)
-        work.add(Lane.OTHER, network)
+        work.add(Lane.FIRST_ATTEMPT, network)
+        work.add(Lane.FIRST_ATTEMPT, network)
     await work.finish()
     assert work.served[:6] == ["flood 0", "a", "b", "flood 1", "a", "b"]
     assert work.served[6:] == [f"flood {n}" for n in range(2, 10)]
@@ -74,12 +74,22 @@ async def test_networks_take_turns():
 async def test_a_known_browser_waits_for_one_other_at_most():
     work = Work()
     for number in range(50):
-        work.add(Lane.OTHER, str(number))
+        work.add(Lane.FIRST_ATTEMPT, str(number))
     for name in ("owner", "owner again"):
         work.add(Lane.KNOWN_BROWSER, "account", name)
     await work.finish()
     assert work.served.index("owner") <= 1
     assert work.served.index("owner again") <= 3
+
+
+async def test_a_first_attempt_waits_for_one_of_each_other_lane_at_most():
+    work = Work()
+    for number in range(50):
+        work.add(Lane.FURTHER_ATTEMPT, str(number))
+        work.add(Lane.KNOWN_BROWSER, f"account {number}")
+    work.add(Lane.FIRST_ATTEMPT, "owner on a new device")
+    await work.finish()
+    assert "owner on a new device" in work.served[:3]
 
 
 async def test_known_browsers_do_not_keep_others_from_their_turns():
@@ -88,7 +98,7 @@ async def test_known_browsers_do_not_keep_others_from_their_turns():
     for number in range(50):
         work.add(Lane.KNOWN_BROWSER, "insider", f"insider {number}")
     work.add(Lane.KNOWN_BROWSER, "owner")
-    work.add(Lane.OTHER, "newcomer")
+    work.add(Lane.FIRST_ATTEMPT, "newcomer")
     await work.finish()
     assert {"owner", "newcomer"} < set(work.served[:4])
 
@@ -97,8 +107,8 @@ async def test_the_queue_is_bounded_by_the_expected_wait():
     work = Work()
     await asyncio.sleep(0)
     for number in range(PLACES):
-        work.add(Lane.OTHER, str(number))
-    error = await refused(work.add(Lane.OTHER, "one more"))
+        work.add(Lane.FIRST_ATTEMPT, str(number))
+    error = await refused(work.add(Lane.FIRST_ATTEMPT, "one more"))
     assert error.status == 503
     assert error.error_id == "password_queue"
     assert int(error.headers["Retry-After"]) == math.ceil(MAX_WAIT_SECONDS + INITIAL_SECONDS)
@@ -110,7 +120,7 @@ async def test_a_full_queue_of_others_has_places_for_known_browsers():
     work = Work()
     await asyncio.sleep(0)
     for number in range(PLACES):
-        work.add(Lane.OTHER, str(number))
+        work.add(Lane.FIRST_ATTEMPT, str(number))
     work.add(Lane.KNOWN_BROWSER, "owner")
     await work.finish()
     assert "owner" in work.served
@@ -120,9 +130,9 @@ async def test_a_network_that_fills_its_share_leaves_places_for_others():
     work = Work()
     await asyncio.sleep(0)
     for _ in range(PLACES):
-        work.add(Lane.OTHER, "flood")
-    await refused(work.add(Lane.OTHER, "flood"))
-    work.add(Lane.OTHER, "newcomer")
+        work.add(Lane.FIRST_ATTEMPT, "flood")
+    await refused(work.add(Lane.FIRST_ATTEMPT, "flood"))
+    work.add(Lane.FIRST_ATTEMPT, "newcomer")
     await work.finish()
     assert "newcomer" in work.served[:2]
 
@@ -134,7 +144,7 @@ async def test_the_number_of_places_follows_from_the_measured_time_of_a_turn(slo
         work.queue.observe(seconds)
     await asyncio.sleep(0)
     for number in range(2 * places):
-        work.add(Lane.OTHER, str(number))
+        work.add(Lane.FIRST_ATTEMPT, str(number))
     outcomes = await work.finish()
     assert sum(isinstance(outcome, ServiceUnavailable) for outcome in outcomes) == pytest.approx(places, abs=slots)
 
@@ -149,13 +159,13 @@ async def test_hashes_that_take_no_time_do_not_make_the_queue_endless():
 async def test_a_client_that_leaves_while_it_waits_leaves_the_queue():
     work = Work()
     await asyncio.sleep(0)
-    leaving = [work.add(Lane.OTHER, str(number)) for number in range(PLACES)]
+    leaving = [work.add(Lane.FIRST_ATTEMPT, str(number)) for number in range(PLACES)]
     await asyncio.sleep(0)
     for task in leaving:
         task.cancel()
     await asyncio.sleep(0)
     for number in range(PLACES):
-        work.add(Lane.OTHER, f"later {number}")
+        work.add(Lane.FIRST_ATTEMPT, f"later {number}")
     await work.finish()
     assert len(work.served) == PLACES
 
@@ -163,7 +173,7 @@ async def test_a_client_that_leaves_while_it_waits_leaves_the_queue():
 async def test_a_client_that_leaves_when_its_turn_has_come_passes_the_turn_on():
     work = Work()
     await asyncio.sleep(0)
-    first, second = work.add(Lane.OTHER, "first"), work.add(Lane.OTHER, "second")
+    first, second = work.add(Lane.FIRST_ATTEMPT, "first"), work.add(Lane.FIRST_ATTEMPT, "second")
     await asyncio.sleep(0)
     work.queue._end_turn()
     first.cancel()
@@ -184,9 +194,9 @@ async def test_a_client_that_leaves_does_not_make_room_while_its_work_goes_on():
     async def next_work():
         done.append("the next")
 
-    leaving = asyncio.create_task(queue.run(Lane.OTHER, "a", work))
+    leaving = asyncio.create_task(queue.run(Lane.FIRST_ATTEMPT, "a", work))
     await asyncio.sleep(0)
-    waiting = asyncio.create_task(queue.run(Lane.OTHER, "b", next_work))
+    waiting = asyncio.create_task(queue.run(Lane.FIRST_ATTEMPT, "b", next_work))
     await asyncio.sleep(0)
     leaving.cancel()
     await asyncio.sleep(0.01)
@@ -205,15 +215,15 @@ async def test_work_that_fails_ends_its_turn():
 
     for _ in range(3):
         with pytest.raises(ValueError, match="a fault"):
-            await queue.run(Lane.OTHER, "a", fail)
-    assert queue.expected_wait(Lane.OTHER, "a") == 0
+            await queue.run(Lane.FIRST_ATTEMPT, "a", fail)
+    assert queue.expected_wait(Lane.FIRST_ATTEMPT, "a") == 0
 
 
 async def test_a_request_that_is_overtaken_for_too_long_is_refused(monkeypatch):
     monkeypatch.setattr(hashing_queue, "GIVE_UP_SECONDS", 0.05)
     work = Work()
     await asyncio.sleep(0)
-    error = await refused(work.add(Lane.OTHER, "flood"))
+    error = await refused(work.add(Lane.FIRST_ATTEMPT, "flood"))
     assert error.error_id == "password_queue"
     assert int(error.headers["Retry-After"]) >= 1
     await work.finish()
