@@ -6,13 +6,13 @@ from functools import partial
 
 import argon2
 import pytest
-from tests.support.auth_server import CHEAP, PASSWORD, USERNAME
 
 import auth_service.wiring
 from auth_service.sign_in.delay import UNKNOWN_BROWSER
 from auth_service.sign_in.password_authenticator import PasswordAuthenticator
 from auth_service.users.hashing_queue import MAX_WAIT_SECONDS
 from auth_service.users.passwords import PasswordHasher
+from tests.support.auth_server import CHEAP, PASSWORD, USERNAME
 
 NEW_DEVICE = "198.51.100.7"
 LONG = 10
