@@ -8,7 +8,7 @@ import pytest
 from auth_service.grants.grant import GrantStatus
 from shared.errors import RedisUnavailable
 from shared.redis.client import SingleRedisClient
-from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME
+from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME, Code
 from tests.support.topologies import DURABLE, Node
 
 pytestmark = pytest.mark.store
@@ -46,18 +46,23 @@ async def test_new_users_get_503_and_nothing_stored_is_lost(redis, auth, client)
     tokens = await auth.tokens(client)
     newcomer = auth.user_agent()
     page = await newcomer.arrive(auth.authorize_url(client))
+    user = auth.user_agent()
+    url, verifier = auth.authorization(client)
+    consent = await user.consent_page(url)
     before = await stored_keys(redis)
     await fill(redis)
     answers = [
         await auth.request("POST", "/register", json={"redirect_uris": [LOOPBACK]}),
         await newcomer.sign_in(page),
+        await user.submit(consent, decision="approve"),
     ]
-    assert [(answer.status, "Retry-After" in answer.headers) for answer in answers] == [(503, True)] * 2
+    assert [(answer.status, "Retry-After" in answer.headers) for answer in answers] == [(503, True)] * 3
     assert (await auth.get("/.well-known/jwks.json")).status == 200
     assert (await auth.get("/readyz")).status == 200
     await redis.command("CONFIG", "SET", "maxmemory", "0")
     assert before <= await stored_keys(redis)
     assert (await auth.refresh(client, tokens["refresh_token"])).status == 200
+    assert (await auth.redeem(Code(await user.decide(consent), verifier, client))).status == 200
     await auth.tokens(await auth.register())
 
 
