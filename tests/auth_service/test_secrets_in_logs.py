@@ -92,7 +92,7 @@ async def test_no_secret_is_printed_when_the_store_raises_an_unexpected_exceptio
     assert len(kept) > 11
     passwords = {"current_password": PASSWORD, "password": CANARIES["password"], "repeated": CANARIES["password"]}
     tried = {
-        "/authorize": newcomer.get(auth.authorization(client)[0]),
+        "/authorize": newcomer.get("/authorize?client_id=unknown&response_type=code"),
         "/sign-in": newcomer.sign_in(sign_in),
         "/consent": user.submit(consent, decision="approve"),
         "/account": user.get("/account"),
