@@ -223,8 +223,7 @@ async def test_a_copy_in_the_store_is_read_under_the_rules_of_today(hosts, make,
     documents = make()
     await documents.find(URL)
     await documents.keep(URL)
-    stricter = make()
-    stricter._redirect_schemes = frozenset()
+    stricter = make(redirect_schemes=frozenset())
     hosts.pages[URL] = outage
     with pytest.raises(CimdUnavailable):
         await stricter.find(URL)
