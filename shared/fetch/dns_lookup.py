@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TRY_SECONDS: Final = 1.0
-TRIES: Final = 2
-"""Per server of resolv.conf; the second try waits twice as long. Less than a whole fetch may take."""
+TRIES: Final = 4
+"""Per server of resolv.conf, each twice as long as the one before. c-ares begins with less than TRY_SECONDS at a server
+that usually answers fast; all tries together take about as long as a whole fetch may, so that a slow name has its time.
+"""
 
 
 class DnsLookup:
