@@ -65,7 +65,7 @@ async def dropped(http, service):
 async def test_a_full_pipe_stops_nothing(name, log_format):
     own = {f"{prefix}_LOG_FORMAT": log_format for prefix in ("AUTH", "MCP")}
     own |= {f"{prefix}_DRAIN_SECONDS": str(DRAIN_SECONDS) for prefix in ("AUTH", "MCP")}
-    pair = Pair(own=own | {"AUTH_RATE_LIMITS": "off"})
+    pair = Pair(own=own | {"AUTH_RATE_LIMITS": "off", "MCP_RATE_LIMITS": "off"})
     service = getattr(pair, name)[0]
     pipe = Pipe(service.log)
     try:

@@ -119,7 +119,7 @@ async def test_guessers_on_one_account_do_not_fill_the_queue_for_a_network_witho
     await asyncio.gather(*await flood(busy_auth, hashing, 40, username=USERNAME))
     hashing.stop()
     guessers = await flood(busy_auth, hashing, 40, username=USERNAME)
-    waiting = await begun(hashing, sign_in(busy_auth.person(), address=NEW_DEVICE))
+    waiting = await begun(hashing, sign_in(busy_auth.user_agent(), address=NEW_DEVICE))
     hashing.go_on()
     assert (await waiting).status == 303
     assert done(guessers) < 5

@@ -5,12 +5,14 @@ import ast
 from devstack.service_process import REPOSITORY
 
 OWN_RECORDS = {
+    "auth_service/authorization/encrypted_interaction.py",
+    "auth_service/authorization/interaction.py",
     "auth_service/authorization/interaction_repository.py",
     "auth_service/clients/repository.py",
     "auth_service/keys/repository.py",
     "auth_service/sessions/repository.py",
 }
-"""Records that the service itself wrote to its store."""
+"""Records that the service itself wrote to its store, or encrypted with authentication."""
 
 READERS = {
     "loads",
