@@ -104,12 +104,15 @@ async def test_sign_in_and_consent_need_no_more_than_a_keyboard(browser_page, do
     door.goes_on_to = f"{client_origin}/callback"
     await browser_page.goto(f"{door.origin}/sign-in")
     keys = browser_page.keyboard
+    await browser_page.locator("input[name=username]:focus").wait_for()
     await keys.type("ada")
     await keys.press("Tab")
     await keys.type("wrong")
     await keys.press("Enter")
     await browser_page.get_by_role("alert").wait_for()
-    await keys.type("right")  # the name is kept, the focus is where it is needed
+    # The name is kept, the focus is where it is needed.
+    await browser_page.locator("input[name=password]:focus").wait_for()
+    await keys.type("right")
     await keys.press("Enter")
     await browser_page.wait_for_url(f"{door.origin}/consent")
     for reached in ("Not you?", "Deny", "Allow"):
