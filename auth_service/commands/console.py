@@ -20,6 +20,7 @@ from rich.text import Text
 from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditRepository
 from auth_service.settings import AuthSettings
+from shared.background import end_tasks
 from shared.errors import Misconfigured, RedisUnavailable, RequestRejected, ServiceUnavailable
 from shared.redis.topology import open_redis_client
 
@@ -63,7 +64,7 @@ class CommandContext:
 def run(command: Callable[[CommandContext], Awaitable[None]]) -> None:
     """Run the command with its context. Every expected failure becomes a message and an exit status."""
     try:
-        asyncio.run(_run_in_context(command))
+        asyncio.run(_run_until_interrupted(command))
     except CommandFailed as exc:
         fail(str(exc), hint=exc.hint, status=exc.status)
     except Misconfigured as exc:
@@ -79,6 +80,16 @@ def run(command: Callable[[CommandContext], Awaitable[None]]) -> None:
         fail(exc.reason, status=ExitStatus.FAILED)
     except KeyboardInterrupt:
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
+
+
+async def _run_until_interrupted(command: Callable[[CommandContext], Awaitable[None]]) -> None:
+    """Ctrl-C cancels the command until it ends: a single cancellation can be lost (shared/background.py)."""
+    task = asyncio.create_task(_run_in_context(command))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await end_tasks([task])
+        raise
 
 
 async def _run_in_context(command: Callable[[CommandContext], Awaitable[None]]) -> None:
