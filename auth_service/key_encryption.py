@@ -106,7 +106,7 @@ def _decode(value: str) -> bytes:
 
 
 def _reject_weak(secret: bytes) -> None:
-    """Raise ValueError for values that a random generator practically never produces, but that people type."""
+    """Raise ValueError for values that a random generator practically never produces, but that users type."""
     if len(set(secret)) < 12:
         raise ValueError("repeats a few bytes over and over")
     if len({(after - before) % 256 for before, after in pairwise(secret)}) == 1:

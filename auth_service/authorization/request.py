@@ -157,7 +157,7 @@ def check_sizes_are_bounded(candidate: Candidate) -> None:
                 error_id=f"{name}_size",
                 title="The application asked for something impossible",
                 public=f"Its parameter {name} is longer than {most} bytes.",
-                hint="This is for the application to mend; there is nothing you did wrong.",
+                hint="This is for the application to fix; there is nothing you did wrong.",
             )
 
 

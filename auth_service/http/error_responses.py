@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auth_service.pages.renderer import Pages
     from shared.errors import RequestRejected
 
-_CIMD_HINT: Final = "This is for the application to mend, or for whoever runs this service to permit."
+_CIMD_HINT: Final = "This is for the application to fix, or for the operator of this service to permit."
 
 
 class ErrorRenderer:
@@ -55,7 +55,7 @@ class ErrorRenderer:
                 ErrorView(
                     title="The application asked for something impossible",
                     message=error.public,
-                    hint="This is for the application to mend; there is nothing you did wrong.",
+                    hint="This is for the application to fix; there is nothing you did wrong.",
                     request_id=request_id,
                     status=error.status,
                     onward=location,

@@ -289,7 +289,7 @@ class TestConsentPhishing:
     async def test_a_registration_that_calls_itself_claude_shows_where_the_answer_really_goes(self, auth):
         page = await auth.user_agent().consent_page(auth.authorize_url(await auth.register(EVIL, client_name="Claude")))
         assert "evil.example" in page.text
-        assert "Nobody vouches for this name" in page.text
+        assert "This name is not verified" in page.text
 
     async def test_an_app_scheme_that_looks_like_a_host_is_not_shown_as_one(self, auth):
         page = await auth.user_agent().consent_page(

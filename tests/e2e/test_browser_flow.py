@@ -53,7 +53,7 @@ async def test_a_user_lets_a_client_in_and_it_calls_a_tool(pair, user_at_browser
         result = await client.call_tool("whoami", {})
         assert not result.is_error
     (page,) = user_at_browser.decided
-    for told in ["A test client", "127.0.0.1", "Nobody vouches for this name.", pair.username, pair.resource]:
+    for told in ["A test client", "127.0.0.1", "This name is not verified.", pair.username, pair.resource]:
         assert told in page
     assert user_at_browser.complaints == []
 
@@ -161,7 +161,7 @@ async def test_a_hostile_name_stays_text_even_where_scripts_run(pair, browser):
     assert "code" in answer
     (shown,) = user.decided
     assert "<script>alert(2)</script>" in shown
-    assert "Nobody vouches for this name." in shown
+    assert "This name is not verified." in shown
     assert "\u202e" not in shown
     assert user.complaints == []
 

@@ -81,7 +81,7 @@ class TestThePage:
         text = (await ada.page()).text
         for told in ["Claude Code", "Notes", "Read your notes", "client.example", "just now", "127.0.0.1"]:
             assert told in text
-        assert "nobody vouches for its name" in text
+        assert "name not verified" in text
 
     async def test_lists_nothing_before_anything_is_allowed(self, ada):
         assert "None. When you allow" in (await ada.page()).text

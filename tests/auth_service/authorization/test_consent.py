@@ -39,7 +39,7 @@ class TestPage:
         page = await auth.user_agent().consent_page(
             auth.authorize_url(await auth.register(HOSTED, client_name="Claude"))
         )
-        assert "Nobody vouches for this name" in page.text
+        assert "This name is not verified" in page.text
 
     async def test_it_says_in_words_what_is_asked_for(self, auth, client):
         page = await auth.user_agent().consent_page(

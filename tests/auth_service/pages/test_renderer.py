@@ -205,9 +205,9 @@ def test_the_consent_page_always_shows_where_the_answer_goes(pages):
 
 
 def test_an_unverified_name_comes_with_a_warning(pages):
-    assert "Nobody vouches" not in pages.consent(CONSENT).text
-    assert "Nobody vouches" not in pages.consent(replace(CONSENT, client_host=None, verified=True)).text
-    assert "Nobody vouches" in pages.consent(replace(CONSENT, client_host=None)).text
+    assert "This name is not verified" not in pages.consent(CONSENT).text
+    assert "This name is not verified" not in pages.consent(replace(CONSENT, client_host=None, verified=True)).text
+    assert "This name is not verified" in pages.consent(replace(CONSENT, client_host=None)).text
 
 
 def test_an_answer_that_stays_on_the_device_comes_with_a_warning_even_for_a_vouched_name(pages):
@@ -327,9 +327,9 @@ def test_the_account_page_says_whether_a_name_is_verified(pages):
     def text(**change):
         return pages.account(replace(ACCOUNT, applications=(replace(APPLICATION, **change),))).text
 
-    assert "name vouched for by <code>claude.ai</code>" in text()
-    assert "nobody vouches for its name" in text(client_host=None)
-    assert "known to whoever runs this service" in text(verified=True)
+    assert "name verified by <code>claude.ai</code>" in text()
+    assert "name not verified" in text(client_host=None)
+    assert "known to the operator of this service" in text(verified=True)
     assert "<code>cursor://</code> on a device" in text(redirect_host="cursor://", on_device=True)
 
 

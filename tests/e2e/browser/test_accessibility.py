@@ -162,7 +162,7 @@ async def test_a_reader_hears_the_consent_page_in_the_order_that_matters(browser
         'region "Who asks"',
         'heading "Who asks" [level=2]',
         "127.0.0.1",
-        "Nobody vouches for this name.",
+        "This name is not verified.",
         'region "What it could then do"',
         "Add, change and delete your notes",
         'heading "What you already allow it" [level=3]',
