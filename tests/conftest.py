@@ -4,6 +4,7 @@ import itertools
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -21,6 +22,12 @@ from tests.support import topologies
 pytest_plugins = ["tests.support.browser", "tests.support.printed_logs"]
 
 _databases = itertools.cycle(range(16))
+
+
+def pytest_configure():
+    """Let Ctrl-C reach the processes that tests start: a job in the background of a shell inherits it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
