@@ -69,6 +69,25 @@ async def test_a_client_that_goes_away_cancels_its_tool(service, wire):
         await asyncio.gather(going, return_exceptions=True)
 
 
+@pytest.mark.xfail(strict=True, reason="the end of the answer to a closed connection is an unexpected error")
+async def test_a_client_that_goes_away_as_its_tool_ends_is_one_line_at_info_level(service):
+    """interop.md F32: SDK clients do so by themselves."""
+    body, headers = call("2026-07-28", "report")
+    service.logs.clear()
+    for _ in range(10):
+        slow_server.watch.reset()
+        going = await service.session.post(service.url, json=body, headers={**headers, **service.auth(scope="slow:use")})
+        await going.content.readany()
+        going.close()
+        slow_server.watch.go_on.set()
+        async with asyncio.timeout(10):
+            while not any(line["event"] == "request" for line in service.logs):
+                await asyncio.sleep(0)
+        [line] = service.logs
+        assert (line["event"], line["log_level"], line["disconnected"]) == ("request", "info", True)
+        service.logs.clear()
+
+
 async def test_the_end_of_the_service_cancels_tools_at_work(service):
     body, headers = call("2026-07-28", "wait_for_ever")
     going = asyncio.create_task(
