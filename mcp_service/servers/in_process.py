@@ -148,8 +148,19 @@ class _Response:
         self._status = 500
         self._headers: list[tuple[str, str]] = []
         self._response: web.StreamResponse | None = None
+        self._disconnected: ConnectionResetError | None = None
 
     async def send(self, message: Message) -> None:
+        """Take one message. It is dropped when the client has disconnected, as ASGI demands of `send`."""
+        if self._disconnected is not None:
+            return
+        try:
+            await self._send(message)
+        except ConnectionResetError as exc:
+            # Raised here it would reach the middleware as an ExceptionGroup of the application's task groups.
+            self._disconnected = exc
+
+    async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             self._headers = [
@@ -176,6 +187,9 @@ class _Response:
         return response
 
     async def finish(self) -> web.StreamResponse:
+        """Return the response. Raises ConnectionResetError when the client has disconnected."""
+        if self._disconnected is not None:
+            raise self._disconnected
         if self._response is None:
             raise RuntimeError("the application ended without a response")
         return self._response

@@ -69,7 +69,6 @@ async def test_a_client_that_goes_away_cancels_its_tool(service, wire):
         await asyncio.gather(going, return_exceptions=True)
 
 
-@pytest.mark.xfail(strict=True, reason="the end of the answer to a closed connection is an unexpected error")
 async def test_a_client_that_goes_away_as_its_tool_ends_is_one_line_at_info_level(service):
     """interop.md F32: SDK clients do so by themselves."""
     body, headers = call("2026-07-28", "report")
