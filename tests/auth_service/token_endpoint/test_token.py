@@ -103,8 +103,16 @@ class TestAuthentication:
         code = await auth.code(client)
         form = code.form(client_id=client.client_id) | form
         answer = await refused(await auth.post("/token", form), 401, "invalid_client")
-        assert "WWW-Authenticate" not in answer.headers
         assert (await auth.redeem(code)).status == 200
+
+    @pytest.mark.xfail(strict=True, reason="the challenge answers only to an Authorization header")
+    @pytest.mark.parametrize("path", ["/token", "/token/introspect", "/token/revoke"])
+    @pytest.mark.parametrize("form", [{}, {"client_id": "unknown"}, {"client_id": "unknown", "client_secret": "x"}])
+    async def test_each_401_names_a_scheme_also_to_a_request_without_a_header(self, auth, path, form):
+        """RFC 9110 section 15.5.2."""
+        form = {"grant_type": "refresh_token", "refresh_token": "x", "token": "x"} | form
+        answer = await refused(await auth.post(path, form), 401, "invalid_client")
+        assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
     @pytest.mark.parametrize(
         "authorization",

@@ -3,6 +3,7 @@
 import io
 import json
 
+import aiohttp
 import pytest
 
 from tests.mcp_service.conftest import LEGACY, modern, rpc
@@ -110,12 +111,6 @@ async def test_a_body_that_is_too_long_is_413(shared_service):
     assert answer.status == 413
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-async def test_another_content_type_is_refused(shared_service, content_type):
-    answer = await post(shared_service, json.dumps(rpc("ping")), {"Content-Type": content_type})
-    assert answer.status in {400, 415}
-
-
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH", "HEAD"])
 async def test_other_methods_are_405_for_authorized_callers_and_401_for_the_rest(shared_service, method):
     """Without sessions there is nothing to GET or DELETE; some clients GET first, to learn where to sign in."""
@@ -210,3 +205,49 @@ async def test_a_name_wrapped_in_base64_cannot_stand_for_another(shared_service)
         shared_service.url, json=body, headers={**headers, "Mcp-Name": "=?base64?d2hvYW1p?=", **shared_service.auth()}
     )
     assert answer.status == 400
+
+
+@pytest.mark.xfail(strict=True, reason="the query is sent on decoded, and as Latin-1")
+@pytest.mark.parametrize("wire", ["legacy", "2026-07-28"])
+async def test_a_query_of_any_characters_is_not_a_fault_of_the_service(shared_service, wire):
+    body, headers = (rpc("ping"), LEGACY) if wire == "legacy" else modern("server/discover")
+    answer = await shared_service.session.post(
+        f"{shared_service.url}?x=%E2%82%AC&y=%FF", json=body, headers={**headers, **shared_service.auth()}
+    )
+    assert answer.status == 200
+
+
+@pytest.mark.xfail(strict=True, reason="the SDK answers 400 without a media type")
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+@pytest.mark.parametrize("wire", [LEGACY, modern("ping")[1]], ids=["legacy", "2026-07-28"])
+async def test_a_body_that_is_not_json_by_its_header_is_refused_in_json(shared_service, content_type, wire):
+    answer = await post(shared_service, json.dumps(rpc("ping")), {**wire, "Content-Type": content_type})
+    assert (answer.status, answer.content_type) == (415, "application/json")
+    assert (await answer.json())["error"]["code"] == -32600
+
+
+@pytest.mark.xfail(strict=True, reason="the SDK takes an absent Accept for one that allows nothing")
+@pytest.mark.parametrize("wire", ["legacy", "2026-07-28"])
+async def test_no_accept_header_means_that_any_answer_is_acceptable(shared_service, wire):
+    """RFC 9110 section 12.5.1."""
+    body, headers = (rpc("ping"), LEGACY) if wire == "legacy" else modern("server/discover")
+    async with aiohttp.ClientSession(skip_auto_headers=["Accept"]) as session:
+        sent = {name: value for name, value in headers.items() if name != "Accept"}
+        answer = await session.post(shared_service.url, json=body, headers={**sent, **shared_service.auth()})
+        assert answer.status == 200
+        await answer.read()
+
+
+@pytest.mark.xfail(strict=True, reason="the refusal has no body on the wire of 2026-07-28")
+async def test_an_accept_header_without_json_is_refused_in_json(shared_service):
+    body, headers = modern("server/discover")
+    answer = await post(shared_service, json.dumps(body), {**headers, "Accept": "text/html"})
+    assert (answer.status, answer.content_type) == (406, "application/json")
+    assert "application/json" in (await answer.json())["error"]["message"]
+
+
+@pytest.mark.xfail(strict=True, reason="the example names no version")
+async def test_the_example_names_its_version(shared_service):
+    body, headers = modern("server/discover")
+    answer = await post(shared_service, json.dumps(body), headers)
+    assert '"version":""' not in (await answer.text()).replace(" ", "")
