@@ -105,11 +105,9 @@ def _basic(authorization: str, body_id: str | None) -> UnverifiedCredential:
     try:
         client_id, secret = _decode_basic(encoded.strip())
     except ValueError as exc:
-        raise InvalidClient(
-            f"Basic credentials cannot be read: {exc}", error_id="basic_readable", headers=BASIC_CHALLENGE
-        ) from exc
+        raise InvalidClient(f"Basic credentials cannot be read: {exc}", error_id="basic_readable") from exc
     if not client_id:
-        raise InvalidClient("Basic credentials without an id", error_id="client_id_present", headers=BASIC_CHALLENGE)
+        raise InvalidClient("Basic credentials without an id", error_id="client_id_present")
     if body_id is not None and body_id != client_id:
         raise InvalidRequest("client_id differs between header and body", error_id="one_client_id")
     if not secret:
@@ -184,9 +182,8 @@ class ClientAuthenticator:
         try:
             return await self._verify(read_credential(authorization=authorization, form=form))
         except InvalidClient as exc:
-            if authorization is not None:
-                # RFC 6749 section 5.2: answer with the scheme that the client tried.
-                exc.headers.update(BASIC_CHALLENGE)
+            # RFC 6749 section 5.2 demands it after an Authorization header, RFC 9110 section 15.5.2 with every 401.
+            exc.headers.update(BASIC_CHALLENGE)
             raise
 
     async def _verify(self, credential: UnverifiedCredential) -> Client:

@@ -23,12 +23,14 @@ from mcp_service.guard.errors import (
     McpError,
     SignInToolResult,
     Unauthenticated,
+    UnsupportedMediaType,
 )
 from mcp_service.guard.operation import BadOperation, Operation, read_operation
 from mcp_service.guard.rate_limits import SUBJECT, TOKEN
 from shared.configured_url import is_loopback_host, origin_of
 from shared.errors import RequestRejected
 from shared.http.client_address import CLIENT_ADDRESS
+from shared.http.media_type import essence_of
 from shared.http.request_middleware import LOG_FIELDS
 from shared.jose.jws import InvalidToken
 
@@ -127,6 +129,8 @@ class BearerAuthenticator:
             return AuthorizedRequest(token, None, b"")
         if token is None and not self._rules.allow_anonymous:
             raise self._unauthenticated(None)
+        if essence_of(request.headers.get("Content-Type", "")) != "application/json":
+            raise UnsupportedMediaType("the body is not JSON by its header", error_id="content_type")
         body = await self._read(request)
         operation = self._operation(request, body)
         try:

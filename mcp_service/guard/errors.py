@@ -102,6 +102,24 @@ class BadMessage(McpError):
     rpc_code = -32600
 
 
+class UnsupportedMediaType(McpError):
+    """415: the body is not JSON by its header (MCP transports)."""
+
+    status = 415
+    code = "invalid_request"
+    public = "The body must be JSON, with the header Content-Type: application/json."
+    rpc_code = -32600
+
+
+class NotAcceptable(McpError):
+    """406: the Accept header allows no form of the answer (MCP transports)."""
+
+    status = 406
+    code = "invalid_request"
+    public = "The Accept header must allow application/json and text/event-stream."
+    rpc_code = -32600
+
+
 class TooManyRequests(McpError):
     """429 with Retry-After (RFC 6585 section 4, interop.md A12), for a request whose token is valid."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import structlog
 from mcp.server import MCPServer
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mcp.server.auth.provider import AccessToken
 
     from mcp_service.notes.repository import NoteRepository
+
+VERSION: Final = "1.0"
+"""Of the example's tools, as clients see it in `serverInfo`."""
 
 NoteText = Annotated[str, Field(min_length=1, max_length=4000, description="The text of the note.")]
 NoteId = Annotated[str, Field(min_length=1, max_length=64, description="The id that list_notes shows.")]
@@ -36,7 +39,7 @@ class WhoAmI:
 
 def build_notes_server(notes: NoteRepository) -> MCPServer:
     """The example server over a repository of notes."""
-    server = MCPServer("Sallyport notes", instructions="Keeps short notes for the signed-in user.")
+    server = MCPServer("Sallyport notes", version=VERSION, instructions="Keeps short notes for the signed-in user.")
 
     @server.tool()
     async def whoami() -> WhoAmI:

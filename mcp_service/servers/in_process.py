@@ -17,7 +17,7 @@ from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 
-from mcp_service.guard.errors import TooManyRequests
+from mcp_service.guard.errors import NotAcceptable, TooManyRequests
 from mcp_service.guard.rate_limits import SUBJECT_BOUND, TOKEN_BOUND
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.connections import counted_as_authenticated
@@ -192,10 +192,17 @@ class _Response:
             raise self._disconnected
         if self._response is None:
             raise RuntimeError("the application ended without a response")
+        if self._status == NotAcceptable.status and self._response.content_length == 0:
+            # The SDK answers so on the wire of 2026-07-28.
+            raise NotAcceptable("the Accept header allows no form of the answer", error_id="accept")
         return self._response
 
 
 def _scope(request: web.Request, user: AuthenticatedUser | None) -> Message:
+    headers = [(name.lower(), value) for name, value in request.raw_headers if name.lower() != b"authorization"]
+    if "Accept" not in request.headers:
+        # The SDK takes an absent header for one that allows nothing (RFC 9110 section 12.5.1 says the opposite).
+        headers.append((b"accept", b"*/*"))
     scope: Message = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -204,9 +211,9 @@ def _scope(request: web.Request, user: AuthenticatedUser | None) -> Message:
         "scheme": request.scheme,
         "path": request.path,
         "raw_path": request.raw_path.partition("?")[0].encode("latin-1"),
-        "query_string": request.query_string.encode("latin-1"),
+        "query_string": request.rel_url.raw_query_string.encode(),
         "root_path": "",
-        "headers": [(name.lower(), value) for name, value in request.raw_headers if name.lower() != b"authorization"],
+        "headers": headers,
         "client": None,
         "server": None,
     }
