@@ -20,7 +20,7 @@ def notes_resource(identifier: str) -> dict[str, Any]:
         "identifier": identifier,
         "name": "Notes",
         "scopes": NOTES_SCOPES["scopes"],
-        "default_scopes": NOTES_SCOPES["default"],
+        "default_scopes": NOTES_SCOPES["initial"],
     }
 
 

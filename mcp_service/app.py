@@ -56,7 +56,7 @@ def build_app(
         resource=settings.resource,
         issuer=settings.issuer,
         name=settings.resource_name or loaded.server.name,
-        scopes=loaded.scopes.default,
+        scopes=loaded.scopes.requested_first,
     )
     jwks = wire_jwks(runtime)
     guard = wire_guard(runtime, keys=jwks.cache, scopes=loaded.scopes, metadata_url=metadata.url)

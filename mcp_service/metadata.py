@@ -20,7 +20,7 @@ WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 
 @dataclass(frozen=True)
 class ProtectedResourceMetadata:
-    """The document that clients read first. `scopes` are the default ones, never `offline_access` (interop.md R5)."""
+    """What clients read first. `scopes` are those requested first, never `offline_access` (interop.md R5)."""
 
     resource: str
     issuer: str

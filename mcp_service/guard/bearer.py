@@ -184,7 +184,7 @@ class BearerAuthenticator:
             token = await self._verifier.verify(unverified_token)
         except InvalidToken as exc:
             challenge = self._challenger.challenge(
-                scopes=self._rules.default, error=BadToken.code, description=BadToken.public
+                scopes=self._rules.requested_first, error=BadToken.code, description=BadToken.public
             )
             raise BadToken(
                 exc.reason, error_id=f"token_{exc.error_id}", headers={"WWW-Authenticate": challenge}
@@ -238,13 +238,13 @@ class BearerAuthenticator:
 
     def _unauthenticated(self, operation: Operation | None) -> Unauthenticated:
         needed = () if operation is None else self._rules.required(operation)
-        challenge = self._challenger.challenge(scopes=(*self._rules.default, *needed))
+        challenge = self._challenger.challenge(scopes=(*self._rules.requested_first, *needed))
         error = Unauthenticated("no credential", error_id="credential", headers={"WWW-Authenticate": challenge})
         error.rpc_id = None if operation is None else operation.rpc_id
         return error
 
     def _malformed(self, reason: str, error_id: str) -> BadMessage:
-        challenge = self._challenger.challenge(scopes=self._rules.default, error="invalid_request")
+        challenge = self._challenger.challenge(scopes=self._rules.requested_first, error="invalid_request")
         return BadMessage(reason, error_id=error_id, headers={"WWW-Authenticate": challenge})
 
     def _signs_in_by_tool_result(self, request: web.Request, operation: Operation) -> bool:

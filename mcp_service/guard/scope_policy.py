@@ -51,11 +51,14 @@ class ScopeMap(BaseModel):
         default_factory=dict, description="Every scope of this server, in words."
     )
     default: tuple[str, ...] = Field((), description="The scopes of an operation that is named nowhere else.")
+    initial: tuple[str, ...] = Field(
+        (), description="The scopes that a client requests when it first connects: `default` unless they are named."
+    )
     tools: dict[str, Needed] = Field(default_factory=dict, description="By tool name.")
     resources: dict[str, Needed] = Field(default_factory=dict, description="By URI; a final * matches any rest.")
     prompts: dict[str, Needed] = Field(default_factory=dict, description="By prompt name.")
 
-    @field_validator("default", mode="before")
+    @field_validator("default", "initial", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
         return _as_list(value)
@@ -67,6 +70,7 @@ class ScopeMap(BaseModel):
                 raise ValueError(f"{scope!r} is not a scope: RFC 6749 allows visible ASCII without quotes")
             self._known(described.implies, f"scope {scope!r}")
         self._known(self.default, "default")
+        self._known(self.initial, "initial")
         for kind in ("tools", "resources", "prompts"):
             for name, needed in getattr(self, kind).items():
                 if needed != PUBLIC:
@@ -77,6 +81,11 @@ class ScopeMap(BaseModel):
         for scope in scopes:
             if scope not in self.scopes:
                 raise ValueError(f"{where} names {scope!r}, which is not among the scopes")
+
+    @property
+    def requested_first(self) -> tuple[str, ...]:
+        """The scopes of the challenge without a token, and of the metadata (interop.md R5)."""
+        return self.initial or self.default
 
     @property
     def has_public(self) -> bool:
@@ -91,6 +100,7 @@ class ScopeRules:
         """Without `allow_anonymous` nothing is public, whatever the map says: the setting decides."""
         self.declared = declared
         self.default = declared.default
+        self.requested_first = declared.requested_first
         self.allow_anonymous = allow_anonymous
         # Few combinations are ever granted, and only those of verified tokens are looked up.
         self.effective: Callable[[tuple[str, ...]], frozenset[str]] = lru_cache(256)(

@@ -1,4 +1,7 @@
-"""The scope map of the example: writing implies reading; a client that names no scope may read."""
+"""The scope map of the example: writing implies reading.
+
+A client requests both scopes first, because some clients cannot request more later (interop.md F31).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ NOTES_SCOPES: Final[dict[str, Any]] = {
         "notes:write": {"description": "Add and delete notes for you", "implies": ["notes:read"]},
     },
     "default": ["notes:read"],
+    "initial": ["notes:read", "notes:write"],
     "tools": {
         "whoami": "notes:read",
         "list_notes": "notes:read",

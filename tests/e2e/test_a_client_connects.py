@@ -29,15 +29,14 @@ async def test_the_sdk_client_finds_its_way_and_calls_a_tool(pair, user, wire):
     assert len(user.pages) >= 2, "the user was asked to sign in and to decide"
 
 
-async def test_a_call_that_needs_more_asks_the_user_once_more_and_then_works(pair, user, wire):
+async def test_one_decision_of_the_user_covers_every_tool_of_the_example(pair, user, wire):
     memory = Memory()
     async with connected(pair.resource, user, memory=memory, wire=wire) as client:
         await client.call_tool("list_notes", {})
-        assert "notes:write" not in memory.tokens.scope.split()
-        added = text_of(await client.call_tool("add_note", {"text": f"buy milk ({wire})"}))
-        assert "notes:write" in memory.tokens.scope.split()
-        assert added
+        seen = len(user.pages)
+        assert text_of(await client.call_tool("add_note", {"text": f"buy milk ({wire})"}))
         assert f"buy milk ({wire})" in text_of(await client.call_tool("list_notes", {}))
+    assert len(user.pages) == seen
 
 
 async def test_a_client_that_comes_back_needs_no_user(pair, user):

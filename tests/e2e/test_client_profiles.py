@@ -1,8 +1,11 @@
 """Every client of the field connects at the first try: one row of client_profiles.py per test, no network."""
 
+import json
+
 import pytest
 import pytest_asyncio
 
+from mcp_service.notes.scopes import NOTES_SCOPES
 from tests.e2e.client_profiles import PROFILES
 from tests.e2e.local_pair import LocalPair
 from tests.e2e.profile_journey import Journey
@@ -12,7 +15,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def local_pair():
-    async with LocalPair() as running:
+    # A first session that may only read, so that each client steps up.
+    reading = {name: value for name, value in NOTES_SCOPES.items() if name != "initial"}
+    async with LocalPair(MCP_SCOPES=json.dumps(reading)) as running:
         yield running
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from devstack.loopback import free_port
-from tests.e2e.sdk_client import connected
+from tests.e2e.sdk_client import Memory, connected
 from tests.e2e.test_make_run import Launcher, ended
 from tests.support.user_agent import user_agent
 
@@ -16,21 +16,9 @@ from mcp.server import MCPServer
 
 server = MCPServer("Weather")
 
-scopes = {
-    "scopes": {"sky:see": "Look at the sky", "sky:change": {"description": "Change it", "implies": ["sky:see"]}},
-    "default": "sky:see",
-    "tools": {"clear_up": "sky:change"},
-}
-
-
 @server.tool()
 async def forecast(city: str) -> str:
     return f"Sunny in {city}"
-
-
-@server.tool()
-async def clear_up() -> str:
-    return "Done"
 """
 
 
@@ -45,9 +33,7 @@ def start(tmp_path):
             tmp_path / "data",
             *ports,
             DEMO_PASSWORD=PASSWORD,
-            MCP_SERVER="weather:server",
-            PYTHONPATH=str(tmp_path),
-            **own,
+            **{"MCP_SERVER": "weather:server", "PYTHONPATH": str(tmp_path), **own},
         )
         started.append(launcher)
         launcher.start().until_ready()
@@ -65,10 +51,18 @@ async def test_a_server_that_declares_nothing_is_protected_by_one_scope(start):
     assert any("Use the tools of this server" in page for page in user.pages)
 
 
-async def test_a_server_with_a_map_asks_for_more_when_more_is_needed(start):
-    resource = start(MCP_SCOPES="weather:scopes")
-    async with user_agent("demo", PASSWORD) as user, connected(resource, user) as client:
-        await client.call_tool("forecast", {"city": "Oslo"})
-        assert not any("Change it" in page for page in user.pages)
-        assert (await client.call_tool("clear_up")).content[0].text == "Done"
-        assert any("Change it" in page for page in user.pages)
+async def test_the_example_of_step_up_asks_for_a_scope_when_a_call_needs_it(start):
+    resource = start(MCP_SERVER="examples.step_up:server", MCP_SCOPES="examples.step_up:scopes")
+    for wire in ("2026-07-28", "legacy"):
+        memory = Memory()
+        async with (
+            user_agent("demo", PASSWORD) as user,
+            connected(resource, user, memory=memory, wire=wire) as client,
+        ):
+            await client.call_tool("payments")
+            assert "ledger:pay" not in memory.tokens.scope.split()
+            assert not any("Pay from your account" in page for page in user.pages)
+            paid = await client.call_tool("pay", {"to": "Ada", "cents": 5})
+            assert paid.content[0].text == "5 cents to Ada"
+            assert any("Pay from your account" in page for page in user.pages)
+            assert "ledger:pay" in memory.tokens.scope.split()

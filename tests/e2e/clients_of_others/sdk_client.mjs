@@ -62,11 +62,6 @@ async function call(name, args) {
   try {
     return await client.callTool({ name, arguments: args });
   } catch (error) {
-    if (version === "1" && error.code === 403 && kept.tokens.refresh_token) {
-      // Version 1 answers a step-up challenge by refreshing, which adds no scope; without a refresh token it asks.
-      delete kept.tokens.refresh_token;
-      return await call(name, args);
-    }
     if (!/unauthorized/i.test(error.constructor.name)) throw error;
     await finish(transport);
     return await call(name, args);

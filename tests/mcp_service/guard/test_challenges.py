@@ -9,7 +9,7 @@ async def test_without_a_credential_the_challenge_says_where_to_sign_in_and_name
     body, headers = modern("server/discover")
     answer = await service.session.post(service.url, json=body, headers=headers)
     assert answer.status == 401
-    assert answer.headers["WWW-Authenticate"] == f'Bearer resource_metadata="{PRM}", scope="notes:read"'
+    assert answer.headers["WWW-Authenticate"] == f'Bearer resource_metadata="{PRM}", scope="notes:read notes:write"'
 
 
 async def test_a_good_token_passes(service):
@@ -38,4 +38,4 @@ async def test_metadata_is_the_same_at_both_addresses(service):
     assert documents[0] == documents[1]
     assert documents[0]["resource"] == RESOURCE
     assert documents[0]["authorization_servers"] == [service.issuer.url]
-    assert documents[0]["scopes_supported"] == ["notes:read"]
+    assert documents[0]["scopes_supported"] == ["notes:read", "notes:write"]

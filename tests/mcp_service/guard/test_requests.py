@@ -34,7 +34,7 @@ async def test_what_is_no_bearer_credential_gets_a_challenge_without_error(share
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = await shared_service.session.post(shared_service.url, json=rpc("ping"), headers=headers)
     assert answer.status == 401
-    assert answer.headers["WWW-Authenticate"] == f'Bearer {PRM}, scope="notes:read"'
+    assert answer.headers["WWW-Authenticate"] == f'Bearer {PRM}, scope="notes:read notes:write"'
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer  "])
@@ -139,7 +139,10 @@ async def test_host_decides_nothing(make_service):
     evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
     refused = await service.session.post(service.url, json=body, headers={**headers, **evil})
     metadata_url = "https://mcp.example/.well-known/oauth-protected-resource/mcp"
-    assert refused.headers["WWW-Authenticate"] == f'Bearer resource_metadata="{metadata_url}", scope="notes:read"'
+    assert (
+        refused.headers["WWW-Authenticate"]
+        == f'Bearer resource_metadata="{metadata_url}", scope="notes:read notes:write"'
+    )
     metadata = await service.session.get(f"{service.root}/.well-known/oauth-protected-resource", headers=evil)
     assert "evil" not in await metadata.text()
     answer = await service.session.post(service.url, json=body, headers={**headers, **evil, **service.auth()})

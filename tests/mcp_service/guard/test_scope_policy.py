@@ -156,3 +156,15 @@ def test_a_server_that_declares_nothing_needs_its_one_scope_for_everything():
 def test_a_mistake_in_the_map_is_told_at_start(change, complaint):
     with pytest.raises(ValidationError, match=complaint):
         ScopeMap.model_validate(DECLARED | change)
+
+
+def test_the_scopes_requested_first_are_the_default_ones_unless_the_map_names_others():
+    assert ScopeMap.model_validate(DECLARED).requested_first == ("files:read",)
+    named = ScopeMap.model_validate(DECLARED | {"initial": ["files:read", "files:write"]})
+    assert named.requested_first == ("files:read", "files:write")
+    assert ScopeRules(named).required(call("unheard-of")) == ("files:read",)
+
+
+def test_the_scopes_requested_first_are_among_the_scopes():
+    with pytest.raises(ValidationError, match="initial names 'files:burn'"):
+        ScopeMap.model_validate(DECLARED | {"initial": "files:burn"})

@@ -1,0 +1,1 @@
+"""Examples of protected servers, each used by a test."""
