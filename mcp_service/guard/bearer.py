@@ -30,7 +30,7 @@ from mcp_service.guard.rate_limits import SUBJECT, TOKEN
 from shared.configured_url import is_loopback_host, origin_of
 from shared.errors import RequestRejected
 from shared.http.client_address import CLIENT_ADDRESS
-from shared.http.media_type import essence_of
+from shared.http.media_type import parse_media_type
 from shared.http.request_middleware import LOG_FIELDS
 from shared.jose.jws import InvalidToken
 
@@ -129,7 +129,9 @@ class BearerAuthenticator:
             return AuthorizedRequest(token, None, b"")
         if token is None and not self._rules.allow_anonymous:
             raise self._unauthenticated(None)
-        if essence_of(request.headers.get("Content-Type", "")) != "application/json":
+        content_type = request.headers.get("Content-Type")
+        # It is well-formed: shared/http/application.py has parsed it.
+        if not content_type or parse_media_type(content_type).essence != "application/json":
             raise UnsupportedMediaType("the body is not JSON by its header", error_id="content_type")
         body = await self._read(request)
         operation = self._operation(request, body)
