@@ -20,6 +20,7 @@ from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
 from auth_service.users.service import UserService
 from shared.redis.client import RedisClient
+from tests.support.grant_material import age_grant
 from tests.support.oauth import basic, challenge
 from tests.support.service_server import ServiceServer
 from tests.support.user_agent import Answer, UserAgent
@@ -243,6 +244,10 @@ class AuthServer:
     async def revoke(self, caller: Client, token: str) -> Answer:
         headers, credentials = caller.credentials()
         return await self.post("/token/revoke", credentials | {"token": token}, headers=headers)
+
+    async def age_grant(self, grant_id: str, seconds: float) -> None:
+        """Make everything that happened to a grant so many seconds older."""
+        await age_grant(self.store, grant_id, seconds)
 
     def log_of(self, request_id: str) -> MutableMapping[str, Any]:
         """The one log line of the request that was answered with this request ID."""

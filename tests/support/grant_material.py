@@ -14,6 +14,7 @@ DAY = 86_400
 REUSE_INTERVAL = 60
 # In the future of any clock, because the store expires records by its own.
 NOW = 4_000_000_000
+_TIMES = ("created_at", "last_used_at", "expires_at", "absolute_expires_at", "code_expires_at", "ended_at")
 CLIENT = "client"
 RESOURCE = "https://mcp.example/mcp"
 
@@ -67,6 +68,15 @@ async def open_grant(store: RedisClient, *, code: str = "a-code", now: int = NOW
     )
     assert outcome == "redeemed"
     return RefreshToken(asked.identifier, 0, secret, authentic=True)
+
+
+async def age_grant(store: RedisClient, grant_id: str, seconds: float) -> None:
+    """Make everything that happened to the grant so many seconds older."""
+    key = f"sp:{{{grant_id}}}:grant"
+    record = await store.command("HGETALL", key)
+    older = {n: int(v) - int(seconds * 1000) for n, v in record.items() if n in _TIMES or n.startswith("replaced:")}
+    if older:
+        await store.command("HSET", key, *(part for pair in older.items() for part in pair))
 
 
 @dataclass(frozen=True)
