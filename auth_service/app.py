@@ -91,8 +91,7 @@ def build_service(
             stack.push_async_callback(components.clients.jwks.close)
             await log_configuration_warnings(redis, runtime.log)
             supervisor = TaskSupervisor(runtime.registry, runtime.log)
-            keys = components.keys
-            for loop in (components.audit, components.errors, keys.ring, keys.tracker, keys.schedule, monitor):
+            for loop in (*components.loops, monitor):
                 stack.push_async_callback(loop.stop)
                 await loop.start(supervisor)
             stack.push_async_callback(shield.finish, seconds=settings.store_timeout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from auth_service.account.wiring import AccountComponents, wire_account
 from auth_service.audit.error_log import ErrorLog
@@ -14,6 +14,7 @@ from auth_service.authorization.wiring import AuthorizationComponents, wire_auth
 from auth_service.browser_pages import BrowserPages, wire_browser_pages
 from auth_service.clients.wiring import ClientComponents, wire_clients
 from auth_service.discovery import MetadataEndpoint
+from auth_service.grants.access_removal import AccessRemoval
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
 from auth_service.grants.repository import GrantRepository
 from auth_service.introspection.wiring import IntrospectionComponents, wire_introspection
@@ -22,6 +23,7 @@ from auth_service.keys.wiring import KeyComponents, wire_keys
 from auth_service.rate_limits.limits import RateLimits
 from auth_service.rate_limits.repository import RateLimitRepository
 from auth_service.resources.catalogue import ResourceCatalogue
+from auth_service.sessions.repository import SessionRepository
 from auth_service.sign_in.wiring import SignInComponents, wire_sign_in
 from auth_service.token_endpoint.wiring import wire_token_endpoint
 from auth_service.users.passwords import PasswordHasher
@@ -32,6 +34,7 @@ from shared.ip_addresses import parse_networks
 if TYPE_CHECKING:
     from auth_service.runtime import Runtime
     from auth_service.token_endpoint.endpoint import TokenEndpoint
+    from shared.background import TaskSupervisor
     from shared.fetch.ssrf_safe_client import SsrfSafeClient
 
 
@@ -44,6 +47,7 @@ class Components:
     limits: RateLimits
     audit: AuditLog
     errors: ErrorLog
+    access_removal: AccessRemoval
     hasher: PasswordHasher
     keys: KeyComponents
     clients: ClientComponents
@@ -52,6 +56,22 @@ class Components:
     account: AccountComponents
     token: TokenEndpoint
     introspection: IntrospectionComponents
+
+    @property
+    def loops(self) -> tuple[BackgroundLoop, ...]:
+        """What runs in the background, in the order of its start."""
+        keys = self.keys
+        return self.audit, self.errors, keys.ring, keys.tracker, keys.schedule, self.access_removal
+
+
+class BackgroundLoop(Protocol):
+    """A component that works in the background."""
+
+    async def start(self, supervisor: TaskSupervisor) -> None:
+        """Begin."""
+
+    async def stop(self) -> None:
+        """End, and wait for it."""
 
 
 def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Components:
@@ -65,8 +85,16 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
     resources = ResourceCatalogue(settings.resources)
     audit = AuditLog(AuditRepository(redis), registry)
     hasher = PasswordHasher()
-    users = UserService(UserRepository(redis), hasher)
+    user_records = UserRepository(redis)
+    users = UserService(user_records, hasher)
     grants = GrantRepository(redis)
+    access_removal = AccessRemoval(
+        users=user_records,
+        sessions=SessionRepository(redis, lifetime_seconds=settings.session_ttl),
+        grants=grants,
+        audit=audit.acting_as("service"),
+        clock=runtime.clock,
+    )
     browser = wire_browser_pages(runtime)
     limits = RateLimits(
         repository=RateLimitRepository(redis),
@@ -114,6 +142,8 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         grants=grants,
         refresh_tokens=refresh_tokens,
         signer=keys.ring,
+        users=users,
+        ending_users=access_removal.marked,
         limits=limits,
         audit=audit,
     )
@@ -138,6 +168,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         limits=limits,
         audit=audit,
         errors=ErrorLog(ErrorRepository(redis), registry),
+        access_removal=access_removal,
         hasher=hasher,
         keys=keys,
         clients=clients,

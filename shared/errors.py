@@ -51,7 +51,7 @@ class ServiceUnavailable(RequestRejected):
 
     status = 503
     code = "temporarily_unavailable"
-    public = "The service is temporarily unavailable. Nothing was lost; please try again."
+    public = "The service is temporarily unavailable. Please try again."
 
     def __init__(self, reason: str, *, error_id: str, retry_after_seconds: int = 2) -> None:
         super().__init__(reason, error_id=error_id, headers={"Retry-After": str(retry_after_seconds)})

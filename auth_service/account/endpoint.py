@@ -82,7 +82,7 @@ class AccountEndpoint:
         return grant if grant is not None and grant.subject == visit.session.subject else None
 
     async def _end(self, grant: Grant) -> None:
-        if await self._grants.end(grant.grant_id, reason="ended_by_user", now=self._clock()):
+        if await self._grants.end(grant.grant_id, reason="ended_by_user"):
             self._audit.record(
                 AuditEvent.GRANT_REVOKED,
                 user=grant.subject,

@@ -16,6 +16,8 @@ class AuditEvent(StrEnum):
 
     USER_ADDED = "user.added"
     USER_REMOVED = "user.removed"
+    USER_SUSPENDED = "user.suspended"
+    USER_RESUMED = "user.resumed"
     USER_PASSWORD_CHANGED = "user.password_changed"
     USER_SIGNED_IN = "user.signed_in"
     USER_SIGN_IN_FAILED = "user.sign_in_failed"

@@ -13,7 +13,7 @@ from typing import Final
 _CLIENT: Final = "The client's request is at fault; report it to the client's developer, with the private reason."
 _RECONNECT: Final = "Remove the connection in the client and add it again."
 _ATTACK: Final = "Frequent from one address: probably an attack. `audit --since 1h` shows the address."
-_SERVICE: Final = "A fault of the service: nothing was lost, the client may retry. "
+_SERVICE: Final = "A fault of the service; the client may retry. "
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +153,9 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     ),
     # Codes and refresh tokens
     "code_unused": Troubleshooting(
-        "An authorization code was presented twice, so its grant was ended.",
-        f"A client that retries incorrectly, or a stolen code. {_RECONNECT} If it recurs, examine the client and its "
-        "redirect URI.",
+        "An authorization code was presented again. Beyond ten seconds, or from another network, its grant was ended.",
+        "A callback that is loaded twice, a client that retries incorrectly, or a stolen code. "
+        f"{_RECONNECT} If it recurs, examine the client and its redirect URI.",
     ),
     "code_fresh": Troubleshooting(
         "The code is older than AUTH_AUTHORIZATION_CODE_TTL.", "Compare the clocks of the replicas."
@@ -167,9 +167,24 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "A replaced refresh token was presented: it has been copied, so the grant was ended.",
         f"{_RECONNECT} If it recurs, find out how the client's stored tokens are shared or copied.",
     ),
-    "refresh_forked": Troubleshooting(
-        "After a failover of Redis two different successors of one token were presented, so the grant was ended.",
+    "refresh_diverged": Troubleshooting(
+        "After a failover of Redis a token of a discarded branch was presented. The grant goes on with the other one.",
         _RECONNECT,
+    ),
+    "refresh_resource_removed": Troubleshooting(
+        "The resource of the grant is not in AUTH_RESOURCES any more, so the grant was ended.",
+        "If the resource was left out by mistake, configure it again; users must connect again.",
+    ),
+    "resource_configured": Troubleshooting(
+        "The resource was in the configuration when the user decided, but is not in that of this replica.",
+        "Expected for moments while replicas are restarted with another AUTH_RESOURCES. Otherwise compare their "
+        "settings.",
+    ),
+    "scope_granted": Troubleshooting(
+        "A refresh requested only scopes that the user did not grant, or that the resource no longer has.", _RECONNECT
+    ),
+    "user_active": Troubleshooting(
+        "The user was suspended or removed.", "`users list` shows suspended users; `users resume NAME` lifts it."
     ),
     "refresh_expired": Troubleshooting(
         "The grant was unused for AUTH_REFRESH_TOKEN_TTL, or reached AUTH_REFRESH_TOKEN_ABSOLUTE_TTL.", _RECONNECT

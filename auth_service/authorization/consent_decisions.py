@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
 from auth_service.authorization.interaction import ConsentDecision, Interaction, expired
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.repository import Session
-
-_REPLAY_WINDOW_SECONDS: Final = 600
-"""A grant is kept this long after its code expired, so that a late replay is recognised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +71,10 @@ class ConsentDecisions:
         self, interaction: Interaction, decision: ConsentDecision, client: Client, session: Session, code: str
     ) -> ConsentDecision:
         requested = interaction.request
-        code_expires_at = self._clock() + self._code_lifetime
         recorded = await self._interactions.record_consent(
             interaction,
             decision,
-            grant_expires_at=code_expires_at + _REPLAY_WINDOW_SECONDS,
+            code_lifetime_seconds=self._code_lifetime,
             grant={
                 "status": "code",
                 "subject": session.subject,
@@ -90,7 +86,6 @@ class ConsentDecisions:
                 "redirect_uri": requested.redirect_uri,
                 "code_hash": digest(code),
                 "code_challenge": requested.code_challenge,
-                "code_expires_at": int(code_expires_at * 1000),
                 "authenticated_at": int(session.authenticated_at),
                 "nonce": requested.nonce or "",
             },

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _RECORD_CONSENT: Final = load_script("auth_service.authorization", "record_consent")
 
+REPLAY_WINDOW_SECONDS: Final = 600
+"""A grant is kept this long after its code expired, so that a late replay is recognised."""
+
 DECISION_SLACK_SECONDS: Final = 600
 """A decision outlives its interaction by the most that the clocks of a replica and of Redis may differ."""
 
@@ -51,19 +54,24 @@ class InteractionRepository:
         decision: ConsentDecision,
         *,
         grant: Mapping[str, Argument],
-        grant_expires_at: float,
+        code_lifetime_seconds: int,
     ) -> ConsentDecision | None:
         """Record the decision once, atomically; an approval creates the grant. Returns the decision that is recorded.
 
-        Returns None if the interaction has expired, by the clock of Redis and with the slack. `grant_expires_at` is in
-        seconds since 1970.
+        Returns None if the interaction has expired, by the clock of Redis and with the slack.
         """
         fields = [item for pair in grant.items() for item in pair]
         remembered_until = interaction.expires_at + DECISION_SLACK_SECONDS
         recorded = await self._redis.run(
             _RECORD_CONSENT,
             [_decision_key(interaction.identifier), grant_key(interaction.identifier)],
-            [decision.value, remembered_until * 1000, int(grant_expires_at * 1000), *fields],
+            [
+                decision.value,
+                remembered_until * 1000,
+                code_lifetime_seconds * 1000,
+                REPLAY_WINDOW_SECONDS * 1000,
+                *fields,
+            ],
         )
         return None if recorded == "gone" else ConsentDecision(recorded)
 

@@ -89,7 +89,7 @@ async def end_grants(context: CommandContext, grants: list[Grant]) -> list[Grant
     """End the grants, with an audit event each; returns those that this call ended."""
     repository, ended = GrantRepository(context.redis), []
     for grant in grants:
-        if await repository.end(grant.grant_id, reason="ended_by_operator", now=time.time()):
+        if await repository.end(grant.grant_id, reason="ended_by_operator"):
             ended.append(grant)
             context.audit.record(
                 AuditEvent.GRANT_REVOKED,

@@ -1,4 +1,4 @@
-"""`users add|list|remove|set-password`: user accounts."""
+"""`users add|list|suspend|resume|remove|set-password`: user accounts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from auth_service.commands.console import (
     show_json,
     show_rows,
 )
-from auth_service.commands.grants import end_grants
+from auth_service.grants.access_removal import USER_ENDED, AccessRemoval
 from auth_service.grants.repository import GrantRepository
 from auth_service.sessions.repository import SessionRepository
 from auth_service.users.generated_password import generate_password
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from auth_service.commands.console import CommandContext
+    from auth_service.grants.grant import Grant
     from auth_service.users.user import User
 
 app = new_app(no_args_is_help=True, help="List, add and remove users.")
@@ -93,7 +94,7 @@ def list_users(*, as_json: JsonOption = False) -> None:
         async with _user_service(context) as accounts:
             users = sorted([user async for user in accounts.all()], key=lambda user: user.username.casefold())
         show_rows(
-            ("username", "name", "email", "created", "subject"),
+            ("username", "name", "email", "created", "suspended", "subject"),
             [_as_row(user) for user in users],
             as_json=as_json,
             empty="There are no users. Add one with: users add NAME",
@@ -114,12 +115,50 @@ def remove(username: Username, *, yes: YesOption = False, as_json: JsonOption = 
                 await accounts.remove(user)  # first: from here on no new session or grant can begin
             except UnknownUser as exc:
                 raise CommandFailed(f"the user {username} was removed meanwhile") from exc
-        await _end_sessions(context, user)
-        await end_grants(context, await GrantRepository(context.redis).find_by_subject(user.subject, now=time.time()))
+        await _end_access(context, user)
         context.audit.record(AuditEvent.USER_REMOVED, user=user.subject, username=user.username)
         _show_changed(user, "removed", as_json=as_json)
 
     run(remove_user)
+
+
+@app.command()
+def suspend(username: Username, *, yes: YesOption = False, as_json: JsonOption = False) -> None:
+    """Suspend a user: all grants and sessions end, and no sign-in succeeds until `users resume`.
+
+    If it is interrupted, repeat it; a running service completes it as well.
+    """
+
+    async def suspend_user(context: CommandContext) -> None:
+        async with _user_service(context) as accounts:
+            user = await _require(accounts, username)
+            confirm(f"Suspend the user {user.username}?", yes=yes)
+            try:
+                await accounts.suspend(user)
+            except UnknownUser as exc:
+                raise CommandFailed(f"the user {username} was removed meanwhile") from exc
+            ended = await _end_access(context, user)
+            if user.suspended_at is None:
+                context.audit.record(AuditEvent.USER_SUSPENDED, user=user.subject, username=user.username)
+            changed = await _require(accounts, username)
+        _show_changed(changed, f"suspended, {len(ended)} grant(s) ended", as_json=as_json)
+
+    run(suspend_user)
+
+
+@app.command()
+def resume(username: Username, *, as_json: JsonOption = False) -> None:
+    """Lift a suspension: the user may sign in again. Ended grants stay ended."""
+
+    async def resume_user(context: CommandContext) -> None:
+        async with _user_service(context) as accounts:
+            user = await _require(accounts, username)
+            if not await accounts.lift_suspension(user):
+                raise CommandFailed(f"the user {user.username} is not suspended")
+            context.audit.record(AuditEvent.USER_RESUMED, user=user.subject, username=user.username)
+            _show_changed(await _require(accounts, username), "may sign in again", as_json=as_json)
+
+    run(resume_user)
 
 
 @app.command("set-password")
@@ -164,6 +203,17 @@ async def _end_sessions(context: CommandContext, user: User) -> None:
     await sessions.end_all(user.subject, now=time.time())
 
 
+async def _end_access(context: CommandContext, user: User) -> list[Grant]:
+    removal = AccessRemoval(
+        users=UserRepository(context.redis),
+        sessions=SessionRepository(context.redis, lifetime_seconds=context.settings.session_ttl),
+        grants=GrantRepository(context.redis),
+        audit=context.audit,
+        clock=time.time,
+    )
+    return await removal.end_access(user.subject, reason=USER_ENDED)
+
+
 async def _require(accounts: UserService, username: str) -> User:
     user = await accounts.find_by_name(username)
     if user is None:
@@ -184,7 +234,11 @@ def _password(*, from_stdin: bool, generate: bool) -> str:
 
 
 def _as_row(user: User) -> dict[str, Any]:
-    return {**asdict(user), "created": format_time(user.created_at)}
+    return {
+        **asdict(user),
+        "created": format_time(user.created_at),
+        "suspended": format_time(user.suspended_at),
+    }
 
 
 def _show_changed(user: User, result: str, *, generated: str | None = None, as_json: bool) -> None:

@@ -1,12 +1,14 @@
 #!lua flags=allow-oom
 -- Ends a grant once and records the reason. Idempotent: ending an ended grant changes nothing.
 -- allow-oom: a grant can be ended when Redis is full.
--- KEYS: grant. ARGV: now (ms), reason, ms for which the ended grant is remembered.
+-- KEYS: grant. ARGV: reason, ms for which the ended grant is remembered.
 -- Returns 1 if this call ended it, else 0.
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status or status == 'ended' then
   return 0
 end
-redis.call('HSET', KEYS[1], 'status', 'ended', 'ended_reason', ARGV[2], 'ended_at', ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local clock = redis.call('TIME')
+local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
+redis.call('HSET', KEYS[1], 'status', 'ended', 'ended_reason', ARGV[1], 'ended_at', now)
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1

@@ -27,17 +27,16 @@ _FORM: Final = re.compile(rf"({_OF_16_BYTES})\.(0|[1-9][0-9]{{0,8}})\.({_OF_32_B
 
 
 class NotARefreshToken(ValueError):
-    """The text does not have the form of a refresh token."""
+    """The text does not have the form of a refresh token, or its MAC is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A parsed token. `authentic`: its MAC is valid; Redis has not been asked."""
+    """A token whose MAC is valid; Redis has not been asked."""
 
     grant_id: str
     generation: int
     secret: str
-    authentic: bool
 
     @property
     def secret_hash(self) -> str:
@@ -57,16 +56,17 @@ class RefreshTokenFormat:
         return f"{grant_id}.{generation}.{secret}.{self._mac(self._keys[0], grant_id, generation, secret)}"
 
     def read(self, unverified_token: str) -> RefreshToken:
-        """Parse a presented token. Raises NotARefreshToken."""
+        """Parse a presented token, and verify its MAC before anything else is done with it. Raises NotARefreshToken."""
         form = _FORM.fullmatch(unverified_token)
         if form is None:
             raise NotARefreshToken("not four parts of the expected form and length")
         grant_id, number, secret, unverified_mac = form.groups()
         generation = int(number)
-        authentic = any(
+        if not any(
             hmac.compare_digest(unverified_mac, self._mac(key, grant_id, generation, secret)) for key in self._keys
-        )
-        return RefreshToken(grant_id, generation, secret, authentic)
+        ):
+            raise NotARefreshToken("the MAC is not valid")
+        return RefreshToken(grant_id, generation, secret)
 
     @staticmethod
     def _mac(key: bytes, grant_id: str, generation: int, secret: str) -> str:

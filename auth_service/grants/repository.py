@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final
 from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.protocol.opaque import new_identifier
 from shared.errors import RedisUnavailable
+from shared.http.client_address import network_of
 from shared.redis.client import load_script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from auth_service.grants.refresh_token_format import RefreshToken
+    from auth_service.grants.grant import GrantLifetimes
+    from auth_service.grants.refresh_token_format import RefreshToken, Successor
     from shared.redis.client import Argument, RedisClient
 
 _REDEEM: Final = load_script("auth_service.grants", "redeem_code")
@@ -30,6 +32,8 @@ REMEMBER_ENDED_SECONDS: Final = 7 * 86_400
 MAX_LOST_ANSWERS: Final = 2
 """How many consecutive generations may be replayed after the reuse interval while their successor is unused."""
 GENERATIONS_KEPT: Final = 32
+REDEMPTION_REPEAT_SECONDS: Final = 10
+"""A browser that loads the callback of a client twice redeems its code twice (interop.md F22)."""
 _SECOND_ATTEMPT_SECONDS: Final = 0.3
 
 
@@ -38,7 +42,8 @@ class Rotation:
     """The result of presenting a refresh token.
 
     `outcome`: rotated, repeated, recovered (after a failover), or a rejection: unknown, wrong_client, wrong_resource,
-    ended, expired, diverged, reused. `chain` holds, for `repeated`, the encrypted successors and their hashes in order.
+    ended, expired, diverged, reused, resource_removed, not_configured (the resource, in this replica). `chain` holds,
+    for `repeated`, the encrypted successors and their hashes in order.
     """
 
     outcome: str
@@ -50,6 +55,15 @@ class Rotation:
     resource: str = ""
     authenticated_at: int = 0
     chain: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredResources:
+    """The resources of the configuration, for the step that compares them with a grant's: a space around each."""
+
+    identifiers: str
+    read_at_ms: int
+    """When this replica read the configuration, in milliseconds since 1970."""
 
 
 class GrantRepository:
@@ -69,24 +83,25 @@ class GrantRepository:
         *,
         code_hash: str,
         refresh_hash: str,
-        now: float,
-        expires_at: float,
-        absolute_expires_at: float,
+        lifetimes: GrantLifetimes,
         address: str,
     ) -> str:
-        """Redeem a code (atomic): unknown, expired, ended, reused or redeemed. Times in seconds since 1970.
+        """Redeem a code (atomic): unknown, expired, ended, repeated, reused or redeemed.
 
-        After a lost response the step is sent once more, with the same nonce, so that it is not a second redemption.
+        `repeated` is a second redemption that does not end the grant: from the same network, within
+        REDEMPTION_REPEAT_SECONDS. After a lost response the step is sent once more, with the same nonce, so that it is
+        not a second redemption.
         """
         arguments: list[Argument] = [
-            int(now * 1000),
             code_hash,
             refresh_hash,
-            int(expires_at * 1000),
-            int(absolute_expires_at * 1000),
+            lifetimes.unused * 1000,
+            lifetimes.absolute * 1000,
             REMEMBER_ENDED_SECONDS * 1000,
             address,
+            network_of(address),
             new_identifier(),
+            REDEMPTION_REPEAT_SECONDS * 1000,
         ]
         outcome: str
         try:
@@ -102,11 +117,9 @@ class GrantRepository:
         *,
         client_id: str,
         resource: str | None,
-        successor_hash: str,
-        successor_encrypted: str,
-        now: float,
-        lifetime_seconds: int,
-        reuse_interval_seconds: int,
+        successor: Successor,
+        lifetimes: GrantLifetimes,
+        configuration: ConfiguredResources,
         address: str,
     ) -> Rotation:
         """Present a refresh token (atomic): it is validated and rotated in one step, with one winner."""
@@ -114,20 +127,20 @@ class GrantRepository:
             _ROTATE,
             [grant_key(presented.grant_id)],
             [
-                int(now * 1000),
                 presented.secret_hash,
                 presented.generation,
-                "1" if presented.authentic else "0",
                 client_id,
                 resource or "",
-                successor_hash,
-                successor_encrypted,
-                lifetime_seconds * 1000,
-                reuse_interval_seconds * 1000,
+                successor.hash,
+                successor.encrypted,
+                lifetimes.unused * 1000,
+                lifetimes.reuse_interval * 1000,
                 MAX_LOST_ANSWERS,
                 GENERATIONS_KEPT,
                 REMEMBER_ENDED_SECONDS * 1000,
                 address,
+                configuration.identifiers,
+                configuration.read_at_ms,
             ],
         )
         if len(reply) == 2:
@@ -144,15 +157,12 @@ class GrantRepository:
             chain=tuple(zip(chain[::2], chain[1::2], strict=True)),
         )
 
-    async def end(self, grant_id: str, *, reason: str, now: float) -> bool:
+    async def end(self, grant_id: str, *, reason: str) -> bool:
         """End a grant (atomic); True if this call ended it. `reason` is a short identifier stored with it."""
-        ended = await self._redis.run(
-            _END, [grant_key(grant_id)], [int(now * 1000), reason, REMEMBER_ENDED_SECONDS * 1000]
-        )
-        return bool(ended)
+        return bool(await self._redis.run(_END, [grant_key(grant_id)], [reason, REMEMBER_ENDED_SECONDS * 1000]))
 
     async def index(self, grant_id: str, *, subject: str, absolute_expires_at: float) -> None:
-        """Add a grant to its user's index; called before the grant goes live, so that the index is complete."""
+        """Add a grant to its user's index: before it goes live, so that every live grant is in the index."""
         key = _index_key(subject)
         await self._redis.pipeline(
             [
@@ -164,6 +174,15 @@ class GrantRepository:
 
     async def find_by_subject(self, subject: str, *, now: float) -> list[Grant]:
         """The live grants of a user, the most recently used first."""
+        grants = await self._indexed(subject, now=now)
+        live = [g for g in grants if g.status is GrantStatus.LIVE and g.expires_at > now]
+        return sorted(live, key=lambda g: g.last_used_at, reverse=True)
+
+    async def find_open_by_subject(self, subject: str) -> list[Grant]:
+        """The grants of a user that have not ended, also those whose code is being redeemed."""
+        return await self._indexed(subject, now=0)
+
+    async def _indexed(self, subject: str, *, now: float) -> list[Grant]:
         key = _index_key(subject)
         _, identifiers = await self._redis.pipeline(
             [("ZREMRANGEBYSCORE", key, "-inf", int(now)), ("ZRANGE", key, 0, -1)]
@@ -174,8 +193,7 @@ class GrantRepository:
         gone |= {g.grant_id for g in grants if g.status is GrantStatus.ENDED}
         if gone:
             await self._redis.command("ZREM", key, *gone)
-        live = [g for g in grants if g.status is GrantStatus.LIVE and g.expires_at > now]
-        return sorted(live, key=lambda g: g.last_used_at, reverse=True)
+        return [g for g in grants if g.status is not GrantStatus.ENDED]
 
     async def scan(self) -> AsyncIterator[Grant]:
         """Every grant, page by page: for commands, never for a request."""

@@ -35,7 +35,7 @@ class LiveRefreshToken:
 
     grant: Grant
     is_current: bool
-    """False for a replaced token with a valid MAC: it can revoke its grant, and nothing else."""
+    """False for a replaced token: it can revoke its grant, and nothing else."""
 
 
 class TokenIntrospector:
@@ -71,7 +71,7 @@ class TokenIntrospector:
         if grant is None or grant.status is not GrantStatus.LIVE or grant.expires_at <= self._clock():
             return None
         is_current = hmac.compare_digest(presented.secret_hash, grant.current_hash)
-        return LiveRefreshToken(grant, is_current) if is_current or presented.authentic else None
+        return LiveRefreshToken(grant, is_current)
 
     async def _access_token(self, unverified_token: str) -> LiveAccessToken | None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -32,14 +31,12 @@ class RevokeEndpoint:
         grants: GrantRepository,
         revoked: RevokedTokenRepository,
         audit: AuditLog,
-        clock: Callable[[], float],
     ) -> None:
         self._authenticator = authenticator
         self._introspector = introspector
         self._grants = grants
         self._revoked = revoked
         self._audit = audit
-        self._clock = clock
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Raises InvalidClient, InvalidRequest, ServiceUnavailable. Another client's token is ignored."""
@@ -59,7 +56,7 @@ class RevokeEndpoint:
         elif (
             live is not None
             and live.grant.client_id == client.client_id
-            and await self._grants.end(live.grant.grant_id, reason="revoked_by_client", now=self._clock())
+            and await self._grants.end(live.grant.grant_id, reason="revoked_by_client")
         ):
             self._audit.record(
                 AuditEvent.GRANT_REVOKED,

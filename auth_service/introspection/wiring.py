@@ -68,7 +68,6 @@ def wire_introspection(
             grants=grants,
             revoked=revoked,
             audit=audit,
-            clock=runtime.clock,
         ),
         userinfo=UserInfoEndpoint(introspector=introspector, users=users),
     )

@@ -68,6 +68,8 @@ class ResourceCatalogue:
         self.default = resources[0]
         self._by_identifier = {r.identifier: r for r in resources}
         self._by_canonical = {canonical_resource(r.identifier): r for r in resources}
+        self.grantable = {r.identifier: frozenset((*r.scopes, *IDENTITY_SCOPES, OFFLINE_ACCESS)) for r in resources}
+        """By identifier: every scope that a token for the resource can carry today (invariant 15)."""
         if len(self._by_canonical) != len(resources):
             raise ValueError("two resources have the same identifier")
 

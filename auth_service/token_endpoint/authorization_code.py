@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
 from auth_service.grants.code_format import NotACode, grant_of_code
@@ -16,13 +16,11 @@ from auth_service.protocol.pkce import is_verifier, verifier_matches
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.grants.grant import GrantLifetimes
-    from auth_service.grants.grant_limit import GrantLimit
+    from auth_service.grants.opening import GrantOpening
     from auth_service.grants.repository import GrantRepository
     from auth_service.protocol.parameters import Parameters
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.token_endpoint.endpoint import IssuedTokens, TokenRequest, TokenSetIssuer
-
-CODE_REUSED: Final = "code_reused"
 
 
 class AuthorizationCodeHandler:
@@ -34,14 +32,14 @@ class AuthorizationCodeHandler:
         self,
         *,
         grants: GrantRepository,
-        grant_limit: GrantLimit,
+        opening: GrantOpening,
         resources: ResourceCatalogue,
         tokens: TokenSetIssuer,
         lifetimes: GrantLifetimes,
         audit: AuditLog,
     ) -> None:
         self._grants = grants
-        self._grant_limit = grant_limit
+        self._opening = opening
         self._resources = resources
         self._tokens = tokens
         self._lifetimes = lifetimes
@@ -54,21 +52,24 @@ class AuthorizationCodeHandler:
         secret = new_secret() if with_refresh else ""
         # Signed before the code is consumed: a failure afterwards would lose a valid code (invariant 8).
         issued = self._issue(grant, request, secret)
-        absolute = request.now + self._lifetimes.absolute
-        await self._grant_limit.before_opening(grant, absolute_expires_at=absolute, now=request.now)
+        await self._opening.prepare(grant, absolute_expires_at=request.now + self._lifetimes.absolute)
         outcome = await self._grants.redeem_code(
             grant.grant_id,
             code_hash=code_hash,
             refresh_hash=digest(secret) if with_refresh else "",
-            now=request.now,
-            expires_at=min(request.now + self._lifetimes.unused, absolute),
-            absolute_expires_at=absolute,
+            lifetimes=self._lifetimes,
             address=request.address,
         )
         if outcome != "redeemed":
             if outcome == "reused":
-                self._record_reuse(grant)
+                self._audit.record(
+                    AuditEvent.CODE_REPLAYED, user=grant.subject, client=grant.client_id, grant=grant.grant_id
+                )
+            if outcome == "expired":
+                raise InvalidGrant("the code has expired", error_id="code_fresh")
             raise InvalidGrant(f"the code is {outcome}", error_id="code_unused")
+        # From here on nothing fails: the code is consumed, and the client could not repeat the request.
+        await self._opening.apply_limit(grant, now=request.now)
         self._audit.record(
             AuditEvent.GRANT_CREATED,
             user=grant.subject,
@@ -80,7 +81,11 @@ class AuthorizationCodeHandler:
         return issued
 
     async def _validated(self, request: TokenRequest) -> tuple[Grant, str]:
-        """Run every check before anything is consumed, in this order. Returns the grant and the hash of the code."""
+        """Run every check before anything is consumed, in this order. Returns the grant and the hash of the code.
+
+        Whether the code is unused comes last, in the step that consumes it: a request that is not valid in everything
+        else is no replay, and ends nothing (invariant 6, OAuth 2.1 section 7.5.3).
+        """
         parameters = request.parameters
         code = parameters.require("code")
         verifier = parameters.require("code_verifier")
@@ -93,28 +98,17 @@ class AuthorizationCodeHandler:
         grant, code_hash = await self._grants.find(grant_id), digest(code)
         if grant is None or not hmac.compare_digest(grant.code_hash, code_hash):
             raise InvalidGrant("no such code", error_id="code_known")
-        if grant.status is GrantStatus.LIVE:
-            await self._end_after_reuse(grant, request.now)
-        if grant.status is not GrantStatus.CODE:
-            raise InvalidGrant(f"the grant is {grant.status}: {grant.ended_reason}", error_id="code_unused")
         if grant.client_id != request.client.client_id:
             raise InvalidGrant("the code was issued to another client", error_id="code_client")
-        if request.now >= grant.code_expires_at:
-            raise InvalidGrant("the code has expired", error_id="code_fresh")
         _check_redirect_uri(grant, parameters)
         if not verifier_matches(verifier, grant.code_challenge):
             raise InvalidGrant("code_verifier does not match the challenge", error_id="pkce")
         check_resources(parameters, grant.resource, self._resources)
+        if grant.resource not in self._resources.grantable:
+            raise InvalidTarget(f"{grant.resource} is not configured any more", error_id="resource_configured")
+        if grant.status is GrantStatus.ENDED:
+            raise InvalidGrant(f"the grant has ended: {grant.ended_reason}", error_id="code_unused")
         return grant, code_hash
-
-    async def _end_after_reuse(self, grant: Grant, now: float) -> None:
-        """A code that is used twice ends the grant that it opened (invariant 6, RFC 6749 section 4.1.2)."""
-        if await self._grants.end(grant.grant_id, reason=CODE_REUSED, now=now):
-            self._record_reuse(grant)
-        raise InvalidGrant("the code was used before; its grant is ended", error_id="code_unused")
-
-    def _record_reuse(self, grant: Grant) -> None:
-        self._audit.record(AuditEvent.CODE_REPLAYED, user=grant.subject, client=grant.client_id, grant=grant.grant_id)
 
     def _issue(self, grant: Grant, request: TokenRequest, secret: str) -> IssuedTokens:
         issued = self._tokens.issue(
@@ -122,7 +116,8 @@ class AuthorizationCodeHandler:
             subject=grant.subject,
             client_id=grant.client_id,
             resource=grant.resource,
-            scopes=grant.scopes,
+            # Of the scopes that the user granted, those that the resource still has (invariant 15).
+            scopes=[s for s in grant.scopes if s in self._resources.grantable[grant.resource]],
             refresh_token=self._tokens.refresh_tokens.write(grant.grant_id, 0, secret) if secret else None,
             now=request.now,
         )

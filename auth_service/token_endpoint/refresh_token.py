@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
+from auth_service.grants.access_removal import USER_ENDED
 from auth_service.grants.refresh_token_format import NotARefreshToken, RefreshToken, decrypt_successor, new_successor
 from auth_service.protocol.errors import InvalidGrant, InvalidScope, InvalidTarget
+from shared.errors import ServiceUnavailable
 from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
@@ -14,7 +18,7 @@ if TYPE_CHECKING:
 
     from auth_service.audit.log import AuditLog
     from auth_service.grants.grant import GrantLifetimes
-    from auth_service.grants.repository import GrantRepository, Rotation
+    from auth_service.grants.repository import ConfiguredResources, GrantRepository, Rotation
     from auth_service.protocol.parameters import Parameters
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
@@ -30,6 +34,8 @@ OUTCOMES: Final = (
     "expired",
     "diverged",
     "reused",
+    "resource_removed",
+    "not_configured",
 )
 
 
@@ -49,6 +55,8 @@ class RefreshRecorder:
         elif rotation.outcome in {"repeated", "recovered"}:
             # A race, a lost response or a failover.
             event = AuditEvent.TOKEN_REFRESH_REPEATED
+        elif rotation.outcome == "resource_removed":
+            event = AuditEvent.GRANT_REVOKED
         else:
             return
         self._audit.record(
@@ -61,6 +69,16 @@ class RefreshRecorder:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class CurrentAuthority:
+    """What may still be granted: the resources of today's configuration, and the users whose access is being ended."""
+
+    resources: ResourceCatalogue
+    configuration: ConfiguredResources
+    ending_users: Container[str]
+    """Changes while the service runs."""
+
+
 class RefreshTokenHandler:
     """Exchanges a refresh token for its successor and an access token."""
 
@@ -70,14 +88,16 @@ class RefreshTokenHandler:
         self,
         *,
         grants: GrantRepository,
-        resources: ResourceCatalogue,
+        authority: CurrentAuthority,
         tokens: TokenSetIssuer,
         lifetimes: GrantLifetimes,
         limits: RateLimits,
         recorder: RefreshRecorder,
     ) -> None:
         self._grants = grants
-        self._resources = resources
+        self._resources = authority.resources
+        self._ending_users = authority.ending_users
+        self._configuration = authority.configuration
         self._tokens = tokens
         self._lifetimes = lifetimes
         self._limits = limits
@@ -87,30 +107,37 @@ class RefreshTokenHandler:
         """Raises InvalidRequest, InvalidScope, InvalidTarget, InvalidGrant, TooManyRequests, ServiceUnavailable."""
         presented, resource, requested = self._validated(request.parameters)
         self._tokens.ready()
+        if requested:
+            await self._check_scope(presented.grant_id, requested, request.client.client_id)
         successor = new_successor(presented.secret)
         rotation = await self._grants.rotate(
             presented,
             client_id=request.client.client_id,
             resource=resource,
-            successor_hash=successor.hash,
-            successor_encrypted=successor.encrypted,
-            now=request.now,
-            lifetime_seconds=self._lifetimes.unused,
-            reuse_interval_seconds=self._lifetimes.reuse_interval,
+            successor=successor,
+            lifetimes=self._lifetimes,
+            configuration=self._configuration,
             address=request.address,
         )
         self._recorder.record(rotation, presented, request)
         if rotation.outcome == "wrong_resource":
             raise InvalidTarget(rotation.reason, error_id="resource_granted")
+        if rotation.outcome == "not_configured":
+            raise ServiceUnavailable(
+                f"the resource {rotation.reason} is configured in another replica only", error_id="resource_configured"
+            )
         if rotation.outcome not in _ISSUING:
             raise InvalidGrant(f"{rotation.outcome}: {rotation.reason}", error_id=f"refresh_{rotation.outcome}")
+        if rotation.subject in self._ending_users:
+            await self._grants.end(presented.grant_id, reason=USER_ENDED)
+            raise InvalidGrant("the user was removed or suspended", error_id="user_active")
         secret = _current_secret(rotation, presented) if rotation.outcome == "repeated" else successor.secret
         return self._tokens.issue(
             grant_id=presented.grant_id,
             subject=rotation.subject,
             client_id=request.client.client_id,
             resource=rotation.resource,
-            scopes=self._narrowed(rotation, requested),
+            scopes=self._narrowed(rotation.resource, rotation.scopes, requested),
             refresh_token=self._tokens.refresh_tokens.write(presented.grant_id, rotation.generation, secret),
             now=request.now,
         )
@@ -121,9 +148,8 @@ class RefreshTokenHandler:
             presented = self._tokens.refresh_tokens.read(parameters.require("refresh_token"))
         except NotARefreshToken as exc:
             raise InvalidGrant(str(exc), error_id="refresh_token_form") from exc
-        if presented.authentic:
-            # Only tokens with a valid MAC count, so that an attacker cannot exhaust the grant's limit.
-            self._limits.check_grant(presented.grant_id)
+        # Only tokens with a valid MAC count, so that an attacker cannot exhaust the grant's limit.
+        self._limits.check_grant(presented.grant_id)
         resources = parameters.all("resource")
         resource = self._resources.find_one(resources) if resources else None
         if resources and resource is None:
@@ -134,14 +160,26 @@ class RefreshTokenHandler:
             raise InvalidScope(str(exc), error_id="scope_grammar") from exc
         return presented, resource.identifier if resource else None, requested
 
-    def _narrowed(self, rotation: Rotation, requested: tuple[str, ...]) -> tuple[str, ...]:
-        """The requested scopes that were granted; others are dropped, not rejected (interop.md A9)."""
-        resource = self._resources.find(rotation.resource) if requested else None
-        if resource is None:
-            return rotation.scopes
-        allowed = resource.hierarchy().effective(rotation.scopes)
-        kept = tuple(s for s in requested if s in allowed)
-        return kept or rotation.scopes
+    async def _check_scope(self, grant_id: str, requested: tuple[str, ...], client_id: str) -> None:
+        """Raise InvalidScope if nothing requested is granted, before the token is consumed."""
+        grant = await self._grants.find(grant_id)
+        if grant is None or grant.client_id != client_id or grant.resource not in self._resources.grantable:
+            return  # refused by the atomic step, for a reason of its own
+        if not self._narrowed(grant.resource, grant.scopes, requested):
+            raise InvalidScope("none of the requested scopes is granted", error_id="scope_granted")
+
+    def _narrowed(self, resource: str, granted: tuple[str, ...], requested: tuple[str, ...]) -> tuple[str, ...]:
+        """The requested scopes, or all, of those that were granted and that the resource still has (invariant 15).
+
+        A scope that was not granted is dropped, not rejected, unless nothing remains (interop.md A9).
+        """
+        defined = self._resources.grantable[resource]
+        current = tuple(s for s in granted if s in defined)
+        found = self._resources.find(resource) if requested else None
+        if found is None:
+            return current
+        allowed = found.hierarchy().effective(current)
+        return tuple(s for s in requested if s in allowed)
 
 
 def _current_secret(rotation: Rotation, presented: RefreshToken) -> str:

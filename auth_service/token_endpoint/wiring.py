@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
 
 from auth_service.grants.grant import GrantLifetimes
-from auth_service.grants.grant_limit import GrantLimit
+from auth_service.grants.opening import GrantOpening
+from auth_service.grants.repository import ConfiguredResources
 from auth_service.token_endpoint.authorization_code import AuthorizationCodeHandler
 from auth_service.token_endpoint.endpoint import TokenEndpoint, TokenSetIssuer
-from auth_service.token_endpoint.refresh_token import RefreshRecorder, RefreshTokenHandler
+from auth_service.token_endpoint.refresh_token import CurrentAuthority, RefreshRecorder, RefreshTokenHandler
 from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.runtime import Runtime
+    from auth_service.users.service import UserService
 
 
 def wire_token_endpoint(
@@ -32,6 +35,8 @@ def wire_token_endpoint(
     grants: GrantRepository,
     refresh_tokens: RefreshTokenFormat,
     signer: Signer,
+    users: UserService,
+    ending_users: Container[str],
     limits: RateLimits,
     audit: AuditLog,
 ) -> TokenEndpoint:
@@ -51,7 +56,13 @@ def wire_token_endpoint(
     )
     code = AuthorizationCodeHandler(
         grants=grants,
-        grant_limit=GrantLimit(grants=grants, max_grants_per_client=settings.max_grants_per_client, audit=audit),
+        opening=GrantOpening(
+            grants=grants,
+            users=users,
+            max_grants_per_client=settings.max_grants_per_client,
+            audit=audit,
+            log=runtime.log,
+        ),
         resources=resources,
         tokens=tokens,
         lifetimes=lifetimes,
@@ -60,7 +71,13 @@ def wire_token_endpoint(
     outcomes = Counter("sallyport_refresh_token_requests", "Refresh tokens presented.", ("outcome",), registry=registry)
     refresh = RefreshTokenHandler(
         grants=grants,
-        resources=resources,
+        authority=CurrentAuthority(
+            resources=resources,
+            configuration=ConfiguredResources(
+                f" {' '.join(resources.grantable)} ", read_at_ms=int(runtime.clock() * 1000)
+            ),
+            ending_users=ending_users,
+        ),
         tokens=tokens,
         lifetimes=lifetimes,
         limits=limits,

@@ -2,9 +2,10 @@
 
 Keys, all on one slot so that a name and its record change atomically (argon2id limits sign-in, not the slot):
   sp:{users}:names            hash   lookup name -> subject
-  sp:{users}:user:<subject>   hash   username, name, email, email_verified, created_at, password_hash
+  sp:{users}:user:<subject>   hash   username, name, email, email_verified, created_at, password_hash, suspended_at
+  sp:{users}:marked           set    subjects whose sessions and grants are still to be ended
 
-Neither expires. Invariant 4: only the argon2id hash of the password is stored.
+None expires. Invariant 4: only the argon2id hash of the password is stored.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
 _NAMES: Final = "sp:{users}:names"
+_MARKED: Final = "sp:{users}:marked"
 _ADD: Final = load_script("auth_service.users", "add_user")
 _REMOVE: Final = load_script("auth_service.users", "remove_user")
+_SUSPEND: Final = load_script("auth_service.users", "suspend_user")
 _SET_PASSWORD_HASH: Final = load_script("auth_service.users", "set_password_hash")
 _PAGE: Final = 200
 
@@ -90,9 +93,25 @@ class UserRepository:
         return bool(await self._redis.run(_SET_PASSWORD_HASH, [_record(subject)], [new_hash, replacing or ""]))
 
     async def remove(self, user: User) -> bool:
-        """Remove the user; False if it does not exist. Atomic."""
-        keys = [_NAMES, _record(user.subject)]
+        """Remove the user and mark the subject; False if it does not exist. Atomic."""
+        keys = [_NAMES, _record(user.subject), _MARKED]
         return bool(await self._redis.run(_REMOVE, keys, [lookup_name(user.username), user.subject]))
+
+    async def suspend(self, subject: str, *, now: int) -> bool:
+        """Suspend the user and mark the subject; False if it does not exist. Atomic, and harmless if repeated."""
+        return bool(await self._redis.run(_SUSPEND, [_record(subject), _MARKED], [subject, now]))
+
+    async def lift_suspension(self, subject: str) -> bool:
+        """Let the user sign in again; False if the user was not suspended."""
+        return bool(await self._redis.command("HDEL", _record(subject), "suspended_at"))
+
+    async def marked(self) -> list[str]:
+        """The subjects whose sessions and grants are still to be ended."""
+        return list(await self._redis.command("SMEMBERS", _MARKED))
+
+    async def unmark(self, subject: str) -> None:
+        """Nothing of this subject is left to be ended."""
+        await self._redis.command("SREM", _MARKED, subject)
 
 
 def _record(subject: str) -> str:
@@ -109,5 +128,6 @@ def _stored(subject: str, record: Mapping[str, str]) -> StoredUser | None:
         email=record["email"] or None,
         email_verified=record["email_verified"] == "1",
         created_at=int(record["created_at"]),
+        suspended_at=int(record["suspended_at"]) if record.get("suspended_at") else None,
     )
     return StoredUser(user, record["password_hash"])

@@ -31,13 +31,15 @@ class UserService:
         self._passwords = passwords
 
     async def authenticate(self, username: str, password: str) -> User | None:
-        """The user, or None. A wrong name and a wrong password take the same work and give the same result.
+        """The user, or None: after the same work for a wrong name, a wrong password and a suspended user.
 
         Called within a turn of the hashing queue, because a sign-in counts as an attempt when its turn has come.
         """
         stored = await self._repository.find_by_name(username)
         stored_hash = stored.password_hash if stored else None
         if not await self._passwords.verify(password, stored_hash) or stored is None or stored_hash is None:
+            return None
+        if stored.user.suspended_at is not None:
             return None
         if self._passwords.is_outdated(stored_hash):
             renewed = await self._passwords.hash(password)
@@ -97,9 +99,21 @@ class UserService:
             raise UnknownUser(user.username)
 
     async def remove(self, user: User) -> None:
-        """Remove the user and free the name. Raises UnknownUser if the user was removed meanwhile."""
+        """Remove the user and free the name. Raises UnknownUser if the user was removed meanwhile.
+
+        The caller ends the user's sessions and grants, as after `suspend`.
+        """
         if not await self._repository.remove(user):
             raise UnknownUser(user.username)
+
+    async def suspend(self, user: User) -> None:
+        """Refuse sign-in until `lift_suspension`. Raises UnknownUser if the user was removed meanwhile."""
+        if not await self._repository.suspend(user.subject, now=int(time.time())):
+            raise UnknownUser(user.username)
+
+    async def lift_suspension(self, user: User) -> bool:
+        """Let the user sign in again; False if the user was not suspended."""
+        return await self._repository.lift_suspension(user.subject)
 
     async def _hash(self, user: User, password: str) -> str:
         return await self._passwords.queue.run(

@@ -22,6 +22,8 @@ class User:
     email: str | None
     email_verified: bool
     created_at: int
+    suspended_at: int | None = None
+    """Since when the user may not sign in; None for an active user."""
 
 
 def new_subject() -> str:

@@ -18,7 +18,7 @@ from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
 from tests.auth_service.keys.test_rotator import Deployment
 from tests.support import topologies
-from tests.support.grant_material import DAY, NOW, interaction, open_grant, present
+from tests.support.grant_material import LIFETIMES, interaction, open_grant, present
 
 pytestmark = [pytest.mark.invariant(3, 6), pytest.mark.store, pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -45,17 +45,15 @@ async def decide(store):
     asked = interaction()
     interactions = InteractionRepository(store)
     grant = {"status": "code", "code_hash": "hash", "subject": "user"}
-    return lambda: interactions.record_consent(asked, ConsentDecision.APPROVE, grant=grant, grant_expires_at=NOW)
+    return lambda: interactions.record_consent(asked, ConsentDecision.APPROVE, grant=grant, code_lifetime_seconds=60)
 
 
 async def redeem(store):
     step = await decide(store)
     await step()
     grant_id = store.last[1][1].split("{")[1].split("}")[0]
-    await store.command("HSET", store.last[1][1], "code_expires_at", (NOW + 60) * 1000)
-    times = {"now": NOW, "expires_at": NOW + DAY, "absolute_expires_at": NOW + 2 * DAY}
     return lambda: GrantRepository(store).redeem_code(
-        grant_id, code_hash="hash", refresh_hash="refresh", address="192.0.2.1", **times
+        grant_id, code_hash="hash", refresh_hash="refresh", address="192.0.2.1", lifetimes=LIFETIMES
     )
 
 
@@ -67,7 +65,7 @@ async def rotate(store):
 
 async def end(store):
     token = await open_grant(store)
-    return lambda: GrantRepository(store).end(token.grant_id, reason="revoked", now=NOW)
+    return lambda: GrantRepository(store).end(token.grant_id, reason="revoked")
 
 
 async def put_ring(store):
@@ -86,20 +84,36 @@ async def remove_user(store):
     return lambda: UserRepository(store).remove(ADA)
 
 
+async def suspend_user(store):
+    await UserRepository(store).add(ADA, "hash")
+    return lambda: UserRepository(store).suspend(ADA.subject, now=1)
+
+
 async def state_of(store):
     """Every key with its value and its expiry."""
     found = {}
     async for page in store.scan("*"):
         for key in page:
             kind = await store.command("TYPE", key)
-            read = {"string": ("GET", key), "hash": ("HGETALL", key), "zset": ("ZRANGE", key, 0, -1, "WITHSCORES")}
+            read = {
+                "string": ("GET", key),
+                "hash": ("HGETALL", key),
+                "set": ("SMEMBERS", key),
+                "zset": ("ZRANGE", key, 0, -1, "WITHSCORES"),
+            }
             found[key] = await store.command(*read[kind]), await store.command("PEXPIRETIME", key)
     return found
 
 
 def values(state):
-    """Without the time of expiry, where that counts from the step."""
-    return {key: (value, expires > 0) for key, (value, expires) in state.items()}
+    """Without times, which count from the step."""
+    return {key: (_timeless(value), expires > 0) for key, (value, expires) in state.items()}
+
+
+def _timeless(value):
+    if not isinstance(value, dict):
+        return value
+    return {n: "a time" if n.endswith("_at") or n.startswith("replaced:") else v for n, v in value.items()}
 
 
 async def at(directory, work):
@@ -111,7 +125,7 @@ async def at(directory, work):
             await store.close()
 
 
-@pytest.mark.parametrize("prepare", [decide, redeem, rotate, end, put_ring, add_user, remove_user])
+@pytest.mark.parametrize("prepare", [decide, redeem, rotate, end, put_ring, add_user, remove_user, suspend_user])
 async def test_a_step_that_was_cut_off_has_happened_or_not_and_can_be_sent_again(tmp_path, prepare):
     whole = tmp_path / "whole"
     file = "appendonlydir/appendonly.aof.1.incr.aof"

@@ -1,22 +1,28 @@
 """Grants and presentations of tokens, for tests of storage and races."""
 
+import time
 from dataclasses import dataclass
 
 from auth_service.authorization.interaction import ConsentDecision, Interaction
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.authorization.request import AuthorizationRequest
+from auth_service.grants.grant import GrantLifetimes
 from auth_service.grants.refresh_token_format import RefreshToken, decrypt_successor, new_successor
-from auth_service.grants.repository import GrantRepository, Rotation
+from auth_service.grants.repository import ConfiguredResources, GrantRepository, Rotation
 from auth_service.protocol.opaque import digest, new_identifier, new_secret
 from shared.redis.client import RedisClient
 
 DAY = 86_400
 REUSE_INTERVAL = 60
-# In the future of any clock, because the store expires records by its own.
-NOW = 4_000_000_000
+NOW = int(time.time())
+"""Scripts use the clock of Redis: a later moment is reached by making the grant older (`age_grant`)."""
+
+LIFETIMES = GrantLifetimes(unused=30 * DAY, absolute=180 * DAY, reuse_interval=REUSE_INTERVAL)
+
 _TIMES = ("created_at", "last_used_at", "expires_at", "absolute_expires_at", "code_expires_at", "ended_at")
 CLIENT = "client"
 RESOURCE = "https://mcp.example/mcp"
+CONFIGURED = ConfiguredResources(f" {RESOURCE} ", read_at_ms=NOW * 1000)
 
 
 def interaction() -> Interaction:
@@ -35,7 +41,7 @@ def interaction() -> Interaction:
     return Interaction(new_identifier(), digest("browser"), new_identifier(), NOW, request, NOW + 600, "")
 
 
-async def open_grant(store: RedisClient, *, code: str = "a-code", now: int = NOW, index: bool = False) -> RefreshToken:
+async def open_grant(store: RedisClient, *, code: str = "a-code", index: bool = False) -> RefreshToken:
     """Approve and redeem; answers the first refresh token."""
     interactions, grants = InteractionRepository(store), GrantRepository(store)
     asked, secret = interaction(), new_secret()
@@ -51,23 +57,20 @@ async def open_grant(store: RedisClient, *, code: str = "a-code", now: int = NOW
             "redirect_uri": asked.request.redirect_uri,
             "code_hash": digest(code),
             "code_challenge": asked.request.code_challenge,
-            "code_expires_at": (now + 60) * 1000,
         },
-        grant_expires_at=now + 660,
+        code_lifetime_seconds=60,
     )
     if index:
-        await grants.index(asked.identifier, subject="user", absolute_expires_at=now + 180 * DAY)
+        await grants.index(asked.identifier, subject="user", absolute_expires_at=NOW + 180 * DAY)
     outcome = await grants.redeem_code(
         asked.identifier,
         code_hash=digest(code),
         refresh_hash=digest(secret),
-        now=now,
-        expires_at=now + 30 * DAY,
-        absolute_expires_at=now + 180 * DAY,
+        lifetimes=LIFETIMES,
         address="192.0.2.1",
     )
     assert outcome == "redeemed"
-    return RefreshToken(asked.identifier, 0, secret, authentic=True)
+    return RefreshToken(asked.identifier, 0, secret)
 
 
 async def age_grant(store: RedisClient, grant_id: str, seconds: float) -> None:
@@ -77,6 +80,15 @@ async def age_grant(store: RedisClient, grant_id: str, seconds: float) -> None:
     older = {n: int(v) - int(seconds * 1000) for n, v in record.items() if n in _TIMES or n.startswith("replaced:")}
     if older:
         await store.command("HSET", key, *(part for pair in older.items() for part in pair))
+
+
+async def _move_to(grants: GrantRepository, grant_id: str, now: float) -> None:
+    """Let the next step happen `now - NOW` seconds after the grant was opened. The record remembers how far it is."""
+    store, key = grants._redis, f"sp:{{{grant_id}}}:grant"
+    ahead = now - NOW - float(await store.command("HGET", key, "moved") or 0)
+    if ahead:
+        await age_grant(store, grant_id, ahead)
+        await store.command("HSET", key, "moved", now - NOW)
 
 
 @dataclass(frozen=True)
@@ -98,19 +110,20 @@ async def present(
     now: float = NOW,
     client_id: str = CLIENT,
     resource: str | None = None,
+    configuration: ConfiguredResources = CONFIGURED,
 ) -> Presented:
-    """Present a refresh token as the grant does."""
+    """Present a refresh token as the grant does, `now - NOW` seconds after the grant was opened."""
     assert token is not None
+    if now != NOW:
+        await _move_to(grants, token.grant_id, now)
     proposed = new_successor(token.secret)
     rotation = await grants.rotate(
         token,
         client_id=client_id,
         resource=resource,
-        successor_hash=proposed.hash,
-        successor_encrypted=proposed.encrypted,
-        now=now,
-        lifetime_seconds=30 * DAY,
-        reuse_interval_seconds=REUSE_INTERVAL,
+        successor=proposed,
+        lifetimes=LIFETIMES,
+        configuration=configuration,
         address="192.0.2.1",
     )
     successor = proposed.secret
@@ -120,4 +133,4 @@ async def present(
             successor = decrypt_successor(successor, seal, successor_hash)
     elif rotation.outcome not in {"rotated", "recovered"}:
         return Presented(rotation, None)
-    return Presented(rotation, RefreshToken(token.grant_id, rotation.generation, successor, authentic=True))
+    return Presented(rotation, RefreshToken(token.grant_id, rotation.generation, successor))

@@ -125,7 +125,8 @@ class TestDecision:
         user = auth.user_agent()
         page = await user.consent_page(auth.authorize_url(client))
         await user.decide(page)
-        auth.clock.ahead += 61
+        (key,) = await grants(auth)
+        await auth.age_grant(re.search(r"{(.*)}", key)[1], 61)
         assert check_of(auth, await user.submit(page, decision="approve")) == "decision_current"
 
     @pytest.mark.parametrize("decision", ["", "maybe", "APPROVE", "approve\u200b"])
@@ -271,6 +272,6 @@ async def test_beyond_the_bound_the_least_recently_used_grant_ends(start_auth):
     granted = []
     for _ in range(3):
         granted.append(await auth.tokens(client, user))
-        auth.clock.ahead += 1
+        await auth.age_grant(granted[-1]["refresh_token"].partition(".")[0], 60 - len(granted))
     statuses = [(await auth.refresh(client, tokens["refresh_token"])).status for tokens in granted]
     assert statuses == [400, 200, 200]

@@ -1,5 +1,7 @@
 """`users` from the operator's seat."""
 
+import json
+
 import pytest
 
 GOOD = "violet kettle marches north"
@@ -66,6 +68,39 @@ def test_removing_asks_first(commands):
     assert result.exit_code == 1
     assert "--yes" in result.stderr
     assert len(commands.json("users", "list")) == 1
+
+
+def test_a_suspended_user_is_listed_as_such_until_the_suspension_is_lifted(commands):
+    commands.json("users", "add", "margaret", "--generate")
+    assert commands.json("users", "list")[0]["suspended"] is None
+    for _ in range(2):
+        assert commands.json("users", "suspend", "margaret", "--yes")["suspended"]
+    assert commands.json("users", "list")[0]["suspended"]
+    assert commands.json("users", "resume", "margaret")["suspended"] is None
+    lines = commands.run("audit", "--json", "--event", "user.").stdout.splitlines()
+    events = [json.loads(line)["event"] for line in lines]
+    assert events == ["user.added", "user.suspended", "user.resumed"]
+
+
+@pytest.mark.parametrize("command", [["suspend", "nobody", "--yes"], ["resume", "nobody"]])
+def test_an_unknown_user_is_neither_suspended_nor_resumed(commands, command):
+    result = commands.run("users", *command)
+    assert result.exit_code == 1
+    assert "there is no user nobody" in result.stderr
+
+
+def test_a_user_who_is_not_suspended_is_not_resumed(commands):
+    commands.json("users", "add", "margaret", "--generate")
+    result = commands.run("users", "resume", "margaret")
+    assert result.exit_code == 1
+    assert "not suspended" in result.stderr
+
+
+def test_suspending_asks_first(commands):
+    commands.json("users", "add", "margaret", "--generate")
+    result = commands.run("users", "suspend", "margaret")
+    assert result.exit_code == 1
+    assert commands.json("users", "list")[0]["suspended"] is None
 
 
 def test_control_characters_in_a_name_do_not_reach_the_terminal(commands):

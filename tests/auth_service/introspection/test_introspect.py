@@ -144,7 +144,7 @@ class TestInactive:
 
     async def test_a_token_whose_grant_ended(self, auth, owner):
         tokens = await auth.tokens(owner)
-        await auth.grants.end(unverified_claims(tokens["access_token"])["gid"], reason="by_hand", now=auth.clock())
+        await auth.grants.end(unverified_claims(tokens["access_token"])["gid"], reason="by_hand")
         for token in (tokens["access_token"], tokens["refresh_token"]):
             assert (await auth.introspect(owner, token)).json == INACTIVE
 

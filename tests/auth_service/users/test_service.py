@@ -36,6 +36,24 @@ async def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(directory):
     assert await directory.authenticate("", "") is None
 
 
+async def test_a_suspended_user_gets_the_answer_to_a_wrong_password_until_the_suspension_is_lifted(directory):
+    margaret = await directory.add("margaret", GOOD)
+    await directory.suspend(margaret)
+    assert await directory.authenticate("margaret", GOOD) is None
+    assert (await directory.find(margaret.subject)).suspended_at is not None
+    assert await directory.lift_suspension(margaret) is True
+    assert await directory.lift_suspension(margaret) is False
+    assert await directory.authenticate("margaret", GOOD) == margaret
+
+
+async def test_a_removed_user_is_not_suspended(directory):
+    margaret = await directory.add("margaret", GOOD)
+    await directory.remove(margaret)
+    with pytest.raises(UnknownUser):
+        await directory.suspend(margaret)
+    assert await directory.find(margaret.subject) is None
+
+
 async def test_the_subject_is_not_the_name_and_is_not_reused(directory):
     first = await directory.add("margaret", GOOD)
     await directory.remove(first)
