@@ -15,7 +15,6 @@ import dataclasses
 import hashlib
 import hmac
 import json
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -75,10 +74,10 @@ class RegistrationService:
         now = int(self._clock())
         if is_shared(metadata):
             return Registration(self._record(shared_id(metadata), metadata, now=now))
-        access_token = secrets.token_urlsafe(32)
-        secret = secrets.token_urlsafe(32) if metadata.authentication_method in SECRET_METHODS else None
+        access_token = base64url.random_text(32)
+        secret = base64url.random_text(32) if metadata.authentication_method in SECRET_METHODS else None
         record = dataclasses.replace(
-            self._record(f"own-{secrets.token_urlsafe(18)}", metadata, now=now),
+            self._record(f"own-{base64url.random_text(18)}", metadata, now=now),
             secret_hash=hash_secret(secret) if secret else None,
             management_hash=hash_secret(access_token),
         )
@@ -119,7 +118,7 @@ class RegistrationService:
         if metadata.authentication_method not in SECRET_METHODS:
             secret_hash = None
         elif secret_hash is None:
-            secret = secrets.token_urlsafe(32)
+            secret = base64url.random_text(32)
             secret_hash = hash_secret(secret)
         changed = dataclasses.replace(record, metadata=metadata, secret_hash=secret_hash)
         return Registration(changed, client_secret=secret, access_token=unverified_access_token)

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
+from typer._click.exceptions import NoSuchOption
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = ("serve", "check-config", "users", "clients", "grants", "keys", "audit", "explain")
 """Each is the attribute `app`, a typer.Typer, of the module with this name in this package."""
+
+
+_LONGEST_OPTION: Final = len("--allow-weak-password")
 
 
 class _Commands(TyperGroup):
@@ -32,6 +36,15 @@ class _Commands(TyperGroup):
         command = get_command(module.app)
         command.name = cmd_name
         return command
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the command. An unknown option that may be an identifier is explained: identifiers of others begin so."""
+        try:
+            return super().invoke(ctx)
+        except NoSuchOption as exc:
+            if len(exc.option_name) > _LONGEST_OPTION or not exc.option_name.startswith("--"):
+                exc.message += ". An argument that begins with '-' goes after '--': grants revoke -- GRANT"
+            raise
 
 
 def new_app(**options: Any) -> typer.Typer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +31,7 @@ from auth_service.commands.console import (
     show_rows,
 )
 from auth_service.resources.catalogue import ResourceCatalogue
+from shared.jose import base64url
 from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
@@ -108,10 +108,10 @@ def add(
     """Add a client: a public one unless --secret or --jwks-uri is given. Exit status 1 if the id is taken."""
 
     async def add_record(context: CommandContext) -> None:
-        made_secret = secrets.token_urlsafe(32) if secret else None
+        made_secret = base64url.random_text(32) if secret else None
         record = _new_record(
             context,
-            client_id=client_id or f"pre-{secrets.token_urlsafe(12)}",
+            client_id=client_id or f"pre-{base64url.random_text(12)}",
             name=name,
             redirect_uris=redirect_uri or [],
             secret=made_secret,

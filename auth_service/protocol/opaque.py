@@ -6,7 +6,6 @@ A hash without salt or stretching is sufficient because the input has 256 bits o
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import Final
 
 from shared.jose import base64url
@@ -16,12 +15,12 @@ SECRET_BYTES: Final = 32
 
 def new_secret() -> str:
     """43 characters of base64url."""
-    return base64url.encode(os.urandom(SECRET_BYTES))
+    return base64url.random_text(SECRET_BYTES)
 
 
 def new_identifier() -> str:
     """22 characters of base64url: unguessable, but not a credential."""
-    return base64url.encode(os.urandom(16))
+    return base64url.random_text(16)
 
 
 def digest(secret: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
+
+from shared.jose import base64url
 
 MAX_USERNAME_LENGTH: Final = 64
 
@@ -28,7 +29,7 @@ class User:
 
 def new_subject() -> str:
     """A fresh subject: 128 random bits, base64url."""
-    return secrets.token_urlsafe(16)
+    return base64url.random_text(16)
 
 
 def lookup_name(username: str) -> str:

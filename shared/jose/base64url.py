@@ -5,6 +5,7 @@ joserfc's functions do the same at twice the cost, which a first-seen token and 
 
 from __future__ import annotations
 
+import os
 from binascii import a2b_base64, b2a_base64
 from typing import Final
 
@@ -19,6 +20,12 @@ _LAST_WITHOUT_SPARE_BITS: Final = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUY
 def encode(data: bytes) -> str:
     """Encode without padding."""
     return b2a_base64(data, newline=False).translate(_TO_URL_SAFE, b"=").decode("ascii")
+
+
+def random_text(size: int) -> str:
+    """`size` random bytes as text that does not begin with `-`: users paste identifiers and secrets into commands."""
+    text = encode(os.urandom(size))
+    return text if text[0] != "-" else random_text(size)
 
 
 def decode(text: str | bytes) -> bytes:

@@ -35,3 +35,16 @@ def test_a_command_does_not_load_the_web_server():
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("given", ["--IyUs9xq1T2aWnGkYb0dPA", "-IyUs9xq1T2aWnGkYb0dPAQ"])
+def test_an_identifier_that_begins_with_a_dash_goes_after_two_dashes(commands, given):
+    refused = commands.run("grants", "revoke", given, "--yes")
+    assert refused.exit_code == 2
+    assert "goes after '--'" in " ".join(refused.stderr.replace("│", " ").split())
+    missing = commands.run("grants", "revoke", "--yes", "--", given)
+    assert (missing.exit_code, "no such grants" in missing.stderr) == (1, True)
+
+
+def test_a_mistyped_option_is_not_taken_for_an_identifier(commands):
+    assert "goes after" not in commands.run("grants", "list", "--usr", "ada").stderr
