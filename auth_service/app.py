@@ -11,7 +11,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from auth_service.http.error_responses import ErrorRenderer
-from auth_service.http.readiness import RedisMonitor, signing_check
+from auth_service.http.readiness import RedisMonitor
 from auth_service.keys.jwks_endpoint import CORS as JWKS_CORS
 from auth_service.rate_limits.limits import rate_limit_middleware
 from auth_service.runtime import Runtime
@@ -78,7 +78,7 @@ def build_service(
     )
     app.add_routes([*pages, *_endpoints(settings.base_path, components)])
     monitor = RedisMonitor(redis, runtime.registry)
-    checks = {"redis": monitor.readiness, "keys": signing_check(components.keys.ring)}
+    checks = {"redis": monitor.readiness, **components.readiness_checks}
     app.add_routes([*health_routes(checks), metrics_route(runtime.registry)])
 
     async def lifespan(_app: web.Application) -> AsyncIterator[None]:

@@ -13,10 +13,12 @@ from auth_service.audit.repository import AuditRepository
 from auth_service.authorization.wiring import AuthorizationComponents, wire_authorization
 from auth_service.browser_pages import BrowserPages, wire_browser_pages
 from auth_service.clients.wiring import ClientComponents, wire_clients
+from auth_service.data_format import DataFormatCheck
 from auth_service.discovery import MetadataEndpoint
 from auth_service.grants.access_removal import AccessRemoval
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
 from auth_service.grants.repository import GrantRepository
+from auth_service.http.readiness import signing_check
 from auth_service.introspection.wiring import IntrospectionComponents, wire_introspection
 from auth_service.key_encryption import parse_encryption_keys
 from auth_service.keys.wiring import KeyComponents, wire_keys
@@ -36,12 +38,14 @@ if TYPE_CHECKING:
     from auth_service.token_endpoint.endpoint import TokenEndpoint
     from shared.background import TaskSupervisor
     from shared.fetch.ssrf_safe_client import SsrfSafeClient
+    from shared.http.health import ReadinessCheck
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
     """The components that app.py mounts, starts and stops."""
 
+    data_format: DataFormatCheck
     metadata: MetadataEndpoint
     browser: BrowserPages
     limits: RateLimits
@@ -61,7 +65,20 @@ class Components:
     def loops(self) -> tuple[BackgroundLoop, ...]:
         """What runs in the background, in the order of its start."""
         keys = self.keys
-        return self.audit, self.errors, keys.ring, keys.tracker, keys.schedule, self.access_removal
+        return (
+            self.data_format,  # before anything else reads or writes
+            self.audit,
+            self.errors,
+            keys.ring,
+            keys.tracker,
+            keys.schedule,
+            self.access_removal,
+        )
+
+    @property
+    def readiness_checks(self) -> dict[str, ReadinessCheck]:
+        """By the name under which `/readyz` shows each."""
+        return {"keys": signing_check(self.keys.ring), "data_format": self.data_format.readiness}
 
 
 class BackgroundLoop(Protocol):
@@ -158,6 +175,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         audit=audit,
     )
     return Components(
+        data_format=DataFormatCheck(redis, runtime.log),
         metadata=MetadataEndpoint(
             issuer=settings.issuer,
             resources=resources,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import deque
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -13,7 +11,7 @@ import typer
 from auth_service.audit.events import AuditEvent
 from auth_service.audit.repository import AuditRepository
 from auth_service.commands.app import new_app
-from auth_service.commands.console import JsonOption, echo, format_time, run, show_json
+from auth_service.commands.console import JsonOption, echo, format_time, parse_moment, run, show_json
 from auth_service.users.repository import UserRepository
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
 app = new_app()
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _REMEMBERED_IDS: Final = 1000
 
 
@@ -43,7 +40,7 @@ def audit(
 ) -> None:
     """Show audit events, oldest first; with --json one object per line. The log never contains a secret."""
     wanted = _wanted_events(event or [])
-    since_ms = _since(since, now=time.time())
+    since_ms = parse_moment(since, now=time.time())
 
     async def show_events(context: CommandContext) -> None:
         known = await UserRepository(context.redis).find_by_name(user) if user else None
@@ -86,19 +83,6 @@ def _wanted_events(names: list[str]) -> frozenset[str]:
             raise typer.BadParameter(f"there is no event {name!r}; see --help")
         wanted |= matching
     return frozenset(wanted)
-
-
-def _since(text: str | None, *, now: float) -> int | None:
-    """Milliseconds since 1970."""
-    if text is None:
-        return None
-    if age := re.fullmatch(r"(\d{1,6})([smhdw])", text):
-        return int((now - int(age[1]) * _UNITS[age[2]]) * 1000)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise typer.BadParameter(f"{text!r} is neither an age like 12h nor a time like 2026-11-23T08:00Z") from exc
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _show(entry: AuditEntry, *, as_json: bool) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 from prometheus_client import CollectorRegistry
@@ -19,6 +21,7 @@ from rich.text import Text
 
 from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditRepository
+from auth_service.data_format import UnreadableData, check_data_format
 from auth_service.settings import AuthSettings
 from shared.background import end_tasks
 from shared.errors import Misconfigured, RedisUnavailable, RequestRejected, ServiceUnavailable
@@ -27,6 +30,8 @@ from shared.redis.topology import open_redis_client
 if TYPE_CHECKING:
     from auth_service.audit.log import ActorAuditLog
     from shared.redis.client import RedisClient
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
@@ -73,6 +78,8 @@ def run(command: Callable[[CommandContext], Awaitable[None]]) -> None:
             hint="python -m auth_service check-config explains each.",
             status=ExitStatus.MISCONFIGURED,
         )
+    except UnreadableData as exc:
+        fail(str(exc), status=ExitStatus.MISCONFIGURED)
     except ServiceUnavailable as exc:
         hint = "Is Redis running, and AUTH_REDIS_URL right?" if isinstance(exc, RedisUnavailable) else ""
         fail(exc.reason, hint=hint, status=ExitStatus.UNAVAILABLE)
@@ -98,6 +105,7 @@ async def _run_in_context(command: Callable[[CommandContext], Awaitable[None]]) 
     redis = open_redis_client(settings.redis_url.get_secret_value(), timeout_seconds=max(5.0, settings.store_timeout))
     audit = AuditLog(AuditRepository(redis), CollectorRegistry())
     try:
+        await check_data_format(redis)
         await command(CommandContext(settings, redis, audit.acting_as("operator")))
     finally:
         await audit.stop()
@@ -143,6 +151,19 @@ def show_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, as_j
 def format_time(seconds: int | None) -> str | None:
     """Seconds since 1970 as RFC 3339 text in UTC."""
     return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def parse_moment(text: str | None, *, now: float) -> int | None:
+    """Milliseconds since 1970, of a time or of an age. Raises typer.BadParameter."""
+    if text is None:
+        return None
+    if age := re.fullmatch(r"(\d{1,6})([smhdw])", text):
+        return int((now - int(age[1]) * _UNITS[age[2]]) * 1000)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise typer.BadParameter(f"{text!r} is neither an age like 12h nor a time like 2026-11-23T08:00Z") from exc
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,6 +17,7 @@ from auth_service.commands.console import (
     confirm,
     echo,
     format_time,
+    parse_moment,
     run,
     show_json,
     show_rows,
@@ -25,14 +27,45 @@ from auth_service.grants.repository import GrantRepository
 from auth_service.users.repository import UserRepository
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from auth_service.commands.console import CommandContext
     from auth_service.grants.grant import Grant
 
 app = new_app(no_args_is_help=True, help="List and revoke the grants of users to clients.")
 
+_PROGRESS: Final = 1000
+"""Grants between two lines of progress."""
+
 UserFilter = Annotated[str | None, typer.Option("--user", help="Only grants of this user: a username or a subject.")]
 ClientFilter = Annotated[str | None, typer.Option("--client", help="Only grants of this client id.")]
 ResourceFilter = Annotated[str | None, typer.Option("--resource", help="Only grants for this resource.")]
+
+
+BeforeFilter = Annotated[
+    str | None, typer.Option("--before", help="Only grants made before a time (2026-11-23T08:00Z) or an age (30d).")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which live grants: all that match every filter that is given."""
+
+    grant_id: str | None = None
+    user: str | None = None
+    client: str | None = None
+    resource: str | None = None
+    created_before: float | None = None
+
+    def matches(self, grant: Grant, now: float) -> bool:
+        """Whether the grant is live and selected."""
+        return (
+            grant.status is GrantStatus.LIVE
+            and grant.expires_at > now
+            and (self.client is None or grant.client_id == self.client)
+            and (self.resource is None or grant.resource == self.resource)
+            and (self.created_before is None or grant.created_at < self.created_before)
+        )
 
 
 @app.command("list")
@@ -41,15 +74,18 @@ def list_grants(
     user: UserFilter = None,
     client: ClientFilter = None,
     resource: ResourceFilter = None,
+    before: BeforeFilter = None,
     as_json: JsonOption = False,
 ) -> None:
     """List live grants, the most recently used first. Without --user all grants in Redis are scanned."""
+    selection = Selection(None, user, client, resource, _moment(before))
 
     async def list_live(context: CommandContext) -> None:
-        grants = await _find(context, user=user, client=client, resource=resource)
+        # A scan may return a grant twice while the database grows.
+        found = {grant.grant_id: grant async for grant in _select(context, selection)}
         show_rows(
             ("username", "client_name", "client_id", "resource", "scopes", "created", "last_used", "grant"),
-            [_as_row(g) for g in grants],
+            [_as_row(g) for g in sorted(found.values(), key=lambda g: g.last_used_at, reverse=True)],
             as_json=as_json,
             empty="There are no such grants.",
         )
@@ -64,74 +100,74 @@ def revoke(
     user: UserFilter = None,
     client: ClientFilter = None,
     resource: ResourceFilter = None,
+    before: BeforeFilter = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Revoke grants. Refresh tokens and introspection end at once; access tokens are valid until they expire."""
-    if grant is None and user is None and client is None and resource is None:
-        raise typer.BadParameter("give a grant id, --user, --client or --resource")
+    """Revoke the grants that match every filter.
+
+    Refresh tokens and introspection end at once; access tokens are valid until they expire. If it is interrupted,
+    repeat it: grants that have ended are no longer selected.
+    """
+    if grant is None and user is None and client is None and resource is None and before is None:
+        raise typer.BadParameter("give a grant id, --user, --client, --resource or --before")
+    selection = Selection(grant, user, client, resource, _moment(before))
 
     async def revoke_selected(context: CommandContext) -> None:
-        selected = await _find(context, user=user, client=client, resource=resource, grant_id=grant)
-        if not selected:
+        count = len({grant.grant_id async for grant in _select(context, selection)})
+        if not count:
             raise CommandFailed("there are no such grants", hint="grants list shows all.")
-        confirm(f"Revoke {len(selected)} grant(s)?", yes=yes)
-        ended = await end_grants(context, selected)
+        confirm(f"Revoke {count} grant(s)?", yes=yes)
+        ended: list[str] = []
+        async for selected in _select(context, selection):
+            if await _end(context, selected):
+                ended.append(selected.grant_id)
+                if len(ended) % _PROGRESS == 0:
+                    typer.echo(f"{len(ended)} of {count}", err=True)
         if as_json:
-            show_json({"ended": [g.grant_id for g in ended]})
+            show_json({"ended": ended})
         else:
             echo(f"{len(ended)} grant(s) ended")
 
     run(revoke_selected)
 
 
-async def end_grants(context: CommandContext, grants: list[Grant]) -> list[Grant]:
-    """End the grants, with an audit event each; returns those that this call ended."""
-    repository, ended = GrantRepository(context.redis), []
-    for grant in grants:
-        if await repository.end(grant.grant_id, reason="ended_by_operator"):
-            ended.append(grant)
-            context.audit.record(
-                AuditEvent.GRANT_REVOKED,
-                user=grant.subject,
-                client=grant.client_id,
-                grant=grant.grant_id,
-                resource=grant.resource,
-                reason="ended_by_operator",
-            )
-    return ended
-
-
-async def _find(
-    context: CommandContext,
-    *,
-    user: str | None,
-    client: str | None,
-    resource: str | None,
-    grant_id: str | None = None,
-) -> list[Grant]:
-    repository, now = GrantRepository(context.redis), time.time()
-    if grant_id is not None:
-        found = await repository.find(grant_id)
-        candidates = [found] if found else []
-    elif user is not None:
-        known = await UserRepository(context.redis).find_by_name(user)
-        candidates = await repository.find_by_subject(known.user.subject if known else user, now=now)
-    else:
-        # A scan may return a grant twice while the database grows.
-        candidates = list({g.grant_id: g async for g in repository.scan()}.values())
-    return sorted(
-        (
-            g
-            for g in candidates
-            if g.status is GrantStatus.LIVE
-            and g.expires_at > now
-            and (client is None or g.client_id == client)
-            and (resource is None or g.resource == resource)
-        ),
-        key=lambda g: g.last_used_at,
-        reverse=True,
+async def _end(context: CommandContext, grant: Grant) -> bool:
+    if not await GrantRepository(context.redis).end(grant.grant_id, reason="ended_by_operator"):
+        return False
+    context.audit.record(
+        AuditEvent.GRANT_REVOKED,
+        user=grant.subject,
+        client=grant.client_id,
+        grant=grant.grant_id,
+        resource=grant.resource,
+        reason="ended_by_operator",
     )
+    return True
+
+
+async def _select(context: CommandContext, selection: Selection) -> AsyncIterator[Grant]:
+    """The selected grants, read page by page: there may be millions."""
+    repository, now = GrantRepository(context.redis), time.time()
+    if selection.grant_id is not None:
+        found = await repository.find(selection.grant_id)
+        candidates = [found] if found else []
+    elif selection.user is not None:
+        known = await UserRepository(context.redis).find_by_name(selection.user)
+        candidates = await repository.find_by_subject(known.user.subject if known else selection.user, now=now)
+    else:
+        async for grant in repository.scan():
+            if selection.matches(grant, now):
+                yield grant
+        return
+    for grant in candidates:
+        if selection.matches(grant, now):
+            yield grant
+
+
+def _moment(text: str | None) -> float | None:
+    since_ms = parse_moment(text, now=time.time())
+    return None if since_ms is None else since_ms / 1000
 
 
 def _as_row(grant: Grant) -> dict[str, Any]:

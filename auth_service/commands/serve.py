@@ -8,6 +8,7 @@ import structlog
 
 from auth_service.commands.app import new_app
 from auth_service.commands.console import ExitStatus, fail
+from auth_service.data_format import UnreadableData
 from auth_service.settings import AuthSettings
 from shared.errors import Misconfigured
 from shared.loading import garbage_collection_paused
@@ -32,6 +33,8 @@ def serve() -> None:
             hint="python -m auth_service check-config explains each.",
             status=ExitStatus.MISCONFIGURED,
         )
+    except UnreadableData as exc:
+        fail(str(exc), hint="docs/operations.md explains the format of the data.", status=ExitStatus.MISCONFIGURED)
     except OSError as exc:
         fail(f"cannot listen: {exc.strerror or exc}", status=ExitStatus.FAILED)
 

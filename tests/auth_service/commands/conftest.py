@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from auth_service.commands.app import app
+from auth_service.data_format import check_data_format
 from shared.redis.client import SingleRedisClient
 
 
@@ -37,6 +38,7 @@ def environment(embedded_store):
     async def empty():
         store = SingleRedisClient(url)
         await store.command("FLUSHDB")
+        await check_data_format(store)
         await store.close()
 
     asyncio.run(empty())

@@ -1,11 +1,13 @@
 """The command line as a whole."""
 
+import asyncio
 import subprocess
 import sys
 
 import pytest
 
 from auth_service.commands.app import COMMANDS
+from shared.redis.client import SingleRedisClient
 
 
 def test_the_help_lists_every_command_and_the_exit_status(commands):
@@ -48,3 +50,15 @@ def test_an_identifier_that_begins_with_a_dash_goes_after_two_dashes(commands, g
 
 def test_a_mistyped_option_is_not_taken_for_an_identifier(commands):
     assert "goes after" not in commands.run("grants", "list", "--usr", "ada").stderr
+
+
+def test_a_command_refuses_data_of_another_format(commands, environment):
+    async def write_another():
+        store = SingleRedisClient(environment["AUTH_REDIS_URL"])
+        await store.command("SET", "sp:{data}:format", 99)
+        await store.close()
+
+    asyncio.run(write_another())
+    result = commands.run("users", "list")
+    assert result.exit_code == 4
+    assert "has format 99" in " ".join(result.stderr.split())

@@ -8,6 +8,7 @@ import time
 import pytest
 import structlog
 
+from auth_service import data_format
 from auth_service.key_encryption import parse_encryption_keys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import RotationPolicy
@@ -208,6 +209,7 @@ def test_a_key_can_be_revoked_when_redis_is_full(commands, environment, tmp_path
     node.start()
     try:
         environment["AUTH_REDIS_URL"] = f"redis://127.0.0.1:{node.port}/0"
+        assert node.ask("SET", "sp:{data}:format", str(data_format.NUMBER)) == "OK"
         Deployment(environment).begin()
         kid = commands.json("keys", "list")[0]["kid"]
         assert node.ask("CONFIG", "SET", "maxmemory", "1mb") == "OK"

@@ -73,6 +73,7 @@ async def test_grants_are_listed_and_revoked_by_user_client_and_resource(auth, o
     assert len(await operator.json("grants", "list")) == 2
     (one,) = await operator.json("grants", "list", "--client", first.client_id)
     assert await operator.json("grants", "list", "--resource", "https://other.example/mcp") == []
+    assert await operator.json("grants", "list", "--before", "1h") == []
     assert (await operator.run("grants", "revoke")).exit_code == 2
     assert (await operator.run("grants", "revoke", one["grant"])).exit_code == 1, "asks first"
     ended = await operator.json("grants", "revoke", one["grant"], "--yes")
@@ -80,6 +81,28 @@ async def test_grants_are_listed_and_revoked_by_user_client_and_resource(auth, o
     assert (await refresh(auth, first, tokens))["error"] == "invalid_grant"
     assert await operator.json("grants", "revoke", "--user", USERNAME, "--yes") != {"ended": []}
     assert await operator.json("grants", "list") == []
+
+
+async def test_grants_made_before_a_time_are_revoked(auth, operator):
+    client, ada = await auth.register(), auth.user_agent()
+    older, newer = [await auth.tokens(client, ada) for _ in range(2)]
+    await auth.age_grant(older["refresh_token"].partition(".")[0], 7200)
+    assert (await operator.run("grants", "revoke", "--before", "yesterday", "--yes")).exit_code == 2
+    ended = await operator.json("grants", "revoke", "--before", "1h", "--client", client.client_id, "--yes")
+    assert ended == {"ended": [older["refresh_token"].partition(".")[0]]}
+    assert (await refresh(auth, client, older))["error"] == "invalid_grant"
+    assert "error" not in await refresh(auth, client, newer)
+
+
+async def test_suspending_a_user_ends_grants_and_sessions_and_refuses_sign_in(auth, operator):
+    ada, client = auth.user_agent(), await auth.register()
+    tokens = await auth.tokens(client, ada)
+    assert "1 grant(s) ended" in (await operator.json("users", "suspend", USERNAME, "--yes"))["result"]
+    assert (await refresh(auth, client, tokens))["error"] == "invalid_grant"
+    assert (await ada.get("/account")).headers["Location"] == "/sign-in"
+    assert (await ada.sign_in(await ada.get("/sign-in"))).status != 303
+    await operator.json("users", "resume", USERNAME)
+    assert (await ada.sign_in(await ada.get("/sign-in"))).status == 303
 
 
 async def test_removing_a_user_ends_grants_and_sessions(auth, operator):
