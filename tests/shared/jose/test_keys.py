@@ -94,3 +94,27 @@ def test_a_private_or_symmetric_key_is_told_from_a_public_one(algorithm):
 def test_only_public_members_are_imported():
     key = import_verification_key(KEYS["ES256"].as_dict(private=True))
     assert not key._key.is_private
+
+
+P = 2**255 - 19
+SMALL_ORDER = [0, 1, P - 1, *(int.from_bytes(bytes.fromhex(text), "little") for text in (
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+))]  # fmt: skip
+"""The y coordinates of the eight points whose order divides 8 (RFC 7748 section 7, RFC 8032 section 5.1)."""
+
+
+@pytest.mark.xfail(strict=True, reason="cryptography accepts them")
+@pytest.mark.parametrize("sign", [0, 1 << 255])
+@pytest.mark.parametrize("y", [y for small in SMALL_ORDER for y in (small, small + P) if y < 1 << 255])
+def test_an_ed25519_point_of_small_order_is_refused_in_every_encoding(y, sign):
+    """With such a key one signature verifies many messages, also of other keys."""
+    with pytest.raises(InvalidKey):
+        import_verification_key(public("EdDSA", x=base64url.encode((y | sign).to_bytes(32, "little"))))
+
+
+@pytest.mark.parametrize("exponent", [b"\x01", b"\x02", b"\x01\x00\x00", b"\x00", b""])
+def test_an_rsa_exponent_that_is_one_or_even_is_refused(exponent):
+    """With the exponent 1 every message is its own signature."""
+    with pytest.raises(InvalidKey):
+        import_verification_key(public("RS256", e=base64url.encode(exponent)))
