@@ -22,6 +22,14 @@ MAX_RSA_EXPONENT_BITS: Final = 32
 """A shorter modulus is not secure; a longer one, or a long exponent, makes each verification expensive."""
 
 
+_ED25519_PRIME: Final = 2**255 - 19
+_ED25519_ORDER_8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_ED25519_SMALL_ORDER: Final = frozenset(
+    {0, 1, _ED25519_PRIME - 1, _ED25519_ORDER_8, _ED25519_PRIME - _ED25519_ORDER_8}
+)
+"""The y coordinates of the points whose order divides the cofactor 8 (RFC 8032 section 5.1)."""
+
+
 class InvalidKey(ValueError):
     """A JWK that cannot verify. `error_id` is `rsa_size` or `key`; the text is for the log."""
 
@@ -74,11 +82,20 @@ def import_verification_key(jwk: Mapping[str, Any], *, kid: str = "") -> Verific
     try:
         if algorithm == "RS256":
             _check_rsa_size(public)
+        elif algorithm == "EdDSA":
+            _check_ed25519_point(public)
         return VerificationKey(kid, algorithm, import_key(public))
     except InvalidKey:
         raise
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as exc:
         raise InvalidKey("key", f"the key cannot be read: {type(exc).__name__}") from exc
+
+
+def _check_ed25519_point(public: Mapping[str, Any]) -> None:
+    # The library accepts points of small order: under such a key one signature verifies many messages.
+    y = int.from_bytes(base64url.decode(public["x"]), "little") & ((1 << 255) - 1)
+    if y >= _ED25519_PRIME or y in _ED25519_SMALL_ORDER:
+        raise InvalidKey("key", "an Ed25519 point of small order, or one that is not canonical")
 
 
 def _check_rsa_size(public: Mapping[str, Any]) -> None:
