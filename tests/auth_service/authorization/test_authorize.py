@@ -61,6 +61,37 @@ async def test_state_comes_back_as_it_was_sent(auth, client, state):
     assert (await user.decide(await user.consent_page(auth.authorize_url(client, state=state))))["state"] == state
 
 
+BASE64 = "aGVsbG8+d29ybGQ/aGVsbG8+d29ybGQ="
+
+
+@pytest.mark.xfail(strict=True, reason="a raw plus sign is a space in form encoding")
+@pytest.mark.parametrize("state", [BASE64, BASE64.rstrip("=") + "x", "a+bcdefghijklmno", "++++++++++++++++"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_raw_plus_in_a_state_that_is_base64_comes_back_as_one(auth, client, state, method):
+    """interop.md F24: VS Code sent such."""
+    user, url = auth.user_agent(), f"{auth.authorize_url(client, state=None)}&state={state}"
+    if method == "POST":
+        path, _, query = url.partition("?")
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        url = (await auth.request("POST", path, data=query, headers=form)).headers["Location"]
+    assert (await user.decide(await user.consent_page(url)))["state"] == state
+
+
+@pytest.mark.parametrize(
+    ("raw", "state"),
+    [
+        ("hello+world", "hello world"),
+        ("hello+world+how+are+you", "hello world how are you"),
+        ("aGVsbG8+d29ybGQ%2FaGVsbG8+d29ybGQ=", "aGVsbG8 d29ybGQ/aGVsbG8 d29ybGQ="),
+        ("a+b=", "a b="),
+    ],
+)
+async def test_a_raw_plus_in_another_state_is_a_space(auth, client, raw, state):
+    """No sign of base64: too short, of another length, or percent-encoded."""
+    user, url = auth.user_agent(), f"{auth.authorize_url(client, state=None)}&state={raw}"
+    assert (await user.decide(await user.consent_page(url)))["state"] == state
+
+
 async def test_without_state_none_comes_back(auth, client):
     assert (await auth.code(client, state=None)).parameters.keys() == {"code", "iss"}
 

@@ -5,6 +5,7 @@ import pytest
 ORIGIN = {"Origin": "http://localhost:6274"}
 READ = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/.well-known/jwks.json"]
 POSTED = ["/token", "/token/introspect", "/token/revoke", "/register"]
+ADDED = ["baggage", "dpop", "sentry-trace", "traceparent", "tracestate"]
 PAGES = ["/authorize", "/sign-in", "/consent", "/account"]
 
 
@@ -19,6 +20,26 @@ async def test_a_preflight_needs_nothing_and_allows_what_clients_send(auth, path
     assert "content-type" in allowed
     assert path in READ or "authorization" in allowed
     assert ("POST" in answer.headers["Access-Control-Allow-Methods"]) == (path not in READ)
+
+
+@pytest.mark.xfail(strict=True, reason="there is no policy for this address")
+async def test_a_page_can_manage_its_registration(auth):
+    """RFC 7592; interop.md F26."""
+    asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization,content-type"}
+    preflight = await auth.request("OPTIONS", "/register/own-abc", headers=ORIGIN | asked)
+    assert (preflight.status, preflight.headers["Access-Control-Allow-Origin"]) == (204, "*")
+    assert {"GET", "PUT", "DELETE"} <= set(preflight.headers["Access-Control-Allow-Methods"].split(", "))
+    refused = await auth.get("/register/own-abc", headers=ORIGIN)
+    assert (refused.status, refused.headers["Access-Control-Allow-Origin"]) == (401, "*")
+
+
+@pytest.mark.xfail(strict=True, reason="only the headers of the W3C are listed")
+@pytest.mark.parametrize("path", [*READ, *POSTED, "/userinfo"])
+async def test_headers_that_tracing_libraries_and_dpop_add_are_allowed(auth, path):
+    """interop.md F26."""
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": ", ".join(ADDED)}
+    answer = await auth.request("OPTIONS", path, headers=ORIGIN | asked)
+    assert set(ADDED) <= set(answer.headers["Access-Control-Allow-Headers"].split(", "))
 
 
 @pytest.mark.parametrize("path", READ)

@@ -32,9 +32,22 @@ async def test_a_preflight_needs_no_token(shared_service, path):
         "mcp-name",
         "mcp-session-id",
         "last-event-id",
+        "traceparent",
+        "tracestate",
         "mcp-param-city",
     ):
         assert header in allowed
+
+
+@pytest.mark.xfail(strict=True, reason="only the headers of the W3C are listed")
+@pytest.mark.parametrize("path", ["/mcp", "/.well-known/oauth-protected-resource"])
+async def test_headers_that_tracing_libraries_and_dpop_add_are_allowed(shared_service, path):
+    """interop.md F26."""
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "baggage,dpop,sentry-trace"}
+    answer = await shared_service.session.options(
+        shared_service.root + path, headers={"Origin": "http://localhost:6274", **asked}
+    )
+    assert {"baggage", "dpop", "sentry-trace"} <= set(answer.headers["Access-Control-Allow-Headers"].split(", "))
 
 
 async def test_a_page_can_read_the_challenge(shared_service):
