@@ -143,6 +143,7 @@ def _cors(base: str, c: Components) -> dict[str, Cors]:
     return {
         **dict.fromkeys(c.metadata.paths, _READ),
         **dict.fromkeys(post, _POST),
+        f"{base}/register/*": Cors(methods="GET, PUT, DELETE, OPTIONS"),
         f"{base}/.well-known/jwks.json": JWKS_CORS,
         f"{base}/userinfo": _READ_OR_POST,
     }

@@ -19,6 +19,7 @@ from auth_service.authorization.request import (
     AuthorizationRequest,
     Candidate,
     error_redirect_allowed,
+    keep_plus_in_base64_state,
 )
 from auth_service.http.messages import NO_STORE, read_form
 from auth_service.protocol.errors import InvalidRedirectUri, InvalidRequest, PageError, RedirectError
@@ -60,7 +61,7 @@ class AuthorizeEndpoint:
         """GET: the sign-in or the consent page. Raises PageError, UnknownClient, RedirectError, RedisUnavailable."""
         # The raw query: aiohttp's `query_string` is decoded already, and decoding twice changes a state such as
         # `100%25`.
-        parameters = parse_urlencoded(request.rel_url.raw_query_string)
+        parameters = parse_urlencoded(keep_plus_in_base64_state(request.rel_url.raw_query_string))
         client = await self._known_client(parameters)
         request[LOG_FIELDS]["client_id"] = client.client_id
         redirect_uri = _registered_redirect_uri(client, parameters, self._redirect_schemes)

@@ -6,6 +6,7 @@ that links to the client (`error_redirect_allowed`). Only the check of sizes rai
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_STATE_BYTES: Final = 2048
 MAX_NONCE_BYTES: Final = 512
+_BASE64_STATE: Final = re.compile(r"state=(?=.{16})[A-Za-z0-9+/_-]*={0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,24 @@ CHECKS: Final[tuple[Callable[[Candidate], None], ...]] = (
     check_interaction_is_allowed,
 )
 """In the order in which they run."""
+
+
+def keep_plus_in_base64_state(raw_query: str) -> str:
+    """The query with the plus signs of a `state` that is base64 percent-encoded (interop.md F24, divergences.md D31).
+
+    In form encoding a raw plus sign is a space, which base64 does not have. A `state` counts as base64 if it has no
+    percent sign, at least 16 characters of that alphabet, and a length that is a multiple of four or a final `=`.
+    """
+    if "+" not in raw_query:
+        return raw_query
+    return "&".join(
+        part.replace("+", "%2B") if _BASE64_STATE.fullmatch(part) and _has_base64_length(part) else part
+        for part in raw_query.split("&")
+    )
+
+
+def _has_base64_length(part: str) -> bool:
+    return part.endswith("=") or (len(part) - len("state=")) % 4 == 0
 
 
 def error_redirect_allowed(client: Client, redirect_uri: str) -> bool:

@@ -12,7 +12,6 @@ from auth_service.clients.registration_budget import RegistrationSource
 from auth_service.http.messages import NO_STORE, reading_body, secret_json
 from auth_service.protocol.errors import InvalidClientMetadata, InvalidRequest
 from shared.errors import RequestRejected
-from shared.http.application import Cors
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.media_type import essence_of
 from shared.http.request_middleware import LOG_FIELDS
@@ -25,7 +24,6 @@ PATH: Final = "/register"
 MAX_BODY_BYTES: Final = 8192
 """Registrations of known clients stay below one kilobyte, or below five with a key set."""
 
-CORS: Final = Cors("POST, GET, PUT, DELETE, OPTIONS")
 _HOSTS_COUNTED: Final = 4
 
 

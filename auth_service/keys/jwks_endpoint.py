@@ -42,7 +42,7 @@ MAX_WAITING_PER_NETWORK: Final = 256
 
 CORS: Final = Cors(
     methods="GET, HEAD, OPTIONS",
-    allowed_headers="accept, content-type, if-none-match, prefer, traceparent, tracestate",
+    allowed_headers="accept, content-type, if-none-match, prefer, traceparent, tracestate, baggage, sentry-trace, dpop",
 )
 
 

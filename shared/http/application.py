@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 REQUEST_HEADERS: Final = (
     "authorization, content-type, accept, mcp-protocol-version, mcp-method, mcp-name, "
-    "mcp-session-id, last-event-id, traceparent, tracestate"
+    "mcp-session-id, last-event-id, traceparent, tracestate, baggage, sentry-trace, dpop"
 )
 _PARAMETER_HEADER: Final = re.compile(r"mcp-param-[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 """Only a header name (RFC 9110 section 5.1) is echoed."""
@@ -70,19 +70,24 @@ class Cors:
 
 
 def add_cors(app: web.Application, policies: Mapping[str, Cors]) -> None:
-    """Apply policies by exact path, to every response: errors and streams carry the headers too.
+    """Apply policies by path, to every response: errors and streams carry the headers too.
+
+    A path that ends in `/*` stands for every path with one more segment.
 
     Preflights are answered by the innermost middleware, so that they are limited, logged and counted like any request.
     """
 
+    def policy_of(path: str) -> Cors | None:
+        return policies.get(path) or policies.get(f"{path[: path.rfind('/') + 1]}*")
+
     @web.middleware
     async def preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
-        policy = policies.get(request.path)
+        policy = policy_of(request.path)
         is_preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
         return policy.preflight(request) if policy is not None and is_preflight else await handler(request)
 
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
-        policy = policies.get(request.path)
+        policy = policy_of(request.path)
         if policy is not None:
             policy.apply(response)
 

@@ -64,7 +64,6 @@ async def test_state_comes_back_as_it_was_sent(auth, client, state):
 BASE64 = "aGVsbG8+d29ybGQ/aGVsbG8+d29ybGQ="
 
 
-@pytest.mark.xfail(strict=True, reason="a raw plus sign is a space in form encoding")
 @pytest.mark.parametrize("state", [BASE64, BASE64.rstrip("=") + "x", "a+bcdefghijklmno", "++++++++++++++++"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_raw_plus_in_a_state_that_is_base64_comes_back_as_one(auth, client, state, method):

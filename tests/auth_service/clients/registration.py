@@ -8,11 +8,11 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import CapturingLogger
 
 from auth_service.clients.registration import RegistrationService
-from auth_service.clients.registration_endpoint import CORS, RegisterEndpoint
+from auth_service.clients.registration_endpoint import RegisterEndpoint
 from auth_service.clients.repository import ClientRepository
 from auth_service.clients.resolver import ClientResolver
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES
-from shared.http.application import add_cors
+from shared.http.application import Cors, add_cors
 from shared.http.request_middleware import RequestMetrics, request_middleware
 from tests.support.service_server import ServiceServer
 
@@ -49,7 +49,7 @@ class RunningRegistration:
         )
         surround = request_middleware(render=_as_json, log=self.log, metrics=RequestMetrics(CollectorRegistry()))
         app = web.Application(middlewares=[surround])
-        add_cors(app, {"/register": CORS})
+        add_cors(app, {"/register": Cors("POST, OPTIONS")})
         endpoint = RegisterEndpoint(registrations=registrations, limits=Unlimited(), issuer=ISSUER)
         app.add_routes(
             [

@@ -22,7 +22,6 @@ async def test_a_preflight_needs_nothing_and_allows_what_clients_send(auth, path
     assert ("POST" in answer.headers["Access-Control-Allow-Methods"]) == (path not in READ)
 
 
-@pytest.mark.xfail(strict=True, reason="there is no policy for this address")
 async def test_a_page_can_manage_its_registration(auth):
     """RFC 7592; interop.md F26."""
     asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization,content-type"}
@@ -33,7 +32,6 @@ async def test_a_page_can_manage_its_registration(auth):
     assert (refused.status, refused.headers["Access-Control-Allow-Origin"]) == (401, "*")
 
 
-@pytest.mark.xfail(strict=True, reason="only the headers of the W3C are listed")
 @pytest.mark.parametrize("path", [*READ, *POSTED, "/userinfo"])
 async def test_headers_that_tracing_libraries_and_dpop_add_are_allowed(auth, path):
     """interop.md F26."""

@@ -39,7 +39,6 @@ async def test_a_preflight_needs_no_token(shared_service, path):
         assert header in allowed
 
 
-@pytest.mark.xfail(strict=True, reason="only the headers of the W3C are listed")
 @pytest.mark.parametrize("path", ["/mcp", "/.well-known/oauth-protected-resource"])
 async def test_headers_that_tracing_libraries_and_dpop_add_are_allowed(shared_service, path):
     """interop.md F26."""
