@@ -59,9 +59,9 @@ class AuthorizeEndpoint:
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET: the sign-in or the consent page. Raises PageError, UnknownClient, RedirectError, RedisUnavailable."""
-        # The raw query: aiohttp's `query_string` is decoded already, and decoding twice changes a state such as
-        # `100%25`.
-        parameters = parse_urlencoded(keep_plus_in_base64_state(request.rel_url.raw_query_string))
+        # The query as it was sent: in that of `rel_url` some characters are decoded, and decoding twice changes a state
+        # such as `100%25`.
+        parameters = parse_urlencoded(keep_plus_in_base64_state(request.raw_path.partition("?")[2]))
         client = await self._known_client(parameters)
         request[LOG_FIELDS]["client_id"] = client.client_id
         redirect_uri = _registered_redirect_uri(client, parameters, self._redirect_schemes)

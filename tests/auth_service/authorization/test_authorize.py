@@ -81,7 +81,7 @@ async def test_a_raw_plus_in_a_state_that_is_base64_comes_back_as_one(auth, clie
     [
         ("hello+world", "hello world"),
         ("hello+world+how+are+you", "hello world how are you"),
-        ("aGVsbG8+d29ybGQ%2FaGVsbG8+d29ybGQ=", "aGVsbG8 d29ybGQ/aGVsbG8 d29ybGQ="),
+        ("aGVsbG8+d29ybGQ%2BaGVsbG8+d29ybGQ=", "aGVsbG8 d29ybGQ+aGVsbG8 d29ybGQ="),
         ("a+b=", "a b="),
     ],
 )
