@@ -1,5 +1,7 @@
 """A decision reaches the client in a real Chromium, under the pages' own Content-Security-Policy (interop.md F6)."""
 
+import asyncio
+
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -14,11 +16,28 @@ def watch(page):
     return complaints
 
 
-async def watch_navigations(page):
+class Navigations:
     """Addresses that the page itself asked the browser to go to, opened by other programs or not."""
-    asked = []
+
+    def __init__(self):
+        self._seen = []
+        self._changed = asyncio.Event()
+
+    def add(self, event):
+        self._seen.append((event["reason"], event["url"]))
+        self._changed.set()
+
+    async def wait_for(self, reason, url):
+        async with asyncio.timeout(20):
+            while (reason, url) not in self._seen:
+                self._changed.clear()
+                await self._changed.wait()
+
+
+async def watch_navigations(page):
+    asked = Navigations()
     session = await page.context.new_cdp_session(page)
-    session.on("Page.frameRequestedNavigation", lambda event: asked.append((event["reason"], event["url"])))
+    session.on("Page.frameRequestedNavigation", asked.add)
     await session.send("Page.enable")
     return asked
 
@@ -84,8 +103,8 @@ async def test_a_decision_is_handed_to_an_app_and_the_page_stays_to_say_so(brows
     await browser_page.wait_for_selector("h1:text('Access allowed')")
     link = browser_page.get_by_role("link", name="Go on to Claude Code")
     await link.click()
-    assert ("metaTagRefresh", APP) in asked
-    assert ("anchorClick", APP) in asked
+    await asked.wait_for("metaTagRefresh", APP)
+    await asked.wait_for("anchorClick", APP)
     assert "close this window" in await browser_page.title()
     assert complaints == []
 
