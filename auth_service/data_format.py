@@ -6,17 +6,9 @@ The number changes with a change that an older or newer version would misread; r
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
-from shared.background import end_tasks
-from shared.errors import RedisUnavailable
-from shared.http.health import Readiness
-
 if TYPE_CHECKING:
-    import structlog
-
-    from shared.background import TaskSupervisor
     from shared.redis.client import RedisClient
 
 NUMBER: Final = 1
@@ -24,7 +16,6 @@ NUMBER: Final = 1
 
 _KEY: Final = "sp:{data}:format"
 _PREFIX: Final = "sp:"
-_RETRY_SECONDS: Final = 2.0
 
 
 class UnreadableData(Exception):
@@ -57,41 +48,3 @@ async def _has_data(redis: RedisClient) -> bool:
     async for _ in redis.scan(f"{_PREFIX}*"):
         return True
     return False
-
-
-class DataFormatCheck:
-    """Checks the format at the start of the service, or as soon as Redis answers."""
-
-    def __init__(self, redis: RedisClient, log: structlog.typing.FilteringBoundLogger) -> None:
-        self._redis = redis
-        self._log = log
-        self._refused: str | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self, supervisor: TaskSupervisor) -> None:
-        """Check now; in the background if Redis is unavailable. Raises UnreadableData."""
-        try:
-            await check_data_format(self._redis)
-        except RedisUnavailable:
-            self._task = supervisor.start("data_format", self._check_later)
-
-    async def stop(self) -> None:
-        """Stop waiting for Redis."""
-        if self._task is not None:
-            await end_tasks([self._task])
-
-    async def readiness(self) -> Readiness:
-        """Not ready once the data was found to be unreadable: nothing that this replica reads of it is reliable."""
-        return Readiness(ready=self._refused is None, impaired=self._refused is not None, note=self._refused or "")
-
-    async def _check_later(self) -> None:
-        while True:
-            await asyncio.sleep(_RETRY_SECONDS)
-            try:
-                await check_data_format(self._redis)
-            except RedisUnavailable:
-                continue
-            except UnreadableData as exc:
-                self._refused = "data_format"
-                self._log.error("data_format_refused", reason=str(exc))
-            return

@@ -13,12 +13,11 @@ from auth_service.audit.repository import AuditRepository
 from auth_service.authorization.wiring import AuthorizationComponents, wire_authorization
 from auth_service.browser_pages import BrowserPages, wire_browser_pages
 from auth_service.clients.wiring import ClientComponents, wire_clients
-from auth_service.data_format import DataFormatCheck
 from auth_service.discovery import MetadataEndpoint
 from auth_service.grants.access_removal import AccessRemoval
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
 from auth_service.grants.repository import GrantRepository
-from auth_service.http.readiness import signing_check
+from auth_service.http.readiness import DataFormatCheck, signing_check
 from auth_service.introspection.wiring import IntrospectionComponents, wire_introspection
 from auth_service.key_encryption import parse_encryption_keys
 from auth_service.keys.wiring import KeyComponents, wire_keys

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.protocol.opaque import new_identifier
 from shared.errors import RedisUnavailable
-from shared.http.client_address import network_of
 from shared.redis.client import load_script
 
 if TYPE_CHECKING:
@@ -85,6 +84,7 @@ class GrantRepository:
         refresh_hash: str,
         lifetimes: GrantLifetimes,
         address: str,
+        network: str,
     ) -> str:
         """Redeem a code (atomic): unknown, expired, ended, repeated, reused or redeemed.
 
@@ -99,7 +99,7 @@ class GrantRepository:
             lifetimes.absolute * 1000,
             REMEMBER_ENDED_SECONDS * 1000,
             address,
-            network_of(address),
+            network,
             new_identifier(),
             REDEMPTION_REPEAT_SECONDS * 1000,
         ]

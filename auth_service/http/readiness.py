@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from prometheus_client import Gauge
 
+from auth_service.data_format import UnreadableData, check_data_format
 from shared.background import end_tasks
 from shared.errors import RedisUnavailable, ServiceUnavailable
 from shared.http.health import Readiness
@@ -21,6 +22,7 @@ from shared.http.health import Readiness
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    import structlog
     from prometheus_client import CollectorRegistry
 
     from shared.background import TaskSupervisor
@@ -112,3 +114,41 @@ def used_memory_ratio(info: Mapping[str, Any]) -> float:
     """The share of `maxmemory` in use; NaN if there is none, or if a managed service hides it."""
     limit = int(info.get("maxmemory", 0))
     return int(info.get("used_memory", 0)) / limit if limit else math.nan
+
+
+class DataFormatCheck:
+    """Checks the format at the start of the service, or as soon as Redis answers."""
+
+    def __init__(self, redis: RedisClient, log: structlog.typing.FilteringBoundLogger) -> None:
+        self._redis = redis
+        self._log = log
+        self._refused: str | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, supervisor: TaskSupervisor) -> None:
+        """Check now; in the background if Redis is unavailable. Raises UnreadableData."""
+        try:
+            await check_data_format(self._redis)
+        except RedisUnavailable:
+            self._task = supervisor.start("data_format", self._check_later)
+
+    async def stop(self) -> None:
+        """Stop waiting for Redis."""
+        if self._task is not None:
+            await end_tasks([self._task])
+
+    async def readiness(self) -> Readiness:
+        """Not ready once the data was found to be unreadable: nothing that this replica reads of it is reliable."""
+        return Readiness(ready=self._refused is None, impaired=self._refused is not None, note=self._refused or "")
+
+    async def _check_later(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            try:
+                await check_data_format(self._redis)
+            except RedisUnavailable:
+                continue
+            except UnreadableData as exc:
+                self._refused = "data_format"
+                self._log.error("data_format_refused", reason=str(exc))
+            return

@@ -12,6 +12,7 @@ from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.protocol.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from auth_service.protocol.opaque import digest, new_secret
 from auth_service.protocol.pkce import is_verifier, verifier_matches
+from shared.http.client_address import network_of
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
@@ -59,6 +60,7 @@ class AuthorizationCodeHandler:
             refresh_hash=digest(secret) if with_refresh else "",
             lifetimes=self._lifetimes,
             address=request.address,
+            network=network_of(request.address),
         )
         if outcome != "redeemed":
             if outcome == "reused":

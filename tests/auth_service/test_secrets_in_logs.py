@@ -46,6 +46,7 @@ async def test_no_background_task_of_auth_service_prints_its_variables(start_aut
             await asyncio.sleep(0.01)
             printed += output()
     assert names == {
+        "access_removal",
         "audit_log",
         "error_log",
         "key_propagation_tracker",

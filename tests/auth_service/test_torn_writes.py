@@ -53,7 +53,7 @@ async def redeem(store):
     await step()
     grant_id = store.last[1][1].split("{")[1].split("}")[0]
     return lambda: GrantRepository(store).redeem_code(
-        grant_id, code_hash="hash", refresh_hash="refresh", address="192.0.2.1", lifetimes=LIFETIMES
+        grant_id, code_hash="hash", refresh_hash="refresh", address="192.0.2.1", network="", lifetimes=LIFETIMES
     )
 
 

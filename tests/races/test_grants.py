@@ -66,7 +66,8 @@ async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(s
                 code_hash=digest("code"),
                 refresh_hash=digest(new_secret()),
                 lifetimes=LIFETIMES,
-                address=f"192.0.2.{n}",
+                address="",
+                network=f"192.0.2.{n}",
             )
             for one in stores
             for n in range(5)
@@ -109,6 +110,7 @@ async def test_a_value_posted_again_while_its_code_is_redeemed_never_brings_the_
         refresh_hash=digest(new_secret()),
         lifetimes=LIFETIMES,
         address="",
+        network="",
     )
     again = [decide(one, asked, ConsentDecision.APPROVE) for one in stores for _ in range(5)]
 

@@ -68,6 +68,7 @@ async def open_grant(store: RedisClient, *, code: str = "a-code", index: bool = 
         refresh_hash=digest(secret),
         lifetimes=LIFETIMES,
         address="192.0.2.1",
+        network="192.0.2.1",
     )
     assert outcome == "redeemed"
     return RefreshToken(asked.identifier, 0, secret)

@@ -236,6 +236,7 @@ async def test_a_code_redeemed_twice_ends_its_grant(store, grants):
         refresh_hash=hashlib.sha256().hexdigest(),
         lifetimes=LIFETIMES,
         address="",
+        network="",
     )
 
     assert again == "reused"
