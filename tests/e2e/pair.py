@@ -19,9 +19,14 @@ from devstack.service_process import ServiceProcess, service_command, with_repos
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.e2e.gateway import Gateway
+    from mcp_service.notes.scopes import NOTES_SCOPES
+from tests.e2e.gateway import Gateway
 
 LOOPBACK = ("127.0.0.1",)
+
+
+READING_FIRST = {"MCP_SCOPES": json.dumps({n: v for n, v in NOTES_SCOPES.items() if n != "initial"})}
+"""Settings with which clients of the example request reading first, and step up."""
 
 
 class Pair:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import aiohttp
 import pytest
 
+from tests.e2e.pair import READING_FIRST
 from tests.e2e.sdk_client import REDIRECT_URI, Memory, connected
 
 pytestmark = pytest.mark.browser
@@ -58,7 +59,10 @@ async def test_a_user_lets_a_client_in_and_it_calls_a_tool(pair, user_at_browser
     assert user_at_browser.complaints == []
 
 
-async def test_a_client_that_needs_more_asks_again_and_what_it_has_stands_apart(pair, user_at_browser):
+async def test_a_client_that_needs_more_asks_again_and_what_it_has_stands_apart(make_pair, browser_page):
+    pair = await make_pair(own=READING_FIRST)
+    user_at_browser = UserAtBrowser(browser_page, pair.username, pair.password)
+    await user_at_browser.listen()
     async with connected(pair.resource, user_at_browser) as client:
         await client.call_tool("list_notes", {})
         result = await client.call_tool("add_note", {"text": "remember the milk"})
