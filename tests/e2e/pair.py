@@ -15,12 +15,13 @@ from devstack.local_settings import LocalSettings
 from devstack.loopback import free_port
 from devstack.private_file import new_key_encryption_key, write
 from devstack.service_process import ServiceProcess, service_command, with_repository
+from mcp_service.notes.scopes import NOTES_SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mcp_service.notes.scopes import NOTES_SCOPES
-from tests.e2e.gateway import Gateway
+    from tests.e2e.gateway import Gateway
+
 
 LOOPBACK = ("127.0.0.1",)
 
