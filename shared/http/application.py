@@ -22,7 +22,7 @@ from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.connections import CONNECTIONS
 from shared.http.media_type import parse_media_type
 from shared.http.refusal_delay import RefusalDelay
-from shared.http.server import EXPECTATION, PROTOCOL_ERROR
+from shared.http.server import EXPECTATION, LONGEST_BODY, PROTOCOL_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -123,7 +123,7 @@ def checked_application(
     )
     add_cors(app, cors)
     app.on_response_prepare.append(answer_headers(is_https=is_https))
-    app[CONNECTIONS] = connections
+    app[CONNECTIONS], app[LONGEST_BODY] = connections, client_max_size
     return app
 
 

@@ -47,7 +47,10 @@ UNREAD_ANSWER_SECONDS: Final = 60.0
 UNWANTED_BODY_SECONDS: Final = 5.0
 UNWANTED_BODY_BYTES: Final = 262_144
 """The rest of a body whose request has been answered is read and dropped within these bounds, because a connection that
-is closed with bytes unread loses the answer too."""
+is closed with bytes unread loses the answer too. Of a service that accepts longer bodies, as much as it accepts."""
+
+LONGEST_BODY: Final = web.AppKey("LONGEST_BODY", int)
+"""Bytes of the longest body that the application accepts."""
 
 _READ_BUFFER_BYTES: Final = 16_384
 """At most twice as much of a body waits in memory, per connection."""
@@ -64,11 +67,20 @@ _NO_HEADERS: Final = CIMultiDictProxy[str](CIMultiDict())
 class Connection(web.RequestHandler):
     """One connection: aiohttp closes it when it is idle for long, this class for every other deadline."""
 
-    __slots__ = ("_apart_from_body", "_deadline", "_last_body", "_socket", "_table", "_unread_deadline")
+    __slots__ = (
+        "_apart_from_body",
+        "_deadline",
+        "_last_body",
+        "_socket",
+        "_table",
+        "_unread_deadline",
+        "_unwanted_body_bytes",
+    )
 
-    def __init__(self, server: Server, table: ConnectionTable, **options: Any) -> None:
+    def __init__(self, server: Server, table: ConnectionTable, *, unwanted_body_bytes: int, **options: Any) -> None:
         super().__init__(server, **options)
         self._table = table
+        self._unwanted_body_bytes = unwanted_body_bytes
         self._socket: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._unread_deadline: asyncio.TimerHandle | None = None
@@ -125,7 +137,7 @@ class Connection(web.RequestHandler):
         if self._has_whole_body():
             bound, reason = MAX_HEAD_BYTES, "head_size"
         elif self._current_request is None:
-            bound, reason = UNWANTED_BODY_BYTES, "body_unwanted"
+            bound, reason = self._unwanted_body_bytes, "body_unwanted"
         else:
             return
         self._apart_from_body += len(data)
@@ -201,17 +213,19 @@ class Connection(web.RequestHandler):
 class Server(web.Server):
     """Makes a `Connection` for each connection, and a request for each message."""
 
-    def __init__(self, served: web.Server, table: ConnectionTable) -> None:
+    def __init__(self, served: web.Server, table: ConnectionTable, *, longest_body: int) -> None:
         """Serve the application that `served` would serve."""
         super().__init__(served.request_handler, request_factory=self._request, handler_cancellation=True)
         self._make = served.request_factory
         self._table = table
+        self._unwanted_body_bytes = max(UNWANTED_BODY_BYTES, longest_body)
 
     def __call__(self) -> web.RequestHandler:
         """Answer a new connection."""
         return Connection(
             self,
             self._table,
+            unwanted_body_bytes=self._unwanted_body_bytes,
             loop=self._loop,
             access_log=None,
             keepalive_timeout=KEEPALIVE_SECONDS,
@@ -252,6 +266,7 @@ class ServiceRunner(web.AppRunner):
     def __init__(self, app: web.Application, *, shutdown_timeout: float = 60.0, **_options: Any) -> None:
         super().__init__(app, shutdown_timeout=shutdown_timeout)
         self.connections = app[CONNECTIONS] if CONNECTIONS in app else ConnectionTable()
+        self._longest_body = app.get(LONGEST_BODY, 0)
 
     async def _make_server(self) -> Server:
-        return Server(await super()._make_server(), self.connections)
+        return Server(await super()._make_server(), self.connections, longest_body=self._longest_body)

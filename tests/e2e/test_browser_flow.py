@@ -1,6 +1,7 @@
 """The whole way in real processes: the SDK's client, its OAuth provider, and a user at headless Chromium."""
 
 import contextlib
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import aiohttp
@@ -61,7 +62,7 @@ async def test_a_user_lets_a_client_in_and_it_calls_a_tool(pair, user_at_browser
 
 async def test_a_client_that_needs_more_asks_again_and_what_it_has_stands_apart(make_pair, browser_page):
     pair = await make_pair(own=READING_FIRST)
-    user_at_browser = UserAtBrowser(browser_page, pair.username, pair.password)
+    user_at_browser: Any = UserAtBrowser(browser_page, pair.username, pair.password)
     await user_at_browser.listen()
     async with connected(pair.resource, user_at_browser) as client:
         await client.call_tool("list_notes", {})
