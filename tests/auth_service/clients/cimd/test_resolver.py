@@ -273,3 +273,53 @@ async def test_the_memory_of_documents_is_bounded(hosts, make, monkeypatch):
         hosts.serve_json(url, PLAIN | {"client_id": url})
         await documents.find(url)
     assert len(documents._cache._documents) == 3
+
+
+def too_large(_request):
+    return web.json_response(PLAIN | {"client_name": "x" * 6000})
+
+
+def moved(_request):
+    return web.Response(status=302, headers={"Location": "https://client.example/other"})
+
+
+MISTAKES = {
+    "text/plain": lambda _request: web.Response(text=json.dumps(PLAIN), content_type="text/plain"),
+    "no JSON object": lambda _request: web.Response(text="[]", content_type="application/json"),
+    "status 302": moved,
+    "status 403": lambda _request: web.Response(status=403),
+    "more than 5120": too_large,
+}
+
+
+@pytest.mark.xfail(strict=True, reason="a permanent mistake is taken for an outage")
+@pytest.mark.parametrize("told", MISTAKES)
+async def test_a_mistake_in_serving_a_document_is_told_apart_from_an_outage(hosts, make, told):
+    """interop.md F27: "try again in a minute" would be told for ever."""
+    hosts.pages[URL] = MISTAKES[told]
+    with pytest.raises(UnacceptableCimd) as refused:
+        await make().find(URL)
+    assert (refused.value.code, refused.value.status) == ("invalid_client", 401)
+    assert told in refused.value.public
+
+
+@pytest.mark.xfail(strict=True, reason="the public text names no reason")
+@pytest.mark.parametrize(
+    ("change", "told"), [({"client_id": "x"}, "client_id"), ({"redirect_uris": ["javascript:x"]}, "redirect")]
+)
+async def test_a_document_that_violates_a_rule_says_which(hosts, make, change, told):
+    hosts.serve_json(URL, PLAIN | change)
+    with pytest.raises(UnacceptableCimd) as refused:
+        await make().find(URL)
+    assert told in refused.value.public
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_a_mistake_in_serving_a_document_leaves_the_last_good_copy_in_use(hosts, make, clock, mistake):
+    """A bot challenge looks the same."""
+    hosts.serve_json(URL, PLAIN)
+    documents = make()
+    good = await documents.find(URL)
+    hosts.pages[URL] = MISTAKES[mistake]
+    clock.now += MAX_STALE_SECONDS - 1
+    assert await documents.find(URL) == good
