@@ -66,6 +66,10 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "Open the client_id in a browser: it must be public, https, small JSON that contains its own URL. "
         "AUTH_CIMD_ALLOW and _DENY may exclude its host.",
     ),
+    "client_keys_acceptable": Troubleshooting(
+        "The client's jwks_uri answers with something that is no JWKS; the reason says what.",
+        "Open it in a browser: it must be public, https, without redirects, and JSON.",
+    ),
     "client_secret": Troubleshooting(
         "The client's secret is wrong.",
         "Configure the right secret in the client, or add the client again: `clients add`.",

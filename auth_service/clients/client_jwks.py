@@ -11,7 +11,7 @@ from auth_service.clients.client_metadata import public_keys
 from auth_service.protocol.errors import InvalidClient, InvalidClientMetadata
 from shared.errors import ServiceUnavailable
 from shared.fetch.document_cache import CacheEntry, DocumentCache
-from shared.fetch.ssrf_safe_client import FetchFailed, SsrfSafeClient
+from shared.fetch.ssrf_safe_client import FetchGone, FetchRefused, SsrfSafeClient
 from shared.jose.strict_json import BadJson, parse_json_object
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ class ClientJwks:
     def _usable(self, uri: str, entry: CacheEntry[Keys]) -> Keys:
         """The keys of the last good copy, for a day while the host fails."""
         document, error = entry.document, entry.error
+        if isinstance(error, FetchRefused | FetchGone) and document is None:
+            raise InvalidClient(f"{uri}: {error}", error_id="client_keys_acceptable")
         if error is not None and (document is None or self._clock() >= document.fetched_at + MAX_STALE_SECONDS):
             raise ClientJwksUnavailable(f"{uri}: {error}")
         return [] if document is None else document.value
@@ -101,5 +103,5 @@ class ClientJwks:
         try:
             keys = public_keys(parse_json_object(answer.body))
         except (InvalidClientMetadata, BadJson) as exc:
-            raise FetchFailed(str(exc) or type(exc).__name__) from exc
+            raise FetchRefused(str(exc) or type(exc).__name__) from exc
         return keys, answer.fresh_seconds

@@ -37,6 +37,7 @@ class ErrorRenderer:
         if request.path not in self._page_paths:
             return self._json(error, request_id)
         if isinstance(error, UnacceptableCimd):
+            error.status = 400  # 401 is for clients at the token endpoint
             return self._page("This application cannot be let in", error, _CIMD_HINT, request_id)
         if isinstance(error, UnknownClient):
             return self._pages.unknown_client(UnknownClientView(ended=error.tombstone, request_id=request_id))

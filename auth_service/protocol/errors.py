@@ -37,13 +37,18 @@ class UnknownClient(InvalidClient):
 
 
 class UnacceptableCimd(UnknownClient):
-    """The client ID metadata document or its URL violates a rule; the private reason says which."""
+    """The client ID metadata document or its URL violates a rule; the private reason says which.
+
+    `told`: the public text says it too, because the reason is in the document, which is public.
+    """
 
     public = "The metadata document by which the application names itself is not acceptable here."
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, told: bool = False) -> None:
         super().__init__(reason)
         self.error_id = "cimd_acceptable"
+        if told:
+            self.public = f"{self.public} The reason: {reason}."
 
 
 class InvalidGrant(OAuthError):

@@ -39,6 +39,9 @@ MAX_CONCURRENT: Final = 256
 MAX_CONCURRENT_PER_HOST: Final = 8
 """Many URLs of one host, supplied by one attacker, must not flood that host."""
 
+_PASSING: Final = frozenset({408, 425, 429})
+"""Of the client errors, those after which a repetition may succeed."""
+
 USER_AGENT: Final = "sallyport (client metadata fetch)"
 
 Lookup = Callable[[str, int], Awaitable[list[tuple[str, int]]]]
@@ -51,6 +54,10 @@ class FetchFailed(Exception):
 
 class FetchNotAttempted(FetchFailed):
     """The host was not asked, so that nothing is known of it: not to be remembered as its failure."""
+
+
+class FetchRefused(FetchFailed):
+    """The host gave an answer that is no document and that a repetition would not change: a redirect, 403, too long."""
 
 
 class FetchGone(FetchFailed):
@@ -218,20 +225,22 @@ class _CheckingResolver(AbstractResolver):
 async def read_bounded(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     """The uncompressed body, if it has at most `max_bytes`. Raises FetchFailed, without reading further."""
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise FetchFailed("a compressed answer, which was not asked for")
+        raise FetchRefused("a compressed answer, which was not asked for")
     if response.content_length is not None and response.content_length > max_bytes:
-        raise FetchFailed(f"{response.content_length} bytes announced, more than {max_bytes}")
+        raise FetchRefused(f"{response.content_length} bytes announced, more than {max_bytes}")
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > max_bytes:
-            raise FetchFailed(f"more than {max_bytes} bytes")
+            raise FetchRefused(f"more than {max_bytes} bytes")
     return bytes(body)
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> FetchedBody:
     if response.status in {404, 410}:
         raise FetchGone(f"status {response.status}")
+    if 300 <= response.status < 500 and response.status not in _PASSING:
+        raise FetchRefused(f"status {response.status}")
     if response.status != 200:
         raise FetchFailed(f"status {response.status}")
     return FetchedBody(

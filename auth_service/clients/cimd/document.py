@@ -117,7 +117,7 @@ def read_cimd(url: str, unverified_body: bytes, *, content_type: str, redirect_s
 
 
 class CimdNotJson(UnacceptableCimd):
-    """An error page or a bot challenge in place of the document: counts as an outage of its host."""
+    """Something else in place of the document: a page, a bot challenge, JSON under another media type."""
 
 
 def _authentication_methods(unverified: Mapping[str, Any], *, has_keys: bool) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Resolves clients whose client_id is the URL of a client ID metadata document (CIMD).
 
-Documents are cached. While a host fails, its last good copy serves for two weeks (interop.md A15, F8). A host that
-answers that the document is gone, or serves one that breaks a rule, ends the client.
+Documents are cached. While a host fails, or answers with something else, its last good copy serves for two weeks
+(interop.md A15, F8, F27). A host that answers that the document is gone, or serves one that breaks a rule, ends the
+client.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from auth_service.clients.cimd.repository import CimdCopy, CimdRepository
 from auth_service.protocol.errors import UnacceptableCimd
 from shared.errors import ServiceUnavailable
 from shared.fetch.document_cache import CachedDocument, DocumentCache, DocumentWithdrawn
-from shared.fetch.ssrf_safe_client import FetchFailed, FetchGone, SsrfSafeClient
+from shared.fetch.ssrf_safe_client import FetchGone, FetchRefused, SsrfSafeClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,9 +94,11 @@ class CimdResolver:
         if document is not None and (error is None or self._clock() < document.fetched_at + MAX_STALE_SECONDS):
             return document.value.client
         if isinstance(error, DocumentWithdrawn):
-            raise UnacceptableCimd(str(error))
+            raise UnacceptableCimd(str(error), told=True)
         bundled = BUNDLED_DOCUMENTS.get(url)
         if bundled is None:
+            if isinstance(error, FetchRefused):
+                raise UnacceptableCimd(str(error), told=True)
             raise CimdUnavailable(f"{url}: {error}")
         return self._read(url, json.dumps(bundled | {"client_id": url}).encode(), "application/json")
 
@@ -118,11 +121,11 @@ class CimdResolver:
             answer = await http.get(url, max_bytes=MAX_DOCUMENT_BYTES)
             client = self._read(url, answer.body, answer.content_type)
         except CimdNotJson as exc:
-            # An error page or a bot challenge in the document's place is an outage.
-            raise FetchFailed(str(exc)) from exc
+            # An error page or a bot challenge in the document's place: a copy may serve meanwhile.
+            raise FetchRefused(exc.reason) from exc
         except (FetchGone, UnacceptableCimd) as exc:
             await self._copies.drop(url)
-            raise DocumentWithdrawn(str(exc)) from exc
+            raise DocumentWithdrawn(exc.reason if isinstance(exc, UnacceptableCimd) else str(exc)) from exc
         return _Cimd(client, answer.body.decode()), answer.fresh_seconds
 
     async def _restore(self, url: str) -> CachedDocument[_Cimd] | None:
