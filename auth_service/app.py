@@ -70,7 +70,7 @@ def build_service(
                 metrics=RequestMetrics(runtime.registry),
                 on_error=components.errors,
             ),
-            rate_limit_middleware(components.limits),
+            rate_limit_middleware(components.limits, exceptions=components.limit_exceptions),
         ],
         cors=_cors(settings.base_path, components),
         connections=ConnectionTable.from_settings(settings, runtime.registry),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,4 +25,6 @@ class Runtime:
     registry: CollectorRegistry
     log: structlog.typing.FilteringBoundLogger
     clock: Callable[[], float]
-    """Seconds since 1970."""
+    """Seconds since 1970: for what is stored, signed and compared with other machines."""
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds that never go back: for what this process alone compares."""

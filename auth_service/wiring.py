@@ -26,6 +26,7 @@ from auth_service.rate_limits.repository import RateLimitRepository
 from auth_service.resources.catalogue import ResourceCatalogue
 from auth_service.sessions.repository import SessionRepository
 from auth_service.sign_in.wiring import SignInComponents, wire_sign_in
+from auth_service.token_endpoint.refresh_passes import RefreshPasses
 from auth_service.token_endpoint.wiring import wire_token_endpoint
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
@@ -33,6 +34,7 @@ from auth_service.users.service import UserService
 from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
+    from auth_service.rate_limits.limits import LimitExceptions
     from auth_service.runtime import Runtime
     from auth_service.token_endpoint.endpoint import TokenEndpoint
     from shared.background import TaskSupervisor
@@ -58,6 +60,7 @@ class Components:
     sign_in: SignInComponents
     account: AccountComponents
     token: TokenEndpoint
+    limit_exceptions: LimitExceptions
     introspection: IntrospectionComponents
 
     @property
@@ -118,7 +121,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         audit=audit,
         registry=registry,
         enabled=settings.rate_limits == "on",
-        clock=runtime.clock,
+        monotonic=runtime.monotonic,
     )
     keys = wire_keys(runtime, encryption_keys=encryption_keys, audit=audit)
     clients = wire_clients(runtime, limits=limits, audit=audit, public_fetch=public_fetch)
@@ -151,8 +154,14 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         passwords=sign_in.passwords,
         audit=audit,
     )
+    refresh_passes = RefreshPasses(
+        refresh_tokens=refresh_tokens,
+        reuse_interval_seconds=settings.refresh_token_reuse_interval,
+        monotonic=runtime.monotonic,
+    )
     token = wire_token_endpoint(
         runtime,
+        passes=refresh_passes,
         clients=clients,
         resources=resources,
         grants=grants,
@@ -193,5 +202,6 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         sign_in=sign_in,
         account=account,
         token=token,
+        limit_exceptions={("POST", f"{settings.base_path}/token"): refresh_passes.admits},
         introspection=introspection,
     )

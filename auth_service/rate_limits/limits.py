@@ -5,7 +5,7 @@ A refusal by the middleware is delayed (shared/http/refusal_delay.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -52,9 +52,12 @@ class RateLimits:
         audit: AuditLog,
         registry: CollectorRegistry,
         enabled: bool,
-        clock: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
-        """`shared_networks`: networks with many clients behind each address; private networks always count as such."""
+        """`shared_networks`: networks with many clients behind each address; private networks always count as such.
+
+        `monotonic` is in seconds.
+        """
         self._repository = repository
         self._shared_networks = tuple(shared_networks)
         self._audit = audit
@@ -62,7 +65,7 @@ class RateLimits:
             "sallyport_rate_limited_requests", "Requests refused by a rate limit.", ("limit",), registry=registry
         )
         self._enabled = enabled
-        self._clock = clock
+        self._monotonic = monotonic
         self._memory = InMemoryRateLimiter()
         self._fetches = ConcurrencyLimiter()
         self._audit_limiter = InMemoryRateLimiter(max_keys=10_000)
@@ -125,7 +128,7 @@ class RateLimits:
         if not self._enabled:
             return
         rate = self._rate_for(limit, address)
-        decision = await self._repository.hit(limit.name, key, rate, now_ms=self._now_ms())
+        decision = await self._repository.hit(limit.name, key, rate)
         self._raise_if_limited(limit, rate, key, address, decision)
 
     def _raise_if_limited(self, limit: RateLimit, rate: Rate, key: str, address: str, decision: RateDecision) -> None:
@@ -173,13 +176,19 @@ class RateLimits:
         return rate_limit_headers(policy.REQUESTS.name, self._rate_for(policy.REQUESTS, address), decision)
 
     def _now_ms(self) -> int:
-        return int(self._clock() * 1000)
+        return int(self._monotonic() * 1000)
 
 
 _UNLIMITED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
+LimitExceptions = Mapping[tuple[str, str], Callable[[web.Request], Awaitable[bool]]]
+"""By method and path: decides whether a request beyond the limit of its network passes."""
 
-def rate_limit_middleware(limits: RateLimits) -> Middleware:
+PASSED_LIMIT: Final = web.RequestKey("passed_limit", bool)
+"""Set for a request that passed although its network is over the limit: other limits by network let it pass too."""
+
+
+def rate_limit_middleware(limits: RateLimits, *, exceptions: LimitExceptions) -> Middleware:
     """Make the middleware; inside the request middleware, so that its refusals are rendered and logged."""
     delay = RefusalDelay()
 
@@ -188,11 +197,15 @@ def rate_limit_middleware(limits: RateLimits) -> Middleware:
         if request.path in _UNLIMITED:
             return await handler(request)
         address = request[CLIENT_ADDRESS]
+        decision = None
         try:
             decision = limits.check_request(address)
         except TooManyRequests:
-            await delay.wait(address)
-            raise
+            passes = exceptions.get((request.method, request.path))
+            if passes is None or not await passes(request):
+                await delay.wait(address)
+                raise
+            request[PASSED_LIMIT] = True
         response = await handler(request)
         if decision is not None and not response.prepared:
             response.headers.update(limits.headers(address, decision))

@@ -26,10 +26,10 @@ class RateLimitRepository:
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
-    async def hit(self, name: str, key: str, rate: Rate, *, now_ms: int) -> RateDecision:
-        """Count one request of the key, atomically. Raises RedisUnavailable."""
+    async def hit(self, name: str, key: str, rate: Rate) -> RateDecision:
+        """Count one request of the key, atomically, by the clock of Redis. Raises RedisUnavailable."""
         digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
-        allowed, arrival = await self._redis.run(
-            _GCRA, [f"sp:{{limit:{name}:{digest}}}:arrival"], [now_ms, rate.interval_ms, rate.burst_ms]
+        allowed, arrival, now = await self._redis.run(
+            _GCRA, [f"sp:{{limit:{name}:{digest}}}:arrival"], [rate.interval_ms, rate.burst_ms]
         )
-        return to_decision(allowed=bool(allowed), arrival_ms=int(arrival), now_ms=now_ms, rate=rate)
+        return to_decision(allowed=bool(allowed), arrival_ms=int(arrival), now_ms=int(now), rate=rate)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from auth_service.http.messages import read_form, secret_json
-from auth_service.protocol.errors import UnauthorizedClient, UnsupportedGrantType
+from auth_service.protocol.errors import TooManyRequests, UnauthorizedClient, UnsupportedGrantType
+from auth_service.rate_limits.limits import PASSED_LIMIT
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import LOG_FIELDS
 from shared.scopes import format_scope
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.protocol.parameters import Parameters
     from auth_service.rate_limits.limits import RateLimits
+    from auth_service.token_endpoint.refresh_passes import RefreshPasses
     from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 
 
@@ -84,6 +86,22 @@ class RegistrationUse(Protocol):
         """Record the use. Raises nothing: a failure must not fail the request."""
 
 
+class ClientLimit:
+    """The rate limit of a client at one network, which the first refreshes of its grants pass (refresh_passes.py)."""
+
+    def __init__(self, limits: RateLimits, passes: RefreshPasses) -> None:
+        self._limits = limits
+        self._passes = passes
+
+    def check(self, client_id: str, request: web.Request, form: Parameters) -> None:
+        """Count one request. Raises TooManyRequests."""
+        try:
+            self._limits.check_client(client_id, request[CLIENT_ADDRESS])
+        except TooManyRequests:
+            if PASSED_LIMIT not in request and not self._passes.admits_form(form):
+                raise
+
+
 class TokenEndpoint:
     """Runs the steps that every grant type shares: parameters, client, rate limit, grant type, permission."""
 
@@ -93,7 +111,7 @@ class TokenEndpoint:
         authenticator: ClientAuthenticator,
         registrations: RegistrationUse,
         handlers: Sequence[GrantHandler],
-        limits: RateLimits,
+        limits: ClientLimit,
         issued: Counter,
         clock: Callable[[], float],
     ) -> None:
@@ -111,7 +129,7 @@ class TokenEndpoint:
         authorization = request.headers.get("Authorization")
         client = await self._authenticator.authenticate(authorization=authorization, form=parameters)
         address = request[CLIENT_ADDRESS]
-        self._limits.check_client(client.client_id, address)
+        self._limits.check(client.client_id, request, parameters)
         grant_type = parameters.require("grant_type")
         handler = self._handlers.get(grant_type)
         if handler is None:

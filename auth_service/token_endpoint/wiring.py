@@ -11,7 +11,7 @@ from auth_service.grants.grant import GrantLifetimes
 from auth_service.grants.opening import GrantOpening
 from auth_service.grants.repository import ConfiguredResources
 from auth_service.token_endpoint.authorization_code import AuthorizationCodeHandler
-from auth_service.token_endpoint.endpoint import TokenEndpoint, TokenSetIssuer
+from auth_service.token_endpoint.endpoint import ClientLimit, TokenEndpoint, TokenSetIssuer
 from auth_service.token_endpoint.refresh_token import CurrentAuthority, RefreshRecorder, RefreshTokenHandler
 from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.runtime import Runtime
+    from auth_service.token_endpoint.refresh_passes import RefreshPasses
     from auth_service.users.service import UserService
 
 
 def wire_token_endpoint(
     runtime: Runtime,
     *,
+    passes: RefreshPasses,
     clients: ClientComponents,
     resources: ResourceCatalogue,
     grants: GrantRepository,
@@ -87,7 +89,7 @@ def wire_token_endpoint(
         authenticator=clients.authenticator,
         registrations=clients.resolver,
         handlers=(code, refresh),
-        limits=limits,
+        limits=ClientLimit(limits, passes),
         issued=Counter("sallyport_tokens_issued", "Access tokens issued.", ("grant_type",), registry=registry),
         clock=runtime.clock,
     )

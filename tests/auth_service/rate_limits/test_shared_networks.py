@@ -18,7 +18,7 @@ def limits():
         audit=unused,
         registry=CollectorRegistry(),
         enabled=True,
-        clock=lambda: 0.0,
+        monotonic=lambda: 0.0,
     )
 
 

@@ -45,7 +45,7 @@ def throttle(store, clock):
         audit=audit,
         registry=CollectorRegistry(),
         enabled=True,
-        clock=clock,
+        monotonic=clock,
     )
     return SignInThrottle(attempts=SignInAttemptRepository(store), limits=limits, audit=audit, clock=clock)
 
