@@ -5,8 +5,17 @@ import pytest
 from auth_service.authorization.request import error_redirect_allowed
 from auth_service.clients.client import Client as Known
 from auth_service.clients.client import ClientKind
-from tests.support.auth_server import HOSTED, ISSUER
+from tests.support.auth_server import HOSTED, ISSUER, Client
+from tests.support.named_hosts import NamedHosts
 from tests.support.oauth import redirect_parameters
+
+
+@pytest.fixture
+async def hosts():
+    """Hosts of metadata documents, under their real names."""
+    async with NamedHosts() as served:
+        yield served
+
 
 REFUSED = [
     {"prompt": "none"},
@@ -62,6 +71,27 @@ async def test_sign_in_alone_redirects_to_no_client(auth):
     answer = await user.sign_in(await user.arrive(auth.authorize_url(client)))
     assert answer.headers["Location"].startswith("/consent?")
     assert HOSTED not in (await user.follow(answer)).text
+
+
+@pytest.mark.xfail(strict=True, reason="every host that serves a document of its own is trusted")
+async def test_a_document_of_an_unknown_host_is_answered_by_a_link(start_auth, hosts):
+    """An attacker can serve a document as easily as register a client."""
+    url = "https://evil.example/client.json"
+    hosts.serve_json(url, {"client_id": url, "client_name": "E", "redirect_uris": ["https://evil.example/cb"]})
+    auth = await start_auth(public_fetch=hosts.http_client())
+    evil = Client(url, "https://evil.example/cb")
+    answer = await auth.user_agent().get(auth.authorize_url(evil, prompt="none"))
+    assert answer.status == 400
+    assert "Location" not in answer.headers
+    assert "Go back to evil.example" in answer.text
+
+
+async def test_a_document_of_a_host_that_the_operator_named_is_told_at_once(start_auth, hosts):
+    url = "https://good.example/client.json"
+    hosts.serve_json(url, {"client_id": url, "client_name": "G", "redirect_uris": ["https://good.example/cb"]})
+    auth = await start_auth(public_fetch=hosts.http_client(), CIMD_ALLOW='["good.example"]')
+    answer = await auth.user_agent().get(auth.authorize_url(Client(url, "https://good.example/cb"), prompt="none"))
+    assert answer.headers["Location"].startswith("https://good.example/cb?")
 
 
 @pytest.mark.parametrize(
