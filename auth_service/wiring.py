@@ -129,6 +129,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         runtime,
         browser=browser,
         clients=clients.resolver,
+        trusts=clients.cimd.trusts,
         resources=resources,
         grants=grants,
         limits=limits,

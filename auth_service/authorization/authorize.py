@@ -28,6 +28,8 @@ from auth_service.protocol.redirect_uri import check_redirect_uri, find_matching
 from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from auth_service.authorization.interaction import Interactions
     from auth_service.authorization.interaction_pages import InteractionPages
     from auth_service.clients.client import Client
@@ -49,13 +51,18 @@ class AuthorizeEndpoint:
         pages: InteractionPages,
         sessions: SessionManager,
         redirect_schemes: frozenset[str],
+        trusts: Callable[[str], bool],
     ) -> None:
-        """`redirect_schemes`: the private-use URI schemes that redirect URIs may have."""
+        """`redirect_schemes`: the private-use URI schemes that redirect URIs may have.
+
+        `trusts`: whether the operator trusts the host of a metadata document.
+        """
         self._urls = urls
         self._interactions = interactions
         self._pages = pages
         self._sessions = sessions
         self._redirect_schemes = redirect_schemes
+        self._trusts = trusts
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET: the sign-in or the consent page. Raises PageError, UnknownClient, RedirectError, RedisUnavailable."""
@@ -78,7 +85,7 @@ class AuthorizeEndpoint:
                 redirect_uri=redirect_uri,
                 state=parameters.get("state"),
                 public=exc.public,
-                automatic=error_redirect_allowed(client, redirect_uri),
+                automatic=error_redirect_allowed(client, redirect_uri, is_trusted=self._trusts(client.client_id)),
             ) from exc
         return await self._first_page(request, client, _accepted(candidate, redirect_uri))
 

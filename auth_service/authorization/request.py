@@ -206,22 +206,22 @@ def _has_base64_length(part: str) -> bool:
     return part.endswith("=") or (len(part) - len("state=")) % 4 == 0
 
 
-def error_redirect_allowed(client: Client, redirect_uri: str) -> bool:
+def error_redirect_allowed(client: Client, redirect_uri: str, *, is_trusted: bool) -> bool:
     """Whether an error may be redirected to this URI of the client without a click (RFC 9700 section 4.11.2).
 
     An attacker can register a client with a redirect URI on a page of theirs, and then distribute a link to this server
     with a request that is certain to fail. An automatic redirect would make this server an open redirector; such an
     error is shown as a page with a link that names the host instead.
 
-    Allowed are clients that the operator registered; redirects to the user's own device; and the host of the client's
-    own metadata document, because the link already names that host as the client.
+    Allowed are clients that the operator registered; redirects to the user's own device; and the host of a metadata
+    document that is trusted (`CimdPolicy.trusts`): anyone can serve a document, or register a client.
     """
     if client.kind is ClientKind.PRE_REGISTERED:
         return True
     target = redirect_target(redirect_uri)
     if target.is_local or target.is_app_scheme:
         return True
-    return client.kind is ClientKind.METADATA_DOCUMENT and _host(client.client_id) == _host(redirect_uri)
+    return is_trusted and client.kind is ClientKind.METADATA_DOCUMENT and _host(client.client_id) == _host(redirect_uri)
 
 
 def _host(url: str) -> str:

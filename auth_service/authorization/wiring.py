@@ -14,6 +14,8 @@ from auth_service.authorization.interaction_pages import InteractionPages
 from auth_service.authorization.interaction_repository import InteractionRepository
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from auth_service.audit.log import AuditLog
     from auth_service.browser_pages import BrowserPages
     from auth_service.clients.client import ClientUse
@@ -39,6 +41,7 @@ def wire_authorization(
     *,
     browser: BrowserPages,
     clients: ClientUse,
+    trusts: Callable[[str], bool],
     resources: ResourceCatalogue,
     grants: GrantRepository,
     limits: RateLimits,
@@ -62,6 +65,7 @@ def wire_authorization(
             pages=pages,
             sessions=browser.sessions,
             redirect_schemes=settings.redirect_schemes,
+            trusts=trusts,
         ),
         consent=ConsentEndpoint(
             issuer=settings.issuer,

@@ -51,6 +51,11 @@ class CimdPolicy:
             return False
         return not self.allow or any(_covers(name, host) for name in self.allow)
 
+    def names_host_of(self, url: str) -> bool:
+        """Whether the operator named the host of this document; an empty allow-list names none."""
+        host = _bare_host(url)
+        return bool(self.allow) and self.permits(host)
+
 
 def is_loopback_url(url: str) -> bool:
     """Whether an accepted document URL names this machine."""

@@ -102,6 +102,10 @@ class CimdResolver:
             raise CimdUnavailable(f"{url}: {error}")
         return self._read(url, json.dumps(bundled | {"client_id": url}).encode(), "application/json")
 
+    def trusts(self, url: str) -> bool:
+        """Whether the operator trusts the document's host: it is named in the settings, or the document is bundled."""
+        return url in BUNDLED_DOCUMENTS or self._policy.names_host_of(url)
+
     async def keep(self, url: str) -> None:
         """Store the last good copy: the client was just used. Raises RedisUnavailable."""
         document = self._cache.peek(url)

@@ -73,7 +73,6 @@ async def test_sign_in_alone_redirects_to_no_client(auth):
     assert HOSTED not in (await user.follow(answer)).text
 
 
-@pytest.mark.xfail(strict=True, reason="every host that serves a document of its own is trusted")
 async def test_a_document_of_an_unknown_host_is_answered_by_a_link(start_auth, hosts):
     """An attacker can serve a document as easily as register a client."""
     url = "https://evil.example/client.json"
@@ -111,4 +110,9 @@ async def test_a_document_of_a_host_that_the_operator_named_is_told_at_once(star
 )
 def test_which_clients_get_errors_by_redirect(kind, client_id, redirect_uri, automatic):
     client = Known(client_id, kind, (redirect_uri,))
-    assert error_redirect_allowed(client, redirect_uri) is automatic
+    assert error_redirect_allowed(client, redirect_uri, is_trusted=True) is automatic
+
+
+def test_a_document_of_a_host_that_is_not_trusted_gets_no_redirect():
+    client = Known("https://client.example/id", ClientKind.METADATA_DOCUMENT, ("https://client.example/cb",))
+    assert not error_redirect_allowed(client, "https://client.example/cb", is_trusted=False)
