@@ -13,6 +13,9 @@ from shared.errors import Misconfigured
 RESOURCES = json.dumps([{"identifier": "https://mcp.example/mcp", "name": "Notes", "scopes": {}}])
 
 
+MCP = {"MCP_ISSUER": "https://auth.example", "MCP_RESOURCE": "https://mcp.example/mcp"}
+
+
 def environment(**changes):
     values = {
         "AUTH_ISSUER": "https://auth.example",
@@ -34,6 +37,31 @@ def test_the_four_required_settings_are_enough():
     assert settings.issuer == "https://auth.example"
     assert settings.base_path == ""
     assert not settings.is_local
+
+
+@pytest.mark.xfail(strict=True, reason="accepted silently")
+@pytest.mark.parametrize("networks", ["0.0.0.0/0", "::/0", "128.0.0.0/1", "10.0.0.0/8,2000::/3"])
+@pytest.mark.parametrize("service", [AuthSettings, McpSettings])
+def test_proxies_that_are_half_the_internet_are_refused(service, networks):
+    """Anyone could then choose the address by which limits count."""
+    prefix = "AUTH_" if service is AuthSettings else "MCP_"
+    values = environment() if service is AuthSettings else MCP
+    with pytest.raises(Misconfigured, match="TRUSTED_PROXIES"):
+        service.from_environment({**values, f"{prefix}TRUSTED_PROXIES": networks})
+
+
+@pytest.mark.parametrize(
+    "networks", ["10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7", "203.0.113.0/24", "2001:db8::/32"]
+)
+def test_private_networks_and_those_of_a_provider_may_be_proxies(networks):
+    assert AuthSettings.from_environment(environment(AUTH_TRUSTED_PROXIES=networks)).trusted_proxies
+
+
+@pytest.mark.xfail(strict=True, reason="accepted silently")
+@pytest.mark.parametrize("seconds", ["0", "299"])
+def test_a_key_is_published_for_as_long_as_the_key_set_may_be_cached(seconds):
+    """Invariant 5: a verifier that caches the older set would refuse its tokens."""
+    assert "KEY_PUBLISH_LEAD_TIME" in complaint(AUTH_KEY_PUBLISH_LEAD_TIME=seconds)
 
 
 def test_they_cannot_be_changed_afterwards():

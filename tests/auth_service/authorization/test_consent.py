@@ -1,12 +1,13 @@
 """GET and POST /consent: the user's decision, once, and only theirs."""
 
 import asyncio
+import json
 import re
 
 import pytest
 
 from auth_service.grants.grant import GrantStatus
-from tests.support.auth_server import FILES, HOSTED, ISSUER, LOOPBACK, NOTES, PASSWORD, Code
+from tests.support.auth_server import FILES, HOSTED, ISSUER, LOOPBACK, NOTES, PASSWORD, RESOURCES, Code
 from tests.support.oauth import redirect_parameters, unverified_claims
 
 pytestmark = pytest.mark.invariant(3, 6, 7)
@@ -275,3 +276,16 @@ async def test_beyond_the_bound_the_least_recently_used_grant_ends(start_auth):
         await auth.age_grant(granted[-1]["refresh_token"].partition(".")[0], 60 - len(granted))
     statuses = [(await auth.refresh(client, tokens["refresh_token"])).status for tokens in granted]
     assert statuses == [400, 200, 200]
+
+
+@pytest.mark.xfail(strict=True, reason="the page names the default resource")
+@pytest.mark.invariant(7, 8)
+async def test_a_replica_that_does_not_know_the_resource_shows_no_other(auth, client, start_auth):
+    """While a new resource is rolled out, the pages of one request may come from different replicas."""
+    user = auth.user_agent()
+    page = await user.consent_page(auth.authorize_url(client, resource=NOTES))
+    files = [r for r in RESOURCES if r["identifier"] != NOTES]
+    other = await start_auth(RESOURCES=json.dumps(files))
+    answer = await other.user_agent(user.cookies).get(str(page.url.relative()))
+    assert answer.status == 503
+    assert "Files" not in answer.text
