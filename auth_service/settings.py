@@ -15,7 +15,7 @@ from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, NEVER_SCH
 from auth_service.resources.catalogue import ProtectedResource
 from shared.configured_url import check_issuer, is_loopback_host, path_of
 from shared.errors import Misconfigured
-from shared.ip_addresses import parse_networks
+from shared.ip_addresses import parse_networks, parse_proxies
 from shared.jose.algorithms import Algorithm
 from shared.jose.strict_json import parse_json
 from shared.settings import ServiceSettings
@@ -174,7 +174,13 @@ class AuthSettings(ServiceSettings):
             raise ValueError(str(exc)) from None
         return value
 
-    @field_validator("trusted_proxies", "rate_limit_shared_networks")
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parse_proxies(value)
+        return value
+
+    @field_validator("rate_limit_shared_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         parse_networks(value)
@@ -215,6 +221,11 @@ class AuthSettings(ServiceSettings):
             raise ValueError("REFRESH_TOKEN_ABSOLUTE_TTL is shorter than REFRESH_TOKEN_TTL")
         if self.refresh_token_ttl < self.access_token_ttl:
             raise ValueError("REFRESH_TOKEN_TTL is shorter than ACCESS_TOKEN_TTL")
+        if self.key_publish_lead_seconds < self.key_set_max_age:
+            raise ValueError(
+                "KEY_PUBLISH_LEAD_TIME is shorter than KEY_SET_MAX_AGE: verifiers would refuse tokens of a key that their "
+                "cached key set lacks"
+            )
         if self.cimd_loopback and not self.is_local:
             raise ValueError("CIMD_LOOPBACK is for development: the issuer must be http on a loopback host")
         if self.registration_ttl < self.refresh_token_ttl + DAY:

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.configured_url import check_issuer, check_resource, origin_of, path_of
-from shared.ip_addresses import parse_networks
+from shared.ip_addresses import parse_networks, parse_proxies
 from shared.jose.algorithms import SUPPORTED_ALGORITHMS, Algorithm
 from shared.settings import ServiceSettings
 
@@ -141,7 +141,13 @@ class McpSettings(ServiceSettings):
                 raise ValueError("needs to be an absolute http or https URL without user information")
         return value
 
-    @field_validator("trusted_proxies", "rate_limit_shared_networks")
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parse_proxies(value)
+        return value
+
+    @field_validator("rate_limit_shared_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         parse_networks(value)

@@ -50,6 +50,23 @@ def parse_networks(values: Iterable[str]) -> tuple[IPNetwork, ...]:
     return tuple(ip_network(value.strip()) for value in values)
 
 
+def parse_proxies(values: Iterable[str]) -> tuple[IPNetwork, ...]:
+    """Parse the addresses of trusted proxies. Raises ValueError, also for a public network that nobody has alone.
+
+    With such a network any client could choose the address by which it is counted.
+    """
+    networks = parse_networks(values)
+    for network in networks:
+        longest = _LARGEST_PROXY_NETWORK[network.version]
+        if network.prefixlen < longest and not any(
+            network.version == private.version and network.subnet_of(private) for private in PRIVATE_NETWORKS
+        ):
+            raise ValueError(
+                f"{network} has too many addresses of strangers for a proxy; at most /{longest} is accepted"
+            )
+    return networks
+
+
 def is_in(address: IPAddress, networks: Sequence[IPNetwork]) -> bool:
     """Whether the address is in one of the networks."""
     return any(address.version == network.version and address in network for network in networks)
@@ -59,6 +76,10 @@ PRIVATE_NETWORKS: Final = parse_networks(
     ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
 """Loopback and private: a tunnel, or a proxy without X-Forwarded-For, may hide many clients behind such an address."""
+
+
+_LARGEST_PROXY_NETWORK: Final = {4: 8, 6: 16}
+"""Prefix lengths of the largest public networks that trusted proxies may be in."""
 
 
 def is_shared(address_text: str, configured: Sequence[IPNetwork]) -> bool:

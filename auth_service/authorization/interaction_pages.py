@@ -14,6 +14,7 @@ from auth_service.pages.views import ConsentView, ScopeView, SignInView
 from auth_service.protocol.errors import UnknownClient
 from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.resources.catalogue import describe_scopes
+from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -80,11 +81,16 @@ class InteractionPages:
     ) -> web.Response:
         """The consent page; scopes that the client already holds are listed separately.
 
-        Raises UnknownClient, PageError if the client has changed, RedisUnavailable.
+        Raises UnknownClient, PageError if the client has changed, ServiceUnavailable.
         """
         requested = interaction.request
         client = await self._interactions.client_of(interaction)
-        resource = self._interactions.resources.find(requested.resource) or self._interactions.resources.default
+        resource = self._interactions.resources.find(requested.resource)
+        if resource is None:
+            raise ServiceUnavailable(
+                f"the resource {requested.resource} is configured in another replica only",
+                error_id="resource_configured",
+            )
         target = redirect_target(requested.redirect_uri)
         held = {
             scope

@@ -278,7 +278,6 @@ async def test_beyond_the_bound_the_least_recently_used_grant_ends(start_auth):
     assert statuses == [400, 200, 200]
 
 
-@pytest.mark.xfail(strict=True, reason="the page names the default resource")
 @pytest.mark.invariant(7, 8)
 async def test_a_replica_that_does_not_know_the_resource_shows_no_other(auth, client, start_auth):
     """While a new resource is rolled out, the pages of one request may come from different replicas."""

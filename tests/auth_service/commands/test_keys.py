@@ -155,7 +155,7 @@ def test_force_does_not_wait(commands, deployment):
 def test_when_time_has_decided_a_rotation_does_not_wait(commands, deployment):
     before = deployment.begin()
     deployment.shows("mcp-slow", 0)
-    said = commands.run("keys", "rotate", env={"AUTH_KEY_PUBLISH_LEAD_TIME": "30"})
+    said = commands.run("keys", "rotate", env={"AUTH_KEY_PUBLISH_LEAD_TIME": "30", "AUTH_KEY_SET_MAX_AGE": "30"})
     assert said.exit_code == 0
     assert f"{before.pending.kid} signs now (RS256)" in said.stdout
     assert f"{before.active.kid} stays published until" in said.stdout
