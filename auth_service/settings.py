@@ -223,8 +223,8 @@ class AuthSettings(ServiceSettings):
             raise ValueError("REFRESH_TOKEN_TTL is shorter than ACCESS_TOKEN_TTL")
         if self.key_publish_lead_seconds < self.key_set_max_age:
             raise ValueError(
-                "KEY_PUBLISH_LEAD_TIME is shorter than KEY_SET_MAX_AGE: verifiers would refuse tokens of a key that their "
-                "cached key set lacks"
+                "KEY_PUBLISH_LEAD_TIME is shorter than KEY_SET_MAX_AGE: verifiers would refuse tokens of a key that is "
+                "not in their cached key set"
             )
         if self.cimd_loopback and not self.is_local:
             raise ValueError("CIMD_LOOPBACK is for development: the issuer must be http on a loopback host")
