@@ -50,7 +50,7 @@ test-topologies: $(VENV)/.dev-installed ## Run the tests marked `store` on a clu
 test-clients: $(VENV)/.dev-installed ## Run tests with third-party clients and servers (installs packages from npm and PyPI)
 	@$(PY) -m pytest -m npm --timeout 600 $(ARGS)
 
-test-conformance: $(VENV)/.dev-installed ## Run the official conformance suite against mcp_service (requires npm)
+test-conformance: $(VENV)/.dev-installed ## Run the official conformance suite against both services (requires npm)
 	@$(PY) -m pytest tests/conformance --timeout 600 $(ARGS)
 
 fuzz: $(VENV)/.dev-installed ## Send REQUESTS (100,000) malformed requests to the endpoints; SEED=n for other ones
