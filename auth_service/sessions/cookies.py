@@ -79,7 +79,7 @@ class SessionCookies:
         return subject, token
 
     def set_session(self, response: web.StreamResponse, subject: str, token: str, *, seconds: int) -> None:
-        """Sign the browser in. Each sign-in has a new token, so that none can be planted beforehand."""
+        """Sign the browser in."""
         self._set(response, self._session_name, f"{subject}.{token}", max_age=seconds)
 
     def clear_session(self, response: web.StreamResponse) -> None:

@@ -48,17 +48,23 @@ class SessionManager:
         return await self._repository.find(subject, digest(token))
 
     async def sign_in(
-        self, response: web.StreamResponse, *, subject: str, username: str, replacing: Session | None = None
+        self, request: web.Request, response: web.StreamResponse, *, subject: str, username: str
     ) -> Session:
-        """Start a session with a new token and set its cookie. Raises RedisUnavailable.
+        """Start a session and set its cookie. Raises RedisUnavailable.
 
-        The browser's previous session ends: only a stolen copy of its cookie could still use it.
+        A session of the same user in this browser is renewed and keeps its token, so that the open pages of the browser
+        still work. A session of another user ends, and the new one has a new token: none can be planted beforehand.
         """
-        token = new_secret()
+        before = await self.current(request)
+        claimed = self._cookies.session(request)
+        if before is not None and before.subject == subject and claimed is not None:
+            token = claimed[1]
+        else:
+            token = new_secret()
+            if before is not None:
+                await self._repository.end(before)
         session = Session(digest(token), subject, username, self._clock())
         await self._repository.begin(session)
-        if replacing is not None:
-            await self._repository.end(replacing)
         self._cookies.set_session(response, subject, token, seconds=self._lifetime)
         return session
 

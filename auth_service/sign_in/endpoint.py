@@ -10,12 +10,13 @@ from aiohttp import web
 from auth_service.audit.events import AuditEvent
 from auth_service.http.messages import NO_STORE, read_first_party_form
 from auth_service.protocol.errors import TooManyRequests
+from auth_service.users.user import lookup_name
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.authorization.interaction import Interactions
+    from auth_service.authorization.interaction import Interaction, Interactions
     from auth_service.authorization.interaction_pages import InteractionPages
     from auth_service.http.urls import Urls
     from auth_service.sessions.manager import SessionManager
@@ -64,6 +65,8 @@ class SignInEndpoint:
         password = form.get("password") or ""
         if form.get("switch"):
             return await self._pages.sign_in(browser, transaction, interaction)
+        if interaction is not None and await self._is_signed_in(request, interaction, username):
+            return await self._continue(interaction)
         if not username or not password:
             return await show_again(username=username, problem="Please enter your name and your password.")
         address = request[CLIENT_ADDRESS]
@@ -79,14 +82,26 @@ class SignInEndpoint:
             problem = "The name or the password is not right. Please try again."
             return await show_again(username=username, problem=problem, status=403)
         user, attempt = authenticated
-        if interaction is not None:
-            await self._interactions.repository.store(interaction)
-            location = self._urls.consent(interaction.identifier)
-        else:
-            location = self._urls.account
+        response = await self._continue(interaction)
         await self._passwords.succeeded(attempt)
-        response = web.Response(status=303, headers={"Location": location, **NO_STORE})
-        before = await self._sessions.current(request)
-        await self._sessions.sign_in(response, subject=user.subject, username=user.username, replacing=before)
+        await self._sessions.sign_in(request, response, subject=user.subject, username=user.username)
         self._audit.record(AuditEvent.USER_SIGNED_IN, user=user.subject, address=address)
         return response
+
+    async def _is_signed_in(self, request: web.Request, interaction: Interaction, username: str) -> bool:
+        """Whether this browser has signed in as this user since the page was opened, as in another tab."""
+        session = await self._sessions.current(request)
+        if session is None or lookup_name(session.username) != lookup_name(username):
+            return False
+        return not interaction.request.force_sign_in or session.authenticated_at >= interaction.started_at
+
+    async def _continue(self, interaction: Interaction | None) -> web.Response:
+        """Go on with consent or the account page. Raises RedisUnavailable."""
+        if interaction is None:
+            return _see_other(self._urls.account)
+        await self._interactions.repository.store(interaction)
+        return _see_other(self._urls.consent(interaction.identifier))
+
+
+def _see_other(location: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": location, **NO_STORE})

@@ -185,15 +185,17 @@ class TestSessions:
         await auth.tokens(await auth.register(), user)
         assert user.cookies.keys() == {"sallyport-browser", "sallyport-session"}
 
-    async def test_each_sign_in_makes_a_session_of_its_own_and_ends_the_one_before(self, auth):
-        """Session fixation: neither a planted nor an earlier value is signed in."""
+    async def test_each_user_gets_a_session_of_their_own_and_the_one_before_ends(self, auth):
+        """Session fixation: neither a planted value nor that of another user is signed in."""
         user = auth.user_agent()
         planted = {SESSION: "someone." + "A" * 43}
         user.cookies |= planted
         await user.sign_in(await user.get("/sign-in"))
         first = dict(user.cookies)
         assert first[SESSION] != planted[SESSION]
-        await user.sign_in(await user.get("/sign-in"))
+        await auth.users.add("bob", PASSWORD)
+        page = await user.arrive(auth.authorize_url(await auth.register(), prompt="login"))
+        await user.post("/sign-in", page.forms[0].inputs | {"username": "bob", "password": PASSWORD})
         assert user.cookies[SESSION] != first[SESSION]
         assert len(await sessions(auth)) == 1
         assert (await auth.user_agent(first).get("/account")).status == 303
