@@ -56,6 +56,9 @@ test-conformance: $(VENV)/.dev-installed ## Run the official conformance suite a
 fuzz: $(VENV)/.dev-installed ## Send REQUESTS (100,000) malformed requests to the endpoints; SEED=n for other ones
 	@FUZZ_REQUESTS=$(or $(REQUESTS),100000) FUZZ_SEED=$(or $(SEED),1) $(PY) -m pytest tests/fuzz -s --timeout 0 $(ARGS)
 
+attack: $(VENV)/.dev-installed ## Play attacks against a running pair, one table of costs: make attack ARGS="json raw --log-format console"
+	@$(PY) -m tests.attack_run $(ARGS)
+
 lint: $(VENV)/.dev-installed ## Check format, style, import layers and types
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
@@ -136,4 +139,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-conformance fuzz lint format bench request-path settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-failover
+.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-conformance fuzz attack lint format bench request-path settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-failover

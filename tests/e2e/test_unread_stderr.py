@@ -14,6 +14,8 @@ from tests.e2e.pair import Pair
 pytestmark = pytest.mark.timeout(120)
 
 REQUESTS = 6000
+FURTHER_REQUESTS = 500
+"""Enough to fill the pipe again."""
 AT_ONCE = 16
 SMALLEST_PIPE = 4096
 DRAIN_SECONDS = 0.2
@@ -42,9 +44,9 @@ class Pipe:
         os.close(self._end)
 
 
-async def flood(http, service):
+async def flood(http, service, requests):
     """Refused requests, each of which is logged with its reason."""
-    remaining = iter(range(REQUESTS))
+    remaining = iter(range(requests))
 
     async def send():
         for _ in remaining:
@@ -72,12 +74,12 @@ async def test_a_full_pipe_stops_nothing(name, log_format):
         await pair.start()
         timeout = aiohttp.ClientTimeout(total=10)
         async with aiohttp.ClientSession(timeout=timeout) as http:
-            await flood(http, service)
+            await flood(http, service, REQUESTS)
             lost = await dropped(http, service)
             assert 0 < lost < REQUESTS
             line = await pipe.read_line_with("log_lines_dropped")
             assert (json.loads(line)["count"] if log_format == "json" else int(line.split("=")[1])) == lost
-            await flood(http, service)
+            await flood(http, service, FURTHER_REQUESTS)
         # In time: nothing has to be killed.
         assert await service.stop(timeout_seconds=8) == 0
     finally:

@@ -26,9 +26,9 @@ class Received:
         return ""
 
 
-async def exchange(port: int, data: bytes) -> Received:
+async def exchange(port: int, data: bytes, *, source: str = "127.0.0.1") -> Received:
     """Send and read to the end of the answer. The caller bounds the time."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=MAX_ANSWER_BYTES)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=MAX_ANSWER_BYTES, local_addr=(source, 0))
     try:
         with contextlib.suppress(OSError):
             writer.write(data)
