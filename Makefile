@@ -48,7 +48,7 @@ test-topologies: $(VENV)/.dev-installed ## Run the tests marked `store` on a clu
 	@STORE_TOPOLOGY=limited $(PY) -m pytest -m store $(ARGS)
 
 test-clients: $(VENV)/.dev-installed ## Run tests with third-party clients and servers (installs packages from npm and PyPI)
-	@$(PY) -m pytest -m npm --timeout 600 $(ARGS)
+	@$(PY) -m pytest -m npm --ignore tests/conformance --timeout 600 $(ARGS)
 
 test-conformance: $(VENV)/.dev-installed ## Run the official conformance suite against both services (requires npm)
 	@$(PY) -m pytest tests/conformance --timeout 600 $(ARGS)
