@@ -135,6 +135,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         limits=limits,
         audit=audit,
         encryption_keys=encryption_keys,
+        keys=keys.ring,
     )
     sign_in = wire_sign_in(
         runtime,

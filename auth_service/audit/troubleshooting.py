@@ -117,12 +117,23 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "The update of a registration contains another id or secret (RFC 7592 section 2.2).", _CLIENT
     ),
     # The authorization request
-    "no_request_object": Troubleshooting("Request objects are not supported.", _CLIENT),
+    "plain_request": Troubleshooting(
+        "The parameters request, request_uri and registration are not supported.", _CLIENT
+    ),
     "response_type": Troubleshooting("Only response_type=code is supported.", _CLIENT),
     "response_mode": Troubleshooting("Only response_mode=query is supported.", _CLIENT),
     "pkce": Troubleshooting("PKCE with S256 is missing, or the verifier does not match the challenge.", _CLIENT),
+    "prompt": Troubleshooting("prompt=none is combined with another value.", _CLIENT),
     "prompt_none": Troubleshooting(
-        "The client asked for no interaction, but the user must decide.", "No action needed."
+        "The client asked for no interaction, but the user must sign in or decide.", "No action needed."
+    ),
+    "max_age": Troubleshooting("The parameter max_age is not a whole number of seconds.", _CLIENT),
+    "id_token_hint": Troubleshooting(
+        "The parameter id_token_hint is no ID token of this issuer; the reason says why.", _CLIENT
+    ),
+    "hinted_user": Troubleshooting(
+        "The client asked by id_token_hint for another user than the one who signed in.",
+        f"The user signs in as the user of the existing connection. To connect another one: {_RECONNECT}",
     ),
     "resource_known": Troubleshooting(
         "The resource is not one of AUTH_RESOURCES.", "Compare `resource` with AUTH_RESOURCES and with MCP_RESOURCE."

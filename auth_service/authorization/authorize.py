@@ -18,23 +18,25 @@ from auth_service.authorization.request import (
     AuthorizationError,
     AuthorizationRequest,
     Candidate,
-    error_redirect_allowed,
     keep_plus_in_base64_state,
+    without_interaction,
 )
 from auth_service.http.messages import NO_STORE, read_form
-from auth_service.protocol.errors import InvalidRedirectUri, InvalidRequest, PageError, RedirectError
+from auth_service.protocol.errors import InvalidRequest, PageError, RedirectError
 from auth_service.protocol.parameters import Parameters, parse_urlencoded
-from auth_service.protocol.redirect_uri import check_redirect_uri, find_matching
 from shared.http.request_middleware import LOG_FIELDS
+from shared.jose.jws import InvalidToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from auth_service.authorization.interaction import Interactions
+    from auth_service.authorization.interaction import Interaction, Interactions
     from auth_service.authorization.interaction_pages import InteractionPages
+    from auth_service.authorization.redirects import RedirectPolicy
     from auth_service.clients.client import Client
     from auth_service.http.urls import Urls
+    from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
+    from auth_service.sessions.repository import Session
+    from auth_service.tokens.id_token_hint import IdTokenHints
 
 _MAX_POSTED: Final = 12 * 1024
 """A posted request continues as a URL; the server reads 16 KiB of header fields."""
@@ -50,33 +52,35 @@ class AuthorizeEndpoint:
         interactions: Interactions,
         pages: InteractionPages,
         sessions: SessionManager,
-        redirect_schemes: frozenset[str],
-        trusts: Callable[[str], bool],
+        redirects: RedirectPolicy,
+        hints: IdTokenHints,
     ) -> None:
-        """`redirect_schemes`: the private-use URI schemes that redirect URIs may have.
-
-        `trusts`: whether the operator trusts the host of a metadata document.
-        """
         self._urls = urls
         self._interactions = interactions
         self._pages = pages
         self._sessions = sessions
-        self._redirect_schemes = redirect_schemes
-        self._trusts = trusts
+        self._redirects = redirects
+        self._hints = hints
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """GET: the sign-in or the consent page. Raises PageError, UnknownClient, RedirectError, RedisUnavailable."""
+        """GET: the sign-in or the consent page. Raises PageError, UnknownClient, RedirectError, ServiceUnavailable."""
         # The query as it was sent: in that of `rel_url` some characters are decoded, and decoding twice changes a state
         # such as `100%25`.
         parameters = parse_urlencoded(keep_plus_in_base64_state(request.raw_path.partition("?")[2]))
         client = await self._known_client(parameters)
         request[LOG_FIELDS]["client_id"] = client.client_id
-        redirect_uri = _registered_redirect_uri(client, parameters, self._redirect_schemes)
+        redirect_uri = self._redirects.registered_uri(client, parameters)
         # From here on an error may be reported to the client.
         candidate = Candidate(parameters, client, self._interactions.resources)
+        browser = self._sessions.browser(request)
         try:
             for check in CHECKS:
                 check(candidate)
+            accepted = _accepted(candidate, redirect_uri, subject=await self._hinted_user(parameters))
+            interaction = self._interactions.begin(browser, client, accepted)
+            session = await self._accepted_session(request, interaction)
+            if "none" in candidate.prompt:
+                raise without_interaction(signed_in=session is not None)
         except AuthorizationError as exc:
             raise RedirectError(
                 exc.reason,
@@ -85,9 +89,9 @@ class AuthorizeEndpoint:
                 redirect_uri=redirect_uri,
                 state=parameters.get("state"),
                 public=exc.public,
-                automatic=error_redirect_allowed(client, redirect_uri, is_trusted=self._trusts(client.client_id)),
+                automatic=self._redirects.redirects_errors(client, redirect_uri),
             ) from exc
-        return await self._first_page(request, client, _accepted(candidate, redirect_uri))
+        return await self._first_page(browser, interaction, session)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """POST (OpenID Connect Core section 3.1.2.1): continue with the same request by GET. Raises InvalidRequest.
@@ -114,11 +118,30 @@ class AuthorizeEndpoint:
             )
         return await self._interactions.clients.find(client_id)
 
-    async def _first_page(self, request: web.Request, client: Client, accepted: AuthorizationRequest) -> web.Response:
-        browser = self._sessions.browser(request)
-        interaction = self._interactions.begin(browser, client, accepted)
+    async def _hinted_user(self, parameters: Parameters) -> str | None:
+        """The user that `id_token_hint` names. Raises AuthorizationError, ServiceUnavailable."""
+        unverified = parameters.get("id_token_hint")
+        try:
+            return None if unverified is None else await self._hints.subject(unverified)
+        except InvalidToken as exc:
+            raise AuthorizationError(
+                "invalid_request",
+                error_id="id_token_hint",
+                public="id_token_hint is not an ID token of this server.",
+                reason=f"{exc.error_id}: {exc.reason}",
+            ) from exc
+
+    async def _accepted_session(self, request: web.Request, interaction: Interaction) -> Session | None:
+        """The session of this browser, if no sign-in is needed."""
+        if interaction.request.max_age == 0:
+            return None  # whatever the clock of the replica at which the user signed in
+        session = await self._sessions.current(request)
+        if session is None or not (interaction.accepts_age_of(session) and interaction.accepts_user_of(session)):
+            return None
+        return session
+
+    async def _first_page(self, browser: Browser, interaction: Interaction, session: Session | None) -> web.Response:
         transaction = self._interactions.encryption.encrypt(interaction)
-        session = None if accepted.force_sign_in else await self._sessions.current(request)
         if session is None:
             response = await self._pages.sign_in(browser, transaction, interaction)
         else:
@@ -127,7 +150,7 @@ class AuthorizeEndpoint:
         return response
 
 
-def _accepted(candidate: Candidate, redirect_uri: str) -> AuthorizationRequest:
+def _accepted(candidate: Candidate, redirect_uri: str, *, subject: str | None) -> AuthorizationRequest:
     parameters = candidate.parameters
     return AuthorizationRequest(
         client_id=candidate.client.client_id,
@@ -138,30 +161,6 @@ def _accepted(candidate: Candidate, redirect_uri: str) -> AuthorizationRequest:
         state=parameters.get("state"),
         nonce=parameters.get("nonce"),
         login_hint=(parameters.get("login_hint") or "")[:200] or None,
-        force_sign_in="login" in (parameters.get("prompt") or "").split(),
-    )
-
-
-def _registered_redirect_uri(client: Client, parameters: Parameters, redirect_schemes: frozenset[str]) -> str:
-    """The redirect URI of this request. Raises PageError.
-
-    The registration rules are applied again (interop.md F5): they may be stricter than at registration time.
-    """
-    presented = parameters.get("redirect_uri")
-    redirect_uri = client.redirect_uris[0] if presented is None and len(client.redirect_uris) == 1 else presented
-    reason = f"redirect_uri {presented!r:.200} is not registered for this client"
-    if redirect_uri is not None and find_matching(client.redirect_uris, redirect_uri):
-        try:
-            check_redirect_uri(redirect_uri, redirect_schemes=redirect_schemes)
-        except InvalidRedirectUri as exc:
-            reason = exc.reason
-        else:
-            return redirect_uri
-    raise PageError(
-        reason,
-        error_id="redirect_uri_registered",
-        title="This application cannot be answered",
-        public="The address to which the answer should go is not one that the application registered.",
-        hint="This may be an attempt to trick you. If you started it yourself, remove the connection in the "
-        "application and add it again.",
+        max_age=candidate.max_age,
+        subject=subject,
     )

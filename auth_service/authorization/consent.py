@@ -13,7 +13,7 @@ from auth_service.authorization.interaction_pages import consent_purpose
 from auth_service.http.messages import read_first_party_form
 from auth_service.http.urls import authorization_redirect
 from auth_service.pages.views import ContinueView
-from auth_service.protocol.errors import PageError
+from auth_service.protocol.errors import PageError, RedirectError
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -91,10 +91,26 @@ class ConsentEndpoint:
         )
 
     async def _session_for(self, request: web.Request, interaction: Interaction) -> Session | None:
+        """The session that may decide; None if a sign-in is needed. Raises RedirectError for that of another user.
+
+        There is no redirect without a click: the user has just signed in, and learns here why that does not help.
+        """
         session = await self._sessions.current(request)
-        force_sign_in = interaction.request.force_sign_in
-        if session is not None and force_sign_in and session.authenticated_at < interaction.started_at:
+        if session is None or not interaction.accepts_age_of(session):
             return None
+        if not interaction.accepts_user_of(session):
+            requested = interaction.request
+            raise RedirectError(
+                "the user that signed in is not the one that id_token_hint names",
+                error_id="hinted_user",
+                code="login_required",
+                redirect_uri=requested.redirect_uri,
+                state=requested.state,
+                public="The application asked for another user than the one who signed in.",
+                automatic=False,
+                title="The application asked for another user",
+                hint="Go back, and sign in as the user for whom the application was connected before.",
+            )
         return session
 
     def _location(self, interaction: Interaction, parameters: dict[str, str]) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from auth_service.clients.client import Client, ClientUse
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.sessions.cookies import Browser
+    from auth_service.sessions.repository import Session
 
 
 class ConsentDecision(StrEnum):
@@ -44,12 +45,21 @@ class Interaction:
     identifier: str
     browser_hash: str
     nonce: str
-    started_at: int
+    started_at: float
     request: AuthorizationRequest
     expires_at: int
     client_hash: str
     """`client_hash` of the client for which the request was accepted."""
     decision: ConsentDecision | None = None
+
+    def accepts_age_of(self, session: Session) -> bool:
+        """Whether the user signed in as late as the request demands; its age counts until the request."""
+        max_age = self.request.max_age
+        return max_age is None or session.authenticated_at >= self.started_at - max_age
+
+    def accepts_user_of(self, session: Session) -> bool:
+        """Whether the user is the one that the request demands, if any."""
+        return self.request.subject in {None, session.subject}
 
     def to_json(self) -> bytes:
         """Without the decision, which has a record of its own."""
@@ -79,14 +89,14 @@ class Interactions:
 
     def begin(self, browser: Browser, client: Client, accepted: AuthorizationRequest) -> Interaction:
         """A new interaction, which is stored nowhere."""
-        now = int(self.clock())
+        now = self.clock()
         return Interaction(
             identifier=new_identifier(),
             browser_hash=browser.secret_hash,
             nonce=new_identifier(),
             started_at=now,
             request=accepted,
-            expires_at=now + self.lifetime_seconds,
+            expires_at=int(now) + self.lifetime_seconds,
             client_hash=client_hash(client),
         )
 

@@ -1,7 +1,7 @@
 """The authorization request: the ordered checks once client and redirect URI are verified, and the accepted request.
 
 Pure. A failed check raises AuthorizationError; the endpoint reports it to the client with a redirect, or with a page
-that links to the client (`error_redirect_allowed`). Only the check of sizes raises PageError.
+that links to the client (redirects.py). Only the check of sizes raises PageError.
 """
 
 from __future__ import annotations
@@ -10,12 +10,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-from auth_service.clients.client import ClientKind
 from auth_service.protocol.errors import OAuthError, PageError
 from auth_service.protocol.pkce import is_s256_challenge
-from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.resources.catalogue import grantable_scopes
 from shared.scopes import parse_scope
 
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
 
 MAX_STATE_BYTES: Final = 2048
 MAX_NONCE_BYTES: Final = 512
+_MAX_AGE: Final = re.compile(r"[0-9]{1,15}")
 _BASE64_STATE: Final = re.compile(r"state=(?=.{16})[A-Za-z0-9+/_-]*={0,2}")
 
 
@@ -44,14 +42,17 @@ class AuthorizationRequest:
     state: str | None
     nonce: str | None
     login_hint: str | None
-    force_sign_in: bool
+    max_age: int | None
+    """How old the sign-in may be, in seconds before the request; 0 demands a new one."""
+    subject: str | None
+    """The only user that may decide, named by an ID token of the client."""
 
 
 class AuthorizationError(OAuthError):
     """An error of RFC 6749 section 4.1.2.1 or RFC 8707 section 2, not yet bound to a redirect URI."""
 
-    def __init__(self, code: str, *, error_id: str, public: str) -> None:
-        super().__init__(public, error_id=error_id, public=public, code=code)
+    def __init__(self, code: str, *, error_id: str, public: str, reason: str = "") -> None:
+        super().__init__(reason or public, error_id=error_id, public=public, code=code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,25 @@ class Candidate:
         max_scope = None if self.client.scope is None else parse_scope(self.client.scope)
         return grantable_scopes(parse_scope(self.parameters.get("scope") or ""), self.resource, max_scope=max_scope)
 
+    @property
+    def prompt(self) -> frozenset[str]:
+        """The values of `prompt`. Unknown ones are ignored (OpenID Connect Core section 3.1.2.1)."""
+        return frozenset((self.parameters.get("prompt") or "").split())
 
-def check_not_a_request_object(candidate: Candidate) -> None:
-    """Request objects are not supported; ignoring one would ignore its parameters (RFC 9101 section 5)."""
-    for name, code in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")):
+    @property
+    def max_age(self) -> int | None:
+        """How old the sign-in may be, in seconds; valid after `check_max_age_is_a_number`."""
+        value = self.parameters.get("max_age")
+        return 0 if "login" in self.prompt else None if value is None else int(value)
+
+
+def check_is_a_plain_request(candidate: Candidate) -> None:
+    """Neither a request object nor a self-issued client: parameters would be ignored with them (RFC 9101 section 5)."""
+    for name in ("request", "request_uri", "registration"):
         if candidate.parameters.get(name) is not None:
-            raise AuthorizationError(code, error_id="no_request_object", public="Request objects are not supported.")
+            raise AuthorizationError(
+                f"{name}_not_supported", error_id="plain_request", public=f"The parameter {name} is not supported."
+            )
 
 
 def check_response_type_is_code(candidate: Candidate) -> None:
@@ -163,19 +177,36 @@ def check_sizes_are_bounded(candidate: Candidate) -> None:
             )
 
 
-def check_interaction_is_allowed(candidate: Candidate) -> None:
-    """Consent is always asked for, so prompt=none cannot succeed (OpenID Connect Core section 3.1.2.6)."""
-    if (candidate.parameters.get("prompt") or "").split() == ["none"]:
+def check_prompt_is_consistent(candidate: Candidate) -> None:
+    """`none` excludes every other value (OpenID Connect Core section 3.1.2.1)."""
+    if "none" in candidate.prompt and len(candidate.prompt) > 1:
         raise AuthorizationError(
-            "interaction_required",
-            error_id="prompt_none",
-            public="The user must be asked; prompt=none cannot succeed.",
+            "invalid_request", error_id="prompt", public="prompt=none excludes every other value of prompt."
         )
+
+
+def check_max_age_is_a_number(candidate: Candidate) -> None:
+    """Whole seconds (OpenID Connect Core section 3.1.2.1)."""
+    value = candidate.parameters.get("max_age")
+    if value is not None and not _MAX_AGE.fullmatch(value):
+        raise AuthorizationError("invalid_request", error_id="max_age", public="max_age is not a number of seconds.")
+
+
+def without_interaction(*, signed_in: bool) -> AuthorizationError:
+    """The answer to `prompt=none`: consent is always asked for, so none succeeds (divergences.md D26).
+
+    `signed_in`: whether the browser has a sign-in that the request accepts.
+    """
+    return AuthorizationError(
+        "consent_required" if signed_in else "login_required",
+        error_id="prompt_none",
+        public=f"The user must {'decide' if signed_in else 'sign in'}; prompt=none cannot succeed.",
+    )
 
 
 CHECKS: Final[tuple[Callable[[Candidate], None], ...]] = (
     check_sizes_are_bounded,
-    check_not_a_request_object,
+    check_is_a_plain_request,
     check_response_type_is_code,
     check_response_mode_is_query,
     check_client_may_use_codes,
@@ -183,7 +214,8 @@ CHECKS: Final[tuple[Callable[[Candidate], None], ...]] = (
     check_resource_is_known,
     check_scope_is_well_formed,
     check_something_can_be_granted,
-    check_interaction_is_allowed,
+    check_prompt_is_consistent,
+    check_max_age_is_a_number,
 )
 """In the order in which they run."""
 
@@ -204,25 +236,3 @@ def keep_plus_in_base64_state(raw_query: str) -> str:
 
 def _has_base64_length(part: str) -> bool:
     return part.endswith("=") or (len(part) - len("state=")) % 4 == 0
-
-
-def error_redirect_allowed(client: Client, redirect_uri: str, *, is_trusted: bool) -> bool:
-    """Whether an error may be redirected to this URI of the client without a click (RFC 9700 section 4.11.2).
-
-    An attacker can register a client with a redirect URI on a page of theirs, and then distribute a link to this server
-    with a request that is certain to fail. An automatic redirect would make this server an open redirector; such an
-    error is shown as a page with a link that names the host instead.
-
-    Allowed are clients that the operator registered; redirects to the user's own device; and the host of a metadata
-    document that is trusted (`CimdPolicy.trusts`): anyone can serve a document, or register a client.
-    """
-    if client.kind is ClientKind.PRE_REGISTERED:
-        return True
-    target = redirect_target(redirect_uri)
-    if target.is_local or target.is_app_scheme:
-        return True
-    return is_trusted and client.kind is ClientKind.METADATA_DOCUMENT and _host(client.client_id) == _host(redirect_uri)
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.lower()

@@ -12,6 +12,8 @@ from auth_service.authorization.encrypted_interaction import INTERACTION_LABEL, 
 from auth_service.authorization.interaction import Interactions
 from auth_service.authorization.interaction_pages import InteractionPages
 from auth_service.authorization.interaction_repository import InteractionRepository
+from auth_service.authorization.redirects import RedirectPolicy
+from auth_service.tokens.id_token_hint import IdTokenHints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.runtime import Runtime
+    from shared.access_tokens.verifier import VerificationKeyResolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ def wire_authorization(
     limits: RateLimits,
     audit: AuditLog,
     encryption_keys: EncryptionKeys,
+    keys: VerificationKeyResolver,
 ) -> AuthorizationComponents:
     """Build the components."""
     settings, clock = runtime.settings, runtime.clock
@@ -64,8 +68,8 @@ def wire_authorization(
             interactions=interactions,
             pages=pages,
             sessions=browser.sessions,
-            redirect_schemes=settings.redirect_schemes,
-            trusts=trusts,
+            redirects=RedirectPolicy(settings.redirect_schemes, trusts),
+            hints=IdTokenHints(issuer=settings.issuer, keys=keys),
         ),
         consent=ConsentEndpoint(
             issuer=settings.issuer,

@@ -54,9 +54,9 @@ class ErrorRenderer:
         if not error.automatic:
             return self._pages.error(
                 ErrorView(
-                    title="The application asked for something impossible",
+                    title=error.title,
                     message=error.public,
-                    hint="This is for the application to fix; there is nothing you did wrong.",
+                    hint=error.hint,
                     request_id=request_id,
                     status=error.status,
                     onward=location,

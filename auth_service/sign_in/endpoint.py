@@ -93,7 +93,7 @@ class SignInEndpoint:
         session = await self._sessions.current(request)
         if session is None or lookup_name(session.username) != lookup_name(username):
             return False
-        return not interaction.request.force_sign_in or session.authenticated_at >= interaction.started_at
+        return interaction.accepts_age_of(session)
 
     async def _continue(self, interaction: Interaction | None) -> web.Response:
         """Go on with consent or the account page. Raises RedisUnavailable."""

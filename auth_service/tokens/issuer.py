@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from auth_service.keys.key_ring import Signer
 
 ID_TOKEN_LIFETIME_SECONDS: Final = 600
+ID_TOKEN_TYPE: Final = "JWT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +78,4 @@ class IdTokenIssuer:
         }
         if nonce is not None:
             claims["nonce"] = nonce
-        return self._signer.sign(claims, typ="JWT")
+        return self._signer.sign(claims, typ=ID_TOKEN_TYPE)

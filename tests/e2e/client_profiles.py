@@ -94,7 +94,7 @@ PROFILES = (
         scopes=OPENAI,
         reads="path",
         wire="2026-07-28",
-        authorize_with={"login_hint": "alice", "id_token_hint": "ignored", "nonce": "n-1"},
+        authorize_with={"login_hint": "alice", "nonce": "n-1"},
     ),
     Profile(
         "ChatGPT by a document per connector",

@@ -36,7 +36,8 @@ def interaction() -> Interaction:
         state=None,
         nonce=None,
         login_hint=None,
-        force_sign_in=False,
+        max_age=None,
+        subject=None,
     )
     return Interaction(new_identifier(), digest("browser"), new_identifier(), NOW, request, NOW + 600, "")
 

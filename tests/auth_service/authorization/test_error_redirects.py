@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_service.authorization.request import error_redirect_allowed
+from auth_service.authorization.redirects import error_redirect_allowed
 from auth_service.clients.client import Client as Known
 from auth_service.clients.client import ClientKind
 from tests.support.auth_server import HOSTED, ISSUER, Client
@@ -46,7 +46,7 @@ async def test_the_link_tells_the_client_all_that_a_redirect_would(auth):
     location = link.partition('href="')[2].partition('"')[0].replace("&amp;", "&")
     got = redirect_parameters(location)
     assert location.startswith(f"{HOSTED}?a=1&")
-    assert (got["error"], got["state"], got["iss"]) == ("interaction_required", '"><script>', ISSUER)
+    assert (got["error"], got["state"], got["iss"]) == ("login_required", '"><script>', ISSUER)
     assert "<script>" not in answer.text
 
 
