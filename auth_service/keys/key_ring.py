@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 class Signer(Protocol):
     """Signs with the active key."""
 
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of the active key. Raises ServiceUnavailable."""
+
     def ready(self) -> None:
         """Raise ServiceUnavailable if no active key is loaded: called before anything is consumed (invariant 8)."""
 
@@ -156,6 +160,11 @@ class KeyRing:
         if signing_key is None:
             raise AssertionError("ready() accepted a ring without a signing key")
         return signing_key.sign(claims, typ=typ)
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of the active key. Raises ServiceUnavailable while no ring is loaded."""
+        return self._loaded().ring.active.algorithm
 
     def held(self, kid: str) -> VerificationKey | None:
         """The published key of this id; None while no ring is loaded. No I/O."""

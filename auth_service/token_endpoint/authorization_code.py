@@ -123,7 +123,8 @@ class AuthorizationCodeHandler:
             refresh_token=self._tokens.refresh_tokens.write(grant.grant_id, 0, secret) if secret else None,
             now=request.now,
         )
-        return replace(issued, id_token=self._tokens.id_token(grant, now=request.now))
+        id_token = self._tokens.id_token(grant, access_token=issued.access_token, now=request.now)
+        return replace(issued, id_token=id_token)
 
 
 def _check_redirect_uri(grant: Grant, parameters: Parameters) -> None:

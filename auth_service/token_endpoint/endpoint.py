@@ -184,7 +184,7 @@ class TokenSetIssuer:
             refresh_token=refresh_token,
         )
 
-    def id_token(self, grant: Grant, *, now: float) -> str | None:
+    def id_token(self, grant: Grant, *, access_token: str, now: float) -> str | None:
         """The ID token of a grant with the scope `openid`, else None. Raises ServiceUnavailable."""
         if "openid" not in grant.scopes:
             return None
@@ -193,5 +193,6 @@ class TokenSetIssuer:
             client_id=grant.client_id,
             nonce=grant.nonce,
             authenticated_at=grant.authenticated_at,
+            access_token=access_token,
             now=now,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from auth_service.protocol.opaque import new_identifier
 from auth_service.resources.catalogue import OFFLINE_ACCESS
 from shared.access_tokens import profile
+from shared.jose import base64url
 from shared.scopes import format_scope
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 ID_TOKEN_LIFETIME_SECONDS: Final = 600
 ID_TOKEN_TYPE: Final = "JWT"
+_HASHES: Final = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
+"""The hash function inside each signature algorithm; Ed25519 uses SHA-512 (RFC 8032 section 5.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,20 @@ class IdTokenIssuer:
         self._issuer = issuer
         self._signer = signer
 
-    def issue(self, *, subject: str, client_id: str, nonce: str | None, authenticated_at: int, now: float) -> str:
-        """A signed ID token. Times in seconds since 1970. Raises ServiceUnavailable if no key can sign."""
+    def issue(
+        self,
+        *,
+        subject: str,
+        client_id: str,
+        nonce: str | None,
+        authenticated_at: int,
+        access_token: str,
+        now: float,
+    ) -> str:
+        """A signed ID token. Times in seconds since 1970. Raises ServiceUnavailable if no key can sign.
+
+        There is no `azp`: the only audience is the client (OpenID Connect Core section 2).
+        """
         claims: dict[str, Any] = {
             "iss": self._issuer,
             "sub": subject,
@@ -75,7 +91,14 @@ class IdTokenIssuer:
             "iat": int(now),
             "exp": int(now) + ID_TOKEN_LIFETIME_SECONDS,
             "auth_time": authenticated_at,
+            "at_hash": _left_half(access_token, algorithm=self._signer.algorithm),
         }
         if nonce is not None:
             claims["nonce"] = nonce
         return self._signer.sign(claims, typ=ID_TOKEN_TYPE)
+
+
+def _left_half(token: str, *, algorithm: str) -> str:
+    """The hash of a token for the ID token beside it (OpenID Connect Core section 3.1.3.6)."""
+    digest = _HASHES[algorithm](token.encode()).digest()
+    return base64url.encode(digest[: len(digest) // 2])

@@ -110,7 +110,6 @@ async def test_every_scope_that_is_named_can_be_granted(auth, client):
     assert set(granted) == set(scopes) - {"files:read"}
 
 
-@pytest.mark.xfail(strict=True, reason="claims_supported lacks claims of UserInfo")
 async def test_every_claim_that_is_issued_is_named_and_no_other(auth, client):
     """OpenID Connect Discovery section 3: those of the ID token and of UserInfo."""
     tokens = await auth.tokens(client, scope="openid profile email", nonce="n")

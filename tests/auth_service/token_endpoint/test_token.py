@@ -1,12 +1,14 @@
 """POST /token: who may ask, what is validated, and that nothing is consumed before everything is."""
 
 import asyncio
+import base64
+import hashlib
 
 import pytest
 
 from auth_service.grants.grant import GrantStatus
 from auth_service.protocol.opaque import new_identifier, new_secret
-from tests.support.auth_server import FILES, HOSTED, ISSUER, LOOPBACK, NOTES, Code
+from tests.support.auth_server import FILES, HOSTED, ISSUER, LOOPBACK, NOTES, PASSWORD, USERNAME, Code
 from tests.support.oauth import basic, unverified_claims, unverified_header
 
 pytestmark = pytest.mark.invariant(3)
@@ -76,6 +78,17 @@ class TestAnswer:
         assert (claims["iss"], claims["aud"], claims["nonce"]) == (ISSUER, client.client_id, "the-nonce")
         assert claims["sub"] == unverified_claims(tokens["access_token"])["sub"]
         assert unverified_header(tokens["id_token"])["typ"] == "JWT"
+
+    @pytest.mark.parametrize(("algorithm", "function"), [("ES256", hashlib.sha256), ("EdDSA", hashlib.sha512)])
+    async def test_the_id_token_has_the_hash_of_the_access_token(self, start_auth, algorithm, function):
+        """OpenID Connect Core section 3.1.3.6: the left half, by the hash function of the algorithm."""
+        auth = await start_auth(SIGNING_ALGORITHM=algorithm)
+        await auth.users.add(USERNAME, PASSWORD)
+        tokens = await auth.tokens(await auth.register(), scope="openid")
+        digest = function(tokens["access_token"].encode()).digest()
+        left = base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+        assert unverified_header(tokens["id_token"])["alg"] == algorithm
+        assert unverified_claims(tokens["id_token"])["at_hash"] == left
 
 
 class TestAuthentication:
