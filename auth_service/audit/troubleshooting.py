@@ -216,7 +216,7 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "The client may not introspect tokens of this resource.", "Add it with `clients add --introspects RESOURCE`."
     ),
     "bearer_*": Troubleshooting(
-        "The access token for userinfo is missing or not valid, or its user was removed.", _CLIENT
+        "The access token for userinfo is missing, sent twice or not valid, or its user was removed.", _CLIENT
     ),
     "openid_scope": Troubleshooting("userinfo requires the scope openid.", _CLIENT),
     **{

@@ -31,10 +31,9 @@ async def read_form(request: web.Request) -> Parameters:
 
     Raises InvalidRequest; aiohttp raises HTTPRequestEntityTooLarge.
     """
-    content_type = request.headers.get("Content-Type", "")
-    if content_type != _FORM and essence_of(content_type) != _FORM:
+    if not is_form(request):
         raise InvalidRequest(
-            f"content type {content_type!r:.60}",
+            f"content type {request.headers.get('Content-Type', '')!r:.60}",
             error_id="content_type",
             public="The request must be application/x-www-form-urlencoded.",
         )
@@ -43,6 +42,12 @@ async def read_form(request: web.Request) -> Parameters:
     async with reading_body():
         body = await request.read()
     return parse_urlencoded(body)
+
+
+def is_form(request: web.Request) -> bool:
+    """Whether the body is application/x-www-form-urlencoded by its header."""
+    content_type = request.headers.get("Content-Type", "")
+    return content_type == _FORM or essence_of(content_type) == _FORM
 
 
 async def read_first_party_form(request: web.Request) -> Parameters:

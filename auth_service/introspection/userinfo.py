@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auth_service.http.messages import secret_json
+from auth_service.http.messages import is_form, read_form, secret_json
 from auth_service.introspection.introspector import LiveAccessToken, TokenIntrospector
 from auth_service.protocol.errors import OAuthError
 
@@ -37,13 +37,8 @@ class UserInfoEndpoint:
         self._users = users
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Raises BearerError (401, 403) and ServiceUnavailable."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise BearerError(
-                "no bearer token", error_id="bearer_present", status=401, code="", public="An access token is needed."
-            )
-        live = await self._introspector.inspect(token.strip())
+        """Raises BearerError (400, 401, 403), InvalidRequest and ServiceUnavailable."""
+        live = await self._introspector.inspect(await _presented_token(request))
         if not isinstance(live, LiveAccessToken):
             raise BearerError(
                 "not a live access token",
@@ -81,3 +76,28 @@ class UserInfoEndpoint:
             claims["email"] = user.email
             claims["email_verified"] = user.email_verified
         return claims
+
+
+async def _presented_token(request: web.Request) -> str:
+    """The token in the header, or in the form of a POST (RFC 6750 sections 2.1 and 2.2). Raises BearerError.
+
+    A token in the query does not count: URLs are logged (RFC 9700 section 4.3.2).
+    """
+    scheme, _, in_header = request.headers.get("Authorization", "").partition(" ")
+    tokens = [in_header.strip()] if scheme.lower() == "bearer" and in_header else []
+    if request.method == "POST" and is_form(request):
+        in_form = (await read_form(request)).get("access_token")
+        tokens += [] if in_form is None else [in_form]
+    if not tokens:
+        raise BearerError(
+            "no bearer token", error_id="bearer_present", status=401, code="", public="An access token is needed."
+        )
+    if len(tokens) > 1:
+        raise BearerError(
+            "a token in the header and one in the form",
+            error_id="bearer_once",
+            status=400,
+            code="invalid_request",
+            public="The access token is sent in one way only.",
+        )
+    return tokens[0]

@@ -64,6 +64,18 @@ async def test_a_token_in_the_address_does_not_count(auth, client):
     assert (await auth.get(f"/userinfo?access_token={tokens['access_token']}")).status == 401
 
 
+async def test_a_token_counts_in_the_form_of_a_post_and_only_once(auth, client):
+    """RFC 6750 section 2.2."""
+    tokens = await auth.tokens(client, scope="openid")
+    form, header = {"access_token": tokens["access_token"]}, {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert (await auth.post("/userinfo", form)).json.keys() == {"sub"}
+    assert (await auth.post("/userinfo", {"x": "y"}, headers=header)).status == 200
+    assert (await auth.request("GET", "/userinfo", data=form)).status == 401
+    assert (await auth.request("POST", "/userinfo", json=form)).status == 401
+    twice = await auth.post("/userinfo", form, headers=header)
+    assert (twice.status, twice.headers["WWW-Authenticate"]) == (400, 'Bearer error="invalid_request"')
+
+
 async def test_nothing_is_told_of_a_removed_user(auth, client):
     tokens = await auth.tokens(client, scope="openid")
     await auth.users.remove(await auth.users.find_by_name(USERNAME))
