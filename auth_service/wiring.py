@@ -124,7 +124,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         monotonic=runtime.monotonic,
     )
     keys = wire_keys(runtime, encryption_keys=encryption_keys, audit=audit)
-    clients = wire_clients(runtime, limits=limits, audit=audit, public_fetch=public_fetch)
+    clients = wire_clients(runtime, resources=resources, limits=limits, audit=audit, public_fetch=public_fetch)
     authorization = wire_authorization(
         runtime,
         browser=browser,

@@ -66,7 +66,7 @@ class ClientMetadata:
     client_uri: str | None = None
     logo_uri: str | None = None
     scope: str | None = None
-    """Echoed, and no limit: clients register the scopes of their first request and step up later (interop.md F13)."""
+    """As named, and no limit: clients register the scopes of their first request and step up later (interop.md F13)."""
     jwks: dict[str, Any] | None = None
     jwks_uri: str | None = None
 

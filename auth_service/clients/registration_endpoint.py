@@ -40,8 +40,17 @@ class RegistrationLimits(Protocol):
 class RegisterEndpoint:
     """Reads and writes JSON; RegistrationService decides."""
 
-    def __init__(self, *, registrations: RegistrationService, limits: RegistrationLimits, issuer: str) -> None:
+    def __init__(
+        self,
+        *,
+        registrations: RegistrationService,
+        limits: RegistrationLimits,
+        issuer: str,
+        grantable: frozenset[str],
+    ) -> None:
+        """`grantable` are the scopes that clients can be granted."""
         self._registrations = registrations
+        self._grantable = grantable
         self._limits = limits
         self._base = f"{issuer}{PATH}"
 
@@ -84,6 +93,10 @@ class RegisterEndpoint:
             "client_id_issued_at": record.created_at,
             **record.metadata.as_members(),
         }
+        # The record keeps what the client named: its shared id is derived from that, and the configuration may change.
+        scope = " ".join(name for name in body.pop("scope", "").split() if name in self._grantable)
+        if scope:
+            body["scope"] = scope
         if registration.client_secret is not None:
             body |= {"client_secret": registration.client_secret, "client_secret_expires_at": 0}
         if registration.access_token is not None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from auth_service.audit.log import AuditLog
     from auth_service.rate_limits.limits import RateLimits
+    from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.runtime import Runtime
 
 
@@ -39,7 +40,12 @@ class ClientComponents:
 
 
 def wire_clients(
-    runtime: Runtime, *, limits: RateLimits, audit: AuditLog, public_fetch: SsrfSafeClient | None = None
+    runtime: Runtime,
+    *,
+    resources: ResourceCatalogue,
+    limits: RateLimits,
+    audit: AuditLog,
+    public_fetch: SsrfSafeClient | None = None,
 ) -> ClientComponents:
     """Build the components. `public_fetch` replaces the SSRF-safe HTTP client in tests."""
     settings, redis, clock = runtime.settings, runtime.redis, runtime.clock
@@ -88,6 +94,7 @@ def wire_clients(
             ),
             limits=limits,
             issuer=settings.issuer,
+            grantable=frozenset().union(*resources.grantable.values()),
         ),
         cimd=cimd,
         jwks=jwks,

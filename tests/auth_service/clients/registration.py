@@ -18,6 +18,7 @@ from tests.support.service_server import ServiceServer
 
 ISSUER = "https://auth.example"
 DAY = 86_400
+SCOPES = frozenset({"notes:read", "notes:write", "openid"})
 
 
 class Unlimited:
@@ -50,7 +51,7 @@ class RunningRegistration:
         surround = request_middleware(render=_as_json, log=self.log, metrics=RequestMetrics(CollectorRegistry()))
         app = web.Application(middlewares=[surround])
         add_cors(app, {"/register": Cors("POST, OPTIONS")})
-        endpoint = RegisterEndpoint(registrations=registrations, limits=Unlimited(), issuer=ISSUER)
+        endpoint = RegisterEndpoint(registrations=registrations, limits=Unlimited(), issuer=ISSUER, grantable=SCOPES)
         app.add_routes(
             [
                 web.post("/register", endpoint.register),
