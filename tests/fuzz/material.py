@@ -23,7 +23,7 @@ _META = {
 async def good_requests(pair: Pair) -> list[Sent]:
     """One good request, or several, for every endpoint of both services."""
     async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
-        tokens = await client.tokens(user)
+        tokens = await client.tokens(user, scope="openid notes:read")
         callback, verifier = await client.authorize(user)
         confidential = await _confidential(client)
         forms = await _forms(pair)
@@ -36,6 +36,9 @@ async def good_requests(pair: Pair) -> list[Sent]:
         ("state", "s"),
         ("scope", "notes:read"),
         ("resource", pair.resource),
+        ("prompt", "login"),
+        ("max_age", "60"),
+        ("id_token_hint", tokens["id_token"]),
     )
     code = (
         ("grant_type", "authorization_code"),
@@ -73,6 +76,7 @@ async def good_requests(pair: Pair) -> list[Sent]:
     return [
         *(Sent("auth", "GET", path) for path in documents),
         *[Sent("auth", "GET", "/authorize", query)] * 3,
+        Sent("auth", "POST", "/authorize", query, FORM),
         *[Sent("auth", "POST", "/token", code, FORM)] * 3,
         *[Sent("auth", "POST", "/token", refresh, FORM)] * 3,
         Sent("auth", "POST", "/token", refresh[:2], FORM, (("Authorization", f"Basic {basic}"),)),
@@ -85,6 +89,7 @@ async def good_requests(pair: Pair) -> list[Sent]:
         Sent("auth", "GET", managed, headers=manage),
         Sent("auth", "PUT", managed, (("client_id", confidential["client_id"]), *registration), JSON, manage),
         Sent("auth", "GET", "/userinfo", headers=bearer),
+        Sent("auth", "POST", "/userinfo", (("access_token", tokens["access_token"]),), FORM),
         *forms,
         *_mcp_requests(bearer),
     ]

@@ -91,7 +91,7 @@ async def send(port, sent, findings):
     findings.statuses[received.status] += 1
     if received.status >= 500 or (received.status == 0 and not sent.malformed):
         findings.problems.append((received.status, data[:1500], received.body[:500]))
-    if "x-injected" in received.head.lower():
+    if "\nx-injected" in received.head.lower():  # percent-encoded in a Location it is no header
         findings.problems.append(("a header was injected", data[:1500]))
     request_id = received.header("X-Request-Id")
     if request_id and received.status >= 300:
