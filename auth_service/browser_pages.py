@@ -14,6 +14,7 @@ from auth_service.sessions.repository import SessionRepository
 
 if TYPE_CHECKING:
     from auth_service.runtime import Runtime
+    from auth_service.users.service import UserService
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class BrowserPages:
     sessions: SessionManager
 
 
-def wire_browser_pages(runtime: Runtime) -> BrowserPages:
+def wire_browser_pages(runtime: Runtime, *, users: UserService) -> BrowserPages:
     """Build the components."""
     settings = runtime.settings
     return BrowserPages(
@@ -34,6 +35,7 @@ def wire_browser_pages(runtime: Runtime) -> BrowserPages:
         sessions=SessionManager(
             cookies=SessionCookies(secure=not settings.is_local),
             repository=SessionRepository(runtime.redis, lifetime_seconds=settings.session_ttl),
+            users=users,
             lifetime_seconds=settings.session_ttl,
             clock=runtime.clock,
         ),

@@ -114,7 +114,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         audit=audit.acting_as("service"),
         clock=runtime.clock,
     )
-    browser = wire_browser_pages(runtime)
+    browser = wire_browser_pages(runtime, users=users)
     limits = RateLimits(
         repository=RateLimitRepository(redis),
         shared_networks=parse_networks(settings.rate_limit_shared_networks),

@@ -71,8 +71,9 @@ class PasswordEndpoint:
         except UnknownUser:
             return self._page.to_sign_in()
         await self._sessions.sign_out_everywhere(response, visit.session)
-        await self._sessions.sign_in(request, response, subject=user.subject, username=user.username)
         self._audit.record(AuditEvent.USER_PASSWORD_CHANGED, user=user.subject, username=user.username)
+        if not await self._sessions.sign_in(request, response, subject=user.subject, username=user.username):
+            return self._page.to_sign_in()
         return response
 
     async def _checked(self, visit: Visit, *, address: str) -> tuple[User, str]:

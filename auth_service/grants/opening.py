@@ -41,8 +41,7 @@ class GrantOpening:
         In this order: when a user is suspended after the check, the grant is in the index from which it is ended.
         """
         await self._grants.index(grant.grant_id, subject=grant.subject, absolute_expires_at=absolute_expires_at)
-        user = await self._users.find(grant.subject)
-        if user is None or user.suspended_at is not None:
+        if not await self._users.is_active(grant.subject):
             raise InvalidGrant("the user was removed or suspended", error_id="user_active")
 
     async def apply_limit(self, opened: Grant, *, now: float) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from auth_service.sessions.cookies import Browser, SessionCookies
     from auth_service.sessions.repository import SessionRepository
+    from auth_service.users.service import UserService
 
 
 class SessionManager:
@@ -23,11 +24,13 @@ class SessionManager:
         *,
         cookies: SessionCookies,
         repository: SessionRepository,
+        users: UserService,
         lifetime_seconds: int,
         clock: Callable[[], float],
     ) -> None:
         self._cookies = cookies
         self._repository = repository
+        self._users = users
         self._lifetime = lifetime_seconds
         self._clock = clock
 
@@ -47,11 +50,10 @@ class SessionManager:
         subject, token = claimed
         return await self._repository.find(subject, digest(token))
 
-    async def sign_in(
-        self, request: web.Request, response: web.StreamResponse, *, subject: str, username: str
-    ) -> Session:
-        """Start a session and set its cookie. Raises RedisUnavailable.
+    async def sign_in(self, request: web.Request, response: web.StreamResponse, *, subject: str, username: str) -> bool:
+        """Start a session and set its cookie; False if the user was suspended or removed. Raises RedisUnavailable.
 
+        The user is checked after the session is stored: a suspension after the check finds the session and ends it.
         A session of the same user in this browser is renewed and keeps its token, so that the open pages of the browser
         still work. A session of another user ends, and the new one has a new token: none can be planted beforehand.
         """
@@ -65,8 +67,11 @@ class SessionManager:
                 await self._repository.end(before)
         session = Session(digest(token), subject, username, self._clock())
         await self._repository.begin(session)
+        if not await self._users.is_active(subject):
+            await self._repository.end(session)
+            return False
         self._cookies.set_session(response, subject, token, seconds=self._lifetime)
-        return session
+        return True
 
     async def sign_out(self, response: web.StreamResponse, session: Session) -> None:
         """End this browser's session. Raises RedisUnavailable."""

@@ -79,14 +79,16 @@ class SignInEndpoint:
             return delayed
         if authenticated is None:
             request[LOG_FIELDS]["error_id"] = "password"
-            problem = "The name or the password is not right. Please try again."
-            return await show_again(username=username, problem=problem, status=403)
-        user, attempt = authenticated
-        response = await self._continue(interaction)
-        await self._passwords.succeeded(attempt)
-        await self._sessions.sign_in(request, response, subject=user.subject, username=user.username)
-        self._audit.record(AuditEvent.USER_SIGNED_IN, user=user.subject, address=address)
-        return response
+        else:
+            user, attempt = authenticated
+            response = await self._continue(interaction)
+            await self._passwords.succeeded(attempt)
+            if await self._sessions.sign_in(request, response, subject=user.subject, username=user.username):
+                self._audit.record(AuditEvent.USER_SIGNED_IN, user=user.subject, address=address)
+                return response
+            request[LOG_FIELDS]["error_id"] = "user_active"
+        problem = "The name or the password is not right. Please try again."
+        return await show_again(username=username, problem=problem, status=403)
 
     async def _is_signed_in(self, request: web.Request, interaction: Interaction, username: str) -> bool:
         """Whether this browser has signed in as this user since the page was opened, as in another tab."""

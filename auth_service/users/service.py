@@ -51,6 +51,11 @@ class UserService:
         stored = await self._repository.find(subject)
         return stored.user if stored else None
 
+    async def is_active(self, subject: str) -> bool:
+        """Whether the user exists and is not suspended."""
+        user = await self.find(subject)
+        return user is not None and user.suspended_at is None
+
     async def find_by_name(self, username: str) -> User | None:
         """The user with this name, in any equivalent spelling."""
         stored = await self._repository.find_by_name(username)

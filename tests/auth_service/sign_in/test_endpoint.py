@@ -42,7 +42,6 @@ async def test_without_an_application_sign_in_leads_to_the_account_page(auth):
 
 
 class TestWrongGuesses:
-    @pytest.mark.xfail(strict=True, reason="the user is read before the password is verified, and never again")
     @pytest.mark.parametrize("change", ["suspend", "remove"])
     async def test_a_user_who_is_suspended_or_removed_during_a_sign_in_gets_no_session(
         self, auth, client, monkeypatch, change
