@@ -115,8 +115,8 @@ def remove(username: Username, *, yes: YesOption = False, as_json: JsonOption = 
                 await accounts.remove(user)  # first: from here on no new session or grant can begin
             except UnknownUser as exc:
                 raise CommandFailed(f"the user {username} was removed meanwhile") from exc
-        await _end_access(context, user)
         context.audit.record(AuditEvent.USER_REMOVED, user=user.subject, username=user.username)
+        await _end_access(context, user)
         _show_changed(user, "removed", as_json=as_json)
 
     run(remove_user)
@@ -137,9 +137,9 @@ def suspend(username: Username, *, yes: YesOption = False, as_json: JsonOption =
                 await accounts.suspend(user)
             except UnknownUser as exc:
                 raise CommandFailed(f"the user {username} was removed meanwhile") from exc
-            ended = await _end_access(context, user)
-            if user.suspended_at is None:
+            if user.suspended_at is None:  # before the rest, which may be interrupted
                 context.audit.record(AuditEvent.USER_SUSPENDED, user=user.subject, username=user.username)
+            ended = await _end_access(context, user)
             changed = await _require(accounts, username)
         _show_changed(changed, f"suspended, {len(ended)} grant(s) ended", as_json=as_json)
 
