@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from auth_service.grants.access_removal import AccessRemoval
 from auth_service.grants.grant import GrantStatus
 from auth_service.protocol.opaque import new_secret
 from tests.support.auth_server import FILES, NOTES, RESOURCES, USERNAME, Code
@@ -83,6 +84,24 @@ class TestUser:
                 await asyncio.sleep(0.05)
         answer = await auth.refresh(client, tokens["refresh_token"])
         assert (answer.status, answer.json["error"]) == (400, "invalid_grant")
+
+    @pytest.mark.invariant(15)
+    async def test_the_mark_alone_refuses_a_refresh(self, auth, client, monkeypatch):
+        """As while the grants of a user are still being ended."""
+
+        begun = asyncio.Event()
+
+        async def not_yet(*_args, **_kwargs):
+            begun.set()
+
+        monkeypatch.setattr(AccessRemoval, "end_access", not_yet)
+        tokens = (await auth.redeem(await auth.code(client))).json
+        await auth.users.suspend(await auth.users.find_by_name(USERNAME))
+        async with asyncio.timeout(5):
+            await begun.wait()
+        answer = await auth.refresh(client, tokens["refresh_token"])
+        assert (answer.status, answer.json["error"]) == (400, "invalid_grant")
+        assert auth.log_of(answer.headers["X-Request-Id"])["error_id"] == "user_active"
 
     async def test_a_code_of_a_removed_user_is_refused(self, auth, client):
         code = await auth.code(client)
