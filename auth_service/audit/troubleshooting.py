@@ -175,8 +175,11 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     "code_fresh": Troubleshooting(
         "The code is older than AUTH_AUTHORIZATION_CODE_TTL.", "Compare the clocks of the replicas."
     ),
+    "code_ended": Troubleshooting(
+        "The grant of the code has ended already; the reason names the cause.", f"{_RECONNECT} See `audit --client ID`."
+    ),
     "code_*": Troubleshooting(
-        "The authorization code is unknown, already used, or for another client or redirect URI.", _RECONNECT
+        "The authorization code is malformed, unknown or expired, or for another client or redirect URI.", _RECONNECT
     ),
     "refresh_reused": Troubleshooting(
         "A replaced refresh token was presented: it has been copied, so the grant was ended.",
@@ -199,15 +202,22 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "A refresh requested only scopes that the user did not grant, or that the resource no longer has.", _RECONNECT
     ),
     "user_active": Troubleshooting(
-        "The user was suspended or removed.", "`users list` shows suspended users; `users resume NAME` lifts it."
+        "The user was suspended or removed, perhaps while a sign-in or a refresh was under way.",
+        "`users list` shows suspended users; `users resume NAME` lifts it.",
     ),
     "refresh_expired": Troubleshooting(
         "The grant was unused for AUTH_REFRESH_TOKEN_TTL, or reached AUTH_REFRESH_TOKEN_ABSOLUTE_TTL.", _RECONNECT
     ),
     "refresh_ended": Troubleshooting(
-        "The grant was ended by the user, by an operator, or because of a replay.", "See `audit --client ID`."
+        "The grant had ended: by its user, its client or an operator, because of a replay, because the user was "
+        "suspended or removed, or because newer grants of the same client took its place. The reason names the cause.",
+        "See `audit --client ID`.",
     ),
     "refresh_wrong_client": Troubleshooting("The refresh token belongs to another client.", _ATTACK),
+    "refresh_token_form": Troubleshooting(
+        "The refresh token is not one of this service: it is malformed, or its MAC is not valid.",
+        f"{_RECONNECT} If this concerns many clients, AUTH_KEY_ENCRYPTION_KEY lacks the secret that made their tokens.",
+    ),
     "refresh_*": Troubleshooting(
         "The refresh token is unknown.", f"{_RECONNECT} Expected after Redis was restored from a backup."
     ),

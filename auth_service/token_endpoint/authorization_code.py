@@ -109,7 +109,7 @@ class AuthorizationCodeHandler:
         if grant.resource not in self._resources.grantable:
             raise InvalidTarget(f"{grant.resource} is not configured any more", error_id="resource_configured")
         if grant.status is GrantStatus.ENDED:
-            raise InvalidGrant(f"the grant has ended: {grant.ended_reason}", error_id="code_unused")
+            raise InvalidGrant(f"the grant has ended: {grant.ended_reason}", error_id="code_ended")
         return grant, code_hash
 
     def _issue(self, grant: Grant, request: TokenRequest, secret: str) -> IssuedTokens:
