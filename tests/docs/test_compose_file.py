@@ -73,8 +73,19 @@ def test_each_password_is_mounted_in_one_service_only():
     assert {name for name, volumes in mounts.items() if "notes-secrets" in volumes} == {"notes", "mcp", "secrets"}
 
 
-def test_images_of_others_are_named_by_their_full_version():
-    dockerfile = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
-    named = [SERVICES[service]["image"] for service in ("gateway", "store", "notes")]
-    named.append(re.search(r"PYTHON_IMAGE=(\S+)", dockerfile)[1])
-    assert [image for image in named if not re.search(r":\d+\.\d+\.\d+", image)] == []
+def test_images_of_others_are_named_by_their_full_version_and_digest():
+    files = [REPOSITORY / name for name in ("Dockerfile", "compose.yaml")]
+    files += sorted((REPOSITORY / "deploy").rglob("*.yaml"))
+    named = [
+        image
+        for file in files
+        for image in re.findall(
+            r"^ *(?:- )?(?:image: |ARG \w*IMAGE=|FROM |COPY --from=)(?:\$\{\w+:-)?([^\s}]+)",
+            file.read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
+    ]
+    own = {"sallyport-auth", "sallyport-mcp", "${PYTHON_IMAGE", "base", "dependencies"}
+    of_others = [image for image in named if image not in own]
+    assert len(of_others) == 5
+    assert [image for image in of_others if not re.search(r":\d+\.\d+\.\d+[\w.-]*@sha256:[0-9a-f]{64}$", image)] == []
