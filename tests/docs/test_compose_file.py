@@ -66,6 +66,17 @@ def test_a_store_has_a_password_and_refuses_writes_before_its_container_is_kille
     assert store["mem_limit"] == "${STORE_MEMORY_LIMIT:-1g}"
 
 
+@pytest.mark.parametrize("service", ["store", "notes"])
+def test_a_store_has_no_port_without_tls_and_its_clients_verify_its_certificate(service):
+    store = SERVICES[service]
+    assert {"--port 0", "--tls-port 6379"} <= set(store["command"])
+    assert "--tls --cacert /secrets/ca.pem" in store["healthcheck"]["test"][1]
+    (made,) = SERVICES["secrets"]["command"][2:]
+    assert "python -m shared.redis.certificate . $$store localhost" in made
+    assert "rediss://:$$password@$$store:6379/0?ssl_ca_certs=/$$store-secrets/ca.pem" in made
+    assert "redis://" not in (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")
+
+
 def test_each_password_is_mounted_in_one_service_only():
     """Invariant 2."""
     mounts = {name: " ".join(service.get("volumes", [])) for name, service in SERVICES.items()}
