@@ -2,7 +2,7 @@
 #   docker build --target auth_service -t sallyport-auth .
 #   docker build --target mcp_service  -t sallyport-mcp  .
 # pip uses the package index that the builder is configured with, and checks every hash.
-ARG PYTHON_IMAGE=python:3.13.14-slim-bookworm
+ARG PYTHON_IMAGE=python:3.13.14-slim-bookworm@sha256:9d7f287598e1a5a978c015ee176d8216435aaf335ed69ac3c38dd1bbb10e8d64
 
 FROM ${PYTHON_IMAGE} AS dependencies
 COPY requirements.txt /

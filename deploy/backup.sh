@@ -8,7 +8,7 @@ compose=${COMPOSE:-docker compose}
 save() {
     mkdir -p "$1"
     $compose exec -T store sh -euc '
-        cli=$(command -v valkey-cli || command -v redis-cli)
+        cli="$(command -v valkey-cli || command -v redis-cli) --tls --cacert /secrets/ca.pem"
         VALKEYCLI_AUTH=$(sed -n "s/^requirepass //p" /secrets/valkey.conf)
         export VALKEYCLI_AUTH REDISCLI_AUTH="$VALKEYCLI_AUTH"
         # BGSAVE fails while the append-only file is being rewritten.

@@ -66,11 +66,12 @@ _HEADER = """\
 #SALLYPORT_AUTH_FILES=
 #SALLYPORT_MCP_FILES=
 
-# Images.
+# Images, in place of those that are pinned by digest in compose.yaml and Dockerfile.
 #SALLYPORT_AUTH_IMAGE=sallyport-auth
 #SALLYPORT_MCP_IMAGE=sallyport-mcp
-#CADDY_IMAGE=caddy:2.11.7
-#VALKEY_IMAGE=valkey/valkey:8.1.10
+#CADDY_IMAGE=
+#VALKEY_IMAGE=
+#PYTHON_IMAGE=
 """
 
 _EXAMPLES = {

@@ -81,8 +81,8 @@ def run(command: Callable[[CommandContext], Awaitable[None]]) -> None:
     except UnreadableData as exc:
         fail(str(exc), status=ExitStatus.MISCONFIGURED)
     except ServiceUnavailable as exc:
-        hint = "Is Redis running, and AUTH_REDIS_URL right?" if isinstance(exc, RedisUnavailable) else ""
-        fail(exc.reason, hint=hint, status=ExitStatus.UNAVAILABLE)
+        hint = "Is Redis running, and AUTH_REDIS_URL right, with its host name and ssl_ca_certs?"
+        fail(exc.reason, hint=hint if isinstance(exc, RedisUnavailable) else "", status=ExitStatus.UNAVAILABLE)
     except RequestRejected as exc:
         fail(exc.reason, status=ExitStatus.FAILED)
     except KeyboardInterrupt:

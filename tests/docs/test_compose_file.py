@@ -66,6 +66,17 @@ def test_a_store_has_a_password_and_refuses_writes_before_its_container_is_kille
     assert store["mem_limit"] == "${STORE_MEMORY_LIMIT:-1g}"
 
 
+@pytest.mark.parametrize("service", ["store", "notes"])
+def test_a_store_has_no_port_without_tls_and_its_clients_verify_its_certificate(service):
+    store = SERVICES[service]
+    assert {"--port 0", "--tls-port 6379"} <= set(store["command"])
+    assert "--tls --cacert /secrets/ca.pem" in store["healthcheck"]["test"][1]
+    (made,) = SERVICES["secrets"]["command"][2:]
+    assert "python -m shared.redis.certificate . $$store localhost" in made
+    assert "rediss://:$$password@$$store:6379/0?ssl_ca_certs=/$$store-secrets/ca.pem" in made
+    assert "redis://" not in (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")
+
+
 def test_each_password_is_mounted_in_one_service_only():
     """Invariant 2."""
     mounts = {name: " ".join(service.get("volumes", [])) for name, service in SERVICES.items()}
@@ -73,8 +84,19 @@ def test_each_password_is_mounted_in_one_service_only():
     assert {name for name, volumes in mounts.items() if "notes-secrets" in volumes} == {"notes", "mcp", "secrets"}
 
 
-def test_images_of_others_are_named_by_their_full_version():
-    dockerfile = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
-    named = [SERVICES[service]["image"] for service in ("gateway", "store", "notes")]
-    named.append(re.search(r"PYTHON_IMAGE=(\S+)", dockerfile)[1])
-    assert [image for image in named if not re.search(r":\d+\.\d+\.\d+", image)] == []
+def test_images_of_others_are_named_by_their_full_version_and_digest():
+    files = [REPOSITORY / name for name in ("Dockerfile", "compose.yaml")]
+    files += sorted((REPOSITORY / "deploy").rglob("*.yaml"))
+    named = [
+        image
+        for file in files
+        for image in re.findall(
+            r"^ *(?:- )?(?:image: |ARG \w*IMAGE=|FROM |COPY --from=)(?:\$\{\w+:-)?([^\s}]+)",
+            file.read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
+    ]
+    own = {"sallyport-auth", "sallyport-mcp", "${PYTHON_IMAGE", "base", "dependencies"}
+    of_others = [image for image in named if image not in own]
+    assert len(of_others) == 5
+    assert [image for image in of_others if not re.search(r":\d+\.\d+\.\d+[\w.-]*@sha256:[0-9a-f]{64}$", image)] == []

@@ -87,5 +87,27 @@ def test_a_store_has_a_password_and_refuses_writes_before_its_container_is_kille
     assert store["resources"]["limits"]["memory"] == "1Gi"
 
 
+@pytest.mark.parametrize("name", ["auth-store", "notes-store"])
+def test_a_store_has_no_port_without_tls(name):
+    (pod,) = [
+        d["spec"]["template"]["spec"] for _, d in OBJECTS if (d["kind"], d["metadata"]["name"]) == ("StatefulSet", name)
+    ]
+    (store,) = pod["containers"]
+    assert {"--port 0", "--tls-port 6379", "--tls-cert-file /etc/valkey/server.pem"} <= set(store["args"])
+
+
+@pytest.mark.parametrize(("name", "secret"), [("auth-service", "sallyport-auth"), ("mcp-service", "sallyport-mcp")])
+def test_a_service_has_the_authority_of_its_store_at_the_path_of_its_url(name, secret):
+    (pod,) = [
+        d["spec"]["template"]["spec"] for _, d in OBJECTS if (d["kind"], d["metadata"]["name"]) == ("Deployment", name)
+    ]
+    (volume,) = pod["volumes"]
+    assert volume["secret"] == {"secretName": secret, "items": [{"key": "store-ca.pem", "path": "ca.pem"}]}
+    assert pod["containers"][0]["volumeMounts"] == [{"name": volume["name"], "mountPath": "/store", "readOnly": True}]
+    page = (FOLDER / "README.md").read_text()
+    assert "rediss://:$(cat $store/password)@$store:6379/0?ssl_ca_certs=/store/ca.pem" in page
+    assert "redis://:" not in page
+
+
 def test_secrets_are_not_among_the_settings():
     assert "redis://" not in (FOLDER / "settings.env").read_text()

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 
 AUTHENTICATED_CLI = (
     "export REDISCLI_AUTH=$(sed -n 's/^requirepass //p' /secrets/valkey.conf); export VALKEYCLI_AUTH=$REDISCLI_AUTH; "
-    "$(command -v valkey-cli || command -v redis-cli)"
+    "$(command -v valkey-cli || command -v redis-cli) --tls --cacert /secrets/ca.pem"
 )
 PASSWORD = "seven quiet lanterns by the weir"
 
@@ -164,14 +164,33 @@ def test_mcp_service_cannot_reach_the_store_of_auth_service(deployment):
 @pytest.mark.parametrize(("service", "store"), [("auth", "store"), ("mcp", "notes")])
 def test_a_store_demands_its_password_which_only_its_service_can_read(deployment, service, store):
     ask = (
+        "import socket, ssl\n"
+        f"trusting = ssl.create_default_context(cafile='/{store}-secrets/ca.pem')\n"
+        f"with socket.create_connection(('{store}', 6379), 3) as connection:\n"
+        f"  with trusting.wrap_socket(connection, server_hostname='{store}') as encrypted:\n"
+        "    encrypted.sendall(b'PING\\r\\n')\n"
+        "    print(encrypted.recv(100).decode())"
+    )
+    assert "NOAUTH" in deployment.compose("exec", "-T", service, "python", "-c", ask)
+    modes = deployment.compose("exec", "-T", service, "sh", "-c", f"cd /{store}-secrets && stat -c '%n %a %U' *")
+    assert modes.splitlines() == [
+        "ca.pem 644 sallyport",
+        "redis-url 600 sallyport",
+        "server.pem 640 sallyport",
+        "valkey.conf 640 sallyport",
+    ]
+
+
+@pytest.mark.parametrize(("service", "store"), [("auth", "store"), ("mcp", "notes")])
+def test_a_store_answers_nothing_without_tls(deployment, service, store):
+    ask = (
         "import socket\n"
         f"with socket.create_connection(('{store}', 6379), 3) as connection:\n"
         "  connection.sendall(b'PING\\r\\n')\n"
-        "  print(connection.recv(100).decode())"
+        "  try: print(connection.recv(100))\n"
+        "  except ConnectionResetError: print(b'')"
     )
-    assert "NOAUTH" in deployment.compose("exec", "-T", service, "python", "-c", ask)
-    modes = deployment.compose("exec", "-T", service, "sh", "-c", f"stat -c '%a %U' /{store}-secrets/*")
-    assert modes.split() == ["600", "sallyport", "640", "sallyport"]
+    assert deployment.compose("exec", "-T", service, "python", "-c", ask).strip() == "b''"
 
 
 def test_a_full_store_loses_nothing_and_the_service_stays_ready(deployment):

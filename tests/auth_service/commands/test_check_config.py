@@ -1,7 +1,16 @@
 """`check-config`: what is wrong, and how to mend it."""
 
 import base64
+import contextlib
 import json
+import socket
+import ssl
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.redis.certificate import ensure_certificate
 
 
 def test_good_settings_and_a_good_store_pass(commands):
@@ -61,3 +70,43 @@ def test_a_store_that_forgets_is_warned_about(commands, embedded_store):
         asyncio.run(configure("noeviction", "yes"))
     assert "noeviction" in output
     assert "appendonly" in output
+
+
+@pytest.fixture
+def tls_port(tmp_path):
+    """Where a server with a certificate of `tmp_path` completes handshakes and then closes."""
+    ensure_certificate(tmp_path, ["localhost"], now=datetime.now(UTC))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+
+    def serve(listener):
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield listener.getsockname()[1]
+        # Wakes accept.
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_a_store_with_a_certificate_of_another_authority_is_refused_and_the_reason_is_told(
+    commands, tls_port, tmp_path
+):
+    other = tmp_path / "other"
+    other.mkdir()
+    ensure_certificate(other, ["localhost"], now=datetime.now(UTC))
+    for authority in (other / "ca.pem", tmp_path / "none.pem"):
+        url = f"rediss://:hunter2@localhost:{tls_port}/0?ssl_ca_certs={authority}"
+        result = commands.run("check-config", env={"AUTH_REDIS_URL": url})
+        assert result.exit_code == 3
+        assert "CERTIFICATE_VERIFY_FAILED" in result.stderr or "No such file" in result.stderr
+        assert "ssl_ca_certs" in result.stderr
+        assert "hunter2" not in result.output
