@@ -80,6 +80,30 @@ async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(s
     assert (await GrantRepository(stores[0]).find(asked.identifier)).status is GrantStatus.ENDED
 
 
+@pytest.mark.invariant(3, 6)
+async def test_a_code_redeemed_at_once_by_many_of_one_network_has_one_winner_whose_grant_goes_on(stores, asked):
+    """A callback that is loaded several times (interop.md F22)."""
+    await decide(stores[0], asked, ConsentDecision.APPROVE)
+
+    outcomes = await asyncio.gather(
+        *(
+            GrantRepository(one).redeem_code(
+                asked.identifier,
+                code_hash=digest("code"),
+                refresh_hash=digest(new_secret()),
+                lifetimes=LIFETIMES,
+                address="",
+                network="192.0.2.1",
+            )
+            for one in stores
+            for _ in range(5)
+        )
+    )
+
+    assert sorted(outcomes) == ["redeemed"] + ["repeated"] * (len(outcomes) - 1)
+    assert (await GrantRepository(stores[0]).find(asked.identifier)).status is GrantStatus.LIVE
+
+
 @pytest.mark.invariant(3)
 async def test_approve_and_deny_at_once_leave_one_decision(stores, asked):
     """The first stands, and every caller gets the same answer."""
