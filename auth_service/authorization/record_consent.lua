@@ -16,8 +16,10 @@ if redis.call('EXISTS', KEYS[1]) == 0 then
 end
 if ARGV[1] == 'approve' then
   local clock = redis.call('TIME')
-  local code_expires = clock[1] * 1000 + math.floor(clock[2] / 1000) + tonumber(ARGV[3])
-  redis.call('HSET', KEYS[2], 'code_expires_at', string.format('%.0f', code_expires), unpack(ARGV, 5))
+  local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+  local code_expires = now + tonumber(ARGV[3])
+  redis.call('HSET', KEYS[2], 'created_at', string.format('%.0f', now), 'code_expires_at',
+    string.format('%.0f', code_expires), unpack(ARGV, 5))
   redis.call('PEXPIREAT', KEYS[2], string.format('%.0f', code_expires + tonumber(ARGV[4])))
 end
 return ARGV[1]

@@ -12,6 +12,8 @@ from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.protocol.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from auth_service.protocol.opaque import digest, new_secret
 from auth_service.protocol.pkce import is_verifier, verifier_matches
+from auth_service.resources.catalogue import canonical_resource
+from shared.errors import ServiceUnavailable
 from shared.http.client_address import network_of
 
 if TYPE_CHECKING:
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
     from auth_service.grants.opening import GrantOpening
     from auth_service.grants.repository import GrantRepository
     from auth_service.protocol.parameters import Parameters
-    from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.token_endpoint.endpoint import IssuedTokens, TokenRequest, TokenSetIssuer
+    from auth_service.token_endpoint.endpoint import CurrentAuthority, IssuedTokens, TokenRequest, TokenSetIssuer
 
 
 class AuthorizationCodeHandler:
@@ -34,14 +35,14 @@ class AuthorizationCodeHandler:
         *,
         grants: GrantRepository,
         opening: GrantOpening,
-        resources: ResourceCatalogue,
+        authority: CurrentAuthority,
         tokens: TokenSetIssuer,
         lifetimes: GrantLifetimes,
         audit: AuditLog,
     ) -> None:
         self._grants = grants
         self._opening = opening
-        self._resources = resources
+        self._authority = authority
         self._tokens = tokens
         self._lifetimes = lifetimes
         self._audit = audit
@@ -105,25 +106,35 @@ class AuthorizationCodeHandler:
         _check_redirect_uri(grant, parameters)
         if not verifier_matches(verifier, grant.code_challenge):
             raise InvalidGrant("code_verifier does not match the challenge", error_id="pkce")
-        check_resources(parameters, grant.resource, self._resources)
-        if grant.resource not in self._resources.grantable:
-            raise InvalidTarget(f"{grant.resource} is not configured any more", error_id="resource_configured")
+        _check_resources(grant, parameters)
+        self._check_configured(grant)
         if grant.status is GrantStatus.ENDED:
             raise InvalidGrant(f"the grant has ended: {grant.ended_reason}", error_id="code_ended")
         return grant, code_hash
 
+    def _check_configured(self, grant: Grant) -> None:
+        """Raise InvalidTarget if the resource was removed (invariant 15), ServiceUnavailable if it is new here."""
+        if grant.resource in self._authority.resources.grantable:
+            return
+        if grant.created_at * 1000 > self._authority.configuration.read_at_ms:
+            raise ServiceUnavailable(
+                f"the resource {grant.resource} is configured in another replica only", error_id="resource_configured"
+            )
+        raise InvalidTarget(f"{grant.resource} is not configured any more", error_id="resource_configured")
+
     def _issue(self, grant: Grant, request: TokenRequest, secret: str) -> IssuedTokens:
+        scopes = self._authority.scopes(grant.resource, grant.scopes, request.client)
         issued = self._tokens.issue(
             grant_id=grant.grant_id,
             subject=grant.subject,
             client_id=grant.client_id,
             resource=grant.resource,
-            # Of the scopes that the user granted, those that the resource still has (invariant 15).
-            scopes=[s for s in grant.scopes if s in self._resources.grantable[grant.resource]],
+            scopes=scopes,
             refresh_token=self._tokens.refresh_tokens.write(grant.grant_id, 0, secret) if secret else None,
             now=request.now,
         )
-        id_token = self._tokens.id_token(grant, access_token=issued.access_token, now=request.now)
+        narrowed = replace(grant, scopes=scopes)
+        id_token = self._tokens.id_token(narrowed, access_token=issued.access_token, now=request.now)
         return replace(issued, id_token=id_token)
 
 
@@ -137,9 +148,8 @@ def _check_redirect_uri(grant: Grant, parameters: Parameters) -> None:
         raise InvalidGrant("redirect_uri differs from the authorization request", error_id="code_redirect_uri")
 
 
-def check_resources(parameters: Parameters, granted: str, resources: ResourceCatalogue) -> None:
+def _check_resources(grant: Grant, parameters: Parameters) -> None:
     """Every `resource` parameter must name the granted resource (RFC 8707 section 2.2). Raises InvalidTarget."""
     for value in parameters.all("resource"):
-        found = resources.find(value)
-        if found is None or found.identifier != granted:
+        if canonical_resource(value) != canonical_resource(grant.resource):
             raise InvalidTarget(f"resource {value!r:.200} is not the one granted", error_id="resource_granted")

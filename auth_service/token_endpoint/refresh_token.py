@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
 from auth_service.grants.access_removal import USER_ENDED
 from auth_service.grants.refresh_token_format import NotARefreshToken, RefreshToken, decrypt_successor, new_successor
 from auth_service.protocol.errors import InvalidGrant, InvalidScope, InvalidTarget
+from auth_service.resources.catalogue import canonical_resource
 from shared.errors import ServiceUnavailable
 from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prometheus_client import Counter
 
     from auth_service.audit.log import AuditLog
+    from auth_service.clients.client import Client
     from auth_service.grants.grant import GrantLifetimes
-    from auth_service.grants.repository import ConfiguredResources, GrantRepository, Rotation
+    from auth_service.grants.repository import GrantRepository, Rotation
     from auth_service.protocol.parameters import Parameters
     from auth_service.rate_limits.limits import RateLimits
-    from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.token_endpoint.endpoint import IssuedTokens, TokenRequest, TokenSetIssuer
+    from auth_service.token_endpoint.endpoint import CurrentAuthority, IssuedTokens, TokenRequest, TokenSetIssuer
 
 _ISSUING: Final = frozenset({"rotated", "repeated", "recovered"})
 OUTCOMES: Final = (
@@ -69,16 +70,6 @@ class RefreshRecorder:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class CurrentAuthority:
-    """What may still be granted: the resources of today's configuration, and the users whose access is being ended."""
-
-    resources: ResourceCatalogue
-    configuration: ConfiguredResources
-    ending_users: Container[str]
-    """Changes while the service runs."""
-
-
 class RefreshTokenHandler:
     """Exchanges a refresh token for its successor and an access token."""
 
@@ -95,9 +86,8 @@ class RefreshTokenHandler:
         recorder: RefreshRecorder,
     ) -> None:
         self._grants = grants
+        self._authority = authority
         self._resources = authority.resources
-        self._ending_users = authority.ending_users
-        self._configuration = authority.configuration
         self._tokens = tokens
         self._lifetimes = lifetimes
         self._limits = limits
@@ -105,10 +95,11 @@ class RefreshTokenHandler:
 
     async def exchange(self, request: TokenRequest) -> IssuedTokens:
         """Raises InvalidRequest, InvalidScope, InvalidTarget, InvalidGrant, TooManyRequests, ServiceUnavailable."""
-        presented, resource, requested = self._validated(request.parameters)
+        presented, requested = self._validated(request.parameters)
+        resource = await self._named_resource(request.parameters.all("resource"), presented.grant_id)
         self._tokens.ready()
         if requested:
-            await self._check_scope(presented.grant_id, requested, request.client.client_id)
+            await self._check_scope(presented.grant_id, requested, request.client)
         successor = new_successor(presented.secret)
         rotation = await self._grants.rotate(
             presented,
@@ -116,7 +107,7 @@ class RefreshTokenHandler:
             resource=resource,
             successor=successor,
             lifetimes=self._lifetimes,
-            configuration=self._configuration,
+            configuration=self._authority.configuration,
             address=request.address,
         )
         self._recorder.record(rotation, presented, request)
@@ -128,7 +119,7 @@ class RefreshTokenHandler:
             )
         if rotation.outcome not in _ISSUING:
             raise InvalidGrant(f"{rotation.outcome}: {rotation.reason}", error_id=f"refresh_{rotation.outcome}")
-        if rotation.subject in self._ending_users:
+        if rotation.subject in self._authority.ending_users:
             await self._grants.end(presented.grant_id, reason=USER_ENDED)
             raise InvalidGrant("the user was removed or suspended", error_id="user_active")
         secret = _current_secret(rotation, presented) if rotation.outcome == "repeated" else successor.secret
@@ -137,12 +128,12 @@ class RefreshTokenHandler:
             subject=rotation.subject,
             client_id=request.client.client_id,
             resource=rotation.resource,
-            scopes=self._narrowed(rotation.resource, rotation.scopes, requested),
+            scopes=self._narrowed(rotation.resource, rotation.scopes, requested, request.client),
             refresh_token=self._tokens.refresh_tokens.write(presented.grant_id, rotation.generation, secret),
             now=request.now,
         )
 
-    def _validated(self, parameters: Parameters) -> tuple[RefreshToken, str | None, tuple[str, ...]]:
+    def _validated(self, parameters: Parameters) -> tuple[RefreshToken, tuple[str, ...]]:
         """The checks that do not need Redis; the script runs the others and consumes in the same step."""
         try:
             presented = self._tokens.refresh_tokens.read(parameters.require("refresh_token"))
@@ -150,31 +141,41 @@ class RefreshTokenHandler:
             raise InvalidGrant(str(exc), error_id="refresh_token_form") from exc
         # Only tokens with a valid MAC count, so that an attacker cannot exhaust the grant's limit.
         self._limits.check_grant(presented.grant_id)
-        resources = parameters.all("resource")
-        resource = self._resources.find_one(resources) if resources else None
-        if resources and resource is None:
-            raise InvalidTarget("resource is unknown or not one", error_id="resource_known")
         try:
             requested = parse_scope(parameters.get("scope") or "")
         except ValueError as exc:
             raise InvalidScope(str(exc), error_id="scope_grammar") from exc
-        return presented, resource.identifier if resource else None, requested
+        return presented, requested
 
-    async def _check_scope(self, grant_id: str, requested: tuple[str, ...], client_id: str) -> None:
+    async def _named_resource(self, values: Sequence[str], grant_id: str) -> str | None:
+        """The identifier of the resource that the request names, or None. Raises InvalidTarget."""
+        if not values:
+            return None
+        found = self._resources.find_one(values)
+        if found is not None:
+            return found.identifier
+        # The grant's own resource was removed, or another replica has it already: the atomic step tells which.
+        grant = await self._grants.find(grant_id)
+        if grant is None or {canonical_resource(value) for value in values} != {canonical_resource(grant.resource)}:
+            raise InvalidTarget("resource is unknown or not one", error_id="resource_known")
+        return grant.resource
+
+    async def _check_scope(self, grant_id: str, requested: tuple[str, ...], client: Client) -> None:
         """Raise InvalidScope if nothing requested is granted, before the token is consumed."""
         grant = await self._grants.find(grant_id)
-        if grant is None or grant.client_id != client_id or grant.resource not in self._resources.grantable:
+        if grant is None or grant.client_id != client.client_id or grant.resource not in self._resources.grantable:
             return  # refused by the atomic step, for a reason of its own
-        if not self._narrowed(grant.resource, grant.scopes, requested):
+        if not self._narrowed(grant.resource, grant.scopes, requested, client):
             raise InvalidScope("none of the requested scopes is granted", error_id="scope_granted")
 
-    def _narrowed(self, resource: str, granted: tuple[str, ...], requested: tuple[str, ...]) -> tuple[str, ...]:
-        """The requested scopes, or all, of those that were granted and that the resource still has (invariant 15).
+    def _narrowed(
+        self, resource: str, granted: tuple[str, ...], requested: tuple[str, ...], client: Client
+    ) -> tuple[str, ...]:
+        """The requested scopes, or all, of those that were granted and may be granted today (invariant 15).
 
         A scope that was not granted is dropped, not rejected, unless nothing remains (interop.md A9).
         """
-        defined = self._resources.grantable[resource]
-        current = tuple(s for s in granted if s in defined)
+        current = self._authority.scopes(resource, granted, client)
         found = self._resources.find(resource) if requested else None
         if found is None:
             return current

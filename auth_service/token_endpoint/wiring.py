@@ -11,8 +11,8 @@ from auth_service.grants.grant import GrantLifetimes
 from auth_service.grants.opening import GrantOpening
 from auth_service.grants.repository import ConfiguredResources
 from auth_service.token_endpoint.authorization_code import AuthorizationCodeHandler
-from auth_service.token_endpoint.endpoint import ClientLimit, TokenEndpoint, TokenSetIssuer
-from auth_service.token_endpoint.refresh_token import CurrentAuthority, RefreshRecorder, RefreshTokenHandler
+from auth_service.token_endpoint.endpoint import ClientLimit, CurrentAuthority, TokenEndpoint, TokenSetIssuer
+from auth_service.token_endpoint.refresh_token import RefreshRecorder, RefreshTokenHandler
 from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 
 if TYPE_CHECKING:
@@ -56,6 +56,11 @@ def wire_token_endpoint(
         absolute=settings.refresh_token_absolute_ttl,
         reuse_interval=settings.refresh_token_reuse_interval,
     )
+    authority = CurrentAuthority(
+        resources=resources,
+        configuration=ConfiguredResources(f" {' '.join(resources.grantable)} ", read_at_ms=int(runtime.clock() * 1000)),
+        ending_users=ending_users,
+    )
     code = AuthorizationCodeHandler(
         grants=grants,
         opening=GrantOpening(
@@ -65,7 +70,7 @@ def wire_token_endpoint(
             audit=audit,
             log=runtime.log,
         ),
-        resources=resources,
+        authority=authority,
         tokens=tokens,
         lifetimes=lifetimes,
         audit=audit,
@@ -73,13 +78,7 @@ def wire_token_endpoint(
     outcomes = Counter("sallyport_refresh_token_requests", "Refresh tokens presented.", ("outcome",), registry=registry)
     refresh = RefreshTokenHandler(
         grants=grants,
-        authority=CurrentAuthority(
-            resources=resources,
-            configuration=ConfiguredResources(
-                f" {' '.join(resources.grantable)} ", read_at_ms=int(runtime.clock() * 1000)
-            ),
-            ending_users=ending_users,
-        ),
+        authority=authority,
         tokens=tokens,
         lifetimes=lifetimes,
         limits=limits,

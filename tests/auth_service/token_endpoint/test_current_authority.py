@@ -43,19 +43,7 @@ class TestConfiguration:
         assert (answer.status, answer.json["scope"]) == (200, "notes:read openid")
         assert unverified_claims(answer.json["access_token"])["scope"] == "notes:read openid"
 
-    @pytest.mark.parametrize(
-        "named",
-        [
-            {},
-            *(
-                pytest.param(
-                    {"resource": text},
-                    marks=pytest.mark.xfail(strict=True, reason="a request that names the resource ends nothing"),
-                )
-                for text in (NOTES, f"{NOTES}/")
-            ),
-        ],
-    )
+    @NAMED
     async def test_a_removed_resource_ends_its_grants(self, auth, client, start_auth, named):
         code = await auth.code(client)
         tokens = (await auth.redeem(code)).json
@@ -77,7 +65,6 @@ class TestConfiguration:
         assert (await auth.grants.find(grant_of(code))).status is GrantStatus.LIVE
 
     @NAMED
-    @pytest.mark.xfail(strict=True, reason="an older replica answers invalid_target")
     @pytest.mark.invariant(8, 11)
     async def test_a_resource_that_another_replica_has_already_is_no_fault_of_the_client(self, start_auth, named):
         """While a new resource is rolled out, an older replica knows nothing of its codes and grants."""
@@ -91,7 +78,6 @@ class TestConfiguration:
         assert (await older.refresh(client, tokens["refresh_token"], **named)).status == 503
         assert (await newer.refresh(client, tokens["refresh_token"])).status == 200
 
-    @pytest.mark.xfail(strict=True, reason="the limit of the client is applied when the user decides only")
     async def test_a_client_that_may_have_less_than_before_gets_less_from_its_codes_and_grants(self, auth):
         """The operator removes a client and adds it again with a narrower maximum."""
         client = await pre_register(auth, max_scope="notes:write openid")
