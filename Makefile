@@ -59,6 +59,9 @@ fuzz: $(VENV)/.dev-installed ## Send REQUESTS (100,000) malformed requests to th
 attack: $(VENV)/.dev-installed ## Play attacks against a running pair, one table of costs: make attack ARGS="json raw --log-format console"
 	@$(PY) -m tests.attack_run $(ARGS)
 
+soak: $(VENV)/.dev-installed ## Attack a running pair from many networks beside honest users: make soak ARGS="sign-ins --seconds 30"
+	@$(PY) -m tests.soak $(ARGS)
+
 lint: $(VENV)/.dev-installed ## Check format, style, import layers and types
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
@@ -139,4 +142,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-conformance fuzz attack lint format bench request-path settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-failover
+.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-conformance fuzz attack soak lint format bench request-path settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-failover

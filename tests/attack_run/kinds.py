@@ -168,3 +168,6 @@ _MAKERS = {
     "urls": _urls,
     "secrets": _secrets,
 }
+
+ODD_BODIES = (_compressed, _multipart, _json)
+"""Makers of requests whose bodies are costly to read."""

@@ -12,7 +12,7 @@ from tests.support.user_agent import user_agent
 if TYPE_CHECKING:
     from tests.e2e.pair import Pair
 
-_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 _META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": {"name": "fuzz", "version": "1"},
@@ -31,7 +31,7 @@ async def good_requests(pair: Pair) -> list[Sent]:
         ("response_type", "code"),
         ("client_id", client.client_id),
         ("redirect_uri", REDIRECT_URI),
-        ("code_challenge", _CHALLENGE),
+        ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
         ("state", "s"),
         ("scope", "notes:read"),
