@@ -122,6 +122,7 @@ async def test_the_slow_hosts_of_one_network_do_not_delay_the_clients_of_another
     assert set(refused) <= {429, 503}
 
 
+@pytest.mark.long
 async def test_an_ipv6_site_is_one_network_however_many_subnets_it_uses(service):
     attack = (authorize(service, slow(number), f"2001:db8:1:{number:x}::1") for number in range(40))
     assert 429 in await asyncio.gather(*attack)

@@ -62,8 +62,15 @@ async def dropped(http, service):
         return int(float(re.search(r"^sallyport_log_lines_dropped_total (\S+)", await answer.text(), re.MULTILINE)[1]))
 
 
-@pytest.mark.parametrize("log_format", ["json", "console"])
-@pytest.mark.parametrize("name", ["auth", "mcp"])
+@pytest.mark.parametrize(
+    ("name", "log_format"),
+    [
+        ("auth", "json"),
+        ("mcp", "console"),
+        pytest.param("auth", "console", marks=pytest.mark.long),
+        pytest.param("mcp", "json", marks=pytest.mark.long),
+    ],
+)
 async def test_a_full_pipe_stops_nothing(name, log_format):
     own = {f"{prefix}_LOG_FORMAT": log_format for prefix in ("AUTH", "MCP")}
     own |= {f"{prefix}_DRAIN_SECONDS": str(DRAIN_SECONDS) for prefix in ("AUTH", "MCP")}

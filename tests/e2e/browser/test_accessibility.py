@@ -55,7 +55,10 @@ def rgb(colour):
     return tuple(int(c) for c in channels.groups())
 
 
-@pytest.fixture(params=["light", "dark"])
+SCHEMES = ["light", pytest.param("dark", marks=pytest.mark.long)]
+
+
+@pytest.fixture(params=SCHEMES)
 async def page(browser, request):
     context = await browser.new_context(
         java_script_enabled=False, color_scheme=request.param, viewport={"width": 320, "height": 600}
@@ -198,7 +201,7 @@ def axe(tmp_path_factory):
 
 
 @pytest.mark.npm
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 async def test_axe_finds_nothing(browser, door, axe, scheme):
     page = await (await browser.new_context(color_scheme=scheme)).new_page()
     for address in PAGES:
