@@ -13,7 +13,7 @@ from auth_service.key_encryption import parse_encryption_keys
 from auth_service.pages.appearance import parse_colour
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, NEVER_SCHEMES
 from auth_service.resources.catalogue import ProtectedResource
-from shared.configured_url import check_issuer, is_loopback_host, path_of
+from shared.configured_url import check_issuer, check_resource, is_loopback_host, path_of
 from shared.errors import Misconfigured
 from shared.ip_addresses import parse_networks, parse_proxies
 from shared.jose.algorithms import Algorithm
@@ -119,6 +119,11 @@ class AuthSettings(ServiceSettings):
     cimd_loopback: bool = Field(
         False, description="For development: documents on this machine too, also by http. Requires a loopback issuer."
     )
+    assertion_audiences: tuple[str, ...] = Field(
+        (),
+        description="Further audiences of client assertions: token endpoints that forward to this one, such as "
+        "https://tools.example.com/token (docs/forwarding.md).",
+    )
     registration_ttl: int = Field(
         90 * DAY, ge=DAY, description="A registration that is unused for this long ends; longer than its grants."
     )
@@ -207,6 +212,13 @@ class AuthSettings(ServiceSettings):
         for host in value:
             if re.fullmatch(r"\.?[a-z0-9\-]+(\.[a-z0-9\-]+)+", host) is None:
                 raise ValueError(f"{host!r} is not a lower-case host name, alone or with a leading dot")
+        return value
+
+    @field_validator("assertion_audiences")
+    @classmethod
+    def _plain_audiences(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for audience in value:
+            check_resource(audience)
         return value
 
     @field_validator("brand_color")

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from mcp_service.notes.scopes import NOTES_SCOPES
+from shared.configured_url import is_loopback_host, origin_of
 
 
 def notes_resource(identifier: str) -> dict[str, Any]:
@@ -63,7 +65,14 @@ class LocalSettings:
             "MCP_DRAIN_SECONDS": "0",
             "MCP_NOTES_REDIS_URL": self.notes_store_url,
         }
+        if not environment.get("MCP_ISSUER") and _are_two_local_origins(self.issuer, self.resource):
+            defaults["MCP_FORWARD_OAUTH_TO"] = origin_of(self.issuer)
         return {**_without(environment, "AUTH_", "DEMO_"), **_unless_set(environment, defaults), "MCP_PORT": str(port)}
+
+
+def _are_two_local_origins(issuer: str, resource: str) -> bool:
+    hosts = (urlsplit(url).hostname or "" for url in (issuer, resource))
+    return all(map(is_loopback_host, hosts)) and origin_of(issuer) != origin_of(resource)
 
 
 def _without(environment: Mapping[str, str], *prefixes: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from mcp_service.forwarding.wiring import wire_forwarding
 from mcp_service.guard.errors import McpError, TooManyUnauthenticatedRequests, render
 from mcp_service.guard.scope_policy import ScopeMap
 from mcp_service.guard.wiring import wire_guard
@@ -61,6 +62,7 @@ def build_app(
     jwks = wire_jwks(runtime)
     guard = wire_guard(runtime, keys=jwks.cache, scopes=loaded.scopes, metadata_url=metadata.url)
     servers = mount_server(runtime, loaded, guard)
+    forwarding = wire_forwarding(runtime)
 
     endpoint_paths = (settings.path, f"{settings.path}/")
     cors = {
@@ -89,6 +91,7 @@ def build_app(
             *(web.get(path, metadata.handle) for path in metadata.paths),
             *health_routes({"keys": jwks.cache.readiness}),
             metrics_route(runtime.registry),
+            *(forwarding.routes() if forwarding is not None else ()),
         ]
     )
 
@@ -99,6 +102,9 @@ def build_app(
                 stack.push_async_callback(loaded.redis.close)
             stack.push_async_callback(jwks.fetcher.close)
             stack.push_async_callback(jwks.cache.stop)
+            if forwarding is not None:
+                stack.push_async_callback(forwarding.close)
+                await forwarding.start()
             await jwks.cache.start(supervisor)
             await stack.enter_async_context(session_manager_lifespan(servers.session_manager))
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -43,6 +44,11 @@ class McpSettings(ServiceSettings):
     )
     jwks_url: str | None = Field(
         None, description="The address of the issuer's JWKS, if it is not the one in the issuer's metadata."
+    )
+    forward_oauth_to: str | None = Field(
+        None,
+        description="The origin at which this server reaches auth_service, to forward POST /token and POST /register "
+        "of clients that look for them here (docs/forwarding.md); unset, they are answered 404.",
     )
     jwks_max_stale: int = Field(
         DAY, ge=0, le=30 * DAY, description="How long keys are trusted while the issuer cannot be reached."
@@ -141,6 +147,14 @@ class McpSettings(ServiceSettings):
                 raise ValueError("needs to be an absolute http or https URL without user information")
         return value
 
+    @field_validator("forward_oauth_to")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        # Plain http is allowed as for jwks_url.
+        if value is not None and (value != origin_of(value) or not re.fullmatch(r"https?://[^@\s]+", value)):
+            raise ValueError("needs to be an http or https origin: scheme, host and port, nothing after")
+        return value
+
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -165,6 +179,11 @@ class McpSettings(ServiceSettings):
     def _safe_together(self) -> Self:
         if self.resource == self.issuer:
             raise ValueError("RESOURCE and ISSUER are the same; they name two different services")
+        if self.forward_oauth_to is not None:
+            if origin_of(self.resource) == origin_of(self.issuer):
+                raise ValueError("FORWARD_OAUTH_TO is for two origins; RESOURCE and ISSUER have the same one")
+            if self.path in {"/authorize", "/register", "/token"}:
+                raise ValueError(f"FORWARD_OAUTH_TO needs the path {self.path} of RESOURCE for itself")
         if self.reuse_port and self.stateful:
             raise ValueError("STATEFUL needs one replica: no REUSE_PORT, or no STATEFUL")
         if self.reuse_port and self.server is None and self.notes_redis_url is None:

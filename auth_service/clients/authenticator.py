@@ -141,8 +141,8 @@ class JtiReplayStore:
 class AssertionVerifier:
     """Verifies assertions addressed to this server: signature, claims, single use."""
 
-    def __init__(self, *, issuer: str, jwks: ClientJwks, replays: JtiReplayStore) -> None:
-        self._audiences = frozenset({issuer, f"{issuer}/token"})
+    def __init__(self, *, audiences: frozenset[str], jwks: ClientJwks, replays: JtiReplayStore) -> None:
+        self._audiences = audiences
         self._jwks = jwks
         self._replays = replays
 

@@ -75,7 +75,8 @@ def read_assertion(text: str, *, client_id: str | None) -> UnverifiedAssertion:
 def check_assertion_claims(claims: Mapping[str, Any], *, audiences: frozenset[str], now: float) -> SingleUse:
     """Check audience, times and jti. Raises InvalidClient.
 
-    `audiences` are the issuer and the token endpoint: deployed clients use either (divergences.md D4). An
+    `audiences` are the issuer, the token endpoint (deployed clients use either, divergences.md D4) and the addresses of
+    this deployment at which requests are forwarded to it (docs/forwarding.md). An
     assertion that names another server as well could be replayed by that server, and is refused.
     """
     aud = claims.get("aud")

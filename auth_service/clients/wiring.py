@@ -80,7 +80,11 @@ def wire_clients(
         resolver=resolver,
         authenticator=ClientAuthenticator(
             resolver,
-            assertions=AssertionVerifier(issuer=settings.issuer, jwks=jwks, replays=JtiReplayStore(redis)),
+            assertions=AssertionVerifier(
+                audiences=frozenset({settings.issuer, f"{settings.issuer}/token", *settings.assertion_audiences}),
+                jwks=jwks,
+                replays=JtiReplayStore(redis),
+            ),
             clock=clock,
         ),
         registration=RegisterEndpoint(

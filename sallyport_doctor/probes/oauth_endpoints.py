@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from sallyport_doctor.addresses import is_absolute, split
+from sallyport_doctor.addresses import is_absolute, origin_of, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,10 @@ def with_query(address: str, parameters: list[tuple[str, str]]) -> str:
 async def probe_oauth_endpoints(
     http: HttpProbe, metadata: Mapping[str, Any], *, resource: str
 ) -> dict[str, HttpExchange]:
-    """Send a refresh and an authorization request with an unknown client_id."""
+    """Send a refresh and an authorization request with an unknown client_id.
+
+    The refresh is sent to the origin of the resource too, where some clients send it (interop.md F21).
+    """
     exchanges: dict[str, HttpExchange] = {}
     if is_absolute(metadata.get("token_endpoint")):
         form = [
@@ -38,6 +41,8 @@ async def probe_oauth_endpoints(
             ("resource", resource),
         ]
         exchanges["token"] = await http.request("POST", metadata["token_endpoint"], form=form)
+        if origin_of(metadata["token_endpoint"]) != origin_of(resource):
+            exchanges["token at resource"] = await http.request("POST", f"{origin_of(resource)}/token", form=form)
     if is_absolute(metadata.get("authorization_endpoint")):
         query = [
             ("response_type", "code"),

@@ -70,6 +70,17 @@ def token_error_cacheable(evidence: Evidence) -> str | None:
     return None if "no-store" in control.lower() else f"Cache-Control is {control or 'absent'}"
 
 
+def token_endpoint_not_at_resource(evidence: Evidence) -> str | None:
+    response = evidence.oauth_endpoints.get("token at resource")
+    if response is None or (
+        response.document is not None
+        and isinstance(response.document.get("error"), str)
+        and response.status not in {404, 405}
+    ):
+        return None
+    return f"POST {response.url}: {response.summary()}"
+
+
 def authorize_open_redirect(evidence: Evidence) -> str | None:
     response = evidence.oauth_endpoints.get("authorize")
     if response is None or not response.is_redirect or split(response.location).hostname != _UNREGISTERED_HOST:

@@ -75,7 +75,9 @@ def make(store, clock):
 
     def make_one(*, http=None, keys=None, replica_store=store, **client):
         verifier = AssertionVerifier(
-            issuer=ISSUER, jwks=keys or ClientJwks(http=http, clock=clock), replays=JtiReplayStore(replica_store)
+            audiences=frozenset({ISSUER, f"{ISSUER}/token"}),
+            jwks=keys or ClientJwks(http=http, clock=clock),
+            replays=JtiReplayStore(replica_store),
         )
         return ClientAuthenticator(OneClient(**client), assertions=verifier, clock=clock)
 

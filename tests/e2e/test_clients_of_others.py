@@ -100,11 +100,11 @@ class Program:
     def send(self, line):
         self._process.stdin.write(f"{line}\n".encode())
 
-    async def wait_for(self, wanted):
+    async def wait_for(self, wanted, *, seconds=60):
         """The first line, from now on, of which `wanted` makes something. Fails with all that was said."""
         while True:
             try:
-                line = await asyncio.wait_for(self.lines.get(), 60)
+                line = await asyncio.wait_for(self.lines.get(), seconds)
             except TimeoutError:
                 line = None
             assert line is not None, "\n".join(self.seen)

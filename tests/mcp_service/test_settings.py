@@ -36,6 +36,11 @@ def test_lists_are_written_with_commas_or_as_json():
         ("MCP_JWKS_URL", "file:///etc/passwd", "http or https"),
         ("MCP_JWKS_URL", "https://user:pass@auth.example/keys", "user information"),
         ("MCP_JWKS_URL", "/keys", "absolute"),
+        ("MCP_FORWARD_OAUTH_TO", "auth.internal:9000", "http or https origin"),
+        ("MCP_FORWARD_OAUTH_TO", "http://auth:9000/", "nothing after"),
+        ("MCP_FORWARD_OAUTH_TO", "http://auth:9000/token", "nothing after"),
+        ("MCP_FORWARD_OAUTH_TO", "http://user:pass@auth:9000", "http or https origin"),
+        ("MCP_FORWARD_OAUTH_TO", "file:///etc", "http or https origin"),
         ("MCP_ALLOWED_ORIGINS", "https://app.example/path", "not an origin"),
         ("MCP_ALLOWED_ORIGINS", "app.example", "not an origin"),
         ("MCP_MAX_BODY_BYTES", "10", "1024"),
@@ -64,3 +69,15 @@ def test_replicas_on_one_port_refuse_settings_that_keep_state_in_one_of_them(oth
 
 def test_replicas_of_a_custom_server_may_share_a_port():
     assert read(MCP_REUSE_PORT="true", MCP_SERVER="weather:server").reuse_port
+
+
+@pytest.mark.parametrize(
+    ("resource", "complaint"),
+    [
+        ("https://auth.example/mcp", "have the same one"),
+        ("https://tools.example/token", "needs the path /token of RESOURCE for itself"),
+    ],
+)
+def test_forwarding_is_refused_where_it_would_meet_itself(resource, complaint):
+    with pytest.raises(Misconfigured, match=complaint):
+        read(MCP_RESOURCE=resource, MCP_FORWARD_OAUTH_TO="http://auth:9000")

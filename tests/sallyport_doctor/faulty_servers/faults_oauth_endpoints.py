@@ -53,6 +53,26 @@ class CacheableTokens(HealthyServer):
         return web.json_response({"error": "invalid_client"}, status=401)
 
 
+@faulty("token-endpoint-not-at-resource")
+class TwoOrigins(HealthyServer):
+    """The issuer is reached by another name of the same machine."""
+
+    @property
+    def issuer(self):
+        return self.origin.replace("localhost", "127.0.0.1")
+
+    async def answer_token(self, request):
+        if request.host != self.issuer.partition("://")[2]:
+            return web.json_response({"error": "not_found"}, status=404)
+        return await super().answer_token(request)
+
+    def metadata(self):
+        return {
+            name: value.replace(self.origin, self.issuer) if isinstance(value, str) else value
+            for name, value in super().metadata().items()
+        }
+
+
 @faulty("authorize-open-redirect")
 class OpenRedirect(HealthyServer):
     def unknown_client(self, request):
