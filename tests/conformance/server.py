@@ -33,12 +33,14 @@ from mcp_types import (
     UnsubscribeRequestParams,
 )
 
+from tests.conformance.diagnostics import offer_diagnostics
+
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
 WAV = base64.b64encode(
     bytes.fromhex("52494646 24000000 57415645 666d7420 10000000 01000100 401f0000 401f0000 01000800 64617461 00000000")
 ).decode()
 
-server = MCPServer("conformance")
+server = MCPServer("conformance", version="1")
 
 scopes = {"scopes": {"conformance": "Run the conformance scenarios"}, "default": "conformance"}
 
@@ -273,3 +275,6 @@ async def complete(
     """Proposes cities."""
     values = [city for city in ("paris", "park", "party") if city.startswith(argument.value)]
     return Completion(values=values, total=len(values), has_more=False)
+
+
+offer_diagnostics(server)
