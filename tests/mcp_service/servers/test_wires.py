@@ -120,3 +120,11 @@ async def test_notes_that_cannot_be_reached_are_told_without_details(make_servic
     assert "Please try again." in result["content"][0]["text"]
     assert "127.0.0.1" not in str(result)
     assert any(e["event"] == "notes_unavailable" and "Connect" in e["reason"] for e in service.logs)
+
+
+async def test_the_sdk_answers_an_unknown_prompt_as_a_fault_of_its_own_on_the_newer_wire(service):
+    """docs/mcp-service.md states it; when a release of the SDK says -32602, both change."""
+    body, headers = modern("prompts/get", {"name": "unknown"})
+    answer = await service.session.post(service.url, json=body, headers={**headers, **service.auth()})
+    assert answer.status == 200
+    assert (await answer.json())["error"] == {"code": -32603, "message": "Internal server error"}
