@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tests.fuzz.requests import FORM, JSON, Sent
-from tests.support.plain_client import REDIRECT_URI, PlainClient
+from tests.support.plain_client import REDIRECT_URI, Deployment, PlainClient
 from tests.support.user_agent import user_agent
-
-if TYPE_CHECKING:
-    from tests.e2e.pair import Pair
 
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 _META = {
@@ -20,7 +17,16 @@ _META = {
 }
 
 
-async def good_requests(pair: Pair) -> list[Sent]:
+class DeploymentWithUser(Deployment, Protocol):
+    """The addresses of both services, and a user who can sign in."""
+
+    @property
+    def username(self) -> str: ...
+    @property
+    def password(self) -> str: ...
+
+
+async def good_requests(pair: DeploymentWithUser) -> list[Sent]:
     """One good request, or several, for every endpoint of both services."""
     async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
         tokens = await client.tokens(user, scope="openid notes:read")
@@ -102,7 +108,7 @@ async def _confidential(client: PlainClient) -> dict[str, str]:
     return granted
 
 
-async def _forms(pair: Pair) -> list[Sent]:
+async def _forms(pair: DeploymentWithUser) -> list[Sent]:
     """The pages' forms, filled in, with the cookie that belongs to them."""
     async with user_agent(pair.username, pair.password) as user:
         page = await user.get(f"{pair.issuer}/sign-in")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from tests.attack_run.kinds import ODD_BODIES
+from tests.attack_run.requests import ODD_BODIES
 from tests.fuzz.material import CHALLENGE, good_requests
 from tests.fuzz.requests import FORM, JSON, Sent
 from tests.soak.attack import NUMBER
@@ -63,7 +63,7 @@ async def _forged_tokens(pair: Pair) -> Templates:
 
 
 async def _odd_bodies(_pair: Pair) -> Templates:
-    return [(service, data.decode("latin-1")) for maker in ODD_BODIES for service, data in maker()]
+    return [(request.service, request.data.decode("latin-1")) for maker in ODD_BODIES for request in maker()]
 
 
 async def _poll(pair: Pair) -> Templates:
