@@ -21,7 +21,6 @@ async def guess(server):
     return await user.sign_in(await user.get("/sign-in"), USERNAME, "wrong")
 
 
-@pytest.mark.xfail(strict=True, reason="the time of an attempt is that of the replica's clock")
 async def test_an_attempt_waits_as_long_at_a_replica_whose_clock_differs(auth, other):
     for _ in range(UNKNOWN_BROWSER.free):
         assert (await guess(auth)).status == 403
