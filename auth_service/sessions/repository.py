@@ -1,9 +1,9 @@
 """Session records and their repository.
 
 `sp:{<subject>}:session:<hash>` is JSON and expires; all sessions of a user share the user's slot.
-`sp:{<subject>}:signed_out_at` ends all sessions that began before it was written: a session carries the value that it was
-begun under and is found only while that is the value. No clock orders the two, because those of replicas differ. A value
-is the seconds since 1970 and random digits, which make it unique. Only a hash of the cookie's token is stored
+`sp:{<subject>}:signed_out_at` ends all sessions that began before it was written: a session carries the value that it
+was begun under and is found only while that is the value. No clock orders the two, because those of replicas differ.
+A value is the seconds since 1970 and random digits, which make it unique. Only a hash of the cookie's token is stored
 (invariant 4).
 """
 

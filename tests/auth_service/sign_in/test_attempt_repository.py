@@ -1,7 +1,6 @@
 """The script that counts attempts decides as the pure rules in delay.py do."""
 
 import secrets
-import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
