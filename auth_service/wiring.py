@@ -200,7 +200,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         browser=browser,
         limits=limits,
         audit=audit,
-        errors=ErrorLog(ErrorRepository(redis), registry),
+        errors=ErrorLog(ErrorRepository(redis), registry, monotonic=runtime.monotonic),
         access_removal=access_removal,
         hasher=hasher,
         keys=keys,
