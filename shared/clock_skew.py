@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import structlog
 
 LIMIT_SECONDS: Final = 5.0
-"""Far above what a synchronised clock shows; the alert SallyportClockSkew has the same threshold."""
+"""The leeway of the token verifier; the alert SallyportClockSkew has the same threshold."""
 
 
 class ClockSkew:
