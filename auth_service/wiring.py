@@ -18,6 +18,7 @@ from auth_service.grants.access_removal import AccessRemoval
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
 from auth_service.grants.repository import GrantRepository
 from auth_service.http.readiness import DataFormatCheck, signing_check
+from auth_service.http.redis_clock import RedisClockCheck
 from auth_service.introspection.wiring import IntrospectionComponents, wire_introspection
 from auth_service.key_encryption import parse_encryption_keys
 from auth_service.keys.wiring import KeyComponents, wire_keys
@@ -31,6 +32,7 @@ from auth_service.token_endpoint.wiring import wire_token_endpoint
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
 from auth_service.users.service import UserService
+from shared.clock_skew import ClockSkew
 from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class Components:
     """The components that app.py mounts, starts and stops."""
 
     data_format: DataFormatCheck
+    redis_clock: RedisClockCheck
     metadata: MetadataEndpoint
     browser: BrowserPages
     limits: RateLimits
@@ -75,6 +78,7 @@ class Components:
             keys.tracker,
             keys.schedule,
             self.access_removal,
+            self.redis_clock,
         )
 
     @property
@@ -186,6 +190,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
     )
     return Components(
         data_format=DataFormatCheck(redis, runtime.log),
+        redis_clock=RedisClockCheck(redis, ClockSkew(registry, runtime.log, reference="redis", clock=runtime.clock)),
         metadata=MetadataEndpoint(
             issuer=settings.issuer,
             resources=resources,
@@ -195,7 +200,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         browser=browser,
         limits=limits,
         audit=audit,
-        errors=ErrorLog(ErrorRepository(redis), registry),
+        errors=ErrorLog(ErrorRepository(redis), registry, monotonic=runtime.monotonic),
         access_removal=access_removal,
         hasher=hasher,
         keys=keys,

@@ -15,6 +15,8 @@ from shared.http.request_middleware import LOG_FIELDS
 from shared.rates import InMemoryRateLimiter, Rate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp import web
     from prometheus_client import CollectorRegistry
 
@@ -29,7 +31,10 @@ _PER_ERROR_ID: Final = Rate(requests=10, seconds=1, burst=200)
 class ErrorLog:
     """Called by the request middleware with each error; never blocks, never raises."""
 
-    def __init__(self, repository: ErrorRepository, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, repository: ErrorRepository, registry: CollectorRegistry, *, monotonic: Callable[[], float]
+    ) -> None:
+        """`monotonic` is in seconds."""
         self._errors = Counter(
             "sallyport_request_errors",
             "Requests answered with an error, by error_id.",
@@ -43,19 +48,19 @@ class ErrorLog:
         )
         self._writer: BackgroundWriter[LoggedError] = BackgroundWriter(repository.append, dropped=self._dropped)
         self._limiter = InMemoryRateLimiter(max_keys=1000)
+        self._monotonic = monotonic
 
     def __call__(self, request: web.Request, error: RequestRejected, request_id: str) -> None:
         """Record one error: the callback of shared.http.request_middleware."""
         self._errors.labels(error.error_id).inc()
-        now_ms = int(time.time() * 1000)
-        if not self._limiter.hit(error.error_id, _PER_ERROR_ID, now_ms=now_ms).allowed:
+        if not self._limiter.hit(error.error_id, _PER_ERROR_ID, now_ms=int(self._monotonic() * 1000)).allowed:
             self._dropped.inc()
             return
         resource = request.match_info.route.resource
         self._writer.put(
             LoggedError(
                 request_id=request_id,
-                at_ms=str(now_ms),
+                at_ms=str(int(time.time() * 1000)),
                 error_id=error.error_id,
                 reason=plain(error.reason),
                 error=error.code,

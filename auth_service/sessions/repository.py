@@ -1,15 +1,18 @@
 """Session records and their repository.
 
 `sp:{<subject>}:session:<hash>` is JSON and expires; all sessions of a user share the user's slot.
-`sp:{<subject>}:signed_out_at` (seconds) ends all sessions that began before it. Only a hash of the cookie's token is
-stored (invariant 4).
+`sp:{<subject>}:signed_out_at` ends all sessions that began before it was written: a session carries the value that it
+was begun under and is found only while that is the value. No clock orders the two, because those of replicas differ.
+A value is the seconds since 1970 and random digits, which make it unique. Only a hash of the cookie's token is stored
+(invariant 4).
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shared.redis.client import RedisClient
@@ -33,8 +36,13 @@ class SessionRepository:
         self._lifetime = lifetime_seconds
 
     async def begin(self, session: Session) -> None:
-        """Store a new session."""
-        record = {"username": session.username, "authenticated_at": session.authenticated_at}
+        """Store a new session. A sign-out of all sessions while it begins ends it too."""
+        signed_out = await self._redis.command("GET", _ended_key(session.subject))
+        record = {
+            "username": session.username,
+            "authenticated_at": session.authenticated_at,
+            "signed_out_at": signed_out,
+        }
         await self._redis.command(
             "SET", _key(session.subject, session.token_hash), json.dumps(record), "EX", self._lifetime
         )
@@ -45,7 +53,7 @@ class SessionRepository:
         if text is None:
             return None
         record = json.loads(text)
-        if ended_at is not None and record["authenticated_at"] <= float(ended_at):
+        if ended_at is not None and _began_before(record, ended_at):
             return None
         return Session(token_hash, subject, record["username"], record["authenticated_at"])
 
@@ -55,7 +63,15 @@ class SessionRepository:
 
     async def end_all(self, subject: str, *, now: float) -> None:
         """End every session of a user that began until now, in any browser."""
-        await self._redis.command("SET", _ended_key(subject), repr(now), "EX", self._lifetime)
+        value = f"{now:.6f}{secrets.randbelow(10**9):09}"
+        await self._redis.command("SET", _ended_key(subject), value, "EX", self._lifetime)
+
+
+def _began_before(record: dict[str, Any], ended_at: str) -> bool:
+    if "signed_out_at" in record:
+        return bool(record["signed_out_at"] != ended_at)
+    # A session of the previous version: the clocks of the replicas decide.
+    return bool(record["authenticated_at"] <= float(ended_at))
 
 
 def _key(subject: str, token_hash: str) -> str:

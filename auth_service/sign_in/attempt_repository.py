@@ -30,6 +30,7 @@ from shared.redis.client import load_script
 if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
+_READ_ATTEMPTS: Final = load_script("auth_service.sign_in", "read_attempts")
 _COUNT_ATTEMPT: Final = load_script("auth_service.sign_in", "count_attempt")
 _KNOWN_SECONDS: Final = 180 * 86_400
 
@@ -45,6 +46,8 @@ class AttemptCounts:
     """The key of this browser's count if it is known, else of its network's."""
     own: Attempts
     account: Attempts
+    read_at_ms: int
+    """By the clock of Redis, like the times of the attempts."""
 
 
 class SignInAttemptRepository:
@@ -58,19 +61,19 @@ class SignInAttemptRepository:
         account = f"sp:{{signin:{_digest(name)}}}"
         browser = f"{account}:browser:{_digest(browser_hash)}"
         origin = f"{account}:from:{_digest(network)}"
-        known, of_browser, of_network, of_all = await self._redis.command(
-            "MGET", f"{account}:known:{_digest(browser_hash)}", browser, origin, f"{account}:all"
-        )
+        keys = [f"{account}:known:{_digest(browser_hash)}", browser, origin, f"{account}:all"]
+        known, of_browser, of_network, of_all, now = await self._redis.run(_READ_ATTEMPTS, keys, [])
         return AttemptCounts(
             account_key=account,
             browser_hash=browser_hash,
-            known=known is not None,
+            known=bool(known),
             key=browser if known else origin,
             own=_read(of_browser if known else of_network),
             account=_read(of_all),
+            read_at_ms=int(now),
         )
 
-    async def count(self, counts: AttemptCounts, *, now_ms: int) -> int:
+    async def count(self, counts: AttemptCounts) -> int:
         """Count the attempt and return 0, or return how long it has to wait in milliseconds (atomic).
 
         Decides by the counts as they are now: others may have been counted since `counts` was read.
@@ -81,7 +84,7 @@ class SignInAttemptRepository:
             keys.append(f"{counts.account_key}:all")
             schedule = UNKNOWN_BROWSER
             under_attack = [UNDER_ATTACK, UNKNOWN_BROWSER_UNDER_ATTACK.free]
-        arguments = [now_ms, FORGET_SECONDS * 1000, schedule.cap_ms, schedule.free, *under_attack]
+        arguments = [FORGET_SECONDS * 1000, schedule.cap_ms, schedule.free, *under_attack]
         return int(await self._redis.run(_COUNT_ATTEMPT, keys, arguments))
 
     async def succeeded(self, counts: AttemptCounts) -> None:
@@ -94,6 +97,6 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def _read(text: str | None) -> Attempts:
-    count, _, last = (text or "").partition(" ")
+def _read(text: str) -> Attempts:
+    count, _, last = text.partition(" ")
     return Attempts(int(count), int(last)) if last else NONE

@@ -52,9 +52,13 @@ def schedule_for(*, known: bool, account: Attempts) -> Schedule:
 
 
 def wait_ms(attempts: Attempts, now_ms: int, schedule: Schedule) -> int:
-    """How long the next attempt has to wait; 0 if it is allowed now."""
+    """How long the next attempt has to wait; 0 if it is allowed now.
+
+    A last attempt in the future shows that the clock was set back, as by a failover to another machine: one attempt
+    passes, and is the last one from then on.
+    """
     beyond = attempts.count - schedule.free
-    if beyond < 0:
+    if beyond < 0 or attempts.last_ms > now_ms:
         return 0
     delay = min(schedule.cap_ms, 1000 << min(beyond, 20))
     return max(0, attempts.last_ms + delay - now_ms)

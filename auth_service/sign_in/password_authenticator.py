@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from ipaddress import IPv6Network
 from typing import TYPE_CHECKING
 
@@ -26,13 +25,10 @@ if TYPE_CHECKING:
 class SignInThrottle:
     """Delays attempts, counts them before the password is verified, and clears the count after a success."""
 
-    def __init__(
-        self, *, attempts: SignInAttemptRepository, limits: RateLimits, audit: AuditLog, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, *, attempts: SignInAttemptRepository, limits: RateLimits, audit: AuditLog) -> None:
         self._attempts = attempts
         self._limits = limits
         self._audit = audit
-        self._clock = clock
 
     async def begin(self, username: str, *, browser_hash: str, address: str) -> AttemptCounts:
         """The counts that apply to an attempt; nothing is counted yet.
@@ -42,7 +38,7 @@ class SignInThrottle:
         counts = await self._attempts.read(
             lookup_name(username), network=network_of(address), browser_hash=browser_hash
         )
-        wait = wait_ms(counts.own, self._now_ms(), schedule_for(known=counts.known, account=counts.account))
+        wait = wait_ms(counts.own, counts.read_at_ms, schedule_for(known=counts.known, account=counts.account))
         if wait:
             raise self._delayed(counts, wait, address)
         return counts
@@ -54,7 +50,7 @@ class SignInThrottle:
         """
         if not counts.known:
             await self._limits.check_sign_in(address)
-        wait = await self._attempts.count(counts, now_ms=self._now_ms())
+        wait = await self._attempts.count(counts)
         if wait:
             raise self._delayed(counts, wait, address)
 
@@ -65,9 +61,6 @@ class SignInThrottle:
     def _delayed(self, counts: AttemptCounts, wait: int, address: str) -> TooManyRequests:
         self._audit.record(AuditEvent.USER_SIGN_IN_DELAYED, address=address, count=counts.own.count)
         return _delayed(-(-wait // 1000))
-
-    def _now_ms(self) -> int:
-        return int(self._clock() * 1000)
 
 
 class PasswordAuthenticator:

@@ -38,9 +38,7 @@ def wire_sign_in(
     audit: AuditLog,
 ) -> SignInComponents:
     """Build the components."""
-    throttle = SignInThrottle(
-        attempts=SignInAttemptRepository(runtime.redis), limits=limits, audit=audit, clock=runtime.clock
-    )
+    throttle = SignInThrottle(attempts=SignInAttemptRepository(runtime.redis), limits=limits, audit=audit)
     passwords = PasswordAuthenticator(users=users, throttle=throttle, queue=queue, audit=audit)
     endpoint = SignInEndpoint(
         urls=browser.urls,

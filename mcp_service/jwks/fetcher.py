@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -19,6 +20,7 @@ from shared.http.prefer import REPLICA_HEADER
 
 if TYPE_CHECKING:
     from mcp_service.jwks.discovery import JwksDiscovery
+    from shared.clock_skew import ClockSkew
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
 CONNECT_SECONDS: Final = 3.0
@@ -41,10 +43,18 @@ class JwksResponse:
 class JwksFetcher:
     """Fetches the JWKS of one issuer."""
 
-    def __init__(self, discovery: JwksDiscovery, *, replica: str, response_seconds: float = RESPONSE_SECONDS) -> None:
+    def __init__(
+        self,
+        discovery: JwksDiscovery,
+        *,
+        replica: str,
+        clock_skew: ClockSkew,
+        response_seconds: float = RESPONSE_SECONDS,
+    ) -> None:
         """`replica` names this process to the issuer: a key rotation waits until each named verifier has the key."""
         self._discovery = discovery
         self._replica = replica
+        self._clock_skew = clock_skew
         self._response_seconds = response_seconds
         self._session: aiohttp.ClientSession | None = None
 
@@ -71,6 +81,9 @@ class JwksFetcher:
                 url = await self._discovery.find(session)
             async with asyncio.timeout(wait_seconds + self._response_seconds):
                 response = await session.get(url, headers=headers, allow_redirects=False)
+            sent_at = issuer_time(response.headers.get("Date", ""), response.headers.get("Age", ""))
+            if sent_at is not None:
+                self._clock_skew.report(self._clock_skew.now() - sent_at)
             # The body has a timeout of its own: single bytes could trickle in for ever.
             async with response, asyncio.timeout(self._response_seconds):
                 return await _read(response, etag)
@@ -106,6 +119,19 @@ async def _read(response: aiohttp.ClientResponse, etag: str | None) -> JwksRespo
     if essence_of(content_type) not in _JSON_TYPES:
         raise FetchFailed(f"content type {content_type!r:.60}")
     return JwksResponse(await read_bounded(response, MAX_DOCUMENT_BYTES), _etag(response), max_age, held_back)
+
+
+def issuer_time(date: str, age: str) -> float | None:
+    """The issuer's clock when the response was received, within a second; None if `Date` does not tell.
+
+    `Age` is the time in caches (RFC 9111 section 5.1). `Date` has whole seconds, so half of one is added. Pure.
+    """
+    try:
+        sent = parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    cached = int(age) if re.fullmatch(r"[0-9]{1,9}", age) else 0
+    return sent + cached + 0.5
 
 
 def _etag(response: aiohttp.ClientResponse) -> str | None:

@@ -12,6 +12,7 @@ from mcp_service.jwks.discovery import JwksDiscovery
 from mcp_service.jwks.fetcher import JwksFetcher
 from mcp_service.jwks.metrics import JwksMetrics
 from mcp_service.jwks.policy import CachePolicy
+from shared.clock_skew import ClockSkew
 
 if TYPE_CHECKING:
     from mcp_service.runtime import Runtime
@@ -29,7 +30,8 @@ def wire_jwks(runtime: Runtime) -> JwksComponents:
     """Build the components; nothing is fetched yet."""
     settings = runtime.settings
     discovery = JwksDiscovery(issuer=settings.issuer, configured=settings.jwks_url)
-    fetcher = JwksFetcher(discovery, replica=_replica_name())
+    skew = ClockSkew(runtime.registry, runtime.log, reference="issuer", clock=runtime.clock)
+    fetcher = JwksFetcher(discovery, replica=_replica_name(), clock_skew=skew)
     cache = JwksCache(
         fetcher=fetcher,
         policy=CachePolicy(max_stale=settings.jwks_max_stale, cooldown=settings.jwks_cooldown),

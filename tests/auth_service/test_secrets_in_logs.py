@@ -53,6 +53,7 @@ async def test_no_background_task_of_auth_service_prints_its_variables(start_aut
         "key_ring_poll",
         "key_ring_subscription",
         "key_rotation_schedule",
+        "redis_clock",
         "redis_monitor",
     }
     assert not leaked(printed)

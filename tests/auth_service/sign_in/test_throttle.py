@@ -47,13 +47,20 @@ def throttle(store, clock):
         enabled=True,
         monotonic=clock,
     )
-    return SignInThrottle(attempts=SignInAttemptRepository(store), limits=limits, audit=audit, clock=clock)
+    return SignInThrottle(attempts=SignInAttemptRepository(store), limits=limits, audit=audit)
 
 
 async def attempt(throttle, *, name="margaret", browser="stranger", address="192.0.2.66"):
     counts = await throttle.begin(name, browser_hash=browser, address=address)
     await throttle.count(counts, address=address)
     return counts
+
+
+async def let_pass(store, seconds):
+    """Move the times of the attempts into the past."""
+    for key in await store.command("KEYS", "sp:{signin:*"):
+        count, last = (await store.command("GET", key)).split()
+        await store.command("SET", key, f"{count} {int(last) - seconds * 1000}")
 
 
 async def guess_until_delayed(throttle, **who):
@@ -65,19 +72,19 @@ async def guess_until_delayed(throttle, **who):
     return pytest.fail("was never delayed")
 
 
-async def test_an_attacker_gets_a_few_guesses_and_then_waits_longer_and_longer(throttle, clock):
+async def test_an_attacker_gets_a_few_guesses_and_then_waits_longer_and_longer(throttle, store):
     assert await guess_until_delayed(throttle) == UNKNOWN_BROWSER.free
     waits = []
     for _ in range(5):
         with pytest.raises(TooManyRequests) as refused:
             await attempt(throttle)
         waits.append(int(refused.value.headers["Retry-After"]))
-        clock.now += waits[-1]
+        await let_pass(store, waits[-1])
         await attempt(throttle)
     assert waits == [1, 2, 4, 8, 16]
 
 
-async def test_waiting_in_vain_does_not_lengthen_the_wait(throttle, clock):
+async def test_waiting_in_vain_does_not_lengthen_the_wait(throttle):
     await guess_until_delayed(throttle)
     for _ in range(50):
         with pytest.raises(TooManyRequests) as refused:

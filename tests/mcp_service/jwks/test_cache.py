@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import secrets
+import time
 
 import pytest
 import structlog
@@ -13,6 +14,7 @@ from mcp_service.jwks.discovery import JwksDiscovery
 from mcp_service.jwks.fetcher import MAX_DOCUMENT_BYTES, JwksFetcher
 from mcp_service.jwks.metrics import JwksMetrics
 from mcp_service.jwks.policy import CachePolicy, Phase
+from shared.clock_skew import ClockSkew
 from shared.errors import ServiceUnavailable
 from shared.jose.jws import InvalidToken
 from tests.support.local_issuer import key_set, new_key
@@ -39,7 +41,10 @@ async def make_cache(issuer, clock):
 
     async def make(*, start=True):
         fetcher = JwksFetcher(
-            JwksDiscovery(issuer=issuer.url, configured=None), replica="replica-1", response_seconds=1
+            JwksDiscovery(issuer=issuer.url, configured=None),
+            replica="replica-1",
+            clock_skew=no_skew(),
+            response_seconds=1,
         )
         cache = JwksCache(
             fetcher=fetcher,
@@ -63,6 +68,10 @@ async def make_cache(issuer, clock):
 @pytest.fixture
 async def cache(make_cache):
     return await make_cache()
+
+
+def no_skew():
+    return ClockSkew(CollectorRegistry(), structlog.get_logger(), reference="issuer", clock=time.time)
 
 
 class AnnouncingMetrics(JwksMetrics):
