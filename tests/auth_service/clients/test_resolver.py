@@ -88,6 +88,20 @@ async def test_a_change_made_elsewhere_is_seen_after_the_memory_ends(resolver, s
         await resolver.find("own-a")
 
 
+@pytest.mark.xfail(strict=True, reason="the memory of a client is measured by a clock that may be set back")
+async def test_a_clock_that_is_set_back_lengthens_neither_the_memory_nor_the_interval_of_use(resolver, store, clock):
+    clients = ClientRepository(store)
+    await clients.add(record(clock), now=clock())
+    await resolver.record_use(await resolver.find("own-a"))
+    clock.now += 60  # the interval, and a step back
+    await resolver.record_use(await resolver.find("own-a"))
+    assert (await clients.find("own-a", now=clock())).expires_at == clock() + 90 * DAY
+    await clients.end("own-a", now=clock())
+    clock.now += CACHE_SECONDS - 60  # and another step back
+    with pytest.raises(UnknownClient):
+        await resolver.find("own-a")
+
+
 async def test_an_unknown_client_is_looked_up_each_time(resolver, store, clock):
     with pytest.raises(UnknownClient):
         await resolver.find("own-a")
