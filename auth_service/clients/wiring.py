@@ -74,7 +74,13 @@ def wire_clients(
         begin_fetch=begin_fetch,
         clock=clock,
     )
-    resolver = ClientResolver(repository, cimd=cimd, registration_ttl_seconds=settings.registration_ttl, clock=clock)
+    resolver = ClientResolver(
+        repository,
+        cimd=cimd,
+        registration_ttl_seconds=settings.registration_ttl,
+        clock=clock,
+        monotonic=runtime.monotonic,
+    )
     jwks = ClientJwks(http=http, begin_fetch=begin_fetch, clock=clock)
     return ClientComponents(
         resolver=resolver,

@@ -209,7 +209,7 @@ async def test_a_document_that_was_not_used_leaves_nothing_in_redis(hosts, make,
 
 async def test_use_keeps_the_copy_again_once_in_a_while(hosts, make, store, clock):
     hosts.serve_json(URL, PLAIN)
-    resolver = ClientResolver(ClientRepository(store), cimd=make(), registration_ttl_seconds=86_400, clock=clock)
+    resolver = ClientResolver(ClientRepository(store), cimd=make(), registration_ttl_seconds=86_400, monotonic=clock)
     await resolver.record_use(await resolver.find(URL))
     hosts.serve_json(URL, PLAIN | {"client_name": "Newer"})
     clock.now += USE_INTERVAL_SECONDS
