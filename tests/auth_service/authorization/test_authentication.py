@@ -109,7 +109,6 @@ class TestAgeOfTheSignIn:
         auth.clock.ahead -= 5
         assert asks_for_the_password(await begin(auth, client, user, prompt="login"))
 
-    @pytest.mark.xfail(strict=True, reason="the clocks of two replicas are compared")
     @pytest.mark.parametrize("demand", [{"max_age": "30"}, {"prompt": "login"}])
     async def test_a_new_sign_in_is_accepted_although_a_replica_that_is_ahead_demanded_it(
         self, auth, client, start_auth, demand
