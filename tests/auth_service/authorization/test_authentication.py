@@ -123,7 +123,6 @@ class TestAgeOfTheSignIn:
         assert asks_for_the_decision(decision)
         assert "code" in await user.decide(decision)
 
-    @pytest.mark.xfail(strict=True, reason="the clocks of two replicas are compared")
     async def test_an_earlier_sign_in_at_a_replica_that_is_ahead_does_not_meet_a_demand(self, auth, client, start_auth):
         there = (await start_auth(ahead=60)).user_agent()
         await there.sign_in(await there.get("/sign-in"))
