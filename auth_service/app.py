@@ -44,14 +44,13 @@ def build_service(
     registry: CollectorRegistry | None = None,
     store: RedisClient | None = None,
     clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
     public_fetch: SsrfSafeClient | None = None,
 ) -> web.Application:
-    """Build the service, whose metrics are added to `registry`. Raises Misconfigured.
-
-    Only tests pass `store`, `clock` and `public_fetch`.
-    """
+    """Build the service, with metrics in `registry`. Raises Misconfigured. Only tests pass what follows `registry`."""
     redis = store or open_redis_client(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)
-    runtime = Runtime(settings, redis, registry or CollectorRegistry(), structlog.get_logger("auth_service"), clock)
+    log = structlog.get_logger("auth_service")
+    runtime = Runtime(settings, redis, registry or CollectorRegistry(), log, clock, monotonic)
     components = wire(runtime, public_fetch=public_fetch)
     pages = _pages(settings.base_path, components)
     shield = MutationShield()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,5 +25,5 @@ class Runtime:
     log: structlog.typing.FilteringBoundLogger
     clock: Callable[[], float]
     """Seconds since 1970: for what is stored, signed and compared with other machines."""
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float]
     """Seconds that never go back: for what this process alone compares."""

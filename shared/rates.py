@@ -64,8 +64,14 @@ class RateDecision:
 
 
 def decide(arrival_ms: int | None, now_ms: int, rate: Rate) -> RateDecision:
-    """Decide on one request. `arrival_ms` is the stored value of the key, None for a new key."""
-    base = max(arrival_ms or 0, now_ms)
+    """Decide on one request. `arrival_ms` is the stored value of the key, None for a new key.
+
+    A stored value is ahead of now by more than the burst only after the clock was set back. The key would be refused
+    for as long as that step, so it counts as new. A step of at most one interval does not make a full key new.
+    """
+    if arrival_ms is None or arrival_ms - now_ms > rate.burst_ms + rate.interval_ms:
+        arrival_ms = now_ms
+    base = max(arrival_ms, now_ms)
     following = base + rate.interval_ms
     allowed = following - now_ms <= rate.burst_ms
     return to_decision(allowed=allowed, arrival_ms=following if allowed else base, now_ms=now_ms, rate=rate)

@@ -8,6 +8,8 @@ carries them.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import inf, nextafter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -78,7 +80,12 @@ class AuthorizeEndpoint:
                 check(candidate)
             accepted = _accepted(candidate, redirect_uri, subject=await self._hinted_user(parameters))
             interaction = self._interactions.begin(browser, client, accepted)
-            session = await self._accepted_session(request, interaction)
+            session = await self._sessions.current(request)
+            if session is not None:
+                if accepted.max_age == 0:
+                    interaction = _begun_after(session, interaction)
+                if not (interaction.accepts_age_of(session) and interaction.accepts_user_of(session)):
+                    session = None
             if "none" in candidate.prompt:
                 raise without_interaction(signed_in=session is not None)
         except AuthorizationError as exc:
@@ -131,15 +138,6 @@ class AuthorizeEndpoint:
                 reason=f"{exc.error_id}: {exc.reason}",
             ) from exc
 
-    async def _accepted_session(self, request: web.Request, interaction: Interaction) -> Session | None:
-        """The session of this browser, if no sign-in is needed."""
-        if interaction.request.max_age == 0:
-            return None  # whatever the clock of the replica at which the user signed in
-        session = await self._sessions.current(request)
-        if session is None or not (interaction.accepts_age_of(session) and interaction.accepts_user_of(session)):
-            return None
-        return session
-
     async def _first_page(self, browser: Browser, interaction: Interaction, session: Session | None) -> web.Response:
         transaction = self._interactions.encryption.encrypt(interaction)
         if session is None:
@@ -148,6 +146,12 @@ class AuthorizeEndpoint:
             response = await self._pages.consent(browser, transaction, interaction, session)
         self._sessions.remember_browser(response, browser)
         return response
+
+
+def _begun_after(session: Session, interaction: Interaction) -> Interaction:
+    """The interaction, begun after this sign-in, although the clock of the replica where it was made may be ahead."""
+    started_at = max(interaction.started_at, nextafter(session.authenticated_at, inf))
+    return replace(interaction, started_at=started_at)
 
 
 def _accepted(candidate: Candidate, redirect_uri: str, *, subject: str | None) -> AuthorizationRequest:

@@ -45,16 +45,17 @@ class ClientJwks:
         *,
         http: SsrfSafeClient,
         begin_fetch: Callable[[], Callable[[], None]] = lambda: lambda: None,
-        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`monotonic` is in seconds."""
         self._http = http
-        self._clock = clock
+        self._monotonic = monotonic
         self._cache = DocumentCache[Keys](
             self._fetch,
             begin_fetch=begin_fetch,
             cooldown_seconds=COOLDOWN_SECONDS,
             max_entries=CACHE_SIZE,
-            clock=clock,
+            monotonic=monotonic,
         )
 
     async def candidates(self, client: Client, *, algorithm: str, kid: str | None) -> list[VerificationKey]:
@@ -92,7 +93,7 @@ class ClientJwks:
         document, error = entry.document, entry.error
         if isinstance(error, FetchRefused | FetchGone) and document is None:
             raise InvalidClient(f"{uri}: {error}", error_id="client_keys_acceptable")
-        if error is not None and (document is None or self._clock() >= document.fetched_at + MAX_STALE_SECONDS):
+        if error is not None and (document is None or self._monotonic() >= document.fetched_at + MAX_STALE_SECONDS):
             raise ClientJwksUnavailable(f"{uri}: {error}")
         return [] if document is None else document.value
 

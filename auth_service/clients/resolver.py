@@ -49,12 +49,17 @@ class ClientResolver:
         cimd: CimdResolver,
         registration_ttl_seconds: int,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`registration_ttl_seconds` is the lifetime of a registration after its last use."""
+        """`registration_ttl_seconds` is the lifetime of a registration after its last use.
+
+        `clock` is seconds since 1970, for what is stored. `monotonic` is seconds, for what is remembered here.
+        """
         self._repository = repository
         self._cimd = cimd
         self._ttl = registration_ttl_seconds
         self._clock = clock
+        self._monotonic = monotonic
         self._cache: OrderedDict[str, tuple[float, Client]] = OrderedDict()
         self._last_uses: OrderedDict[str, float] = OrderedDict()
 
@@ -64,11 +69,11 @@ class ClientResolver:
             return await self._cimd.find(client_id)
         if not is_storable_id(client_id):
             raise UnknownClient("the client_id has a format that is never issued")
-        now = self._clock()
+        read_at = self._monotonic()
         cached = self._cache.get(client_id)
-        if cached is not None and now < cached[0]:
+        if cached is not None and read_at < cached[0]:
             return cached[1]
-        record = await self._repository.find(client_id, now=now)
+        record = await self._repository.find(client_id, now=self._clock())
         if not isinstance(record, StoredClient):
             self.forget(client_id)
             raise UnknownClient("no client has this id", tombstone=record is not None)
@@ -76,7 +81,7 @@ class ClientResolver:
             # A new registration under an id that was used before, and then ended.
             self._last_uses.pop(client_id, None)
         client = record.as_client()
-        _put(self._cache, client_id, (now + CACHE_SECONDS, client))
+        _put(self._cache, client_id, (read_at + CACHE_SECONDS, client))
         return client
 
     async def record_use(self, client: Client) -> None:
@@ -87,17 +92,19 @@ class ClientResolver:
         """
         if client.kind is ClientKind.PRE_REGISTERED:
             return
-        now = self._clock()
-        if now < self._last_uses.get(client.client_id, 0) + USE_INTERVAL_SECONDS:
+        used_at = self._monotonic()
+        last_use = self._last_uses.get(client.client_id)
+        if last_use is not None and used_at < last_use + USE_INTERVAL_SECONDS:
             return
         try:
             if client.kind is ClientKind.METADATA_DOCUMENT:
                 await self._cimd.keep(client.client_id)
             else:
-                await self._repository.record_use(client.client_id, now=int(now), expires_at=int(now) + self._ttl)
+                now = int(self._clock())
+                await self._repository.record_use(client.client_id, now=now, expires_at=now + self._ttl)
         except RedisUnavailable:
             return
-        _put(self._last_uses, client.client_id, now)
+        _put(self._last_uses, client.client_id, used_at)
 
     def forget(self, client_id: str) -> None:
         """Drop the cached client: its record was changed here."""

@@ -63,7 +63,7 @@ def wire_clients(
     cimd = CimdResolver(
         http=http,
         loopback_http=SsrfSafeClient(allowed=lambda address: address.is_loopback),
-        copies=CimdRepository(redis),
+        copies=CimdRepository(redis, clock=clock),
         policy=CimdPolicy(
             enabled=settings.cimd_enabled,
             allow=settings.cimd_allow,
@@ -72,10 +72,16 @@ def wire_clients(
             redirect_schemes=settings.redirect_schemes,
         ),
         begin_fetch=begin_fetch,
-        clock=clock,
+        monotonic=runtime.monotonic,
     )
-    resolver = ClientResolver(repository, cimd=cimd, registration_ttl_seconds=settings.registration_ttl, clock=clock)
-    jwks = ClientJwks(http=http, begin_fetch=begin_fetch, clock=clock)
+    resolver = ClientResolver(
+        repository,
+        cimd=cimd,
+        registration_ttl_seconds=settings.registration_ttl,
+        clock=clock,
+        monotonic=runtime.monotonic,
+    )
+    jwks = ClientJwks(http=http, begin_fetch=begin_fetch, monotonic=runtime.monotonic)
     return ClientComponents(
         resolver=resolver,
         authenticator=ClientAuthenticator(

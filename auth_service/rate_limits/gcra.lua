@@ -8,6 +8,9 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local interval = tonumber(ARGV[1])
 local burst = tonumber(ARGV[2])
 local base = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+if base - now > burst + interval then -- the clock was set back
+  base = now
+end
 local following = base + interval
 if following - now > burst then
   return {0, string.format('%.0f', base), string.format('%.0f', now)}

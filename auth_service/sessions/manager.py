@@ -50,8 +50,19 @@ class SessionManager:
         subject, token = claimed
         return await self._repository.find(subject, digest(token))
 
-    async def sign_in(self, request: web.Request, response: web.StreamResponse, *, subject: str, username: str) -> bool:
+    async def sign_in(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        *,
+        subject: str,
+        username: str,
+        after: float = 0,
+    ) -> bool:
         """Start a session and set its cookie; False if the user was suspended or removed. Raises RedisUnavailable.
+
+        The user has signed in no earlier than `after`, in seconds since 1970 by the clock of any replica: it may be
+        ahead of this one.
 
         The user is checked after the session is stored: a suspension after the check finds the session and ends it.
         A session of the same user in this browser is renewed and keeps its token, so that the open pages of the browser
@@ -65,7 +76,7 @@ class SessionManager:
             token = new_secret()
             if before is not None:
                 await self._repository.end(before)
-        session = Session(digest(token), subject, username, self._clock())
+        session = Session(digest(token), subject, username, max(self._clock(), after))
         await self._repository.begin(session)
         if not await self._users.is_active(subject):
             await self._repository.end(session)

@@ -83,7 +83,10 @@ class SignInEndpoint:
             user, attempt = authenticated
             response = await self._continue(interaction)
             await self._passwords.succeeded(attempt)
-            if await self._sessions.sign_in(request, response, subject=user.subject, username=user.username):
+            after = 0 if interaction is None else interaction.started_at
+            if await self._sessions.sign_in(
+                request, response, subject=user.subject, username=user.username, after=after
+            ):
                 self._audit.record(AuditEvent.USER_SIGNED_IN, user=user.subject, address=address)
                 return response
             request[LOG_FIELDS]["error_id"] = "user_active"

@@ -32,7 +32,7 @@ class DocumentWithdrawn(FetchFailed):
 
 @dataclass(frozen=True, slots=True)
 class CachedDocument(Generic[T]):
-    """A parsed document. Times in seconds since 1970."""
+    """A parsed document. Times by the clock of the cache, which never goes back."""
 
     value: T
     fetched_at: float
@@ -59,20 +59,21 @@ class DocumentCache(Generic[T]):
         begin_fetch: Callable[[], Callable[[], None]] = lambda: _nothing,
         cooldown_seconds: int,
         max_entries: int,
-        clock: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
         """`fetch` gives the parsed document and its freshness in seconds, or raises FetchFailed or DocumentWithdrawn.
 
         `restore` finds a copy outside this process's memory; what it raises goes to the caller.
         `begin_fetch` is called by the caller that causes a fetch and returns the function to call at its end. It may
         raise RequestRejected: then nothing is fetched, and the caller gets the copy there is, or the error.
+        `monotonic` is in seconds.
         """
         self._fetch = fetch
         self._restore = restore
         self._begin_fetch = begin_fetch
         self._cooldown = cooldown_seconds
         self._max_entries = max_entries
-        self._clock = clock
+        self._monotonic = monotonic
         # Apart, so that a flood of failing URLs does not push good documents out.
         self._documents: OrderedDict[str, CachedDocument[T]] = OrderedDict()
         self._failures: OrderedDict[str, tuple[float, FetchFailed]] = OrderedDict()
@@ -128,7 +129,7 @@ class DocumentCache(Generic[T]):
         return CacheEntry(self._documents.get(url), failure[1] if failure else None)
 
     def _is_due(self, url: str, *, refetch: bool) -> bool:
-        now = self._clock()
+        now = self._monotonic()
         failure = self._failures.get(url)
         if failure is not None:
             return now >= failure[0] + self._cooldown
@@ -148,11 +149,11 @@ class DocumentCache(Generic[T]):
         except FetchNotAttempted as exc:
             return CacheEntry(self._documents.get(url), exc)
         except FetchFailed as exc:
-            self._keep(self._failures, url, (self._clock(), exc))
+            self._keep(self._failures, url, (self._monotonic(), exc))
             if isinstance(exc, DocumentWithdrawn):
                 self._documents.pop(url, None)
         else:
-            now = self._clock()
+            now = self._monotonic()
             self._keep(self._documents, url, CachedDocument(value, now, now + fresh_seconds))
             self._failures.pop(url, None)
         finally:

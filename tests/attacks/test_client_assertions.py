@@ -76,7 +76,7 @@ def make(store, clock):
     def make_one(*, http=None, keys=None, replica_store=store, **client):
         verifier = AssertionVerifier(
             audiences=frozenset({ISSUER, f"{ISSUER}/token"}),
-            jwks=keys or ClientJwks(http=http, clock=clock),
+            jwks=keys or ClientJwks(http=http, monotonic=clock),
             replays=JtiReplayStore(replica_store),
         )
         return ClientAuthenticator(OneClient(**client), assertions=verifier, clock=clock)

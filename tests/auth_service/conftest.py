@@ -30,16 +30,17 @@ def compiled_templates():
 
 @pytest.fixture
 async def start_auth(store, monkeypatch, tls_context, compiled_templates):
-    """Starts the service with changed settings, on another store, or with another HTTP client for documents."""
+    """Starts the service: settings, another store, another HTTP client for documents, a clock that is ahead."""
     monkeypatch.setattr(ssl, "create_default_context", lambda *_args, **_kwargs: tls_context)
     monkeypatch.setattr(auth_service.wiring, "PasswordHasher", partial(PasswordHasher, parameters=CHEAP))
     environment = partial(jinja2.Environment, bytecode_cache=compiled_templates)
     monkeypatch.setattr(auth_service.pages.renderer, "Environment", environment)
     async with AsyncExitStack() as running:
 
-        async def start(*, on=None, public_fetch=None, **changes):
+        async def start(*, on=None, public_fetch=None, ahead=0.0, **changes):
             build = partial(auth_service.app.build_service, public_fetch=public_fetch)
             server = AuthServer(build, on or store, settings(**changes), time.time)
+            server.clock.ahead = ahead
             return await running.enter_async_context(server)
 
         yield start

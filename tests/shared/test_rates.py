@@ -37,6 +37,15 @@ def test_refused_requests_cost_nothing():
     assert decide(arrival, 1000, rate).allowed
 
 
+@given(rates, st.integers(0, 60), st.integers(1, 10**8))
+def test_a_clock_that_is_set_back_refuses_for_at_most_two_intervals(rate, used, step):
+    now, arrival = 1_800_000_000_000, None
+    for _ in range(used):
+        arrival = decide(arrival, now, rate).arrival_ms
+    decision = decide(arrival, now - step, rate)
+    assert decision.retry_after_ms <= 2 * rate.interval_ms
+
+
 @given(rates, gaps)
 def test_never_more_pass_than_burst_and_rate_allow(rate, gaps):
     now, arrival, passed, start = 1_800_000_000_000, None, 0, 1_800_000_000_000

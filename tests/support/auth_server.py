@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import secrets
+import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -68,7 +69,7 @@ def settings(**changes: object) -> AuthSettings:
 
 
 class Clock:
-    """The server's clock: real time, moved forward by the test."""
+    """A clock of the server: real time, moved forward by the test."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -134,10 +135,11 @@ class AuthServer:
         self.store = store
         self.settings = chosen
         self.clock = Clock(now)
+        self.monotonic = Clock(time.monotonic)
         self.users = UserService(UserRepository(store), PasswordHasher(parameters=CHEAP))
         self.grants = GrantRepository(store)
         self.logs: list[MutableMapping[str, Any]] = []
-        self._service = build(chosen, store=store, clock=self.clock)
+        self._service = build(chosen, store=store, clock=self.clock, monotonic=self.monotonic)
         self._capture = capture_logs()
 
     async def __aenter__(self) -> Self:

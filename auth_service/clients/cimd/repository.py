@@ -10,6 +10,8 @@ Only documents of clients that hold grants are kept: naming a thousand URLs leav
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,31 +23,34 @@ KEEP_SECONDS: Final = 30 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class CimdCopy:
-    """One document as fetched. Times in seconds since 1970."""
+    """One document as fetched. Seconds, which each process counts by a clock of its own."""
 
     body: str
-    fetched_at: int
-    fresh_until: int
+    age_seconds: float
+    """Since it was fetched."""
+    fresh_seconds: float
+    """For how long it is fresh from now on; negative if it is stale."""
 
 
 class CimdRepository:
-    """Keeps and finds copies. All methods raise RedisUnavailable."""
+    """Keeps and finds copies, with times in seconds since 1970. All methods raise RedisUnavailable."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: RedisClient, *, clock: Callable[[], float] = time.time) -> None:
         self._redis = redis
+        self._clock = clock
 
     async def keep(self, url: str, copy: CimdCopy) -> None:
         """Store the copy, replacing an older one. Repeating it is harmless."""
-        key = _key(url)
+        key, now = _key(url), self._clock()
         fields: list[Argument] = [
             "url",
             url,
             "body",
             copy.body,
             "fetched_at",
-            copy.fetched_at,
+            int(now - copy.age_seconds),
             "fresh_until",
-            copy.fresh_until,
+            int(now + copy.fresh_seconds),
         ]
         await self._redis.pipeline([("HSET", key, *fields), ("EXPIRE", key, KEEP_SECONDS)])
 
@@ -54,13 +59,13 @@ class CimdRepository:
         await self._redis.command("DEL", _key(url))
 
     async def find(self, url: str) -> CimdCopy | None:
-        """The copy of this URL, if one was kept."""
+        """The copy of this URL, if one was kept. One that a clock ahead of this one kept is as if fetched just now."""
         fields = await self._redis.command("HGETALL", _key(url))
         if not fields or fields.get("url") != url or "fresh_until" not in fields:
             return None
-        return CimdCopy(
-            body=fields["body"], fetched_at=int(fields["fetched_at"]), fresh_until=int(fields["fresh_until"])
-        )
+        fetched_at, fresh_until = int(fields["fetched_at"]), int(fields["fresh_until"])
+        now = max(self._clock(), fetched_at)
+        return CimdCopy(body=fields["body"], age_seconds=now - fetched_at, fresh_seconds=fresh_until - now)
 
 
 def _key(url: str) -> str:

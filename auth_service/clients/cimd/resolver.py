@@ -66,21 +66,24 @@ class CimdResolver:
         copies: CimdRepository,
         policy: CimdPolicy,
         begin_fetch: Callable[[], Callable[[], None]] = lambda: lambda: None,
-        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`http` reaches public addresses only; `loopback_http` this machine only, under the development switch."""
+        """`http` reaches public addresses only; `loopback_http` this machine only, under the development switch.
+
+        `monotonic` is in seconds.
+        """
         self._http = http
         self._loopback_http = loopback_http
         self._copies = copies
         self._policy = policy
-        self._clock = clock
+        self._monotonic = monotonic
         self._cache = DocumentCache[_Cimd](
             self._fetch,
             restore=self._restore,
             begin_fetch=begin_fetch,
             cooldown_seconds=COOLDOWN_SECONDS,
             max_entries=CACHE_SIZE,
-            clock=clock,
+            monotonic=monotonic,
         )
 
     async def find(self, url: str) -> Client:
@@ -91,7 +94,7 @@ class CimdResolver:
         check_cimd_url(url, self._policy)
         entry = await self._cache.get(url)
         document, error = entry.document, entry.error
-        if document is not None and (error is None or self._clock() < document.fetched_at + MAX_STALE_SECONDS):
+        if document is not None and (error is None or self._monotonic() < document.fetched_at + MAX_STALE_SECONDS):
             return document.value.client
         if isinstance(error, DocumentWithdrawn):
             raise UnacceptableCimd(str(error), told=True)
@@ -110,7 +113,8 @@ class CimdResolver:
         """Store the last good copy: the client was just used. Raises RedisUnavailable."""
         document = self._cache.peek(url)
         if document is not None:
-            copy = CimdCopy(document.value.body, int(document.fetched_at), int(document.fresh_until))
+            now = self._monotonic()
+            copy = CimdCopy(document.value.body, now - document.fetched_at, document.fresh_until - now)
             await self._copies.keep(url, copy)
 
     async def close(self) -> None:
@@ -141,7 +145,8 @@ class CimdResolver:
             client = self._read(url, copy.body.encode(), "application/json")
         except UnacceptableCimd:
             return None
-        return CachedDocument(_Cimd(client, copy.body), copy.fetched_at, copy.fresh_until)
+        now = self._monotonic()
+        return CachedDocument(_Cimd(client, copy.body), now - copy.age_seconds, now + copy.fresh_seconds)
 
     def _read(self, url: str, unverified_body: bytes, content_type: str) -> Client:
         return read_cimd(

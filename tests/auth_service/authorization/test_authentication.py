@@ -109,6 +109,30 @@ class TestAgeOfTheSignIn:
         auth.clock.ahead -= 5
         assert asks_for_the_password(await begin(auth, client, user, prompt="login"))
 
+    @pytest.mark.parametrize("demand", [{"max_age": "30"}, {"prompt": "login"}])
+    async def test_a_new_sign_in_is_accepted_although_a_replica_that_is_ahead_demanded_it(
+        self, auth, client, start_auth, demand
+    ):
+        user, _ = await signed_in(auth, client)
+        other = await start_auth()
+        other.clock.ahead = 60
+        page = await begin(other, client, other.user_agent(user.cookies), **demand)
+        assert asks_for_the_password(page)
+        form = page.forms[0].inputs | {"username": user.username, "password": user.password}
+        decision = await user.follow(await user.post("/sign-in", form))
+        assert asks_for_the_decision(decision)
+        assert "code" in await user.decide(decision)
+
+    async def test_an_earlier_sign_in_at_a_replica_that_is_ahead_does_not_meet_a_demand(self, auth, client, start_auth):
+        there = (await start_auth(ahead=60)).user_agent()
+        await there.sign_in(await there.get("/sign-in"))
+        user = auth.user_agent(there.cookies)
+        form = (await begin(auth, client, user, prompt="login")).forms[0].inputs
+        answer = await user.post("/sign-in", form | {"username": user.username, "password": ""})
+        assert (answer.status, answer.forms[0].action) == (200, "/sign-in")
+        answer = await user.post("/consent", form | {"decision": "approve"})
+        assert (answer.refresh, answer.forms[0].action) == (None, "/sign-in")
+
     @pytest.mark.parametrize("demand", [{"max_age": "0"}, {"max_age": "60"}, {"prompt": "login"}])
     async def test_the_demand_cannot_be_passed_by_on_the_way_to_the_decision(self, auth, client, demand):
         user, _ = await signed_in(auth, client)

@@ -291,7 +291,7 @@ class TestAttacks:
             headers={"Authorization": f"Bearer {registered['registration_access_token']}"},
         )
         assert answer.status == 200, answer.text
-        auth.clock.ahead += 5  # replicas remember a client for two seconds
+        auth.monotonic.ahead += 5  # replicas remember a client for two seconds
         late = await user.follow(await user.sign_in(sign_in))
         decided = await other.submit(direct, decision="approve")
         for page in (late, decided):

@@ -57,13 +57,25 @@ async def clock(store):
 
 
 @pytest.fixture
+def monotonic():
+    """The clock of a machine that has just started."""
+    return Clock(0.0)
+
+
+@pytest.fixture
 def counting(store):
     return CountingStore(store)
 
 
 @pytest.fixture
-def resolver(counting, clock):
-    return ClientResolver(ClientRepository(counting), cimd=NO_CIMD, registration_ttl_seconds=90 * DAY, clock=clock)
+def resolver(counting, clock, monotonic):
+    return ClientResolver(
+        ClientRepository(counting),
+        cimd=NO_CIMD,
+        registration_ttl_seconds=90 * DAY,
+        clock=clock,
+        monotonic=monotonic,
+    )
 
 
 def record(clock, client_id="own-a", kind=ClientKind.REGISTERED):
@@ -79,11 +91,28 @@ async def test_a_client_that_was_just_read_costs_no_round_trip(resolver, countin
     assert counting.trips == 1
 
 
-async def test_a_change_made_elsewhere_is_seen_after_the_memory_ends(resolver, store, clock):
+async def test_a_change_made_elsewhere_is_seen_after_the_memory_ends(resolver, store, clock, monotonic):
     await ClientRepository(store).add(record(clock), now=clock())
     await resolver.find("own-a")
     await ClientRepository(store).end("own-a", now=clock())
-    clock.now += CACHE_SECONDS
+    monotonic.now += CACHE_SECONDS
+    with pytest.raises(UnknownClient):
+        await resolver.find("own-a")
+
+
+async def test_a_clock_that_is_set_back_lengthens_neither_the_memory_nor_the_interval_of_use(
+    resolver, store, clock, monotonic
+):
+    clients = ClientRepository(store)
+    await clients.add(record(clock), now=clock())
+    await resolver.record_use(await resolver.find("own-a"))
+    clock.now += 60
+    monotonic.now += USE_INTERVAL_SECONDS
+    await resolver.record_use(await resolver.find("own-a"))
+    assert (await clients.find("own-a", now=clock())).expires_at == clock() + 90 * DAY
+    await clients.end("own-a", now=clock())
+    clock.now -= 60
+    monotonic.now += CACHE_SECONDS
     with pytest.raises(UnknownClient):
         await resolver.find("own-a")
 
@@ -113,12 +142,12 @@ async def test_an_ended_client_is_recognised_by_its_tombstone(resolver, store, c
     assert refused.value.tombstone
 
 
-async def test_the_memory_is_bounded(resolver, store, clock):
+async def test_the_memory_is_bounded(resolver, store, clock, monotonic):
     clients = ClientRepository(store)
     await clients.add(record(clock), now=clock())
     client = await resolver.find("own-a")
     for n in range(CACHE_SIZE + 10):
-        resolver._cache[f"own-{n}"] = (clock() + CACHE_SECONDS, client)
+        resolver._cache[f"own-{n}"] = (monotonic() + CACHE_SECONDS, client)
     await clients.add(record(clock, "own-last"), now=clock())
     await resolver.find("own-last")
     assert len(resolver._cache) == CACHE_SIZE
@@ -137,7 +166,7 @@ async def test_use_slides_a_registration_and_is_written_rarely(resolver, countin
     assert (found.used, found.expires_at) == (True, clock() + 90 * DAY)
 
 
-async def test_a_client_in_steady_use_lives_on_for_ever(resolver, store, clock):
+async def test_a_client_in_steady_use_lives_on_for_ever(resolver, store, clock, monotonic):
     """Interop.md A18: nothing with a live grant is purged; a refresh an hour keeps the client."""
     clients = ClientRepository(store)
     await clients.add(record(clock), now=clock())
@@ -145,6 +174,7 @@ async def test_a_client_in_steady_use_lives_on_for_ever(resolver, store, clock):
     for _ in range(8):
         await resolver.record_use(client)
         clock.now += 30 * DAY
+        monotonic.now += 30 * DAY
         assert (await resolver.find("own-a")).client_id == "own-a"
 
 
@@ -159,11 +189,12 @@ async def test_a_use_that_could_not_be_written_is_made_up_for_and_fails_no_reque
     assert (await ClientRepository(store).find("own-a", now=clock())).used
 
 
-async def test_after_the_interval_use_is_written_again(resolver, store, clock):
+async def test_after_the_interval_use_is_written_again(resolver, store, clock, monotonic):
     await ClientRepository(store).add(record(clock), now=clock())
     client = await resolver.find("own-a")
     await resolver.record_use(client)
     clock.now += USE_INTERVAL_SECONDS
+    monotonic.now += USE_INTERVAL_SECONDS
     await resolver.record_use(client)
     assert (await ClientRepository(store).find("own-a", now=clock())).expires_at == clock() + 90 * DAY
 
@@ -176,12 +207,12 @@ async def test_a_store_that_is_away_is_a_fault(resolver, counting):
         await resolver.find("own-a")
 
 
-async def test_a_client_that_registered_again_after_its_end_is_recorded_as_used(resolver, store, clock):
+async def test_a_client_that_registered_again_after_its_end_is_recorded_as_used(resolver, store, clock, monotonic):
     clients = ClientRepository(store)
     await clients.add(record(clock), now=clock())
     await resolver.record_use(await resolver.find("own-a"))
     await clients.end("own-a", now=clock())
     await clients.add(record(clock), now=clock())
-    clock.now += CACHE_SECONDS
+    monotonic.now += CACHE_SECONDS
     await resolver.record_use(await resolver.find("own-a"))
     assert (await clients.find("own-a", now=clock())).used

@@ -84,6 +84,15 @@ async def test_an_attacker_gets_a_few_guesses_and_then_waits_longer_and_longer(t
     assert waits == [1, 2, 4, 8, 16]
 
 
+async def test_after_the_clock_of_the_store_was_set_back_one_guess_passes_and_the_next_waits_as_usual(throttle, store):
+    await guess_until_delayed(throttle)
+    await let_pass(store, -3600)
+    await attempt(throttle)
+    with pytest.raises(TooManyRequests) as refused:
+        await attempt(throttle)
+    assert refused.value.headers["Retry-After"] == "2"
+
+
 async def test_waiting_in_vain_does_not_lengthen_the_wait(throttle):
     await guess_until_delayed(throttle)
     for _ in range(50):

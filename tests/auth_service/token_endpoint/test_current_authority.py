@@ -88,7 +88,7 @@ class TestConfiguration:
         await clients.end(client.client_id, now=int(auth.clock()))
         await pre_register(auth, max_scope="notes:read")
         # Replicas remember a client for two seconds.
-        auth.clock.ahead += 3
+        auth.monotonic.ahead += 3
         refreshed = await auth.refresh(client, tokens["refresh_token"])
         redeemed = await auth.redeem(code)
         assert [(a.status, a.json["scope"], "id_token" in a.json) for a in (refreshed, redeemed)] == [

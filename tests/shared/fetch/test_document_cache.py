@@ -48,7 +48,7 @@ def host():
 
 @pytest.fixture
 def cache(host, clock):
-    return DocumentCache(host.fetch, cooldown_seconds=COOLDOWN, max_entries=3, clock=clock)
+    return DocumentCache(host.fetch, cooldown_seconds=COOLDOWN, max_entries=3, monotonic=clock)
 
 
 async def test_a_refetch_of_a_fresh_document_waits_for_the_cooldown(cache, host, clock):
@@ -99,7 +99,7 @@ async def test_a_restored_copy_saves_a_fetch_while_it_is_fresh_and_stands_in_for
     async def restore(_url):
         return CachedDocument("kept", clock() - FRESH / 2, clock() + FRESH / 2)
 
-    cache = DocumentCache(host.fetch, restore=restore, cooldown_seconds=COOLDOWN, max_entries=3, clock=clock)
+    cache = DocumentCache(host.fetch, restore=restore, cooldown_seconds=COOLDOWN, max_entries=3, monotonic=clock)
     assert (await cache.get("a")).document.value == "kept"
     assert host.fetched == []
     host.answer = FetchFailed("away")
@@ -144,7 +144,9 @@ def allowance():
 
 @pytest.fixture
 def bounded(host, clock, allowance):
-    return DocumentCache(host.fetch, begin_fetch=allowance.begin, cooldown_seconds=COOLDOWN, max_entries=3, clock=clock)
+    return DocumentCache(
+        host.fetch, begin_fetch=allowance.begin, cooldown_seconds=COOLDOWN, max_entries=3, monotonic=clock
+    )
 
 
 async def test_a_refused_fetch_is_no_failure_of_the_host(bounded, host, allowance):

@@ -26,10 +26,16 @@ PLAIN = vendor_documents.document(URL, "Client", ["https://client.example/cb"])
 
 
 class Clock:
+    """Seconds pass by changing `now`; `step` sets the wall clock, and not the one that never goes back."""
+
     now = 1_800_000_000.0
+    step = 0.0
 
     def __call__(self):
-        return self.now
+        return self.now + self.step
+
+    def monotonic(self):
+        return self.now - 1_800_000_000
 
 
 @pytest.fixture
@@ -52,9 +58,9 @@ async def make(hosts, store, clock):
         documents = CimdResolver(
             http=hosts.http_client(),
             loopback_http=hosts.http_client(),
-            copies=CimdRepository(store),
+            copies=CimdRepository(store, clock=clock),
             policy=CimdPolicy(**policy),
-            clock=clock,
+            monotonic=clock.monotonic,
         )
         made.append(documents)
         return documents
@@ -192,7 +198,7 @@ async def test_a_withdrawn_document_ends_the_client_although_a_copy_exists(hosts
 
 async def test_the_copy_of_a_used_client_survives_a_restart_during_an_outage(hosts, make, store, clock):
     hosts.serve_json(URL, PLAIN)
-    resolver = ClientResolver(ClientRepository(store), cimd=make(), registration_ttl_seconds=86_400, clock=clock)
+    resolver = ClientResolver(ClientRepository(store), cimd=make(), registration_ttl_seconds=86_400)
     client = await resolver.find(URL)
     await resolver.record_use(client)
     hosts.pages[URL] = outage
@@ -209,12 +215,14 @@ async def test_a_document_that_was_not_used_leaves_nothing_in_redis(hosts, make,
 
 async def test_use_keeps_the_copy_again_once_in_a_while(hosts, make, store, clock):
     hosts.serve_json(URL, PLAIN)
-    resolver = ClientResolver(ClientRepository(store), cimd=make(), registration_ttl_seconds=86_400, clock=clock)
+    resolver = ClientResolver(
+        ClientRepository(store), cimd=make(), registration_ttl_seconds=86_400, monotonic=clock.monotonic
+    )
     await resolver.record_use(await resolver.find(URL))
     hosts.serve_json(URL, PLAIN | {"client_name": "Newer"})
     clock.now += USE_INTERVAL_SECONDS
     await resolver.record_use(await resolver.find(URL))
-    copy = await CimdRepository(store).find(URL)
+    copy = await CimdRepository(store, clock=clock).find(URL)
     assert json.loads(copy.body)["client_name"] == "Newer"
 
 
@@ -321,3 +329,28 @@ async def test_a_mistake_in_serving_a_document_leaves_the_last_good_copy_in_use(
     hosts.pages[URL] = MISTAKES[mistake]
     clock.now += MAX_STALE_SECONDS - 1
     assert await documents.find(URL) == good
+
+
+async def test_a_clock_that_is_set_back_lengthens_no_cooldown(hosts, make, clock):
+    documents = make()
+    hosts.pages[URL] = outage
+    with pytest.raises(CimdUnavailable):
+        await documents.find(URL)
+    hosts.serve_json(URL, PLAIN)
+    clock.step = -3600
+    clock.now += COOLDOWN_SECONDS
+    assert (await documents.find(URL)).client_id == URL
+
+
+async def test_a_copy_that_a_clock_ahead_fetched_is_fresh_no_longer_than_its_host_allowed(hosts, make, clock):
+    hosts.serve_json(URL, PLAIN, Cache_Control="max-age=600")
+    documents = make()
+    await documents.find(URL)
+    await documents.keep(URL)
+    clock.step = -3600
+    other = make()
+    await other.find(URL)
+    assert hosts.count(URL) == 1
+    clock.now += 600
+    await other.find(URL)
+    assert hosts.count(URL) == 2
