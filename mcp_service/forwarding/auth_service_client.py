@@ -7,21 +7,27 @@ no part of a client's request reaches it but the body and the headers named here
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from mcp_service.guard.errors import TooManyUnauthenticatedRequests
 from shared.configured_url import origin_of, path_of
 from shared.errors import ServiceUnavailable
 from shared.fetch.ssrf_safe_client import FetchFailed, read_bounded
+from shared.http.client_address import network_of
 from shared.http.media_type import essence_of
 from shared.http.request_middleware import REQUEST_ID_HEADER, new_request_id
+from shared.ip_addresses import is_shared
 from shared.jose.strict_json import BadJson, parse_json_object
 from shared.single_flight import SingleFlight
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from shared.ip_addresses import IPNetwork
 
 MAX_RESPONSE_BYTES: Final = 256 * 1024
 CONNECT_SECONDS: Final = 3.0
@@ -31,6 +37,8 @@ CHECKED_SECONDS: Final = 60.0
 REFUSED_SECONDS: Final = 10.0
 """How long a failed check counts: strangers cause at most one request in this time."""
 MAX_IN_PROGRESS: Final = 64
+MAX_IN_PROGRESS_PER_NETWORK: Final = MAX_IN_PROGRESS // 4
+"""auth_service delays its refusals by seconds, so that a network over its limits there would occupy all places here."""
 
 _RESPONSE_HEADERS: Final = ("Content-Type", "Cache-Control", "Pragma", "WWW-Authenticate", "Retry-After")
 
@@ -54,20 +62,29 @@ class ForwardedResponse:
 class AuthServiceClient:
     """Forwards to auth_service at its configured address."""
 
-    def __init__(self, *, address: str, issuer: str, needs_trust: bool, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        address: str,
+        issuer: str,
+        needs_trust: bool,
+        shared_networks: Sequence[IPNetwork],
+        clock: Callable[[], float],
+    ) -> None:
         """`address` is an origin. `needs_trust`: auth_service must accept the client's address from this server.
 
-        `clock` never goes back.
+        `shared_networks`: with many clients behind each address. `clock` never goes back.
         """
         self._base = f"{address}{path_of(issuer)}"
         self._metadata_url = f"{address}/.well-known/oauth-authorization-server{path_of(issuer)}"
         self._issuer = issuer
         self._host = origin_of(issuer).partition("://")[2]
         self._needs_trust = needs_trust
+        self._shared_networks = tuple(shared_networks)
         self._clock = clock
         self._checks: SingleFlight[None] = SingleFlight()
         self._result: tuple[float, Exception | None] | None = None
-        self._in_progress = asyncio.Semaphore(MAX_IN_PROGRESS)
+        self._in_progress: Counter[str] = Counter()
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -90,19 +107,36 @@ class AuthServiceClient:
     async def post(
         self, path: str, *, body: bytes, headers: Mapping[str, str], client_address: str, request_id: str
     ) -> ForwardedResponse:
-        """Send the request once. Raises ServiceUnavailable without a usable response: it may have been carried out."""
-        if self._in_progress.locked():
-            raise ServiceUnavailable(f"{MAX_IN_PROGRESS} requests are being forwarded", error_id="forwarding_bound")
+        """Send the request once. Raises ServiceUnavailable without a usable response: it may have been carried out.
+
+        Raises TooManyUnauthenticatedRequests if too many requests of the client's network are in progress.
+        """
+        network = network_of(client_address)
+        self._check_bounds(client_address, network)
         sent = {**headers, "Accept": "application/json", REQUEST_ID_HEADER: request_id}
         if client_address:
             sent["X-Forwarded-For"] = client_address
-        async with self._in_progress:
-            try:
-                return await self._send("POST", f"{self._base}{path}", headers=sent, body=body)
-            except (aiohttp.ClientError, FetchFailed, TimeoutError, OSError) as exc:
-                raise ServiceUnavailable(
-                    f"auth_service: {type(exc).__name__}: {exc}"[:300], error_id="forwarding"
-                ) from exc
+        self._in_progress[network] += 1
+        try:
+            return await self._send("POST", f"{self._base}{path}", headers=sent, body=body)
+        except (aiohttp.ClientError, FetchFailed, TimeoutError, OSError) as exc:
+            raise ServiceUnavailable(f"auth_service: {type(exc).__name__}: {exc}"[:300], error_id="forwarding") from exc
+        finally:
+            self._in_progress[network] -= 1
+            if not self._in_progress[network]:
+                del self._in_progress[network]
+
+    def _check_bounds(self, client_address: str, network: str) -> None:
+        if self._in_progress.total() >= MAX_IN_PROGRESS:
+            raise ServiceUnavailable(f"{MAX_IN_PROGRESS} requests are being forwarded", error_id="forwarding_bound")
+        if self._in_progress[network] >= MAX_IN_PROGRESS_PER_NETWORK and not is_shared(
+            client_address, self._shared_networks
+        ):
+            raise TooManyUnauthenticatedRequests(
+                f"{MAX_IN_PROGRESS_PER_NETWORK} requests of the network are being forwarded",
+                error_id="forwarding_network_bound",
+                headers={"Retry-After": "2"},
+            )
 
     async def _check(self) -> None:
         error: Exception | None = None

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from mcp_service.forwarding.auth_service_client import AuthServiceClient
 from mcp_service.forwarding.endpoints import ForwardingEndpoints
 from shared.configured_url import is_loopback_host
+from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
     from mcp_service.runtime import Runtime
@@ -24,6 +25,7 @@ def wire_forwarding(runtime: Runtime) -> ForwardingEndpoints | None:
         address=settings.forward_oauth_to,
         issuer=settings.issuer,
         needs_trust=not is_local,
+        shared_networks=parse_networks(settings.rate_limit_shared_networks),
         clock=runtime.monotonic,
     )
     return ForwardingEndpoints(client, issuer=settings.issuer, log=runtime.log)

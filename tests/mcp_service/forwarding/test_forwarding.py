@@ -129,7 +129,6 @@ async def test_no_more_than_a_bounded_number_is_forwarded_at_once(start_forwardi
     assert {status for status, _, _ in await asyncio.gather(*waiting)} == {200}
 
 
-@pytest.mark.xfail(strict=True, reason="requests that auth_service answers slowly take the places of all networks")
 async def test_one_network_occupies_a_quarter_of_what_is_forwarded_at_once(start_forwarding, auth_service):
     forwarding = await start_forwarding(rate_limits="off")
     auth_service.hold.clear()
