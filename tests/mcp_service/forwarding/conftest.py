@@ -1,6 +1,7 @@
 """A server in the place of auth_service that keeps what it received and answers as a test wants."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ class RecordingAuthService:
         }
         self.trusts_the_server = True
         self.is_away = False
+        self.instead_of_metadata: Callable[[], web.Response] | None = None
         self.checks = 0
         self.received: list[tuple[str, CIMultiDict[str], bytes]] = []
         self.body: Any = {"access_token": "an-access-token"}
@@ -50,6 +52,8 @@ class RecordingAuthService:
         self.checks += 1
         if self.is_away:
             raise web.HTTPServiceUnavailable
+        if self.instead_of_metadata is not None:
+            return self.instead_of_metadata()
         headers = {"X-Request-Id": request.headers["X-Request-Id"] if self.trusts_the_server else "of-its-own"}
         return web.json_response(self.metadata, headers=headers)
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 from yarl import URL
 
 from mcp_service.forwarding import auth_service_client
@@ -204,6 +205,29 @@ async def test_the_start_is_refused_in_front_of_another_issuer(start_forwarding,
     auth_service.metadata[name] = "https://login.example/realms/x"
     with pytest.raises(Misconfigured, match=rf"MCP_FORWARD_OAUTH_TO: .*{name} is 'https://login.example"):
         await start_forwarding()
+
+
+@pytest.mark.xfail(strict=True, reason="only a JSON response counts as one of another server")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: web.Response(status=404, text="<h1>Not Found</h1>", content_type="text/html"),
+        lambda: web.Response(status=200, text="<h1>Welcome</h1>", content_type="text/html"),
+        lambda: web.Response(status=308, headers={"Location": "https://elsewhere.example/"}),
+    ],
+    ids=["not found", "a page", "a redirect"],
+)
+async def test_the_start_is_refused_in_front_of_a_server_that_has_no_metadata(start_forwarding, auth_service, answer):
+    auth_service.instead_of_metadata = answer
+    with pytest.raises(Misconfigured, match="is not the metadata of an auth_service"):
+        await start_forwarding()
+
+
+@pytest.mark.xfail(strict=True, reason="a refusal for too many requests counts as the answer of another server")
+async def test_a_check_that_auth_service_refuses_for_its_rate_decides_nothing(start_forwarding, auth_service):
+    auth_service.instead_of_metadata = lambda: web.json_response({"error": "temporarily_unavailable"}, status=429)
+    service = await start_forwarding()
+    assert (await post(service))[0] == 503
 
 
 async def test_the_start_is_refused_unless_auth_service_takes_the_clients_address_from_this_server(
