@@ -118,13 +118,15 @@ class AuthServiceClient:
             sent["X-Forwarded-For"] = client_address
         self._in_progress[network] += 1
         try:
-            return await self._send("POST", f"{self._base}{path}", headers=sent, body=body)
+            response = await self._send("POST", f"{self._base}{path}", headers=sent, body=body)
+            _check_form(response)
         except (aiohttp.ClientError, FetchFailed, TimeoutError, OSError) as exc:
             raise ServiceUnavailable(f"auth_service: {type(exc).__name__}: {exc}"[:300], error_id="forwarding") from exc
         finally:
             self._in_progress[network] -= 1
             if not self._in_progress[network]:
                 del self._in_progress[network]
+        return response
 
     def _check_bounds(self, client_address: str, network: str) -> None:
         if self._in_progress.total() >= MAX_IN_PROGRESS:
@@ -151,12 +153,16 @@ class AuthServiceClient:
     async def _confirm(self) -> None:
         request_id = new_request_id()
         response = await self._send("GET", self._metadata_url, headers={REQUEST_ID_HEADER: request_id})
-        if response.status >= 500:
+        if response.status >= 500 or response.status == 429:
             raise FetchFailed(f"status {response.status}")
+        if response.status != 200:
+            raise ForwardingRefused(
+                f"{self._metadata_url} is not the metadata of an auth_service: the status is {response.status}"
+            )
         try:
-            document = parse_json_object(response.body) if response.status == 200 else {}
-        except BadJson:
-            document = {}
+            document = parse_json_object(response.body)
+        except BadJson as exc:
+            raise ForwardingRefused(f"{self._metadata_url} is not the metadata of an auth_service: {exc}") from exc
         expected = {
             "issuer": self._issuer,
             "token_endpoint": f"{self._issuer}/token",
@@ -183,8 +189,6 @@ class AuthServiceClient:
             response = await self._open().request(method, url, headers=sent, data=body, allow_redirects=False)
             async with response:
                 received = await read_bounded(response, MAX_RESPONSE_BYTES)
-        if 300 <= response.status < 400 or essence_of(response.headers.get("Content-Type", "")) != "application/json":
-            raise FetchFailed(f"status {response.status}, {response.headers.get('Content-Type', '')!r:.60}")
         kept = (*_RESPONSE_HEADERS, REQUEST_ID_HEADER)
         return ForwardedResponse(
             response.status, {name: response.headers[name] for name in kept if name in response.headers}, received
@@ -202,3 +206,10 @@ class AuthServiceClient:
                 skip_auto_headers=("User-Agent",),
             )
         return self._session
+
+
+def _check_form(response: ForwardedResponse) -> None:
+    """Raises FetchFailed for a response that no endpoint of auth_service gives."""
+    content_type = response.headers.get("Content-Type", "")
+    if 300 <= response.status < 400 or essence_of(content_type) != "application/json":
+        raise FetchFailed(f"status {response.status}, {content_type!r:.60}")

@@ -207,7 +207,6 @@ async def test_the_start_is_refused_in_front_of_another_issuer(start_forwarding,
         await start_forwarding()
 
 
-@pytest.mark.xfail(strict=True, reason="only a JSON response counts as one of another server")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -223,7 +222,6 @@ async def test_the_start_is_refused_in_front_of_a_server_that_has_no_metadata(st
         await start_forwarding()
 
 
-@pytest.mark.xfail(strict=True, reason="a refusal for too many requests counts as the answer of another server")
 async def test_a_check_that_auth_service_refuses_for_its_rate_decides_nothing(start_forwarding, auth_service):
     auth_service.instead_of_metadata = lambda: web.json_response({"error": "temporarily_unavailable"}, status=429)
     service = await start_forwarding()
