@@ -42,6 +42,14 @@ async def test_a_request_reaches_the_same_endpoint_of_auth_service_and_its_respo
     assert received_headers["Host"] == "auth.example"
 
 
+@pytest.mark.xfail(strict=True, reason="the RateLimit fields are left out")
+async def test_a_refusal_for_too_many_requests_tells_the_client_when_to_come_back(forwarding, auth_service):
+    told = {"Retry-After": "7", "RateLimit": '"client";r=0;t=7', "RateLimit-Policy": '"client";q=300;w=30'}
+    auth_service.status, auth_service.headers = 429, told
+    status, headers, _ = await post(forwarding)
+    assert (status, {name: headers.get(name) for name in told}) == (429, told)
+
+
 async def test_an_issuer_with_a_path_has_its_endpoints_below_it(start_forwarding, auth_service):
     issuer = f"{ISSUER}/login"
     auth_service.metadata = {n: v.replace(ISSUER, issuer) for n, v in auth_service.metadata.items()}
