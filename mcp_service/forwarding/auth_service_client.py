@@ -40,7 +40,15 @@ MAX_IN_PROGRESS: Final = 64
 MAX_IN_PROGRESS_PER_NETWORK: Final = MAX_IN_PROGRESS // 4
 """auth_service delays its refusals by seconds, so that a network over its limits there would occupy all places here."""
 
-_RESPONSE_HEADERS: Final = ("Content-Type", "Cache-Control", "Pragma", "WWW-Authenticate", "Retry-After")
+_RESPONSE_HEADERS: Final = (
+    "Content-Type",
+    "Cache-Control",
+    "Pragma",
+    "WWW-Authenticate",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+)
 
 
 class ForwardingRefused(Exception):
