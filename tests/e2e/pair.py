@@ -47,10 +47,12 @@ class Pair:
         mcp: int = 1,
         gateway: Gateway | None = None,
         resource: str | None = None,
+        forwards: bool = False,
         own: Mapping[str, str] | None = None,
     ) -> None:
         """`gateway` is started between the two services, and its address is that of both.
 
+        `forwards`: mcp_service forwards token requests where it would not by itself, and both trust their proxies.
         `own` holds further `AUTH_*` and `MCP_*` settings, which win over the usual ones.
         """
         self._directory = Path(tempfile.mkdtemp(prefix="sp-"))
@@ -75,7 +77,19 @@ class Pair:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AUTH_", "MCP_"))}
         # Behind a gateway with HTTPS the keys are fetched inside, as in compose.yaml.
         inside = {"MCP_JWKS_URL": f"http://127.0.0.1:{auth_ports[0]}/.well-known/jwks.json"}
-        environment = with_repository({**inherited, **(inside if gateway and gateway.secure else {}), **(own or {})})
+        forwarding = {
+            "MCP_FORWARD_OAUTH_TO": f"http://127.0.0.1:{auth_ports[0]}",
+            "AUTH_TRUSTED_PROXIES": "127.0.0.0/8",
+            "MCP_TRUSTED_PROXIES": "127.0.0.0/8",
+        }
+        environment = with_repository(
+            {
+                **inherited,
+                **(inside if gateway and gateway.secure else {}),
+                **(forwarding if forwards else {}),
+                **(own or {}),
+            }
+        )
         self.auth_environment = settings.for_auth(auth_ports[0], environment)
         self.auth = [
             self._process("auth_service", number, settings.for_auth(port, environment), port)

@@ -123,6 +123,42 @@ async def test_the_host_of_the_tools_has_no_page_of_the_other_host(behind):
             assert answer.status == 404
 
 
+@pytest.fixture(scope="module")
+def forwarding():
+    """A pair behind two hosts, whose mcp_service forwards to auth_service (docs/forwarding.md)."""
+    gateway = Gateway("two hosts")
+    pair = Pair(gateway=gateway, forwards=True)
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        try:
+            runner.run(pair.start())
+            yield gateway, pair
+        finally:
+            runner.run(pair.close())
+
+
+@pytest.mark.xfail(strict=True, reason="the gateway answers 404 itself")
+async def test_the_host_of_the_tools_passes_on_what_its_service_forwards(forwarding):
+    gateway, _pair = forwarding
+    form = {"grant_type": "refresh_token", "refresh_token": "a", "client_id": "unknown"}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=gateway.trust())) as http:
+        async with http.post(f"{gateway.mcp_url}/token", data=form) as answer:
+            assert (answer.status, (await answer.json())["error"]) == (401, "invalid_client")
+        async with http.post(f"{gateway.mcp_url}/register", json={}) as answer:
+            assert answer.status == 400
+        async with http.get(f"{gateway.mcp_url}/authorize?a=b", allow_redirects=False) as answer:
+            assert answer.headers["Location"] == f"{gateway.auth_url}/authorize?a=b"
+
+
+@pytest.mark.xfail(strict=True, reason="the gateway passes the header of the client on to mcp_service")
+async def test_a_client_does_not_choose_its_request_id(forwarding):
+    gateway, _pair = forwarding
+    chosen = {"X-Request-Id": "chosen-by-the-client"}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=gateway.trust())) as http:
+        for url in (f"{gateway.mcp_url}/mcp", f"{gateway.auth_url}/token"):
+            async with http.post(url, headers=chosen) as answer:
+                assert answer.headers["X-Request-Id"] != chosen["X-Request-Id"], url
+
+
 @pytest.mark.parametrize(
     ("file", "names"),
     [
