@@ -136,7 +136,6 @@ def forwarding():
             runner.run(pair.close())
 
 
-@pytest.mark.xfail(strict=True, reason="the gateway answers 404 itself")
 async def test_the_host_of_the_tools_passes_on_what_its_service_forwards(forwarding):
     gateway, _pair = forwarding
     form = {"grant_type": "refresh_token", "refresh_token": "a", "client_id": "unknown"}
@@ -149,7 +148,6 @@ async def test_the_host_of_the_tools_passes_on_what_its_service_forwards(forward
             assert answer.headers["Location"] == f"{gateway.auth_url}/authorize?a=b"
 
 
-@pytest.mark.xfail(strict=True, reason="the gateway passes the header of the client on to mcp_service")
 async def test_a_client_does_not_choose_its_request_id(forwarding):
     gateway, _pair = forwarding
     chosen = {"X-Request-Id": "chosen-by-the-client"}
