@@ -50,10 +50,11 @@ def sign_bytes(header: bytes, payload: bytes, key: Key) -> str:
 class Minter:
     """Mints access tokens, good ones and others."""
 
-    def __init__(self, *, issuer: str, resource: str, key: Key) -> None:
+    def __init__(self, *, issuer: str, resource: str, key: Key, grant_id: str | None = None) -> None:
         self.issuer = issuer
         self.resource = resource
         self.key = key
+        self.grant_id = grant_id
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """The claims of a good token; a change to None takes the claim away."""
@@ -67,6 +68,7 @@ class Minter:
             "iat": now,
             "exp": now + 600,
             "jti": "token-1",
+            "gid": self.grant_id,
         } | changes
         return {name: value for name, value in claims.items() if value is not None}
 
