@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
-from mcp_service.jwks.discovery import BadMetadata
+from mcp_service.issuer.metadata import BadMetadata
+from mcp_service.issuer.session import RESPONSE_SECONDS, IssuerSession
 from shared.fetch.ssrf_safe_client import FetchFailed, read_bounded
 from shared.http.media_type import essence_of
 from shared.http.prefer import REPLICA_HEADER
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from shared.clock_skew import ClockSkew
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
-CONNECT_SECONDS: Final = 3.0
-RESPONSE_SECONDS: Final = 5.0
 
 _JSON_TYPES: Final = frozenset({"application/json", "application/jwk-set+json"})
 
@@ -56,13 +55,11 @@ class JwksFetcher:
         self._replica = replica
         self._clock_skew = clock_skew
         self._response_seconds = response_seconds
-        self._session: aiohttp.ClientSession | None = None
+        self._session = IssuerSession()
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._session.close()
 
     async def fetch(self, *, etag: str | None, wait_seconds: int) -> JwksResponse:
         """Send one request, which the issuer may hold for `wait_seconds` until a change. Raises FetchFailed."""
@@ -76,7 +73,7 @@ class JwksFetcher:
         if wait_seconds:
             headers["Prefer"] = f"wait={wait_seconds}"
         try:
-            session = self._open()
+            session = self._session.open()
             async with asyncio.timeout(self._response_seconds):
                 url = await self._discovery.find(session)
             async with asyncio.timeout(wait_seconds + self._response_seconds):
@@ -93,19 +90,6 @@ class JwksFetcher:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, BadMetadata) as exc:
             self._discovery.forget()
             raise FetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            # No cookies, no proxies from the environment, no decompression.
-            self._session = aiohttp.ClientSession(
-                # The host is configured: it is found as the operator's machine finds every other (nsswitch.conf).
-                connector=aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver()),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-                auto_decompress=False,
-                trust_env=False,
-            )
-        return self._session
 
 
 async def _read(response: aiohttp.ClientResponse, etag: str | None) -> JwksResponse:
