@@ -8,7 +8,10 @@ MAX_MISSES in a row the document is refreshed by its age instead, and each such 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WAIT_SECONDS: Final = 25
 """How long the issuer may hold a long poll: shorter than the idle timeout of common proxies."""
@@ -45,3 +48,8 @@ class LongPolling:
         if self.works is False:
             return None
         return PAUSE_SECONDS if self.misses else 0.0
+
+
+def was_held_back(headers: Mapping[str, str]) -> bool:
+    """Whether a response says that the issuer honoured `Prefer: wait`."""
+    return "wait" in headers.get("Preference-Applied", "").lower()

@@ -70,10 +70,13 @@ class RefreshLoop:
         await asyncio.shield(self._requested)
 
     async def _keep(self) -> None:
+        started = float("-inf")
         while True:
             if self._requested is None:
+                # The spacing is for an issuer that claims to wait and answers at once.
+                pause = max(self._delay_seconds(), MIN_SPACING_SECONDS - (self._clock() - started), 0.0)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), max(0.0, self._delay_seconds()))
+                    await asyncio.wait_for(self._wake.wait(), pause)
             requested = self._requested is not None
             wait_seconds = 0 if requested else self._wait_seconds()
             started = self._clock()
@@ -88,9 +91,6 @@ class RefreshLoop:
                         await attempt
             if requested:
                 self._settle()
-            elif not self._wake.is_set():
-                # For an issuer that claims to wait and answers at once.
-                await asyncio.sleep(max(0.0, MIN_SPACING_SECONDS - (self._clock() - started)))
 
     async def _attempt_once(self, wait_seconds: int, *, requested: bool) -> None:
         await self._attempt(wait_seconds, requested=requested)

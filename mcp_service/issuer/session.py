@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
+
+from mcp_service.issuer.metadata import BadMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
 
 CONNECT_SECONDS: Final = 3.0
 RESPONSE_SECONDS: Final = 5.0
 
+REQUEST_ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError, BadMetadata)
+"""What a request to the issuer raises, besides FetchFailed."""
+
 
 class IssuerSession:
-    """Opened at the first request: no cookies, no proxies from the environment, no decompression."""
+    """Opened at the first request: no redirects, cookies, proxies from the environment, and no decompression."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, response_seconds: float = RESPONSE_SECONDS) -> None:
+        self.response_seconds = response_seconds
         self._session: aiohttp.ClientSession | None = None
 
     def open(self) -> aiohttp.ClientSession:
@@ -28,6 +39,20 @@ class IssuerSession:
                 trust_env=False,
             )
         return self._session
+
+    @asynccontextmanager
+    async def get(
+        self, url: str, *, headers: Mapping[str, str], wait_seconds: int
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One request, which the issuer may hold for `wait_seconds` (RFC 7240). Raises REQUEST_ERRORS."""
+        whole = {"Accept-Encoding": "identity", **headers}
+        if wait_seconds:
+            whole["Prefer"] = f"wait={wait_seconds}"
+        async with asyncio.timeout(wait_seconds + self.response_seconds):
+            response = await self.open().get(url, headers=whole, allow_redirects=False)
+        # The body has a timeout of its own: single bytes could trickle in for ever.
+        async with response, asyncio.timeout(self.response_seconds):
+            yield response
 
     async def close(self) -> None:
         """Close the connections."""

@@ -11,11 +11,12 @@ import random
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from mcp_service.issuer.long_polling import WAIT_SECONDS, LongPolling
+from mcp_service.issuer.recently_unknown import RecentlyUnknown
 from mcp_service.issuer.refresh_loop import RefreshLoop
 from mcp_service.jwks.document import InvalidJwks, parse_jwks
 from mcp_service.jwks.policy import (
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from shared.background import TaskSupervisor
     from shared.jose.keys import VerificationKey
 
-UNKNOWN_KIDS: Final = 1024
-
 
 class JwksCache(TrustedKeys):
     """The VerificationKeyResolver of the token verifier."""
@@ -72,15 +71,20 @@ class JwksCache(TrustedKeys):
         self._state = CacheState()
         self._etag: str | None = None
         self._long_polling = LongPolling()
-        self._unknown: dict[str, float] = {}
+        self._unknown = RecentlyUnknown()
+        self._observers: list[Callable[[], None]] = []
         self._loop = RefreshLoop(
             attempt=self._attempt, wait_seconds=self._wait_seconds, delay_seconds=self._delay_seconds, clock=clock
         )
 
+    def on_change(self, notify: Callable[[], None]) -> None:
+        """Call `notify` after each change of the set."""
+        self._observers.append(notify)
+
     async def find(self, unverified_kid: str) -> VerificationKey:
         """The key, perhaps after one refresh that all callers share. Raises InvalidToken or ServiceUnavailable."""
         now = self._clock()
-        decision = on_unknown_kid(self._state, self._policy, now, self._unknown.get(unverified_kid))
+        decision = on_unknown_kid(self._state, self._policy, now, self._unknown.refused_at(unverified_kid))
         if decision is UnknownKid.REFRESH:
             await self._loop.refresh()
             key = self.held(unverified_kid)
@@ -91,7 +95,7 @@ class JwksCache(TrustedKeys):
             no_response = self._loop.stopping or self._state.failures > 0
             decision = UnknownKid.CANNOT_KNOW if no_response else UnknownKid.REFUSE
             if decision is UnknownKid.REFUSE:
-                self._remember_unknown(unverified_kid)
+                self._unknown.remember(unverified_kid, self._clock())
         self._metrics.unknown_kid(decision.value)
         if decision is UnknownKid.CANNOT_KNOW:
             raise ServiceUnavailable(self._problem(), error_id="keys_loaded", retry_after_seconds=self._retry_after())
@@ -192,6 +196,9 @@ class JwksCache(TrustedKeys):
             self._log.info("jwks_changed", kids=sorted(kept), gone=sorted(self._keys.keys() - kept.keys()))
         self._keys = kept
         self._etag = response.etag
+        if changed:
+            for notify in self._observers:
+                notify()
         return changed
 
     def _failed(self, outcome: str, reason: str, wait_seconds: int) -> None:
@@ -202,11 +209,6 @@ class JwksCache(TrustedKeys):
         self._log.warning(
             "jwks_refresh_failed", outcome=outcome, reason=reason, failures=self._state.failures, phase=self.phase
         )
-
-    def _remember_unknown(self, unverified_kid: str) -> None:
-        while len(self._unknown) >= UNKNOWN_KIDS:
-            del self._unknown[next(iter(self._unknown))]
-        self._unknown[unverified_kid] = self._clock()
 
     def _problem(self) -> str:
         phase = self.phase
