@@ -42,14 +42,14 @@ class IssuerSession:
 
     @asynccontextmanager
     async def get(
-        self, url: str, *, headers: Mapping[str, str], wait_seconds: int
+        self, url: str, *, headers: Mapping[str, str], wait_seconds: int, params: Mapping[str, str] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """One request, which the issuer may hold for `wait_seconds` (RFC 7240). Raises REQUEST_ERRORS."""
         whole = {"Accept-Encoding": "identity", **headers}
         if wait_seconds:
             whole["Prefer"] = f"wait={wait_seconds}"
         async with asyncio.timeout(wait_seconds + self.response_seconds):
-            response = await self.open().get(url, headers=whole, allow_redirects=False)
+            response = await self.open().get(url, params=params, headers=whole, allow_redirects=False)
         # The body has a timeout of its own: single bytes could trickle in for ever.
         async with response, asyncio.timeout(self.response_seconds):
             yield response
