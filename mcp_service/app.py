@@ -18,7 +18,7 @@ from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.wiring import wire_jwks
 from mcp_service.metadata import ProtectedResourceMetadata
 from mcp_service.runtime import Runtime
-from mcp_service.servers.in_process import session_manager_lifespan
+from mcp_service.servers.session_manager import session_manager_lifespan
 from mcp_service.servers.wiring import load_protected_server, mount_server
 from mcp_service.status_lists.cache import StatusListCache
 from mcp_service.status_lists.wiring import wire_status_lists
@@ -72,6 +72,8 @@ def build_app(
         metadata_url=metadata.url,
     )
     servers = mount_server(runtime, loaded, guard)
+    jwks.cache.on_change(servers.streams.end_refused)
+    status_lists.cache.on_change(servers.streams.end_refused)
     forwarding = wire_forwarding(runtime)
 
     endpoint_paths = (settings.path, f"{settings.path}/")
@@ -123,6 +125,6 @@ def build_app(
             await stack.enter_async_context(session_manager_lifespan(servers.session_manager))
             yield
 
-    app.on_shutdown.append(servers.endpoint.close_streams)
+    app.on_shutdown.append(servers.streams.close)
     app.cleanup_ctx.append(lifespan)
     return app
