@@ -1,6 +1,7 @@
 """Every check of a status list, alone, without HTTP."""
 
 import time
+import tracemalloc
 import zlib
 
 import pytest
@@ -104,6 +105,17 @@ async def test_a_list_with_wrong_claims_is_refused_by_the_check_that_is_for_it(r
     if claims == {"status_list": "bomb"}:
         claims = one_bit(bomb())
     assert await refusal(reader, list_token(URI, EMPTY, signing_key, **claims)) == check
+
+
+@pytest.mark.invariant(12)
+async def test_a_bomb_is_not_inflated(reader, signing_key):
+    token = list_token(URI, bytes(8 << 20), signing_key)
+    tracemalloc.start()
+    try:
+        assert await refusal(reader, token) == "status_list"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.invariant(12)
