@@ -181,20 +181,24 @@ class StatusListCache(HeldStatusLists):
             return
         feed = parse_feed(response.body, prefix=self._reader.prefix)
         changed = await self._take(feed)
+        missing = feed.uris - self._lists.keys()
+        if missing and not self._cursor:
+            raise InvalidFeed(f"{len(missing)} lists are named, but not sent")
         if wait_seconds:
             self._long_polling = self._long_polling.after_response(
                 held_back=response.held_back, changed=bool(feed.unverified_changed)
             )
         if self._state.failures:
             self._log.info("status_lists_reachable_again", failures=self._state.failures)
-        self._cursor = feed.cursor
+        # A list that is named but was not sent: it is new, or was lost. The next answer brings every list.
+        self._cursor = "" if missing else feed.cursor
         self._state = confirmed(self._state, self._clock())
         if self._policy.strict:
             self._trusted_until = self._state.confirmed_at + self._policy.max_stale
         self._metrics.refresh("changed" if changed else "unchanged")
 
     async def _take(self, feed: Feed) -> bool:
-        """Add what is good; tell whether a bit was new. Raises InvalidToken or InvalidFeed after that for the rest."""
+        """Add what is good; tell whether a bit was new. Raises InvalidToken for the rest."""
         self._held.keep(feed.uris, self._clock())
         changed, refused = False, None
         for unverified in feed.unverified_changed:
@@ -212,9 +216,6 @@ class StatusListCache(HeldStatusLists):
                 notify()
         if refused is not None:
             raise refused
-        missing = feed.uris - self._lists.keys()
-        if missing:
-            raise InvalidFeed(f"{len(missing)} lists are named, but have not been sent")
         return changed
 
     def _failed(self, outcome: str, reason: str, wait_seconds: int) -> None:

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 from shared.jose.strict_json import BadJson, parse_json_object
 
 MAX_LISTS: Final = 512
-MAX_CURSOR_CHARACTERS: Final = 2048
+MAX_CURSOR_CHARACTERS: Final = 7500
+"""A server reads request lines of about 8,000 bytes."""
 MAX_FEED_BYTES: Final = 16 << 20
 """MAX_LISTS lists of list_token.MAX_LIST_BYTES, and some room."""
 

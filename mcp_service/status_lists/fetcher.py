@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mcp_service.issuer.long_polling import was_held_back
 from mcp_service.issuer.session import REQUEST_ERRORS, RESPONSE_SECONDS, IssuerSession
-from mcp_service.status_lists.feed import MAX_FEED_BYTES
+from mcp_service.status_lists.feed import MAX_FEED_BYTES, InvalidFeed
 from shared.fetch.ssrf_safe_client import FetchFailed, read_bounded
 from shared.http.media_type import essence_of
 
@@ -43,7 +43,7 @@ class FeedFetcher:
     async def fetch(self, *, cursor: str, wait_seconds: int) -> FeedResponse | None:
         """Send one request, which the issuer may hold for `wait_seconds` until something differs from `cursor`.
 
-        None if the issuer has no feed. Raises FetchFailed.
+        None if the issuer has no feed. Raises FetchFailed; InvalidFeed if the cursor is refused.
         """
         try:
             async with asyncio.timeout(self._session.response_seconds):
@@ -63,6 +63,8 @@ class FeedFetcher:
 
 
 async def _read(response: aiohttp.ClientResponse) -> FeedResponse:
+    if response.status == 400:
+        raise InvalidFeed("status 400: the cursor is not one of this issuer")
     if response.status != 200:
         raise FetchFailed(f"status {response.status}")
     content_type = response.headers.get("Content-Type", "")

@@ -113,6 +113,41 @@ async def test_after_a_bad_answer_all_lists_are_asked_for(make_cache, lists):
 
 
 @pytest.mark.invariant(12)
+async def test_after_a_cursor_that_is_refused_all_lists_are_asked_for(make_cache, lists):
+    """The issuer was restored, or forgets old cursors."""
+    cache = await make_cache()
+    await lists.until_waiting()
+    requests = len(lists.requests)
+    lists.status = 400
+    await lists.put("b")
+    await until(cache, lambda: "bad_document" in cache._metrics.outcomes)
+    lists.status = 200
+    await until(cache, lambda: lists.uri("b") in cache._lists)
+    assert "" in [request.query["known"] for request in lists.requests[requests:]]
+
+
+@pytest.mark.invariant(12)
+async def test_a_list_that_is_named_before_it_is_sent_is_no_failure(make_cache, lists):
+    cache = await make_cache()
+    await lists.until_waiting()
+    lists.extra_uris.append(lists.uri("b"))
+    await lists.revoke("a", 7)
+    await until(cache, lambda: "changed" in cache._metrics.outcomes)
+    lists.extra_uris.clear()
+    await lists.put("b")
+    await until(cache, lambda: lists.uri("b") in cache._lists)
+
+
+@pytest.mark.invariant(12)
+async def test_a_list_that_is_never_sent_is_a_failure_and_its_tokens_are_not_called_unknown(make_cache, lists):
+    lists.extra_uris.append(lists.uri("b"))
+    cache = await make_cache()
+    assert cache._metrics.outcomes[0] == "bad_document"
+    assert await ask(cache, lists.uri("b")) == "cannot know"
+    assert await ask(cache, lists.uri("a")) == "good"
+
+
+@pytest.mark.invariant(12)
 async def test_a_token_may_not_name_a_list_that_the_issuer_does_not_have(make_cache, lists):
     cache = await make_cache()
     await lists.until_waiting()
