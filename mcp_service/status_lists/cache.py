@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from mcp_service.issuer.long_polling import WAIT_SECONDS, LongPolling
 from mcp_service.issuer.recently_unknown import RecentlyUnknown
 from mcp_service.issuer.refresh_loop import RefreshLoop
-from mcp_service.status_lists.feed import Feed, InvalidFeed, parse_feed
+from mcp_service.status_lists.feed import Feed, InvalidFeed, NotAFeed, parse_feed
 from mcp_service.status_lists.held import HeldLists
 from mcp_service.status_lists.policy import (
     FeedPolicy,
@@ -176,10 +176,15 @@ class StatusListCache(HeldStatusLists):
         if response is None:
             if self._followed:
                 raise FetchFailed("the issuer's metadata no longer name its status lists")
-            self._state = without_feed(self._state, self._clock())
-            self._metrics.refresh("no_feed")
+            self._without_feed()
             return
-        feed = parse_feed(response.body, prefix=self._reader.prefix)
+        try:
+            feed = parse_feed(response.body, prefix=self._reader.prefix)
+        except NotAFeed:
+            if self._followed:
+                raise
+            self._without_feed()
+            return
         changed = await self._take(feed)
         missing = feed.uris - self._lists.keys()
         if missing and not self._cursor:
@@ -196,6 +201,10 @@ class StatusListCache(HeldStatusLists):
         if self._policy.strict:
             self._trusted_until = self._state.confirmed_at + self._policy.max_stale
         self._metrics.refresh("changed" if changed else "unchanged")
+
+    def _without_feed(self) -> None:
+        self._state = without_feed(self._state, self._clock())
+        self._metrics.refresh("no_feed")
 
     async def _take(self, feed: Feed) -> bool:
         """Add what is good; tell whether a bit was new. Raises InvalidToken for the rest."""

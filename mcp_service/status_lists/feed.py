@@ -20,6 +20,10 @@ class InvalidFeed(Exception):
     """The answer is refused. The text is for the log."""
 
 
+class NotAFeed(InvalidFeed):
+    """The answer is the plain aggregation of the draft (section 9), which tells of no changes."""
+
+
 class Feed(NamedTuple):
     """`changed` are list tokens, not yet verified."""
 
@@ -34,6 +38,8 @@ def parse_feed(body: bytes, *, prefix: str) -> Feed:
         document = parse_json_object(body)
     except BadJson as exc:
         raise InvalidFeed(str(exc)) from exc
+    if "known" not in document and "changed" not in document:
+        raise NotAFeed("the answer has neither changed nor known")
     uris, changed = _strings(document, "status_lists"), _strings(document, "changed")
     cursor = document.get("known")
     if not isinstance(cursor, str) or not 0 < len(cursor) <= MAX_CURSOR_CHARACTERS:

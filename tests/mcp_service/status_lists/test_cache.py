@@ -1,6 +1,7 @@
 """The cache against the feed of an issuer over real HTTP."""
 
 import asyncio
+import json
 import math
 
 import pytest
@@ -211,6 +212,24 @@ async def test_an_issuer_without_lists_is_asked_once_and_references_say_nothing(
     assert cache.allow(StatusReference("https://evil.example/a", 1))
     assert (await cache.readiness()).note == "the issuer has no status lists"
     assert math.isnan(cache.age_seconds)
+
+
+async def test_the_plain_aggregation_of_another_issuer_is_not_followed(make_cache, lists):
+    lists.body = json.dumps({"status_lists": [lists.uri("a")]}).encode()
+    cache = await make_cache()
+    assert cache._metrics.outcomes == ["no_feed"]
+    assert await ask(cache, lists.uri("a")) == "good"
+
+
+@pytest.mark.invariant(12)
+async def test_a_feed_that_becomes_a_plain_aggregation_ends_nothing(make_cache, lists):
+    await lists.revoke("a", 7)
+    cache = await make_cache()
+    await lists.until_waiting()
+    lists.body = json.dumps({"status_lists": [lists.uri("a")]}).encode()
+    await lists.put("a")
+    await until(cache, lambda: "bad_document" in cache._metrics.outcomes)
+    assert await ask(cache, lists.uri("a")) == "revoked"
 
 
 @pytest.mark.invariant(11)
