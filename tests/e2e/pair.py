@@ -73,8 +73,12 @@ class Pair:
             log_format="json",
         )
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AUTH_", "MCP_"))}
-        # Behind a gateway with HTTPS the keys are fetched inside, as in compose.yaml.
-        inside = {"MCP_JWKS_URL": f"http://127.0.0.1:{auth_ports[0]}/.well-known/jwks.json"}
+        # Behind a gateway with HTTPS keys and status lists are fetched inside, as in compose.yaml.
+        inside_url = f"http://127.0.0.1:{auth_ports[0]}"
+        inside = {
+            "MCP_JWKS_URL": f"{inside_url}/.well-known/jwks.json",
+            "MCP_STATUS_LISTS_URL": f"{inside_url}/status-lists",
+        }
         environment = with_repository({**inherited, **(inside if gateway and gateway.secure else {}), **(own or {})})
         self.auth_environment = settings.for_auth(auth_ports[0], environment)
         self.auth = [
