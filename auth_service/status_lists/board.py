@@ -31,6 +31,8 @@ CLOSE_AT: Final = ENTRIES * 3 // 4
 """Entries in use beyond which a list is closed: the next grants find a free entry at random."""
 _SETTLE_MS: Final = 3_600_000
 """An interaction that began before the list was closed may still become a grant in it."""
+_SETTLED_SECONDS: Final = 5.0
+"""How long a list is published before a grant gets an entry in it, unless there is no other."""
 _REMOVE_EVERY: Final = 1000
 """Polls between two searches for lists that can be removed."""
 
@@ -58,6 +60,7 @@ class StatusListBoard:
         self._key_ring = key_ring
         self._clock = clock
         self._open: tuple[str, ...] = ()
+        self._first_seen: dict[str, float] = {}
         self._tags: dict[str, str] = {}
         self._bits: dict[str, bytes] = {}
         self._published: dict[str, PublishedList] = {}
@@ -133,7 +136,7 @@ class StatusListBoard:
             self._bits.pop(list_id, None)
             self._published.pop(list_id, None)
         full = {s.list_id for s in states if registry[s.list_id] == "open" and s.allocated >= CLOSE_AT}
-        self._open = tuple(i for i, state in registry.items() if state == "open" and i not in full)
+        self._choose_from([i for i, state in registry.items() if state == "open" and i not in full])
         if different or gone:
             self.wake()
         for list_id in full:
@@ -146,6 +149,13 @@ class StatusListBoard:
         for state in await self._repository.states(closed):
             if now_ms > state.until_ms:
                 await self._repository.remove(state.list_id)
+
+    def _choose_from(self, open_lists: list[str]) -> None:
+        """Not from a list that another replica, or the verifier that it informs, may not know yet."""
+        now = self._clock()
+        self._first_seen = {i: self._first_seen.get(i, now) for i in open_lists}
+        settled = tuple(i for i, seen in self._first_seen.items() if now - seen >= _SETTLED_SECONDS)
+        self._open = settled or tuple(open_lists)
 
     async def _poll(self) -> None:
         polls = 0

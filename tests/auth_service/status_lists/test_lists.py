@@ -238,6 +238,19 @@ async def test_a_full_list_is_closed_and_replaced(auth, client, monkeypatch):
     assert sum(state == "open" for state in registry.values()) == OPEN_LISTS
 
 
+async def test_a_new_list_is_published_before_it_is_used(auth, client, monkeypatch):
+    """Another replica, and the verifiers that it informs, learn of it first."""
+    before = {unverified_claims(t)["sub"] for t in (await feed(auth)).json["changed"]}
+    auth.clock.ahead = 10
+    await asyncio.sleep(board_module.POLL_SECONDS * 2)
+    repository = StatusListRepository(auth.store)
+    for uri in sorted(before)[:-1]:
+        await repository.close(uri.rpartition("/")[2], now_ms=int(time.time() * 1000))
+    await asyncio.sleep(board_module.POLL_SECONDS * 3)
+    assert len((await auth.get("/status-lists")).json["status_lists"]) == 2 * OPEN_LISTS - 1
+    assert entry_of(await auth.tokens(client))["uri"] == max(before)
+
+
 @pytest.mark.invariant(12)
 async def test_a_list_in_which_every_candidate_is_taken_gives_no_entry_twice(auth, client):
     user = auth.user_agent()
