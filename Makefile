@@ -118,6 +118,13 @@ drill-key-compromise: $(VENV)/.dev-installed ## Revoke the signing key of the ru
 		$(PY) -m tests.drills.key_compromise; \
 	fi
 
+drill-revocation: $(VENV)/.dev-installed ## End the access of an application on the running deployment, and print when its last call was accepted
+	@if [ -n "$$($(COMPOSE) ps --quiet auth 2>/dev/null)" ]; then \
+		$(PY) -m tests.drills.revocation "$(COMPOSE)"; \
+	else \
+		$(PY) -m tests.drills.revocation; \
+	fi
+
 drill-failover: $(VENV)/.dev-installed ## Fail a Redis primary under load, on separate processes, and print the effects
 	@$(PY) -m tests.drills.failover $(ARGS)
 
@@ -142,4 +149,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-conformance fuzz attack soak lint format bench request-path settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-failover
+.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-conformance fuzz attack soak lint format bench request-path settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-revocation drill-failover

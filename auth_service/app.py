@@ -1,4 +1,4 @@
-"""The composition root of auth_service: middlewares, one table of routes, and the order of start and stop."""
+"""The composition root of auth_service: middlewares, routes (routes.py), and the order of start and stop."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from auth_service.http.error_responses import ErrorRenderer
 from auth_service.http.readiness import RedisMonitor
-from auth_service.keys.jwks_endpoint import CORS as JWKS_CORS
 from auth_service.rate_limits.limits import rate_limit_middleware
+from auth_service.routes import cors, endpoints, pages
 from auth_service.runtime import Runtime
-from auth_service.wiring import Components, wire
+from auth_service.wiring import wire
 from shared.background import TaskSupervisor
-from shared.http.application import Cors, checked_application
+from shared.http.application import checked_application
 from shared.http.connections import ConnectionTable
 from shared.http.health import health_routes, metrics_route
 from shared.http.request_middleware import MutationShield, RequestMetrics, client_address_middleware, request_middleware
@@ -28,14 +27,13 @@ from shared.redis.topology import open_redis_client
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from aiohttp import web
+
     from auth_service.settings import AuthSettings
     from shared.fetch.ssrf_safe_client import SsrfSafeClient
     from shared.redis.client import RedisClient
 
 MAX_BODY_BYTES: Final = 64 * 1024
-_READ: Final = Cors(methods="GET, HEAD, OPTIONS")
-_POST: Final = Cors(methods="POST, OPTIONS")
-_READ_OR_POST: Final = Cors(methods="GET, POST, OPTIONS")
 
 
 def build_service(
@@ -52,7 +50,7 @@ def build_service(
     log = structlog.get_logger("auth_service")
     runtime = Runtime(settings, redis, registry or CollectorRegistry(), log, clock, monotonic)
     components = wire(runtime, public_fetch=public_fetch)
-    pages = _pages(settings.base_path, components)
+    page_routes = pages(settings.base_path, components)
     shield = MutationShield()
     app = checked_application(
         client_max_size=MAX_BODY_BYTES,
@@ -63,7 +61,7 @@ def build_service(
                 render=ErrorRenderer(
                     issuer=settings.issuer,
                     pages=components.browser.pages,
-                    page_paths=frozenset(route.path for route in pages),
+                    page_paths=frozenset(route.path for route in page_routes),
                 ),
                 log=runtime.log,
                 metrics=RequestMetrics(runtime.registry),
@@ -71,11 +69,11 @@ def build_service(
             ),
             rate_limit_middleware(components.limits, exceptions=components.limit_exceptions),
         ],
-        cors=_cors(settings.base_path, components),
+        cors=cors(settings.base_path, components),
         connections=ConnectionTable.from_settings(settings, runtime.registry),
         is_https=not settings.is_local,
     )
-    app.add_routes([*pages, *_endpoints(settings.base_path, components)])
+    app.add_routes([*page_routes, *endpoints(settings.base_path, components)])
     monitor = RedisMonitor(redis, runtime.registry)
     checks = {"redis": monitor.readiness, **components.readiness_checks}
     app.add_routes([*health_routes(checks), metrics_route(runtime.registry)])
@@ -97,52 +95,5 @@ def build_service(
             yield
 
     app.cleanup_ctx.append(lifespan)
-    app.on_shutdown.append(components.keys.endpoint.end_long_polls)
+    app.on_shutdown.extend(e.end_long_polls for e in (components.keys.endpoint, components.status_lists.endpoint))
     return app
-
-
-def _pages(base: str, c: Components) -> list[web.RouteDef]:
-    """Routes that a browser visits: an error there is a page."""
-    return [
-        web.get(f"{base}/authorize", c.authorization.authorize.show, allow_head=False),
-        web.post(f"{base}/authorize", c.authorization.authorize.submit),
-        web.get(f"{base}/sign-in", c.sign_in.endpoint.show, allow_head=False),
-        web.post(f"{base}/sign-in", c.sign_in.endpoint.submit),
-        web.get(f"{base}/consent", c.authorization.consent.show, allow_head=False),
-        web.post(f"{base}/consent", c.authorization.consent.submit),
-        web.get(f"{base}/", c.account.page.redirect_to_account, allow_head=False),
-        web.get(f"{base}/account", c.account.page.show, allow_head=False),
-        web.post(f"{base}/account/end-access", c.account.endpoint.end_access),
-        web.post(f"{base}/account/password", c.account.password.__call__),
-        web.post(f"{base}/account/sign-out", c.account.endpoint.sign_out),
-    ]
-
-
-def _endpoints(base: str, c: Components) -> list[web.RouteDef]:
-    """Routes that a client calls: an error there is JSON."""
-    registration = f"{base}/register/{{client_id}}"
-    return [
-        *(web.get(path, c.metadata.__call__) for path in c.metadata.paths),
-        web.get(f"{base}/.well-known/jwks.json", c.keys.endpoint.show),
-        web.post(f"{base}/register", c.clients.registration.register),
-        web.get(registration, c.clients.registration.read, allow_head=False),
-        web.put(registration, c.clients.registration.update),
-        web.delete(registration, c.clients.registration.delete),
-        web.post(f"{base}/token", c.token.__call__),
-        web.post(f"{base}/token/introspect", c.introspection.introspect.__call__),
-        web.post(f"{base}/token/revoke", c.introspection.revoke.__call__),
-        web.get(f"{base}/userinfo", c.introspection.userinfo.__call__, allow_head=False),
-        web.post(f"{base}/userinfo", c.introspection.userinfo.__call__),
-    ]
-
-
-def _cors(base: str, c: Components) -> dict[str, Cors]:
-    """Cross-origin access (interop.md R9): for endpoints that browser clients call, never for pages."""
-    post = (f"{base}{path}" for path in ("/token", "/token/introspect", "/token/revoke", "/register"))
-    return {
-        **dict.fromkeys(c.metadata.paths, _READ),
-        **dict.fromkeys(post, _POST),
-        f"{base}/register/*": Cors(methods="GET, PUT, DELETE, OPTIONS"),
-        f"{base}/.well-known/jwks.json": JWKS_CORS,
-        f"{base}/userinfo": _READ_OR_POST,
-    }

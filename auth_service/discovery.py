@@ -33,6 +33,7 @@ def server_metadata(
         "introspection_endpoint": f"{issuer}/token/introspect",
         "userinfo_endpoint": f"{issuer}/userinfo",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "status_list_aggregation_endpoint": f"{issuer}/status-lists",
         "scopes_supported": [*resources.scopes(), *IDENTITY_SCOPES, OFFLINE_ACCESS],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

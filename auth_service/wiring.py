@@ -27,6 +27,7 @@ from auth_service.rate_limits.repository import RateLimitRepository
 from auth_service.resources.catalogue import ResourceCatalogue
 from auth_service.sessions.repository import SessionRepository
 from auth_service.sign_in.wiring import SignInComponents, wire_sign_in
+from auth_service.status_lists.wiring import StatusListComponents, wire_status_lists
 from auth_service.token_endpoint.refresh_passes import RefreshPasses
 from auth_service.token_endpoint.wiring import wire_token_endpoint
 from auth_service.users.passwords import PasswordHasher
@@ -58,6 +59,7 @@ class Components:
     access_removal: AccessRemoval
     hasher: PasswordHasher
     keys: KeyComponents
+    status_lists: StatusListComponents
     clients: ClientComponents
     authorization: AuthorizationComponents
     sign_in: SignInComponents
@@ -77,6 +79,7 @@ class Components:
             keys.ring,
             keys.tracker,
             keys.schedule,
+            self.status_lists.board,
             self.access_removal,
             self.redis_clock,
         )
@@ -128,6 +131,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         monotonic=runtime.monotonic,
     )
     keys = wire_keys(runtime, encryption_keys=encryption_keys, audit=audit)
+    status_lists = wire_status_lists(runtime, key_ring=keys.ring)
     clients = wire_clients(runtime, resources=resources, limits=limits, audit=audit, public_fetch=public_fetch)
     authorization = wire_authorization(
         runtime,
@@ -140,6 +144,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         audit=audit,
         encryption_keys=encryption_keys,
         keys=keys.ring,
+        lists=status_lists.board,
     )
     sign_in = wire_sign_in(
         runtime,
@@ -204,6 +209,7 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         access_removal=access_removal,
         hasher=hasher,
         keys=keys,
+        status_lists=status_lists,
         clients=clients,
         authorization=authorization,
         sign_in=sign_in,

@@ -18,8 +18,10 @@ from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.wiring import wire_jwks
 from mcp_service.metadata import ProtectedResourceMetadata
 from mcp_service.runtime import Runtime
-from mcp_service.servers.in_process import session_manager_lifespan
+from mcp_service.servers.session_manager import session_manager_lifespan
 from mcp_service.servers.wiring import load_protected_server, mount_server
+from mcp_service.status_lists.cache import StatusListCache
+from mcp_service.status_lists.wiring import wire_status_lists
 from shared.background import TaskSupervisor
 from shared.errors import ServiceUnavailable
 from shared.http.application import Cors, checked_application, rate_limits
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from mcp_service.settings import McpSettings
 
 KEYS: Final = web.AppKey("keys", JwksCache)
+STATUS_LISTS: Final = web.AppKey("status_lists", StatusListCache)
 METADATA: Final = web.AppKey("metadata", ProtectedResourceMetadata)
 SCOPES: Final = web.AppKey("scopes", ScopeMap)
 
@@ -60,8 +63,17 @@ def build_app(
         scopes=loaded.scopes.requested_first,
     )
     jwks = wire_jwks(runtime)
-    guard = wire_guard(runtime, keys=jwks.cache, scopes=loaded.scopes, metadata_url=metadata.url)
+    status_lists = wire_status_lists(runtime, keys=jwks.cache)
+    guard = wire_guard(
+        runtime,
+        keys=jwks.cache,
+        status_lists=status_lists.cache,
+        scopes=loaded.scopes,
+        metadata_url=metadata.url,
+    )
     servers = mount_server(runtime, loaded, guard)
+    jwks.cache.on_change(servers.streams.end_refused)
+    status_lists.cache.on_change(servers.streams.end_refused)
     forwarding = wire_forwarding(runtime)
 
     endpoint_paths = (settings.path, f"{settings.path}/")
@@ -84,12 +96,13 @@ def build_app(
         connections=ConnectionTable.from_settings(settings, runtime.registry),
         is_https=settings.resource.startswith("https://"),
     )
-    app[KEYS], app[METADATA], app[SCOPES] = jwks.cache, metadata, loaded.scopes
+    app[KEYS], app[STATUS_LISTS] = jwks.cache, status_lists.cache
+    app[METADATA], app[SCOPES] = metadata, loaded.scopes
     app.add_routes(
         [
             *(web.route("*", path, servers.endpoint.handle) for path in endpoint_paths),
             *(web.get(path, metadata.handle) for path in metadata.paths),
-            *health_routes({"keys": jwks.cache.readiness}),
+            *health_routes({"keys": jwks.cache.readiness, "status_lists": status_lists.cache.readiness}),
             metrics_route(runtime.registry),
             *(forwarding.routes() if forwarding is not None else ()),
         ]
@@ -102,13 +115,16 @@ def build_app(
                 stack.push_async_callback(loaded.redis.close)
             stack.push_async_callback(jwks.fetcher.close)
             stack.push_async_callback(jwks.cache.stop)
+            stack.push_async_callback(status_lists.fetcher.close)
+            stack.push_async_callback(status_lists.cache.stop)
             if forwarding is not None:
                 stack.push_async_callback(forwarding.close)
                 await forwarding.start()
             await jwks.cache.start(supervisor)
+            await status_lists.cache.start(supervisor)
             await stack.enter_async_context(session_manager_lifespan(servers.session_manager))
             yield
 
-    app.on_shutdown.append(servers.endpoint.close_streams)
+    app.on_shutdown.append(servers.streams.close)
     app.cleanup_ctx.append(lifespan)
     return app

@@ -54,7 +54,22 @@ class McpSettings(ServiceSettings):
         DAY, ge=0, le=30 * DAY, description="How long keys are trusted while the issuer cannot be reached."
     )
     jwks_cooldown: float = Field(
-        10, ge=0.1, le=3600, description="Minimum time between two refreshes for unknown key ids."
+        10,
+        ge=0.1,
+        le=3600,
+        description="Minimum time between two refreshes for unknown key ids, and for unknown status lists.",
+    )
+    status_lists_url: str | None = Field(
+        None, description="The address of the issuer's feed of status lists, if it is not the one in its metadata."
+    )
+    status_max_stale: int = Field(
+        3600,
+        ge=1,
+        le=30 * DAY,
+        description="How long the status lists may go unconfirmed before /readyz reports the guard as impaired.",
+    )
+    status_strict: bool = Field(
+        False, description="Whether tokens of the issuer are then answered 503, instead of by the last known status."
     )
     algorithms: tuple[Algorithm, ...] = Field(
         SUPPORTED_ALGORITHMS, min_length=1, description="Signature algorithms accepted."
@@ -137,7 +152,7 @@ class McpSettings(ServiceSettings):
     def _plain_resource(cls, value: str) -> str:
         return check_resource(value)
 
-    @field_validator("jwks_url")
+    @field_validator("jwks_url", "status_lists_url")
     @classmethod
     def _fetchable(cls, value: str | None) -> str | None:
         # An internal address may be plain http: its network is the operator's responsibility.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
 from auth_service.pages.views import AccountNotice, SignedOutView
-from shared.jose import base64url
+from auth_service.status_lists.identifiers import is_identifier
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -74,11 +74,7 @@ class AccountEndpoint:
 
     async def _own_grant(self, visit: Visit) -> Grant | None:
         unverified_id = visit.form.get("grant") or ""
-        try:
-            well_formed = len(base64url.decode(unverified_id)) == 16
-        except ValueError:
-            well_formed = False
-        grant = await self._grants.find(unverified_id) if well_formed else None
+        grant = await self._grants.find(unverified_id) if is_identifier(unverified_id) else None
         return grant if grant is not None and grant.subject == visit.session.subject else None
 
     async def _end(self, grant: Grant) -> None:

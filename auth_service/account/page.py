@@ -52,7 +52,6 @@ class AccountPage:
         self,
         *,
         urls: Urls,
-        access_token_ttl_seconds: int,
         pages: Pages,
         sessions: SessionManager,
         applications: ApplicationList,
@@ -60,7 +59,6 @@ class AccountPage:
     ) -> None:
         self.address = urls.account
         self.sign_in_address = urls.sign_in
-        self._access_token_minutes = -(-access_token_ttl_seconds // 60)
         self._pages = pages
         self._sessions = sessions
         self._applications = applications
@@ -105,7 +103,6 @@ class AccountPage:
             username=session.username,
             applications=await self._applications.of(session.subject, now=now),
             now=now,
-            access_token_minutes=self._access_token_minutes,
             notice=notice,
             password_problem=password_problem,
         )

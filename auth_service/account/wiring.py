@@ -44,7 +44,6 @@ def wire_account(
     sessions = browser.sessions
     page = AccountPage(
         urls=browser.urls,
-        access_token_ttl_seconds=runtime.settings.access_token_ttl,
         pages=browser.pages,
         sessions=sessions,
         applications=ApplicationList(grants=grants, clients=clients, resources=resources),

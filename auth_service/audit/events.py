@@ -43,7 +43,6 @@ class AuditEvent(StrEnum):
     """A replaced refresh token was presented within its bounds: a race or a lost response."""
     TOKEN_REFRESH_REUSED = "token.refresh_reused"
     """A replaced refresh token was presented outside its bounds: it has been copied. The grant was ended."""
-    TOKEN_REVOKED = "token.revoked"
 
     KEY_CREATED = "key.created"
     KEY_PROMOTED = "key.promoted"

@@ -96,6 +96,16 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "to steal a code.",
         f"{_RECONNECT} If no user of yours started it, it was an attack, and it failed.",
     ),
+    # Status lists
+    "known_form": Troubleshooting(
+        "A verifier sent a cursor to the change feed of the status lists that no response of this server had.",
+        "Let it send the last value of known as it was received, or an empty one.",
+    ),
+    "status_list*": Troubleshooting(
+        "No status list with a free entry is known: Redis was unavailable since the start, or the list of this request "
+        "filled up meanwhile.",
+        "Connect again. If it persists, see /readyz and the log of this replica.",
+    ),
     # Registration
     "redirect_uri*": Troubleshooting("A redirect URI in the registration is malformed or not safe.", _CLIENT),
     "redirect_uri_app_scheme": Troubleshooting(

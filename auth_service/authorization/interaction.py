@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.protocol.errors import PageError
 from auth_service.protocol.opaque import digest, new_identifier
-from shared.jose import base64url
+from auth_service.status_lists.identifiers import is_identifier
 
 if TYPE_CHECKING:
     from auth_service.authorization.encrypted_interaction import InteractionEncryption
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.repository import Session
+    from auth_service.status_lists.board import StatusListBoard
 
 
 class ConsentDecision(StrEnum):
@@ -82,16 +83,17 @@ class Interactions:
 
     repository: InteractionRepository
     encryption: InteractionEncryption
+    lists: StatusListBoard
     clients: ClientUse
     resources: ResourceCatalogue
     lifetime_seconds: int
     clock: Callable[[], float]
 
     def begin(self, browser: Browser, client: Client, accepted: AuthorizationRequest) -> Interaction:
-        """A new interaction, which is stored nowhere."""
+        """A new interaction, which is stored nowhere. Raises ServiceUnavailable."""
         now = self.clock()
         return Interaction(
-            identifier=new_identifier(),
+            identifier=self.lists.new_identifier(),
             browser_hash=browser.secret_hash,
             nonce=new_identifier(),
             started_at=now,
@@ -107,7 +109,7 @@ class Interactions:
         (RFC 9700 section 4.7).
         """
         interaction = decrypted = self.encryption.decrypt(unverified_transaction)
-        if decrypted is None and _is_identifier(unverified_transaction):
+        if decrypted is None and is_identifier(unverified_transaction):
             interaction = await self.repository.find(unverified_transaction)
         if interaction is None:
             raise expired("no such interaction, or it expired", error_id="interaction_known")
@@ -152,10 +154,3 @@ def expired(reason: str, *, error_id: str) -> PageError:
         public="The request took too long, or was opened in another browser.",
         hint="Go back to your application and connect again.",
     )
-
-
-def _is_identifier(unverified: str) -> bool:
-    try:
-        return len(base64url.decode(unverified)) == 16
-    except ValueError:
-        return False

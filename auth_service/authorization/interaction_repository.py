@@ -1,4 +1,8 @@
-"""The repository of interactions: `sp:{<id>}:interaction` (JSON, expires), `sp:{<id>}:decision` (text, expires)."""
+"""The repository of interactions, whose identifiers are `<list>-<random>`.
+
+Keys: sp:{<list>}:interaction:<random>   string   JSON, expires
+      sp:{<list>}:decision:<random>      string   text, expires
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.authorization.interaction import ConsentDecision, Interaction
 from auth_service.grants.repository import grant_key
+from auth_service.protocol.opaque import split_identifier
+from auth_service.status_lists.identifiers import allocated_key, candidate_entries, status_key
+from shared.errors import ServiceUnavailable
 from shared.redis.client import load_script
 
 if TYPE_CHECKING:
@@ -26,8 +33,10 @@ DECISION_SLACK_SECONDS: Final = 600
 class InteractionRepository:
     """Stores the interactions of signed-in browsers until they expire; records one decision for each interaction."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: RedisClient, *, grant_seconds: int) -> None:
+        """`grant_seconds`: after this time the last token of a grant has expired."""
         self._redis = redis
+        self._grant_seconds = grant_seconds
 
     async def store(self, interaction: Interaction) -> None:
         """Store an interaction for the rest of its life; again if it is stored. Raises RedisUnavailable."""
@@ -58,27 +67,40 @@ class InteractionRepository:
     ) -> ConsentDecision | None:
         """Record the decision once, atomically; an approval creates the grant. Returns the decision that is recorded.
 
-        Returns None if the interaction has expired, by the clock of Redis and with the slack.
+        Returns None if the interaction has expired, by the clock of Redis and with the slack. Raises ServiceUnavailable
+        without a free entry in its status list.
         """
         fields = [item for pair in grant.items() for item in pair]
+        list_id, _ = split_identifier(interaction.identifier)
         remembered_until = interaction.expires_at + DECISION_SLACK_SECONDS
         recorded = await self._redis.run(
             _RECORD_CONSENT,
-            [_decision_key(interaction.identifier), grant_key(interaction.identifier)],
+            [
+                _decision_key(interaction.identifier),
+                grant_key(interaction.identifier),
+                allocated_key(list_id),
+                status_key(list_id),
+            ],
             [
                 decision.value,
                 remembered_until * 1000,
                 code_lifetime_seconds * 1000,
                 REPLAY_WINDOW_SECONDS * 1000,
+                candidate_entries(),
+                self._grant_seconds * 1000,
                 *fields,
             ],
         )
+        if recorded == "full":
+            raise ServiceUnavailable(f"the status list {list_id} has no free entry", error_id="status_list_full")
         return None if recorded == "gone" else ConsentDecision(recorded)
 
 
 def _key(identifier: str) -> str:
-    return f"sp:{{{identifier}}}:interaction"
+    list_id, random = split_identifier(identifier)
+    return f"sp:{{{list_id}}}:interaction:{random}"
 
 
 def _decision_key(identifier: str) -> str:
-    return f"sp:{{{identifier}}}:decision"
+    list_id, random = split_identifier(identifier)
+    return f"sp:{{{list_id}}}:decision:{random}"

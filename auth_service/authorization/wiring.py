@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.runtime import Runtime
+    from auth_service.status_lists.board import StatusListBoard
     from shared.access_tokens.verifier import VerificationKeyResolver
 
 
@@ -51,12 +52,15 @@ def wire_authorization(
     audit: AuditLog,
     encryption_keys: EncryptionKeys,
     keys: VerificationKeyResolver,
+    lists: StatusListBoard,
 ) -> AuthorizationComponents:
     """Build the components."""
     settings, clock = runtime.settings, runtime.clock
-    repository = InteractionRepository(runtime.redis)
+    repository = InteractionRepository(
+        runtime.redis, grant_seconds=settings.refresh_token_absolute_ttl + settings.access_token_ttl
+    )
     encryption = InteractionEncryption(encryption_keys.derive(INTERACTION_LABEL))
-    interactions = Interactions(repository, encryption, clients, resources, settings.interaction_ttl, clock)
+    interactions = Interactions(repository, encryption, lists, clients, resources, settings.interaction_ttl, clock)
     pages = InteractionPages(
         urls=browser.urls, pages=browser.pages, interactions=interactions, grants=grants, clock=clock
     )

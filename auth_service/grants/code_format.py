@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from auth_service.protocol.opaque import SECRET_BYTES, mac
+from auth_service.status_lists.identifiers import is_identifier
 from shared.jose import base64url
 
 _MAX_LENGTH: Final = 120
@@ -29,7 +30,7 @@ def grant_of_code(unverified_code: str) -> str:
     try:
         if not dot or len(unverified_code) > _MAX_LENGTH:
             raise NotACode("a code has two parts")
-        if len(base64url.decode(grant_id)) != 16 or len(base64url.decode(secret)) != SECRET_BYTES:
+        if not is_identifier(grant_id) or len(base64url.decode(secret)) != SECRET_BYTES:
             raise NotACode("a part has the wrong length")
     except ValueError as exc:
         raise NotACode("a part is not base64url") from exc

@@ -44,6 +44,8 @@ class Grant:
     code_expires_at: float
     authenticated_at: int
     nonce: str | None
+    entry: int
+    """Its index in its status list."""
     created_at: float
     last_used_at: float
     expires_at: float

@@ -1,10 +1,11 @@
 -- Invariant 3: a code is redeemed once. Invariant 6: a second redemption ends the grant.
 -- The caller has verified client, redirect URI, code verifier and resource: another request never gets here.
 -- Times are those of Redis, because the clocks of replicas differ.
--- KEYS: grant.
+-- Invariant 12: when the grant ends, its entry in the status list is revoked in the same step.
+-- KEYS: grant, revoked entries and status of its list.
 -- ARGV: 1 hash of the code, 2 hash of the first refresh token ('' for none), 3 sliding lifetime (ms), 4 absolute lifetime
 --       (ms), 5 ms for which an ended grant is remembered, 6 client address, 7 network of that address, 8 nonce of this
---       attempt, 9 ms in which a second redemption from the same network is refused without ending the grant.
+--       attempt, also the tag of a change of the list, 9 ms in which a second redemption from the same network is refused without ending the grant.
 -- The same attempt may be sent again after its response was lost: the nonce distinguishes it from a second redemption.
 -- Returns 'unknown', 'expired', 'ended', 'repeated', 'reused' or 'redeemed'.
 local clock = redis.call('TIME')
@@ -24,6 +25,11 @@ if grant[1] == 'live' then
   end
   if grant[5] == ARGV[7] and now - tonumber(grant[6]) < tonumber(ARGV[9]) then
     return 'repeated'
+  end
+  local entry = redis.call('HGET', KEYS[1], 'entry')
+  if entry then
+    redis.call('SADD', KEYS[2], entry)
+    redis.call('HSET', KEYS[3], 'tag', ARGV[8])
   end
   redis.call('HSET', KEYS[1], 'status', 'ended', 'ended_reason', 'code_reused', 'ended_at', now_text)
   redis.call('PEXPIRE', KEYS[1], ARGV[5])

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from auth_service.protocol.opaque import SECRET_BYTES, digest, mac
+from auth_service.status_lists.identifiers import FORM as GRANT_ID_FORM
 from shared.jose import base64url
 
 _MAC_BYTES: Final = 16
@@ -23,7 +24,7 @@ _MAC_BYTES: Final = 16
 # Canonical base64url without padding: the bits of the last character that carry no data are zero.
 _OF_16_BYTES: Final = "[A-Za-z0-9_-]{21}[AQgw]"
 _OF_32_BYTES: Final = "[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
-_FORM: Final = re.compile(rf"({_OF_16_BYTES})\.(0|[1-9][0-9]{{0,8}})\.({_OF_32_BYTES})\.({_OF_16_BYTES})")
+_FORM: Final = re.compile(rf"({GRANT_ID_FORM})\.(0|[1-9][0-9]{{0,8}})\.({_OF_32_BYTES})\.({_OF_16_BYTES})")
 
 
 class NotARefreshToken(ValueError):

@@ -1,6 +1,7 @@
 """The repository of grants.
 
-`sp:{<grant id>}:grant` is a hash with all fields of one grant (rotate_refresh_token.lua lists those of its tokens).
+`sp:{<list>}:grant:<random>` is a hash with all fields of the grant `<list>-<random>` (rotate_refresh_token.lua lists
+those of its tokens). It shares the slot of its status list (auth_service/status_lists), where `entry` is its own.
 `sp:{<subject>}:grants` is a sorted set of a user's grant ids by absolute expiry. It is only an index: an entry without
 a grant is removed when it is read.
 """
@@ -9,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from auth_service.grants.grant import Grant, GrantStatus
-from auth_service.protocol.opaque import new_identifier
+from auth_service.protocol.opaque import new_identifier, split_identifier
+from auth_service.status_lists.identifiers import revoked_key, status_key
 from shared.errors import RedisUnavailable
 from shared.redis.client import load_script
 
@@ -53,6 +56,7 @@ class Rotation:
     scopes: tuple[str, ...] = ()
     resource: str = ""
     authenticated_at: int = 0
+    entry: int = 0
     chain: tuple[tuple[str, str], ...] = ()
 
 
@@ -105,10 +109,10 @@ class GrantRepository:
         ]
         outcome: str
         try:
-            outcome = await self._redis.run(_REDEEM, [grant_key(grant_id)], arguments)
+            outcome = await self._redis.run(_REDEEM, _keys(grant_id), arguments)
         except RedisUnavailable:
             await asyncio.sleep(_SECOND_ATTEMPT_SECONDS)
-            outcome = await self._redis.run(_REDEEM, [grant_key(grant_id)], arguments)
+            outcome = await self._redis.run(_REDEEM, _keys(grant_id), arguments)
         return outcome
 
     async def rotate(
@@ -125,7 +129,7 @@ class GrantRepository:
         """Present a refresh token (atomic): it is validated and rotated in one step, with one winner."""
         reply = await self._redis.run(
             _ROTATE,
-            [grant_key(presented.grant_id)],
+            _keys(presented.grant_id),
             [
                 presented.secret_hash,
                 presented.generation,
@@ -141,11 +145,12 @@ class GrantRepository:
                 address,
                 configuration.identifiers,
                 configuration.read_at_ms,
+                new_identifier(),
             ],
         )
         if len(reply) == 2:
             return Rotation(outcome=reply[0], reason=reply[1])
-        chain = reply[8:]
+        chain = reply[9:]
         return Rotation(
             outcome=reply[0],
             generation=int(reply[2]),
@@ -154,12 +159,14 @@ class GrantRepository:
             resource=reply[5],
             authenticated_at=int(reply[6] or 0),
             username=reply[7],
+            entry=int(reply[8]),
             chain=tuple(zip(chain[::2], chain[1::2], strict=True)),
         )
 
     async def end(self, grant_id: str, *, reason: str) -> bool:
         """End a grant (atomic); True if this call ended it. `reason` is a short identifier stored with it."""
-        return bool(await self._redis.run(_END, [grant_key(grant_id)], [reason, REMEMBER_ENDED_SECONDS * 1000]))
+        arguments: list[Argument] = [reason, REMEMBER_ENDED_SECONDS * 1000, new_identifier()]
+        return bool(await self._redis.run(_END, _keys(grant_id), arguments))
 
     async def index(self, grant_id: str, *, subject: str, absolute_expires_at: float) -> None:
         """Add a grant to its user's index: before it goes live, so that every live grant is in the index."""
@@ -197,11 +204,11 @@ class GrantRepository:
 
     async def scan(self) -> AsyncIterator[Grant]:
         """Every grant, page by page: for commands, never for a request."""
-        async for keys in self._redis.scan("sp:{*}:grant"):
+        async for keys in self._redis.scan("sp:{*}:grant:*"):
             records = await self._redis.pipeline([("HGETALL", key) for key in keys])
             for key, fields in zip(keys, records, strict=True):
                 if fields.get("status"):
-                    yield _grant(key.removeprefix("sp:{").removesuffix("}:grant"), fields)
+                    yield _grant(key.removeprefix("sp:{").replace("}:grant:", "-"), fields)
 
 
 def _index_key(subject: str) -> str:
@@ -229,6 +236,7 @@ def _grant(grant_id: str, fields: Mapping[str, str]) -> Grant:
         code_expires_at=_seconds(fields, "code_expires_at"),
         authenticated_at=int(fields.get("authenticated_at") or 0),
         nonce=fields.get("nonce") or None,
+        entry=int(fields["entry"]),
         created_at=_seconds(fields, "created_at"),
         last_used_at=_seconds(fields, "last_used_at"),
         expires_at=_seconds(fields, "expires_at"),
@@ -242,5 +250,16 @@ def _grant(grant_id: str, fields: Mapping[str, str]) -> Grant:
 
 
 def grant_key(grant_id: str) -> str:
-    """The key of a grant. All keys of one grant share its hash tag, and so its slot."""
-    return f"sp:{{{grant_id}}}:grant"
+    """The key of a grant."""
+    list_id, random = split_identifier(grant_id)
+    return f"sp:{{{list_id}}}:grant:{random}"
+
+
+def _keys(grant_id: str) -> list[str]:
+    """The keys of the steps that may end a grant."""
+    return [grant_key(grant_id), *_list_keys(split_identifier(grant_id)[0])]
+
+
+@lru_cache(1024)
+def _list_keys(list_id: str) -> tuple[str, str]:
+    return revoked_key(list_id), status_key(list_id)

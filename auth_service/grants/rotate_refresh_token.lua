@@ -9,13 +9,14 @@
 -- replaced:n (when it was first exchanged, ms). Kept are the current generation, its predecessor, and the generations
 -- that were replaced within the reuse interval.
 --
--- KEYS: grant.
+-- Invariant 12: when the grant ends, its entry in the status list is revoked in the same step.
+-- KEYS: grant, revoked entries and status of its list.
 -- ARGV: 1 hash presented, 2 generation presented, 3 client id, 4 requested resource or '', 5 hash of the proposed
 --       successor, 6 the proposed successor, encrypted, 7 sliding lifetime (ms), 8 reuse interval (ms), 9 consecutive
 --       generations in which a replay after the interval counts as a lost response, 10 generations kept at most, 11 ms for
 --       which an ended grant is remembered, 12 client address, 13 the configured resources, each between spaces, 14 when
---       this replica read its configuration (ms since 1970).
--- Returns {outcome, reason} or {outcome, '', generation, subject, scope, resource, authenticated_at, username, …};
+--       this replica read its configuration (ms since 1970), 15 a new tag for the list.
+-- Returns {outcome, reason} or {outcome, '', generation, subject, scope, resource, authenticated_at, username, entry, …};
 -- for 'repeated' the pairs successor:n, hash:n+1 follow, up to the current generation.
 local key, n = KEYS[1], tonumber(ARGV[2])
 local clock = redis.call('TIME')
@@ -23,10 +24,14 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local now_text = string.format('%.0f', now)
 local g = redis.call('HMGET', key, 'status', 'client_id', 'resource', 'generation', 'expires_at',
   'absolute_expires_at', 'subject', 'scope', 'authenticated_at', 'ended_reason', 'oldest', 'lost_answers', 'lost_answer_generation',
-  'username', 'created_at')
+  'username', 'created_at', 'entry')
 local status, generation = g[1], tonumber(g[4])
 
 local function finish(reason)
+  if g[16] then
+    redis.call('SADD', KEYS[2], g[16])
+    redis.call('HSET', KEYS[3], 'tag', ARGV[15])
+  end
   redis.call('HSET', key, 'status', 'ended', 'ended_reason', reason, 'ended_at', now_text)
   redis.call('PEXPIRE', key, ARGV[11])
 end
@@ -44,7 +49,7 @@ if not string.find(ARGV[13], ' ' .. g[3] .. ' ', 1, true) then
 end
 
 local function answer(outcome, current)
-  return {outcome, '', tostring(current), g[7], g[8], g[3], g[9] or '', g[14] or ''}
+  return {outcome, '', tostring(current), g[7], g[8], g[3], g[9] or '', g[14] or '', g[16] or ''}
 end
 
 local known = redis.call('HGET', key, 'hash:' .. n)

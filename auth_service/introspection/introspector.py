@@ -1,6 +1,6 @@
 """The kind of a presented token and whether it is live: for introspection, revocation and UserInfo.
 
-An access token passes the same verifier as at mcp_service; then its revocation and its grant are looked up.
+An access token passes the same verifier as at mcp_service; then its grant is looked up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auth_service.grants.repository import GrantRepository
-    from auth_service.introspection.revoked_tokens import RevokedTokenRepository
     from shared.access_tokens.profile import VerifiedClaims
     from shared.access_tokens.verifier import TokenVerifier
 
@@ -27,6 +26,17 @@ class LiveAccessToken:
     """An access token that verifies and whose grant has not ended."""
 
     claims: VerifiedClaims
+    grant_id: str
+
+    @property
+    def client_id(self) -> str:
+        """The client that it was issued to."""
+        return self.claims.client_id
+
+    @property
+    def subject(self) -> str:
+        """Its user."""
+        return self.claims.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,21 @@ class LiveRefreshToken:
     is_current: bool
     """False for a replaced token: it can revoke its grant, and nothing else."""
 
+    @property
+    def grant_id(self) -> str:
+        """Its grant."""
+        return self.grant.grant_id
+
+    @property
+    def client_id(self) -> str:
+        """The client that it was issued to."""
+        return self.grant.client_id
+
+    @property
+    def subject(self) -> str:
+        """Its user."""
+        return self.grant.subject
+
 
 class TokenIntrospector:
     """Recognises tokens of this server: any other token is None. Raises only ServiceUnavailable."""
@@ -46,13 +71,11 @@ class TokenIntrospector:
         *,
         verifier: TokenVerifier,
         grants: GrantRepository,
-        revoked: RevokedTokenRepository,
         refresh_tokens: RefreshTokenFormat,
         clock: Callable[[], float],
     ) -> None:
         self._verifier = verifier
         self._grants = grants
-        self._revoked = revoked
         self._refresh_tokens = refresh_tokens
         self._clock = clock
 
@@ -78,10 +101,9 @@ class TokenIntrospector:
             claims = (await self._verifier.verify(unverified_token)).claims
         except InvalidToken:
             return None
-        if await self._revoked.contains(claims.token_id):
+        if claims.grant_id is None:
             return None
-        if claims.grant_id is not None:
-            grant = await self._grants.find(claims.grant_id)
-            if grant is None or grant.status is not GrantStatus.LIVE:
-                return None
-        return LiveAccessToken(claims)
+        grant = await self._grants.find(claims.grant_id)
+        if grant is None or grant.status is not GrantStatus.LIVE:
+            return None
+        return LiveAccessToken(claims, claims.grant_id)

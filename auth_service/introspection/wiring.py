@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from auth_service.introspection.introspect import IntrospectEndpoint
 from auth_service.introspection.introspector import TokenIntrospector
 from auth_service.introspection.revoke import RevokeEndpoint
-from auth_service.introspection.revoked_tokens import RevokedTokenRepository
 from auth_service.introspection.userinfo import UserInfoEndpoint
 from shared.access_tokens.profile import AccessTokenPolicy
 from shared.access_tokens.verifier import TokenVerifier
@@ -46,7 +45,6 @@ def wire_introspection(
 ) -> IntrospectionComponents:
     """Build the components."""
     issuer = runtime.settings.issuer
-    revoked = RevokedTokenRepository(runtime.redis)
     introspector = TokenIntrospector(
         verifier=TokenVerifier(
             keys=keys,
@@ -56,7 +54,6 @@ def wire_introspection(
             clock=runtime.clock,
         ),
         grants=grants,
-        revoked=revoked,
         refresh_tokens=refresh_tokens,
         clock=runtime.clock,
     )
@@ -66,7 +63,6 @@ def wire_introspection(
             authenticator=authenticator,
             introspector=introspector,
             grants=grants,
-            revoked=revoked,
             audit=audit,
         ),
         userinfo=UserInfoEndpoint(introspector=introspector, users=users),

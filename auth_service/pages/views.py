@@ -131,7 +131,6 @@ class AccountView:
     applications: tuple[ApplicationView, ...]
     now: float
     """Seconds since 1970."""
-    access_token_minutes: int
     """How long access tokens of an ended grant may remain valid."""
     notice: AccountNotice = AccountNotice.NONE
     password_problem: str = ""

@@ -23,6 +23,12 @@ def new_identifier() -> str:
     return base64url.random_text(16)
 
 
+def split_identifier(identifier: str) -> tuple[str, str]:
+    """The status list of a `<list>-<random>` identifier, whose slot in Redis it shares, and the rest."""
+    list_id, _, random = identifier.partition("-")
+    return list_id, random
+
+
 def digest(secret: str) -> str:
     """The stored form of a secret: SHA-256, hexadecimal."""
     return hashlib.sha256(secret.encode()).hexdigest()

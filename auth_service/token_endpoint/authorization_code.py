@@ -126,6 +126,7 @@ class AuthorizationCodeHandler:
         scopes = self._authority.scopes(grant.resource, grant.scopes, request.client)
         issued = self._tokens.issue(
             grant_id=grant.grant_id,
+            entry=grant.entry,
             subject=grant.subject,
             client_id=grant.client_id,
             resource=grant.resource,

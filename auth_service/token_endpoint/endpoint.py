@@ -186,6 +186,7 @@ class TokenSetIssuer:
         self,
         *,
         grant_id: str,
+        entry: int,
         subject: str,
         client_id: str,
         resource: str,
@@ -195,7 +196,13 @@ class TokenSetIssuer:
     ) -> IssuedTokens:
         """Issue an access token; `refresh_token` is formatted already. Raises ServiceUnavailable."""
         access = self._access_tokens.issue(
-            subject=subject, client_id=client_id, resource=resource, scopes=scopes, grant_id=grant_id, now=now
+            subject=subject,
+            client_id=client_id,
+            resource=resource,
+            scopes=scopes,
+            grant_id=grant_id,
+            entry=entry,
+            now=now,
         )
         return IssuedTokens(
             access_token=access.value,

@@ -125,6 +125,7 @@ class RefreshTokenHandler:
         secret = _current_secret(rotation, presented) if rotation.outcome == "repeated" else successor.secret
         return self._tokens.issue(
             grant_id=presented.grant_id,
+            entry=rotation.entry,
             subject=rotation.subject,
             client_id=request.client.client_id,
             resource=rotation.resource,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_service.protocol.opaque import new_identifier
+from auth_service.protocol.opaque import new_identifier, split_identifier
 from auth_service.resources.catalogue import OFFLINE_ACCESS
 from shared.access_tokens import profile
 from shared.jose import base64url
@@ -44,9 +44,20 @@ class AccessTokenIssuer:
         self._signer.ready()
 
     def issue(
-        self, *, subject: str, client_id: str, resource: str, scopes: Sequence[str], grant_id: str, now: float
+        self,
+        *,
+        subject: str,
+        client_id: str,
+        resource: str,
+        scopes: Sequence[str],
+        grant_id: str,
+        entry: int,
+        now: float,
     ) -> IssuedToken:
-        """A token for one resource. `now` in seconds since 1970. Raises ServiceUnavailable if no key can sign."""
+        """A token for one resource. `now` in seconds since 1970. Raises ServiceUnavailable if no key can sign.
+
+        `entry` is the grant's index in its status list.
+        """
         issued_at = int(now)
         token_id = new_identifier()
         claims = {
@@ -59,6 +70,9 @@ class AccessTokenIssuer:
             "exp": issued_at + self._lifetime,
             "jti": token_id,
             "gid": grant_id,
+            "status": {
+                "status_list": {"idx": entry, "uri": f"{self._issuer}/status-lists/{split_identifier(grant_id)[0]}"}
+            },
         }
         return IssuedToken(self._signer.sign(claims, typ=profile.TYPE), self._lifetime, token_id)
 

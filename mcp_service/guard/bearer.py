@@ -121,6 +121,13 @@ class BearerAuthenticator:
         self._metrics.decided("public" if authorized.token is None else "passed")
         return authorized
 
+    def refused(self, cause: InvalidToken) -> BadToken:
+        """The error of a request whose token is not valid, with its challenge."""
+        challenge = self._challenger.challenge(
+            scopes=self._rules.requested_first, error=BadToken.code, description=BadToken.public
+        )
+        return BadToken(cause.reason, error_id=f"token_{cause.error_id}", headers={"WWW-Authenticate": challenge})
+
     async def _authorize(self, request: web.Request) -> AuthorizedRequest:
         token = await self._authenticate(request)
         if request.method != "POST":
@@ -185,12 +192,7 @@ class BearerAuthenticator:
         try:
             token = await self._verifier.verify(unverified_token)
         except InvalidToken as exc:
-            challenge = self._challenger.challenge(
-                scopes=self._rules.requested_first, error=BadToken.code, description=BadToken.public
-            )
-            raise BadToken(
-                exc.reason, error_id=f"token_{exc.error_id}", headers={"WWW-Authenticate": challenge}
-            ) from exc
+            raise self.refused(exc) from exc
         request[LOG_FIELDS].update(client=token.claims.client_id, subject=token.claims.subject)
         return token
 

@@ -16,18 +16,22 @@ from shared.ip_addresses import parse_networks
 if TYPE_CHECKING:
     from mcp_service.jwks.cache import JwksCache
     from mcp_service.runtime import Runtime
+    from mcp_service.status_lists.cache import StatusListCache
 
 
 @dataclass(frozen=True, slots=True)
 class GuardComponents:
-    """The ordered checks, the scope rules, which the servers announce, and the limits of requests in progress."""
+    """The ordered checks and what the servers share of them: verifier, scope rules, limits of requests in progress."""
 
+    verifier: TokenVerifier
     authenticator: BearerAuthenticator
     rules: ScopeRules
     limits: RequestLimits
 
 
-def wire_guard(runtime: Runtime, *, keys: JwksCache, scopes: ScopeMap, metadata_url: str) -> GuardComponents:
+def wire_guard(
+    runtime: Runtime, *, keys: JwksCache, status_lists: StatusListCache, scopes: ScopeMap, metadata_url: str
+) -> GuardComponents:
     """Build the components. `metadata_url` is the address that challenges name."""
     settings = runtime.settings
     rules = ScopeRules(scopes, allow_anonymous=settings.allow_anonymous)
@@ -37,20 +41,22 @@ def wire_guard(runtime: Runtime, *, keys: JwksCache, scopes: ScopeMap, metadata_
         enabled=settings.rate_limits == "on",
         clock=runtime.monotonic,
     )
-    authenticator = BearerAuthenticator(
-        verifier=TokenVerifier(
-            keys=keys,
-            policy=AccessTokenPolicy(
-                issuer=settings.issuer,
-                audiences=frozenset({settings.resource, *settings.resource_aliases}),
-                algorithms=frozenset(settings.algorithms),
-            ),
-            clock=runtime.clock,
+    verifier = TokenVerifier(
+        keys=keys,
+        policy=AccessTokenPolicy(
+            issuer=settings.issuer,
+            audiences=frozenset({settings.resource, *settings.resource_aliases}),
+            algorithms=frozenset(settings.algorithms),
         ),
+        status_lists=status_lists,
+        clock=runtime.clock,
+    )
+    authenticator = BearerAuthenticator(
+        verifier=verifier,
         rules=rules,
         challenger=Challenger(metadata_url, frozenset(c.lower() for c in settings.tool_result_auth_clients)),
         origins=AllowedOrigins(settings.resource, settings.allowed_origins),
         limits=limits,
         metrics=GuardMetrics(runtime.registry),
     )
-    return GuardComponents(authenticator, rules, limits)
+    return GuardComponents(verifier, authenticator, rules, limits)

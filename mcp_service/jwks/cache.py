@@ -7,18 +7,18 @@ Verification with a known key never waits for the network; an unknown kid waits 
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from mcp_service.issuer.long_polling import WAIT_SECONDS, LongPolling
+from mcp_service.issuer.recently_unknown import RecentlyUnknown
+from mcp_service.issuer.refresh_loop import RefreshLoop
 from mcp_service.jwks.document import InvalidJwks, parse_jwks
-from mcp_service.jwks.long_polling import MIN_SPACING_SECONDS, LongPolling
 from mcp_service.jwks.policy import (
     TRUSTED,
     CachePolicy,
@@ -34,7 +34,6 @@ from mcp_service.jwks.policy import (
     trusted_until,
 )
 from shared.access_tokens.verifier import TrustedKeys
-from shared.background import end_tasks
 from shared.errors import ServiceUnavailable
 from shared.fetch.ssrf_safe_client import FetchFailed
 from shared.http.health import Readiness
@@ -47,14 +46,6 @@ if TYPE_CHECKING:
     from mcp_service.jwks.metrics import JwksMetrics
     from shared.background import TaskSupervisor
     from shared.jose.keys import VerificationKey
-
-WAIT_SECONDS: Final = 25
-"""How long the issuer may hold a long poll: shorter than the idle timeout of common proxies."""
-
-START_SECONDS: Final = 2.0
-"""How long a start waits for the first response, so that the first request need not be answered 503."""
-
-UNKNOWN_KIDS: Final = 1024
 
 
 class JwksCache(TrustedKeys):
@@ -80,28 +71,31 @@ class JwksCache(TrustedKeys):
         self._state = CacheState()
         self._etag: str | None = None
         self._long_polling = LongPolling()
-        self._unknown: dict[str, float] = {}
-        self._requested: asyncio.Future[None] | None = None
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._attempted = asyncio.Event()
-        self._stopping = False
+        self._unknown = RecentlyUnknown()
+        self._observers: list[Callable[[], None]] = []
+        self._loop = RefreshLoop(
+            attempt=self._attempt, wait_seconds=self._wait_seconds, delay_seconds=self._delay_seconds, clock=clock
+        )
+
+    def on_change(self, notify: Callable[[], None]) -> None:
+        """Call `notify` after each change of the set."""
+        self._observers.append(notify)
 
     async def find(self, unverified_kid: str) -> VerificationKey:
         """The key, perhaps after one refresh that all callers share. Raises InvalidToken or ServiceUnavailable."""
         now = self._clock()
-        decision = on_unknown_kid(self._state, self._policy, now, self._unknown.get(unverified_kid))
+        decision = on_unknown_kid(self._state, self._policy, now, self._unknown.refused_at(unverified_kid))
         if decision is UnknownKid.REFRESH:
-            await self._refresh()
+            await self._loop.refresh()
             key = self.held(unverified_kid)
             if key is not None:
                 self._metrics.unknown_kid("found")
                 return key
             # A caller that the end of the process interrupts gets 503, not 401 (invariant 8).
-            no_response = self._stopping or self._state.failures > 0
+            no_response = self._loop.stopping or self._state.failures > 0
             decision = UnknownKid.CANNOT_KNOW if no_response else UnknownKid.REFUSE
             if decision is UnknownKid.REFUSE:
-                self._remember_unknown(unverified_kid)
+                self._unknown.remember(unverified_kid, self._clock())
         self._metrics.unknown_kid(decision.value)
         if decision is UnknownKid.CANNOT_KNOW:
             raise ServiceUnavailable(self._problem(), error_id="keys_loaded", retry_after_seconds=self._retry_after())
@@ -136,82 +130,30 @@ class JwksCache(TrustedKeys):
         return float(self.phase is phase)
 
     async def start(self, supervisor: TaskSupervisor) -> None:
-        """Start fetching in the background; return after the first attempt, or after START_SECONDS without one."""
-        self._task = supervisor.start("jwks_refresh", self._keep)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._attempted.wait(), START_SECONDS)
+        """Start fetching in the background; return after the first attempt, or soon without one."""
+        await self._loop.start(supervisor, "jwks_refresh")
 
     async def stop(self) -> None:
         """End the background task and release its waiters."""
-        self._stopping = True
-        if self._task is not None:
-            await end_tasks([self._task])
-        self._settle()
+        await self._loop.stop()
 
-    async def _refresh(self) -> None:
-        """Have the background task refresh at once and wait for it: one request, whatever the number of waiters."""
-        if self._stopping:
-            return
-        if self._requested is None:
-            self._requested = asyncio.get_running_loop().create_future()
-            self._wake.set()
-        await asyncio.shield(self._requested)
+    def _wait_seconds(self) -> int:
+        # After a failure a plain request comes first: it shows at once whether the issuer is reachable again.
+        return WAIT_SECONDS if self._etag and not self._state.failures else 0
 
-    async def _keep(self) -> None:
-        while True:
-            if self._requested is None:
-                await self._until_due()
-            requested = self._requested is not None
-            # After a failure a plain request comes first: it shows at once whether the issuer is reachable again.
-            wait_seconds = WAIT_SECONDS if self._etag and not requested and not self._state.failures else 0
-            started = self._clock()
-            attempt = asyncio.create_task(self._attempt(wait_seconds))
-            try:
-                # A long poll is abandoned for a refresh that was requested.
-                await self._unless_woken(attempt, interruptible=wait_seconds > 0)
-            finally:
-                if not attempt.done():
-                    attempt.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await attempt
-            if requested:
-                self._state = refreshed_for_unknown_kid(self._state, self._clock())
-                self._settle()
-            elif not self._wake.is_set():
-                # For an issuer that claims to wait and answers at once.
-                await asyncio.sleep(max(0.0, MIN_SPACING_SECONDS - (self._clock() - started)))
-
-    async def _unless_woken(self, attempt: asyncio.Task[None], *, interruptible: bool) -> None:
-        if not interruptible:
-            await attempt
-            return
-        woken = asyncio.create_task(self._wake.wait())
-        try:
-            await asyncio.wait({attempt, woken}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            woken.cancel()
-        if attempt.done():
-            await attempt
-
-    async def _until_due(self) -> None:
+    def _delay_seconds(self) -> float:
         delay = next_attempt_at(self._state) - self._clock()
         if self._etag and not self._state.failures and self._long_polling.pause_seconds is not None:
             delay = self._long_polling.pause_seconds
         if self._state.failures or self._long_polling.misses:
             # Replicas that lost the same issuer must not retry in step.
             delay *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(0.0, delay))
+        return delay
 
-    def _settle(self) -> None:
-        self._wake.clear()
-        requested, self._requested = self._requested, None
-        if requested is not None and not requested.done():
-            requested.set_result(None)
-
-    async def _attempt(self, wait_seconds: int) -> None:
+    async def _attempt(self, wait_seconds: int, *, requested: bool) -> None:
         await self._fetch(wait_seconds)
-        self._attempted.set()
+        if requested:
+            self._state = refreshed_for_unknown_kid(self._state, self._clock())
 
     async def _fetch(self, wait_seconds: int) -> None:
         try:
@@ -254,6 +196,9 @@ class JwksCache(TrustedKeys):
             self._log.info("jwks_changed", kids=sorted(kept), gone=sorted(self._keys.keys() - kept.keys()))
         self._keys = kept
         self._etag = response.etag
+        if changed:
+            for notify in self._observers:
+                notify()
         return changed
 
     def _failed(self, outcome: str, reason: str, wait_seconds: int) -> None:
@@ -264,11 +209,6 @@ class JwksCache(TrustedKeys):
         self._log.warning(
             "jwks_refresh_failed", outcome=outcome, reason=reason, failures=self._state.failures, phase=self.phase
         )
-
-    def _remember_unknown(self, unverified_kid: str) -> None:
-        while len(self._unknown) >= UNKNOWN_KIDS:
-            del self._unknown[next(iter(self._unknown))]
-        self._unknown[unverified_kid] = self._clock()
 
     def _problem(self) -> str:
         phase = self.phase

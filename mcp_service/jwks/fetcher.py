@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
-
-from mcp_service.jwks.discovery import BadMetadata
+from mcp_service.issuer.long_polling import was_held_back
+from mcp_service.issuer.session import REQUEST_ERRORS, RESPONSE_SECONDS, IssuerSession
 from shared.fetch.ssrf_safe_client import FetchFailed, read_bounded
 from shared.http.media_type import essence_of
 from shared.http.prefer import REPLICA_HEADER
 
 if TYPE_CHECKING:
+    import aiohttp
+
     from mcp_service.jwks.discovery import JwksDiscovery
     from shared.clock_skew import ClockSkew
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
-CONNECT_SECONDS: Final = 3.0
-RESPONSE_SECONDS: Final = 5.0
 
 _JSON_TYPES: Final = frozenset({"application/json", "application/jwk-set+json"})
 
@@ -55,61 +54,35 @@ class JwksFetcher:
         self._discovery = discovery
         self._replica = replica
         self._clock_skew = clock_skew
-        self._response_seconds = response_seconds
-        self._session: aiohttp.ClientSession | None = None
+        self._session = IssuerSession(response_seconds=response_seconds)
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._session.close()
 
     async def fetch(self, *, etag: str | None, wait_seconds: int) -> JwksResponse:
         """Send one request, which the issuer may hold for `wait_seconds` until a change. Raises FetchFailed."""
-        headers = {
-            "Accept": "application/jwk-set+json, application/json",
-            "Accept-Encoding": "identity",
-            REPLICA_HEADER: self._replica,
-        }
+        headers = {"Accept": "application/jwk-set+json, application/json", REPLICA_HEADER: self._replica}
         if etag is not None:
             headers["If-None-Match"] = etag
-        if wait_seconds:
-            headers["Prefer"] = f"wait={wait_seconds}"
         try:
-            session = self._open()
-            async with asyncio.timeout(self._response_seconds):
-                url = await self._discovery.find(session)
-            async with asyncio.timeout(wait_seconds + self._response_seconds):
-                response = await session.get(url, headers=headers, allow_redirects=False)
-            sent_at = issuer_time(response.headers.get("Date", ""), response.headers.get("Age", ""))
-            if sent_at is not None:
-                self._clock_skew.report(self._clock_skew.now() - sent_at)
-            # The body has a timeout of its own: single bytes could trickle in for ever.
-            async with response, asyncio.timeout(self._response_seconds):
+            async with asyncio.timeout(self._session.response_seconds):
+                url = await self._discovery.find(self._session.open())
+            async with self._session.get(url, headers=headers, wait_seconds=wait_seconds) as response:
+                sent_at = issuer_time(response.headers.get("Date", ""), response.headers.get("Age", ""))
+                if sent_at is not None:
+                    self._clock_skew.report(self._clock_skew.now() - sent_at)
                 return await _read(response, etag)
         except FetchFailed:
             self._discovery.forget()
             raise
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, BadMetadata) as exc:
+        except REQUEST_ERRORS as exc:
             self._discovery.forget()
             raise FetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            # No cookies, no proxies from the environment, no decompression.
-            self._session = aiohttp.ClientSession(
-                # The host is configured: it is found as the operator's machine finds every other (nsswitch.conf).
-                connector=aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver()),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-                auto_decompress=False,
-                trust_env=False,
-            )
-        return self._session
-
 
 async def _read(response: aiohttp.ClientResponse, etag: str | None) -> JwksResponse:
-    held_back = "wait" in response.headers.get("Preference-Applied", "").lower()
+    held_back = was_held_back(response.headers)
     max_age = _max_age(response.headers.get("Cache-Control", ""))
     if response.status == 304 and etag is not None:
         return JwksResponse(None, etag, max_age, held_back)

@@ -1,6 +1,6 @@
 """The bridge between aiohttp and the mcp SDK's Streamable HTTP, which is an ASGI application.
 
-Owns: streaming without buffering, cancellation of a tool whose client disconnects, the session manager's life.
+Owns: streaming without buffering, cancellation of a tool whose client disconnects, the latest end of an answer.
 Does not own: any decision about a request; the guard has made it. The token is not passed on: a tool cannot forward
 a token that it never receives (MCP: no token passthrough).
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -22,16 +22,17 @@ from mcp_service.guard.rate_limits import SUBJECT_BOUND, TOKEN_BOUND
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.connections import counted_as_authenticated
 from shared.http.request_middleware import REQUEST_ID, REQUEST_ID_HEADER
+from shared.jose.jws import InvalidToken
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Hashable, Sequence
+    from collections.abc import Hashable, Sequence
 
     from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
-    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
     from mcp_service.guard.bearer import AuthorizedRequest
     from mcp_service.guard.scope_policy import ScopeRules
     from mcp_service.guard.wiring import GuardComponents
+    from mcp_service.servers.open_streams import OpenStreams
     from shared.access_tokens.verifier import VerifiedToken
 
 Message = MutableMapping[str, Any]
@@ -40,22 +41,36 @@ AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message
 _CONNECTION_HEADERS: Final = frozenset({"connection", "transfer-encoding", "content-length", "date", "server"})
 
 
+ANSWER_SECONDS: Final = 120.0
+"""How long after the expiry of its token an answer may end that began before."""
+
+
+class AnswerOverdue(Exception):
+    """The application took longer than the answer may take."""
+
+
 class McpEndpoint:
     """The handler of the resource's path."""
 
-    def __init__(self, *, guard: GuardComponents, app: AsgiApp, stateful: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        guard: GuardComponents,
+        streams: OpenStreams,
+        app: AsgiApp,
+        clock: Callable[[], float],
+        stateful: bool = False,
+    ) -> None:
+        """`clock` is seconds since 1970."""
         self._authenticator = guard.authenticator
         self._rules = guard.rules
         self._limits = guard.limits
+        self._streams = streams
         self._app = app
+        self._clock = clock
         self._is_stateful = stateful
         # Without sessions there is nothing to GET or to DELETE.
         self._methods = ("POST", "GET", "DELETE") if stateful else ("POST",)
-        self._closing = asyncio.Event()
-
-    async def close_streams(self, _app: web.Application) -> None:
-        """End the streams that only wait for notifications, and would delay a shutdown."""
-        self._closing.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Authorize the request, then pass it to the SDK."""
@@ -67,14 +82,24 @@ class McpEndpoint:
         reset = auth_context_var.set(user)
         try:
             is_stream = _only_listens(request, authorized)
-            closing = self._closing if is_stream else None
             with self._limits.in_progress(*self._bounds(request, authorized, is_stream=is_stream)), connection_count:
-                return await run_asgi(self._app, request, authorized.body, user, closing=closing)
+                if is_stream:
+                    with self._streams.opened(authorized.token) as closing:
+                        return await run_asgi(self._app, request, authorized.body, user, closing=closing)
+                return await run_asgi(self._app, request, authorized.body, user, seconds=self._seconds(authorized))
+        except AnswerOverdue as exc:
+            reason = f"no answer {ANSWER_SECONDS} s after the token expired"
+            raise self._authenticator.refused(InvalidToken("exp", reason)) from exc
         except TooManyRequests as error:
             error.rpc_id = None if authorized.operation is None else authorized.operation.rpc_id
             raise
         finally:
             auth_context_var.reset(reset)
+
+    def _seconds(self, authorized: AuthorizedRequest) -> float | None:
+        """How long an answer may take (invariant 12)."""
+        token = authorized.token
+        return None if token is None else token.claims.expires_at + ANSWER_SECONDS - self._clock()
 
     def _bounds(
         self, request: web.Request, authorized: AuthorizedRequest, *, is_stream: bool
@@ -120,11 +145,13 @@ async def run_asgi(
     user: AuthenticatedUser | None,
     *,
     closing: asyncio.Event | None = None,
+    seconds: float | None = None,
 ) -> web.StreamResponse:
     """Run one request, whose body has been read, through an ASGI application.
 
     The application runs in this task: when the client disconnects, aiohttp cancels it, and the tool with it.
-    When `closing` is set, the application is told that the connection has ended.
+    When `closing` is set, the application is told that the connection has ended. After `seconds` it is cancelled:
+    a response that has begun ends there, otherwise AnswerOverdue is raised.
     """
     unread = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -136,7 +163,14 @@ async def run_asgi(
         return {"type": "http.disconnect"}
 
     response = _Response(request)
-    await app(_scope(request, user), receive, response.send)
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            await app(_scope(request, user), receive, response.send)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        await response.cut_off()
     return await response.finish()
 
 
@@ -145,6 +179,7 @@ class _Response:
 
     def __init__(self, request: web.Request) -> None:
         self._request = request
+        self._is_started = False
         self._status = 500
         self._headers: list[tuple[str, str]] = []
         self._response: web.StreamResponse | None = None
@@ -162,7 +197,7 @@ class _Response:
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status = message["status"]
+            self._is_started, self._status = True, message["status"]
             self._headers = [
                 (name.decode("latin-1"), value.decode("latin-1"))
                 for name, value in message["headers"]
@@ -186,10 +221,20 @@ class _Response:
         await response.prepare(self._request)
         return response
 
+    async def cut_off(self) -> None:
+        """End a streamed response before the application does. Raises AnswerOverdue if none has begun."""
+        if self._response is None or not self._response.prepared:
+            raise AnswerOverdue
+        await self._response.write_eof()
+
     async def finish(self) -> web.StreamResponse:
         """Return the response. Raises ConnectionResetError when the client has disconnected."""
         if self._disconnected is not None:
             raise self._disconnected
+        if self._response is None and self._is_started:
+            # A stream that was told to end before it had anything to send.
+            self._response = await self._begin()
+            await self._response.write_eof()
         if self._response is None:
             raise RuntimeError("the application ended without a response")
         if self._status == NotAcceptable.status and self._response.content_length == 0:
@@ -220,35 +265,6 @@ def _scope(request: web.Request, user: AuthenticatedUser | None) -> Message:
     if user is not None:
         scope["user"] = user
     return scope
-
-
-@asynccontextmanager
-async def session_manager_lifespan(manager: StreamableHTTPSessionManager) -> AsyncIterator[None]:
-    """Run the session manager.
-
-    anyio requires that one task enters and leaves it, but the start and the cleanup of an application may run in two.
-    """
-    started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    stopping = asyncio.Event()
-
-    async def run() -> None:
-        try:
-            async with manager.run():
-                started.set_result(None)
-                await stopping.wait()
-        except BaseException as exc:
-            if not started.done():
-                started.set_exception(exc)
-                return
-            raise
-
-    task = asyncio.create_task(run(), name="mcp session manager")
-    await started
-    try:
-        yield
-    finally:
-        stopping.set()
-        await task
 
 
 def security_schemes(rules: ScopeRules, tool: str) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from mcp_service.guard.scope_policy import TOKEN_ONLY, ScopeMap
 from mcp_service.notes.scopes import NOTES_SCOPES
 from mcp_service.servers.in_process import McpEndpoint, security_schemes_middleware
 from mcp_service.servers.loading import load_scope_map, load_server
+from mcp_service.servers.open_streams import OpenStreams
 from shared.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ class LoadedServer:
 
 @dataclass(frozen=True, slots=True)
 class ServerComponents:
-    """The handler of the MCP endpoint, and the SDK's session manager behind it."""
+    """The handler of the MCP endpoint, its open streams, and the SDK's session manager behind it."""
 
     endpoint: McpEndpoint
+    streams: OpenStreams
     session_manager: StreamableHTTPSessionManager
 
 
@@ -75,8 +77,15 @@ def mount_server(runtime: Runtime, loaded: LoadedServer, guard: GuardComponents)
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     manager = server.session_manager
-    endpoint = McpEndpoint(guard=guard, app=manager.handle_request, stateful=settings.stateful)
-    return ServerComponents(endpoint, manager)
+    streams = OpenStreams(verifier=guard.verifier, clock=runtime.clock)
+    endpoint = McpEndpoint(
+        guard=guard,
+        streams=streams,
+        app=manager.handle_request,
+        clock=runtime.clock,
+        stateful=settings.stateful,
+    )
+    return ServerComponents(endpoint, streams, manager)
 
 
 def _notes(runtime: Runtime) -> tuple[AnyServer, RedisClient | None]:

@@ -20,6 +20,12 @@ TYPE: Final = "at+jwt"
 ACCEPTED_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 
 
+MAX_LIFETIME_SECONDS: Final = 86_400
+"""A token of a longer lifetime is refused."""
+
+MAX_LIST_URI_CHARACTERS: Final = 500
+
+
 @dataclass(frozen=True, slots=True)
 class AccessTokenPolicy:
     """The tokens that a verifier accepts. Durations in seconds."""
@@ -30,7 +36,14 @@ class AccessTokenPolicy:
     algorithms: frozenset[str] = frozenset(SUPPORTED_ALGORITHMS)
     leeway_seconds: int = 5
     """For clocks that disagree; the issuer, which reads its own clock, needs none."""
-    max_lifetime_seconds: int = 86_400
+    max_lifetime_seconds: int = MAX_LIFETIME_SECONDS
+
+
+class StatusReference(NamedTuple):
+    """The entry of a Token Status List that tells whether the token is revoked."""
+
+    uri: str
+    entry: int
 
 
 class VerifiedClaims(NamedTuple):
@@ -48,6 +61,7 @@ class VerifiedClaims(NamedTuple):
     expires_at: int
     token_id: str
     grant_id: str | None
+    status: StatusReference | None
 
 
 def check_header(unverified_header: Mapping[str, Any], policy: AccessTokenPolicy) -> tuple[str, str]:
@@ -104,11 +118,28 @@ def check_claims(unverified_claims: Mapping[str, Any], policy: AccessTokenPolicy
         expires_at=expires_at,
         token_id=_text(unverified_claims, "jti"),
         grant_id=grant_id if isinstance(grant_id, str) else None,
+        status=_status(unverified_claims),
     )
 
 
 _scopes = lru_cache(maxsize=256)(parse_scope)
 """Few combinations of scopes are granted, over and over; only a token with a good signature gets here."""
+
+
+def _status(claims: Mapping[str, Any]) -> StatusReference | None:
+    """The reference of the claim `status`, if it has one of the mechanism `status_list`; others are passed over."""
+    if "status" not in claims:
+        return None
+    status = claims["status"]
+    if isinstance(status, dict):
+        if "status_list" not in status:
+            return None
+        reference = status["status_list"]
+        if isinstance(reference, dict):
+            uri, index = reference.get("uri"), reference.get("idx")
+            if isinstance(uri, str) and 0 < len(uri) <= MAX_LIST_URI_CHARACTERS and type(index) is int and index >= 0:
+                return StatusReference(uri, index)
+    raise InvalidToken("status", "status is not a reference to an entry of a status list")
 
 
 def _audience(value: Any) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
@@ -19,6 +20,7 @@ from shared.access_tokens.profile import AccessTokenPolicy, VerifiedClaims, chec
 from shared.jose.jws import InvalidToken, UnverifiedJws, parse_compact_jws
 
 if TYPE_CHECKING:
+    from shared.access_tokens.profile import StatusReference
     from shared.jose.keys import VerificationKey
 
 REMEMBERED_TOKENS: Final = 10_000
@@ -52,6 +54,36 @@ class TrustedKeys:
         return self._keys.get(kid) if self._clock() < self._trusted_until else None
 
 
+class HeldStatusLists(ABC):
+    """The issuer's status lists as they are held in memory (invariant 12). A cache of them derives from it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` is monotonic, in seconds."""
+        self._clock = clock
+        self._lists: dict[str, bytearray] = {}
+        self._followed = False
+        """Whether the issuer has lists; without them a reference says nothing."""
+        self._trusted_until = float("inf")
+
+    def allow(self, status: StatusReference | None) -> bool:
+        """Whether the lists held now show that the token is not revoked. No I/O; less than a microsecond."""
+        if status is None or not self._followed:
+            return True
+        bits = self._lists.get(status.uri)
+        if bits is None:
+            return False
+        byte = status.entry >> 3
+        return byte < len(bits) and not bits[byte] >> (status.entry & 7) & 1 and self._clock() < self._trusted_until
+
+    @abstractmethod
+    async def check(self, status: StatusReference) -> None:
+        """Check the reference of a token that is valid in all else, perhaps after one shared refresh.
+
+        Raises InvalidToken (`revoked`, or a list or an entry that does not exist), or ServiceUnavailable while that
+        cannot be known.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
     """A token that passed every check. Only the verifier makes these."""
@@ -68,11 +100,16 @@ class TokenVerifier:
         *,
         keys: VerificationKeyResolver,
         policy: AccessTokenPolicy,
+        status_lists: HeldStatusLists | None = None,
         clock: Callable[[], float] = time.time,
         remembered: int = REMEMBERED_TOKENS,
     ) -> None:
-        """`clock` gives seconds since 1970; `remembered` is the number of tokens in the cache."""
+        """Without `status_lists` references to them are not followed.
+
+        `clock` gives seconds since 1970; `remembered` is the number of tokens in the cache.
+        """
         self._keys = keys
+        self._status_lists = status_lists
         self._policy = policy
         self._clock = clock
         self._capacity = remembered
@@ -80,11 +117,20 @@ class TokenVerifier:
         self._headers: dict[bytes, tuple[str, str]] = {}
 
     def remembered(self, unverified_token: str) -> VerifiedToken | None:
-        """The outcome of an earlier verification, unless the token has expired or its key was withdrawn since."""
+        """The outcome of an earlier verification, if it still holds."""
         return self._look_up(_digest(unverified_token))
 
+    def holds(self, token: VerifiedToken) -> bool:
+        """Whether the token has not expired, nor its key been withdrawn, nor it been revoked, since it was verified."""
+        claims, lists = token.claims, self._status_lists
+        return (
+            self._clock() < claims.expires_at
+            and self._keys.held(token.key.kid) is token.key
+            and (lists is None or lists.allow(claims.status))
+        )
+
     async def verify(self, unverified_token: str) -> VerifiedToken:
-        """Verify. Raises InvalidToken (its text is private), or ServiceUnavailable while no key set can be trusted."""
+        """Verify. Raises InvalidToken (its text is private), or ServiceUnavailable while that cannot be decided."""
         digest = _digest(unverified_token)
         known = self._look_up(digest)
         if known is not None:
@@ -98,6 +144,8 @@ class TokenVerifier:
         if not key.verify(jws.signing_input, jws.signature):
             raise InvalidToken("signature", "the signature is not by the key that kid names")
         claims = check_claims(jws.payload(), self._policy, now=self._clock())
+        if self._status_lists is not None and claims.status is not None:
+            await self._status_lists.check(claims.status)
         token = VerifiedToken(claims, key)
         self._remember(digest, token)
         return token
@@ -116,7 +164,7 @@ class TokenVerifier:
         token = self._remembered.get(digest)
         if token is None:
             return None
-        if self._clock() < token.claims.expires_at and self._keys.held(token.key.kid) is token.key:
+        if self.holds(token):
             return token
         del self._remembered[digest]
         return None

@@ -40,10 +40,10 @@ class UnverifiedJws(NamedTuple):
         return _parse("payload", self.payload_segment)
 
 
-def parse_compact_jws(unverified: str) -> UnverifiedJws:
+def parse_compact_jws(unverified: str, *, max_bytes: int = MAX_BYTES) -> UnverifiedJws:
     """Split into three parts and decode the signature. Raises InvalidToken (`size`, `form`)."""
-    if len(unverified) > MAX_BYTES:
-        raise InvalidToken("size", f"longer than {MAX_BYTES} bytes")
+    if len(unverified) > max_bytes:
+        raise InvalidToken("size", f"longer than {max_bytes} bytes")
     try:
         signing_input, _, signature = unverified.encode("ascii").rpartition(b".")
         header, payload = signing_input.split(b".")

@@ -43,7 +43,7 @@ class Recording:
 
 async def decide(store):
     asked = interaction()
-    interactions = InteractionRepository(store)
+    interactions = InteractionRepository(store, grant_seconds=86_400)
     grant = {"status": "code", "code_hash": "hash", "subject": "user"}
     return lambda: interactions.record_consent(asked, ConsentDecision.APPROVE, grant=grant, code_lifetime_seconds=60)
 
@@ -51,7 +51,7 @@ async def decide(store):
 async def redeem(store):
     step = await decide(store)
     await step()
-    grant_id = store.last[1][1].split("{")[1].split("}")[0]
+    grant_id = store.last[1][1].removeprefix("sp:{").replace("}:grant:", "-")
     return lambda: GrantRepository(store).redeem_code(
         grant_id, code_hash="hash", refresh_hash="refresh", address="192.0.2.1", network="", lifetimes=LIFETIMES
     )
@@ -94,6 +94,10 @@ async def state_of(store):
     found = {}
     async for page in store.scan("*"):
         for key in page:
+            if key.endswith(":allocated"):
+                # A bitmap is no text.
+                found[key] = await store.command("BITPOS", key, 1), await store.command("PEXPIRETIME", key)
+                continue
             kind = await store.command("TYPE", key)
             read = {
                 "string": ("GET", key),
@@ -113,7 +117,9 @@ def values(state):
 def _timeless(value):
     if not isinstance(value, dict):
         return value
-    return {n: "a time" if n.endswith("_at") or n.startswith("replaced:") else v for n, v in value.items()}
+    return {
+        n: "a time" if n.endswith("_at") or n == "until" or n.startswith("replaced:") else v for n, v in value.items()
+    }
 
 
 async def at(directory, work):

@@ -10,7 +10,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from mcp_service.jwks.cache import WAIT_SECONDS
+from mcp_service.issuer.long_polling import WAIT_SECONDS
 from tests.benchmarks.harness import UNLIMITED
 from tests.benchmarks.tool_calls import Callers, tool_call
 from tests.e2e.pair import Pair

@@ -13,6 +13,7 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, Self
 
+from auth_service.grants.repository import grant_key
 from shared.redis.client import Script, SingleRedisClient
 from tests.benchmarks.harness import UNLIMITED, in_turns, processor_seconds
 from tests.e2e.pair import Pair
@@ -33,7 +34,7 @@ COPY_GRANTS: Final = Script(
     """
 for i = ARGV[2], ARGV[3] do
   local id = string.format('%022d', i)
-  redis.call('COPY', KEYS[1], 'sp:{' .. id .. '}:grant')
+  redis.call('COPY', KEYS[1], 'sp:{aaaaaaaa}:grant:' .. id)
   redis.call('ZADD', 'sp:{user' .. id .. '}:grants', ARGV[1], id)
   redis.call('EXPIREAT', 'sp:{user' .. id .. '}:grants', ARGV[1])
 end
@@ -70,7 +71,7 @@ class Service:
             self._tokens = [(await client.tokens(user))["refresh_token"] for _ in range(GRANTS)]
             self._url = (await client.metadata())["token_endpoint"]
             self._client = client
-            self.grant = f"sp:{{{self._tokens[0].split('.')[0]}}}:grant"
+            self.grant = grant_key(self._tokens[0].split(".")[0])
             self.registration = f"sp:{{client:{client.client_id}}}"
             self._stack = stack.pop_all()
         return self

@@ -39,6 +39,7 @@ class _NoGuard:
             expires_at=1 << 40,
             token_id="token-1",
             grant_id=None,
+            status=None,
         ),
         key=_NO_KEY,
     )

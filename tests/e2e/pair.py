@@ -75,10 +75,14 @@ class Pair:
             log_format="json",
         )
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AUTH_", "MCP_"))}
-        # Behind a gateway with HTTPS the keys are fetched inside, as in compose.yaml.
-        inside = {"MCP_JWKS_URL": f"http://127.0.0.1:{auth_ports[0]}/.well-known/jwks.json"}
+        inside_url = f"http://127.0.0.1:{auth_ports[0]}"
+        # Behind a gateway with HTTPS keys and status lists are fetched inside, as in compose.yaml.
+        inside = {
+            "MCP_JWKS_URL": f"{inside_url}/.well-known/jwks.json",
+            "MCP_STATUS_LISTS_URL": f"{inside_url}/status-lists",
+        }
         forwarding = {
-            "MCP_FORWARD_OAUTH_TO": f"http://127.0.0.1:{auth_ports[0]}",
+            "MCP_FORWARD_OAUTH_TO": inside_url,
             "AUTH_TRUSTED_PROXIES": "127.0.0.0/8",
             "MCP_TRUSTED_PROXIES": "127.0.0.0/8",
         }

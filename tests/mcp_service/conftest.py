@@ -8,9 +8,10 @@ import pytest_asyncio
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from mcp_service.app import KEYS, build_app
+from mcp_service.app import KEYS, STATUS_LISTS, build_app
 from mcp_service.settings import McpSettings
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.local_status_lists import LocalStatusLists
 from tests.support.service_server import ServiceServer
 
 RESOURCE = "http://localhost:9001/mcp"
@@ -54,6 +55,7 @@ class Service:
         self.token_issuer = token_issuer
         self.logs = logs
         self.keys = app[KEYS]
+        self.status_lists = app[STATUS_LISTS]
         self._server = ServiceServer(app)
         self.session: aiohttp.ClientSession | None = None
 
@@ -96,6 +98,15 @@ async def issuer(signing_key):
     await local.start()
     yield local
     await local.stop()
+
+
+@pytest.fixture
+async def lists(issuer, signing_key):
+    """The status lists of the issuer, which it advertises; one is there."""
+    local = LocalStatusLists(signing_key)
+    issuer.advertise(local)
+    await local.put("a")
+    return local
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from mcp_service.app import build_app
 from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.fetcher import JwksFetcher
 from mcp_service.settings import McpSettings
+from mcp_service.status_lists.cache import StatusListCache
+from mcp_service.status_lists.fetcher import FeedFetcher
 from shared.redis.client import SingleRedisClient
 from tests.mcp_service.conftest import RESOURCE
 
@@ -19,7 +21,13 @@ from tests.mcp_service.conftest import RESOURCE
 def closed(monkeypatch):
     """The names of what is closed, in order."""
     names = []
-    for owner, method in ((JwksCache, "stop"), (JwksFetcher, "close"), (SingleRedisClient, "close")):
+    for owner, method in (
+        (StatusListCache, "stop"),
+        (FeedFetcher, "close"),
+        (JwksCache, "stop"),
+        (JwksFetcher, "close"),
+        (SingleRedisClient, "close"),
+    ):
         original = getattr(owner, method)
 
         async def close(self, *, _original=original, _name=owner.__name__):
@@ -35,7 +43,8 @@ def server(issuer, store_url):
     return TestServer(build_app(McpSettings(issuer=issuer.url, resource=RESOURCE, notes_redis_url=store_url)))
 
 
-ALL = ["JwksCache", "JwksFetcher", "SingleRedisClient"]
+TASKS = {"jwks_refresh", "status_list_refresh"}
+ALL = ["StatusListCache", "FeedFetcher", "JwksCache", "JwksFetcher", "SingleRedisClient"]
 
 
 async def test_a_stop_closes_everything_in_reverse_order(server, closed):
@@ -55,7 +64,7 @@ async def test_a_session_manager_that_does_not_start_leaves_nothing_open(server,
     with pytest.raises(RuntimeError, match="cannot start"):
         await server.start_server()
     assert closed == ALL
-    assert not [task for task in asyncio.all_tasks() if task.get_name() == "jwks_refresh"]
+    assert not [task for task in asyncio.all_tasks() if task.get_name() in TASKS]
 
 
 async def test_a_start_that_is_cancelled_leaves_nothing_open(server, closed, issuer, monkeypatch):
@@ -72,4 +81,4 @@ async def test_a_start_that_is_cancelled_leaves_nothing_open(server, closed, iss
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert closed == ALL
-    assert not [task for task in asyncio.all_tasks() if task.get_name() == "jwks_refresh"]
+    assert not [task for task in asyncio.all_tasks() if task.get_name() in TASKS]

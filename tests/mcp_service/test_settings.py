@@ -36,6 +36,7 @@ def test_lists_are_written_with_commas_or_as_json():
         ("MCP_JWKS_URL", "file:///etc/passwd", "http or https"),
         ("MCP_JWKS_URL", "https://user:pass@auth.example/keys", "user information"),
         ("MCP_JWKS_URL", "/keys", "absolute"),
+        ("MCP_STATUS_LISTS_URL", "/status-lists", "absolute"),
         ("MCP_FORWARD_OAUTH_TO", "auth.internal:9000", "http or https origin"),
         ("MCP_FORWARD_OAUTH_TO", "http://auth:9000/", "nothing after"),
         ("MCP_FORWARD_OAUTH_TO", "http://auth:9000/token", "nothing after"),

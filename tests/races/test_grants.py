@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -10,7 +12,10 @@ from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository
-from auth_service.protocol.opaque import digest, new_secret
+from auth_service.protocol.opaque import digest, new_secret, split_identifier
+from auth_service.status_lists import identifiers
+from auth_service.status_lists.identifiers import new_identifier_in, new_list_id
+from auth_service.status_lists.repository import StatusListRepository
 from tests.support.grant_material import LIFETIMES, interaction, open_grant, present
 
 pytestmark = pytest.mark.store
@@ -23,7 +28,7 @@ def asked():
 
 
 def decide(store, asked, decision):
-    return InteractionRepository(store).record_consent(
+    return InteractionRepository(store, grant_seconds=86_400).record_consent(
         asked,
         decision,
         grant={
@@ -120,8 +125,8 @@ async def test_one_value_posted_eighty_times_over_eight_connections_makes_one_de
     made = await asyncio.gather(*(decide(one, asked, ConsentDecision.APPROVE) for one in stores for _ in range(10)))
 
     assert made == [ConsentDecision.APPROVE] * 80
-    keys = [key async for page in stores[0].scan(f"*{asked.identifier}*") for key in page]
-    assert sorted(key.rpartition(":")[2] for key in keys) == ["decision", "grant"]
+    keys = [key async for page in stores[0].scan(f"*{asked.identifier.partition('-')[2]}*") for key in page]
+    assert sorted(key.split(":")[2] for key in keys) == ["decision", "grant"]
 
 
 @pytest.mark.invariant(3)
@@ -155,3 +160,30 @@ async def test_a_grant_ended_while_it_is_refreshed_stays_ended(store, stores):
 
     assert (await GrantRepository(store).find(token.grant_id)).status is GrantStatus.ENDED
     assert (await present(GrantRepository(store), token)).outcome == "ended"
+
+
+@pytest.mark.invariant(12)
+async def test_two_hundred_approvals_in_one_list_at_once_get_two_hundred_entries(stores):
+    """An entry that two grants shared would revoke both with one."""
+    list_id = new_list_id()
+    asked = [replace(interaction(), identifier=new_identifier_in(list_id)) for _ in range(200)]
+    connections = itertools.cycle(stores)
+    # Few candidates, so that every approval meets entries that are taken.
+    with patch.object(identifiers, "ENTRIES", 512):
+        await asyncio.gather(*(decide(next(connections), one, ConsentDecision.APPROVE) for one in asked))
+    grants = [await GrantRepository(stores[0]).find(one.identifier) for one in asked]
+    assert len({grant.entry for grant in grants if grant is not None}) == 200
+
+
+@pytest.mark.invariant(12)
+async def test_a_grant_that_many_end_at_once_is_revoked_once_and_alone(store, stores):
+    token, other = await open_grant(store), await open_grant(store)
+    connections = itertools.cycle(stores)
+    ended = await asyncio.gather(
+        *(GrantRepository(next(connections)).end(token.grant_id, reason="by_hand") for _ in range(50))
+    )
+    assert ended.count(True) == 1
+    grant = await GrantRepository(store).find(token.grant_id)
+    assert grant is not None
+    assert await StatusListRepository(store).revoked([split_identifier(token.grant_id)[0]]) == [{grant.entry}]
+    assert await StatusListRepository(store).revoked([split_identifier(other.grant_id)[0]]) == [set()]

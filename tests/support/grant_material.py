@@ -8,8 +8,9 @@ from auth_service.authorization.interaction_repository import InteractionReposit
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.grants.grant import GrantLifetimes
 from auth_service.grants.refresh_token_format import RefreshToken, decrypt_successor, new_successor
-from auth_service.grants.repository import ConfiguredResources, GrantRepository, Rotation
+from auth_service.grants.repository import ConfiguredResources, GrantRepository, Rotation, grant_key
 from auth_service.protocol.opaque import digest, new_identifier, new_secret
+from auth_service.status_lists.identifiers import new_identifier_in, new_list_id
 from shared.redis.client import RedisClient
 
 DAY = 86_400
@@ -23,6 +24,11 @@ _TIMES = ("created_at", "last_used_at", "expires_at", "absolute_expires_at", "co
 CLIENT = "client"
 RESOURCE = "https://mcp.example/mcp"
 CONFIGURED = ConfiguredResources(f" {RESOURCE} ", read_at_ms=NOW * 1000)
+
+
+def new_grant_id() -> str:
+    """An identifier in a list of its own."""
+    return new_identifier_in(new_list_id())
 
 
 def interaction() -> Interaction:
@@ -39,12 +45,12 @@ def interaction() -> Interaction:
         max_age=None,
         subject=None,
     )
-    return Interaction(new_identifier(), digest("browser"), new_identifier(), NOW, request, NOW + 600, "")
+    return Interaction(new_grant_id(), digest("browser"), new_identifier(), NOW, request, NOW + 600, "")
 
 
 async def open_grant(store: RedisClient, *, code: str = "a-code", index: bool = False) -> RefreshToken:
     """Approve and redeem; answers the first refresh token."""
-    interactions, grants = InteractionRepository(store), GrantRepository(store)
+    interactions, grants = InteractionRepository(store, grant_seconds=DAY), GrantRepository(store)
     asked, secret = interaction(), new_secret()
     await interactions.record_consent(
         asked,
@@ -77,7 +83,7 @@ async def open_grant(store: RedisClient, *, code: str = "a-code", index: bool = 
 
 async def age_grant(store: RedisClient, grant_id: str, seconds: float) -> None:
     """Make everything that happened to the grant so many seconds older."""
-    key = f"sp:{{{grant_id}}}:grant"
+    key = grant_key(grant_id)
     record = await store.command("HGETALL", key)
     older = {n: int(v) - int(seconds * 1000) for n, v in record.items() if n in _TIMES or n.startswith("replaced:")}
     if older:
@@ -86,7 +92,7 @@ async def age_grant(store: RedisClient, grant_id: str, seconds: float) -> None:
 
 async def _move_to(grants: GrantRepository, grant_id: str, now: float) -> None:
     """Let the next step happen `now - NOW` seconds after the grant was opened. The record remembers how far it is."""
-    store, key = grants._redis, f"sp:{{{grant_id}}}:grant"
+    store, key = grants._redis, grant_key(grant_id)
     ahead = now - NOW - float(await store.command("HGET", key, "moved") or 0)
     if ahead:
         await age_grant(store, grant_id, ahead)

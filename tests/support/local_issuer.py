@@ -7,12 +7,15 @@ import base64
 import json
 import time
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, Key, KeyParameters, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
+
+if TYPE_CHECKING:
+    from tests.support.local_status_lists import LocalStatusLists
 
 
 def new_key(kid: str = "key-1", algorithm: str = "RS256") -> Key:
@@ -50,10 +53,11 @@ def sign_bytes(header: bytes, payload: bytes, key: Key) -> str:
 class Minter:
     """Mints access tokens, good ones and others."""
 
-    def __init__(self, *, issuer: str, resource: str, key: Key) -> None:
+    def __init__(self, *, issuer: str, resource: str, key: Key, grant_id: str | None = None) -> None:
         self.issuer = issuer
         self.resource = resource
         self.key = key
+        self.grant_id = grant_id
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """The claims of a good token; a change to None takes the claim away."""
@@ -67,6 +71,7 @@ class Minter:
             "iat": now,
             "exp": now + 600,
             "jti": "token-1",
+            "gid": self.grant_id,
         } | changes
         return {name: value for name, value in claims.items() if value is not None}
 
@@ -90,6 +95,7 @@ class LocalIssuer:
         """Whether `Prefer: wait` is honoured."""
         self.metadata: dict[str, Any] | None = None
         """The authorization server metadata, if there are any."""
+        self.lists: LocalStatusLists | None = None
         self.requests: list[web.Request] = []
         self.asked = asyncio.Condition()
         self.drips = False
@@ -106,10 +112,20 @@ class LocalIssuer:
             self._version += 1
             self._changed.notify_all()
 
+    def advertise(self, lists: LocalStatusLists) -> None:
+        """Have status lists, and say so in the metadata."""
+        self.lists, lists.issuer = lists, self.url
+        self.metadata = {
+            "issuer": self.url,
+            "jwks_uri": f"{self.url}/.well-known/jwks.json",
+            "status_list_aggregation_endpoint": f"{self.url}/status-lists",
+        }
+
     async def start(self, port: int = 0) -> None:
         app = web.Application()
         app.router.add_get("/.well-known/jwks.json", self._answer)
         app.router.add_get("/other/keys", self._answer)
+        app.router.add_get("/status-lists", self._answer_feed)
         app.router.add_get("/.well-known/{name}", self._show_metadata)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -149,6 +165,11 @@ class LocalIssuer:
         if self.metadata is None or request.match_info["name"] != "openid-configuration":
             raise web.HTTPNotFound
         return web.json_response(self.metadata)
+
+    async def _answer_feed(self, request: web.Request) -> web.StreamResponse:
+        if self.lists is None:
+            raise web.HTTPNotFound
+        return await self.lists.answer(request)
 
     async def _drip(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": self.content_type})

@@ -57,7 +57,7 @@ async def test_recording_without_a_store_neither_blocks_nor_raises_and_counts_wh
     log = AuditLog(away, registry)
     await log.start(new_supervisor())
     for _ in range(CAPACITY + 10):
-        log.record(AuditEvent.TOKEN_REVOKED, user="subject")
+        log.record(AuditEvent.GRANT_REVOKED, user="subject")
     assert registry.get_sample_value("sallyport_audit_dropped_total") == 10
     await log.stop()
     assert registry.get_sample_value("sallyport_audit_dropped_total") == CAPACITY + 10

@@ -19,7 +19,7 @@ async def begin(auth, client, **changes):
 
 
 async def interactions(auth):
-    return await auth.store.command("KEYS", "sp:*:interaction")
+    return await auth.store.command("KEYS", "sp:*:interaction:*")
 
 
 async def pre_register(auth, client_id="ours", redirect_uri=HOSTED, *, max_scope=None):

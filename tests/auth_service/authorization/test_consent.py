@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 
 import pytest
 
@@ -18,7 +17,7 @@ def check_of(auth, answer):
 
 
 async def grants(auth):
-    return await auth.store.command("KEYS", "sp:*:grant")
+    return await auth.store.command("KEYS", "sp:*:grant:*")
 
 
 class TestPage:
@@ -127,7 +126,7 @@ class TestDecision:
         page = await user.consent_page(auth.authorize_url(client))
         await user.decide(page)
         (key,) = await grants(auth)
-        await auth.age_grant(re.search(r"{(.*)}", key)[1], 61)
+        await auth.age_grant(key.removeprefix("sp:{").replace("}:grant:", "-"), 61)
         assert check_of(auth, await user.submit(page, decision="approve")) == "decision_current"
 
     @pytest.mark.parametrize("decision", ["", "maybe", "APPROVE", "approve\u200b"])
@@ -140,7 +139,7 @@ class TestDecision:
     async def test_an_interaction_that_expired_while_the_user_read_is_a_page(self, auth, client):
         user = auth.user_agent()
         page = await user.consent_page(auth.authorize_url(client))
-        for key in await auth.store.command("KEYS", "sp:*:interaction"):
+        for key in await auth.store.command("KEYS", "sp:*:interaction:*"):
             await auth.store.command("PEXPIRE", key, 0)
         answer = await user.submit(page, decision="approve")
         assert (answer.status, check_of(auth, answer)) == (400, "interaction_known")
@@ -253,7 +252,7 @@ async def test_two_requests_in_two_tabs_are_decided_apart(auth, client):
     assert (await user.decide(second, "deny"))["state"] == "two"
     assert (await user.decide(first))["state"] == "one"
     (key,) = await grants(auth)
-    grant = await auth.grants.find(re.search(r"{(.*)}", key)[1])
+    grant = await auth.grants.find(key.removeprefix("sp:{").replace("}:grant:", "-"))
     assert (grant.status, grant.scopes) == (GrantStatus.CODE, ("notes:read",))
 
 

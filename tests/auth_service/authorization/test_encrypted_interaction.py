@@ -36,7 +36,7 @@ def error_of(auth, answer):
 
 
 async def keys_of(auth, *kinds):
-    found = [await auth.store.command("KEYS", f"sp:*:{kind}") for kind in kinds]
+    found = [await auth.store.command("KEYS", f"sp:*:{kind}:*") for kind in kinds]
     return [len(keys) for keys in found]
 
 
@@ -218,7 +218,7 @@ class TestAttacks:
         page = await user.arrive(auth.authorize_url(client))
         auth.clock.ahead += 600
         await user.sign_in(page)
-        (key,) = await auth.store.command("KEYS", "sp:*:interaction")
+        (key,) = await auth.store.command("KEYS", "sp:*:interaction:*")
         left = await auth.store.command("PEXPIRETIME", key) / 1000 - auth.clock()
         assert auth.settings.interaction_ttl - 605 < left <= auth.settings.interaction_ttl - 600
 
@@ -242,7 +242,7 @@ class TestAttacks:
         auth.clock.ahead += 20
         assert error_of(auth, await user.submit(page, decision="approve")) == "interaction_known"
         assert await keys_of(auth, "grant") == grants
-        (key,) = [key for key in await auth.store.command("KEYS", "sp:*:decision") if await _is(auth, key, first)][:1]
+        (key,) = [key for key in await auth.store.command("KEYS", "sp:*:decision:*") if await _is(auth, key, first)][:1]
         assert await auth.store.command("PTTL", key) > auth.settings.interaction_ttl * 1000
 
     async def test_a_value_of_the_sign_in_page_makes_no_second_grant_either(self, auth, client):

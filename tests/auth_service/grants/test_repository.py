@@ -8,7 +8,7 @@ import pytest
 from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.refresh_token_format import RefreshToken, decrypt_successor, new_successor
-from auth_service.grants.repository import GENERATIONS_KEPT, MAX_LOST_ANSWERS, GrantRepository
+from auth_service.grants.repository import GENERATIONS_KEPT, MAX_LOST_ANSWERS, GrantRepository, grant_key
 from auth_service.protocol.opaque import digest, new_secret
 from tests.support.grant_material import (
     CLIENT,
@@ -182,7 +182,7 @@ async def test_the_record_of_a_grant_stays_small_however_often_it_is_refreshed(s
     token = opened
     for step in range(3 * GENERATIONS_KEPT):
         token = (await present(grants, token, now=NOW + step / 100)).token
-    fields = await store.command("HLEN", f"sp:{{{opened.grant_id}}}:grant")
+    fields = await store.command("HLEN", grant_key(opened.grant_id))
 
     assert fields < 30 + 3 * (GENERATIONS_KEPT + 1)
 
@@ -191,7 +191,7 @@ async def test_the_record_of_a_grant_stays_small_however_often_it_is_refreshed(s
 async def test_a_copy_of_the_store_holds_no_secret_of_the_grant(store, grants, opened):
     """Neither a token nor anything that unseals one."""
     after = await present(grants, opened)
-    record = await store.command("HGETALL", f"sp:{{{opened.grant_id}}}:grant")
+    record = await store.command("HGETALL", grant_key(opened.grant_id))
 
     assert opened.secret not in str(record)
     assert after.token.secret not in str(record)
@@ -202,7 +202,7 @@ async def test_a_copy_of_the_store_holds_no_secret_of_the_grant(store, grants, o
 @pytest.mark.invariant(3)
 async def test_an_interaction_is_decided_once_and_the_decision_stands(store):
     """The first decision wins; the second answer tells what it was."""
-    interactions = InteractionRepository(store)
+    interactions = InteractionRepository(store, grant_seconds=86_400)
     asked = interaction()
     made = [
         await interactions.record_consent(asked, decision, grant={"status": "code"}, code_lifetime_seconds=60)
@@ -218,12 +218,12 @@ async def test_an_expired_interaction_cannot_be_decided(store):
     gone = replace(interaction(), expires_at=1_000_000_000)
 
     assert (
-        await InteractionRepository(store).record_consent(
+        await InteractionRepository(store, grant_seconds=86_400).record_consent(
             gone, ConsentDecision.APPROVE, grant={"status": "code"}, code_lifetime_seconds=60
         )
         is None
     )
-    assert await store.command("KEYS", f"*{gone.identifier}*") == []
+    assert await store.command("KEYS", f"*{gone.identifier.partition('-')[2]}*") == []
 
 
 @pytest.mark.invariant(6)

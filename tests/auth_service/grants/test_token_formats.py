@@ -13,11 +13,13 @@ from auth_service.grants.refresh_token_format import (
     successor_of,
 )
 from auth_service.protocol.opaque import digest, mac, new_identifier, new_secret
+from auth_service.status_lists.identifiers import new_list_id
 from shared.jose.base64url import decode, encode
+from tests.support.grant_material import new_grant_id
 
 pytestmark = pytest.mark.invariant(4, 6)
 
-IDENTIFIERS = st.binary(min_size=16, max_size=16).map(encode)
+IDENTIFIERS = st.binary(min_size=16, max_size=16).map(lambda data: f"{new_list_id()}-{encode(data)}")
 SECRETS = st.binary(min_size=32, max_size=32).map(encode)
 FORMAT = RefreshTokenFormat((b"k" * 32,))
 
@@ -61,10 +63,10 @@ class TestRefreshToken:
     @pytest.mark.parametrize("number", ["-1", "+1", "01", "1e3", "", " 1", "\u0661", "1234567890", "1_0"])
     def test_a_generation_has_one_spelling(self, number):
         with pytest.raises(NotARefreshToken):
-            FORMAT.read(f"{new_identifier()}.{number}.{new_secret()}.{'A' * 22}")
+            FORMAT.read(f"{new_grant_id()}.{number}.{new_secret()}.{'A' * 22}")
 
     def test_keys_can_be_changed_without_losing_tokens(self):
-        token = FORMAT.write(new_identifier(), 0, new_secret())
+        token = FORMAT.write(new_grant_id(), 0, new_secret())
         assert RefreshTokenFormat((b"n" * 32, b"k" * 32)).read(token).generation == 0
         with pytest.raises(NotARefreshToken):
             RefreshTokenFormat((b"n" * 32,)).read(token)
@@ -97,14 +99,14 @@ class TestSealing:
 
 class TestCode:
     def test_a_second_click_gives_the_same_code_and_nothing_else_does(self):
-        browser, grant, nonce = new_secret(), new_identifier(), new_identifier()
+        browser, grant, nonce = new_secret(), new_grant_id(), new_identifier()
         code = derive_code(browser, grant, nonce)
         assert derive_code(browser, grant, nonce) == code
         assert grant_of_code(code) == grant
         others = {
             derive_code(new_secret(), grant, nonce),
             derive_code(browser, grant, new_identifier()),
-            derive_code(browser, new_identifier(), nonce),
+            derive_code(browser, new_grant_id(), nonce),
         }
         assert code not in others
         assert len(others) == 3

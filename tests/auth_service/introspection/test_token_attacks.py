@@ -8,8 +8,9 @@ from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys.key_generation import import_private_key
 from auth_service.keys.repository import KeyRingRepository
 from tests.auth_service.introspection.test_introspect import INACTIVE, resource_server
-from tests.support.auth_server import ISSUER, NOTES
+from tests.support.auth_server import ISSUER, NOTES, PASSWORD, USERNAME
 from tests.support.local_issuer import Minter
+from tests.support.oauth import unverified_claims
 from tests.support.token_attacks import ATTACKS
 
 pytestmark = pytest.mark.invariant(2)
@@ -17,7 +18,9 @@ pytestmark = pytest.mark.invariant(2)
 
 @pytest.fixture
 async def auth(start_auth):
-    return await start_auth(SIGNING_ALGORITHM="RS256", RATE_LIMITS="off")
+    server = await start_auth(SIGNING_ALGORITHM="RS256", RATE_LIMITS="off")
+    await server.users.add(USERNAME, PASSWORD)
+    return server
 
 
 @pytest.fixture
@@ -27,7 +30,8 @@ async def token_issuer(auth):
     assert active.encrypted_private is not None
     private = EncryptionKeys([hashlib.sha256(b"a key").digest()]).decrypt(active.kid, active.encrypted_private)
     key = import_private_key("RS256", private | {"kid": active.kid, "alg": "RS256"})
-    return Minter(issuer=ISSUER, resource=NOTES, key=key)
+    grant_id = unverified_claims((await auth.tokens(await auth.register()))["access_token"])["gid"]
+    return Minter(issuer=ISSUER, resource=NOTES, key=key, grant_id=grant_id)
 
 
 async def test_every_attack_of_the_corpus_is_inactive_at_introspection(auth, token_issuer):

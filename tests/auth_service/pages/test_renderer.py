@@ -63,7 +63,6 @@ ACCOUNT = AccountView(
     username="ada",
     applications=(APPLICATION,),
     now=1_795_415_400,
-    access_token_minutes=60,
 )
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202e\u2066\u200b\x00{{ 7*7 }}{% raw %}"
@@ -340,7 +339,7 @@ def test_every_form_of_the_account_page_carries_the_csrf_value(pages):
 
 def test_the_account_page_tells_what_the_last_step_did(pages):
     assert 'role="status"' not in pages.account(ACCOUNT).text
-    assert "within 60 minutes" in pages.account(replace(ACCOUNT, notice=AccountNotice.ACCESS_ENDED)).text
+    assert "is refused from now on" in pages.account(replace(ACCOUNT, notice=AccountNotice.ACCESS_ENDED)).text
     assert "Your password is changed" in pages.account(replace(ACCOUNT, notice=AccountNotice.PASSWORD_CHANGED)).text
 
 

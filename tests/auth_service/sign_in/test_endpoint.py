@@ -31,7 +31,7 @@ async def test_the_right_password_leads_to_the_decision(auth, client):
     user = auth.user_agent()
     answer = await user.sign_in(await user.arrive(auth.authorize_url(client)))
     assert answer.status == 303
-    assert re.fullmatch(r"/consent\?transaction=[\w-]{22}", answer.headers["Location"])
+    assert re.fullmatch(r"/consent\?transaction=[\w-]{31}", answer.headers["Location"])
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -228,7 +228,7 @@ class TestSessions:
         user = auth.user_agent()
         await user.consent_page(auth.authorize_url(client))
         kept = " ".join(await auth.store.command("KEYS", "*"))
-        for key in (*await sessions(auth), *await auth.store.command("KEYS", "sp:*:interaction")):
+        for key in (*await sessions(auth), *await auth.store.command("KEYS", "sp:*:interaction:*")):
             kept += await auth.store.command("GET", key)
         assert user.cookies[SESSION].rpartition(".")[2] not in kept
         assert user.cookies[BROWSER] not in kept

@@ -7,8 +7,9 @@ import hashlib
 import pytest
 
 from auth_service.grants.grant import GrantStatus
-from auth_service.protocol.opaque import new_identifier, new_secret
+from auth_service.protocol.opaque import new_secret
 from tests.support.auth_server import FILES, HOSTED, ISSUER, LOOPBACK, NOTES, PASSWORD, USERNAME, Code
+from tests.support.grant_material import new_grant_id
 from tests.support.oauth import basic, unverified_claims, unverified_header
 
 pytestmark = pytest.mark.invariant(3)
@@ -46,7 +47,7 @@ class TestAnswer:
     async def test_the_access_token_has_every_claim_and_its_key_is_published(self, auth, client):
         token = (await auth.tokens(client))["access_token"]
         claims, header = unverified_claims(token), unverified_header(token)
-        assert claims.keys() == {"iss", "sub", "aud", "client_id", "scope", "iat", "exp", "jti", "gid"}
+        assert claims.keys() == {"iss", "sub", "aud", "client_id", "scope", "iat", "exp", "jti", "gid", "status"}
         assert (claims["iss"], claims["aud"], claims["client_id"]) == (ISSUER, NOTES, client.client_id)
         assert claims["exp"] - claims["iat"] == 3600
         assert header["typ"] == "at+jwt"
@@ -354,7 +355,7 @@ class TestRefresh:
     @pytest.mark.parametrize("part", [0, 1, 2, 3])
     async def test_a_changed_token_is_refused_and_ends_nothing(self, auth, client, tokens, part):
         parts = tokens["refresh_token"].split(".")
-        parts[part] = {0: new_identifier(), 1: "7", 2: new_secret(), 3: "A" * 22}[part]
+        parts[part] = {0: new_grant_id(), 1: "7", 2: new_secret(), 3: "A" * 22}[part]
         answer = await auth.refresh(client, ".".join(parts))
         await refused(answer, 400, "invalid_grant")
         assert (await auth.refresh(client, tokens["refresh_token"])).status == 200

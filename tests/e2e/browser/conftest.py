@@ -58,7 +58,6 @@ ACCOUNT = AccountView(
         ),
     ),
     now=1_795_415_400,
-    access_token_minutes=60,
 )
 ERROR = ErrorView("Not known here", "This program is not known here.", "Connect it anew.", "abcde23456", 400)
 ICON = "<link rel=icon href=data:,>"

@@ -178,16 +178,6 @@ async def test_a_remembered_unknown_kid_is_found_once_it_is_published(cache, iss
     assert cache.held("key-2") is not None
 
 
-async def test_the_memory_of_unknown_kids_is_bounded(cache, issuer, clock):
-    cache._policy = CachePolicy(max_stale=1000, cooldown=0)
-    for n in range(30):
-        await ask(cache, f"nobody-{n}")
-    cache._unknown = {f"old-{n}": clock.now for n in range(1024)}
-    await ask(cache, "one-more")
-    assert len(cache._unknown) == 1024
-    assert "old-0" not in cache._unknown
-
-
 async def test_a_flood_of_forged_kids_costs_the_issuer_one_request_per_cooldown(cache, issuer, clock):
     """Issue 3: 10,000 tokens with random kids."""
     before = len(issuer.requests)

@@ -6,6 +6,7 @@ from shared.access_tokens.verifier import TokenVerifier
 from shared.jose.jws import InvalidToken
 from tests.support.local_issuer import Minter, key_set, new_key
 
+OWN = ("keys", "status_lists", "clock", "remembered")
 ALL = frozenset({"RS256", "ES256", "EdDSA"})
 
 
@@ -50,10 +51,10 @@ def held_keys(signing_key):
 
 @pytest.fixture
 def make_verifier(held_keys):
-    """A verifier; `keys`, `clock` and `remembered` are its own, other options are the policy's."""
+    """A verifier; OWN are its own options, others are the policy's."""
 
     def make(**options):
-        own = {name: options.pop(name) for name in ("keys", "clock", "remembered") if name in options}
+        own = {name: options.pop(name) for name in OWN if name in options}
         policy = {
             "issuer": "https://issuer.example",
             "audiences": frozenset({"https://tools.example/mcp"}),

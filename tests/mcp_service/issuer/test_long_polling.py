@@ -1,6 +1,6 @@
 """How the cache learns whether an issuer holds its answers back."""
 
-from mcp_service.jwks.long_polling import MAX_MISSES, LongPolling
+from mcp_service.issuer.long_polling import MAX_MISSES, LongPolling
 
 WORKS = LongPolling(works=True)
 

@@ -1,14 +1,20 @@
 """Whether the issuer supports long polling, as its responses show.
 
-Pure. No metadata announces the ability, so every request for the JWKS carries `Prefer: wait` (RFC 7240), and the
-responses tell. An issuer that supports it may miss it now and then (at a restart, or with too many requests waiting):
-after MAX_MISSES in a row the set is refreshed by its age instead, and each such request tries again.
+Pure. No metadata announces the ability, so every scheduled request carries `Prefer: wait` (RFC 7240), and the responses
+tell. An issuer that supports it may miss it now and then (at a restart, or with too many requests waiting): after
+MAX_MISSES in a row the document is refreshed by its age instead, and each such request tries again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WAIT_SECONDS: Final = 25
+"""How long the issuer may hold a long poll: shorter than the idle timeout of common proxies."""
 
 MAX_MISSES: Final = 3
 PAUSE_SECONDS: Final = 1.0
@@ -38,7 +44,12 @@ class LongPolling:
 
     @property
     def pause_seconds(self) -> float | None:
-        """Seconds from a response to the next request; None to wait for the age of the set."""
+        """Seconds from a response to the next request; None to wait for the age of the document."""
         if self.works is False:
             return None
         return PAUSE_SECONDS if self.misses else 0.0
+
+
+def was_held_back(headers: Mapping[str, str]) -> bool:
+    """Whether a response says that the issuer honoured `Prefer: wait`."""
+    return "wait" in headers.get("Preference-Applied", "").lower()

@@ -1,0 +1,37 @@
+"""The signed form of one list: a Status List Token (Token Status List draft, sections 4.2 and 5.1). Pure."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+from auth_service.status_lists.identifiers import ENTRIES
+from shared.jose import base64url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TYPE: Final = "statuslist+jwt"
+LIFETIME_SECONDS: Final = 86_400
+TTL_SECONDS: Final = 3600
+"""After which a verifier without the change feed asks again."""
+
+
+def bits_of(revoked: Iterable[int]) -> bytes:
+    """One bit per entry, the first in the least significant bit of the first byte; 1 means revoked (INVALID)."""
+    bits = bytearray(ENTRIES // 8)
+    for entry in revoked:
+        bits[entry >> 3] |= 1 << (entry & 7)
+    return bytes(bits)
+
+
+def list_claims(*, issuer: str, uri: str, bits: bytes, now: float) -> dict[str, Any]:
+    """The claims of a list. `now` in seconds since 1970."""
+    return {
+        "iss": issuer,
+        "sub": uri,
+        "iat": int(now),
+        "exp": int(now) + LIFETIME_SECONDS,
+        "ttl": TTL_SECONDS,
+        "status_list": {"bits": 1, "lst": base64url.encode(zlib.compress(bits, 9))},
+    }

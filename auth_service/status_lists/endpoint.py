@@ -1,0 +1,122 @@
+"""GET /status-lists and GET /status-lists/{id}: the lists, and one change feed for all of them.
+
+`/status-lists` is the aggregation of the Token Status List draft, section 9. With the parameter `known` it is the
+change feed: the response has every list that differs from what `known` says, and `known` for the next request.
+With `Prefer: wait=N` (RFC 7240) it is held until a list changes or N seconds have passed. So a verifier needs one
+request in progress, however many lists there are, and learns of a revocation as it happens (invariant 12).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from auth_service.protocol.errors import InvalidRequest
+from auth_service.status_lists.document import TTL_SECONDS, TYPE
+from auth_service.status_lists.identifiers import LIST_FORM
+from shared.http.client_address import CLIENT_ADDRESS, network_of
+from shared.http.prefer import wait_preference
+from shared.rates import ConcurrencyLimiter
+
+if TYPE_CHECKING:
+    from auth_service.status_lists.board import StatusListBoard
+
+PATH: Final = "/status-lists"
+
+MAX_WAIT_SECONDS: Final = 60
+MAX_WAITING_REQUESTS: Final = 2048
+"""Requests beyond this number are answered at once."""
+MAX_WAITING_PER_NETWORK: Final = 256
+"""The same for one IPv4 address or IPv6 /48."""
+
+_KNOWN: Final = re.compile(rf"(?:{LIST_FORM}\.[A-Za-z0-9_-]{{1,22}}(?:~(?!$)|$)){{0,512}}")
+
+
+class StatusListEndpoint:
+    """Serves the lists of one process."""
+
+    def __init__(self, board: StatusListBoard) -> None:
+        self._board = board
+        self._waiting = 0
+        self._waiting_per_network = ConcurrencyLimiter()
+        self._is_stopping = False
+
+    async def end_long_polls(self, _app: web.Application) -> None:
+        """Answer every waiting request; an `on_shutdown` handler. The clients ask another replica."""
+        self._is_stopping = True
+        self._board.wake()
+
+    async def show_one(self, request: web.Request) -> web.Response:
+        """One signed list, or 304. Raises HTTPNotFound, ServiceUnavailable."""
+        list_id = request.match_info["list_id"]
+        token, tag = self._board.token_of(list_id), self._board.tags.get(list_id)
+        if token is None:
+            raise web.HTTPNotFound
+        headers = {"Cache-Control": "public, max-age=0, must-revalidate", "ETag": f'"{tag}-{token[-16:]}"'}
+        if headers["ETag"] in {
+            t.strip().removeprefix("W/") for t in request.headers.get("If-None-Match", "").split(",")
+        }:
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=token.encode(), headers=headers | {"Content-Type": f"application/{TYPE}"})
+
+    async def show_all(self, request: web.Request) -> web.Response:
+        """The addresses of all lists; with `known` the changed lists too. Raises InvalidRequest, ServiceUnavailable."""
+        if "known" not in request.query:
+            headers = {"Cache-Control": f"public, max-age={TTL_SECONDS}"}
+            return web.Response(body=self._body(), content_type="application/json", headers=headers)
+        known = _parse(request.query["known"])
+        headers = {"Cache-Control": "no-store"}
+        changed = self._board.changed
+        wait = wait_preference(request.headers.getall("Prefer", ()))
+        network = network_of(request.get(CLIENT_ADDRESS, ""), ipv6_prefix=48)
+        if wait and known == self._board.tags and self._may_wait(network):
+            wait = min(wait, MAX_WAIT_SECONDS)
+            try:
+                await self._wait(changed, wait)
+            finally:
+                self._waiting_per_network.leave(network)
+            headers["Preference-Applied"] = f"wait={wait}"
+        elif wait:
+            headers["Preference-Applied"] = f"wait={wait}"
+        tokens = []
+        tags = dict(self._board.tags)
+        for list_id, tag in tags.items():
+            if known.get(list_id) != tag:
+                tokens.append(self._board.token_of(list_id))
+                await asyncio.sleep(0)  # each may cost a signature
+        return web.Response(
+            body=self._body(changed=tokens, tags=tags), content_type="application/json", headers=headers
+        )
+
+    def _body(self, *, changed: list[str | None] | None = None, tags: dict[str, str] | None = None) -> bytes:
+        body: dict[str, object] = {"status_lists": [self._board.uri_of(i) for i in self._board.tags]}
+        if tags is not None:
+            body["changed"] = [token for token in changed or () if token is not None]
+            body["known"] = "~".join(f"{list_id}.{tag}" for list_id, tag in tags.items())
+        return json.dumps(body, separators=(",", ":")).encode()
+
+    def _may_wait(self, network: str) -> bool:
+        if self._is_stopping or self._waiting >= MAX_WAITING_REQUESTS:
+            return False
+        return self._waiting_per_network.enter(network, MAX_WAITING_PER_NETWORK)
+
+    async def _wait(self, changed: asyncio.Event, seconds: int) -> None:
+        self._waiting += 1
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await changed.wait()
+        finally:
+            self._waiting -= 1
+
+
+def _parse(unverified_known: str) -> dict[str, str]:
+    """The tags that a client has, by list. Raises InvalidRequest."""
+    if _KNOWN.fullmatch(unverified_known) is None:
+        raise InvalidRequest("known has not the form of an earlier response", error_id="known_form")
+    return dict(pair.split(".", 1) for pair in unverified_known.split("~") if pair)

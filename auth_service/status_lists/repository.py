@@ -1,0 +1,78 @@
+"""The repository of status lists.
+
+Keys: sp:{status_lists}:registry   hash     list -> "open", or when it was closed (ms since 1970); does not expire
+      sp:{<list>}:status           hash     tag, allocated, until: until the list is removed
+      sp:{<list>}:allocated        bitmap   entries in use: until the list is removed
+      sp:{<list>}:revoked          set      entries that are revoked: until the list is removed
+
+The steps that allocate and revoke an entry are those of a grant (auth_service/grants, auth_service/authorization).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from auth_service.status_lists.identifiers import allocated_key, new_list_id, revoked_key, status_key
+from shared.redis.client import load_script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shared.redis.client import RedisClient
+
+_REGISTRY: Final = "sp:{status_lists}:registry"
+_OPEN: Final = load_script("auth_service.status_lists", "open_lists")
+
+OPEN_LISTS: Final = 64
+"""A token discloses its list: the more grants share one, the less it tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListState:
+    """What Redis knows of one list. `until` is when the last token that may name it has expired (ms since 1970)."""
+
+    list_id: str
+    tag: str
+    allocated: int
+    until_ms: int
+
+
+class StatusListRepository:
+    """Reads lists and opens, closes and removes them. Every method raises RedisUnavailable, and only that."""
+
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
+
+    async def ensure_open(self) -> dict[str, str]:
+        """The registry, in which enough lists are open."""
+        new = [new_list_id() for _ in range(OPEN_LISTS)]
+        flat = await self._redis.run(_OPEN, [_REGISTRY], [OPEN_LISTS, *new])
+        return dict(zip(flat[::2], flat[1::2], strict=True))
+
+    async def registry(self) -> dict[str, str]:
+        """Every list: "open", or when it was closed (ms since 1970)."""
+        found: dict[str, str] = await self._redis.command("HGETALL", _REGISTRY)
+        return found
+
+    async def states(self, list_ids: Sequence[str]) -> list[ListState]:
+        """The state of each list, in the same order."""
+        rows = await self._redis.pipeline([("HMGET", status_key(i), "tag", "allocated", "until") for i in list_ids])
+        return [
+            ListState(list_id, row[0] or "0", int(row[1] or 0), int(row[2] or 0))
+            for list_id, row in zip(list_ids, rows, strict=True)
+        ]
+
+    async def revoked(self, list_ids: Iterable[str]) -> list[frozenset[int]]:
+        """The revoked entries of each list, in the same order."""
+        rows = await self._redis.pipeline([("SMEMBERS", revoked_key(i)) for i in list_ids])
+        return [frozenset(map(int, row)) for row in rows]
+
+    async def close(self, list_id: str, *, now_ms: int) -> None:
+        """Allocate no further entries of this list, once no replica begins an interaction in it any more."""
+        await self._redis.command("HSET", _REGISTRY, list_id, now_ms)
+
+    async def remove(self, list_id: str) -> None:
+        """Forget a list whose last token has expired."""
+        await self._redis.pipeline([("DEL", key(list_id)) for key in (status_key, allocated_key, revoked_key)])
+        await self._redis.command("HDEL", _REGISTRY, list_id)

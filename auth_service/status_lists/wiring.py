@@ -1,0 +1,33 @@
+"""Builds the status lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auth_service.status_lists.board import StatusListBoard
+from auth_service.status_lists.endpoint import StatusListEndpoint
+from auth_service.status_lists.repository import StatusListRepository
+
+if TYPE_CHECKING:
+    from auth_service.keys.key_ring import KeyRing
+    from auth_service.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class StatusListComponents:
+    """The lists of this process, and the endpoint that publishes them."""
+
+    board: StatusListBoard
+    endpoint: StatusListEndpoint
+
+
+def wire_status_lists(runtime: Runtime, *, key_ring: KeyRing) -> StatusListComponents:
+    """Build the components; nothing is read yet."""
+    board = StatusListBoard(
+        issuer=runtime.settings.issuer,
+        repository=StatusListRepository(runtime.redis),
+        key_ring=key_ring,
+        clock=runtime.clock,
+    )
+    return StatusListComponents(board, StatusListEndpoint(board))

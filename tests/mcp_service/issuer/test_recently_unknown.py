@@ -1,0 +1,12 @@
+"""The negative cache of names that the issuer does not know."""
+
+from mcp_service.issuer.recently_unknown import MAX_NAMES, RecentlyUnknown
+
+
+def test_the_oldest_names_are_forgotten_first():
+    unknown = RecentlyUnknown()
+    for n in range(MAX_NAMES + 1):
+        unknown.remember(f"name-{n}", float(n))
+    assert unknown.refused_at("name-0") is None
+    assert unknown.refused_at("name-1") == 1
+    assert unknown.refused_at(f"name-{MAX_NAMES}") == MAX_NAMES

@@ -1,0 +1,65 @@
+"""When the feed is asked next, and what becomes of a list that is not held."""
+
+import pytest
+
+from mcp_service.issuer.long_polling import LongPolling
+from mcp_service.status_lists.policy import (
+    MAX_RETRY_SECONDS,
+    NO_FEED_SECONDS,
+    POLL_SECONDS,
+    FeedPolicy,
+    FeedState,
+    UnknownList,
+    confirmed,
+    delay_seconds,
+    failed,
+    on_unknown_list,
+    refreshed_for_unknown_list,
+    without_feed,
+)
+
+POLICY = FeedPolicy(max_stale=3600, cooldown=10, strict=False)
+NEW = FeedState(confirmed_at=100.0)
+LOADED = confirmed(NEW, 100)
+
+
+def test_the_next_long_poll_follows_at_once():
+    assert delay_seconds(LOADED, LongPolling(works=True), 100) == 0
+
+
+def test_an_issuer_that_does_not_wait_is_asked_by_an_interval_that_keeps_the_bound():
+    assert delay_seconds(LOADED, LongPolling(works=False), 100) == POLL_SECONDS < 2
+
+
+@pytest.mark.invariant(12)
+def test_the_first_failures_are_followed_within_three_tenths_of_a_second_later_ones_after_seconds():
+    state, delays = LOADED, []
+    for _ in range(40):
+        state = failed(state, 200)
+        delays.append(delay_seconds(state, LongPolling(works=True), 200))
+    assert max(delays[:3]) <= 0.3 + 1e-9
+    assert delays == sorted(delays)
+    assert delays[-1] == MAX_RETRY_SECONDS
+
+
+def test_an_issuer_without_lists_is_left_alone():
+    assert delay_seconds(without_feed(NEW, 100), LongPolling(), 100) == NO_FEED_SECONDS
+
+
+def test_a_list_that_is_not_held_is_looked_for_once_per_cooldown():
+    assert on_unknown_list(LOADED, POLICY, 150, None) is UnknownList.REFRESH
+    looked = refreshed_for_unknown_list(LOADED, 150)
+    assert on_unknown_list(looked, POLICY, 159, None) is UnknownList.REFUSE
+    assert on_unknown_list(looked, POLICY, 160, None) is UnknownList.REFRESH
+
+
+def test_a_list_that_was_refused_is_refused_without_a_refresh_for_a_while():
+    assert on_unknown_list(LOADED, POLICY, 150, 100.0) is UnknownList.REFUSE
+    assert on_unknown_list(LOADED, POLICY, 160, 100.0) is UnknownList.REFRESH
+
+
+@pytest.mark.invariant(8)
+@pytest.mark.parametrize("state", [NEW, failed(LOADED, 140), failed(NEW, 140)])
+def test_while_the_feed_cannot_be_read_a_list_that_is_not_held_is_not_called_unknown(state):
+    looked = refreshed_for_unknown_list(state, 150)
+    assert on_unknown_list(looked, POLICY, 155, None) is UnknownList.CANNOT_KNOW
