@@ -243,7 +243,7 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         name: Troubleshooting("The access token is not from this issuer, or is no longer valid.", _CLIENT)
         for name in (
             *("alg", "aud", "b64", "client_id", "crit", "exp", "form", "iat", "iss", "jti", "kid", "nbf"),
-            *("scope", "signature", "size", "sub", "typ"),
+            *("scope", "signature", "size", "status", "sub", "typ"),
         )
     },
     # The service
