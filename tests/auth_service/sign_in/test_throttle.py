@@ -58,7 +58,7 @@ async def attempt(throttle, *, name="margaret", browser="stranger", address="192
 
 async def let_pass(store, seconds):
     """Move the times of the attempts into the past."""
-    for key in await store.command("KEYS", "sp:{signin:*"):
+    for key in [key async for page in store.scan("sp:{signin:*") for key in page]:
         count, last = (await store.command("GET", key)).split()
         await store.command("SET", key, f"{count} {int(last) - seconds * 1000}")
 
