@@ -74,15 +74,14 @@ class StatusListEndpoint:
         changed = self._board.changed
         wait = wait_preference(request.headers.getall("Prefer", ()))
         network = network_of(request.get(CLIENT_ADDRESS, ""), ipv6_prefix=48)
-        if wait and known == self._board.tags and self._may_wait(network):
+        if wait and (known != self._board.tags or self._may_wait(network)):
             wait = min(wait, MAX_WAIT_SECONDS)
-            try:
-                await self._wait(changed, wait)
-            finally:
-                self._waiting_per_network.leave(network)
             headers["Preference-Applied"] = f"wait={wait}"
-        elif wait:
-            headers["Preference-Applied"] = f"wait={wait}"
+            if known == self._board.tags:
+                try:
+                    await self._wait(changed, wait)
+                finally:
+                    self._waiting_per_network.leave(network)
         tokens = []
         tags = dict(self._board.tags)
         for list_id, tag in tags.items():

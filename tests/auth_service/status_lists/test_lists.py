@@ -9,6 +9,7 @@ import pytest
 
 from auth_service.protocol.opaque import split_identifier
 from auth_service.status_lists import board as board_module
+from auth_service.status_lists import endpoint as endpoint_module
 from auth_service.status_lists.identifiers import allocated_key
 from auth_service.status_lists.repository import OPEN_LISTS, StatusListRepository
 from shared.errors import RedisUnavailable
@@ -167,6 +168,27 @@ async def test_a_wait_without_a_change_ends_with_nothing(auth):
     assert (answer.json["changed"], answer.json["known"]) == ([], known)
 
 
+async def test_waiting_requests_of_a_network_are_bounded_and_the_others_are_told_to_poll(auth, monkeypatch):
+    monkeypatch.setattr(endpoint_module, "MAX_WAITING_PER_NETWORK", 2)
+    known = (await feed(auth)).json["known"]
+    waiting = [asyncio.create_task(feed(auth, known, wait=20)) for _ in range(2)]
+    await asyncio.sleep(0.2)
+    async with asyncio.timeout(2):
+        refused = await feed(auth, known, wait=20)
+    assert refused.json["changed"] == []
+    assert "Preference-Applied" not in refused.headers
+    assert not any(task.done() for task in waiting)
+    waiting[0].cancel()
+    await asyncio.gather(waiting[0], return_exceptions=True)
+    await asyncio.sleep(0.2)
+    third = asyncio.create_task(feed(auth, known, wait=20))
+    await asyncio.sleep(0.2)
+    assert not third.done()
+    for task in (waiting[1], third):
+        task.cancel()
+    await asyncio.gather(waiting[1], third, return_exceptions=True)
+
+
 async def test_a_stop_answers_those_that_wait(auth):
     known = (await feed(auth)).json["known"]
     waiting = asyncio.create_task(feed(auth, known, wait=50))
@@ -201,6 +223,8 @@ async def test_a_list_has_a_strong_etag_and_is_open_to_pages(auth, client):
     path = path_of(entry_of(await auth.tokens(client))["uri"])
     first = await auth.get(path, headers={"Origin": "https://app.example"})
     assert first.headers["Access-Control-Allow-Origin"] == "*"
+    # An ES256 signature is another each time that it is made.
+    assert (await auth.get(path)).text == first.text
     etag = first.headers["ETag"]
     assert etag.startswith('"')
     assert (await auth.get(path, headers={"If-None-Match": etag})).status == 304
