@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.redis.client import RedisClient
@@ -53,7 +53,7 @@ class SessionRepository:
         if text is None:
             return None
         record = json.loads(text)
-        if ended_at is not None and _began_before(record, ended_at):
+        if ended_at is not None and record["signed_out_at"] != ended_at:
             return None
         return Session(token_hash, subject, record["username"], record["authenticated_at"])
 
@@ -65,13 +65,6 @@ class SessionRepository:
         """End every session of a user that began until now, in any browser."""
         value = f"{now:.6f}{secrets.randbelow(10**9):09}"
         await self._redis.command("SET", _ended_key(subject), value, "EX", self._lifetime)
-
-
-def _began_before(record: dict[str, Any], ended_at: str) -> bool:
-    if "signed_out_at" in record:
-        return bool(record["signed_out_at"] != ended_at)
-    # A session of the previous version: the clocks of the replicas decide.
-    return bool(record["authenticated_at"] <= float(ended_at))
 
 
 def _key(subject: str, token_hash: str) -> str:

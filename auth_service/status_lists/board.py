@@ -1,8 +1,7 @@
 """The lists as one process knows and publishes them: a copy of what Redis has, read several times a second.
 
-Invariant 12: an entry that was revoked in Redis is in the published list within POLL_SECONDS; what this copy has not
-seen yet, it never un-publishes later. Replicas may be a poll apart, and Redis may go back in a failover or restore: a
-verifier keeps the bits that it has seen.
+Invariant 12: an entry that was revoked in Redis is in the published list after POLL_SECONDS and a read of Redis. Replicas may be a poll
+apart, and Redis may go back in a failover or restore: a verifier keeps the bits that it has seen.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 0.3
 CLOSE_AT: Final = ENTRIES * 3 // 4
 """Entries in use beyond which a list is closed: the next grants find a free entry at random."""
-_SETTLE_MS: Final = 3_600_000
+_LATE_GRANTS_MS: Final = 3_600_000
 """An interaction that began before the list was closed may still become a grant in it."""
-_SETTLED_SECONDS: Final = 5.0
+_PUBLISHED_FIRST_SECONDS: Final = 5.0
 """How long a list is published before a grant gets an entry in it, unless there is no other."""
 _REMOVE_EVERY: Final = 1000
 """Polls between two searches for lists that can be removed."""
@@ -52,13 +51,21 @@ class StatusListBoard:
     """Keeps the lists of one process current, chooses one for each new grant, and signs what is published."""
 
     def __init__(
-        self, *, issuer: str, repository: StatusListRepository, key_ring: KeyRing, clock: Callable[[], float]
+        self,
+        *,
+        issuer: str,
+        repository: StatusListRepository,
+        key_ring: KeyRing,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
+        """`clock` is seconds since 1970; `monotonic` never goes back."""
         self._prefix = f"{issuer}/status-lists"
         self._issuer = issuer
         self._repository = repository
         self._key_ring = key_ring
         self._clock = clock
+        self._monotonic = monotonic
         self._open: tuple[str, ...] = ()
         self._first_seen: dict[str, float] = {}
         self._tags: dict[str, str] = {}
@@ -145,17 +152,17 @@ class StatusListBoard:
     async def remove_expired(self) -> None:
         """Remove the lists that are closed and that no token names any more. Raises RedisUnavailable."""
         registry, now_ms = await self._repository.registry(), int(self._clock() * 1000)
-        closed = [i for i, state in registry.items() if state != "open" and now_ms > int(state) + _SETTLE_MS]
+        closed = [i for i, state in registry.items() if state != "open" and now_ms > int(state) + _LATE_GRANTS_MS]
         for state in await self._repository.states(closed):
             if now_ms > state.until_ms:
                 await self._repository.remove(state.list_id)
 
     def _choose_from(self, open_lists: list[str]) -> None:
         """Not from a list that another replica, or the verifier that it informs, may not know yet."""
-        now = self._clock()
+        now = self._monotonic()
         self._first_seen = {i: self._first_seen.get(i, now) for i in open_lists}
-        settled = tuple(i for i, seen in self._first_seen.items() if now - seen >= _SETTLED_SECONDS)
-        self._open = settled or tuple(open_lists)
+        published = tuple(i for i, seen in self._first_seen.items() if now - seen >= _PUBLISHED_FIRST_SECONDS)
+        self._open = published or tuple(open_lists)
 
     async def _poll(self) -> None:
         polls = 0

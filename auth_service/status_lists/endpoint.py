@@ -26,8 +26,6 @@ from shared.rates import ConcurrencyLimiter
 if TYPE_CHECKING:
     from auth_service.status_lists.board import StatusListBoard
 
-PATH: Final = "/status-lists"
-
 MAX_WAIT_SECONDS: Final = 60
 MAX_WAITING_REQUESTS: Final = 2048
 """Requests beyond this number are answered at once."""

@@ -29,5 +29,6 @@ def wire_status_lists(runtime: Runtime, *, key_ring: KeyRing) -> StatusListCompo
         repository=StatusListRepository(runtime.redis),
         key_ring=key_ring,
         clock=runtime.clock,
+        monotonic=runtime.monotonic,
     )
     return StatusListComponents(board, StatusListEndpoint(board))

@@ -21,8 +21,6 @@ MAX_BODY_BYTES: Final = 64 * 1024
 """As auth_service accepts."""
 BODY_SECONDS: Final = 15.0
 
-PATHS: Final = frozenset({"/authorize", "/register", "/token"})
-
 
 class ForwardingEndpoints:
     """POST /token and POST /register are forwarded to auth_service, GET /authorize redirects to it."""

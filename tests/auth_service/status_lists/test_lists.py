@@ -265,7 +265,7 @@ async def test_a_full_list_is_closed_and_replaced(auth, client, monkeypatch):
 async def test_a_new_list_is_published_before_it_is_used(auth, client, monkeypatch):
     """Another replica, and the verifiers that it informs, learn of it first."""
     before = {unverified_claims(t)["sub"] for t in (await feed(auth)).json["changed"]}
-    auth.clock.ahead = 10
+    auth.monotonic.ahead = 10
     await asyncio.sleep(board_module.POLL_SECONDS * 2)
     repository = StatusListRepository(auth.store)
     for uri in sorted(before)[:-1]:
