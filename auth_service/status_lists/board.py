@@ -1,7 +1,7 @@
 """The lists as one process knows and publishes them: a copy of what Redis has, read several times a second.
 
 Invariant 12: an entry that was revoked in Redis is in the published list after POLL_SECONDS and a read of Redis.
-Replicas may be a poll apart, and Redis may go back in a failover or restore: a verifier keeps the bits that it has seen.
+Replicas may be a poll apart, and Redis may go back in a failover or restore: a verifier keeps the bits that it saw.
 """
 
 from __future__ import annotations
