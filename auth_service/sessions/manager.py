@@ -57,12 +57,13 @@ class SessionManager:
         *,
         subject: str,
         username: str,
+        identity: str = "",
         after: float = 0,
     ) -> bool:
         """Start a session and set its cookie; False if the user was suspended or removed. Raises RedisUnavailable.
 
         The user has signed in no earlier than `after`, in seconds since 1970 by the clock of any replica: it may be
-        ahead of this one.
+        ahead of this one. `identity` is the key of the identity by which the user signed in; empty after a password.
 
         The user is checked after the session is stored: a suspension after the check finds the session and ends it.
         A session of the same user in this browser is renewed and keeps its token, so that the open pages of the browser
@@ -76,7 +77,7 @@ class SessionManager:
             token = new_secret()
             if before is not None:
                 await self._repository.end(before)
-        session = Session(digest(token), subject, username, max(self._clock(), after))
+        session = Session(digest(token), subject, username, max(self._clock(), after), identity)
         await self._repository.begin(session)
         if not await self._users.is_active(subject):
             await self._repository.end(session)

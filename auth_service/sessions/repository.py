@@ -26,6 +26,8 @@ class Session:
     subject: str
     username: str
     authenticated_at: float
+    identity: str = ""
+    """The key of the identity by which the user signed in; empty after a password."""
 
 
 class SessionRepository:
@@ -42,6 +44,7 @@ class SessionRepository:
             "username": session.username,
             "authenticated_at": session.authenticated_at,
             "signed_out_at": signed_out,
+            "identity": session.identity,
         }
         await self._redis.command(
             "SET", _key(session.subject, session.token_hash), json.dumps(record), "EX", self._lifetime
@@ -55,7 +58,7 @@ class SessionRepository:
         record = json.loads(text)
         if ended_at is not None and record["signed_out_at"] != ended_at:
             return None
-        return Session(token_hash, subject, record["username"], record["authenticated_at"])
+        return Session(token_hash, subject, record["username"], record["authenticated_at"], record["identity"])
 
     async def end(self, session: Session) -> None:
         """End one session."""

@@ -1,0 +1,1 @@
+"""Sign-in on a page of the operator, whose backend signs an assertion for this server."""

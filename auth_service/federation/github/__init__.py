@@ -1,0 +1,1 @@
+"""GitHub: OAuth 2 without ID tokens; the identity comes from its user API."""

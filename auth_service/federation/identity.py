@@ -1,0 +1,61 @@
+"""The identity that a provider asserted, after every check of its protocol. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from auth_service.protocol.opaque import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_SUBJECT_CHARACTERS: Final = 255
+"""OpenID Connect Core section 2."""
+MAX_GROUPS: Final = 500
+MAX_IDENTITY_BYTES: Final = 16 * 1024
+"""Of the JSON that is stored for one identity; a longer one is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A user as a provider knows them. Times in seconds since 1970.
+
+    Invariant 13: `provider`, `issuer` and `subject` identify; nothing else does, an e-mail address least of all.
+    """
+
+    provider: str
+    """The `id` of the provider in the configuration."""
+    issuer: str
+    """The issuer of the identity; for a provider without issuers, its origin."""
+    subject: str
+    """Never reused by the issuer. For an issuer with several tenants: tenant and subject."""
+    authenticated_at: int
+    """When the user signed in at the provider, if it says so; else when its answer was verified."""
+    email: str | None = None
+    email_verified: bool = False
+    """Whether the provider states it and is known to verify addresses."""
+    name: str | None = None
+    login: str | None = None
+    """The name that the provider shows for the account. It can change hands."""
+    domain: str | None = None
+    """The verified domain of the organisation that manages the account (Google `hd`)."""
+    groups: tuple[str, ...] = ()
+    groups_complete: bool = True
+    """False if the provider left groups out: then a rule on groups refuses."""
+    organizations: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    """As `organization/team`."""
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    """Further claims that a rule or a resource names; JSON values."""
+
+    @property
+    def key(self) -> str:
+        """Identifies the identity in the store: equal for two sign-ins of one account, and for nothing else."""
+        return digest(json.dumps([self.provider, self.issuer, self.subject]))
+
+    @property
+    def display_name(self) -> str:
+        """A text by which the user recognises the account."""
+        return self.email or self.login or self.name or self.subject

@@ -1,0 +1,106 @@
+"""What each kind of provider offers, and the record of a sign-in in progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from shared.errors import RequestRejected, ServiceUnavailable
+
+if TYPE_CHECKING:
+    from auth_service.federation.identity import Identity
+
+
+class Purpose(StrEnum):
+    """What a sign-in at a provider is for. A response for one purpose is refused for the other."""
+
+    SIGN_IN = "sign_in"
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSignIn:
+    """A browser that was sent to a provider. Times in seconds since 1970.
+
+    Bound to one browser, one provider and its issuer, and one request: whatever of these the response does not match,
+    nobody is signed in.
+    """
+
+    state: str
+    """256 random bits. The repository stores its digest."""
+    provider: str
+    issuer: str
+    purpose: Purpose
+    browser_hash: str
+    transaction: str
+    """The interaction that continues, as forms carry it; empty for the account page."""
+    subject: str
+    """For LINK: the user whose account gets the identity. Else empty."""
+    nonce: str
+    code_verifier: str
+    started_at: float
+    max_age: int | None = None
+    """The provider must have authenticated the user at most so many seconds before the request (OpenID Connect)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationUrlRequest:
+    """What a provider may take into account. All of it optional for the provider."""
+
+    login_hint: str = ""
+    force_reauthentication: bool = False
+
+
+class ProviderUnavailable(ServiceUnavailable):
+    """The provider does not answer, or not as it should: a fault that is not the user's (invariant 8)."""
+
+    public = "The sign-in service does not answer just now. Please try again, or choose another way to sign in."
+
+
+class SignInRefused(RequestRejected):
+    """The response of the provider is not accepted: nobody is signed in. The private reason says which check failed.
+
+    `public` gives nothing away; `cancelled` is for a user that declined at the provider.
+    """
+
+    code = "access_denied"
+    status = 403
+    public = "The sign-in could not be completed. Nothing was changed."
+
+    def __init__(self, reason: str, *, error_id: str, cancelled: bool = False) -> None:
+        super().__init__(reason, error_id=error_id)
+        self.cancelled = cancelled
+
+
+class IdentityProvider(Protocol):
+    """One configured provider. Its construction connects nothing."""
+
+    @property
+    def id(self) -> str:
+        """The id of the configuration; part of the callback address."""
+
+    @property
+    def display_name(self) -> str:
+        """The name on the button."""
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the last attempt to reach the provider succeeded, or there was none."""
+
+    async def issuer(self) -> str:
+        """The issuer that responses must come from. Raises ProviderUnavailable."""
+
+    async def authorization_url(self, pending: PendingSignIn, request: AuthorizationUrlRequest) -> str:
+        """The address that the browser is sent to. Raises ProviderUnavailable."""
+
+    async def identify(self, pending: PendingSignIn, parameters: Mapping[str, str]) -> Identity:
+        """Verify the response in full and return the identity.
+
+        `parameters` are those of the callback, unverified, each present once. `pending` belongs to the browser and the
+        state of the response, and was consumed. Raises SignInRefused, ProviderUnavailable.
+        """
+
+    async def close(self) -> None:
+        """Cancel fetches in progress."""
