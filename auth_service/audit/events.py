@@ -21,9 +21,14 @@ class AuditEvent(StrEnum):
     USER_PASSWORD_CHANGED = "user.password_changed"
     USER_SIGNED_IN = "user.signed_in"
     USER_SIGN_IN_FAILED = "user.sign_in_failed"
+    USER_SIGN_IN_REFUSED = "user.sign_in_refused"
+    """The response of an identity provider was not accepted, or a rule refuses the identity."""
     USER_SIGN_IN_DELAYED = "user.sign_in_delayed"
     USER_SIGNED_OUT = "user.signed_out"
     USER_SIGNED_OUT_EVERYWHERE = "user.signed_out_everywhere"
+
+    IDENTITY_LINKED = "identity.linked"
+    IDENTITY_UNLINKED = "identity.unlinked"
 
     CLIENT_REGISTERED = "client.registered"
     CLIENT_ADDED = "client.added"
@@ -69,6 +74,8 @@ class AuditFields(TypedDict, total=False):
     redirect_host: str
     address: str
     """Address of the client; trusted proxies are skipped."""
+    provider: str
+    """Id of the identity provider."""
     kid: str
     count: int
     limit: str

@@ -7,8 +7,20 @@ from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderButton:
+    """A way to sign in through an identity provider."""
+
+    id: str
+    name: str
+    available: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class SignInView:
-    """The sign-in form; posts `username`, `password`, `transaction` and `csrf` to `action`."""
+    """The sign-in forms; they post `username` and `password`, or `provider`, with `transaction` and `csrf`, to `action`.
+
+    Two forms: in one, Enter in the password field would press the first button, which may be a provider's.
+    """
 
     action: str
     transaction: str
@@ -18,6 +30,16 @@ class SignInView:
     username: str = ""
     problem: str = ""
     """Why the last attempt was rejected, without disclosing whether the name exists; empty at first."""
+    notice: str = ""
+    """What became of a sign-in at a provider; empty at first."""
+    request_id: str = ""
+    """Of the request that the notice is about; empty omits it."""
+    providers: tuple[ProviderButton, ...] = ()
+    passwords: bool = True
+    providers_first: bool = False
+    """Whether the providers come before the password."""
+    choose_account: bool = False
+    """The provider must let the user choose an account; the form posts `choose`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +92,14 @@ class ContinueView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderRedirectView:
+    """The 200 page that navigates to an identity provider, like ContinueView."""
+
+    location: str
+    provider_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorView:
     """An error page."""
 
@@ -99,6 +129,14 @@ class AccountNotice(StrEnum):
     NONE = ""
     ACCESS_ENDED = "access-ended"
     PASSWORD_CHANGED = "password-changed"
+    IDENTITY_LINKED = "identity-linked"
+    IDENTITY_UNLINKED = "identity-unlinked"
+    IDENTITY_TAKEN = "identity-taken"
+    IDENTITY_REFUSED = "identity-refused"
+    NOT_LINKED = "not-linked"
+    LAST_WAY = "last-way"
+    PROVIDER_UNAVAILABLE = "provider-unavailable"
+    TOO_MANY = "too-many"
 
 
 @dataclass(frozen=True, slots=True)
