@@ -154,7 +154,7 @@ class UserRepository:
     async def unlink_identity(
         self, subject: str, identity: str, *, password_counts: bool, others: Sequence[str]
     ) -> UnlinkResult:
-        """Unlink an identity, unless no way to sign in is left: a password, if it counts, or one of `others`. Atomic."""
+        """Unlink an identity, unless no way to sign in is left: a password that counts, or one of `others`. Atomic."""
         arguments: list[Argument] = [subject, identity, int(password_counts), *others]
         return UnlinkResult(await self._redis.run(_UNLINK_IDENTITY, _identity_keys(subject), arguments))
 
