@@ -1,4 +1,4 @@
-"""Encryption of private signing keys at rest: JWEs (RFC 7516) under keys that are not in Redis (invariant 4).
+"""Encryption of what Redis and pages hold: JWEs (RFC 7516) under keys that are not in Redis (invariant 4).
 
 `AUTH_KEY_ENCRYPTION_KEY` is a list of secrets, so that it can be changed: the first encrypts, all decrypt.
 A secret never encrypts anything itself: for every purpose a key is derived from it (HKDF, RFC 5869).
@@ -24,11 +24,34 @@ from shared.jose.strict_json import parse_json_object
 
 _LABEL: Final = b"sallyport signing keys at rest"
 _ENCRYPTION: Final = "A256GCM"
+_RECORD_HEADER: Final = {"alg": "dir", "enc": _ENCRYPTION}
+_RECORD_ALGORITHMS: Final = ("dir", _ENCRYPTION)
 _HINT: Final = "make one with: python -m auth_service check-config --new-key"
 
 
 class DecryptionFailed(Exception):
     """No configured secret decrypts the JWE, or it contains the key of another `kid`."""
+
+
+class RecordEncryption:
+    """Encrypts short-lived values under keys of one purpose: compact JWEs, `dir` with A256GCM."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """`keys` have 32 bytes each, as `EncryptionKeys.derive` returns them; the first encrypts, all decrypt."""
+        self._keys = tuple(OctKey.import_key(key) for key in keys)
+
+    def encrypt(self, plaintext: bytes) -> str:
+        """The JWE, in ASCII: a third longer than the plaintext."""
+        return jwe.encrypt_compact(dict(_RECORD_HEADER), plaintext, self._keys[0], algorithms=_RECORD_ALGORITHMS)
+
+    def decrypt(self, unverified: str) -> bytes | None:
+        """The plaintext; None for anything that was not encrypted under one of the keys."""
+        for key in self._keys:
+            try:
+                return jwe.decrypt_compact(unverified, key, algorithms=_RECORD_ALGORITHMS).plaintext
+            except (JoseError, ValueError, KeyError, TypeError):
+                continue
+        return None
 
 
 class EncryptionKeys:

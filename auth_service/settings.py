@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from auth_service.federation.configuration import ProviderConfiguration, parse_providers
 from auth_service.key_encryption import parse_encryption_keys
 from auth_service.pages.appearance import parse_colour
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, NEVER_SCHEMES
@@ -106,6 +107,19 @@ class AuthSettings(ServiceSettings):
         description="Grants of one user, client and resource; beyond it the least recently used one ends.",
     )
 
+    identity_providers: tuple[ProviderConfiguration, ...] = Field(
+        (), description="Providers by which users sign in, as a JSON list (docs/identity-providers.md)."
+    )
+    passwords: Literal["on", "off"] = Field(
+        "on", description="Whether users may sign in with a password; off requires an identity provider."
+    )
+    account_creation: Literal["on", "off", "invited"] = Field(
+        "on", description="Whether a first sign-in through a provider makes an account; invited: for listed identities."
+    )
+    identity_max_age: int | None = Field(
+        None, ge=60, description="After this time a user of a provider signs in there again; never when unset."
+    )
+
     redirect_schemes: frozenset[str] = Field(
         KNOWN_REDIRECT_SCHEMES,
         description="Private-use URI schemes accepted in redirect URIs; those of known clients when unset.",
@@ -198,6 +212,11 @@ class AuthSettings(ServiceSettings):
             return parse_json(value.encode())
         return value
 
+    @field_validator("identity_providers", mode="before")
+    @classmethod
+    def _providers(cls, value: Any) -> Any:
+        return parse_providers(value)
+
     @field_validator("redirect_schemes")
     @classmethod
     def _harmless_schemes(cls, value: frozenset[str]) -> frozenset[str]:
@@ -229,6 +248,8 @@ class AuthSettings(ServiceSettings):
 
     @model_validator(mode="after")
     def _safe_together(self) -> Self:
+        if self.passwords == "off" and not self.identity_providers:
+            raise ValueError("PASSWORDS is off, and IDENTITY_PROVIDERS is empty: nobody could sign in")
         if self.refresh_token_absolute_ttl < self.refresh_token_ttl:
             raise ValueError("REFRESH_TOKEN_ABSOLUTE_TTL is shorter than REFRESH_TOKEN_TTL")
         if self.refresh_token_ttl < self.access_token_ttl:

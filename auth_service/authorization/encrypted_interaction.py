@@ -13,11 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from joserfc import jwe
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
-
 from auth_service.authorization.interaction import Interaction
+from auth_service.key_encryption import RecordEncryption
 
 INTERACTION_LABEL: Final = b"sallyport encrypted interaction v1"
 """For EncryptionKeys.derive."""
@@ -25,20 +22,17 @@ INTERACTION_LABEL: Final = b"sallyport encrypted interaction v1"
 MAX_ENCRYPTED: Final = 48 * 1024
 """The largest accepted request is about 28 kB when encrypted; a form may have 64 KiB."""
 
-_HEADER: Final = {"alg": "dir", "enc": "A256GCM"}
-_ALGORITHMS: Final = tuple(_HEADER.values())
-
 
 class InteractionEncryption:
     """Encrypts and decrypts interactions. Pure but for the random IV."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """`keys` have 32 bytes each; the first encrypts."""
-        self._keys = tuple(OctKey.import_key(key) for key in keys)
+        self._records = RecordEncryption(keys)
 
     def encrypt(self, interaction: Interaction) -> str:
         """The value for a form of the interaction's browser."""
-        return jwe.encrypt_compact(dict(_HEADER), interaction.to_json(), self._keys[0], algorithms=_ALGORITHMS)
+        return self._records.encrypt(interaction.to_json())
 
     def decrypt(self, unverified: str) -> Interaction | None:
         """The interaction that was encrypted here. Browser and expiry are not checked yet.
@@ -47,10 +41,8 @@ class InteractionEncryption:
         """
         if unverified.count(".") != 4 or len(unverified) > MAX_ENCRYPTED or not unverified.isascii():
             return None
-        for key in self._keys:
-            try:
-                plaintext = jwe.decrypt_compact(unverified, key, algorithms=_ALGORITHMS).plaintext
-                return Interaction.from_json(plaintext or b"")
-            except (JoseError, ValueError, KeyError, TypeError):
-                continue
-        return None
+        plaintext = self._records.decrypt(unverified)
+        try:
+            return None if plaintext is None else Interaction.from_json(plaintext)
+        except (ValueError, KeyError, TypeError):
+            return None

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from auth_service.federation.access_rules import IdentityConditions
 from shared.configured_url import is_loopback_host
 from shared.jose.algorithms import Algorithm
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _PROTOCOL_PARAMETERS: Final = frozenset(
@@ -177,17 +189,46 @@ def check_provider_url(value: str) -> str:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError as exc:
-        raise ValueError(f"{value!r} is not a URL: {exc}") from exc
-    if not parts.hostname or parts.username is not None or parts.fragment or not value.isascii():
-        raise ValueError(f"{value!r} is not an absolute URL without user information and fragment")
+        raise ValueError("is not a URL") from exc
+    if parts.username is not None:
+        raise ValueError("is a URL with user information")  # which may be a password: the value is not repeated
+    if not parts.hostname or parts.fragment or not value.isascii():
+        raise ValueError(f"{value!r} is not an absolute URL without fragment")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_host(parts.hostname)):
         raise ValueError(f"{value!r} is neither https nor http on a loopback host")
     return value
 
 
-def check_distinct(providers: tuple[ProviderConfiguration, ...]) -> None:
-    """Raise ValueError if two providers have one id."""
-    ids = [provider.id for provider in providers]
-    for identifier in ids:
-        if ids.count(identifier) > 1:
-            raise ValueError(f"two providers have the id {identifier!r}")
+def parse_providers(value: Any) -> tuple[ProviderConfiguration, ...]:
+    """Check the list. Raises ValueError, which names the position and the id of an entry and the violated rule.
+
+    No input is repeated but the id and what a rule says of its own field: an entry holds secrets.
+    """
+    if not isinstance(value, list | tuple) or not all(isinstance(entry, dict | _Provider) for entry in value):
+        raise ValueError("must be a JSON list of objects")
+    problems: list[str] = []
+    parsed: list[ProviderConfiguration] = []
+    for position, entry in enumerate(value, start=1):
+        try:
+            parsed.append(_ENTRY.validate_python(entry))
+        except ValidationError as exc:
+            identifier = entry.get("id") if isinstance(entry, dict) else None
+            name = f" ({identifier})" if isinstance(identifier, str) and _ID.fullmatch(identifier) else ""
+            problems += [f"entry {position}{name}: {_problem(error)}" for error in exc.errors(include_input=False)]
+    if problems:
+        raise ValueError("; ".join(problems))
+    ids = [entry.id for entry in parsed]
+    repeated = sorted({identifier for identifier in ids if ids.count(identifier) > 1})
+    if repeated:
+        raise ValueError(f"two entries have the id {repeated[0]!r}")
+    return tuple(parsed)
+
+
+def _problem(error: ErrorDetails) -> str:
+    # The first part of a location is the kind, by which the model was chosen.
+    where = ".".join(str(part) for part in error["loc"] if part not in {"oidc", "github", "external"})
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
+
+
+_ENTRY: Final = TypeAdapter[ProviderConfiguration](ProviderConfiguration)

@@ -147,7 +147,7 @@ class SsrfSafeClient:
             ) as session,
             session.get(url, allow_redirects=False, max_line_size=4096, max_field_size=4096) as response,
         ):
-            return await _read(response, max_bytes)
+            return await read_document(response, max_bytes)
 
     def _host_limit(self, url: str) -> asyncio.Semaphore:
         host = urlsplit(url).netloc.lower()
@@ -236,7 +236,8 @@ async def read_bounded(response: aiohttp.ClientResponse, max_bytes: int) -> byte
     return bytes(body)
 
 
-async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> FetchedBody:
+async def read_document(response: aiohttp.ClientResponse, max_bytes: int) -> FetchedBody:
+    """The answer, if it is complete, small enough and has status 200. Raises FetchFailed."""
     if response.status in {404, 410}:
         raise FetchGone(f"status {response.status}")
     if 300 <= response.status < 500 and response.status not in _PASSING:
