@@ -19,6 +19,8 @@ class AuditEvent(StrEnum):
     USER_SUSPENDED = "user.suspended"
     USER_RESUMED = "user.resumed"
     USER_PASSWORD_CHANGED = "user.password_changed"
+    USER_IDENTITY_LINKED = "user.identity_linked"
+    USER_IDENTITY_UNLINKED = "user.identity_unlinked"
     USER_SIGNED_IN = "user.signed_in"
     USER_SIGN_IN_FAILED = "user.sign_in_failed"
     USER_SIGN_IN_REFUSED = "user.sign_in_refused"
@@ -64,6 +66,8 @@ class AuditFields(TypedDict, total=False):
     """Subject of the user concerned."""
     username: str
     """Name of an existing user; never the submitted text, because users type passwords into the wrong field."""
+    provider: str
+    """Id of the identity provider concerned."""
     client: str
     client_name: str
     client_kind: str

@@ -1,22 +1,48 @@
-"""The account of an identity: found or made at sign-in, linked, unlinked (invariant 13)."""
+"""The account of an identity: found or made at sign-in, linked, unlinked.
+
+Invariant 13: an account is found by provider, issuer and subject of the identity, and by nothing else. The access rules
+of the provider are evaluated at each sign-in, also for accounts that exist.
+"""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Literal
 
-from shared.errors import RequestRejected
+from auth_service.audit.events import AuditEvent
+from auth_service.federation.access_rules import refusal
+from auth_service.federation.account_profile import account_profile, account_username
+from auth_service.federation.known_identity import IdentityTooLarge, KnownIdentity
+from auth_service.federation.provider import SignInRefused
+from auth_service.users.repository import LinkResult, UnlinkResult
+from auth_service.users.user import User, new_subject
+from shared.errors import RequestRejected, ServiceUnavailable
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.federation.configuration import ProviderConfiguration
     from auth_service.federation.identity import Identity
-    from auth_service.federation.known_identity import KnownIdentity
     from auth_service.users.repository import UserRepository
-    from auth_service.users.user import User
 
 AccountCreation = Literal["on", "off", "invited"]
 """Whether the first sign-in with an identity makes an account; `invited`: only an operator makes accounts."""
+
+_ATTEMPTS: Final = 4
+"""To find or make an account that others add or remove, and to find a name that is free."""
+
+
+class AccountRefused(SignInRefused):
+    """The provider's response is right, but its user may not sign in here."""
+
+    public = "This account may not be used here. Ask the operator of this service for access. Nothing was changed."
+
+
+class IdentityNotLinked(SignInRefused):
+    """The identity was not added to the account."""
+
+    public = "That account is in use here already and was not linked. Nothing was changed."
 
 
 class LastWayToSignIn(RequestRejected):
@@ -53,23 +79,115 @@ class AccountDirectory:
         Stores what the provider stated. Raises SignInRefused: `identity_refused`, `identity_size`,
         `account_creation_off`, `not_invited`, `user_active`.
         """
-        raise NotImplementedError
+        _check_access(configuration, identity)
+        for _ in range(_ATTEMPTS):
+            found = await self._users.find_by_identity(identity.key)
+            user = await (self._create(identity) if found is None else self._signed_in(found, identity))
+            if user is not None:
+                return user
+        raise ServiceUnavailable("the account changed while its user signed in", error_id="account_changed")
 
     async def link(self, subject: str, configuration: ProviderConfiguration, identity: Identity) -> None:
         """Add the identity to the account of a user who proved both in one sitting; harmless if it is there.
 
         Raises SignInRefused: `identity_refused`, `identity_size`, `identity_taken`, `identity_limit`, `user_active`.
         """
-        raise NotImplementedError
+        _check_access(configuration, identity)
+        before = await self.known(subject, identity.key)
+        result = await self._users.link_identity(subject, identity.key, self._statement(identity, before))
+        if result is LinkResult.TAKEN:
+            raise IdentityNotLinked("the identity belongs to another user", error_id="identity_taken")
+        if result is LinkResult.FULL:
+            raise IdentityNotLinked("the user has as many identities as one may have", error_id="identity_limit")
+        if result is LinkResult.NO_USER:
+            raise AccountRefused("the user was suspended or removed meanwhile", error_id="user_active")
+        if before is None:
+            self._audit.record(AuditEvent.USER_IDENTITY_LINKED, user=subject, provider=identity.provider)
 
     async def unlink(self, subject: str, key: str) -> bool:
-        """Remove an identity from an account; False if it is not there. Raises LastWayToSignIn."""
-        raise NotImplementedError
+        """Remove an identity from an account; False if it is not there. Raises LastWayToSignIn.
+
+        An identity of a provider that is no longer configured is no way to sign in, nor is a password while they are
+        off. The caller ends the sessions and grants that began with the identity.
+        """
+        known = {entry.identity.key: entry.identity.provider for entry in await self.identities_of(subject)}
+        others = [other for other, provider in known.items() if other != key and provider in self._providers]
+        result = await self._users.unlink_identity(subject, key, password_counts=self._passwords, others=others)
+        if result is UnlinkResult.LAST:
+            raise LastWayToSignIn("no other way to sign in is left", error_id="last_way_to_sign_in")
+        if result is UnlinkResult.NOT_LINKED:
+            return False
+        self._audit.record(AuditEvent.USER_IDENTITY_UNLINKED, user=subject, provider=known.get(key, ""))
+        return True
 
     async def identities_of(self, subject: str) -> list[KnownIdentity]:
         """The identities of an account, in the order in which they were linked."""
-        raise NotImplementedError
+        (statements,) = await self._users.statements([subject])
+        return in_order(statements)
 
     async def known(self, subject: str, key: str) -> KnownIdentity | None:
         """One identity of an account, by its key; None if it is not there, or no longer."""
-        raise NotImplementedError
+        text = await self._users.statement(subject, key)
+        return None if text is None else KnownIdentity.from_json(text)
+
+    async def _create(self, identity: Identity) -> User | None:
+        """A new account; None if there is one meanwhile."""
+        if self._creation == "off":
+            raise AccountRefused("no accounts are made at sign-in", error_id="account_creation_off")
+        if self._creation == "invited":
+            raise AccountRefused("no operator has added a user with this identity", error_id="not_invited")
+        profile, statement = account_profile(identity), self._statement(identity, None)
+        user = User(
+            subject=new_subject(),
+            username=account_username(identity),
+            name=profile.name,
+            email=profile.email,
+            email_verified=profile.email_verified,
+            created_at=int(self._clock()),
+            has_password=False,
+        )
+        for _ in range(_ATTEMPTS):
+            holder = await self._users.add_with_identity(user, identity.key, statement)
+            if holder == user.subject:
+                self._audit.record(
+                    AuditEvent.USER_ADDED, user=user.subject, username=user.username, provider=identity.provider
+                )
+                return user
+            if holder is not None:
+                return None
+            user = replace(user, username=account_username(identity, suffix=secrets.token_hex(4)))
+        raise ServiceUnavailable("no name is free for the account", error_id="account_changed")
+
+    async def _signed_in(self, user: User, identity: Identity) -> User | None:
+        """The user, with what the provider stated; None if the account changed meanwhile."""
+        if user.suspended_at is not None:
+            raise AccountRefused("the user is suspended", error_id="user_active")
+        statement = self._statement(identity, await self.known(user.subject, identity.key))
+        profile = account_profile(identity)
+        if not await self._users.record_identity(user.subject, identity.key, statement, profile):
+            return None
+        stored = await self._users.find(user.subject)
+        return stored.user if stored else None
+
+    def _statement(self, identity: Identity, before: KnownIdentity | None) -> str:
+        """What is stored about the identity. Raises SignInRefused."""
+        now = int(self._clock())
+        try:
+            return KnownIdentity(identity, before.linked_at if before else now, signed_in_at=now).to_json()
+        except IdentityTooLarge as exc:
+            raise AccountRefused(str(exc), error_id="identity_size") from exc
+
+
+def in_order(statements: dict[str, str]) -> list[KnownIdentity]:
+    """Stored identities in the order in which they were linked."""
+    known = [KnownIdentity.from_json(text) for text in statements.values()]
+    return sorted(known, key=lambda entry: (entry.linked_at, entry.identity.key))
+
+
+def _check_access(configuration: ProviderConfiguration, identity: Identity) -> None:
+    """Raise SignInRefused unless the rules of the identity's provider let it in."""
+    if identity.provider != configuration.id:
+        raise AccountRefused("the identity is of another provider than the rules", error_id="identity_refused")
+    reason = refusal(allow=configuration.allow, deny=configuration.deny, identity=identity)
+    if reason is not None:
+        raise AccountRefused(reason, error_id="identity_refused")

@@ -62,7 +62,10 @@ class PasswordHasher:
         return await self._run(lambda: self._hasher.hash(_bytes(password)))
 
     async def verify(self, password: str, stored_hash: str | None) -> bool:
-        """Whether the password is right. None stands for an unknown account and takes the same time."""
+        """Whether the password is right. None stands for an account that is unknown or has no password: the same time.
+
+        An empty text is no hash either.
+        """
         if len(password) > MAX_PASSWORD_LENGTH:
             password, stored_hash = "", None
 
@@ -71,7 +74,7 @@ class PasswordHasher:
                 self._hasher.verify(stored_hash or self._decoy, _bytes(password))
             except (VerificationError, InvalidHashError):
                 return False
-            return stored_hash is not None
+            return bool(stored_hash)
 
         return await self._run(work)
 

@@ -9,6 +9,19 @@ from typing import Final
 from shared.jose import base64url
 
 MAX_USERNAME_LENGTH: Final = 64
+MAX_IDENTITIES: Final = 20
+"""Of one user, so that what a user can store is bounded."""
+PROVIDER_SEPARATOR: Final = "/"
+"""In the usernames of accounts that a provider's users get: `<provider>/<name there>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is told to clients that may read it; selects no user."""
+
+    name: str | None
+    email: str | None
+    email_verified: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,8 @@ class User:
     created_at: int
     suspended_at: int | None = None
     """Since when the user may not sign in; None for an active user."""
+    has_password: bool = True
+    """False for a user who signs in by an identity provider only."""
 
 
 def new_subject() -> str:
@@ -47,4 +62,6 @@ def check_username(username: str) -> str:
         raise ValueError(f"a username has at most {MAX_USERNAME_LENGTH} characters")
     if any(unicodedata.category(c)[0] in "CZ" for c in name):
         raise ValueError("a username cannot hold spaces or invisible characters")
+    if PROVIDER_SEPARATOR in name:
+        raise ValueError(f"a username cannot hold {PROVIDER_SEPARATOR}: it marks the accounts of identity providers")
     return name
