@@ -29,9 +29,6 @@ class AuditEvent(StrEnum):
     USER_SIGNED_OUT = "user.signed_out"
     USER_SIGNED_OUT_EVERYWHERE = "user.signed_out_everywhere"
 
-    IDENTITY_LINKED = "identity.linked"
-    IDENTITY_UNLINKED = "identity.unlinked"
-
     CLIENT_REGISTERED = "client.registered"
     CLIENT_ADDED = "client.added"
     CLIENT_REMOVED = "client.removed"
@@ -78,8 +75,6 @@ class AuditFields(TypedDict, total=False):
     redirect_host: str
     address: str
     """Address of the client; trusted proxies are skipped."""
-    provider: str
-    """Id of the identity provider."""
     kid: str
     count: int
     limit: str
