@@ -74,9 +74,7 @@ class FirstPage:
         self._sessions.remember_browser(response, browser)
         return response
 
-    async def _straight_on(
-        self, request: web.Request, entry: ConfiguredProvider, beginning: Beginning
-    ) -> web.Response:
+    async def _straight_on(self, request: web.Request, entry: ConfiguredProvider, beginning: Beginning) -> web.Response:
         try:
             location = await self._redirects.begin(entry, beginning)
         except (TooManyRequests, RequestTooLarge) as exc:

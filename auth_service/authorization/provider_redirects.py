@@ -16,8 +16,8 @@ from auth_service.protocol.opaque import new_secret
 
 if TYPE_CHECKING:
     from auth_service.authorization.interaction import Interaction
-    from auth_service.federation.metrics import ProviderMetrics
     from auth_service.federation.identity_providers import ConfiguredProvider
+    from auth_service.federation.metrics import ProviderMetrics
     from auth_service.federation.pending_repository import PendingSignInRepository
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.sessions.cookies import Browser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import Counter, Gauge
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from auth_service.federation.identity_providers import IdentityProviders
+    from auth_service.federation.provider import IdentityProvider
 
 Outcome = Literal["begun", "signed_in", "linked", "cancelled", "refused", "stale", "unavailable"]
 """`refused`: by a check of the protocol or by a rule. `stale`: the response belongs to no sign-in of the browser."""
@@ -32,8 +34,12 @@ class ProviderMetrics:
             registry=registry,
         )
         for entry in providers.entries:
-            available.labels(entry.id).set_function(lambda provider=entry.provider: float(provider.is_available))
+            available.labels(entry.id).set_function(partial(_availability, entry.provider))
 
     def count(self, provider_id: str, outcome: Outcome) -> None:
         """Count one; `provider_id` is of the configuration, never of a request."""
         self._sign_ins.labels(provider_id, outcome).inc()
+
+
+def _availability(provider: IdentityProvider) -> float:
+    return float(provider.is_available)

@@ -17,7 +17,7 @@ class ProviderButton:
 
 @dataclass(frozen=True, slots=True)
 class SignInView:
-    """The sign-in forms; they post `username` and `password`, or `provider`, with `transaction` and `csrf`, to `action`.
+    """The sign-in forms, which post `username` and `password`, or `provider`, each with `transaction` and `csrf`.
 
     Two forms: in one, Enter in the password field would press the first button, which may be a provider's.
     """
@@ -136,6 +136,7 @@ class AccountNotice(StrEnum):
     NOT_LINKED = "not-linked"
     LAST_WAY = "last-way"
     PROVIDER_UNAVAILABLE = "provider-unavailable"
+    SIGN_IN_AGAIN = "sign-in-again"
     TOO_MANY = "too-many"
 
 
@@ -160,6 +161,30 @@ class ApplicationView:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkedIdentityView:
+    """An account at an identity provider by which the user signs in. Times in seconds since 1970."""
+
+    key: str
+    provider_name: str
+    account_name: str
+    """As the provider names the account; it may imitate another."""
+    linked_at: float
+    is_current: bool
+    """The user has signed in with it."""
+    removable: bool
+    """Another way to sign in would be left."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitiesView:
+    """How the user signs in; forms post `identity` to /unlink, `provider` to /link."""
+
+    linked: tuple[LinkedIdentityView, ...] = ()
+    providers: tuple[ProviderButton, ...] = ()
+    has_password: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """The account page; its forms post `csrf` and their own fields to addresses under `address`."""
 
@@ -172,6 +197,9 @@ class AccountView:
     """How long access tokens of an ended grant may remain valid."""
     notice: AccountNotice = AccountNotice.NONE
     password_problem: str = ""
+    identities: IdentitiesView = IdentitiesView()
+    sign_in_address: str = ""
+    """Where the user signs in again before identities may change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What follows a successful sign-in, by password or through a provider: the session, and consent or the account page."""
+"""What follows a sign-in, by password or through a provider: the session, and consent or the account page."""
 
 from __future__ import annotations
 

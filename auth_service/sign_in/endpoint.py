@@ -1,4 +1,7 @@
-"""GET and POST /sign-in: the password form, and the buttons of identity providers. An unknown user name and a wrong password get the same response."""
+"""GET and POST /sign-in: the password form, and the buttons of identity providers.
+
+An unknown user name and a wrong password get the same response.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
     from auth_service.authorization.interaction import Interaction, Interactions
     from auth_service.authorization.interaction_pages import InteractionPages
+    from auth_service.protocol.parameters import Parameters
+    from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
     from auth_service.sign_in.completion import SignInCompletion
     from auth_service.sign_in.password_authenticator import PasswordAuthenticator
@@ -60,22 +65,30 @@ class SignInEndpoint:
         transaction = form.get("transaction") or ""
         browser.check_csrf(transaction, form.get("csrf"))
         interaction = await self._interactions.find(browser, transaction) if transaction else None
-        show_again = partial(self._pages.sign_in, browser, transaction, interaction)
-        username = (form.get("username") or "").strip()[:200]
-        password = form.get("password") or ""
-        if form.get("switch"):
-            return await self._pages.sign_in(browser, transaction, interaction, choose_account=True)
         if form.get("provider"):
             return await self._buttons.press(request, form, browser, interaction)
-        if self._passwords is None:
-            return await self._pages.sign_in(browser, transaction, interaction)
+        if form.get("switch") or self._passwords is None:
+            return await self._pages.sign_in(browser, transaction, interaction, choose_account=True)
+        return await self._by_password(request, form, self._passwords, browser, interaction)
+
+    async def _by_password(
+        self,
+        request: web.Request,
+        form: Parameters,
+        passwords: PasswordAuthenticator,
+        browser: Browser,
+        interaction: Interaction | None,
+    ) -> web.StreamResponse:
+        show_again = partial(self._pages.sign_in, browser, form.get("transaction") or "", interaction)
+        username = (form.get("username") or "").strip()[:200]
+        password = form.get("password") or ""
         if interaction is not None and await self._is_signed_in(request, interaction, username):
             return await self._completion.leave(interaction)
         if not username or not password:
             return await show_again(username=username, problem="Please enter your name and your password.")
         address = request[CLIENT_ADDRESS]
         try:
-            authenticated = await self._passwords.authenticate(username, password, browser=browser, address=address)
+            authenticated = await passwords.authenticate(username, password, browser=browser, address=address)
         except TooManyRequests as exc:
             request[LOG_FIELDS].update(error_id=exc.error_id, reason=exc.reason)
             delayed = await show_again(username=username, problem=exc.public, status=exc.status)
@@ -86,7 +99,7 @@ class SignInEndpoint:
         else:
             user, attempt = authenticated
             response = await self._completion.leave(interaction)
-            await self._passwords.succeeded(attempt)
+            await passwords.succeeded(attempt)
             if await self._completion.sign_in(request, response, user, interaction):
                 return response
             request[LOG_FIELDS]["error_id"] = "user_active"

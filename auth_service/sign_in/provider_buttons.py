@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 class ProviderButtons:
     """Answers a form that was posted by a button; its CSRF value has been checked."""
 
-    def __init__(
-        self, *, providers: IdentityProviders, redirects: ProviderRedirects, pages: InteractionPages
-    ) -> None:
+    def __init__(self, *, providers: IdentityProviders, redirects: ProviderRedirects, pages: InteractionPages) -> None:
         self._providers = providers
         self._redirects = redirects
         self._pages = pages

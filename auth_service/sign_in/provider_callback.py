@@ -153,4 +153,3 @@ class ProviderCallback:
     def _stale(self, entry: ConfiguredProvider, reason: str, error_id: str) -> PageError:
         self._metrics.count(entry.id, "stale")
         return expired(reason, error_id=error_id)
-

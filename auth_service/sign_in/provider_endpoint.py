@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from auth_service.federation.accounts import AccountRefused
 from auth_service.federation.provider import ProviderUnavailable, Purpose, SignInRefused
 from auth_service.pages.views import AccountNotice
 from auth_service.sign_in.completion import see_other
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
     from auth_service.sign_in.provider_callback import ProviderCallback, ProviderResponse
     from auth_service.sign_in.provider_events import ProviderEvents
 
-_NOT_ADMITTED: Final = (
-    "This account may not sign in here. Choose another account, or ask the operator of this service to admit it."
-)
-_NOTICES: Final = {
-    "identity_refused": _NOT_ADMITTED,
-    "account_creation_off": _NOT_ADMITTED,
-    "not_invited": _NOT_ADMITTED,
-    "user_active": _NOT_ADMITTED,
-}
-"""By error id: what a user is told who has proved who they are. For any other check a text that gives nothing away."""
 _LINK_NOTICES: Final = {
     "identity_taken": AccountNotice.IDENTITY_TAKEN,
     "identity_refused": AccountNotice.IDENTITY_REFUSED,
@@ -74,7 +65,7 @@ class ProviderEndpoint:
         try:
             identity = await response.entry.provider.identify(response.pending, response.parameters)
             if response.pending.purpose is Purpose.LINK:
-                return await self._link(request, browser, response, identity)
+                return await self._link(browser, response, identity)
             return await self._sign_in(request, response, identity)
         except (SignInRefused, ProviderUnavailable) as exc:
             self._events.failed(request, response.entry, exc)
@@ -86,17 +77,14 @@ class ProviderEndpoint:
         user = await self._accounts.resolve(response.entry.configuration, identity)
         onward = await self._completion.leave(response.interaction)
         if not await self._completion.sign_in(request, onward, user, response.interaction, identity):
-            raise SignInRefused("the user was suspended or removed meanwhile", error_id="user_active")
+            raise AccountRefused("the user was suspended or removed meanwhile", error_id="user_active")
         self._events.signed_in(response.entry)
         return onward
 
-    async def _link(
-        self, request: web.Request, browser: Browser, response: ProviderResponse, identity: Identity
-    ) -> web.Response:
+    async def _link(self, browser: Browser, response: ProviderResponse, identity: Identity) -> web.Response:
         """Invariant 13: the callback has checked that this browser is signed in as the user who began."""
-        subject = response.pending.subject
-        await self._accounts.link(subject, response.entry.configuration, identity)
-        self._events.linked(request, response.entry, subject)
+        await self._accounts.link(response.pending.subject, response.entry.configuration, identity)
+        self._events.linked(response.entry)
         onward = self._completion.to_account(browser, AccountNotice.IDENTITY_LINKED)
         self._sessions.remember_provider(onward, response.entry.id)
         return onward
@@ -118,7 +106,7 @@ class ProviderEndpoint:
             browser,
             transaction,
             interaction,
-            notice=_NOTICES.get(error.error_id, error.public),
+            notice=error.public,
             request_id=request[REQUEST_ID],
             choose_account=True,
             status=403,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
@@ -16,16 +15,14 @@ if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.federation.identity_providers import ConfiguredProvider
     from auth_service.federation.metrics import ProviderMetrics
-    from auth_service.users.user import User
     from shared.errors import RequestRejected
+    from shared.http.request_middleware import OnError
 
 
 class ProviderEvents:
     """Called once for each response of a provider."""
 
-    def __init__(
-        self, *, metrics: ProviderMetrics, audit: AuditLog, on_error: Callable[[web.Request, RequestRejected, str], None]
-    ) -> None:
+    def __init__(self, *, metrics: ProviderMetrics, audit: AuditLog, on_error: OnError) -> None:
         """`on_error` records what a page tells only in part."""
         self._metrics = metrics
         self._audit = audit
@@ -35,12 +32,9 @@ class ProviderEvents:
         """The user has a session; its audit event is that of any sign-in."""
         self._metrics.count(entry.id, "signed_in")
 
-    def linked(self, request: web.Request, entry: ConfiguredProvider, subject: str) -> None:
-        """An identity was added to the account."""
+    def linked(self, entry: ConfiguredProvider) -> None:
+        """An identity was added to the account; the directory of accounts records the audit event."""
         self._metrics.count(entry.id, "linked")
-        self._audit.record(
-            AuditEvent.IDENTITY_LINKED, user=subject, provider=entry.id, address=request[CLIENT_ADDRESS]
-        )
 
     def failed(self, request: web.Request, entry: ConfiguredProvider, error: RequestRejected) -> None:
         """Nobody was signed in, nothing was linked; the answer is a page of the service, not that of the error."""
