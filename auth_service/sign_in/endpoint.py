@@ -51,7 +51,8 @@ class SignInEndpoint:
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET: the form, for the account page. For an interaction, the authorization endpoint shows it."""
         browser = self._sessions.browser(request)
-        response = await self._pages.sign_in(browser)
+        # From the account page, which demands a recent sign-in: a provider must not go on with an old one.
+        response = await self._pages.sign_in(browser, choose_account=request.query.get("again") == "1")
         self._sessions.remember_browser(response, browser)
         return response
 
