@@ -110,9 +110,7 @@ class TestBounds:
         assert int(answer.headers["Retry-After"]) > 0
         assert answer.forms[0].buttons == [("provider", "acme")]
 
-    async def test_they_are_counted_in_all_and_a_flood_leaves_the_button_to_users(
-        self, only_acme, client, monkeypatch
-    ):
+    async def test_they_are_counted_in_all_and_a_flood_leaves_the_button_to_users(self, only_acme, client, monkeypatch):
         lower(monkeypatch, "PROVIDER_REDIRECTS_IN_ALL", Rate(1, 60, burst=3))
         statuses = [(await only_acme.user_agent().get(only_acme.authorize_url(client))).status for _ in range(5)]
         assert statuses == [303, 303, 303, 200, 200]
