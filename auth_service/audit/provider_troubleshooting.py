@@ -39,4 +39,22 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
         "What the page of the operator (kind external) posted is not acceptable; the reason says which check failed.",
         "docs/external-sign-in.md lists what an assertion holds.",
     ),
+    # GitHub
+    "github_unavailable": (
+        "GitHub does not answer, refuses the app, or does not answer as documented; the reason says what.",
+        "After incorrect_client_credentials or redirect_uri_mismatch correct the entry, or the app at GitHub. Else wait.",
+    ),
+    "github_code": (
+        "The code was used before, has expired, or belongs to another sign-in.",
+        "The user can begin again. Frequent: an attack.",
+    ),
+    "github_error": ("GitHub reports that the user did not sign in.", "None, if the user declined."),
+    "github_account": (
+        "The account at GitHub is suspended, took its authorization back, or is not that of a person.",
+        "None, unless the user is surprised.",
+    ),
+    "github_*": (
+        "The response belongs to another provider, or the configuration changed while the user signed in.",
+        "The user can begin again. Frequent: an attack.",
+    ),
 }
