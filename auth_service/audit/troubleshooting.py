@@ -217,6 +217,37 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "The user was suspended or removed, perhaps while a sign-in or a refresh was under way.",
         "`users list` shows suspended users; `users resume NAME` lifts it.",
     ),
+    "refresh_expired": Troubleshooting(
+        "The grant was unused for AUTH_REFRESH_TOKEN_TTL, or reached AUTH_REFRESH_TOKEN_ABSOLUTE_TTL.", _RECONNECT
+    ),
+    "refresh_ended": Troubleshooting(
+        "The grant had ended: by its user, its client or an operator, because of a replay, because the user was "
+        "suspended or removed, or because newer grants of the same client took its place. The reason names the cause.",
+        "See `audit --client ID`.",
+    ),
+    "refresh_wrong_client": Troubleshooting("The refresh token belongs to another client.", _ATTACK),
+    "refresh_token_form": Troubleshooting(
+        "The refresh token is not one of this service: it is malformed, or its MAC is not valid.",
+        f"{_RECONNECT} If this concerns many clients, AUTH_KEY_ENCRYPTION_KEY lacks the secret that made their tokens.",
+    ),
+    "refresh_*": Troubleshooting(
+        "The refresh token is unknown.", f"{_RECONNECT} Expected after Redis was restored from a backup."
+    ),
+    # Introspection and userinfo
+    "introspection_caller": Troubleshooting(
+        "The client may not introspect tokens of this resource.", "Add it with `clients add --introspects RESOURCE`."
+    ),
+    "bearer_*": Troubleshooting(
+        "The access token for userinfo is missing, sent twice or not valid, or its user was removed.", _CLIENT
+    ),
+    "openid_scope": Troubleshooting("userinfo requires the scope openid.", _CLIENT),
+    **{
+        name: Troubleshooting("The access token is not from this issuer, or is no longer valid.", _CLIENT)
+        for name in (
+            *("alg", "aud", "b64", "client_id", "crit", "exp", "form", "iat", "iss", "jti", "kid", "nbf"),
+            *("scope", "signature", "size", "status", "sub", "typ"),
+        )
+    },
     **{name: Troubleshooting(*texts) for name, texts in PROVIDER_ERRORS.items()},
     # The service
     "store": Troubleshooting("Redis did not answer in time.", f"{_SERVICE}Check Redis; /readyz shows its state."),
