@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from auth_service.federation.wiring import ProviderFactory
     from auth_service.settings import AuthSettings
     from shared.fetch.ssrf_safe_client import SsrfSafeClient
     from shared.redis.client import RedisClient
@@ -44,12 +45,13 @@ def build_service(
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
     public_fetch: SsrfSafeClient | None = None,
+    build_provider: ProviderFactory | None = None,
 ) -> web.Application:
     """Build the service, with metrics in `registry`. Raises Misconfigured. Only tests pass what follows `registry`."""
     redis = store or open_redis_client(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)
     log = structlog.get_logger("auth_service")
     runtime = Runtime(settings, redis, registry or CollectorRegistry(), log, clock, monotonic)
-    components = wire(runtime, public_fetch=public_fetch)
+    components = wire(runtime, public_fetch=public_fetch, build_provider=build_provider)
     page_routes = pages(settings.base_path, components)
     shield = MutationShield()
     app = checked_application(
@@ -86,6 +88,7 @@ def build_service(
             stack.callback(components.hasher.close)
             stack.push_async_callback(components.clients.cimd.close)
             stack.push_async_callback(components.clients.jwks.close)
+            stack.push_async_callback(components.federation.close)
             await log_configuration_warnings(redis, runtime.log)
             supervisor = TaskSupervisor(runtime.registry, runtime.log)
             for loop in (*components.loops, monitor):

@@ -37,6 +37,7 @@ def wire_browser_pages(runtime: Runtime, *, users: UserService) -> BrowserPages:
             repository=SessionRepository(runtime.redis, lifetime_seconds=settings.session_ttl),
             users=users,
             lifetime_seconds=settings.session_ttl,
+            identity_max_age=settings.identity_max_age,
             clock=runtime.clock,
         ),
     )

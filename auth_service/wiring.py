@@ -14,6 +14,7 @@ from auth_service.authorization.wiring import AuthorizationComponents, wire_auth
 from auth_service.browser_pages import BrowserPages, wire_browser_pages
 from auth_service.clients.wiring import ClientComponents, wire_clients
 from auth_service.discovery import MetadataEndpoint
+from auth_service.federation.wiring import FederationComponents, FederationSettings, wire_federation
 from auth_service.grants.access_removal import AccessRemoval
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
 from auth_service.grants.repository import GrantRepository
@@ -37,8 +38,10 @@ from shared.clock_skew import ClockSkew
 from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
+    from auth_service.federation.wiring import ProviderFactory
     from auth_service.rate_limits.limits import LimitExceptions
     from auth_service.runtime import Runtime
+    from auth_service.settings import AuthSettings
     from auth_service.token_endpoint.endpoint import TokenEndpoint
     from shared.background import TaskSupervisor
     from shared.fetch.ssrf_safe_client import SsrfSafeClient
@@ -61,6 +64,7 @@ class Components:
     keys: KeyComponents
     status_lists: StatusListComponents
     clients: ClientComponents
+    federation: FederationComponents
     authorization: AuthorizationComponents
     sign_in: SignInComponents
     account: AccountComponents
@@ -100,10 +104,15 @@ class BackgroundLoop(Protocol):
         """End, and wait for it."""
 
 
-def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Components:
+def wire(
+    runtime: Runtime,
+    *,
+    public_fetch: SsrfSafeClient | None = None,
+    build_provider: ProviderFactory | None = None,
+) -> Components:
     """Build everything; nothing is started or connected yet. Raises Misconfigured.
 
-    `public_fetch` replaces the SSRF-safe HTTP client in tests.
+    `public_fetch` replaces the SSRF-safe HTTP client in tests, `build_provider` the identity providers.
     """
     settings, redis, registry = runtime.settings, runtime.redis, runtime.registry
     encryption_keys = parse_encryption_keys([key.get_secret_value() for key in settings.key_encryption_key])
@@ -121,6 +130,17 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         audit=audit.acting_as("service"),
         clock=runtime.clock,
     )
+    federation = wire_federation(
+        federation_settings(settings),
+        redis=redis,
+        registry=registry,
+        users=user_records,
+        audit=audit,
+        clock=runtime.clock,
+        monotonic=runtime.monotonic,
+        build=build_provider,
+    )
+    errors = ErrorLog(ErrorRepository(redis), registry, monotonic=runtime.monotonic)
     browser = wire_browser_pages(runtime, users=users)
     limits = RateLimits(
         repository=RateLimitRepository(redis),
@@ -145,6 +165,8 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         encryption_keys=encryption_keys,
         keys=keys.ring,
         lists=status_lists.board,
+        providers=federation.providers,
+        metrics=federation.metrics,
     )
     sign_in = wire_sign_in(
         runtime,
@@ -154,6 +176,8 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         queue=hasher.queue,
         limits=limits,
         audit=audit,
+        errors=errors,
+        federation=federation,
     )
     account = wire_account(
         runtime,
@@ -163,6 +187,9 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         grants=grants,
         users=users,
         passwords=sign_in.passwords,
+        providers=federation.providers,
+        accounts=federation.accounts,
+        redirects=authorization.redirects,
         audit=audit,
     )
     refresh_passes = RefreshPasses(
@@ -205,16 +232,27 @@ def wire(runtime: Runtime, *, public_fetch: SsrfSafeClient | None = None) -> Com
         browser=browser,
         limits=limits,
         audit=audit,
-        errors=ErrorLog(ErrorRepository(redis), registry, monotonic=runtime.monotonic),
+        errors=errors,
         access_removal=access_removal,
         hasher=hasher,
         keys=keys,
         status_lists=status_lists,
         clients=clients,
+        federation=federation,
         authorization=authorization,
         sign_in=sign_in,
         account=account,
         token=token,
         limit_exceptions={("POST", f"{settings.base_path}/token"): refresh_passes.admits},
         introspection=introspection,
+    )
+
+
+def federation_settings(settings: AuthSettings) -> FederationSettings:
+    """What sign-in through providers takes from the settings."""
+    return FederationSettings(
+        issuer=settings.issuer,
+        providers=settings.identity_providers,
+        passwords=settings.passwords == "on",
+        account_creation=settings.account_creation,
     )

@@ -1,16 +1,14 @@
 """GET /account: the account page with the list of applications, and the checks that its forms share.
 
-After an action the browser is redirected to the page with a notice. The notice carries a MAC under the browser's
-secret: a link from elsewhere cannot make the page show one.
+After an action the browser is redirected to the page with a notice (sessions/notices.py).
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -20,8 +18,10 @@ from auth_service.pages.views import AccountNotice, AccountView, ApplicationView
 from auth_service.protocol.errors import UnknownClient
 from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.resources.catalogue import describe_scopes
+from auth_service.sessions.notices import read_notice, with_notice
 
 if TYPE_CHECKING:
+    from auth_service.account.identities import IdentityList
     from auth_service.clients.client import ClientLookup
     from auth_service.grants.grant import Grant
     from auth_service.grants.repository import GrantRepository
@@ -55,6 +55,7 @@ class AccountPage:
         pages: Pages,
         sessions: SessionManager,
         applications: ApplicationList,
+        identities: IdentityList,
         clock: Callable[[], float],
     ) -> None:
         self.address = urls.account
@@ -62,6 +63,7 @@ class AccountPage:
         self._pages = pages
         self._sessions = sessions
         self._applications = applications
+        self._identities = identities
         self._clock = clock
 
     async def show(self, request: web.Request) -> web.StreamResponse:
@@ -70,7 +72,7 @@ class AccountPage:
         if session is None:
             return self.to_sign_in()
         browser = self._sessions.browser(request)
-        response = await self.render(browser, session, notice=_notice(request, browser))
+        response = await self.render(browser, session, notice=read_notice(request, browser))
         self._sessions.remember_browser(response, browser)
         return response
 
@@ -105,31 +107,18 @@ class AccountPage:
             now=now,
             notice=notice,
             password_problem=password_problem,
+            identities=await self._identities.of(session),
+            sign_in_address=self.sign_in_address,
         )
         return self._pages.account(view, status=status)
 
     def to_page(self, browser: Browser, notice: AccountNotice = AccountNotice.NONE) -> web.Response:
         """Redirect to the page, which then shows the notice."""
-        if notice is AccountNotice.NONE:
-            return _see_other(self.address)
-        return _see_other(f"{self.address}?{urlencode({'notice': notice.value, 'mac': _notice_mac(browser, notice)})}")
+        return _see_other(with_notice(self.address, browser, notice))
 
     def to_sign_in(self) -> web.Response:
         """Redirect to the sign-in form, which returns to the page."""
         return _see_other(self.sign_in_address)
-
-
-def _notice(request: web.Request, browser: Browser) -> AccountNotice:
-    for notice in AccountNotice:
-        if request.query.get("notice") == notice.value and hmac.compare_digest(
-            _notice_mac(browser, notice).encode(), request.query.get("mac", "").encode("utf-8", "replace")
-        ):
-            return notice
-    return AccountNotice.NONE
-
-
-def _notice_mac(browser: Browser, notice: AccountNotice) -> str:
-    return browser.csrf(f"notice:{notice.value}")
 
 
 def _see_other(location: str) -> web.Response:

@@ -40,9 +40,10 @@ class PasswordEndpoint:
         page: AccountPage,
         sessions: SessionManager,
         users: UserService,
-        passwords: PasswordAuthenticator,
+        passwords: PasswordAuthenticator | None,
         audit: AuditLog,
     ) -> None:
+        """`passwords` is None where users sign in through providers only."""
         self._page = page
         self._sessions = sessions
         self._users = users
@@ -54,8 +55,10 @@ class PasswordEndpoint:
         visit = await self._page.visit(request)
         if visit is None:
             return self._page.to_sign_in()
+        if self._passwords is None:
+            return self._page.to_page(visit.browser)
         try:
-            user, new = await self._checked(visit, address=request[CLIENT_ADDRESS])
+            user, new = await self._checked(visit, self._passwords, address=request[CLIENT_ADDRESS])
         except _NotChanged as exc:
             response = await self._page.render(
                 visit.browser, visit.session, password_problem=exc.problem, status=exc.status
@@ -76,13 +79,13 @@ class PasswordEndpoint:
             return self._page.to_sign_in()
         return response
 
-    async def _checked(self, visit: Visit, *, address: str) -> tuple[User, str]:
+    async def _checked(self, visit: Visit, passwords: PasswordAuthenticator, *, address: str) -> tuple[User, str]:
         """The user and the new password. Raises _NotChanged."""
         new = visit.form.get("new_password") or ""
         if not new or new != visit.form.get("repeated_password"):
             raise _NotChanged("The new password was not the same both times.")
         try:
-            user = await self._confirmed(visit, address=address)
+            user = await self._confirmed(visit, passwords, address=address)
         except TooManyRequests as exc:
             raise _NotChanged(exc.public, status=exc.status, headers=exc.headers) from exc
         try:
@@ -91,15 +94,13 @@ class PasswordEndpoint:
             raise _NotChanged(f"The new password is {exc}.") from exc
         return user, new
 
-    async def _confirmed(self, visit: Visit, *, address: str) -> User:
+    async def _confirmed(self, visit: Visit, passwords: PasswordAuthenticator, *, address: str) -> User:
         """The session's user, if the current password is right. Raises _NotChanged, TooManyRequests."""
         session = visit.session
         password = visit.form.get("current_password") or ""
-        authenticated = await self._passwords.authenticate(
-            session.username, password, browser=visit.browser, address=address
-        )
+        authenticated = await passwords.authenticate(session.username, password, browser=visit.browser, address=address)
         if authenticated is None or authenticated[0].subject != session.subject:
             raise _NotChanged("The current password is not right.", status=403)
         user, attempt = authenticated
-        await self._passwords.succeeded(attempt)
+        await passwords.succeeded(attempt)
         return user

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auth_service.account.endpoint import AccountEndpoint
+from auth_service.account.identities import IdentityList, LinkEndpoint, UnlinkEndpoint
 from auth_service.account.page import AccountPage, ApplicationList
 from auth_service.account.password import PasswordEndpoint
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
+    from auth_service.authorization.provider_redirects import ProviderRedirects
     from auth_service.browser_pages import BrowserPages
     from auth_service.clients.client import ClientLookup
+    from auth_service.federation.accounts import AccountDirectory
+    from auth_service.federation.identity_providers import IdentityProviders
     from auth_service.grants.repository import GrantRepository
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.runtime import Runtime
@@ -27,6 +31,8 @@ class AccountComponents:
     page: AccountPage
     endpoint: AccountEndpoint
     password: PasswordEndpoint
+    link: LinkEndpoint
+    unlink: UnlinkEndpoint
 
 
 def wire_account(
@@ -37,7 +43,10 @@ def wire_account(
     resources: ResourceCatalogue,
     grants: GrantRepository,
     users: UserService,
-    passwords: PasswordAuthenticator,
+    passwords: PasswordAuthenticator | None,
+    providers: IdentityProviders,
+    accounts: AccountDirectory,
+    redirects: ProviderRedirects,
     audit: AuditLog,
 ) -> AccountComponents:
     """Build the components."""
@@ -47,6 +56,7 @@ def wire_account(
         pages=browser.pages,
         sessions=sessions,
         applications=ApplicationList(grants=grants, clients=clients, resources=resources),
+        identities=IdentityList(accounts=accounts, providers=providers, users=users),
         clock=runtime.clock,
     )
     return AccountComponents(
@@ -55,4 +65,8 @@ def wire_account(
             page=page, pages=browser.pages, sessions=sessions, grants=grants, audit=audit, clock=runtime.clock
         ),
         password=PasswordEndpoint(page=page, sessions=sessions, users=users, passwords=passwords, audit=audit),
+        link=LinkEndpoint(
+            page=page, pages=browser.pages, providers=providers, redirects=redirects, clock=runtime.clock
+        ),
+        unlink=UnlinkEndpoint(page=page, sessions=sessions, accounts=accounts, clock=runtime.clock),
     )

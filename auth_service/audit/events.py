@@ -23,6 +23,8 @@ class AuditEvent(StrEnum):
     USER_IDENTITY_UNLINKED = "user.identity_unlinked"
     USER_SIGNED_IN = "user.signed_in"
     USER_SIGN_IN_FAILED = "user.sign_in_failed"
+    USER_SIGN_IN_REFUSED = "user.sign_in_refused"
+    """The response of an identity provider was not accepted, or a rule refuses the identity."""
     USER_SIGN_IN_DELAYED = "user.sign_in_delayed"
     USER_SIGNED_OUT = "user.signed_out"
     USER_SIGNED_OUT_EVERYWHERE = "user.signed_out_everywhere"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
+from auth_service.audit.provider_troubleshooting import PROVIDER_ERRORS
+
 _CLIENT: Final = "The client's request is at fault; report it to the client's developer, with the private reason."
 _RECONNECT: Final = "Remove the connection in the client and add it again."
 _ATTACK: Final = "Frequent from one address: probably an attack. `audit --since 1h` shows the address."
@@ -278,6 +280,7 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
             *("scope", "signature", "size", "status", "sub", "typ"),
         )
     },
+    **{name: Troubleshooting(*texts) for name, texts in PROVIDER_ERRORS.items()},
     # The service
     "store": Troubleshooting("Redis did not answer in time.", f"{_SERVICE}Check Redis; /readyz shows its state."),
     "key*": Troubleshooting(

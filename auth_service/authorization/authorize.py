@@ -1,6 +1,6 @@
-"""GET and POST /authorize: runs the ordered checks and answers with the sign-in page, or the consent page.
+"""GET and POST /authorize: runs the ordered checks and answers with the first page (first_page.py).
 
-Nothing is stored: the interaction travels in the page, encrypted, until the browser has signed in. Until client and
+The interaction travels in the page, encrypted, until the browser has signed in. Until client and
 redirect URI are verified, an error is a page. Afterwards it is a redirect with `error`, `state` and `iss` (RFC 6749
 section 4.1.2.1, RFC 9207), or, where a redirect would make this server an open redirector, a page with a link that
 carries them.
@@ -30,12 +30,11 @@ from shared.http.request_middleware import LOG_FIELDS
 from shared.jose.jws import InvalidToken
 
 if TYPE_CHECKING:
+    from auth_service.authorization.first_page import FirstPage
     from auth_service.authorization.interaction import Interaction, Interactions
-    from auth_service.authorization.interaction_pages import InteractionPages
     from auth_service.authorization.redirects import RedirectPolicy
     from auth_service.clients.client import Client
     from auth_service.http.urls import Urls
-    from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
     from auth_service.sessions.repository import Session
     from auth_service.tokens.id_token_hint import IdTokenHints
@@ -52,20 +51,20 @@ class AuthorizeEndpoint:
         *,
         urls: Urls,
         interactions: Interactions,
-        pages: InteractionPages,
+        first_page: FirstPage,
         sessions: SessionManager,
         redirects: RedirectPolicy,
         hints: IdTokenHints,
     ) -> None:
         self._urls = urls
         self._interactions = interactions
-        self._pages = pages
+        self._first_page = first_page
         self._sessions = sessions
         self._redirects = redirects
         self._hints = hints
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """GET: the sign-in or the consent page. Raises PageError, UnknownClient, RedirectError, ServiceUnavailable."""
+        """GET: the first page. Raises PageError, UnknownClient, RedirectError, ServiceUnavailable."""
         # The query as it was sent: in that of `rel_url` some characters are decoded, and decoding twice changes a state
         # such as `100%25`.
         parameters = parse_urlencoded(keep_plus_in_base64_state(request.raw_path.partition("?")[2]))
@@ -98,7 +97,8 @@ class AuthorizeEndpoint:
                 public=exc.public,
                 automatic=self._redirects.redirects_errors(client, redirect_uri),
             ) from exc
-        return await self._first_page(browser, interaction, session)
+        choose_account = not candidate.prompt.isdisjoint({"login", "select_account"})
+        return await self._first_page.respond(request, browser, interaction, session, choose_account=choose_account)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """POST (OpenID Connect Core section 3.1.2.1): continue with the same request by GET. Raises InvalidRequest.
@@ -137,15 +137,6 @@ class AuthorizeEndpoint:
                 public="id_token_hint is not an ID token of this server.",
                 reason=f"{exc.error_id}: {exc.reason}",
             ) from exc
-
-    async def _first_page(self, browser: Browser, interaction: Interaction, session: Session | None) -> web.Response:
-        transaction = self._interactions.encryption.encrypt(interaction)
-        if session is None:
-            response = await self._pages.sign_in(browser, transaction, interaction)
-        else:
-            response = await self._pages.consent(browser, transaction, interaction, session)
-        self._sessions.remember_browser(response, browser)
-        return response
 
 
 def _begun_after(session: Session, interaction: Interaction) -> Interaction:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from auth_service.clients.client import ClientKind
-from auth_service.pages.views import ConsentView, ScopeView, SignInView
+from auth_service.pages.views import ConsentView, ProviderButton, ProviderRedirectView, ScopeView, SignInView
 from auth_service.protocol.errors import UnknownClient
 from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.resources.catalogue import describe_scopes
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
     from auth_service.grants.repository import GrantRepository
     from auth_service.http.urls import Urls
     from auth_service.pages.renderer import Pages
@@ -37,12 +38,14 @@ class InteractionPages:
         pages: Pages,
         interactions: Interactions,
         grants: GrantRepository,
+        providers: IdentityProviders,
         clock: Callable[[], float],
     ) -> None:
         self._urls = urls
         self._pages = pages
         self._interactions = interactions
         self._grants = grants
+        self._providers = providers
         self._clock = clock
 
     async def sign_in(
@@ -53,9 +56,16 @@ class InteractionPages:
         *,
         username: str = "",
         problem: str = "",
+        notice: str = "",
+        request_id: str = "",
+        choose_account: bool = False,
         status: int = 200,
     ) -> web.Response:
-        """The sign-in page; without an interaction, sign-in continues with the account page."""
+        """The sign-in page; without an interaction, sign-in continues with the account page.
+
+        `problem` is shown beside the password, `notice` above all ways to sign in. `choose_account`: a provider must
+        not go on with the account that it remembers.
+        """
         client_name = resource_name = None
         if interaction is not None:
             resource = self._interactions.resources.find(interaction.request.resource)
@@ -73,8 +83,38 @@ class InteractionPages:
             resource_name=resource_name,
             username=username,
             problem=problem,
+            notice=notice,
+            request_id=request_id,
+            providers=tuple(
+                ProviderButton(entry.id, entry.display_name, available=entry.provider.is_available)
+                for entry in self._providers.ordered(browser.last_provider)
+            ),
+            passwords=self._providers.passwords,
+            providers_first=self._providers.find(browser.last_provider) is not None,
+            choose_account=choose_account,
         )
         return self._pages.sign_in(view, status=status)
+
+    async def provider_unavailable(
+        self, browser: Browser, transaction: str, interaction: Interaction | None, entry: ConfiguredProvider
+    ) -> web.Response:
+        """The sign-in page with a notice: 503 only if there is no other way to sign in (invariant 8)."""
+        alone = self._providers.only is not None
+        response = await self.sign_in(
+            browser,
+            transaction,
+            interaction,
+            notice=f"{entry.display_name} does not answer just now."
+            + (" Please try again in a moment." if alone else " Try again in a moment, or choose another way."),
+            status=503 if alone else 200,
+        )
+        if alone:
+            response.headers["Retry-After"] = "5"
+        return response
+
+    def to_provider(self, entry: ConfiguredProvider, location: str) -> web.Response:
+        """The page that leads to a provider. Raises ServiceUnavailable for a location that is no web address."""
+        return self._pages.to_provider(ProviderRedirectView(location, entry.display_name))
 
     async def consent(
         self, browser: Browser, transaction: str, interaction: Interaction, session: Session

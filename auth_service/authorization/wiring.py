@@ -9,10 +9,14 @@ from auth_service.authorization.authorize import AuthorizeEndpoint
 from auth_service.authorization.consent import ConsentEndpoint
 from auth_service.authorization.consent_decisions import ConsentDecisions
 from auth_service.authorization.encrypted_interaction import INTERACTION_LABEL, InteractionEncryption
+from auth_service.authorization.first_page import FirstPage
 from auth_service.authorization.interaction import Interactions
 from auth_service.authorization.interaction_pages import InteractionPages
 from auth_service.authorization.interaction_repository import InteractionRepository
+from auth_service.authorization.provider_redirects import ProviderRedirects
 from auth_service.authorization.redirects import RedirectPolicy
+from auth_service.federation.pending_repository import PENDING_LABEL, PendingSignInRepository
+from auth_service.key_encryption import RecordEncryption
 from auth_service.tokens.id_token_hint import IdTokenHints
 
 if TYPE_CHECKING:
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.browser_pages import BrowserPages
     from auth_service.clients.client import ClientUse
+    from auth_service.federation.identity_providers import IdentityProviders
+    from auth_service.federation.metrics import ProviderMetrics
     from auth_service.grants.repository import GrantRepository
     from auth_service.key_encryption import EncryptionKeys
     from auth_service.rate_limits.limits import RateLimits
@@ -32,10 +38,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationComponents:
-    """The endpoints; the interactions and their pages, which the sign-in endpoint uses too."""
+    """The endpoints; the interactions, their pages and what begins at a provider, which sign_in uses too."""
 
     interactions: Interactions
     pages: InteractionPages
+    pending: PendingSignInRepository
+    redirects: ProviderRedirects
     authorize: AuthorizeEndpoint
     consent: ConsentEndpoint
 
@@ -53,6 +61,8 @@ def wire_authorization(
     encryption_keys: EncryptionKeys,
     keys: VerificationKeyResolver,
     lists: StatusListBoard,
+    providers: IdentityProviders,
+    metrics: ProviderMetrics,
 ) -> AuthorizationComponents:
     """Build the components."""
     settings, clock = runtime.settings, runtime.clock
@@ -62,15 +72,32 @@ def wire_authorization(
     encryption = InteractionEncryption(encryption_keys.derive(INTERACTION_LABEL))
     interactions = Interactions(repository, encryption, lists, clients, resources, settings.interaction_ttl, clock)
     pages = InteractionPages(
-        urls=browser.urls, pages=browser.pages, interactions=interactions, grants=grants, clock=clock
+        urls=browser.urls,
+        pages=browser.pages,
+        interactions=interactions,
+        grants=grants,
+        providers=providers,
+        clock=clock,
+    )
+    pending = PendingSignInRepository(runtime.redis, RecordEncryption(encryption_keys.derive(PENDING_LABEL)))
+    redirects = ProviderRedirects(
+        pending=pending, limits=limits, metrics=metrics, identity_max_age=settings.identity_max_age, clock=clock
     )
     return AuthorizationComponents(
         interactions=interactions,
         pages=pages,
+        pending=pending,
+        redirects=redirects,
         authorize=AuthorizeEndpoint(
             urls=browser.urls,
             interactions=interactions,
-            pages=pages,
+            first_page=FirstPage(
+                interactions=interactions,
+                pages=pages,
+                sessions=browser.sessions,
+                providers=providers,
+                redirects=redirects,
+            ),
             sessions=browser.sessions,
             redirects=RedirectPolicy(settings.redirect_schemes, trusts),
             hints=IdTokenHints(issuer=settings.issuer, keys=keys),

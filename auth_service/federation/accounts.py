@@ -36,7 +36,7 @@ _ATTEMPTS: Final = 4
 class AccountRefused(SignInRefused):
     """The provider's response is right, but its user may not sign in here."""
 
-    public = "This account may not be used here. Ask the operator of this service for access. Nothing was changed."
+    public = "This account may not sign in here. Choose another account, or ask the operator of this service."
 
 
 class IdentityNotLinked(SignInRefused):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import (
     BaseModel,
@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from auth_service.federation.access_rules import IdentityConditions
-from shared.configured_url import is_loopback_host
+from shared.configured_url import check_issuer, is_loopback_host, origin_of
 from shared.jose.algorithms import Algorithm
 
 if TYPE_CHECKING:
@@ -146,13 +146,36 @@ class GitHubProvider(_Provider):
     client_secret: SecretStr
     origin: str = Field("https://github.com", description="GitHub Enterprise Server has one of its own.")
     api: str | None = Field(None, description="The root of the API, if it is not the one of the origin.")
+    organizations: bool = Field(
+        False, description="Read organisations and teams although no rule of this entry names them."
+    )
 
-    @field_validator("origin", "api")
+    @field_validator("origin")
     @classmethod
-    def _reachable(cls, value: str | None) -> str | None:
-        if value is not None:
-            check_provider_url(value)
+    def _reachable_origin(cls, value: str) -> str:
+        return _check_origin(value)
+
+    @field_validator("api")
+    @classmethod
+    def _reachable_api(cls, value: str | None) -> str | None:
+        if value is not None and (check_provider_url(value).endswith("/") or "?" in value):
+            raise ValueError(f"{value!r} ends with a slash or has a query")
         return value
+
+
+class SessionTokens(BaseModel):
+    """Sign-in with the session token of a front-end SDK instead of an assertion. Weaker: see SECURITY.md."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    audience: str = Field(min_length=1, max_length=300, description="The aud of the tokens: the id of the application.")
+    origin: str = Field(description="The origin of the page that posts them.")
+    max_age: int = Field(60, ge=1, le=3600, description="Seconds since the token was issued.")
+
+    @field_validator("origin")
+    @classmethod
+    def _origin_of_a_page(cls, value: str) -> str:
+        return _check_origin(value)
 
 
 class ExternalProvider(_Provider):
@@ -165,12 +188,31 @@ class ExternalProvider(_Provider):
     jwks_uri: str | None = Field(None, description="Or where they are.")
     algorithms: tuple[Algorithm, ...] = ("ES256", "RS256", "EdDSA")
     email_verified: bool = Field(False, description="Whether the claim email_verified of its assertions is believed.")
+    accept_session_token: SessionTokens | None = Field(
+        None, description="Take session tokens of the issuer instead of assertions. Weaker: see SECURITY.md."
+    )
 
     @field_validator("page", "jwks_uri")
     @classmethod
     def _reachable(cls, value: str | None) -> str | None:
         if value is not None:
             check_provider_url(value)
+        return value
+
+    @field_validator("page")
+    @classmethod
+    def _room_for_our_parameters(cls, value: str) -> str:
+        for name in sorted(_PROTOCOL_PARAMETERS.intersection(dict(parse_qsl(urlsplit(value).query)))):
+            raise ValueError(f"the query of the page has {name!r}, which is set by this server")
+        return value
+
+    @field_validator("jwks")
+    @classmethod
+    def _public_keys(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        from shared.jose.keys import verification_keys
+
+        if value is not None:
+            verification_keys(value)
         return value
 
     @model_validator(mode="after")
@@ -196,6 +238,14 @@ def check_provider_url(value: str) -> str:
         raise ValueError(f"{value!r} is not an absolute URL without fragment")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_host(parts.hostname)):
         raise ValueError(f"{value!r} is neither https nor http on a loopback host")
+    return value
+
+
+def _check_origin(value: str) -> str:
+    """Return scheme, host and port as a browser writes them in `Origin` (RFC 6454 section 6.2), or raise ValueError."""
+    check_issuer(value)
+    if origin_of(value) != value:
+        raise ValueError(f"{value!r} is not an origin: scheme, host and port only")
     return value
 
 

@@ -8,8 +8,9 @@ sends without end or redirects must not occupy the service.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlencode
 
@@ -19,7 +20,7 @@ from shared.fetch.ssrf_safe_client import FetchedBody, FetchFailed, FetchRefused
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
 
 TIMEOUT_SECONDS: Final = 5.0
 """Of a whole request, from the wait for a free connection to the last byte."""
@@ -40,6 +41,8 @@ class ProviderResponse:
     status: int
     body: bytes
     content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By names in any case; of a repeated one the first value."""
 
 
 class ProviderHttp:
@@ -59,6 +62,13 @@ class ProviderHttp:
         async with self._request("GET", url, headers=headers or {}) as response:
             return await read_document(response, max_bytes)
 
+    async def get_response(
+        self, url: str, *, max_bytes: int, headers: Mapping[str, str] | None = None
+    ) -> ProviderResponse:
+        """Fetch one URL, whatever the status. Raises FetchFailed for a redirect, and as `post_form` does."""
+        async with self._request("GET", url, headers=headers or {}) as response:
+            return await _read_response(response, max_bytes)
+
     async def post_form(
         self, url: str, form: Mapping[str, str], *, max_bytes: int, headers: Mapping[str, str] | None = None
     ) -> ProviderResponse:
@@ -69,13 +79,7 @@ class ProviderHttp:
         """
         content = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
         async with self._request("POST", url, headers=content, data=urlencode(form).encode()) as response:
-            if 300 <= response.status < 400:
-                raise FetchRefused(f"status {response.status}")
-            return ProviderResponse(
-                status=response.status,
-                body=await read_bounded(response, max_bytes),
-                content_type=response.headers.get("Content-Type", ""),
-            )
+            return await _read_response(response, max_bytes)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -124,3 +128,14 @@ class ProviderHttp:
                 max_field_size=MAX_HEADER_BYTES,
             )
         return self._session
+
+
+async def _read_response(response: aiohttp.ClientResponse, max_bytes: int) -> ProviderResponse:
+    if 300 <= response.status < 400:
+        raise FetchRefused(f"status {response.status}")
+    return ProviderResponse(
+        status=response.status,
+        body=await read_bounded(response, max_bytes),
+        content_type=response.headers.get("Content-Type", ""),
+        headers=response.headers,
+    )

@@ -4,8 +4,8 @@ Keys, both of one sign-in in one slot; `state` is the digest of the random value
   sp:{<state>}:upstream            string   the sign-in, encrypted JSON
   sp:{<state>}:upstream_response   string   a response that the browser posted, encrypted JSON
 
-Both expire. They are encrypted under keys that are not in Redis: a copy of the store yields neither a PKCE verifier nor a
-provider's code (invariant 4). A sign-in is consumed by one caller (invariant 3).
+Both expire. They are encrypted under keys that are not in Redis: a copy of the store yields neither a PKCE verifier nor
+a provider's code (invariant 4). A sign-in is consumed by one caller (invariant 3).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class ErrorRenderer:
     """Renders every error of auth_service."""
 
     def __init__(self, *, issuer: str, pages: Pages, page_paths: frozenset[str]) -> None:
-        """`page_paths` are the addresses of pages: there, any error is a page."""
+        """`page_paths` are the paths of pages, as their routes spell them: there, any error is a page."""
         self._issuer = issuer
         self._pages = pages
         self._page_paths = page_paths
@@ -34,7 +34,7 @@ class ErrorRenderer:
             return self._redirect(error, request_id)
         if isinstance(error, PageError):
             return self._page(error.title, error, error.hint, request_id)
-        if request.path not in self._page_paths:
+        if not self._is_page(request):
             return self._json(error, request_id)
         if isinstance(error, UnacceptableCimd):
             error.status = 400  # 401 is for clients at the token endpoint
@@ -43,6 +43,10 @@ class ErrorRenderer:
             return self._pages.unknown_client(UnknownClientView(ended=error.tombstone, request_id=request_id))
         title = "Please try again in a moment" if error.status == 503 else "That did not work"
         return self._page(title, error, "", request_id)
+
+    def _is_page(self, request: web.Request) -> bool:
+        resource = request.match_info.route.resource
+        return request.path in self._page_paths or (resource is not None and resource.canonical in self._page_paths)
 
     def _redirect(self, error: RedirectError, request_id: str) -> web.Response:
         location = authorization_redirect(

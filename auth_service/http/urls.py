@@ -24,6 +24,10 @@ class Urls:
         """The sign-in page, which leads to the account page, and the address that sign-in forms post to."""
         return f"{self.base_path}/sign-in"
 
+    def callback(self, provider_id: str) -> str:
+        """The address to which an identity provider sends the browser back."""
+        return f"{self.sign_in}/callback/{provider_id}"
+
     def authorize(self, query: str) -> str:
         """The authorization endpoint with the encoded parameters of a request."""
         return f"{self.base_path}/authorize?{query}"

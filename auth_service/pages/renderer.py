@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ConsentView,
         ContinueView,
         ErrorView,
+        ProviderRedirectView,
         SignedOutView,
         SignInView,
         UnknownClientView,
@@ -87,6 +88,15 @@ class Pages:
         destination = _checked(view.location)
         context = {"view": view, "stays_open": destination is Destination.APP, "destination": destination.value}
         return self._render("continue.html", context)
+
+    def to_provider(self, view: ProviderRedirectView) -> web.Response:
+        """A page that navigates to an identity provider by itself: it may redirect further, which a form could not.
+
+        Raises ServiceUnavailable for a location that is no web address.
+        """
+        if _checked(view.location) is Destination.APP:
+            raise ServiceUnavailable("the address of the provider is no web address", error_id="onward_location")
+        return self._render("to_provider.html", {"view": view})
 
     def error(self, view: ErrorView) -> web.Response:
         """An error, with its request id.

@@ -7,8 +7,20 @@ from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderButton:
+    """A way to sign in through an identity provider."""
+
+    id: str
+    name: str
+    available: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class SignInView:
-    """The sign-in form; posts `username`, `password`, `transaction` and `csrf` to `action`."""
+    """The sign-in forms, which post `username` and `password`, or `provider`, each with `transaction` and `csrf`.
+
+    Two forms: in one, Enter in the password field would press the first button, which may be a provider's.
+    """
 
     action: str
     transaction: str
@@ -18,6 +30,16 @@ class SignInView:
     username: str = ""
     problem: str = ""
     """Why the last attempt was rejected, without disclosing whether the name exists; empty at first."""
+    notice: str = ""
+    """What became of a sign-in at a provider; empty at first."""
+    request_id: str = ""
+    """Of the request that the notice is about; empty omits it."""
+    providers: tuple[ProviderButton, ...] = ()
+    passwords: bool = True
+    providers_first: bool = False
+    """Whether the providers come before the password."""
+    choose_account: bool = False
+    """The provider must let the user choose an account; the form posts `choose`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +92,14 @@ class ContinueView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderRedirectView:
+    """The 200 page that navigates to an identity provider, like ContinueView."""
+
+    location: str
+    provider_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorView:
     """An error page."""
 
@@ -99,6 +129,15 @@ class AccountNotice(StrEnum):
     NONE = ""
     ACCESS_ENDED = "access-ended"
     PASSWORD_CHANGED = "password-changed"
+    IDENTITY_LINKED = "identity-linked"
+    IDENTITY_UNLINKED = "identity-unlinked"
+    IDENTITY_TAKEN = "identity-taken"
+    IDENTITY_REFUSED = "identity-refused"
+    NOT_LINKED = "not-linked"
+    LAST_WAY = "last-way"
+    PROVIDER_UNAVAILABLE = "provider-unavailable"
+    SIGN_IN_AGAIN = "sign-in-again"
+    TOO_MANY = "too-many"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +161,30 @@ class ApplicationView:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkedIdentityView:
+    """An account at an identity provider by which the user signs in. Times in seconds since 1970."""
+
+    key: str
+    provider_name: str
+    account_name: str
+    """As the provider names the account; it may imitate another."""
+    linked_at: float
+    is_current: bool
+    """The user has signed in with it."""
+    removable: bool
+    """Another way to sign in would be left."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitiesView:
+    """How the user signs in; forms post `identity` to /unlink, `provider` to /link."""
+
+    linked: tuple[LinkedIdentityView, ...] = ()
+    providers: tuple[ProviderButton, ...] = ()
+    has_password: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """The account page; its forms post `csrf` and their own fields to addresses under `address`."""
 
@@ -134,6 +197,9 @@ class AccountView:
     """How long access tokens of an ended grant may remain valid."""
     notice: AccountNotice = AccountNotice.NONE
     password_problem: str = ""
+    identities: IdentitiesView = IdentitiesView()
+    sign_in_address: str = ""
+    """Where the user signs in again before identities may change."""
 
 
 @dataclass(frozen=True, slots=True)

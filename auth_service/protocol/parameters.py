@@ -43,6 +43,13 @@ class Parameters:
         """Every distinct value of a repeatable parameter, in order."""
         return self._values.get(name, ())
 
+    def single_values(self) -> dict[str, str]:
+        """Every parameter by name. Raises InvalidRequest if one has several values."""
+        for name, values in self._values.items():
+            if len(values) > 1:
+                raise InvalidRequest(f"the parameter {name!r:.60} is repeated", error_id="repeated_parameter")
+        return {name: values[0] for name, values in self._values.items()}
+
     def require(self, name: str) -> str:
         """The value of a parameter. Raises InvalidRequest when it is absent."""
         value = self.get(name)

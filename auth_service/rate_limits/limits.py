@@ -100,6 +100,12 @@ class RateLimits:
         """A password attempt from a browser that never signed in to the account."""
         await self._check_in_redis(policy.SIGN_INS, address, self._network_of(address))
 
+    async def check_provider_sign_in(self, address: str, *, asked: bool) -> None:
+        """A sign-in at an identity provider, which is stored. `asked`: the user pressed a button for it."""
+        await self._check_in_redis(policy.PROVIDER_SIGN_INS, address, self._network_of(address))
+        in_all = policy.PROVIDER_SIGN_INS_IN_ALL if asked else policy.PROVIDER_REDIRECTS_IN_ALL
+        await self._check_in_redis(in_all, address, "all")
+
     def begin_fetch(self, address: str) -> Callable[[], None]:
         """A fetch of a URL that a client supplied. Call the result when it has ended."""
         if not self._enabled:

@@ -80,6 +80,25 @@ SIGN_INS: Final = RateLimit(
     "password attempts from browsers that never signed in, per network",
     scales_with_network=True,
 )
+PROVIDER_SIGN_INS: Final = RateLimit(
+    "provider_sign_ins",
+    Rate(30, 60, burst=60),
+    Backend.REDIS,
+    "sign-ins begun at identity providers, per network",
+    scales_with_network=True,
+)
+PROVIDER_SIGN_INS_IN_ALL: Final = RateLimit(
+    "provider_sign_ins_in_all",
+    Rate(300, 60, burst=600),
+    Backend.REDIS,
+    "the same for which the user pressed a button, of all networks together",
+)
+PROVIDER_REDIRECTS_IN_ALL: Final = RateLimit(
+    "provider_redirects_in_all",
+    Rate(300, 60, burst=600),
+    Backend.REDIS,
+    "the same that an authorization request began by itself, of all networks together",
+)
 FETCHES: Final = RateLimit(
     "fetches",
     Rate(20, 60, burst=20),
@@ -98,6 +117,9 @@ LIMITS: Final = (
     CLIENT,
     DECISIONS,
     SIGN_INS,
+    PROVIDER_SIGN_INS,
+    PROVIDER_SIGN_INS_IN_ALL,
+    PROVIDER_REDIRECTS_IN_ALL,
     REGISTRATION_HOST,
     REGISTRATIONS,
     REGISTRATION_SITES,

@@ -23,9 +23,11 @@ _SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class Browser:
     """One browser, identified by its cookie."""
 
-    def __init__(self, secret: str, *, is_new: bool) -> None:
+    def __init__(self, secret: str, *, is_new: bool, last_provider: str = "") -> None:
+        """`last_provider`: the id of the identity provider that its cookie names, unverified."""
         self.secret = secret
         self.is_new = is_new
+        self.last_provider = last_provider
 
     @property
     def secret_hash(self) -> str:
@@ -60,16 +62,22 @@ class SessionCookies:
         self._secure = secure
         self._browser_name = f"{prefix}sallyport-browser"
         self._session_name = f"{prefix}sallyport-session"
+        self._provider_name = f"{prefix}sallyport-provider"
 
     def browser(self, request: web.Request) -> Browser:
         """The browser that sent the request: identified by its cookie, or new."""
         value = _well_formed(request.cookies.get(self._browser_name))
-        return Browser(value, is_new=False) if value else Browser(new_secret(), is_new=True)
+        last_provider = request.cookies.get(self._provider_name, "")
+        return Browser(value or new_secret(), is_new=value is None, last_provider=last_provider)
 
     def remember_browser(self, response: web.StreamResponse, browser: Browser) -> None:
         """Set the cookie if the browser does not have it yet."""
         if browser.is_new:
             self._set(response, self._browser_name, browser.secret, max_age=_BROWSER_DAYS * 86_400)
+
+    def remember_provider(self, response: web.StreamResponse, provider_id: str) -> None:
+        """Offer this identity provider first the next time. The value is no secret and decides nothing else."""
+        self._set(response, self._provider_name, provider_id, max_age=_BROWSER_DAYS * 86_400)
 
     def session(self, request: web.Request) -> tuple[str, str] | None:
         """The subject and token that the session cookie claims, both unverified."""

@@ -26,12 +26,15 @@ class SessionManager:
         repository: SessionRepository,
         users: UserService,
         lifetime_seconds: int,
+        identity_max_age: int | None,
         clock: Callable[[], float],
     ) -> None:
+        """`identity_max_age`: how long a sign-in through an identity provider counts, in seconds; None is for ever."""
         self._cookies = cookies
         self._repository = repository
         self._users = users
         self._lifetime = lifetime_seconds
+        self._identity_max_age = identity_max_age
         self._clock = clock
 
     def browser(self, request: web.Request) -> Browser:
@@ -42,8 +45,18 @@ class SessionManager:
         """Set the browser's cookie if it is new."""
         self._cookies.remember_browser(response, browser)
 
+    def remember_provider(self, response: web.StreamResponse, provider_id: str) -> None:
+        """Offer this identity provider first in this browser."""
+        self._cookies.remember_provider(response, provider_id)
+
     async def current(self, request: web.Request) -> Session | None:
         """The session of this browser, if it is signed in. Raises RedisUnavailable."""
+        session = await self._stored(request)
+        if session is None or not session.identity or self._identity_max_age is None:
+            return session
+        return session if self._clock() < session.authenticated_at + self._identity_max_age else None
+
+    async def _stored(self, request: web.Request) -> Session | None:
         claimed = self._cookies.session(request)
         if claimed is None:
             return None
@@ -58,18 +71,20 @@ class SessionManager:
         subject: str,
         username: str,
         identity: str = "",
+        authenticated_at: float | None = None,
         after: float = 0,
     ) -> bool:
         """Start a session and set its cookie; False if the user was suspended or removed. Raises RedisUnavailable.
 
         The user has signed in no earlier than `after`, in seconds since 1970 by the clock of any replica: it may be
         ahead of this one. `identity` is the key of the identity by which the user signed in; empty after a password.
+        `authenticated_at` is when the user authenticated at the provider of the identity; None is now.
 
         The user is checked after the session is stored: a suspension after the check finds the session and ends it.
         A session of the same user in this browser is renewed and keeps its token, so that the open pages of the browser
         still work. A session of another user ends, and the new one has a new token: none can be planted beforehand.
         """
-        before = await self.current(request)
+        before = await self._stored(request)
         claimed = self._cookies.session(request)
         if before is not None and before.subject == subject and claimed is not None:
             token = claimed[1]
@@ -77,7 +92,9 @@ class SessionManager:
             token = new_secret()
             if before is not None:
                 await self._repository.end(before)
-        session = Session(digest(token), subject, username, max(self._clock(), after), identity)
+        now = self._clock()
+        signed_in_at = now if authenticated_at is None else min(authenticated_at, now)
+        session = Session(digest(token), subject, username, max(signed_in_at, after), identity)
         await self._repository.begin(session)
         if not await self._users.is_active(subject):
             await self._repository.end(session)

@@ -1,26 +1,30 @@
-"""GET and POST /sign-in. An unknown user name and a wrong password get the same response."""
+"""GET and POST /sign-in: the password form, and the buttons of identity providers.
+
+An unknown user name and a wrong password get the same response.
+"""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
-from auth_service.audit.events import AuditEvent
-from auth_service.http.messages import NO_STORE, read_first_party_form
+from auth_service.http.messages import read_first_party_form
 from auth_service.protocol.errors import TooManyRequests
 from auth_service.users.user import lookup_name
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
-    from auth_service.audit.log import AuditLog
+    from aiohttp import web
+
     from auth_service.authorization.interaction import Interaction, Interactions
     from auth_service.authorization.interaction_pages import InteractionPages
-    from auth_service.http.urls import Urls
+    from auth_service.protocol.parameters import Parameters
+    from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
+    from auth_service.sign_in.completion import SignInCompletion
     from auth_service.sign_in.password_authenticator import PasswordAuthenticator
+    from auth_service.sign_in.provider_buttons import ProviderButtons
 
 
 class SignInEndpoint:
@@ -29,49 +33,63 @@ class SignInEndpoint:
     def __init__(
         self,
         *,
-        urls: Urls,
         pages: InteractionPages,
         sessions: SessionManager,
         interactions: Interactions,
-        passwords: PasswordAuthenticator,
-        audit: AuditLog,
+        passwords: PasswordAuthenticator | None,
+        completion: SignInCompletion,
+        buttons: ProviderButtons,
     ) -> None:
-        self._urls = urls
+        """`passwords` is None where users sign in through providers only."""
         self._pages = pages
         self._sessions = sessions
         self._interactions = interactions
         self._passwords = passwords
-        self._audit = audit
+        self._completion = completion
+        self._buttons = buttons
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET: the form, for the account page. For an interaction, the authorization endpoint shows it."""
         browser = self._sessions.browser(request)
-        response = await self._pages.sign_in(browser)
+        # From the account page, which demands a recent sign-in: a provider must not go on with an old one.
+        response = await self._pages.sign_in(browser, choose_account=request.query.get("again") == "1")
         self._sessions.remember_browser(response, browser)
         return response
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """POST: check user name and password, start a session, continue with consent or the account page.
 
-        Only now is an interaction stored: before, it would be stored for anyone who asks.
+        A button of a provider leads there instead.
         """
         form = await read_first_party_form(request)
         browser = self._sessions.browser(request)
         transaction = form.get("transaction") or ""
         browser.check_csrf(transaction, form.get("csrf"))
         interaction = await self._interactions.find(browser, transaction) if transaction else None
-        show_again = partial(self._pages.sign_in, browser, transaction, interaction)
+        if form.get("provider"):
+            return await self._buttons.press(request, form, browser, interaction)
+        if form.get("switch") or self._passwords is None:
+            return await self._pages.sign_in(browser, transaction, interaction, choose_account=True)
+        return await self._by_password(request, form, self._passwords, browser, interaction)
+
+    async def _by_password(
+        self,
+        request: web.Request,
+        form: Parameters,
+        passwords: PasswordAuthenticator,
+        browser: Browser,
+        interaction: Interaction | None,
+    ) -> web.StreamResponse:
+        show_again = partial(self._pages.sign_in, browser, form.get("transaction") or "", interaction)
         username = (form.get("username") or "").strip()[:200]
         password = form.get("password") or ""
-        if form.get("switch"):
-            return await self._pages.sign_in(browser, transaction, interaction)
         if interaction is not None and await self._is_signed_in(request, interaction, username):
-            return await self._continue(interaction)
+            return await self._completion.leave(interaction)
         if not username or not password:
             return await show_again(username=username, problem="Please enter your name and your password.")
         address = request[CLIENT_ADDRESS]
         try:
-            authenticated = await self._passwords.authenticate(username, password, browser=browser, address=address)
+            authenticated = await passwords.authenticate(username, password, browser=browser, address=address)
         except TooManyRequests as exc:
             request[LOG_FIELDS].update(error_id=exc.error_id, reason=exc.reason)
             delayed = await show_again(username=username, problem=exc.public, status=exc.status)
@@ -81,13 +99,9 @@ class SignInEndpoint:
             request[LOG_FIELDS]["error_id"] = "password"
         else:
             user, attempt = authenticated
-            response = await self._continue(interaction)
-            await self._passwords.succeeded(attempt)
-            after = 0 if interaction is None else interaction.started_at
-            if await self._sessions.sign_in(
-                request, response, subject=user.subject, username=user.username, after=after
-            ):
-                self._audit.record(AuditEvent.USER_SIGNED_IN, user=user.subject, address=address)
+            response = await self._completion.leave(interaction)
+            await passwords.succeeded(attempt)
+            if await self._completion.sign_in(request, response, user, interaction):
                 return response
             request[LOG_FIELDS]["error_id"] = "user_active"
         problem = "The name or the password is not right. Please try again."
@@ -99,14 +113,3 @@ class SignInEndpoint:
         if session is None or lookup_name(session.username) != lookup_name(username):
             return False
         return interaction.accepts_age_of(session)
-
-    async def _continue(self, interaction: Interaction | None) -> web.Response:
-        """Go on with consent or the account page. Raises RedisUnavailable."""
-        if interaction is None:
-            return _see_other(self._urls.account)
-        await self._interactions.repository.store(interaction)
-        return _see_other(self._urls.consent(interaction.identifier))
-
-
-def _see_other(location: str) -> web.Response:
-    return web.Response(status=303, headers={"Location": location, **NO_STORE})

@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auth_service.sign_in.attempt_repository import SignInAttemptRepository
+from auth_service.sign_in.completion import SignInCompletion
 from auth_service.sign_in.endpoint import SignInEndpoint
 from auth_service.sign_in.password_authenticator import PasswordAuthenticator, SignInThrottle
+from auth_service.sign_in.provider_buttons import ProviderButtons
+from auth_service.sign_in.provider_callback import ProviderCallback
+from auth_service.sign_in.provider_endpoint import ProviderEndpoint
+from auth_service.sign_in.provider_events import ProviderEvents
 
 if TYPE_CHECKING:
+    from auth_service.audit.error_log import ErrorLog
     from auth_service.audit.log import AuditLog
     from auth_service.authorization.wiring import AuthorizationComponents
     from auth_service.browser_pages import BrowserPages
+    from auth_service.federation.wiring import FederationComponents
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.runtime import Runtime
     from auth_service.users.hashing_queue import HashingQueue
@@ -21,10 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SignInComponents:
-    """The endpoint, and the authenticator that the account page uses too."""
+    """The endpoints, and the authenticator that the account page uses too; None without passwords."""
 
     endpoint: SignInEndpoint
-    passwords: PasswordAuthenticator
+    callback: ProviderEndpoint
+    passwords: PasswordAuthenticator | None
 
 
 def wire_sign_in(
@@ -36,16 +44,39 @@ def wire_sign_in(
     queue: HashingQueue,
     limits: RateLimits,
     audit: AuditLog,
+    errors: ErrorLog,
+    federation: FederationComponents,
 ) -> SignInComponents:
     """Build the components."""
-    throttle = SignInThrottle(attempts=SignInAttemptRepository(runtime.redis), limits=limits, audit=audit)
-    passwords = PasswordAuthenticator(users=users, throttle=throttle, queue=queue, audit=audit)
+    providers, metrics = federation.providers, federation.metrics
+    passwords = None
+    if providers.passwords:
+        throttle = SignInThrottle(attempts=SignInAttemptRepository(runtime.redis), limits=limits, audit=audit)
+        passwords = PasswordAuthenticator(users=users, throttle=throttle, queue=queue, audit=audit)
+    completion = SignInCompletion(
+        urls=browser.urls, sessions=browser.sessions, interactions=authorization.interactions, audit=audit
+    )
     endpoint = SignInEndpoint(
-        urls=browser.urls,
         pages=authorization.pages,
         sessions=browser.sessions,
         interactions=authorization.interactions,
         passwords=passwords,
-        audit=audit,
+        completion=completion,
+        buttons=ProviderButtons(providers=providers, redirects=authorization.redirects, pages=authorization.pages),
     )
-    return SignInComponents(endpoint, passwords)
+    callback = ProviderEndpoint(
+        callback=ProviderCallback(
+            urls=browser.urls,
+            providers=providers,
+            pending=authorization.pending,
+            interactions=authorization.interactions,
+            sessions=browser.sessions,
+            metrics=metrics,
+        ),
+        pages=authorization.pages,
+        sessions=browser.sessions,
+        completion=completion,
+        accounts=federation.accounts,
+        events=ProviderEvents(metrics=metrics, audit=audit, on_error=errors),
+    )
+    return SignInComponents(endpoint, callback, passwords)

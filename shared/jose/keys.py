@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from joserfc.errors import JoseError
@@ -9,13 +10,15 @@ from joserfc.jwk import import_key
 from joserfc.jws import JWSRegistry
 
 from shared.jose import base64url
-from shared.jose.algorithms import signature_algorithm
+from shared.jose.algorithms import is_secret, signature_algorithm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from joserfc.jwk import Key
 
+MAX_KEYS: Final = 50
+"""Of a JWKS."""
 MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 8192
 MAX_RSA_EXPONENT_BITS: Final = 32
@@ -87,6 +90,28 @@ def import_verification_key(jwk: Mapping[str, Any], *, kid: str = "") -> Verific
         raise
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as exc:
         raise InvalidKey("key", f"the key cannot be read: {type(exc).__name__}") from exc
+
+
+def verification_keys(unverified_jwks: Mapping[str, Any], *, max_keys: int = MAX_KEYS) -> list[VerificationKey]:
+    """The keys of a JWKS that verify signatures (RFC 7517 section 5); others are left out.
+
+    Raises InvalidKey if it is no JWKS, has more than `max_keys`, publishes a secret, or has no usable key.
+    """
+    members = unverified_jwks.get("keys")
+    if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
+        raise InvalidKey("key", "not a JWKS: keys is not a list of objects")
+    if len(members) > max_keys:
+        raise InvalidKey("key", f"the JWKS has {len(members)} keys, more than {max_keys}")
+    if any(is_secret(member) for member in members):
+        raise InvalidKey("key", "the JWKS holds a private or a symmetric key")
+    found = []
+    for member in members:
+        kid = member.get("kid", "")
+        with suppress(InvalidKey):
+            found.append(import_verification_key(member, kid=kid if isinstance(kid, str) else ""))
+    if not found:
+        raise InvalidKey("key", "the JWKS has no usable key")
+    return found
 
 
 def _check_ed25519_point(public: Mapping[str, Any]) -> None:

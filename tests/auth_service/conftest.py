@@ -30,15 +30,15 @@ def compiled_templates():
 
 @pytest.fixture
 async def start_auth(store, monkeypatch, tls_context, compiled_templates):
-    """Starts the service: settings, another store, another HTTP client for documents, a clock that is ahead."""
+    """Starts the service: settings, another store, HTTP client for documents or providers, a clock that is ahead."""
     monkeypatch.setattr(ssl, "create_default_context", lambda *_args, **_kwargs: tls_context)
     monkeypatch.setattr(auth_service.wiring, "PasswordHasher", partial(PasswordHasher, parameters=CHEAP))
     environment = partial(jinja2.Environment, bytecode_cache=compiled_templates)
     monkeypatch.setattr(auth_service.pages.renderer, "Environment", environment)
     async with AsyncExitStack() as running:
 
-        async def start(*, on=None, public_fetch=None, ahead=0.0, **changes):
-            build = partial(auth_service.app.build_service, public_fetch=public_fetch)
+        async def start(*, on=None, public_fetch=None, build_provider=None, ahead=0.0, **changes):
+            build = partial(auth_service.app.build_service, public_fetch=public_fetch, build_provider=build_provider)
             server = AuthServer(build, on or store, settings(**changes), time.time)
             server.clock.ahead = ahead
             return await running.enter_async_context(server)

@@ -1,0 +1,118 @@
+"""Begins a sign-in at an identity provider: stores it, bound to one browser, and says where to send the browser.
+
+`state` carries its purpose and its browser in the stored record, so that a response counts for one request only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from auth_service.federation.pending_repository import MAX_BYTES, MAX_UNASKED_BYTES
+from auth_service.federation.provider import AuthorizationUrlRequest, PendingSignIn, ProviderUnavailable, Purpose
+from auth_service.protocol.errors import InvalidRequest
+from auth_service.protocol.opaque import new_secret
+
+if TYPE_CHECKING:
+    from auth_service.authorization.interaction import Interaction
+    from auth_service.federation.identity_providers import ConfiguredProvider
+    from auth_service.federation.metrics import ProviderMetrics
+    from auth_service.federation.pending_repository import PendingSignInRepository
+    from auth_service.rate_limits.limits import RateLimits
+    from auth_service.sessions.cookies import Browser
+
+LINK_MAX_AGE: Final = 300
+"""Linking demands that the user authenticated here and there within this time (invariant 13). Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a sign-in at a provider is for."""
+
+    browser: Browser
+    address: str
+    """Of the client; limits count by its network."""
+    purpose: Purpose = Purpose.SIGN_IN
+    transaction: str = ""
+    interaction: Interaction | None = None
+    """That of the transaction; None for the account page."""
+    subject: str = ""
+    """For LINK: the user."""
+    choose_account: bool = False
+    """The user wants another account than the one that the provider remembers."""
+    asked: bool = True
+    """The user pressed a button. Without one, less is stored, and under a limit of its own."""
+
+
+class RequestTooLarge(InvalidRequest):
+    """The authorization request is larger than what is stored while the browser is at a provider."""
+
+    public = "The request of the application is too large for signing in through this service."
+
+
+class ProviderRedirects:
+    """Used by the sign-in page, the authorization endpoint and the account page."""
+
+    def __init__(
+        self,
+        *,
+        pending: PendingSignInRepository,
+        limits: RateLimits,
+        metrics: ProviderMetrics,
+        identity_max_age: int | None,
+        clock: Callable[[], float],
+    ) -> None:
+        """`identity_max_age`: how long a sign-in through a provider counts here, in seconds; None is for ever."""
+        self._pending = pending
+        self._limits = limits
+        self._metrics = metrics
+        self._identity_max_age = identity_max_age
+        self._clock = clock
+
+    async def begin(self, entry: ConfiguredProvider, beginning: Beginning) -> str:
+        """The address of the provider to which this browser is sent.
+
+        Raises TooManyRequests, ProviderUnavailable, RequestTooLarge, RedisUnavailable; nothing is stored then.
+        """
+        await self._limits.check_provider_sign_in(beginning.address, asked=beginning.asked)
+        provider, request = entry.provider, beginning.interaction.request if beginning.interaction else None
+        max_age = self._max_age(beginning)
+        try:
+            pending = PendingSignIn(
+                state=new_secret(),
+                provider=entry.id,
+                issuer=await provider.issuer(),
+                purpose=beginning.purpose,
+                browser_hash=beginning.browser.secret_hash,
+                transaction=beginning.transaction,
+                subject=beginning.subject,
+                nonce=new_secret(),
+                code_verifier=new_secret(),
+                started_at=self._clock(),
+                max_age=max_age,
+            )
+            location = await provider.authorization_url(
+                pending,
+                AuthorizationUrlRequest(
+                    login_hint=(request.login_hint if request else None) or "",
+                    force_reauthentication=max_age == 0 or beginning.choose_account,
+                ),
+            )
+        except ProviderUnavailable:
+            self._metrics.count(entry.id, "unavailable")
+            raise
+        limit = MAX_BYTES if beginning.asked else MAX_UNASKED_BYTES
+        if not await self._pending.store(pending, max_bytes=limit):
+            raise RequestTooLarge(f"the sign-in at {entry.id} has more than {limit} bytes", error_id="sign_in_size")
+        self._metrics.count(entry.id, "begun")
+        return location
+
+    def _max_age(self, beginning: Beginning) -> int | None:
+        """What the user's authentication at the provider may be old, in seconds before the request."""
+        ages = [self._identity_max_age]
+        if beginning.interaction is not None:
+            ages.append(beginning.interaction.request.max_age)
+        if beginning.purpose is Purpose.LINK:
+            ages.append(LINK_MAX_AGE)
+        return min((age for age in ages if age is not None), default=None)

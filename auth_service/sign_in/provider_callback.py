@@ -1,0 +1,155 @@
+"""Reads the response of a provider and finds the sign-in that it answers. Nobody is signed in here.
+
+The response is unverified; what is checked here is that it belongs to a sign-in that this browser began at this
+provider. Then the sign-in is consumed, by one caller, before anything is asked of the provider (invariant 3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from auth_service.authorization.interaction import expired
+from auth_service.authorization.provider_redirects import LINK_MAX_AGE
+from auth_service.federation.pending_repository import MAX_RESPONSE_BYTES
+from auth_service.federation.provider import Purpose
+from auth_service.http.messages import read_form
+from auth_service.protocol.errors import InvalidRequest, PageError
+from auth_service.protocol.parameters import parse_urlencoded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp import web
+
+    from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
+    from auth_service.federation.metrics import ProviderMetrics
+    from auth_service.federation.pending_repository import PendingSignInRepository
+    from auth_service.federation.provider import PendingSignIn
+    from auth_service.http.urls import Urls
+    from auth_service.sessions.cookies import Browser
+    from auth_service.sessions.manager import SessionManager
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderResponse:
+    """A response that belongs to a sign-in of this browser, which it has consumed. The parameters are unverified."""
+
+    entry: ConfiguredProvider
+    parameters: Mapping[str, str]
+    pending: PendingSignIn
+    interaction: Interaction | None
+    """None for the account page."""
+
+
+class ProviderCallback:
+    """Every method raises PageError and RedisUnavailable."""
+
+    def __init__(
+        self,
+        *,
+        urls: Urls,
+        providers: IdentityProviders,
+        pending: PendingSignInRepository,
+        interactions: Interactions,
+        sessions: SessionManager,
+        metrics: ProviderMetrics,
+    ) -> None:
+        self._urls = urls
+        self._providers = providers
+        self._pending = pending
+        self._interactions = interactions
+        self._sessions = sessions
+        self._metrics = metrics
+
+    async def accept(self, request: web.Request, browser: Browser) -> ProviderResponse:
+        """The response of a GET. Raises InvalidRequest too."""
+        entry = self._addressed(request)
+        parameters = await self._parameters(request, entry)
+        pending = await self._find(entry, parameters)
+        if pending.provider != entry.id:
+            raise self._stale(entry, "the sign-in was begun at another provider", "sign_in_provider")
+        if pending.browser_hash != browser.secret_hash:
+            raise self._stale(entry, "the sign-in was begun in another browser", "sign_in_browser")
+        if pending.purpose is Purpose.LINK and not await self._may_link(request, pending):
+            raise self._stale(entry, "linking needs the session, no older, of the user who began", "sign_in_link")
+        interaction = None
+        if pending.transaction:
+            interaction = await self._interactions.find(browser, pending.transaction)
+        if not await self._pending.consume(pending):
+            raise self._stale(entry, "the response was used before", "sign_in_known")
+        return ProviderResponse(entry, parameters, pending, interaction)
+
+    async def keep(self, request: web.Request) -> str:
+        """Keep the response of a POST. Returns the address at which the browser continues by GET.
+
+        A form of another site carries no SameSite=Lax cookie, so that the browser is known only after the redirect; and
+        no CSRF value, because the page that posts is the provider's: `state` bounds what is stored, and the browser
+        and everything else is checked by the GET. Raises InvalidRequest too.
+        """
+        entry = self._addressed(request)
+        if not entry.posts_response:
+            raise PageError(
+                "the provider does not post its responses",
+                error_id="sign_in_method",
+                title="That did not work",
+                public="The response of the sign-in service arrived in a form that is not expected.",
+                status=405,
+            )
+        parameters = (await read_form(request)).single_values()
+        size = len(await request.read())
+        if size > MAX_RESPONSE_BYTES:
+            raise InvalidRequest(f"the response has {size} bytes", error_id="sign_in_response_size")
+        parameters.pop("response", None)
+        # A field of that name would stand in for the header, which the page cannot choose.
+        parameters["origin"] = request.headers.get("Origin", "")[:500]
+        handle = await self._pending.keep_response(parameters.get("state", ""), parameters)
+        if handle is None:
+            raise self._stale(entry, "no such sign-in, or it expired", "sign_in_known")
+        return f"{self._urls.callback(entry.id)}?{urlencode({'response': handle})}"
+
+    async def _may_link(self, request: web.Request, pending: PendingSignIn) -> bool:
+        session = await self._sessions.current(request)
+        return (
+            session is not None
+            and session.subject == pending.subject
+            and session.authenticated_at >= pending.started_at - LINK_MAX_AGE
+        )
+
+    def _addressed(self, request: web.Request) -> ConfiguredProvider:
+        entry = self._providers.find(request.match_info["provider"])
+        if entry is None:
+            raise PageError(
+                "no provider has the id in the address",
+                error_id="sign_in_provider_known",
+                title="Not known here",
+                public="There is no such way to sign in.",
+                status=404,
+            )
+        return entry
+
+    async def _parameters(self, request: web.Request, entry: ConfiguredProvider) -> dict[str, str]:
+        parameters = parse_urlencoded(request.raw_path.partition("?")[2]).single_values()
+        handle = parameters.get("response")
+        if handle is not None and entry.posts_response:
+            kept = await self._pending.find_response(handle)
+            if kept is None:
+                raise self._stale(entry, "no response is kept under this handle", "sign_in_known")
+            return kept
+        if not entry.accepts_query:
+            raise self._stale(entry, "the response was not posted", "sign_in_method")
+        parameters.pop("origin", None)
+        return parameters
+
+    async def _find(self, entry: ConfiguredProvider, parameters: Mapping[str, str]) -> PendingSignIn:
+        state = parameters.get("state")
+        pending = await self._pending.find(state) if state else None
+        if pending is None:
+            raise self._stale(entry, "no such sign-in, or it expired or was used", "sign_in_known")
+        return pending
+
+    def _stale(self, entry: ConfiguredProvider, reason: str, error_id: str) -> PageError:
+        self._metrics.count(entry.id, "stale")
+        return expired(reason, error_id=error_id)
