@@ -18,7 +18,7 @@ from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
 from tests.auth_service.keys.test_rotator import Deployment
 from tests.support import topologies
-from tests.support.grant_material import LIFETIMES, interaction, open_grant, present
+from tests.support.grant_material import LIFETIMES, interaction, new_grant, open_grant, present
 
 pytestmark = [pytest.mark.invariant(3, 6), pytest.mark.store, pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -44,7 +44,7 @@ class Recording:
 async def decide(store):
     asked = interaction()
     interactions = InteractionRepository(store, grant_seconds=86_400)
-    grant = {"status": "code", "code_hash": "hash", "subject": "user"}
+    grant = new_grant(code_hash="hash")
     return lambda: interactions.record_consent(asked, ConsentDecision.APPROVE, grant=grant, code_lifetime_seconds=60)
 
 

@@ -12,11 +12,11 @@ from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository
-from auth_service.protocol.opaque import digest, new_secret, split_identifier
+from auth_service.protocol.opaque import new_secret, short_digest, split_identifier
 from auth_service.status_lists import identifiers
 from auth_service.status_lists.identifiers import new_identifier_in, new_list_id
 from auth_service.status_lists.repository import StatusListRepository
-from tests.support.grant_material import LIFETIMES, interaction, open_grant, present
+from tests.support.grant_material import LIFETIMES, interaction, new_grant, open_grant, present
 
 pytestmark = pytest.mark.store
 
@@ -31,16 +31,7 @@ def decide(store, asked, decision):
     return InteractionRepository(store, grant_seconds=86_400).record_consent(
         asked,
         decision,
-        grant={
-            "status": "code",
-            "subject": "user",
-            "client_id": "client",
-            "resource": "https://mcp.example/mcp",
-            "scope": "",
-            "redirect_uri": "x",
-            "code_hash": digest("code"),
-            "code_challenge": "c",
-        },
+        grant=new_grant(),
         code_lifetime_seconds=60,
     )
 
@@ -68,8 +59,8 @@ async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(s
         *(
             GrantRepository(one).redeem_code(
                 asked.identifier,
-                code_hash=digest("code"),
-                refresh_hash=digest(new_secret()),
+                code_hash=short_digest("code"),
+                refresh_hash=short_digest(new_secret()),
                 lifetimes=LIFETIMES,
                 address="",
                 network=f"192.0.2.{n}",
@@ -94,8 +85,8 @@ async def test_a_code_redeemed_at_once_by_many_of_one_network_has_one_winner_who
         *(
             GrantRepository(one).redeem_code(
                 asked.identifier,
-                code_hash=digest("code"),
-                refresh_hash=digest(new_secret()),
+                code_hash=short_digest("code"),
+                refresh_hash=short_digest(new_secret()),
                 lifetimes=LIFETIMES,
                 address="",
                 network="192.0.2.1",
@@ -135,8 +126,8 @@ async def test_a_value_posted_again_while_its_code_is_redeemed_never_brings_the_
     await decide(stores[0], asked, ConsentDecision.APPROVE)
     redeemed = GrantRepository(stores[0]).redeem_code(
         asked.identifier,
-        code_hash=digest("code"),
-        refresh_hash=digest(new_secret()),
+        code_hash=short_digest("code"),
+        refresh_hash=short_digest(new_secret()),
         lifetimes=LIFETIMES,
         address="",
         network="",
