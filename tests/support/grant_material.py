@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,9 +28,13 @@ CLIENT = "client"
 RESOURCE = "https://mcp.example/mcp"
 
 
-def allowed(*scopes: str, read_at: float = NOW, limits: str = "") -> ScopesAllowedNow:
-    """A configuration of RESOURCE with these scopes."""
-    return ScopesAllowedNow(ScopesAllowedNow.text({RESOURCE: scopes}), int(read_at * 1000), limits)
+def allowed(
+    *scopes: str, resource: str = RESOURCE, read_at: float = NOW, limits: Mapping[str, Iterable[str]] | None = None
+) -> ScopesAllowedNow:
+    """A configuration of one resource with these scopes."""
+    return ScopesAllowedNow(
+        ScopesAllowedNow.text({resource: scopes}), int(read_at * 1000), ScopesAllowedNow.text(limits) if limits else ""
+    )
 
 
 ALLOWED = allowed("notes:read", "notes:write")

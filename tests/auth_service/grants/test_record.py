@@ -11,13 +11,13 @@ from auth_service.grants.grant import GrantKind, GrantStatus
 from auth_service.grants.record import PROLOGUE, Position, new_record
 from auth_service.grants.repository import GrantRepository, grant_key
 from auth_service.status_lists.identifiers import ENTRIES
-from tests.support.grant_material import NOW, RESOURCE, age_grant, new_grant, open_grant, present
+from tests.support.grant_material import NOW, age_grant, allowed, new_grant, open_grant, present
 
 TYPICAL = {
     "subject": "mKq7RYcVbWl1Y0mC3rJk2g",
     "username": "ada.lovelace",
     "client_name": "Claude",
-    "resource": RESOURCE,
+    "resource": "https://mcp.example.com/notes/mcp",
     "scopes": ("notes:read", "notes:write"),
     "redirect_uri": "https://claude.ai/api/mcp/auth_callback",
 }
@@ -43,16 +43,16 @@ def test_a_new_record_has_every_position():
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_typical_grant_is_small_and_stays_so_when_it_is_refreshed_often(store, client):
     """Twelve refreshes within the reuse interval, all of which may be asked for again."""
-    client_id = CLIENTS[client]
+    client_id, scopes = CLIENTS[client], allowed(*TYPICAL["scopes"], resource=TYPICAL["resource"])
     token = await open_grant(store, client_id=client_id, **TYPICAL)
     key = grant_key(token.grant_id)
     assert await store.command("MEMORY", "USAGE", key) <= 600
     grants = GrantRepository(store)
     newest = token
     for step in range(12):
-        newest = (await present(grants, newest, now=NOW + step, client_id=client_id)).token
+        newest = (await present(grants, newest, now=NOW + step, client_id=client_id, scopes=scopes)).token
     assert await store.command("MEMORY", "USAGE", key) <= 1200
-    repeated = await present(grants, token, now=NOW + 12, client_id=client_id)
+    repeated = await present(grants, token, now=NOW + 12, client_id=client_id, scopes=scopes)
     assert (repeated.outcome, repeated.token) == ("repeated", newest)
 
 
