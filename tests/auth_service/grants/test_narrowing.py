@@ -5,7 +5,7 @@ import pytest
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository, ScopesAllowedNow
 from auth_service.protocol.opaque import split_identifier
-from auth_service.status_lists.identifiers import ENTRIES, allocated_key
+from auth_service.status_lists.identifiers import ENTRIES, allocated_key, new_identifier_in
 from auth_service.status_lists.repository import StatusListRepository
 from tests.support.grant_material import DAY, LIFETIMES, NOW, RESOURCE, REUSE_INTERVAL, allowed, open_grant, present
 
@@ -129,6 +129,19 @@ async def test_the_last_free_entry_of_a_list_is_found(store, grants, opened):
         token = await open_grant(store, scopes=("notes:read", "notes:write"))
         await fill(store, token, but=[free])
         assert (await present(grants, token, scopes=READ)).rotation.entry == free
+
+
+async def test_the_last_two_free_entries_go_to_two_grants(store, grants):
+    tokens = [await open_grant(store, scopes=("notes:read", "notes:write"))]
+    list_id = split_identifier(tokens[0].grant_id)[0]
+    tokens += [
+        await open_grant(store, grant_id=new_identifier_in(list_id), scopes=("notes:read", "notes:write"))
+        for _ in range(2)
+    ]
+    await fill(store, tokens[0], but=[4711, 4712])
+    narrowed = [(await present(grants, token, scopes=READ)).rotation for token in tokens]
+    assert [rotation.outcome for rotation in narrowed] == ["rotated", "rotated", "list_full"]
+    assert {rotation.entry for rotation in narrowed[:2]} == {4711, 4712}
 
 
 async def test_a_list_without_a_free_entry_ends_the_grant_rather_than_leave_its_tokens_valid(store, grants, opened):
