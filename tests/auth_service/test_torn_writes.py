@@ -148,7 +148,9 @@ async def at(directory, work):
             await store.close()
 
 
-@pytest.mark.parametrize("prepare", [decide, redeem, rotate, narrow, end, put_ring, add_user, remove_user, suspend_user])
+@pytest.mark.parametrize(
+    "prepare", [decide, redeem, rotate, narrow, end, put_ring, add_user, remove_user, suspend_user]
+)
 async def test_a_step_that_was_cut_off_has_happened_or_not_and_can_be_sent_again(tmp_path, prepare):
     whole = tmp_path / "whole"
     file = "appendonlydir/appendonly.aof.1.incr.aof"

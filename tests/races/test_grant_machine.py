@@ -80,7 +80,9 @@ class GrantMachine(RuleBasedStateMachine):
     @rule(times=st.integers(1, 4))
     def several_processes_of_the_owner_refresh_at_once(self, times):
         async def at_once():
-            return await asyncio.gather(*(present(self.grants, self.owner, now=self.now, scopes=self.scopes) for _ in range(times)))
+            return await asyncio.gather(
+                *(present(self.grants, self.owner, now=self.now, scopes=self.scopes) for _ in range(times))
+            )
 
         answers = self.runner.run(at_once())
         if not self.thief_acted and not self.lost_after_grace:
@@ -132,7 +134,6 @@ class GrantMachine(RuleBasedStateMachine):
     @invariant()
     def no_token_ever_has_two_successors(self):
         assert all(len(found) == 1 for found in self.successors.values())
-
 
     @invariant()
     def every_token_but_those_of_the_live_grant_as_it_is_names_a_revoked_entry(self):

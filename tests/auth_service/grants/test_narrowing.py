@@ -100,7 +100,9 @@ async def test_what_was_just_read_of_client_and_user_narrows_a_grant_of_any_age(
 
 
 async def test_a_limit_for_another_resource_does_not_concern_it(grants, opened):
-    rotation = (await present(grants, opened, scopes=allowed("notes:read", "notes:write", limits={"other": []}))).rotation
+    rotation = (
+        await present(grants, opened, scopes=allowed("notes:read", "notes:write", limits={"other": []}))
+    ).rotation
     assert rotation.dropped == ()
 
 

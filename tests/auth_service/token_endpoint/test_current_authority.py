@@ -45,9 +45,7 @@ class TestConfiguration:
         assert unverified_claims(answer.json["access_token"])["scope"] == "notes:read openid"
 
     @pytest.mark.invariant(12)
-    async def test_the_tokens_that_have_a_removed_scope_are_revoked_when_the_grant_is_refreshed(
-        self, auth, start_auth
-    ):
+    async def test_the_tokens_that_have_a_removed_scope_are_revoked_when_the_grant_is_refreshed(self, auth, start_auth):
         """They name an entry of the status list that the grant has given up; the new one is valid."""
         client = await auth.register(method="client_secret_basic")
         tokens = await auth.tokens(client, scope="notes:read notes:write openid")
@@ -85,9 +83,7 @@ class TestConfiguration:
         less = (await auth.refresh(client, tokens["refresh_token"], scope="notes:read")).json
         again = (await auth.refresh(client, less["refresh_token"])).json
         assert (less["scope"], again["scope"]) == ("notes:read", "notes:read notes:write")
-        entries = {
-            unverified_claims(t["access_token"])["status"]["status_list"]["idx"] for t in (tokens, less, again)
-        }
+        entries = {unverified_claims(t["access_token"])["status"]["status_list"]["idx"] for t in (tokens, less, again)}
         assert len(entries) == 1
 
     @pytest.mark.invariant(11)
