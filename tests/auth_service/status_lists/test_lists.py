@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import time
 import zlib
 
@@ -13,7 +14,7 @@ from auth_service.status_lists import endpoint as endpoint_module
 from auth_service.status_lists.identifiers import allocated_key
 from auth_service.status_lists.repository import OPEN_LISTS, StatusListRepository
 from shared.errors import RedisUnavailable
-from tests.support.auth_server import ISSUER, USERNAME
+from tests.support.auth_server import ISSUER, NOTES, RESOURCES, USERNAME
 from tests.support.oauth import unverified_claims, unverified_header
 
 WITHIN_SECONDS = 2.0
@@ -114,6 +115,18 @@ async def test_a_replayed_code_revokes_the_entry(auth, client):
     await auth.age_grant(unverified_claims(tokens["access_token"])["gid"], 60)
     assert (await auth.redeem(code)).json["error"] == "invalid_grant"
     await until_revoked(auth, tokens)
+
+
+@pytest.mark.store
+@pytest.mark.invariant(12)
+async def test_a_grant_that_loses_a_scope_revokes_the_entry_of_its_older_tokens_only(auth, client, start_auth):
+    tokens = await auth.tokens(client, scope="notes:read notes:write")
+    [notes] = [r for r in RESOURCES if r["identifier"] == NOTES]
+    less = {**notes, "scopes": {"notes:read": {"description": "x"}}, "default_scopes": ["notes:read"]}
+    later = await start_auth(RESOURCES=json.dumps([less]))
+    renewed = (await later.refresh(client, tokens["refresh_token"])).json
+    await until_revoked(auth, tokens)
+    assert not await is_revoked(auth, renewed)
 
 
 @pytest.mark.store
