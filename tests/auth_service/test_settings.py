@@ -203,23 +203,24 @@ def test_a_retired_name_is_no_setting_and_its_successor_is_one(settings):
         assert not renamed or successor.removeprefix(prefix).lower() in settings.model_fields
 
 
-class TestIdentityProviders:
-    ENTRY = {
-        "id": "acme",
-        "kind": "oidc",
-        "display_name": "Acme",
-        "issuer": "https://acme.example",
-        "client_id": "us",
-        "client_secret": "hunter2",
-        "allow": {"everyone": True},
-    }
+ACME = {
+    "id": "acme",
+    "kind": "oidc",
+    "display_name": "Acme",
+    "issuer": "https://acme.example",
+    "client_id": "us",
+    "client_secret": "hunter2",
+    "allow": {"everyone": True},
+}
 
+
+class TestIdentityProviders:
     def complaint(self, *entries, **changes):
         return complaint(AUTH_IDENTITY_PROVIDERS=json.dumps(entries), **changes)
 
     def test_they_are_a_list_in_the_environment_or_in_a_file(self, tmp_path):
         file = tmp_path / "providers.json"
-        file.write_text(json.dumps([self.ENTRY]))
+        file.write_text(json.dumps([ACME]))
         for setting in ({"AUTH_IDENTITY_PROVIDERS_FILE": str(file)}, {"AUTH_IDENTITY_PROVIDERS": file.read_text()}):
             settings = AuthSettings.from_environment(environment(**setting))
             assert [entry.id for entry in settings.identity_providers] == ["acme"]
@@ -241,7 +242,7 @@ class TestIdentityProviders:
         ],
     )
     def test_what_is_wrong_with_an_entry_is_named_by_its_position_and_id_and_no_secret_is_repeated(self, change, told):
-        said = self.complaint(self.ENTRY | {"id": "other"}, self.ENTRY | change)
+        said = self.complaint(ACME | {"id": "other"}, ACME | change)
         assert said.startswith("AUTH_IDENTITY_PROVIDERS: ")
         assert told in said
         assert "hunter2" not in said
@@ -253,5 +254,5 @@ class TestIdentityProviders:
 
     def test_without_passwords_one_is_needed(self):
         assert "nobody could sign in" in complaint(AUTH_PASSWORDS="off")
-        settings = environment(AUTH_PASSWORDS="off", AUTH_IDENTITY_PROVIDERS=json.dumps([self.ENTRY]))
+        settings = environment(AUTH_PASSWORDS="off", AUTH_IDENTITY_PROVIDERS=json.dumps([ACME]))
         assert AuthSettings.from_environment(settings).passwords == "off"
