@@ -108,7 +108,7 @@ class AuthSettings(ServiceSettings):
     )
 
     identity_providers: tuple[ProviderConfiguration, ...] = Field(
-        (), description="Providers by which users sign in, as a JSON list (docs/identity-providers.md)."
+        (), description="Identity providers by which users sign in, as a JSON list of objects."
     )
     passwords: Literal["on", "off"] = Field(
         "on", description="Whether users may sign in with a password; off requires an identity provider."

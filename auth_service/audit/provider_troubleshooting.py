@@ -5,6 +5,68 @@ from __future__ import annotations
 from typing import Final
 
 PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
+    # Accounts
+    "identity_refused": (
+        "The provider signed the user in, but its rules here do not let the identity in; the reason says why.",
+        "If the user is one of yours, extend allow of the provider in AUTH_IDENTITY_PROVIDERS.",
+    ),
+    "identity_size": (
+        "The provider stated more about the identity than is stored: usually too many groups.",
+        "Let the provider send fewer groups: those assigned to the application, or those that rules name.",
+    ),
+    "account_creation_off": (
+        "The identity has no account, and AUTH_ACCOUNT_CREATION is off.",
+        "`users add NAME --identity PROVIDER:SUBJECT` makes one; a user with a password can link it at /account.",
+    ),
+    "not_invited": (
+        "The identity has no account, and AUTH_ACCOUNT_CREATION is invited.",
+        "`users add NAME --identity PROVIDER:SUBJECT` invites it.",
+    ),
+    "identity_taken": (
+        "A user tried to link an identity that belongs to another account here.",
+        "If both accounts are of one user: `users show NAME`, then remove the account that is not needed.",
+    ),
+    "identity_limit": (
+        "The user has as many linked identities as one may have.",
+        "The user can unlink one at /account.",
+    ),
+    "account_changed": (
+        "The account was added, removed or changed by others while its user signed in. The client may retry.",
+        "Frequent: compare the audit log (`audit --event user.`).",
+    ),
+    "last_way_to_sign_in": (
+        "A user tried to unlink the only identity that can sign in to the account.",
+        "The user links another one first.",
+    ),
+    # The way to a provider and back
+    "sign_in_known": (
+        "The response of an identity provider belongs to no sign-in in progress: used before, or after ten minutes.",
+        "The user begins again. A page that is loaded twice, or a replay.",
+    ),
+    "sign_in_browser": (
+        "The response of an identity provider arrived in another browser than the one that began, or without a cookie.",
+        "Begin and finish in one browser, with cookies. Frequent: users are sent to sign-ins that others began.",
+    ),
+    "sign_in_provider": (
+        "The response of an identity provider arrived at the callback address of another one.",
+        "Compare the redirect URIs registered at the providers: each has its own. Otherwise a mix-up attack.",
+    ),
+    "sign_in_provider_known": (
+        "No provider of AUTH_IDENTITY_PROVIDERS has this id.",
+        "Expected for moments after its entry was removed.",
+    ),
+    "sign_in_link": (
+        "The browser is not signed in, or no longer as the user who began to link an identity.",
+        "The user begins again.",
+    ),
+    "sign_in_method": (
+        "The response of an identity provider was posted although its entry says nothing of it, or the reverse.",
+        "Set response_mode of the entry to what the provider does. A page of kind external posts a form.",
+    ),
+    "sign_in_size": (
+        "The authorization request is too large to be kept while the browser is at an identity provider (12 kB).",
+        "Its state consists of characters that are escaped; report it to the developer of the client.",
+    ),
     # A page of the operator
     "external_jwks": (
         "The keys of a page of the operator (kind external) cannot be fetched from its jwks_uri.",

@@ -217,38 +217,6 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "The user was suspended or removed, perhaps while a sign-in or a refresh was under way.",
         "`users list` shows suspended users; `users resume NAME` lifts it.",
     ),
-    # Accounts of identity providers
-    "identity_refused": Troubleshooting(
-        "The provider signed the user in, but its rules here do not let the identity in; the reason says why.",
-        "If the user is one of yours, extend `allow` of the provider in AUTH_IDENTITY_PROVIDERS (docs/accounts.md).",
-    ),
-    "identity_size": Troubleshooting(
-        "The provider stated more about the identity than is stored: usually too many groups.",
-        "Let the provider send fewer groups: those assigned to the application, or those that rules name.",
-    ),
-    "account_creation_off": Troubleshooting(
-        "The identity has no account, and AUTH_ACCOUNT_CREATION is off.",
-        "`users add NAME --identity PROVIDER:SUBJECT` makes one; a user with a password can link it at /account.",
-    ),
-    "not_invited": Troubleshooting(
-        "The identity has no account, and AUTH_ACCOUNT_CREATION is invited.",
-        "`users add NAME --identity PROVIDER:SUBJECT` invites it.",
-    ),
-    "identity_taken": Troubleshooting(
-        "A user tried to link an identity that belongs to another account here.",
-        "If both accounts are of one user: `users show NAME`, then remove the account that is not needed.",
-    ),
-    "identity_limit": Troubleshooting(
-        "The user has as many linked identities as one may have.", "The user can unlink one at /account."
-    ),
-    "account_changed": Troubleshooting(
-        f"{_SERVICE}The account was added, removed or changed by others while its user signed in.",
-        "Frequent: compare the audit log (`audit --event user.`).",
-    ),
-    "last_way_to_sign_in": Troubleshooting(
-        "A user tried to unlink the only identity that can sign in to the account.",
-        "The user links another one first.",
-    ),
     "refresh_expired": Troubleshooting(
         "The grant was unused for AUTH_REFRESH_TOKEN_TTL, or reached AUTH_REFRESH_TOKEN_ABSOLUTE_TTL.", _RECONNECT
     ),

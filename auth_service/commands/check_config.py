@@ -1,15 +1,20 @@
-"""`check-config`: checks the settings and Redis, and explains each problem."""
+"""`check-config`: checks the settings, Redis and the identity providers, and explains each problem."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from typing import TYPE_CHECKING, Annotated
+import time
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from auth_service.commands.app import new_app
 from auth_service.commands.console import ExitStatus, JsonOption, echo, fail, run, show_json
+from auth_service.federation.http import ProviderHttp
+from auth_service.federation.wiring import build_providers, provider_factory
 from auth_service.settings import AuthSettings
+from auth_service.wiring import federation_settings
 from shared.errors import Misconfigured
 from shared.jose import base64url
 from shared.redis.durability import find_configuration_warnings
@@ -26,12 +31,14 @@ def check_config(
     new_key: Annotated[
         bool, typer.Option("--new-key", help="Only print a new value for AUTH_KEY_ENCRYPTION_KEY.")
     ] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Check the settings only, not Redis.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Check the settings only, neither Redis nor identity providers.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the settings and Redis. Exit status 4 if a setting is wrong, 3 if Redis is unavailable.
+    """Check the settings, Redis and the identity providers.
 
-    Secrets are never printed.
+    Exit status 4 if a setting or a provider is wrong, 3 if Redis is unavailable. Secrets are never printed.
     """
     if new_key:
         value = base64url.encode(secrets.token_bytes(32))
@@ -40,22 +47,50 @@ def check_config(
         settings = AuthSettings.from_environment()
     except Misconfigured as exc:
         problems = [_explain(line) for line in str(exc).splitlines()]
-        if as_json:
-            show_json({"ok": False, "problems": problems})
-            raise typer.Exit(ExitStatus.MISCONFIGURED) from None
-        fail("\n".join(["the settings are wrong", *problems]), status=ExitStatus.MISCONFIGURED)
+        _refuse("the settings are wrong", problems, as_json=as_json)
     warnings: list[str] = []
+    problems = []
     if not offline:
 
-        async def check_redis(context: CommandContext) -> None:
+        async def check_systems(context: CommandContext) -> None:
             warnings.extend(await find_configuration_warnings(context.redis))
+            problems.extend(await _provider_problems(context))
 
-        run(check_redis)
+        run(check_systems)
+    if problems:
+        _refuse("an identity provider cannot be used", problems, as_json=as_json)
     if as_json:
         return show_json({"ok": True, "warnings": warnings, "issuer": settings.issuer})
     for warning in warnings:
         echo(f"warning: {warning}")
-    return echo(f"The settings are valid: issuer {settings.issuer}, {len(settings.resources)} resource(s).")
+    providers = f", {len(settings.identity_providers)} identity provider(s)" if settings.identity_providers else ""
+    return echo(f"The settings are valid: issuer {settings.issuer}, {len(settings.resources)} resource(s){providers}.")
+
+
+def _refuse(title: str, problems: list[str], *, as_json: bool) -> NoReturn:
+    if as_json:
+        show_json({"ok": False, "problems": problems})
+        raise typer.Exit(ExitStatus.MISCONFIGURED) from None
+    fail("\n".join([title, *problems]), status=ExitStatus.MISCONFIGURED)
+
+
+async def _provider_problems(context: CommandContext) -> list[str]:
+    """What the providers say of themselves, each line with the id; all are asked at once."""
+    settings, http = context.settings, ProviderHttp()
+    build = provider_factory(
+        http, issuer=settings.issuer, redis=context.redis, clock=time.time, monotonic=time.monotonic
+    )
+    providers = build_providers(federation_settings(settings), build)
+    try:
+        found = await asyncio.gather(*(entry.provider.describe_problems() for entry in providers.entries))
+    finally:
+        await providers.close()
+        await http.close()
+    return [
+        f"{entry.id}: {problem}"
+        for entry, problems in zip(providers.entries, found, strict=True)
+        for problem in problems
+    ]
 
 
 def _explain(problem: str) -> str:

@@ -102,5 +102,8 @@ class IdentityProvider(Protocol):
         state of the response, and was consumed. Raises SignInRefused, ProviderUnavailable.
         """
 
+    async def describe_problems(self) -> list[str]:
+        """What is wrong with the configuration of this provider, in sentences for the operator; empty if nothing is."""
+
     async def close(self) -> None:
         """Cancel fetches in progress."""

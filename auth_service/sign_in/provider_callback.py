@@ -70,16 +70,18 @@ class ProviderCallback:
         parameters = await self._parameters(request, entry)
         pending = await self._find(entry, parameters)
         if pending.provider != entry.id:
-            raise self._stale(entry, "the sign-in was begun at another provider", "sign_in_provider")
+            raise self._stale(entry, "the sign-in was begun at another provider", error_id="sign_in_provider")
         if pending.browser_hash != browser.secret_hash:
-            raise self._stale(entry, "the sign-in was begun in another browser", "sign_in_browser")
+            raise self._stale(entry, "the sign-in was begun in another browser", error_id="sign_in_browser")
         if pending.purpose is Purpose.LINK and not await self._may_link(request, pending):
-            raise self._stale(entry, "linking needs the session, no older, of the user who began", "sign_in_link")
+            raise self._stale(
+                entry, "linking needs the session, no older, of the user who began", error_id="sign_in_link"
+            )
         interaction = None
         if pending.transaction:
             interaction = await self._interactions.find(browser, pending.transaction)
         if not await self._pending.consume(pending):
-            raise self._stale(entry, "the response was used before", "sign_in_known")
+            raise self._stale(entry, "the response was used before", error_id="sign_in_known")
         return ProviderResponse(entry, parameters, pending, interaction)
 
     async def keep(self, request: web.Request) -> str:
@@ -107,7 +109,7 @@ class ProviderCallback:
         parameters["origin"] = request.headers.get("Origin", "")[:500]
         handle = await self._pending.keep_response(parameters.get("state", ""), parameters)
         if handle is None:
-            raise self._stale(entry, "no such sign-in, or it expired", "sign_in_known")
+            raise self._stale(entry, "no such sign-in, or it expired", error_id="sign_in_known")
         return f"{self._urls.callback(entry.id)}?{urlencode({'response': handle})}"
 
     async def _may_link(self, request: web.Request, pending: PendingSignIn) -> bool:
@@ -136,10 +138,10 @@ class ProviderCallback:
         if handle is not None and entry.posts_response:
             kept = await self._pending.find_response(handle)
             if kept is None:
-                raise self._stale(entry, "no response is kept under this handle", "sign_in_known")
+                raise self._stale(entry, "no response is kept under this handle", error_id="sign_in_known")
             return kept
         if not entry.accepts_query:
-            raise self._stale(entry, "the response was not posted", "sign_in_method")
+            raise self._stale(entry, "the response was not posted", error_id="sign_in_method")
         parameters.pop("origin", None)
         return parameters
 
@@ -147,9 +149,9 @@ class ProviderCallback:
         state = parameters.get("state")
         pending = await self._pending.find(state) if state else None
         if pending is None:
-            raise self._stale(entry, "no such sign-in, or it expired or was used", "sign_in_known")
+            raise self._stale(entry, "no such sign-in, or it expired or was used", error_id="sign_in_known")
         return pending
 
-    def _stale(self, entry: ConfiguredProvider, reason: str, error_id: str) -> PageError:
+    def _stale(self, entry: ConfiguredProvider, reason: str, *, error_id: str) -> PageError:
         self._metrics.count(entry.id, "stale")
         return expired(reason, error_id=error_id)

@@ -29,7 +29,7 @@ async def test_no_endpoint_of_auth_service_prints_its_variables(start_auth, outp
     output.begin()
     for method, path in routes:
         answer = await server.request(
-            method, path.format(client_id="client", list_id="a-list"), **request_with_secrets(method)
+            method, path.format(client_id="client", list_id="a-list", provider="acme"), **request_with_secrets(method)
         )
         assert answer.status == 503, (method, path)
     printed = output()

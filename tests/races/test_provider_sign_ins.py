@@ -18,21 +18,19 @@ def repositories(stores):
     return [PendingSignInRepository(store, RecordEncryption(KEYS)) for store in stores]
 
 
-def a_sign_in(**changes):
-    values = {
-        "state": secrets.token_urlsafe(32),
-        "provider": "acme",
-        "issuer": "https://acme.example",
-        "purpose": Purpose.SIGN_IN,
-        "browser_hash": "b",
-        "transaction": "t",
-        "subject": "",
-        "nonce": "n",
-        "code_verifier": "v",
-        "started_at": 1.5,
-        "max_age": None,
-    }
-    return PendingSignIn(**values | changes)
+def a_sign_in(transaction="t"):
+    return PendingSignIn(
+        state=secrets.token_urlsafe(32),
+        provider="acme",
+        issuer="https://acme.example",
+        purpose=Purpose.SIGN_IN,
+        browser_hash="b",
+        transaction=transaction,
+        subject="",
+        nonce="n",
+        code_verifier="v",
+        started_at=1.5,
+    )
 
 
 async def test_of_callbacks_with_one_state_at_once_one_wins(stores, store):

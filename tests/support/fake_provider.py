@@ -13,7 +13,7 @@ from tests.support.user_agent import Answer, UserAgent
 
 @dataclass
 class FakeProvider:
-    """Implements IdentityProvider. Its authorization endpoint answers nothing: a test takes `state` from the address."""
+    """Implements IdentityProvider. Nothing answers at its address: a test takes `state` from it."""
 
     configuration: ProviderConfiguration
     redirect_uri: str
