@@ -23,14 +23,16 @@ class IdentityTaken(Exception):
     """The identity belongs to another user already."""
 
 
-def configured_issuer(configuration: ProviderConfiguration) -> str | None:
-    """The issuer of all identities of a provider; None if the configuration does not determine it."""
+def configured_issuer(configuration: ProviderConfiguration) -> str:
+    """The issuer that all identities of a provider have."""
     match configuration:
         case GitHubProvider():
             return configuration.origin
         case ExternalProvider():
             return configuration.issuer
         case _:
+            if configuration.issuer is None:
+                raise ValueError("the issuer of the provider is not configured")
             return configuration.issuer
 
 
