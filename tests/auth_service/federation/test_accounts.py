@@ -165,6 +165,17 @@ async def test_without_creation_only_identities_with_an_account_sign_in(store, c
     assert await accounts.resolve(CORP, identity(**ADA)) == made
 
 
+@pytest.mark.parametrize("creation", ["off", "invited"])
+async def test_the_private_reason_names_the_identity_that_an_operator_may_add(store, creation):
+    accounts = account_directory(store, creation=creation)
+    for configuration in (CORP, provider("corp", deny={"everyone": True})):
+        with pytest.raises(SignInRefused) as raised:
+            await accounts.resolve(configuration, identity("did:example:\x1b[31m1", **ADA))
+        assert "corp:did:example:\ufffd[31m1" in raised.value.reason
+        assert "did:" not in raised.value.public
+        assert "ada@" not in raised.value.reason
+
+
 async def prepare(store, username, subject="1"):
     return await prepare_account(
         UserRepository(store),
