@@ -72,6 +72,29 @@ def test_an_account_that_is_prepared_for_an_identity_is_the_one_that_it_signs_in
     assert (event["provider"], event["by"]) == (signed_in.provider, "operator")
 
 
+@pytest.mark.xfail(strict=True, reason="the issuers of presets are not read yet")
+@pytest.mark.parametrize(
+    ("preset", "issuer"),
+    [
+        ({"preset": "google"}, "https://accounts.google.com"),
+        ({"preset": "gitlab"}, "https://gitlab.com"),
+        (
+            {"preset": "entra", "tenant": "organizations"},
+            "https://login.microsoftonline.com/{tenantid}/v2.0",
+        ),
+    ],
+    ids=["google", "gitlab", "entra"],
+)
+def test_the_issuer_of_a_preset_need_not_be_given(commands, preset, issuer):
+    entry = {name: value for name, value in CORP.items() if name != "issuer"} | preset
+    result = commands.run(
+        *("users", "add", "ada", "--identity", "corp:1", "--json"),
+        env={"AUTH_IDENTITY_PROVIDERS": json.dumps([entry])},
+    )
+    assert result.exit_code == 0
+    assert commands.json("users", "show", "ada")["identities"][0]["issuer"] == issuer
+
+
 @pytest.mark.parametrize("named", ["elsewhere:1", "corp", "ada@example.org", ":1"])
 def test_an_identity_of_no_configured_provider_is_refused(commands, named):
     result = commands.run("users", "add", "ada", "--identity", named)
