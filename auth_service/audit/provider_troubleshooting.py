@@ -104,7 +104,7 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     # GitHub
     "github_unavailable": (
         "GitHub does not answer, refuses the app, or does not answer as documented; the reason says what.",
-        "After incorrect_client_credentials or redirect_uri_mismatch correct the entry, or the app at GitHub. Else wait.",
+        "After incorrect_client_credentials or redirect_uri_mismatch correct the entry or the app. Otherwise wait.",
     ),
     "github_code": (
         "The code was used before, has expired, or belongs to another sign-in.",

@@ -143,7 +143,7 @@ def show_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, as_j
         for column in columns:
             table.add_column(column.replace("_", " "), overflow="fold")
         for row in rows:
-            table.add_row(*(Text(_cell(row.get(column))) for column in columns))
+            table.add_row(*(Text(printable(row.get(column))) for column in columns))
         # A pipe has no width: no cell is folded or cut.
         Console(highlight=False, width=None if sys.stdout.isatty() else 500).print(table)
 
@@ -176,12 +176,12 @@ def confirm(question: str, *, yes: bool) -> None:
         raise CommandFailed("nothing was done")
 
 
-def _cell(value: Any) -> str:
+def printable(value: Any) -> str:
+    """The value as text without control characters."""
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return " ".join(str(v) for v in value)
-    # Names are chosen by clients: no control sequence may reach the terminal.
-    return "".join(c if c.isprintable() else "�" for c in str(value))
+    text = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    # Names are chosen by clients and by users of providers: no control sequence may reach the terminal.
+    return "".join(c if c.isprintable() else "�" for c in text)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from auth_service.audit.events import AuditEvent
+from auth_service.audit.events import AuditEvent, plain
 from auth_service.federation.access_rules import refusal
 from auth_service.federation.account_profile import account_profile, account_username
 from auth_service.federation.known_identity import IdentityTooLarge, KnownIdentity
@@ -133,9 +133,9 @@ class AccountDirectory:
     async def _create(self, identity: Identity) -> User | None:
         """A new account; None if there is one meanwhile."""
         if self._creation == "off":
-            raise AccountRefused("no accounts are made at sign-in", error_id="account_creation_off")
+            raise AccountRefused(f"no account has the identity {_named(identity)}", error_id="account_creation_off")
         if self._creation == "invited":
-            raise AccountRefused("no operator has added a user with this identity", error_id="not_invited")
+            raise AccountRefused(f"no account has the identity {_named(identity)}", error_id="not_invited")
         profile, statement = account_profile(identity), self._statement(identity, None)
         user = User(
             subject=new_subject(),
@@ -190,4 +190,9 @@ def _check_access(configuration: ProviderConfiguration, identity: Identity) -> N
         raise AccountRefused("the identity is of another provider than the rules", error_id="identity_refused")
     reason = refusal(allow=configuration.allow, deny=configuration.deny, identity=identity)
     if reason is not None:
-        raise AccountRefused(reason, error_id="identity_refused")
+        raise AccountRefused(f"{reason}: {_named(identity)}", error_id="identity_refused")
+
+
+def _named(identity: Identity) -> str:
+    """As `users add --identity` takes it: an operator copies it from the output of `explain`."""
+    return plain(f"{identity.provider}:{identity.subject}")

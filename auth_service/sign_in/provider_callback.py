@@ -72,7 +72,10 @@ class ProviderCallback:
         if pending.provider != entry.id:
             raise self._stale(entry, "the sign-in was begun at another provider", error_id="sign_in_provider")
         if pending.browser_hash != browser.secret_hash:
-            raise self._stale(entry, "the sign-in was begun in another browser", error_id="sign_in_browser")
+            error = self._stale(entry, "the sign-in was begun in another browser", error_id="sign_in_browser")
+            if browser.is_new:
+                error.hint = "Your browser sent no cookie: allow cookies for this site, then connect again."
+            raise error
         if pending.purpose is Purpose.LINK and not await self._may_link(request, pending):
             raise self._stale(
                 entry, "linking needs the session, no older, of the user who began", error_id="sign_in_link"

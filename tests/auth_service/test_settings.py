@@ -201,3 +201,58 @@ def test_a_retired_name_is_no_setting_and_its_successor_is_one(settings):
         assert name.removeprefix(prefix).lower() not in settings.model_fields
         _, renamed, successor = reason.partition("use ")
         assert not renamed or successor.removeprefix(prefix).lower() in settings.model_fields
+
+
+ACME = {
+    "id": "acme",
+    "kind": "oidc",
+    "display_name": "Acme",
+    "issuer": "https://acme.example",
+    "client_id": "us",
+    "client_secret": "hunter2",
+    "allow": {"everyone": True},
+}
+
+
+class TestIdentityProviders:
+    def complaint(self, *entries, **changes):
+        return complaint(AUTH_IDENTITY_PROVIDERS=json.dumps(entries), **changes)
+
+    def test_they_are_a_list_in_the_environment_or_in_a_file(self, tmp_path):
+        file = tmp_path / "providers.json"
+        file.write_text(json.dumps([ACME]))
+        for setting in ({"AUTH_IDENTITY_PROVIDERS_FILE": str(file)}, {"AUTH_IDENTITY_PROVIDERS": file.read_text()}):
+            settings = AuthSettings.from_environment(environment(**setting))
+            assert [entry.id for entry in settings.identity_providers] == ["acme"]
+            assert "hunter2" not in repr(settings)
+
+    @pytest.mark.parametrize(
+        ("change", "told"),
+        [
+            ({"client_id": ""}, "entry 2 (acme): client_id: String should have at least 1 character"),
+            ({"id": "A me"}, "entry 2: id: 'A me' is not 1 to 32"),
+            ({"typo": "hunter2"}, "entry 2 (acme): typo: Extra inputs are not permitted"),
+            ({"client_secret": None}, "entry 2 (acme): give one of client_secret and private_key"),
+            ({"client_secret": {"a": "hunter2"}}, "entry 2 (acme): client_secret: Input should be a valid string"),
+            ({"client_secret_file": "/none"}, "entry 2 (acme): client_secret is given twice"),
+            ({"issuer": "https://u:hunter2@acme.example"}, "entry 2 (acme): issuer: is a URL with user information"),
+            ({"issuer": "http://acme.example"}, "is neither https nor http on a loopback host"),
+            ({"kind": "saml"}, "entry 2 (acme): Input tag 'saml'"),
+            ({"id": "other"}, "two entries have the id 'other'"),
+        ],
+    )
+    def test_what_is_wrong_with_an_entry_is_named_by_its_position_and_id_and_no_secret_is_repeated(self, change, told):
+        said = self.complaint(ACME | {"id": "other"}, ACME | change)
+        assert said.startswith("AUTH_IDENTITY_PROVIDERS: ")
+        assert told in said
+        assert "hunter2" not in said
+
+    @pytest.mark.parametrize("text", ["hunter2", "{}", '[{"client_secret": "hunter2"', "[1]", '"x"', "[null]"])
+    def test_what_is_no_list_of_objects_is_refused_and_not_repeated(self, text):
+        said = complaint(AUTH_IDENTITY_PROVIDERS=text)
+        assert said == "AUTH_IDENTITY_PROVIDERS: must be a JSON list of objects"
+
+    def test_without_passwords_one_is_needed(self):
+        assert "nobody could sign in" in complaint(AUTH_PASSWORDS="off")
+        settings = environment(AUTH_PASSWORDS="off", AUTH_IDENTITY_PROVIDERS=json.dumps([ACME]))
+        assert AuthSettings.from_environment(settings).passwords == "off"

@@ -88,8 +88,22 @@ async def add_user(store):
     return lambda: UserRepository(store).add(ADA, "hash")
 
 
-async def remove_user(store):
+async def add_user_with_identity(store):
+    return lambda: UserRepository(store).add_with_identity(ADA, "identity", "statement")
+
+
+async def link_identity(store):
     await UserRepository(store).add(ADA, "hash")
+    return lambda: UserRepository(store).link_identity(ADA.subject, "identity", "statement")
+
+
+async def unlink_identity(store):
+    await (await link_identity(store))()
+    return lambda: UserRepository(store).unlink_identity(ADA.subject, "identity", password_counts=True, others=[])
+
+
+async def remove_user(store):
+    await UserRepository(store).add_with_identity(ADA, "identity", "statement")
     return lambda: UserRepository(store).remove(ADA)
 
 
@@ -149,7 +163,21 @@ async def at(directory, work):
 
 
 @pytest.mark.parametrize(
-    "prepare", [decide, redeem, rotate, narrow, end, put_ring, add_user, remove_user, suspend_user]
+    "prepare",
+    [
+        decide,
+        redeem,
+        rotate,
+        narrow,
+        end,
+        put_ring,
+        add_user,
+        add_user_with_identity,
+        link_identity,
+        unlink_identity,
+        remove_user,
+        suspend_user,
+    ],
 )
 async def test_a_step_that_was_cut_off_has_happened_or_not_and_can_be_sent_again(tmp_path, prepare):
     whole = tmp_path / "whole"

@@ -120,6 +120,11 @@ async def _forms(pair: DeploymentWithUser) -> list[Sent]:
     return [
         Sent("auth", "GET", "/sign-in", (("transaction", "x" * 22),), headers=cookie),
         Sent("auth", "POST", "/sign-in", sign_in, FORM, cookie),
+        Sent("auth", "POST", "/sign-in", (mark, ("transaction", ""), ("provider", "acme")), FORM, cookie),
+        Sent("auth", "GET", "/sign-in/callback/acme", (("state", "x" * 43), ("code", "y")), headers=cookie),
+        Sent("auth", "POST", "/sign-in/callback/acme", (("state", "x" * 43), ("code", "y")), FORM),
+        Sent("auth", "POST", "/account/link", (mark, ("provider", "acme")), FORM, cookie),
+        Sent("auth", "POST", "/account/unlink", (mark, ("identity", "x" * 64)), FORM, cookie),
         Sent("auth", "GET", "/consent", (("transaction", "x" * 22),), headers=cookie),
         Sent("auth", "POST", "/consent", consent, FORM, cookie),
         Sent("auth", "GET", "/account", (("notice", "x"), ("mac", "y")), headers=cookie),

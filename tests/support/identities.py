@@ -3,12 +3,13 @@
 from typing import Any
 
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditRepository
 from auth_service.federation.access_rules import IdentityConditions
 from auth_service.federation.accounts import AccountCreation, AccountDirectory
-from auth_service.federation.configuration import ExternalProvider, ProviderConfiguration
+from auth_service.federation.configuration import GitHubProvider, ProviderConfiguration
 from auth_service.federation.identity import Identity
 from auth_service.users.repository import UserRepository
 from shared.redis.client import RedisClient
@@ -17,16 +18,15 @@ ISSUER = "https://idp.example"
 NOW = 1_800_000_000
 
 
-def provider(id: str = "corp", *, allow: dict[str, Any] | None = None, deny: Any = None) -> ProviderConfiguration:  # noqa: A002 - the name in the configuration
+def provider(name: str = "corp", *, allow: Any = None, deny: Any = None) -> ProviderConfiguration:
     """The configuration of a provider. Its kind makes no difference to accounts."""
-    return ExternalProvider(
-        kind="external",
-        id=id,
-        display_name=id.title(),
-        page=f"https://{id}.example/sign-in",
-        issuer=ISSUER,
-        jwks={"keys": []},
-        allow=IdentityConditions(**({"everyone": True} if allow is None else allow)),
+    return GitHubProvider(
+        kind="github",
+        id=name,
+        display_name=name.title(),
+        client_id="client",
+        client_secret=SecretStr("secret"),
+        allow=IdentityConditions(**(allow or {"everyone": True})),
         deny=IdentityConditions(**(deny or {})),
     )
 

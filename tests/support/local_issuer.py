@@ -105,6 +105,8 @@ class LocalIssuer:
         """Whether `Prefer: wait` is honoured."""
         self.metadata: dict[str, Any] | None = None
         """The authorization server metadata, if there are any."""
+        self.metadata_names = {"openid-configuration"}
+        """Where they are, below /.well-known/."""
         self.lists: LocalStatusLists | None = None
         self.requests: list[web.Request] = []
         self.asked = asyncio.Condition()
@@ -172,7 +174,7 @@ class LocalIssuer:
         return web.Response(status=self.status, body=self.body, headers={**headers, "Content-Type": self.content_type})
 
     async def _show_metadata(self, request: web.Request) -> web.Response:
-        if self.metadata is None or request.match_info["name"] != "openid-configuration":
+        if self.metadata is None or request.match_info["name"] not in self.metadata_names:
             raise web.HTTPNotFound
         return web.json_response(self.metadata)
 

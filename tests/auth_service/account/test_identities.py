@@ -121,6 +121,17 @@ class TestLinking:
         assert (answer.status, error_of(federated, answer)) == (400, "sign_in_link")
         assert (upstreams["acme"].identified, SESSION in ada.cookies) == ([], False)
 
+    async def test_a_session_that_is_older_by_then_links_nothing(self, federated, ada, upstreams):
+        """Renewed meanwhile by a provider where the user signed in long ago: this side is no longer proved."""
+        await link(ada, "globex")
+        await ada.sign_in(await ada.get("/sign-in"))
+        state = state_in(await press(ada, await ada.get("/account"), "acme"))
+        upstreams["globex"].age = 3000
+        await sign_in_at(ada, await ada.get("/sign-in"), "globex")
+        answer = await come_back(ada, "acme", state=state, code="c")
+        assert (answer.status, error_of(federated, answer)) == (400, "sign_in_link")
+        assert upstreams["acme"].identified == []
+
     async def test_a_sign_in_in_a_signed_in_browser_links_nothing(self, federated, ada):
         """P2: nor the reverse. The browser changes to the account of the identity."""
         before = await subject_of(federated, ada)

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from auth_service.commands import check_config
 from shared.redis.certificate import ensure_certificate
+from tests.support.fake_provider import FakeProvider, Upstreams
 
 
 def test_good_settings_and_a_good_store_pass(commands):
@@ -110,3 +112,31 @@ def test_a_store_with_a_certificate_of_another_authority_is_refused_and_the_reas
         assert "CERTIFICATE_VERIFY_FAILED" in result.stderr or "No such file" in result.stderr
         assert "ssl_ca_certs" in result.stderr
         assert "hunter2" not in result.output
+
+
+class TestIdentityProviders:
+    @pytest.fixture
+    def upstreams(self, monkeypatch):
+        upstreams = Upstreams("acme", "globex")
+        monkeypatch.setattr(check_config, "provider_factory", lambda *_args, **_kwargs: upstreams.build)
+        return upstreams
+
+    def test_what_each_says_is_wrong_is_told_with_its_id(self, commands, upstreams, monkeypatch):
+        async def describe(provider):
+            return ["The metadata name another issuer."] if provider.id == "globex" else []
+
+        monkeypatch.setattr(FakeProvider, "describe_problems", describe)
+        result = commands.run("check-config", env={"AUTH_IDENTITY_PROVIDERS": upstreams.setting})
+        assert result.exit_code == 4
+        assert "globex: The metadata name another issuer." in result.stderr
+        assert "acme" not in result.stderr
+        result = commands.run("check-config", "--json", env={"AUTH_IDENTITY_PROVIDERS": upstreams.setting})
+        assert json.loads(result.stdout)["problems"] == ["globex: The metadata name another issuer."]
+
+    def test_they_are_asked_unless_offline_and_closed(self, commands, upstreams):
+        result = commands.run("check-config", "--offline", env={"AUTH_IDENTITY_PROVIDERS": upstreams.setting})
+        assert (result.exit_code, upstreams.fakes) == (0, {})
+        result = commands.run("check-config", env={"AUTH_IDENTITY_PROVIDERS": upstreams.setting})
+        assert result.exit_code == 0
+        assert "2 identity provider(s)" in result.stdout
+        assert [fake.closed for fake in upstreams.fakes.values()] == [True, True]

@@ -1,22 +1,24 @@
 """Accounts of identities on a real store (docs/identity-provider-threats.md: P9, P10, P18)."""
 
 import json
+from typing import Any
 
 import pytest
 from argon2.profiles import CHEAPEST
 
 from auth_service.federation.accounts import LastWayToSignIn
+from auth_service.federation.prepared_account import IdentityTaken, prepare_account
 from auth_service.federation.provider import SignInRefused
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
-from auth_service.users.service import UserService
-from auth_service.users.user import MAX_IDENTITIES
-from tests.support.identities import NOW, account_directory, identity, provider
+from auth_service.users.service import UsernameTaken, UserService
+from auth_service.users.user import MAX_IDENTITIES, Profile
+from tests.support.identities import ISSUER, NOW, account_directory, identity, provider
 
 pytestmark = [pytest.mark.store, pytest.mark.invariant(13)]
 
 GOOD = "violet kettle marches north"
-ADA = {"email": "ada@example.org", "email_verified": True}
+ADA: dict[str, Any] = {"email": "ada@example.org", "email_verified": True}
 CORP = provider("corp")
 OTHER = provider("other")
 
@@ -105,7 +107,7 @@ async def test_an_account_of_a_provider_has_no_password_that_signs_in(accounts, 
 
 async def test_the_users_name_and_address_follow_the_provider(accounts, users):
     made = await accounts.resolve(CORP, identity(**ADA, name="Ada Byron"))
-    stated = {"email": "lovelace@example.org", "email_verified": False, "name": "Ada Lovelace"}
+    stated: dict[str, Any] = {"email": "lovelace@example.org", "email_verified": False, "name": "Ada Lovelace"}
     again = await accounts.resolve(CORP, identity(**stated))
     assert (again.subject, again.username) == (made.subject, made.username)
     assert (again.name, again.email, again.email_verified) == ("Ada Lovelace", "lovelace@example.org", False)
@@ -129,7 +131,6 @@ async def test_the_rules_are_evaluated_for_accounts_that_exist_too(accounts, sto
     made = await accounts.resolve(CORP, identity(groups=("staff",)))
     before = await everything(store)
     assert await refused(accounts.resolve(provider("corp", **rules), identity())) == "identity_refused"
-    assert await refused(accounts.resolve(provider("corp", **rules), identity("1"))) == "identity_refused"
     assert await everything(store) == before
     assert [known.identity.groups for known in await accounts.identities_of(made.subject)] == [("staff",)]
 
@@ -164,12 +165,58 @@ async def test_without_creation_only_identities_with_an_account_sign_in(store, c
     assert await accounts.resolve(CORP, identity(**ADA)) == made
 
 
-async def test_a_prepared_account_is_for_its_identity_only(store, users):
+@pytest.mark.parametrize("creation", ["off", "invited"])
+async def test_the_private_reason_names_the_identity_that_an_operator_may_add(store, creation):
+    accounts = account_directory(store, creation=creation)
+    for configuration in (CORP, provider("corp", deny={"everyone": True})):
+        with pytest.raises(SignInRefused) as raised:
+            await accounts.resolve(configuration, identity("did:example:\x1b[31m1", **ADA))
+        assert "corp:did:example:\ufffd[31m1" in raised.value.reason
+        assert "did:" not in raised.value.public
+        assert "ada@" not in raised.value.reason
+
+
+async def prepare(store, username, subject="1"):
+    return await prepare_account(
+        UserRepository(store),
+        username,
+        provider="corp",
+        issuer=ISSUER,
+        subject=subject,
+        profile=Profile("Ada", "ada@example.org", email_verified=False),
+        now=NOW - 10,
+    )
+
+
+@pytest.mark.parametrize("creation", ["on", "off", "invited"])
+async def test_a_prepared_account_is_for_its_identity_only(store, creation):
     """An e-mail address invites no one: only provider, issuer and subject do."""
-    prepared = await users.add_with_identity("ada", identity().key, "{}", email="ada@example.org")
-    accounts = account_directory(store, creation="invited")
-    assert await refused(accounts.resolve(CORP, identity("2", **ADA))) == "not_invited"
-    assert prepared is not None
+    prepared = await prepare(store, "ada")
+    accounts = account_directory(store, creation=creation)
+    (known,) = await accounts.identities_of(prepared.subject)
+    assert (known.linked_at, known.signed_in_at) == (NOW - 10, 0)
+    for other in (identity("2", **ADA, login="ada"), identity(**ADA, issuer="https://tenant-2.idp.example")):
+        if creation == "on":
+            assert (await accounts.resolve(CORP, other)).subject != prepared.subject
+        else:
+            assert await refused(accounts.resolve(CORP, other)) in {"account_creation_off", "not_invited"}
+    signed_in = await accounts.resolve(CORP, identity(email="lovelace@example.org", email_verified=True))
+    assert (signed_in.subject, signed_in.username) == (prepared.subject, "ada")
+    assert (signed_in.email, signed_in.email_verified) == ("lovelace@example.org", True)
+    (known,) = await accounts.identities_of(prepared.subject)
+    assert (known.linked_at, known.signed_in_at) == (NOW - 10, NOW)
+
+
+async def test_a_prepared_account_takes_neither_a_name_nor_an_identity_from_another(store):
+    await prepare(store, "ada")
+    with pytest.raises(UsernameTaken):
+        await prepare(store, "ADA", "2")
+    with pytest.raises(IdentityTaken):
+        await prepare(store, "grace")
+    for username, subject in (("corp/ada", "3"), ("grace", ""), ("grace", "x" * 256), ("grace", "a\nb")):
+        with pytest.raises(ValueError, match=r"username|subject"):
+            await prepare(store, username, subject)
+    assert [user.username async for user in UserRepository(store).all()] == ["ada"]
 
 
 async def test_a_removed_users_identities_are_removed_and_make_another_account(accounts, users, store):
@@ -299,7 +346,7 @@ async def test_the_audit_log_names_user_and_provider_and_no_address(store):
     await accounts.link(made.subject, OTHER, identity(provider="other"))
     await accounts.link(made.subject, OTHER, identity(provider="other"))
     await accounts.unlink(made.subject, identity(provider="other").key)
-    entries = [(entry.event, dict(entry.fields)) for entry in accounts._audit._writer._queue]
+    entries = [(entry.event, dict(entry.fields)) for entry in accounts._audit._writer._items]
     assert entries == [
         ("user.added", {"user": made.subject, "username": "corp/1", "provider": "corp"}),
         ("user.identity_linked", {"user": made.subject, "provider": "other"}),

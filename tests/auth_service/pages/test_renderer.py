@@ -17,6 +17,10 @@ from auth_service.pages.views import (
     ConsentView,
     ContinueView,
     ErrorView,
+    IdentitiesView,
+    LinkedIdentityView,
+    ProviderButton,
+    ProviderRedirectView,
     ScopeView,
     SignedOutView,
     SignInView,
@@ -65,7 +69,15 @@ ACCOUNT = AccountView(
     applications=(APPLICATION,),
     now=1_795_415_400,
     unseen_minutes=60,
+    identities=IdentitiesView(
+        linked=(LinkedIdentityView("k", "Acme", "ada@example.org", 1_790_000_000, is_current=True, removable=True),),
+        providers=(ProviderButton("acme", "Acme"), ProviderButton("globex", "Globex", available=False)),
+    ),
 )
+PROVIDERS = replace(
+    SIGN_IN, providers=ACCOUNT.identities.providers, notice="Acme does not answer just now.", request_id="abcde23456"
+)
+TO_PROVIDER = ProviderRedirectView("https://acme.example/authorize?state=s&nonce=n", "Acme")
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202e\u2066\u200b\x00{{ 7*7 }}{% raw %}"
 
@@ -78,6 +90,8 @@ def pages():
 def every_page(pages):
     return {
         "sign_in": pages.sign_in(SIGN_IN),
+        "providers": pages.sign_in(PROVIDERS),
+        "to_provider": pages.to_provider(TO_PROVIDER),
         "consent": pages.consent(CONSENT),
         "continue": pages.continue_to(CONTINUE),
         "error": pages.error(ERROR),
@@ -92,19 +106,22 @@ def hostile(view):
     changed: dict[str, Any] = {f.name: HOSTILE for f in fields(view) if isinstance(getattr(view, f.name), str)}
     if isinstance(view, ConsentView):
         changed |= {"scopes": (ScopeView(HOSTILE, HOSTILE),), "already_granted": (ScopeView(HOSTILE, HOSTILE),)}
-    if isinstance(view, ContinueView):
+    if isinstance(view, ContinueView | ProviderRedirectView):
         changed.pop("location")
+    if isinstance(view, SignInView):
+        changed["providers"] = (hostile(ProviderButton("a", "A")),)
     if isinstance(view, ErrorView):
         changed["onward"] = "https://client.example/?a='&b=1"
     if isinstance(view, AccountView):
-        changed |= {"applications": (hostile(APPLICATION),)}
+        identities = IdentitiesView((hostile(ACCOUNT.identities.linked[0]),), (hostile(ProviderButton("a", "A")),))
+        changed |= {"applications": (hostile(APPLICATION),), "identities": identities}
         changed.pop("notice")
     if isinstance(view, ApplicationView):
         changed["scopes"] = (ScopeView(HOSTILE, HOSTILE),)
     return replace(view, **changed)
 
 
-@pytest.mark.parametrize("name", ["sign_in", "consent", "continue", "error", "unknown_client", "account", "signed_out"])
+@pytest.mark.parametrize("name", sorted(every_page(Pages())))
 class TestEveryPage:
     def test_is_html_in_utf8_and_never_stored(self, pages, name):
         response = every_page(pages)[name]
@@ -148,6 +165,8 @@ class TestEveryPage:
     "render",
     [
         lambda p: p.sign_in(hostile(SIGN_IN)),
+        lambda p: p.sign_in(hostile(PROVIDERS)),
+        lambda p: p.to_provider(hostile(TO_PROVIDER)),
         lambda p: p.consent(hostile(CONSENT)),
         lambda p: p.consent(replace(hostile(CONSENT), client_host=None, redirect_is_local=True)),
         lambda p: p.continue_to(hostile(CONTINUE)),
@@ -191,6 +210,31 @@ def test_a_refused_sign_in_says_so_beside_the_fields_and_keeps_the_name_alone(pa
     assert re.search(r'name="password"[^>]*value=', response.text) is None
     assert re.search(r'name="password"[^>]*autofocus', response.text)
     assert "<title>Not signed in" in response.text
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_providers_have_a_form_of_their_own_so_that_enter_in_the_password_field_presses_none(pages, first):
+    text = pages.sign_in(replace(PROVIDERS, providers_first=first)).text
+    forms = re.findall(r"<form.*?</form>", text, re.DOTALL)
+    assert len(forms) == 2
+    of_password, of_providers = reversed(forms) if first else forms
+    assert 'name="password"' in of_password
+    assert 'name="provider"' not in of_password
+    assert re.findall(r'type="submit" name="provider" value="(\w+)"', of_providers) == ["acme", "globex"]
+    assert "required" not in of_providers
+    assert text.count("does not answer just now</span>") == 1
+    assert ("autofocus" in of_password) is not first
+
+
+def test_without_passwords_there_are_buttons_only(pages):
+    text = pages.sign_in(replace(PROVIDERS, passwords=False)).text
+    assert 'name="provider" value="acme"' in text
+    assert "<input" not in text.replace('<input type="hidden"', "")
+    assert 'class="button"' in text
+    assert (
+        'class="button main"'
+        in pages.sign_in(replace(PROVIDERS, passwords=False, providers=PROVIDERS.providers[:1])).text
+    )
 
 
 def test_the_consent_form_can_be_answered_in_two_ways(pages):
@@ -336,7 +380,7 @@ def test_the_account_page_says_whether_a_name_is_verified(pages):
 
 def test_every_form_of_the_account_page_carries_the_csrf_value(pages):
     text = pages.account(ACCOUNT).text
-    assert text.count("<form") == text.count('<input type="hidden" name="csrf" value="cs">') == 4
+    assert text.count("<form") == text.count('<input type="hidden" name="csrf" value="cs">') == 6
 
 
 def test_the_account_page_tells_what_the_last_step_did(pages):

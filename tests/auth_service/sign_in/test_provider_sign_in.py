@@ -211,7 +211,9 @@ class TestResponsesOfOthers:
         victim = federated.user_agent()
         await victim.arrive(federated.authorize_url(client))
         refused(await come_back(victim, "acme", state=state, code="c"), victim, "sign_in_browser")
-        refused(await come_back(federated.user_agent(), "acme", state=state, code="c"), victim, "sign_in_browser")
+        without_cookies = await come_back(federated.user_agent(), "acme", state=state, code="c")
+        refused(without_cookies, victim, "sign_in_browser")
+        assert "allow cookies" in without_cookies.words
         assert (await come_back(user, "acme", state=state, code="c")).status == 303
 
     @pytest.mark.parametrize("state", ["", "x", "A" * 43, "\ud7ff" * 20, "sp:{x}"])

@@ -36,7 +36,8 @@ async def test_two_spellings_of_the_same_characters_are_one_password(hasher):
     assert await hasher.verify("caf\u00e9 noir", stored)
 
 
-async def test_an_unknown_account_never_verifies_but_hashes_all_the_same(hasher, monkeypatch):
+@pytest.mark.parametrize("no_hash", [None, ""])
+async def test_an_account_without_a_hash_never_verifies_but_hashes_all_the_same(hasher, monkeypatch, no_hash):
     verified, outcomes = [], []
     original = argon2.PasswordHasher.verify
 
@@ -49,7 +50,7 @@ async def test_an_unknown_account_never_verifies_but_hashes_all_the_same(hasher,
             raise
 
     monkeypatch.setattr(argon2.PasswordHasher, "verify", watch)
-    assert not await hasher.verify("violet kettle", None)
+    assert not await hasher.verify("violet kettle", no_hash)
     assert [argon2.extract_parameters(s) for s in verified] == [CHEAPEST]
     # A mismatch comes after all the work; a hash that cannot be read would be refused in no time.
     assert outcomes == [VerifyMismatchError]

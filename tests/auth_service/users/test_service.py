@@ -115,6 +115,7 @@ async def test_signing_in_renews_a_hash_of_older_parameters(store):
     before = (await storage.find(margaret.subject)).password_hash
     assert await UserService(storage, new).authenticate("margaret", GOOD) == margaret
     after = (await storage.find(margaret.subject)).password_hash
+    assert after is not None
     assert old.is_outdated(after)
     assert before != after
     assert await UserService(storage, new).authenticate("margaret", GOOD) == margaret

@@ -13,6 +13,10 @@ from auth_service.pages.views import (
     ConsentView,
     ContinueView,
     ErrorView,
+    IdentitiesView,
+    LinkedIdentityView,
+    ProviderButton,
+    ProviderRedirectView,
     ScopeView,
     SignedOutView,
     SignInView,
@@ -21,6 +25,10 @@ from auth_service.pages.views import (
 
 SIGN_IN = SignInView(
     action="/sign-in", transaction="tx", csrf="cs", client_name="Claude Code", resource_name="Notes", username=""
+)
+PROVIDERS = (
+    ProviderButton("google", "Google"),
+    ProviderButton("staff", "Example Corporation staff accounts", available=False),
 )
 CONSENT = ConsentView(
     action="/consent",
@@ -60,6 +68,14 @@ ACCOUNT = AccountView(
     ),
     now=1_795_415_400,
     unseen_minutes=60,
+    identities=IdentitiesView(
+        linked=(
+            LinkedIdentityView("k", "Google", "ada@example.org", 1_790_000_000, is_current=True, removable=True),
+            LinkedIdentityView("l", "GitHub", "ada-lovelace", 1_790_000_000, is_current=False, removable=True),
+        ),
+        providers=PROVIDERS,
+    ),
+    sign_in_address="/sign-in",
 )
 ERROR = ErrorView("Not known here", "This program is not known here.", "Connect it anew.", "abcde23456", 400)
 ICON = "<link rel=icon href=data:,>"
@@ -115,6 +131,14 @@ async def door(aiohttp_server):
         "/account": pages.account(replace(ACCOUNT, notice=AccountNotice.ACCESS_ENDED)),
         "/account-refused": pages.account(replace(ACCOUNT, password_problem="The current password is not right.")),
         "/unknown-client": pages.unknown_client(UnknownClientView(ended=True, request_id="abcde23456")),
+        "/sign-in-providers": pages.sign_in(replace(SIGN_IN, providers=PROVIDERS)),
+        "/sign-in-providers-first": pages.sign_in(
+            replace(SIGN_IN, providers=PROVIDERS, providers_first=True, notice="The sign-in at Google was cancelled.")
+        ),
+        "/sign-in-no-passwords": pages.sign_in(replace(SIGN_IN, providers=PROVIDERS, passwords=False)),
+        "/sign-in-one": pages.sign_in(replace(SIGN_IN, providers=PROVIDERS[:1], passwords=False)),
+        "/account-again": pages.account(replace(ACCOUNT, notice=AccountNotice.SIGN_IN_AGAIN)),
+        "/to-provider": pages.to_provider(ProviderRedirectView("http://localhost:1/never", "Google")),
         "/signed-out": pages.signed_out(SignedOutView("/sign-in", everywhere=True, applications_ended=2)),
     }
     for address, page in other.items():

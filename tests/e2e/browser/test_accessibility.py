@@ -19,6 +19,10 @@ PAGES = [
     "/account-refused",
     "/unknown-client",
     "/signed-out",
+    "/sign-in-providers",
+    "/sign-in-providers-first",
+    "/sign-in-no-passwords",
+    "/account-again",
 ]
 
 TEXT_COLOURS = """() => {
@@ -76,7 +80,7 @@ async def test_every_text_stands_out_from_its_ground(page, door):
 
 
 async def test_every_control_has_an_edge_and_a_focus_that_can_be_seen(page, door):
-    for address in ("/sign-in", "/consent", "/account-refused"):
+    for address in ("/sign-in", "/consent", "/account-refused", "/sign-in-providers"):
         await page.goto(door.origin + address)
         controls = await page.evaluate(EDGE_COLOURS, CONTROLS)
         assert controls
@@ -95,7 +99,7 @@ async def test_a_phone_of_320_pixels_never_scrolls_sideways_even_with_text_twice
 
 
 async def test_what_is_pressed_is_large_enough_for_a_finger(page, door):
-    for address in ("/sign-in", "/consent", "/going-on", "/account", "/signed-out"):
+    for address in ("/sign-in", "/consent", "/going-on", "/account", "/signed-out", "/sign-in-providers"):
         await page.goto(door.origin + address)
         for control in await page.locator(CONTROLS).all():
             box = await control.bounding_box()
@@ -209,3 +213,19 @@ async def test_axe_finds_nothing(browser, door, axe, scheme):
         await page.evaluate(axe)
         found = await page.evaluate("async () => (await axe.run()).violations")
         assert [(address, v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
+
+
+async def test_a_provider_is_reached_by_keyboard_and_enter_in_the_password_field_signs_in(browser_page, door):
+    await browser_page.goto(f"{door.origin}/sign-in-providers-first")
+    keys = browser_page.keyboard
+    await keys.press("Tab")
+    assert await browser_page.locator(":focus").inner_text() == "Continue with Google"
+    await keys.press("Tab")
+    assert "does not answer just now" in await browser_page.locator(":focus").inner_text()
+    await keys.press("Tab")
+    await keys.type("ada")
+    await keys.press("Tab")
+    await keys.type("right")
+    await keys.press("Enter")
+    await browser_page.wait_for_url(f"{door.origin}/consent")
+    assert ["provider" in form for form in door.posted] == [False]
