@@ -206,7 +206,7 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "If the resource was left out by mistake, configure it again; users must connect again.",
     ),
     "refresh_list_full": Troubleshooting(
-        "A scope of the grant was taken away, and its status list has no entry left for narrower tokens, so the grant was "
+        "A scope of the grant was taken away, and its status list has no entry left for narrower tokens: the grant was "
         "ended.",
         f"{_RECONNECT} It happens when the scopes of a very large number of grants are changed more than once.",
     ),

@@ -79,9 +79,9 @@ def list_grants(
 ) -> None:
     """List live grants, the most recently used first. Without --user all grants in Redis are scanned.
 
-    "used" is the last time that the authorization server saw a use: a redemption, a refresh, introspection or UserInfo (to
-    10 minutes). It does not see the calls to an MCP server, which an access token allows until it expires. "refreshed" is
-    the last use of a refresh token.
+    "used" is when the authorization server last saw a use: a redemption, a refresh, or (to 10 minutes) introspection or
+    UserInfo. It does not see calls to an MCP server, which an access token allows until it expires. "refreshed" is the
+    last use of a refresh token.
     """
     selection = Selection(None, user, client, resource, _moment(before))
 
@@ -111,8 +111,8 @@ def revoke(
 ) -> None:
     """Revoke the grants that match every filter.
 
-    Refresh tokens and introspection end at once; access tokens within two seconds, at every mcp_service that can reach the
-    issuer. If it is interrupted, repeat it: grants that have ended are no longer selected.
+    Refresh tokens and introspection end at once; access tokens within two seconds, at every mcp_service that can reach
+    the issuer. If it is interrupted, repeat it: grants that have ended are no longer selected.
     """
     if grant is None and user is None and client is None and resource is None and before is None:
         raise typer.BadParameter("give a grant id, --user, --client, --resource or --before")

@@ -1,7 +1,7 @@
 """The record of a grant in Redis: one string, a JSON array.
 
-Redis takes 1,045 bytes for the same fields in a hash, and about half for one string. The scripts read and write it whole:
-grant_record.lua, the prologue of each, describes every position. Later versions append positions (invariant 11).
+Redis takes 1,045 bytes for the same fields in a hash, and about half for one string. The scripts read and write it
+whole: grant_record.lua, the prologue of each, describes every position. Later versions append positions (invariant 11).
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def successor_of(predecessor_secret: str, salt: str) -> Successor:
 
 
 def follow(secret: str, chain: Iterable[tuple[str, str]]) -> str:
-    """The secret at the end of a chain of salts, with the hash of each successor. Raises ValueError if a hash differs."""
+    """The secret at the end of a chain: of each successor its salt and hash. Raises ValueError if a hash differs."""
     for salt, successor_hash in chain:
         successor = successor_of(secret, salt)
         if not hmac.compare_digest(successor.hash, successor_hash):

@@ -1,7 +1,7 @@
 """The repository of grants.
 
-`sp:{<list>}:grant:<random>` is a string, the record of the grant `<list>-<random>` (record.py). It shares the slot of its
-status list (auth_service/status_lists), where `entry` is its own.
+`sp:{<list>}:grant:<random>` is a string, the record of the grant `<list>-<random>` (record.py). It shares the slot of
+its status list (auth_service/status_lists), where `entry` is its own.
 `sp:{<subject>}:grants` is a sorted set of a user's grant ids by absolute expiry. It is only an index: an entry without
 a grant is removed when it is read.
 """
@@ -18,8 +18,8 @@ from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.grants.record import PROLOGUE, read_record
 from auth_service.protocol.opaque import new_identifier, split_identifier
 from auth_service.status_lists.identifiers import allocated_key, candidate_entries, revoked_key, status_key
-from shared.jose import base64url
 from shared.errors import RedisUnavailable
+from shared.jose import base64url
 from shared.redis.client import load_script
 
 if TYPE_CHECKING:

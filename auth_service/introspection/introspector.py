@@ -30,7 +30,7 @@ class LiveAccessToken:
 
     @property
     def is_current(self) -> bool:
-        """False for a token of before its grant was narrowed: it can revoke its grant, and nothing else (invariant 12)."""
+        """Whether its grant has not been narrowed since: else it can only revoke the grant (invariant 12)."""
         return self.claims.status is not None and self.claims.status.entry == self.grant.entry
 
     @property

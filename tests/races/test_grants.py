@@ -204,7 +204,7 @@ async def test_refreshes_at_once_of_a_grant_that_is_narrowed_allocate_one_entry(
 
 @pytest.mark.invariant(12)
 async def test_an_entry_that_was_given_up_is_never_given_again(store, stores):
-    """A hundred grants of one list are narrowed and a hundred more approved at once, where many candidates are taken."""
+    """A hundred grants of one list are narrowed, and a hundred approved, where many candidates are taken."""
     list_id, connections = new_list_id(), itertools.cycle(stores)
     lists = StatusListRepository(store)
     with patch.object(identifiers, "ENTRIES", 512):

@@ -120,7 +120,7 @@ async def age_grant(store: RedisClient, grant_id: str, seconds: float) -> None:
 
 
 async def _move_to(grants: GrantRepository, grant_id: str, now: float) -> None:
-    """Let the next step happen `now - NOW` seconds after the grant was opened. A key beside it remembers how far it is."""
+    """Let the next step happen `now - NOW` seconds after the grant was opened, as a key beside it remembers."""
     store, key = grants._redis, grant_key(grant_id).replace(":grant:", ":moved:")
     ahead = now - NOW - float(await store.command("GET", key) or 0)
     if ahead:
