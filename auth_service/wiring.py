@@ -158,6 +158,7 @@ def wire(
         browser=browser,
         clients=clients.resolver,
         trusts=clients.cimd.trusts,
+        identities=federation.review,
         resources=resources,
         grants=grants,
         limits=limits,
@@ -206,6 +207,7 @@ def wire(
         refresh_tokens=refresh_tokens,
         signer=keys.ring,
         users=users,
+        identities=federation.review,
         ending_users=access_removal.marked,
         limits=limits,
         audit=audit,
@@ -255,4 +257,5 @@ def federation_settings(settings: AuthSettings) -> FederationSettings:
         providers=settings.identity_providers,
         passwords=settings.passwords == "on",
         account_creation=settings.account_creation,
+        identity_max_age=settings.identity_max_age,
     )

@@ -9,21 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auth_service.authorization.interaction import ConsentDecision, Interaction
-from auth_service.authorization.interaction_pages import consent_purpose
 from auth_service.http.messages import read_first_party_form
 from auth_service.http.urls import authorization_redirect
 from auth_service.pages.views import ContinueView
-from auth_service.protocol.errors import PageError, RedirectError
+from auth_service.protocol.errors import PageError
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from auth_service.authorization.consent_decisions import ConsentDecisions
+    from auth_service.authorization.deciding_user import DecidingUsers
     from auth_service.authorization.interaction import Interactions
     from auth_service.authorization.interaction_pages import InteractionPages
     from auth_service.pages.renderer import Pages
-    from auth_service.sessions.manager import SessionManager
-    from auth_service.sessions.repository import Session
 
 
 class ConsentEndpoint:
@@ -35,38 +33,38 @@ class ConsentEndpoint:
         issuer: str,
         pages: Pages,
         interaction_pages: InteractionPages,
-        sessions: SessionManager,
+        users: DecidingUsers,
         interactions: Interactions,
         decisions: ConsentDecisions,
     ) -> None:
         self._issuer = issuer
         self._pages = pages
         self._interaction_pages = interaction_pages
-        self._sessions = sessions
+        self._users = users
         self._interactions = interactions
         self._decisions = decisions
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET: the consent page; the sign-in page if the browser is not signed in, or no longer."""
-        browser = self._sessions.browser(request)
+        browser = self._users.sessions.browser(request)
         transaction = request.query.get("transaction", "")
         interaction = await self._interactions.find(browser, transaction)
-        session = await self._session_for(request, interaction)
-        if session is None:
+        user = await self._users.current(request, interaction)
+        if user is None:
             return await self._interaction_pages.sign_in(browser, transaction, interaction)
-        return await self._interaction_pages.consent(browser, transaction, interaction, session)
+        return await self._interaction_pages.consent(browser, transaction, interaction, user)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """POST: record the decision once, then return the browser to the client."""
         form = await read_first_party_form(request)
-        browser = self._sessions.browser(request)
+        browser = self._users.sessions.browser(request)
         transaction = form.get("transaction") or ""
         interaction = await self._interactions.find(browser, transaction)
-        session = await self._session_for(request, interaction)
-        if session is None:
+        user = await self._users.current(request, interaction)
+        if user is None:
             return await self._interaction_pages.sign_in(browser, transaction, interaction)
-        browser.check_csrf(consent_purpose(interaction, session), form.get("csrf"))
-        await self._decisions.check_limit(session)
+        browser.check_csrf(user.csrf_purpose(interaction), form.get("csrf"))
+        await self._decisions.check_limit(user.session)
         try:
             decision = ConsentDecision(form.get("decision") or "")
         except ValueError as exc:
@@ -81,7 +79,7 @@ class ConsentEndpoint:
         if decision is ConsentDecision.APPROVE:
             # Before the grant exists: a registration with a live grant is never evicted (interop.md A18).
             await self._interactions.clients.record_use(client)
-        recorded = await self._decisions.record(interaction, decision, client, session, browser)
+        recorded = await self._decisions.record(interaction, decision, client, user, browser)
         return self._pages.continue_to(
             ContinueView(
                 location=self._location(interaction, recorded.response_parameters),
@@ -89,29 +87,6 @@ class ConsentEndpoint:
                 approved=recorded.decision is ConsentDecision.APPROVE,
             )
         )
-
-    async def _session_for(self, request: web.Request, interaction: Interaction) -> Session | None:
-        """The session that may decide; None if a sign-in is needed. Raises RedirectError for that of another user.
-
-        There is no redirect without a click: the user has just signed in, and learns here why that does not help.
-        """
-        session = await self._sessions.current(request)
-        if session is None or not interaction.accepts_age_of(session):
-            return None
-        if not interaction.accepts_user_of(session):
-            requested = interaction.request
-            raise RedirectError(
-                "the user that signed in is not the one that id_token_hint names",
-                error_id="hinted_user",
-                code="login_required",
-                redirect_uri=requested.redirect_uri,
-                state=requested.state,
-                public="The application asked for another user than the one who signed in.",
-                automatic=False,
-                title="The application asked for another user",
-                hint="Go back, and sign in as the user for whom the application was connected before.",
-            )
-        return session
 
     def _location(self, interaction: Interaction, parameters: dict[str, str]) -> str:
         request = interaction.request

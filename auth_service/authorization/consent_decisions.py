@@ -15,6 +15,7 @@ from auth_service.protocol.opaque import short_digest
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
+    from auth_service.authorization.deciding_user import DecidingUser
     from auth_service.authorization.interaction_repository import InteractionRepository
     from auth_service.clients.client import Client
     from auth_service.grants.repository import GrantRepository
@@ -56,11 +57,11 @@ class ConsentDecisions:
         await self._limits.check_decision(session.subject)
 
     async def record(
-        self, interaction: Interaction, decision: ConsentDecision, client: Client, session: Session, browser: Browser
+        self, interaction: Interaction, decision: ConsentDecision, client: Client, user: DecidingUser, browser: Browser
     ) -> RecordedDecision:
         """Record the decision. Raises PageError, RedisUnavailable."""
         code = derive_code(browser.secret, interaction.identifier, interaction.nonce)
-        recorded = await self._record_once(interaction, decision, client, session, code)
+        recorded = await self._record_once(interaction, decision, client, user, code)
         if recorded is ConsentDecision.DENY:
             return RecordedDecision(recorded, {"error": "access_denied", "error_description": "The user declined."})
         if interaction.decision is not None:
@@ -68,9 +69,9 @@ class ConsentDecisions:
         return RecordedDecision(recorded, {"code": code})
 
     async def _record_once(
-        self, interaction: Interaction, decision: ConsentDecision, client: Client, session: Session, code: str
+        self, interaction: Interaction, decision: ConsentDecision, client: Client, user: DecidingUser, code: str
     ) -> ConsentDecision:
-        requested = interaction.request
+        requested, session = interaction.request, user.session
         recorded = await self._interactions.record_consent(
             interaction,
             decision,
@@ -81,12 +82,13 @@ class ConsentDecisions:
                 client_id=client.client_id,
                 client_name=(client.client_name or "")[:100],
                 resource=requested.resource,
-                scopes=requested.scopes,
+                scopes=user.scopes,
                 redirect_uri=requested.redirect_uri,
                 code_hash=short_digest(code),
                 code_challenge=requested.code_challenge,
                 authenticated_at=int(session.authenticated_at),
                 nonce=requested.nonce,
+                identity=session.identity,
             ),
         )
         if recorded is None:
@@ -99,7 +101,7 @@ class ConsentDecisions:
                 client=client.client_id,
                 resource=requested.resource,
                 grant=interaction.identifier,
-                scope=" ".join(requested.scopes),
+                scope=" ".join(user.scopes),
             )
         return recorded
 

@@ -19,6 +19,7 @@ from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
+    from auth_service.authorization.deciding_user import DecidingUsers
     from auth_service.authorization.interaction import Interaction, Interactions
     from auth_service.authorization.interaction_pages import InteractionPages
     from auth_service.authorization.provider_redirects import ProviderRedirects
@@ -39,12 +40,14 @@ class FirstPage:
         sessions: SessionManager,
         providers: IdentityProviders,
         redirects: ProviderRedirects,
+        users: DecidingUsers,
     ) -> None:
         self._interactions = interactions
         self._pages = pages
         self._sessions = sessions
         self._providers = providers
         self._redirects = redirects
+        self._users = users
 
     async def respond(
         self,
@@ -57,8 +60,9 @@ class FirstPage:
     ) -> web.Response:
         """The response. `choose_account`: the client asked that the user may choose another account."""
         transaction = self._interactions.encryption.encrypt(interaction)
-        if session is not None:
-            response = await self._pages.consent(browser, transaction, interaction, session)
+        user = None if session is None else await self._users.read(session, interaction)
+        if user is not None:
+            response = await self._pages.consent(browser, transaction, interaction, user)
         elif self._providers.only is not None:
             beginning = Beginning(
                 browser=browser,

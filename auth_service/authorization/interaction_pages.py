@@ -14,18 +14,18 @@ from auth_service.pages.views import ConsentView, ProviderButton, ProviderRedire
 from auth_service.protocol.errors import UnknownClient
 from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.resources.catalogue import describe_scopes
-from shared.errors import ServiceUnavailable
+from auth_service.resources.user_access import describe_claims
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from auth_service.authorization.deciding_user import DecidingUser
     from auth_service.authorization.interaction import Interaction, Interactions
     from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
     from auth_service.grants.repository import GrantRepository
     from auth_service.http.urls import Urls
     from auth_service.pages.renderer import Pages
     from auth_service.sessions.cookies import Browser
-    from auth_service.sessions.repository import Session
 
 
 class InteractionPages:
@@ -117,20 +117,15 @@ class InteractionPages:
         return self._pages.to_provider(ProviderRedirectView(location, entry.display_name))
 
     async def consent(
-        self, browser: Browser, transaction: str, interaction: Interaction, session: Session
+        self, browser: Browser, transaction: str, interaction: Interaction, user: DecidingUser
     ) -> web.Response:
         """The consent page; scopes that the client already holds are listed separately.
 
-        Raises UnknownClient, PageError if the client has changed, ServiceUnavailable.
+        Raises UnknownClient, PageError if the client has changed.
         """
         requested = interaction.request
         client = await self._interactions.client_of(interaction)
-        resource = self._interactions.resources.find(requested.resource)
-        if resource is None:
-            raise ServiceUnavailable(
-                f"the resource {requested.resource} is configured in another replica only",
-                error_id="resource_configured",
-            )
+        session, resource = user.session, user.resource
         target = redirect_target(requested.redirect_uri)
         held = {
             scope
@@ -138,11 +133,11 @@ class InteractionPages:
             if grant.client_id == client.client_id and grant.resource == requested.resource
             for scope in grant.scopes
         }
-        described = describe_scopes(requested.scopes, resource)
+        described = describe_scopes(user.scopes, resource)
         view = ConsentView(
             action=self._urls.consent(),
             transaction=transaction,
-            csrf=browser.csrf(consent_purpose(interaction, session)),
+            csrf=browser.csrf(user.csrf_purpose(interaction)),
             client_name=client.client_name or client.client_id,
             client_host=urlsplit(client.client_id).hostname if client.kind is ClientKind.METADATA_DOCUMENT else None,
             redirect_host=target.host,
@@ -153,18 +148,11 @@ class InteractionPages:
             username=session.username,
             scopes=tuple(ScopeView(name, text) for name, text in described if name not in held),
             already_granted=tuple(ScopeView(name, text) for name, text in described if name in held),
+            unavailable=tuple(ScopeView(name, text) for name, text in describe_scopes(user.unavailable, resource)),
+            told=describe_claims(resource),
             verified=client.kind is ClientKind.PRE_REGISTERED,
             switch_address=self._urls.sign_in,
             switch_csrf=browser.csrf(transaction),
             account_address=self._urls.account,
         )
         return self._pages.consent(view)
-
-
-def consent_purpose(interaction: Interaction, session: Session) -> str:
-    """A CSRF value of the consent page is valid for one interaction and one session.
-
-    After a sign-in as another user in a second tab, the page of the first user cannot be submitted; and an attacker who
-    planted the browser cookie does not know the session's token.
-    """
-    return f"{interaction.identifier}.{session.token_hash}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auth_service.authorization.authorize import AuthorizeEndpoint
 from auth_service.authorization.consent import ConsentEndpoint
 from auth_service.authorization.consent_decisions import ConsentDecisions
+from auth_service.authorization.deciding_user import DecidingUsers
 from auth_service.authorization.encrypted_interaction import INTERACTION_LABEL, InteractionEncryption
 from auth_service.authorization.first_page import FirstPage
 from auth_service.authorization.interaction import Interactions
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from auth_service.browser_pages import BrowserPages
     from auth_service.clients.client import ClientUse
     from auth_service.federation.identity_providers import IdentityProviders
+    from auth_service.federation.identity_review import IdentityReview
     from auth_service.federation.metrics import ProviderMetrics
     from auth_service.grants.repository import GrantRepository
     from auth_service.key_encryption import EncryptionKeys
@@ -63,6 +65,7 @@ def wire_authorization(
     lists: StatusListBoard,
     providers: IdentityProviders,
     metrics: ProviderMetrics,
+    identities: IdentityReview,
 ) -> AuthorizationComponents:
     """Build the components."""
     settings, clock = runtime.settings, runtime.clock
@@ -79,6 +82,7 @@ def wire_authorization(
         providers=providers,
         clock=clock,
     )
+    users = DecidingUsers(sessions=browser.sessions, identities=identities, resources=resources)
     pending = PendingSignInRepository(runtime.redis, RecordEncryption(encryption_keys.derive(PENDING_LABEL)))
     redirects = ProviderRedirects(
         pending=pending, limits=limits, metrics=metrics, identity_max_age=settings.identity_max_age, clock=clock
@@ -97,6 +101,7 @@ def wire_authorization(
                 sessions=browser.sessions,
                 providers=providers,
                 redirects=redirects,
+                users=users,
             ),
             sessions=browser.sessions,
             redirects=RedirectPolicy(settings.redirect_schemes, trusts),
@@ -106,7 +111,7 @@ def wire_authorization(
             issuer=settings.issuer,
             pages=browser.pages,
             interaction_pages=pages,
-            sessions=browser.sessions,
+            users=users,
             interactions=interactions,
             decisions=ConsentDecisions(
                 interactions=repository,

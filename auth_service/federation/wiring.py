@@ -12,6 +12,7 @@ from auth_service.federation.external.provider import ExternalIdentityProvider
 from auth_service.federation.external.used_tokens_repository import UsedTokensRepository
 from auth_service.federation.github.provider import GitHubIdentityProvider
 from auth_service.federation.http import ProviderHttp
+from auth_service.federation.identity_review import IdentityReview
 from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
 from auth_service.federation.metrics import ProviderMetrics
 from auth_service.federation.oidc.provider import OidcIdentityProvider
@@ -40,6 +41,7 @@ class FederationComponents:
 
     providers: IdentityProviders
     accounts: AccountDirectory
+    review: IdentityReview
     metrics: ProviderMetrics
     http: ProviderHttp
 
@@ -57,6 +59,8 @@ class FederationSettings:
     providers: Sequence[ProviderConfiguration]
     passwords: bool
     account_creation: AccountCreation
+    identity_max_age: int | None
+    """In seconds."""
 
 
 def wire_federation(
@@ -74,14 +78,22 @@ def wire_federation(
     http = ProviderHttp()
     factory = build or provider_factory(http, issuer=chosen.issuer, redis=redis, clock=clock, monotonic=monotonic)
     providers = build_providers(chosen, factory)
+    accounts = AccountDirectory(
+        users=users,
+        creation=chosen.account_creation,
+        passwords=chosen.passwords,
+        providers=[entry.id for entry in chosen.providers],
+        audit=audit,
+        clock=clock,
+    )
     return FederationComponents(
         providers=providers,
-        accounts=AccountDirectory(
-            users=users,
-            creation=chosen.account_creation,
-            passwords=chosen.passwords,
-            providers=[entry.id for entry in chosen.providers],
-            audit=audit,
+        accounts=accounts,
+        review=IdentityReview(
+            accounts=accounts,
+            providers={entry.id: entry for entry in chosen.providers},
+            max_age=chosen.identity_max_age,
+            read_at=clock(),
             clock=clock,
         ),
         metrics=ProviderMetrics(registry, providers),

@@ -53,6 +53,8 @@ class NewGrant:
     code_challenge: str
     authenticated_at: int
     nonce: str | None
+    identity: str = ""
+    """The key of the identity by which the user signed in; empty after a password."""
     kind: GrantKind = GrantKind.USER
 
 
@@ -94,6 +96,8 @@ class Grant:
     current_hash: str
     ended_reason: str | None
     ended_at: float | None
+    identity: str
+    """As in NewGrant."""
 
     def has_redirect_uri(self, unverified: str) -> bool:
         """Whether this is the redirect URI of the authorization request. Only its digest is stored."""

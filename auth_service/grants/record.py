@@ -57,6 +57,7 @@ class Position(IntEnum):
     ENDED_REASON = auto()
     ENDED = auto()
     TOKENS = auto()
+    IDENTITY = auto()
 
 
 def new_record(grant: NewGrant) -> str:
@@ -85,6 +86,7 @@ def new_record(grant: NewGrant) -> str:
         Position.LOST_ANSWER_AT: _NEVER,
         Position.ENDED_REASON: "",
         Position.TOKENS: "",
+        Position.IDENTITY: grant.identity,
     }
     return json.dumps([values.get(p, 0) for p in Position], ensure_ascii=False, separators=(",", ":"))
 
@@ -125,4 +127,5 @@ def read_record(grant_id: str, record: str) -> Grant:
         current_hash=values[Position.TOKENS][-_HASH_WIDTH:],
         ended_reason=values[Position.ENDED_REASON] or None,
         ended_at=moment(Position.ENDED) if status is GrantStatus.ENDED else None,
+        identity=values[Position.IDENTITY] if len(values) > Position.IDENTITY else "",
     )

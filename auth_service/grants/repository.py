@@ -44,6 +44,8 @@ USE_RECORDED_EVERY_SECONDS: Final = 600
 """Introspection and UserInfo record at most one use of a grant in this time."""
 _SECOND_ATTEMPT_SECONDS: Final = 0.3
 _NONCE_BYTES: Final = 8
+_NOT_REVIEWED: Final = "?"
+"""Equals no identity: those are base64url or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Rotation:
 
     `outcome`: rotated, repeated, recovered (after a failover), or a rejection: unknown, wrong_client, wrong_resource,
     ended, expired, diverged, reused, resource_removed, not_configured (the resource, in this replica), list_full (the
-    grant was to be narrowed and has ended instead). `dropped` are the scopes that this step took from the grant.
+    grant was to be narrowed and has ended instead). Or unreviewed, with `subject`, `identity` and `resource`: nothing was
+    changed, and the step is to be taken again once the user has been reviewed. `dropped` are the scopes that this step took from the grant.
     `chain` holds, for `repeated`, the salts of the successors and their hashes in order.
     """
 
@@ -67,6 +70,7 @@ class Rotation:
     entry: int = 0
     dropped: tuple[str, ...] = ()
     chain: tuple[tuple[str, str], ...] = ()
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,10 @@ class ScopesAllowedNow:
     """When this replica read the configuration, in milliseconds since 1970."""
     limits: str = ""
     """What was just read of client and user; a resource that is not in it has no limit."""
+    reviewed: str | None = None
+    """The identity for which `limits` holds, empty for a user with a password; None if no user was reviewed."""
+    told: str = "\n"
+    """The resources whose access tokens tell about the user: as lines, between line breaks."""
 
     @staticmethod
     def text(scopes: Mapping[str, Iterable[str]]) -> str:
@@ -172,10 +180,14 @@ class GrantRepository:
                 candidate_entries(),
                 lifetimes.access_token * 1000,
                 scopes.limits,
+                _NOT_REVIEWED if scopes.reviewed is None else scopes.reviewed,
+                scopes.told,
             ],
         )
         if len(reply) == 2:
             return Rotation(outcome=reply[0], reason=reply[1])
+        if reply[0] == "unreviewed":
+            return Rotation(outcome=reply[0], subject=reply[2], identity=reply[3], resource=reply[4])
         chain = reply[10:]
         return Rotation(
             outcome=reply[0],

@@ -2,7 +2,7 @@
 -- Invariant 3: validated here in full, then rotated, in one step with one winner.
 -- Invariant 6: a retry, a race or a lost response yields the same successor; any other replay ends the grant.
 -- Invariant 15: a grant ends when its resource has been removed from the configuration, and keeps no scope that it may not
--- have today.
+-- have today. Invariant 13: of a grant that began with an identity, nothing is changed before that has been reviewed.
 -- Invariant 12: when the grant ends or loses a scope, its entry in the status list is revoked in the same step. A grant that
 -- goes on has a new entry, which this token and every repetition of it get.
 -- allow-oom: a rotation replaces the record of its grant, so grants go on when Redis is full of those of others.
@@ -15,9 +15,10 @@
 --       after the interval counts as a lost response, 10 generations kept at most, 11 ms for which an ended grant is
 --       remembered, 12 client address, 13 the configuration, 14 when this replica read it (ms since 1970), 15 a new tag for
 --       the list, 16 candidates for a new entry, 17 lifetime of an access token (ms), 18 '' or the limits of today of this
---       client and user, which the caller has just read.
+--       client and user, which the caller has just read, 19 '?' or the identity that the caller has reviewed ('' for none),
+--       20 the resources whose tokens tell about the user, which is reviewed for them too: "\n<resource>\n<resource>\n".
 --       13 and 18: of each resource a line, "\n<resource> <scope> <scope> \n"; the next line may share the line break.
--- Returns {outcome, reason} or {outcome, '', generation, subject, scope, resource, authenticated_at, username, entry,
+-- Returns {outcome, reason}, {'unreviewed', '', subject, identity, resource}, or {outcome, '', generation, subject, scope, resource, authenticated_at, username, entry,
 -- dropped scopes, …}; for 'repeated' the pairs salt of n, hash of n+1 follow, up to the current generation.
 local key, n = KEYS[1], tonumber(ARGV[2])
 local now = now_ms()
@@ -48,6 +49,11 @@ if not configured then
   if is_younger then return {'not_configured', resource} end
   finish('resource_removed')
   return {'resource_removed', resource}
+end
+
+local identity = grant[IDENTITY] or ''
+if ARGV[19] ~= identity and (identity ~= '' or string.find(ARGV[20], '\n' .. resource .. '\n', 1, true)) then
+  return {'unreviewed', '', grant[SUBJECT], identity, resource}
 end
 
 -- Drops the scopes that the grant may not have today; the access tokens that have them name the entry that is revoked.

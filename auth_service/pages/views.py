@@ -70,6 +70,10 @@ class ConsentView:
     username: str
     scopes: tuple[ScopeView, ...]
     already_granted: tuple[ScopeView, ...] = ()
+    unavailable: tuple[ScopeView, ...] = ()
+    """What was asked for and this user may not have: it is not granted."""
+    told: tuple[str, ...] = ()
+    """What the access tokens tell about the user, in words."""
     verified: bool = False
     """The operator pre-registered this client."""
     switch_address: str = ""

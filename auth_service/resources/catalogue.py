@@ -5,12 +5,15 @@ Pure. Requested resources are compared in canonical form; the configured string 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from auth_service.federation.access_rules import IdentityConditions
+from shared.access_tokens.profile import RESERVED_CLAIMS
 from shared.configured_url import check_resource
 from shared.scopes import ScopeDescription, ScopeHierarchy, is_scope_token
 
@@ -22,22 +25,52 @@ _GENERAL_DESCRIPTIONS: Final = {
     "email": "See your e-mail address",
     OFFLINE_ACCESS: "Stay connected while you are away",
 }
+_CLAIM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
+_OWN_CLAIMS: Final = RESERVED_CLAIMS | {"email_verified", "claims_left_out"}
+"""Of the profile of access tokens, and those that are made with other claims: not for a resource to name."""
+
+
+class ResourceScope(ScopeDescription):
+    """One scope of a resource, and which identity a user needs to have it."""
+
+    requires: IdentityConditions | None = Field(
+        None, description="Conditions on the user's identity at a provider; one that is met is enough."
+    )
+
+    @field_validator("requires")
+    @classmethod
+    def _can_be_met(cls, value: IdentityConditions | None) -> IdentityConditions | None:
+        if value == IdentityConditions():
+            raise ValueError("names no condition, so that no user could have the scope")
+        return value
 
 
 class ProtectedResource(BaseModel):
-    """One MCP server: its identifier (the audience of its tokens), its display name, its scopes."""
+    """One MCP server: its identifier (the audience of its tokens), its display name, its scopes, the claims it gets."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     identifier: str
     name: str = Field(min_length=1, max_length=100)
-    scopes: dict[str, ScopeDescription]
+    scopes: dict[str, ResourceScope]
     default_scopes: tuple[str, ...] = ()
+    claims: tuple[str, ...] = Field((), max_length=20)
+    """What its access tokens tell about the user, such as `email`, `name` and `groups`, if it is known."""
 
     @field_validator("identifier")
     @classmethod
     def _plain_identifier(cls, value: str) -> str:
         return check_resource(value)
+
+    @field_validator("claims")
+    @classmethod
+    def _claims_to_tell(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name in _OWN_CLAIMS or name.endswith("_complete"):
+                raise ValueError(f"the claim {name!r} belongs to the access token itself")
+            if _CLAIM_NAME.fullmatch(name) is None:
+                raise ValueError(f"{name!r:.120} is not the name of a claim")
+        return tuple(dict.fromkeys(value))
 
     @model_validator(mode="after")
     def _scopes_are_consistent(self) -> ProtectedResource:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from auth_service.grants.opening import GrantOpening
     from auth_service.grants.repository import GrantRepository
     from auth_service.protocol.parameters import Parameters
-    from auth_service.token_endpoint.endpoint import CurrentAuthority, IssuedTokens, TokenRequest, TokenSetIssuer
+    from auth_service.token_endpoint.current_authority import CurrentAuthority, ReviewedUser
+    from auth_service.token_endpoint.endpoint import IssuedTokens, TokenRequest, TokenSetIssuer
 
 
 class AuthorizationCodeHandler:
@@ -52,8 +53,15 @@ class AuthorizationCodeHandler:
         grant, code_hash = await self._validated(request)
         with_refresh = "refresh_token" in request.client.grant_types
         secret = new_secret() if with_refresh else ""
+        user = await self._authority.users.read(
+            grant_id=grant.grant_id,
+            subject=grant.subject,
+            key=grant.identity,
+            client_id=grant.client_id,
+            resource=self._authority.resources.find(grant.resource),
+        )
         # Signed before the code is consumed: a failure afterwards would lose a valid code (invariant 8).
-        issued = self._issue(grant, request, secret)
+        issued = self._issue(grant, request, user, secret)
         await self._opening.prepare(grant, absolute_expires_at=request.now + self._lifetimes.absolute)
         outcome = await self._grants.redeem_code(
             grant.grant_id,
@@ -116,14 +124,14 @@ class AuthorizationCodeHandler:
         """Raise InvalidTarget if the resource was removed (invariant 15), ServiceUnavailable if it is new here."""
         if grant.resource in self._authority.resources.grantable:
             return
-        if grant.created_at * 1000 > self._authority.configuration.read_at_ms:
+        if grant.created_at * 1000 > self._authority.read_at_ms:
             raise ServiceUnavailable(
                 f"the resource {grant.resource} is configured in another replica only", error_id="resource_configured"
             )
         raise InvalidTarget(f"{grant.resource} is not configured any more", error_id="resource_configured")
 
-    def _issue(self, grant: Grant, request: TokenRequest, secret: str) -> IssuedTokens:
-        scopes = self._authority.scopes(grant.resource, grant.scopes, request.client)
+    def _issue(self, grant: Grant, request: TokenRequest, user: ReviewedUser, secret: str) -> IssuedTokens:
+        scopes = self._authority.scopes(grant.resource, grant.scopes, request.client, user)
         issued = self._tokens.issue(
             grant_id=grant.grant_id,
             entry=grant.entry,
@@ -132,6 +140,7 @@ class AuthorizationCodeHandler:
             resource=grant.resource,
             scopes=scopes,
             refresh_token=self._tokens.refresh_tokens.write(grant.grant_id, 0, secret) if secret else None,
+            user_claims=user.claims,
             now=request.now,
         )
         narrowed = replace(grant, scopes=scopes)

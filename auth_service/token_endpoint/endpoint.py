@@ -5,17 +5,16 @@ The endpoint authenticates the client; the handler of the grant type then valida
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from auth_service.grants.repository import ScopesAllowedNow
 from auth_service.http.messages import read_form, secret_json
 from auth_service.protocol.errors import TooManyRequests, UnauthorizedClient, UnsupportedGrantType
 from auth_service.rate_limits.limits import PASSED_LIMIT
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import LOG_FIELDS
-from shared.scopes import format_scope, parse_scope
+from shared.scopes import format_scope
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.protocol.parameters import Parameters
     from auth_service.rate_limits.limits import RateLimits
-    from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.token_endpoint.refresh_passes import RefreshPasses
     from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 
@@ -67,37 +65,6 @@ class IssuedTokens:
         if self.id_token is not None:
             body["id_token"] = self.id_token
         return body
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentAuthority:
-    """What may be granted today: the resources of the configuration, and the users whose access is being ended."""
-
-    resources: ResourceCatalogue
-    configuration: ScopesAllowedNow
-    ending_users: Container[str]
-    """Changes while the service runs."""
-
-    def allowed_now(self, client: Client) -> ScopesAllowedNow:
-        """The scopes that a grant of this client may have today, at whichever resource it is."""
-        if client.scope is None:
-            return self.configuration
-        return replace(
-            self.configuration,
-            limits=ScopesAllowedNow.text(
-                {r: self.scopes(r, granted, client) for r, granted in self.resources.grantable.items()}
-            ),
-        )
-
-    def scopes(self, resource: str, granted: Iterable[str], client: Client) -> tuple[str, ...]:
-        """Of the granted scopes those that the resource has and that the client may have today (invariant 15)."""
-        defined = self.resources.grantable[resource]
-        current = tuple(s for s in granted if s in defined)
-        found = None if client.scope is None else self.resources.find(resource)
-        if client.scope is None or found is None:
-            return current
-        limit = found.hierarchy().effective(parse_scope(client.scope))
-        return tuple(s for s in current if s in limit)
 
 
 class GrantHandler(Protocol):
@@ -203,6 +170,7 @@ class TokenSetIssuer:
         resource: str,
         scopes: Sequence[str],
         refresh_token: str | None,
+        user_claims: Mapping[str, Any],
         now: float,
     ) -> IssuedTokens:
         """Issue an access token; `refresh_token` is formatted already. Raises ServiceUnavailable."""
@@ -213,6 +181,7 @@ class TokenSetIssuer:
             scopes=scopes,
             grant_id=grant_id,
             entry=entry,
+            user_claims=user_claims,
             now=now,
         )
         return IssuedTokens(

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
 from auth_service.grants.access_removal import USER_ENDED
-from auth_service.grants.refresh_token_format import NotARefreshToken, RefreshToken, follow, new_successor
+from auth_service.grants.refresh_token_format import NotARefreshToken, RefreshToken, Successor, follow, new_successor
 from auth_service.protocol.errors import InvalidGrant, InvalidScope, InvalidTarget
 from auth_service.resources.catalogue import canonical_resource
+from auth_service.token_endpoint.current_authority import NOT_REVIEWED
 from shared.errors import ServiceUnavailable
 from shared.scopes import parse_scope
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from auth_service.grants.repository import GrantRepository, Rotation
     from auth_service.protocol.parameters import Parameters
     from auth_service.rate_limits.limits import RateLimits
-    from auth_service.token_endpoint.endpoint import CurrentAuthority, IssuedTokens, TokenRequest, TokenSetIssuer
+    from auth_service.token_endpoint.current_authority import CurrentAuthority, ReviewedUser
+    from auth_service.token_endpoint.endpoint import IssuedTokens, TokenRequest, TokenSetIssuer
 
 _ISSUING: Final = frozenset({"rotated", "repeated", "recovered"})
 OUTCOMES: Final = (
@@ -38,6 +40,8 @@ OUTCOMES: Final = (
     "resource_removed",
     "not_configured",
     "list_full",
+    "identity_refused",
+    "identity_age",
 )
 
 
@@ -48,6 +52,11 @@ class RefreshRecorder:
         self._audit = audit
         # A label look-up costs more than the count itself.
         self._outcomes = {outcome: outcomes.labels(outcome) for outcome in OUTCOMES}
+
+    def refused(self, error_id: str) -> None:
+        """Count a token that was presented while the identity of its user is not let in."""
+        if error_id in self._outcomes:
+            self._outcomes[error_id].inc()
 
     def record(self, rotation: Rotation, presented: RefreshToken, request: TokenRequest) -> None:
         """Record one presented refresh token."""
@@ -109,18 +118,14 @@ class RefreshTokenHandler:
         presented, requested = self._validated(request.parameters)
         resource = await self._named_resource(request.parameters.all("resource"), presented.grant_id)
         self._tokens.ready()
-        if requested:
-            await self._check_scope(presented.grant_id, requested, request.client)
+        user = await self._check_scope(presented.grant_id, requested, request.client) if requested else None
         successor = new_successor(presented.secret)
-        rotation = await self._grants.rotate(
-            presented,
-            client_id=request.client.client_id,
-            resource=resource,
-            successor=successor,
-            lifetimes=self._lifetimes,
-            scopes=self._authority.allowed_now(request.client),
-            address=request.address,
-        )
+        rotation = await self._rotate(presented, resource, successor, request, user)
+        if rotation.outcome == "unreviewed":
+            user = await self._review(
+                presented.grant_id, rotation.subject, rotation.identity, rotation.resource, request.client
+            )
+            rotation = await self._rotate(presented, resource, successor, request, user)
         self._recorder.record(rotation, presented, request)
         if rotation.outcome == "wrong_resource":
             raise InvalidTarget(rotation.reason, error_id="resource_granted")
@@ -140,10 +145,45 @@ class RefreshTokenHandler:
             subject=rotation.subject,
             client_id=request.client.client_id,
             resource=rotation.resource,
-            scopes=self._narrowed(rotation.resource, rotation.scopes, requested, request.client),
+            scopes=self._narrowed(rotation.resource, rotation.scopes, requested, request.client, user or NOT_REVIEWED),
             refresh_token=self._tokens.refresh_tokens.write(presented.grant_id, rotation.generation, secret),
+            user_claims=user.claims if user else {},
             now=request.now,
         )
+
+    async def _rotate(
+        self,
+        presented: RefreshToken,
+        resource: str | None,
+        successor: Successor,
+        request: TokenRequest,
+        user: ReviewedUser | None,
+    ) -> Rotation:
+        return await self._grants.rotate(
+            presented,
+            client_id=request.client.client_id,
+            resource=resource,
+            successor=successor,
+            lifetimes=self._lifetimes,
+            scopes=self._authority.allowed_now(request.client, user),
+            address=request.address,
+        )
+
+    async def _review(
+        self, grant_id: str, subject: str, identity: str, resource: str, client: Client
+    ) -> ReviewedUser:
+        """Review the user before anything is consumed: a token is good again after a fresh sign-in (invariant 13)."""
+        try:
+            return await self._authority.users.read(
+                grant_id=grant_id,
+                subject=subject,
+                key=identity,
+                client_id=client.client_id,
+                resource=self._resources.find(resource),
+            )
+        except InvalidGrant as exc:
+            self._recorder.refused(exc.error_id)
+            raise
 
     def _validated(self, parameters: Parameters) -> tuple[RefreshToken, tuple[str, ...]]:
         """The checks that do not need Redis; the script runs the others and consumes in the same step."""
@@ -172,22 +212,34 @@ class RefreshTokenHandler:
             raise InvalidTarget("resource is unknown or not one", error_id="resource_known")
         return grant.resource
 
-    async def _check_scope(self, grant_id: str, requested: tuple[str, ...], client: Client) -> None:
-        """Raise InvalidScope if nothing requested is granted, before the token is consumed."""
+    async def _check_scope(
+        self, grant_id: str, requested: tuple[str, ...], client: Client
+    ) -> ReviewedUser | None:
+        """Raise InvalidScope if nothing requested is granted, before the token is consumed.
+
+        Returns the user, for whom that was decided.
+        """
         grant = await self._grants.find(grant_id)
         if grant is None or grant.client_id != client.client_id or grant.resource not in self._resources.grantable:
-            return  # refused by the atomic step, for a reason of its own
-        if not self._narrowed(grant.resource, grant.scopes, requested, client):
+            return None  # refused by the atomic step, for a reason of its own
+        user = await self._review(grant_id, grant.subject, grant.identity, grant.resource, client)
+        if not self._narrowed(grant.resource, grant.scopes, requested, client, user):
             raise InvalidScope("none of the requested scopes is granted", error_id="scope_granted")
+        return user
 
     def _narrowed(
-        self, resource: str, granted: tuple[str, ...], requested: tuple[str, ...], client: Client
+        self,
+        resource: str,
+        granted: tuple[str, ...],
+        requested: tuple[str, ...],
+        client: Client,
+        user: ReviewedUser,
     ) -> tuple[str, ...]:
         """The requested scopes, or all, of those that were granted and may be granted today (invariant 15).
 
         A scope that was not granted is dropped, not rejected, unless nothing remains (interop.md A9).
         """
-        current = self._authority.scopes(resource, granted, client)
+        current = self._authority.scopes(resource, granted, client, user)
         found = self._resources.find(resource) if requested else None
         if found is None:
             return current

@@ -9,15 +9,16 @@ from prometheus_client import Counter
 
 from auth_service.grants.grant import GrantLifetimes
 from auth_service.grants.opening import GrantOpening
-from auth_service.grants.repository import ScopesAllowedNow
 from auth_service.token_endpoint.authorization_code import AuthorizationCodeHandler
-from auth_service.token_endpoint.endpoint import ClientLimit, CurrentAuthority, TokenEndpoint, TokenSetIssuer
+from auth_service.token_endpoint.current_authority import CurrentAuthority, UserReview
+from auth_service.token_endpoint.endpoint import ClientLimit, TokenEndpoint, TokenSetIssuer
 from auth_service.token_endpoint.refresh_token import RefreshRecorder, RefreshTokenHandler
 from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.clients.wiring import ClientComponents
+    from auth_service.federation.identity_review import IdentityReview
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.grants.repository import GrantRepository
     from auth_service.keys.key_ring import Signer
@@ -38,6 +39,7 @@ def wire_token_endpoint(
     refresh_tokens: RefreshTokenFormat,
     signer: Signer,
     users: UserService,
+    identities: IdentityReview,
     ending_users: Container[str],
     limits: RateLimits,
     audit: AuditLog,
@@ -59,10 +61,9 @@ def wire_token_endpoint(
     )
     authority = CurrentAuthority(
         resources=resources,
-        configuration=ScopesAllowedNow(
-            ScopesAllowedNow.text(resources.grantable), read_at_ms=int(runtime.clock() * 1000)
-        ),
+        read_at_ms=int(runtime.clock() * 1000),
         ending_users=ending_users,
+        users=UserReview(identities=identities, users=users, grants=grants, audit=audit),
     )
     code = AuthorizationCodeHandler(
         grants=grants,

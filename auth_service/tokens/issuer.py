@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,15 +52,17 @@ class AccessTokenIssuer:
         scopes: Sequence[str],
         grant_id: str,
         entry: int,
+        user_claims: Mapping[str, Any],
         now: float,
     ) -> IssuedToken:
         """A token for one resource. `now` in seconds since 1970. Raises ServiceUnavailable if no key can sign.
 
-        `entry` is the grant's index in its status list.
+        `entry` is the grant's index in its status list. `user_claims` replace no claim of the profile.
         """
         issued_at = int(now)
         token_id = new_identifier()
         claims = {
+            **user_claims,
             "iss": self._issuer,
             "sub": subject,
             "aud": resource,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from shared.jose.algorithms import SUPPORTED_ALGORITHMS
@@ -19,6 +20,12 @@ TYPE: Final = "at+jwt"
 
 ACCEPTED_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 
+RESERVED_CLAIMS: Final = frozenset(
+    "acr act amr aud auth_time authorization_details azp client_id cnf exp gid iat iss jti may_act nbf nonce scope status sub".split()
+)
+"""The claims of the profile, and those that decide in others. Every other claim of a token tells about its user."""
+
+NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 MAX_LIFETIME_SECONDS: Final = 86_400
 """A token of a longer lifetime is refused."""
@@ -62,6 +69,8 @@ class VerifiedClaims(NamedTuple):
     token_id: str
     grant_id: str | None
     status: StatusReference | None
+    user: Mapping[str, Any] = NO_CLAIMS
+    """What the issuer tells about the user, such as `email` or `groups`: as JSON has it, and not checked further."""
 
 
 def check_header(unverified_header: Mapping[str, Any], policy: AccessTokenPolicy) -> tuple[str, str]:
@@ -119,11 +128,18 @@ def check_claims(unverified_claims: Mapping[str, Any], policy: AccessTokenPolicy
         token_id=_text(unverified_claims, "jti"),
         grant_id=grant_id if isinstance(grant_id, str) else None,
         status=_status(unverified_claims),
+        user=_user(unverified_claims),
     )
 
 
 _scopes = lru_cache(maxsize=256)(parse_scope)
 """Few combinations of scopes are granted, over and over; only a token with a good signature gets here."""
+
+
+def _user(claims: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Bounded by the size of a token."""
+    names = claims.keys() - RESERVED_CLAIMS
+    return MappingProxyType({name: claims[name] for name in claims if name in names}) if names else NO_CLAIMS
 
 
 def _status(claims: Mapping[str, Any]) -> StatusReference | None:

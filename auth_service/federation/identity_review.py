@@ -1,0 +1,68 @@
+"""Whether the identity by which a grant began would be let in today. Nothing is asked of the provider.
+
+Invariant 13: what the operator's rules take away is gone at the next refresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auth_service.federation.access_rules import refusal
+from auth_service.protocol.errors import InvalidGrant
+from shared.errors import ServiceUnavailable
+
+if TYPE_CHECKING:
+    from auth_service.federation.accounts import AccountDirectory
+    from auth_service.federation.configuration import ProviderConfiguration
+    from auth_service.federation.identity import Identity
+
+
+class IdentityRefused(InvalidGrant):
+    """The identity may not sign in any more, or is not linked any more: the grant is to end."""
+
+
+class IdentityTooOld(InvalidGrant):
+    """The user is to sign in again with the identity; until then the grant is kept as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityReview:
+    """Reads what is known of an identity, and evaluates the rules of its provider."""
+
+    accounts: AccountDirectory
+    providers: Mapping[str, ProviderConfiguration]
+    """By id."""
+    max_age: int | None
+    """Seconds after which the user must sign in with the identity again; None for no limit."""
+    read_at: float
+    """When this replica read the configuration, in seconds since 1970."""
+    clock: Callable[[], float]
+
+    async def identity(self, subject: str, key: str) -> Identity:
+        """The identity, as stated at its last sign-in.
+
+        Raises IdentityRefused, IdentityTooOld, ServiceUnavailable (a provider that only another replica has, Redis).
+        """
+        known = await self.accounts.known(subject, key)
+        if known is None:
+            raise IdentityRefused("the identity is not linked any more", error_id="identity_refused")
+        identity = known.identity
+        configuration = self.providers.get(identity.provider)
+        if configuration is None:
+            if known.signed_in_at > self.read_at:
+                raise ServiceUnavailable(
+                    f"the provider {identity.provider} is configured in another replica only",
+                    error_id="provider_configured",
+                )
+            raise IdentityRefused(f"the provider {identity.provider} was removed", error_id="identity_refused")
+        reason = refusal(allow=configuration.allow, deny=configuration.deny, identity=identity)
+        if reason is not None:
+            raise IdentityRefused(reason, error_id="identity_refused")
+        signed_in_at = min(known.signed_in_at, identity.authenticated_at)
+        if self.max_age is not None and self.clock() - signed_in_at > self.max_age:
+            raise IdentityTooOld(
+                f"the last sign-in with the identity is older than {self.max_age} s", error_id="identity_age"
+            )
+        return identity

@@ -1,0 +1,116 @@
+"""What a user may have at a resource: the scopes, and the claims that its access tokens tell. Pure.
+
+A user without an identity signed in with a password: no requirement of a scope is met.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from auth_service.federation.identity import Identity
+    from auth_service.resources.catalogue import ProtectedResource
+
+MAX_CLAIMS_BYTES: Final = 4096
+"""Of all claims about the user in one access token, as JSON: the token goes into an HTTP header of 8 kB."""
+MAX_MEMBERS: Final = 100
+"""Of a list in a claim."""
+LEFT_OUT: Final = "claims_left_out"
+"""The claim that names those for which there was no room."""
+
+_DESCRIPTIONS: Final = {
+    "email": "your e-mail address",
+    "name": "your name",
+    "preferred_username": "your username",
+    "groups": "your groups",
+    "organizations": "your organisations",
+    "teams": "your teams",
+    "domain": "the domain of your organisation",
+}
+
+
+def scopes_of(resource: ProtectedResource, scopes: Iterable[str], identity: Identity | None) -> tuple[str, ...]:
+    """Of these scopes those that the user may have (invariant 15).
+
+    A scope needs what it requires itself and what every scope that it implies requires. Where the provider left groups
+    out, a group that it did not name is no group of the user.
+    """
+    required = {name: s.requires for name, s in resource.scopes.items() if s.requires is not None}
+    if not required:
+        return tuple(scopes)
+    unmet = {name for name, condition in required.items() if identity is None or not condition.match(identity)}
+    hierarchy = resource.hierarchy()
+    return tuple(s for s in scopes if unmet.isdisjoint(hierarchy.effective((s,))))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownUser:
+    """What is known of a user: of the identity by which they signed in, after a password of their account."""
+
+    username: str
+    name: str | None
+    email: str | None
+    email_verified: bool
+    identity: Identity | None = None
+
+
+def claims_of(resource: ProtectedResource, user: KnownUser) -> dict[str, Any]:
+    """The claims that the resource names and that are known, within MAX_CLAIMS_BYTES.
+
+    `email` comes with `email_verified`. A list has at most MAX_MEMBERS members; if the provider or this limit left some
+    out, `<claim>_complete` is false. A claim for which no room is left, or that JSON cannot hold, is named in `claims_left_out`.
+    """
+    told: dict[str, Any] = {}
+    left_out: list[str] = []
+    for name in resource.claims:
+        found = _claim(name, user)
+        if _fits(told | found):
+            told |= found
+        else:
+            left_out.append(name)
+    return told | {LEFT_OUT: left_out} if left_out else told
+
+
+def describe_claims(resource: ProtectedResource) -> tuple[str, ...]:
+    """The claims in words, for the consent page; one without words by its name."""
+    return tuple(_DESCRIPTIONS.get(name, f"“{name}”") for name in resource.claims)
+
+
+def _claim(name: str, user: KnownUser) -> Mapping[str, Any]:
+    identity = user.identity
+    if name == "email":
+        return {"email": user.email, "email_verified": user.email_verified} if user.email else {}
+    if name in {"groups", "organizations", "teams"}:
+        return {} if identity is None else _list(name, getattr(identity, name), complete=identity.groups_complete)
+    value: Any
+    match name:
+        case "name":
+            value = user.name
+        case "preferred_username":
+            value = user.username
+        case "domain":
+            value = identity and identity.domain
+        case _:
+            value = None if identity is None else identity.claims.get(name)
+    if isinstance(value, list):
+        return _list(name, value, complete=True)
+    return {} if value is None else {name: value}
+
+
+def _list(name: str, members: Iterable[Any], *, complete: bool) -> Mapping[str, Any]:
+    known = list(members)
+    if complete and len(known) <= MAX_MEMBERS:
+        return {name: known}
+    return {name: known[:MAX_MEMBERS], f"{name}_complete": False}
+
+
+def _fits(claims: Mapping[str, Any]) -> bool:
+    try:
+        return len(json.dumps(claims, ensure_ascii=False, allow_nan=False).encode()) <= MAX_CLAIMS_BYTES
+    except ValueError:  # half a surrogate pair, or a number that JSON does not have
+        return False
