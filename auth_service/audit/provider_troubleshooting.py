@@ -7,8 +7,20 @@ from typing import Final
 PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     # Accounts
     "identity_refused": (
-        "The provider signed the user in, but its rules here do not let the identity in; the reason says why.",
+        "The rules of the provider do not let the identity in, at a sign-in or a refresh; the reason says why.",
         "If the user is one of yours, extend allow of the provider in AUTH_IDENTITY_PROVIDERS.",
+    ),
+    "identity_age": (
+        "The last sign-in with the identity is older than AUTH_IDENTITY_MAX_AGE; the grant goes on after the next.",
+        "The user signs in through the provider again: in any application, or at /account.",
+    ),
+    "provider_configured": (
+        "The provider of the identity is configured in another replica only. The client may retry.",
+        "Expected while a configuration is rolled out.",
+    ),
+    "user_scopes": (
+        "The user may have none of the scopes that the application asked for; the reason names them.",
+        "Compare `requires` of these scopes in AUTH_RESOURCES with the identity: `users show NAME`.",
     ),
     "identity_size": (
         "The provider stated more about the identity than is stored: usually too many groups.",

@@ -12,8 +12,8 @@ from auth_service.federation.external.provider import ExternalIdentityProvider
 from auth_service.federation.external.used_tokens_repository import UsedTokensRepository
 from auth_service.federation.github.provider import GitHubIdentityProvider
 from auth_service.federation.http import ProviderHttp
-from auth_service.federation.identity_review import IdentityReview
 from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
+from auth_service.federation.identity_review import IdentityReview
 from auth_service.federation.metrics import ProviderMetrics
 from auth_service.federation.oidc.provider import OidcIdentityProvider
 

@@ -54,8 +54,9 @@ class Rotation:
 
     `outcome`: rotated, repeated, recovered (after a failover), or a rejection: unknown, wrong_client, wrong_resource,
     ended, expired, diverged, reused, resource_removed, not_configured (the resource, in this replica), list_full (the
-    grant was to be narrowed and has ended instead). Or unreviewed, with `subject`, `identity` and `resource`: nothing was
-    changed, and the step is to be taken again once the user has been reviewed. `dropped` are the scopes that this step took from the grant.
+    grant was to be narrowed and has ended instead). For `unreviewed` nothing was changed: the step is to be taken again
+    once the user of `subject`, `identity` and `resource` has been reviewed.
+    `dropped` are the scopes that this step took from the grant.
     `chain` holds, for `repeated`, the salts of the successors and their hashes in order.
     """
 

@@ -63,7 +63,8 @@ def claims_of(resource: ProtectedResource, user: KnownUser) -> dict[str, Any]:
     """The claims that the resource names and that are known, within MAX_CLAIMS_BYTES.
 
     `email` comes with `email_verified`. A list has at most MAX_MEMBERS members; if the provider or this limit left some
-    out, `<claim>_complete` is false. A claim for which no room is left, or that JSON cannot hold, is named in `claims_left_out`.
+    out, `<claim>_complete` is false. A claim for which no room is left, or that JSON cannot hold,
+    is named in `claims_left_out`.
     """
     told: dict[str, Any] = {}
     left_out: list[str] = []
@@ -81,7 +82,7 @@ def describe_claims(resource: ProtectedResource) -> tuple[str, ...]:
     return tuple(_DESCRIPTIONS.get(name, f"“{name}”") for name in resource.claims)
 
 
-def _claim(name: str, user: KnownUser) -> Mapping[str, Any]:
+def _claim(name: str, user: KnownUser) -> dict[str, Any]:
     identity = user.identity
     if name == "email":
         return {"email": user.email, "email_verified": user.email_verified} if user.email else {}
@@ -102,7 +103,7 @@ def _claim(name: str, user: KnownUser) -> Mapping[str, Any]:
     return {} if value is None else {name: value}
 
 
-def _list(name: str, members: Iterable[Any], *, complete: bool) -> Mapping[str, Any]:
+def _list(name: str, members: Iterable[Any], *, complete: bool) -> dict[str, Any]:
     known = list(members)
     if complete and len(known) <= MAX_MEMBERS:
         return {name: known}

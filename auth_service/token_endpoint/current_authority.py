@@ -95,9 +95,7 @@ class CurrentAuthority:
 
     def __post_init__(self) -> None:
         told = "".join(f"\n{r.identifier}" for r in self.resources.all if r.claims) + "\n"
-        every = ScopesAllowedNow(
-            ScopesAllowedNow.text(self.resources.grantable), read_at_ms=self.read_at_ms, told=told
-        )
+        every = ScopesAllowedNow(ScopesAllowedNow.text(self.resources.grantable), read_at_ms=self.read_at_ms, told=told)
         unconditional = {
             r.identifier: scopes_of(r, self.resources.grantable[r.identifier], None) for r in self.resources.all
         }

@@ -169,9 +169,7 @@ class RefreshTokenHandler:
             address=request.address,
         )
 
-    async def _review(
-        self, grant_id: str, subject: str, identity: str, resource: str, client: Client
-    ) -> ReviewedUser:
+    async def _review(self, grant_id: str, subject: str, identity: str, resource: str, client: Client) -> ReviewedUser:
         """Review the user before anything is consumed: a token is good again after a fresh sign-in (invariant 13)."""
         try:
             return await self._authority.users.read(
@@ -212,9 +210,7 @@ class RefreshTokenHandler:
             raise InvalidTarget("resource is unknown or not one", error_id="resource_known")
         return grant.resource
 
-    async def _check_scope(
-        self, grant_id: str, requested: tuple[str, ...], client: Client
-    ) -> ReviewedUser | None:
+    async def _check_scope(self, grant_id: str, requested: tuple[str, ...], client: Client) -> ReviewedUser | None:
         """Raise InvalidScope if nothing requested is granted, before the token is consumed.
 
         Returns the user, for whom that was decided.

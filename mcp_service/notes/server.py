@@ -35,6 +35,8 @@ class WhoAmI:
     subject: str
     client_id: str
     scopes: list[str]
+    name: str | None = None
+    email: str | None = None
 
 
 def build_notes_server(notes: NoteRepository) -> MCPServer:
@@ -45,7 +47,8 @@ def build_notes_server(notes: NoteRepository) -> MCPServer:
     async def whoami() -> WhoAmI:
         """Return the signed-in user, the client and the granted scopes."""
         caller = _caller()
-        return WhoAmI(_subject(caller), caller.client_id, caller.scopes)
+        told = caller.claims or {}
+        return WhoAmI(_subject(caller), caller.client_id, caller.scopes, told.get("name"), told.get("email"))
 
     @server.tool()
     async def list_notes() -> list[Note]:

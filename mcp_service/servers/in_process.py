@@ -129,7 +129,7 @@ class McpEndpoint:
             expires_at=claims.expires_at,
             resource=claims.audience[0],
             subject=claims.subject,
-            claims={"iss": claims.issuer, "iat": claims.issued_at, "jti": claims.token_id},
+            claims={**claims.user, "iss": claims.issuer, "iat": claims.issued_at, "jti": claims.token_id},
         )
 
 

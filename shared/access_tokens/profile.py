@@ -21,7 +21,28 @@ TYPE: Final = "at+jwt"
 ACCEPTED_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 
 RESERVED_CLAIMS: Final = frozenset(
-    "acr act amr aud auth_time authorization_details azp client_id cnf exp gid iat iss jti may_act nbf nonce scope status sub".split()
+    [
+        "acr",
+        "act",
+        "amr",
+        "aud",
+        "auth_time",
+        "authorization_details",
+        "azp",
+        "client_id",
+        "cnf",
+        "exp",
+        "gid",
+        "iat",
+        "iss",
+        "jti",
+        "may_act",
+        "nbf",
+        "nonce",
+        "scope",
+        "status",
+        "sub",
+    ]
 )
 """The claims of the profile, and those that decide in others. Every other claim of a token tells about its user."""
 

@@ -1,0 +1,286 @@
+"""What a provider's rules, a scope's requirements and the age of a sign-in take away is gone at the next refresh."""
+
+import json
+
+import pytest
+
+from auth_service.grants.grant import GrantStatus
+from auth_service.status_lists.repository import StatusListRepository
+from tests.support.auth_server import LOOPBACK, NOTES, PASSWORD, RESOURCES, USERNAME, Code
+from tests.support.fake_provider import Upstreams, sign_in_at
+from tests.support.oauth import unverified_claims
+
+STAFF = {"groups": ["staff"]}
+
+
+def resources(*, claims=(), requires=STAFF):
+    """AUTH_RESOURCES: `notes:admin` implies `notes:write`, which requires a group."""
+    [notes] = [r for r in RESOURCES if r["identifier"] == NOTES]
+    scopes = {
+        "notes:read": {"description": "Read your notes"},
+        "notes:write": {"description": "Write notes", **({"requires": requires} if requires else {})},
+        "notes:admin": {"description": "Manage notes", "implies": ["notes:write"]},
+    }
+    return json.dumps([{**notes, "scopes": scopes, "claims": list(claims)}])
+
+
+def providers(upstreams, **changes):
+    """AUTH_IDENTITY_PROVIDERS, with changes to its entry."""
+    [entry] = json.loads(upstreams.setting)
+    return json.dumps([entry | changes])
+
+
+class Federated:
+    """A service with one provider, and the ways in which a test signs in and starts it again."""
+
+    def __init__(self, start_auth):
+        self.upstreams = Upstreams("acme")
+        self._start = start_auth
+
+    async def start(self, **changes):
+        changes = {"RESOURCES": resources(), "IDENTITY_PROVIDERS": self.upstreams.setting} | changes
+        return await self._start(build_provider=self.upstreams.build, **changes)
+
+    def state(self, **statement):
+        self.upstreams["acme"].statement = statement
+
+    async def consent(self, server, client, user=None, **changes):
+        """Sign in through the provider; the consent page, and the verifier."""
+        user = user or server.user_agent()
+        url, verifier = server.authorization(client, **{"scope": "notes:read notes:write notes:admin"} | changes)
+        answer = await user.get(url)
+        if any(name == "provider" for form in answer.forms for name, _ in form.buttons):
+            answer = await user.follow(await sign_in_at(user, answer, "acme"))
+        return user, answer, verifier
+
+    async def code(self, server, client, **changes):
+        user, page, verifier = await self.consent(server, client, **changes)
+        return Code(await user.decide(page), verifier, client)
+
+    async def tokens(self, server, client, **changes):
+        answer = await server.redeem(await self.code(server, client, **changes))
+        assert answer.status == 200, answer.text
+        return answer.json
+
+
+@pytest.fixture
+def federated(start_auth):
+    return Federated(start_auth)
+
+
+@pytest.fixture
+async def server(federated):
+    return await federated.start()
+
+
+@pytest.fixture
+async def desk(server):
+    return await server.register(client_name="Desk")
+
+
+def grant_of(tokens):
+    return unverified_claims(tokens["access_token"])["gid"]
+
+
+def error_of(server, answer):
+    return server.log_of(answer.headers["X-Request-Id"]).get("error_id")
+
+
+@pytest.mark.invariant(15)
+class TestConsent:
+    async def test_a_user_gets_what_the_identity_allows_and_learns_what_is_left_out(self, federated, server, desk):
+        federated.state(groups=("guests",))
+        user, page, verifier = await federated.consent(server, desk)
+        left_out = page.text.partition("Not available to your account")[2]
+        assert "notes:write" in left_out
+        assert "notes:admin" in left_out
+        assert "notes:read" in page.text.partition("Not available to your account")[0]
+        tokens = (await server.redeem(Code(await user.decide(page), verifier, desk))).json
+        assert tokens["scope"] == "notes:read"
+        assert (await server.grants.find(grant_of(tokens))).scopes == ("notes:read",)
+
+    async def test_a_member_of_the_group_gets_everything(self, federated, server, desk):
+        federated.state(groups=("staff",))
+        tokens = await federated.tokens(server, desk)
+        assert tokens["scope"] == "notes:read notes:write notes:admin"
+
+    async def test_a_group_that_the_provider_left_out_is_none(self, federated, server, desk):
+        federated.state(groups=("guests",), groups_complete=False)
+        assert (await federated.tokens(server, desk))["scope"] == "notes:read"
+
+    async def test_a_user_with_a_password_meets_no_requirement(self, federated, server, desk):
+        await server.users.add(USERNAME, PASSWORD)
+        assert (await server.tokens(desk, scope="notes:read notes:write notes:admin"))["scope"] == "notes:read"
+
+    async def test_a_user_who_may_have_nothing_is_told_so_and_may_return_to_the_client(self, federated, server, desk):
+        federated.state()
+        _, page, _ = await federated.consent(server, desk, scope="notes:write offline_access")
+        assert "Not available to your account" in page.text
+        assert (page.headers.get("Location"), page.refresh) == (None, None)
+        assert f"{LOOPBACK}?error=access_denied" in page.text
+        assert error_of(server, page) == "user_scopes"
+
+    async def test_a_page_that_did_not_show_a_scope_does_not_approve_it(self, federated, server, desk):
+        """The user signs in again in another tab, and may have more now."""
+        federated.state()
+        user, page, _ = await federated.consent(server, desk)
+        federated.state(groups=("staff",))
+        url = server.authorize_url(desk, scope="notes:read", prompt="login")
+        await sign_in_at(user, await user.get(url), "acme")
+        answer = await user.submit(page, decision="approve")
+        assert (answer.status, error_of(server, answer)) == (400, "csrf")
+
+    async def test_the_user_is_asked_about_today_when_the_form_arrives(self, federated, server, desk):
+        """The provider takes the group away between page and decision."""
+        federated.state(groups=("staff",))
+        user, page, _ = await federated.consent(server, desk)
+        federated.state()
+        url = server.authorize_url(desk, scope="notes:read", prompt="login")
+        await sign_in_at(user, await user.get(url), "acme")
+        assert (await user.submit(page, decision="approve")).refresh is None
+
+    @pytest.mark.invariant(13)
+    async def test_a_session_of_an_identity_that_is_not_let_in_any_more_decides_nothing(self, federated, server, desk):
+        federated.state()
+        user, page, _ = await federated.consent(server, desk)
+        later = await federated.start(IDENTITY_PROVIDERS=providers(federated.upstreams, deny={"everyone": True}))
+        moved = later.user_agent(cookies=dict(user.cookies))
+        answer = await moved.post("/consent", page.forms[0].inputs | {"decision": "approve"})
+        assert answer.refresh is None
+        assert ("provider", "acme") in answer.forms[0].buttons
+
+
+@pytest.mark.invariant(13, 15)
+class TestRefresh:
+    async def test_a_scope_whose_requirement_is_not_met_any_more_is_gone_and_its_tokens_are_revoked(
+        self, federated, server, desk
+    ):
+        federated.state(groups=("staff",))
+        tokens = await federated.tokens(server, desk)
+        federated.state(groups=("guests",))
+        await sign_in_at(other := server.user_agent(), await other.get("/sign-in"), "acme")
+        refreshed = (await server.refresh(desk, tokens["refresh_token"])).json
+        assert refreshed["scope"] == "notes:read"
+        old, new = (unverified_claims(t["access_token"])["status"]["status_list"] for t in (tokens, refreshed))
+        assert old["idx"] != new["idx"]
+        [entries] = await StatusListRepository(server.store).revoked([old["uri"].rpartition("/")[2]])
+        assert entries == {old["idx"]}
+
+    async def test_a_new_requirement_holds_for_users_with_passwords_too(self, federated, start_auth):
+        server = await federated.start(RESOURCES=resources(requires=None))
+        await server.users.add(USERNAME, PASSWORD)
+        client = await server.register()
+        tokens = await server.tokens(client, scope="notes:read notes:write")
+        later = await federated.start()
+        assert (await later.refresh(client, tokens["refresh_token"])).json["scope"] == "notes:read"
+
+    @pytest.mark.parametrize(
+        "entry",
+        [{"deny": {"subjects": ["upstream-ada"]}}, {"allow": {"groups": ["staff"]}}, {"id": "renamed"}],
+        ids=["denied", "not allowed", "provider removed"],
+    )
+    @pytest.mark.parametrize("parameters", [{}, {"scope": "notes:read"}], ids=["plain", "with scope"])
+    async def test_an_identity_that_is_not_let_in_any_more_ends_the_grant(
+        self, federated, server, desk, entry, parameters
+    ):
+        federated.state()
+        tokens = await federated.tokens(server, desk)
+        later = await federated.start(IDENTITY_PROVIDERS=providers(federated.upstreams, **entry))
+        answer = await later.refresh(desk, tokens["refresh_token"], **parameters)
+        assert (answer.status, answer.json["error"]) == (400, "invalid_grant")
+        assert error_of(later, answer) == "identity_refused"
+        assert (await server.grants.find(grant_of(tokens))).ended_reason == "identity_refused"
+
+    async def test_an_unlinked_identity_ends_the_grant(self, federated, server, desk):
+        federated.state()
+        tokens = await federated.tokens(server, desk)
+        grant = await server.grants.find(grant_of(tokens))
+        await server.store.command("HDEL", f"sp:{{users}}:identity:{grant.subject}", grant.identity)
+        answer = await server.refresh(desk, tokens["refresh_token"])
+        assert error_of(server, answer) == "identity_refused"
+        assert (await server.grants.find(grant.grant_id)).status is GrantStatus.ENDED
+
+    async def test_a_request_of_another_client_ends_nothing(self, federated, server, desk):
+        """Invariant 6: it is not valid for the grant."""
+        federated.state()
+        tokens = await federated.tokens(server, desk)
+        later = await federated.start(IDENTITY_PROVIDERS=providers(federated.upstreams, deny={"everyone": True}))
+        other = await later.register()
+        for parameters in ({}, {"scope": "notes:read"}):
+            answer = await later.refresh(other, tokens["refresh_token"], **parameters)
+            assert error_of(later, answer) == "refresh_wrong_client"
+        assert (await server.grants.find(grant_of(tokens))).status is GrantStatus.LIVE
+
+    @pytest.mark.invariant(3, 6)
+    async def test_after_too_long_the_user_signs_in_again_and_the_same_refresh_token_works(
+        self, federated, desk, server
+    ):
+        federated.state()
+        tokens = await federated.tokens(server, desk)
+        later = await federated.start(IDENTITY_MAX_AGE=600, ahead=601)
+        answer = await later.refresh(desk, tokens["refresh_token"])
+        assert (answer.json["error"], error_of(later, answer)) == ("invalid_grant", "identity_age")
+        assert (await server.grants.find(grant_of(tokens))).generation == 0
+        await sign_in_at(user := later.user_agent(), await user.get("/sign-in"), "acme")
+        assert (await later.refresh(desk, tokens["refresh_token"])).status == 200
+
+    @pytest.mark.invariant(6)
+    async def test_a_lost_answer_yields_the_same_successor(self, federated, server, desk):
+        federated.state()
+        tokens = await federated.tokens(server, desk)
+        answers = [(await server.refresh(desk, tokens["refresh_token"])).json for _ in range(2)]
+        assert answers[0]["refresh_token"] == answers[1]["refresh_token"]
+
+
+@pytest.mark.invariant(13)
+async def test_a_code_is_redeemed_only_while_the_identity_is_let_in(federated, server, desk):
+    federated.state()
+    code = await federated.code(server, desk)
+    later = await federated.start(IDENTITY_PROVIDERS=providers(federated.upstreams, deny={"everyone": True}))
+    answer = await later.redeem(code)
+    assert (answer.json["error"], error_of(later, answer)) == ("invalid_grant", "identity_refused")
+    assert (await server.grants.find(code.value.partition(".")[0])).status is GrantStatus.ENDED
+
+
+class TestClaims:
+    async def test_a_token_tells_what_the_resource_names_and_nothing_else(self, federated):
+        server = await federated.start(RESOURCES=resources(claims=["email", "groups", "plan"]))
+        federated.state(
+            groups=("a",), email="ada@example.org", name="Ada", claims={"plan": "paid", "sub": "x", "other": 1}
+        )
+        client = await server.register()
+        user, page, verifier = await federated.consent(server, client)
+        assert "your e-mail address, your groups, “plan”" in page.text
+        tokens = (await server.redeem(Code(await user.decide(page), verifier, client))).json
+        claims = unverified_claims(tokens["access_token"])
+        profile = ["iss", "sub", "aud", "client_id", "scope", "iat", "exp", "jti", "gid", "status"]
+        assert {name: value for name, value in claims.items() if name not in profile} == {
+            "email": "ada@example.org",
+            "email_verified": False,
+            "groups": ["a"],
+            "plan": "paid",
+        }
+
+    async def test_a_refresh_tells_what_is_known_then(self, federated):
+        server = await federated.start(RESOURCES=resources(claims=["groups"]))
+        federated.state(groups=("a",))
+        client = await server.register()
+        tokens = await federated.tokens(server, client)
+        federated.state(groups=("b",))
+        await sign_in_at(user := server.user_agent(), await user.get("/sign-in"), "acme")
+        refreshed = (await server.refresh(client, tokens["refresh_token"])).json
+        assert unverified_claims(refreshed["access_token"])["groups"] == ["b"]
+
+    async def test_of_a_user_with_a_password_the_account_is_told(self, federated):
+        server = await federated.start(RESOURCES=resources(claims=["email", "name", "preferred_username", "groups"]))
+        await server.users.add(USERNAME, PASSWORD, name="Ada Lovelace", email="ada@example.org", email_verified=True)
+        client = await server.register()
+        tokens = await server.tokens(client)
+        for found in (tokens, (await server.refresh(client, tokens["refresh_token"])).json):
+            claims = unverified_claims(found["access_token"])
+            assert (claims["email"], claims["email_verified"], claims["name"]) == (
+                "ada@example.org",
+                True,
+                "Ada Lovelace",
+            )
+            assert (claims["preferred_username"], "groups" in claims) == (USERNAME, False)
