@@ -20,7 +20,7 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     ),
     "user_scopes": (
         "The user may have none of the scopes that the application asked for; the reason names them.",
-        "Compare `requires` of these scopes in AUTH_RESOURCES with the identity: `users show NAME`.",
+        "Compare what AUTH_RESOURCES requires for these scopes with the identity: `users show NAME`.",
     ),
     "identity_size": (
         "The provider stated more about the identity than is stored: usually too many groups.",

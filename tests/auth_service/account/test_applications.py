@@ -6,13 +6,12 @@ from auth_service.account.page import ApplicationList
 from auth_service.clients.client import Client, ClientKind
 from auth_service.grants.repository import GrantRepository
 from auth_service.protocol.errors import UnknownClient
-from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
-from shared.scopes import ScopeDescription
+from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue, ResourceScope
 from tests.support import grant_material
 from tests.support.grant_material import DAY, NOW, RESOURCE, open_grant
 
 KNOWN = ProtectedResource(
-    identifier=RESOURCE, name="Notes", scopes={"notes:read": ScopeDescription(description="Read your notes")}
+    identifier=RESOURCE, name="Notes", scopes={"notes:read": ResourceScope(description="Read your notes")}
 )
 OTHER = ProtectedResource(identifier="https://other.example/mcp", name="Other", scopes={})
 

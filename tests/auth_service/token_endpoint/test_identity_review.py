@@ -173,6 +173,7 @@ class TestRefresh:
         tokens = await server.tokens(client, scope="notes:read notes:write")
         later = await federated.start()
         assert (await later.refresh(client, tokens["refresh_token"])).json["scope"] == "notes:read"
+        assert (await later.grants.find(grant_of(tokens))).scopes == ("notes:read",)
 
     @pytest.mark.parametrize(
         "entry",

@@ -29,11 +29,17 @@ class connected:  # noqa: N801 - used as a context manager
 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_the_notes_example_works_from_end_to_end(service, wire):
-    async with connected(service, wire, scope="notes:write") as client:
+    async with connected(service, wire, scope="notes:write", name="Ada") as client:
         tools = {tool.name for tool in (await client.list_tools()).tools}
         assert tools == {"whoami", "list_notes", "add_note", "delete_note"}
         me = (await client.call_tool("whoami")).structured_content
-        assert me == {"subject": "user-1", "client_id": "client-1", "scopes": ["notes:write", "notes:read"]}
+        assert me == {
+            "subject": "user-1",
+            "client_id": "client-1",
+            "scopes": ["notes:write", "notes:read"],
+            "name": "Ada",
+            "email": None,
+        }
         note = (await client.call_tool("add_note", {"text": "buy milk"})).structured_content
         listed = (await client.call_tool("list_notes")).structured_content["result"]
         assert listed == [{"note_id": note["note_id"], "text": "buy milk"}]

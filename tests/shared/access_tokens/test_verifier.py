@@ -27,6 +27,12 @@ async def test_a_refused_token_is_not_remembered(make_verifier, token_issuer, at
     assert verifier.remembered(token) is None
 
 
+async def test_claims_about_the_user_are_kept_apart_from_those_of_the_profile(make_verifier, token_issuer):
+    told = {"email": "ada@example.org", "groups": ["a"]}
+    token = await make_verifier().verify(token_issuer.issue(**told, acr="x", cnf={"jkt": "y"}))
+    assert token.claims.user == told
+
+
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 async def test_a_good_token_of_each_algorithm_is_verified(make_verifier, held_keys, token_issuer, algorithm):
     key = new_key("another", algorithm)
