@@ -30,7 +30,7 @@ class UnknownList(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FeedPolicy:
+class StatusPolicy:
     """Durations in seconds. `strict` is whether tokens with a reference are refused beyond `max_stale`."""
 
     max_stale: float
@@ -40,7 +40,7 @@ class FeedPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedState:
+class RefreshState:
     """Readings of the monotonic clock, and the consecutive failures since the last confirmation.
 
     `confirmed_at` is when the lists held were last the issuer's; before the first time, when the guard began to ask.
@@ -54,27 +54,27 @@ class FeedState:
     unknown_list_refresh_at: float | None = None
 
 
-def confirmed(state: FeedState, now: float) -> FeedState:
+def confirmed(state: RefreshState, now: float) -> RefreshState:
     """After a good answer."""
     return replace(state, confirmed_at=now, is_loaded=True, has_no_feed=False, failures=0)
 
 
-def without_feed(state: FeedState, now: float) -> FeedState:
+def without_feed(state: RefreshState, now: float) -> RefreshState:
     """After metadata of an issuer that has no feed."""
     return replace(state, confirmed_at=now, has_no_feed=True, failures=0)
 
 
-def failed(state: FeedState, now: float) -> FeedState:
+def failed(state: RefreshState, now: float) -> RefreshState:
     """After a failed request or a bad answer."""
     return replace(state, failures=state.failures + 1, failed_at=now)
 
 
-def refreshed_for_unknown_list(state: FeedState, now: float) -> FeedState:
+def refreshed_for_unknown_list(state: RefreshState, now: float) -> RefreshState:
     """After a refresh for an unknown list: the cooldown begins, whether it succeeded or failed."""
     return replace(state, unknown_list_refresh_at=now)
 
 
-def delay_seconds(state: FeedState, long_polling: LongPolling, now: float) -> float:
+def delay_seconds(state: RefreshState, long_polling: LongPolling, now: float) -> float:
     """Seconds to the next request: none while the issuer holds it, few after a failure, then more."""
     if state.failures:
         return max(0.0, state.failed_at + _retry_seconds(state.failures) - now)
@@ -92,7 +92,7 @@ def _retry_seconds(failures: int) -> float:
     return min(longer, MAX_RETRY_SECONDS)
 
 
-def on_unknown_list(state: FeedState, policy: FeedPolicy, now: float, refused_at: float | None) -> UnknownList:
+def on_unknown_list(state: RefreshState, policy: StatusPolicy, now: float, refused_at: float | None) -> UnknownList:
     """The handling of a list that is not held; `refused_at` is when it was last refused, if that is remembered."""
     if refused_at is not None and now < refused_at + policy.unknown_remembered:
         return UnknownList.REFUSE

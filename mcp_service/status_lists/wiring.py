@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mcp_service.status_lists.cache import StatusListCache
 from mcp_service.status_lists.discovery import FeedDiscovery
-from mcp_service.status_lists.fetcher import FeedFetcher
+from mcp_service.status_lists.feed_cache import FeedCache
+from mcp_service.status_lists.feed_fetcher import FeedFetcher
 from mcp_service.status_lists.list_token import ListReader
 from mcp_service.status_lists.metrics import StatusListMetrics
-from mcp_service.status_lists.policy import FeedPolicy
+from mcp_service.status_lists.policy import StatusPolicy
 
 if TYPE_CHECKING:
     from mcp_service.runtime import Runtime
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class StatusListComponents:
     """The cache, and the fetcher whose connections outlive it."""
 
-    cache: StatusListCache
+    cache: FeedCache
     fetcher: FeedFetcher
 
 
@@ -29,12 +29,12 @@ def wire_status_lists(runtime: Runtime, *, keys: VerificationKeyResolver) -> Sta
     """Build the components; nothing is fetched yet."""
     settings = runtime.settings
     fetcher = FeedFetcher(FeedDiscovery(issuer=settings.issuer, configured=settings.status_lists_url))
-    cache = StatusListCache(
+    cache = FeedCache(
         fetcher=fetcher,
         reader=ListReader(
             issuer=settings.issuer, keys=keys, algorithms=frozenset(settings.algorithms), clock=runtime.clock
         ),
-        policy=FeedPolicy(
+        policy=StatusPolicy(
             max_stale=settings.status_max_stale, cooldown=settings.jwks_cooldown, strict=settings.status_strict
         ),
         metrics=StatusListMetrics(runtime.registry),

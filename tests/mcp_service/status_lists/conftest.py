@@ -6,12 +6,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from mcp_service.jwks.document import parse_jwks
-from mcp_service.status_lists.cache import StatusListCache
 from mcp_service.status_lists.discovery import FeedDiscovery
-from mcp_service.status_lists.fetcher import FeedFetcher
+from mcp_service.status_lists.feed_cache import FeedCache
+from mcp_service.status_lists.feed_fetcher import FeedFetcher
 from mcp_service.status_lists.list_token import ListReader
 from mcp_service.status_lists.metrics import StatusListMetrics
-from mcp_service.status_lists.policy import FeedPolicy
+from mcp_service.status_lists.policy import StatusPolicy
 from shared.jose.jws import InvalidToken
 from tests.support.local_issuer import key_set
 from tests.support.supervisor import new_supervisor
@@ -69,7 +69,7 @@ async def make_cache(issuer, signing_key):
     async def make(*, configured=None, **policy):
         fetcher = FeedFetcher(FeedDiscovery(issuer=issuer.url, configured=configured), response_seconds=1)
         clock = Clock()
-        cache = StatusListCache(
+        cache = FeedCache(
             fetcher=fetcher,
             reader=ListReader(
                 issuer=issuer.url,
@@ -77,7 +77,7 @@ async def make_cache(issuer, signing_key):
                 algorithms=frozenset({"RS256"}),
                 clock=time.time,
             ),
-            policy=FeedPolicy(**{"max_stale": 1000, "cooldown": 10, "strict": False} | policy),
+            policy=StatusPolicy(**{"max_stale": 1000, "cooldown": 10, "strict": False} | policy),
             metrics=AnnouncingMetrics(CollectorRegistry()),
             log=structlog.get_logger(),
             clock=clock,

@@ -7,8 +7,8 @@ from mcp_service.status_lists.policy import (
     MAX_RETRY_SECONDS,
     NO_FEED_SECONDS,
     POLL_SECONDS,
-    FeedPolicy,
-    FeedState,
+    RefreshState,
+    StatusPolicy,
     UnknownList,
     confirmed,
     delay_seconds,
@@ -18,8 +18,8 @@ from mcp_service.status_lists.policy import (
     without_feed,
 )
 
-POLICY = FeedPolicy(max_stale=3600, cooldown=10, strict=False)
-NEW = FeedState(confirmed_at=100.0)
+POLICY = StatusPolicy(max_stale=3600, cooldown=10, strict=False)
+NEW = RefreshState(confirmed_at=100.0)
 LOADED = confirmed(NEW, 100)
 
 

@@ -275,7 +275,7 @@ async def test_started_while_the_feed_is_away_it_can_tell_nothing_and_recovers_b
 
 @pytest.mark.invariant(12)
 async def test_an_answer_beyond_its_bound_is_not_read(make_cache, lists, monkeypatch):
-    monkeypatch.setattr("mcp_service.status_lists.fetcher.MAX_FEED_BYTES", 100)
+    monkeypatch.setattr("mcp_service.status_lists.feed_fetcher.MAX_FEED_BYTES", 100)
     cache = await make_cache()
     assert cache._metrics.outcomes[0] == "unreachable"
     assert cache._lists == {}
