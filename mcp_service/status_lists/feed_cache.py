@@ -60,6 +60,7 @@ class FeedCache(StatusListCache):
         self._fetcher = fetcher
         self._reader = reader
         self._policy = policy
+        self._prefix = fetcher.prefix
         self._followed = fetcher.is_configured
         self._state = RefreshState(confirmed_at=clock())
         self._cursor = ""
@@ -70,7 +71,7 @@ class FeedCache(StatusListCache):
         )
 
     async def check(self, status: StatusReference) -> None:
-        is_issuers = status.uri.startswith(self._reader.prefix)
+        is_issuers = status.uri.startswith(self._prefix)
         if is_issuers and status.uri not in self._lists:
             await self._look_for(status.uri)
         if self._followed:
@@ -150,7 +151,7 @@ class FeedCache(StatusListCache):
             self._without_feed()
             return
         try:
-            feed = parse_feed(response.body, prefix=self._reader.prefix)
+            feed = parse_feed(response.body, prefix=self._prefix)
         except NotAFeed:
             if self._followed:
                 raise
@@ -183,12 +184,11 @@ class FeedCache(StatusListCache):
         changed, refused = False, None
         for unverified in feed.unverified_changed:
             try:
-                status_list = await self._reader.read(unverified)
+                status_list = await self._reader.read(unverified, addresses=feed.uris)
             except InvalidToken as exc:
                 refused = exc
             else:
-                if status_list.uri in feed.uris:
-                    changed = self._held.merge(status_list) or changed
+                changed = self._held.merge(status_list) or changed
             await asyncio.sleep(0)  # many lists must not keep requests waiting
         self._followed = True
         if changed:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mcp_service.status_lists.discovery import FeedDiscovery
 from mcp_service.status_lists.feed_cache import FeedCache
 from mcp_service.status_lists.feed_fetcher import FeedFetcher
+from mcp_service.status_lists.list_encoding import FEED_FORM
 from mcp_service.status_lists.list_token import ListReader
 from mcp_service.status_lists.metrics import StatusListMetrics
 from mcp_service.status_lists.policy import StatusPolicy
@@ -32,7 +33,11 @@ def wire_status_lists(runtime: Runtime, *, keys: VerificationKeyResolver) -> Sta
     cache = FeedCache(
         fetcher=fetcher,
         reader=ListReader(
-            issuer=settings.issuer, keys=keys, algorithms=frozenset(settings.algorithms), clock=runtime.clock
+            issuer=settings.issuer,
+            keys=keys,
+            algorithms=frozenset(settings.algorithms),
+            form=FEED_FORM,
+            clock=runtime.clock,
         ),
         policy=StatusPolicy(
             max_stale=settings.status_max_stale, cooldown=settings.jwks_cooldown, strict=settings.status_strict

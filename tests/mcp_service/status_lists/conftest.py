@@ -9,6 +9,7 @@ from mcp_service.jwks.document import parse_jwks
 from mcp_service.status_lists.discovery import FeedDiscovery
 from mcp_service.status_lists.feed_cache import FeedCache
 from mcp_service.status_lists.feed_fetcher import FeedFetcher
+from mcp_service.status_lists.list_encoding import FEED_FORM
 from mcp_service.status_lists.list_token import ListReader
 from mcp_service.status_lists.metrics import StatusListMetrics
 from mcp_service.status_lists.policy import StatusPolicy
@@ -75,6 +76,7 @@ async def make_cache(issuer, signing_key):
                 issuer=issuer.url,
                 keys=Keys(signing_key),
                 algorithms=frozenset({"RS256"}),
+                form=FEED_FORM,
                 clock=time.time,
             ),
             policy=StatusPolicy(**{"max_stale": 1000, "cooldown": 10, "strict": False} | policy),
