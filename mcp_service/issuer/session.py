@@ -14,6 +14,8 @@ from mcp_service.issuer.metadata import BadMetadata
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from yarl import URL
+
 CONNECT_SECONDS: Final = 3.0
 RESPONSE_SECONDS: Final = 5.0
 
@@ -43,7 +45,7 @@ class IssuerSession:
 
     @asynccontextmanager
     async def get(
-        self, url: str, *, headers: Mapping[str, str], wait_seconds: int, params: Mapping[str, str] | None = None
+        self, url: str | URL, *, headers: Mapping[str, str], wait_seconds: int, params: Mapping[str, str] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """One request, which the issuer may hold for `wait_seconds` (RFC 7240). Raises REQUEST_ERRORS."""
         whole = {"Accept-Encoding": "identity", **headers}
@@ -60,3 +62,9 @@ class IssuerSession:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def etag_of(response: aiohttp.ClientResponse) -> str | None:
+    """The ETag of a response, if it is short enough to be sent back."""
+    etag = response.headers.get("ETag")
+    return etag if etag is not None and len(etag) <= 256 else None

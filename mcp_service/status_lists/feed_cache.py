@@ -70,7 +70,7 @@ class FeedCache(StatusListCache):
             attempt=self._attempt, wait_seconds=self._wait_seconds, delay_seconds=self._delay_seconds, clock=clock
         )
 
-    async def check(self, status: StatusReference) -> None:
+    async def check(self, status: StatusReference, *, lifetime: float) -> None:  # noqa: ARG002 - a list is kept for longer
         is_issuers = status.uri.startswith(self._prefix)
         if is_issuers and status.uri not in self._lists:
             await self._look_for(status.uri)

@@ -1,6 +1,7 @@
-"""When the feed is asked next, and the effect of a list that is not held.
+"""When the feed or a list is asked for next, and the effect of a list that is not held.
 
-Pure: every function takes `now` (seconds of a monotonic clock) and returns a value. The I/O is in cache.py.
+Pure: every function takes `now` (seconds of a monotonic clock) and returns a value. The I/O is in feed_cache.py and
+list_cache.py.
 """
 
 from __future__ import annotations
@@ -20,13 +21,19 @@ MAX_RETRY_SECONDS: Final = 4.0
 NO_FEED_SECONDS: Final = 3600.0
 """Until an issuer without lists is asked again; a token that names a list of it is a reason as well."""
 
+DEFAULT_TTL_SECONDS: Final = 300.0
+"""Of a list that names no ttl."""
+MIN_TTL_SECONDS: Final = 1.0
+MAX_TTL_SECONDS: Final = 3600.0
+MAX_LIST_RETRY_SECONDS: Final = 60.0
+
 
 class UnknownList(StrEnum):
     """The handling of a list that is not held."""
 
     REFRESH = "refresh"  # one request to the issuer, shared by all callers
-    REFUSE = "refuse"  # the feed was read so recently that the list does not exist: 401
-    CANNOT_KNOW = "cannot_know"  # the feed cannot be read: 503, never 401 (invariant 8)
+    REFUSE = "refuse"  # the issuer said so recently that the list does not exist: 401
+    CANNOT_KNOW = "cannot_know"  # the feed or list cannot be read: 503, never 401 (invariant 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +90,30 @@ def delay_seconds(state: RefreshState, long_polling: LongPolling, now: float) ->
     return POLL_SECONDS if long_polling.works is False else 0.0
 
 
-def _retry_seconds(failures: int) -> float:
+def refresh_seconds(ttl: float | None, expires_in: float, policy: StatusPolicy) -> float:
+    """Seconds from the fetch of a list to the next: its ttl, within bounds of our own.
+
+    Under a strict policy no list may become stale between two fetches.
+    """
+    wanted = min(DEFAULT_TTL_SECONDS if ttl is None else ttl, expires_in, MAX_TTL_SECONDS, policy.max_stale / 2)
+    return max(wanted, MIN_TTL_SECONDS)
+
+
+def list_delay_seconds(state: RefreshState, refresh_after: float, now: float) -> float:
+    """Seconds to the next request for a list, which is fetched every `refresh_after` seconds."""
+    if state.failures:
+        longest = max(MAX_RETRY_SECONDS, min(refresh_after, MAX_LIST_RETRY_SECONDS))
+        return max(0.0, state.failed_at + _retry_seconds(state.failures, longest) - now)
+    return max(0.0, state.confirmed_at + refresh_after - now)
+
+
+def _retry_seconds(failures: int, longest: float = MAX_RETRY_SECONDS) -> float:
     if failures <= QUICK_RETRIES:
         # A long poll that was cut, or a replica that stopped: another answers at once.
         return QUICK_RETRY_SECONDS * failures
     # The exponent is bounded as well: after a long outage the power would overflow.
     longer = QUICK_RETRY_SECONDS * QUICK_RETRIES * 2.0 ** min(failures - QUICK_RETRIES, 10)
-    return min(longer, MAX_RETRY_SECONDS)
+    return min(longer, longest)
 
 
 def on_unknown_list(state: RefreshState, policy: StatusPolicy, now: float, refused_at: float | None) -> UnknownList:

@@ -7,22 +7,9 @@ import math
 import pytest
 
 from shared.access_tokens.profile import StatusReference
-from shared.errors import ServiceUnavailable
-from shared.jose.jws import InvalidToken
-from tests.mcp_service.status_lists.conftest import until
+from tests.mcp_service.status_lists.conftest import ask, until
 from tests.support.local_issuer import new_key
 from tests.support.local_status_lists import LIST_BYTES, LocalStatusLists, list_token
-
-
-async def ask(cache, uri, entry=7):
-    """What a token with this reference would meet."""
-    try:
-        await cache.check(StatusReference(uri, entry))
-    except InvalidToken as refused:
-        return refused.error_id
-    except ServiceUnavailable as fault:
-        return "cannot know" if "Retry-After" in fault.headers else "no time to come back is given"
-    return "good"
 
 
 @pytest.mark.invariant(12)
