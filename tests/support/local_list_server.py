@@ -51,7 +51,7 @@ class LocalListServer:
         for entry, status in known.items():
             packed[entry >> 2] |= status << 2 * (entry & 3)
         self.issued_at += 1
-        claims = {
+        claims: dict[str, Any] = {
             "iss": self.issuer,
             "iat": self.issued_at,
             "exp": int(time.time()) + 3600,
