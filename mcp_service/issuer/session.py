@@ -14,8 +14,6 @@ from mcp_service.issuer.metadata import BadMetadata
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from yarl import URL
-
 CONNECT_SECONDS: Final = 3.0
 RESPONSE_SECONDS: Final = 5.0
 
@@ -45,7 +43,7 @@ class IssuerSession:
 
     @asynccontextmanager
     async def get(
-        self, url: str | URL, *, headers: Mapping[str, str], wait_seconds: int, params: Mapping[str, str] | None = None
+        self, url: str, *, headers: Mapping[str, str], wait_seconds: int, params: Mapping[str, str] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """One request, which the issuer may hold for `wait_seconds` (RFC 7240). Raises REQUEST_ERRORS."""
         whole = {"Accept-Encoding": "identity", **headers}

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from shared.access_tokens.profile import StatusReference
     from shared.background import TaskSupervisor
 
-LEEWAY_SECONDS: Final = 60.0
+GRACE_SECONDS: Final = 60.0
 """How long a list is kept beyond the expiry of its last token; a token is accepted a little longer than it says."""
 
 
@@ -102,7 +102,7 @@ class ListCache(StatusListCache):
         if status.uri not in self._lists:
             await self._look_for(status.uri)
         followed = self._by_address[status.uri]
-        followed.needed_until = max(followed.needed_until, self._clock() + lifetime + LEEWAY_SECONDS)
+        followed.needed_until = max(followed.needed_until, self._clock() + lifetime + GRACE_SECONDS)
         self._check_entry(status)
 
     async def _look_for(self, uri: str) -> None:
@@ -133,6 +133,8 @@ class ListCache(StatusListCache):
 
     async def readiness(self) -> Readiness:
         """Always ready, since another replica would know no more; the note tells of lists that cannot be read."""
+        if self._clock() < self._failed_at.latest_at + self._policy.unknown_remembered:
+            return Readiness(ready=True, note="a list that tokens name was never read", impaired=True)
         if not any(each.state.failures for each in self._by_address.values()):
             return Readiness(ready=True, note=f"{len(self._lists)} lists")
         return Readiness(ready=True, note=self._problem(), impaired=not all(map(self._is_current, self._by_address)))
@@ -198,6 +200,7 @@ class ListCache(StatusListCache):
         changed = self._held.follow(status_list)
         if followed is None:
             followed = self._follow(uri)
+            self._failed_at.forget(uri)
         followed.etag, followed.ttl = response.etag, status_list.ttl
         followed.expires_at = self._clock() + self._reader.seconds_until(status_list.expires_at)
         self._confirm(uri, followed)
@@ -211,7 +214,7 @@ class ListCache(StatusListCache):
 
     def _follow(self, uri: str) -> FollowedList:
         now = self._clock()
-        followed = self._by_address[uri] = FollowedList(RefreshState(confirmed_at=now), now + LEEWAY_SECONDS)
+        followed = self._by_address[uri] = FollowedList(RefreshState(confirmed_at=now), now + GRACE_SECONDS)
         if self._supervisor is not None:
             followed.task = self._supervisor.start("status_list_refresh", partial(self._keep, uri))
         return followed
@@ -231,7 +234,8 @@ class ListCache(StatusListCache):
         now = self._clock()
         followed = self._by_address.get(uri)
         if followed is None:
-            self._failed_at.remember(uri, now)
+            if outcome != "gone":
+                self._failed_at.remember(uri, now)
             self._log_failure(outcome, reason, 1, status_list=uri)
             return
         followed.state = failed(followed.state, now)

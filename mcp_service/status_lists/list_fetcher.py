@@ -6,12 +6,12 @@ No redirect is followed: it would lead to an address that nothing allows.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
-
-from yarl import URL
 
 from mcp_service.issuer.session import REQUEST_ERRORS, RESPONSE_SECONDS, IssuerSession, etag_of
 from mcp_service.status_lists.list_encoding import DRAFT_FORM
+from shared.configured_url import origin_of
 from shared.fetch.ssrf_safe_client import FetchFailed, FetchGone, read_bounded
 from shared.http.media_type import essence_of
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mcp_service.status_lists.list_addresses import ListAddresses
 
 MEDIA_TYPE: Final = "application/statuslist+jwt"
-MAX_CONCURRENT: Final = 8
+MAX_CONCURRENT_PER_ORIGIN: Final = 8
+"""An origin that does not answer delays the lists of no other; the prefixes bound the number of origins."""
 
 
 class ListResponse(NamedTuple):
@@ -37,7 +38,9 @@ class ListFetcher:
     def __init__(self, addresses: ListAddresses, *, response_seconds: float = RESPONSE_SECONDS) -> None:
         self._addresses = addresses
         self._session = IssuerSession(response_seconds=response_seconds)
-        self._turn = asyncio.Semaphore(MAX_CONCURRENT)
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(MAX_CONCURRENT_PER_ORIGIN)
+        )
 
     def may_fetch(self, unverified_uri: str) -> bool:
         """Whether the address is one of the issuer's lists."""
@@ -56,11 +59,12 @@ class ListFetcher:
             headers["If-None-Match"] = etag
         try:
             # Waiting for a turn counts: a caller of the guard waits for all of it.
-            async with asyncio.timeout(1.5 * self._session.response_seconds), self._turn:
-                # Encoded as it is: the address that was checked is the one that is requested.
-                address = URL(uri, encoded=True)
-                async with self._session.get(address, headers=headers, wait_seconds=0) as response:
-                    return await _read(response, etag)
+            async with (
+                asyncio.timeout(1.5 * self._session.response_seconds),
+                self._turns[origin_of(uri)],
+                self._session.get(uri, headers=headers, wait_seconds=0) as response,
+            ):
+                return await _read(response, etag)
         except REQUEST_ERRORS as exc:
             raise FetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
 

@@ -7,10 +7,12 @@ import time
 
 import pytest
 
+from mcp_service.status_lists.list_addresses import ListAddresses
+from mcp_service.status_lists.list_fetcher import MAX_CONCURRENT_PER_ORIGIN, ListFetcher
 from shared.access_tokens.profile import StatusReference
 from tests.mcp_service.status_lists.conftest import ask, until
 from tests.support.local_issuer import new_key
-from tests.support.local_list_server import ENTRIES
+from tests.support.local_list_server import ENTRIES, LocalListServer
 from tests.support.local_status_lists import list_token
 
 INVALID, SUSPENDED = 1, 2
@@ -115,6 +117,7 @@ async def test_a_list_that_does_not_exist_is_asked_for_once_a_minute(make_list_c
     answers += await asyncio.gather(*(ask(cache, list_server.uri("none")) for _ in range(5)))
     assert set(answers) == {"status_list"}
     assert len(list_server.requests) == 1
+    assert (await cache.readiness()).impaired is False
     list_server.publish("none")
     cache._clock.added = 61
     assert await ask(cache, list_server.uri("none")) == "good"
@@ -129,9 +132,11 @@ async def test_a_list_that_cannot_be_fetched_is_asked_for_once_per_cooldown(make
     answers += await asyncio.gather(*(ask(cache, list_server.uri()) for _ in range(5)))
     assert set(answers) == {"cannot know"}
     assert len(list_server.requests) == 1
+    assert (await cache.readiness()).impaired is True
     list_server.status = 200
     cache._clock.added = 11
     assert await ask(cache, list_server.uri()) == "good"
+    assert (await cache.readiness()).impaired is False
 
 
 BAD_LISTS = {
@@ -205,6 +210,28 @@ async def test_a_server_that_does_not_answer_delays_a_request_within_the_bound(m
     assert await ask(cache, list_server.uri()) == "cannot know"
     assert time.monotonic() - started < 10
     list_server.held.set()
+
+
+@pytest.mark.invariant(12)
+async def test_an_origin_that_does_not_answer_delays_the_lists_of_no_other(list_server, signing_key, issuer):
+    other = LocalListServer(signing_key, issuer.url)
+    await other.start()
+    other.publish()
+    fetcher = ListFetcher(ListAddresses([list_server.url, other.url]), response_seconds=60)
+    list_server.held = asyncio.Event()
+    waiting = [
+        asyncio.create_task(fetcher.fetch(list_server.uri(), etag=None)) for _ in range(MAX_CONCURRENT_PER_ORIGIN + 1)
+    ]
+    try:
+        await list_server.until_asked(MAX_CONCURRENT_PER_ORIGIN)
+        async with asyncio.timeout(10):
+            assert (await fetcher.fetch(other.uri(), etag=None)).unverified_token
+        assert len(list_server.requests) == MAX_CONCURRENT_PER_ORIGIN
+    finally:
+        list_server.held.set()
+        await asyncio.gather(*waiting)
+        await fetcher.close()
+        await other.stop()
 
 
 async def test_a_list_that_has_not_changed_is_confirmed_without_being_sent(make_list_cache, list_server):
