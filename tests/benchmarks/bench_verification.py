@@ -32,7 +32,7 @@ class _Lists(HeldStatusLists):
         self._lists[LIST] = bytearray(8192)
         self._followed = True
 
-    async def check(self, status):
+    async def check(self, status, *, lifetime):
         assert self.allow(status)
 
 
