@@ -67,7 +67,7 @@ async def revoke_all(fleet, http, interrupt):
 
 
 def show(seconds, outcome):
-    """Print one table of the replicas, and one of the ways."""
+    """Print one table of the replicas, and one of the ways; the longest time of all."""
     everything = list(itertools.chain.from_iterable(seconds.values()))
     print(f"\n{len(everything)} revocations, {outcome.calls} calls and {outcome.refreshes} refreshes, 0 failed")
     for number, one in enumerate(zip(*everything, strict=True)):
@@ -75,14 +75,15 @@ def show(seconds, outcome):
     for way, each in seconds.items():
         slowest = [max(replicas) for replicas in each]
         print(f"  {way:<34} median {statistics.median(slowest):.2f} s, max {max(slowest):.2f} s")
+    return max(map(max, everything))
 
 
 async def test_every_replica_refuses_within_two_seconds_of_the_answer_and_refuses_nothing_else(make_pair):
     fleet = await make_pair(auth=AUTH, mcp=MCP, gateway=Gateway(), own=SETTINGS)
     async with aiohttp.ClientSession() as http:
         seconds, outcome = await revoke_all(fleet, http, lambda: None)
-    show(seconds, outcome)
-    assert max(map(max, itertools.chain.from_iterable(seconds.values()))) <= WITHIN_SECONDS
+    longest = show(seconds, outcome)
+    assert longest <= WITHIN_SECONDS
 
 
 async def test_the_same_when_every_long_poll_is_cut_at_that_instant(make_pair):
@@ -107,8 +108,8 @@ async def test_the_same_when_every_long_poll_is_cut_at_that_instant(make_pair):
             cut.append(interruption(lists))
 
         seconds, outcome = await revoke_all(fleet, http, interrupt)
-    show(seconds, outcome)
+    longest = show(seconds, outcome)
     print(f"  {sum(cut)} long polls of the lists cut, {statistics.mean(cut):.1f} of {MCP} at each revocation")
     # Those that are missing had been cut a moment before, for another revocation.
     assert statistics.mean(cut) > MCP / 2
-    assert max(map(max, itertools.chain.from_iterable(seconds.values()))) <= WITHIN_SECONDS
+    assert longest <= WITHIN_SECONDS
