@@ -68,7 +68,7 @@ async def run(report: Report) -> None:
             after = await _memory(store, pair)
             names = ("the store", "auth_service", "mcp_service")
             report.add(
-                f"memory that the lists of {RECORDS:,} grants take in the store, {FRACTIONS[-1]:.1%} of them revoked",
+                f"memory that the lists of {RECORDS:,} grants take in the store, {100 * FRACTIONS[-1]:g} % of them revoked",
                 after[0] - memory[0],
                 unit="MB",
                 detail=", ".join(
@@ -120,7 +120,7 @@ async def _lists(report: Report, client: PlainClient, lists: FilledLists, fracti
     changed = json.loads(change)["changed"]
     assert len(changed) == 1
     report.add(
-        f"all lists of {RECORDS:,} grants on the wire, {fraction:.1%} of them revoked",
+        f"all lists of {RECORDS:,} grants on the wire, {100 * fraction:g} % of them revoked",
         len(whole) / 1000,
         unit="kB",
         detail=f"{len(json.loads(whole)['changed'])} lists, which a guard fetches when it starts",
