@@ -68,7 +68,7 @@ async def run(report: Report) -> None:
             after = await _memory(store, pair)
             names = ("the store", "auth_service", "mcp_service")
             report.add(
-                f"memory that the lists of {RECORDS:,} grants take in the store, {100 * FRACTIONS[-1]:g} % of them revoked",
+                f"memory of the lists of {RECORDS:,} grants in the store, {100 * FRACTIONS[-1]:g} % of them revoked",
                 after[0] - memory[0],
                 unit="MB",
                 detail=", ".join(
