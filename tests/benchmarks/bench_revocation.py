@@ -157,8 +157,9 @@ async def _memory_of_a_guard(report: Report, client: PlainClient) -> None:
     began = time.perf_counter()
     try:
         lists = HeldLists(held)
-        for unverified in parse_feed(body, prefix=reader.prefix).unverified_changed:
-            lists.merge(await reader.read(unverified))
+        feed = parse_feed(body, prefix=f"{issuer}/status-lists/")
+        for unverified in feed.unverified_changed:
+            lists.merge(await reader.read(unverified, addresses=feed.uris))
         took = time.perf_counter() - began
         now, most = tracemalloc.get_traced_memory()
     finally:
