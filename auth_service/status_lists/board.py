@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from auth_service.status_lists.document import LIFETIME_SECONDS, TYPE, bits_of, list_claims
-from auth_service.status_lists.identifiers import ENTRIES, new_identifier_in
+from auth_service.status_lists.identifiers import ENTRIES, list_uri, new_identifier_in
 from auth_service.status_lists.repository import OPEN_LISTS
 from shared.background import end_tasks
 from shared.errors import RedisUnavailable, ServiceUnavailable
@@ -60,7 +60,6 @@ class StatusListBoard:
         monotonic: Callable[[], float],
     ) -> None:
         """`clock` is seconds since 1970; `monotonic` never goes back."""
-        self._prefix = f"{issuer}/status-lists"
         self._issuer = issuer
         self._repository = repository
         self._key_ring = key_ring
@@ -93,7 +92,7 @@ class StatusListBoard:
 
     def uri_of(self, list_id: str) -> str:
         """The address of a list, as tokens name it."""
-        return f"{self._prefix}/{list_id}"
+        return list_uri(self._issuer, list_id)
 
     @property
     def tags(self) -> dict[str, str]:

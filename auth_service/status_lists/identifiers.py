@@ -8,6 +8,9 @@ from typing import Final
 
 from auth_service.protocol.opaque import new_identifier
 
+PATH: Final = "/status-lists"
+"""Below the issuer, of the aggregation and the change feed; a list is below it."""
+
 ENTRIES: Final = 1 << 16
 """Entries of one list."""
 
@@ -27,6 +30,11 @@ def new_list_id() -> str:
 def new_identifier_in(list_id: str) -> str:
     """An unguessable identifier whose records are in the slot of the list."""
     return f"{list_id}-{new_identifier()}"
+
+
+def list_uri(issuer: str, list_id: str) -> str:
+    """The address of a list, as tokens name it."""
+    return f"{issuer}{PATH}/{list_id}"
 
 
 def is_identifier(unverified: str) -> bool:
