@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -19,18 +18,10 @@ from aiohttp import web
 from auth_service.protocol.errors import InvalidRequest
 from auth_service.status_lists.document import TTL_SECONDS, TYPE
 from auth_service.status_lists.identifiers import LIST_FORM
-from shared.http.client_address import CLIENT_ADDRESS, network_of
-from shared.http.prefer import wait_preference
-from shared.rates import ConcurrencyLimiter
+from shared.http.long_polls import LongPolls, wanted_wait
 
 if TYPE_CHECKING:
     from auth_service.status_lists.board import StatusListBoard
-
-MAX_WAIT_SECONDS: Final = 60
-MAX_WAITING_REQUESTS: Final = 2048
-"""Requests beyond this number are answered at once."""
-MAX_WAITING_PER_NETWORK: Final = 256
-"""The same for one IPv4 address or IPv6 /48."""
 
 _KNOWN: Final = re.compile(rf"(?:{LIST_FORM}\.[A-Za-z0-9_-]{{1,22}}(?:~(?!$)|$)){{0,512}}")
 
@@ -40,13 +31,11 @@ class StatusListEndpoint:
 
     def __init__(self, board: StatusListBoard) -> None:
         self._board = board
-        self._waiting = 0
-        self._waiting_per_network = ConcurrencyLimiter()
-        self._is_stopping = False
+        self._polls = LongPolls()
 
     async def end_long_polls(self, _app: web.Application) -> None:
         """Answer every waiting request; an `on_shutdown` handler. The clients ask another replica."""
-        self._is_stopping = True
+        self._polls.stop()
         self._board.wake()
 
     async def show_one(self, request: web.Request) -> web.Response:
@@ -70,16 +59,10 @@ class StatusListEndpoint:
         known = _parse(request.query["known"])
         headers = {"Cache-Control": "no-store"}
         changed = self._board.changed
-        wait = wait_preference(request.headers.getall("Prefer", ()))
-        network = network_of(request.get(CLIENT_ADDRESS, ""), ipv6_prefix=48)
-        if wait and (known != self._board.tags or self._may_wait(network)):
-            wait = min(wait, MAX_WAIT_SECONDS)
+        wait = wanted_wait(request)
+        # An answer that has a change need not be held, and says all the same that it would have been.
+        if wait and (known != self._board.tags or await self._polls.wait(request, changed, wait)):
             headers["Preference-Applied"] = f"wait={wait}"
-            if known == self._board.tags:
-                try:
-                    await self._wait(changed, wait)
-                finally:
-                    self._waiting_per_network.leave(network)
         tokens = []
         tags = dict(self._board.tags)
         for list_id, tag in tags.items():
@@ -96,20 +79,6 @@ class StatusListEndpoint:
             body["changed"] = [token for token in changed or () if token is not None]
             body["known"] = "~".join(f"{list_id}.{tag}" for list_id, tag in tags.items())
         return json.dumps(body, separators=(",", ":")).encode()
-
-    def _may_wait(self, network: str) -> bool:
-        if self._is_stopping or self._waiting >= MAX_WAITING_REQUESTS:
-            return False
-        return self._waiting_per_network.enter(network, MAX_WAITING_PER_NETWORK)
-
-    async def _wait(self, changed: asyncio.Event, seconds: int) -> None:
-        self._waiting += 1
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await changed.wait()
-        finally:
-            self._waiting -= 1
 
 
 def _parse(unverified_known: str) -> dict[str, str]:

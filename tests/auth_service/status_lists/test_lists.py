@@ -9,10 +9,10 @@ import pytest
 
 from auth_service.protocol.opaque import split_identifier
 from auth_service.status_lists import board as board_module
-from auth_service.status_lists import endpoint as endpoint_module
 from auth_service.status_lists.identifiers import allocated_key
 from auth_service.status_lists.repository import OPEN_LISTS, StatusListRepository
 from shared.errors import RedisUnavailable
+from shared.http import long_polls
 from tests.support.auth_server import ISSUER, USERNAME
 from tests.support.oauth import unverified_claims, unverified_header
 
@@ -169,7 +169,7 @@ async def test_a_wait_without_a_change_ends_with_nothing(auth):
 
 
 async def test_waiting_requests_of_a_network_are_bounded_and_the_others_are_told_to_poll(auth, monkeypatch):
-    monkeypatch.setattr(endpoint_module, "MAX_WAITING_PER_NETWORK", 2)
+    monkeypatch.setattr(long_polls, "MAX_WAITING_PER_NETWORK", 2)
     known = (await feed(auth)).json["known"]
     waiting = [asyncio.create_task(feed(auth, known, wait=20)) for _ in range(2)]
     await asyncio.sleep(0.2)
