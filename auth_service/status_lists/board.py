@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from auth_service.status_lists.document import LIFETIME_SECONDS, TYPE, bits_of, list_claims
-from auth_service.status_lists.identifiers import ENTRIES, list_uri, new_identifier_in
-from auth_service.status_lists.repository import OPEN_LISTS
+from auth_service.status_lists.identifiers import ENTRIES, OPEN_LISTS, list_uri, new_identifier_in
 from shared.background import end_tasks
 from shared.errors import RedisUnavailable, ServiceUnavailable
 

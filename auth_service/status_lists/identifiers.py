@@ -13,6 +13,12 @@ PATH: Final = "/status-lists"
 
 ENTRIES: Final = 1 << 16
 """Entries of one list."""
+OPEN_LISTS: Final = 64
+"""A token discloses its list: the more grants share one, the less it tells."""
+MAX_LISTS: Final = 512
+"""Open and closed. Their tags fit into a request line, and a verifier holds no more."""
+TAG_CHARACTERS: Final = 8
+"""48 bits of the random tag of a change; a list without a change has its identifier as tag. So all tags differ."""
 
 LIST_FORM: Final = r"[a-z0-9]{8}"
 FORM: Final = rf"{LIST_FORM}-[A-Za-z0-9_-]{{21}}[AQgw]"

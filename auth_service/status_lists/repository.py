@@ -13,7 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from auth_service.status_lists.identifiers import allocated_key, new_list_id, revoked_key, status_key
+from auth_service.status_lists.identifiers import (
+    MAX_LISTS,
+    OPEN_LISTS,
+    TAG_CHARACTERS,
+    allocated_key,
+    new_list_id,
+    revoked_key,
+    status_key,
+)
 from shared.redis.client import load_script
 
 if TYPE_CHECKING:
@@ -24,13 +32,13 @@ if TYPE_CHECKING:
 _REGISTRY: Final = "sp:{status_lists}:registry"
 _OPEN: Final = load_script("auth_service.status_lists", "open_lists")
 
-OPEN_LISTS: Final = 64
-"""A token discloses its list: the more grants share one, the less it tells."""
-
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """What Redis knows of one list. `until` is when the last token that may name it has expired (ms since 1970)."""
+    """What Redis knows of one list. The tag is another with each change.
+
+    `until_ms` is when the last token that may name it has expired, since 1970.
+    """
 
     list_id: str
     tag: str
@@ -45,9 +53,9 @@ class StatusListRepository:
         self._redis = redis
 
     async def ensure_open(self) -> dict[str, str]:
-        """The registry, in which enough lists are open."""
+        """The registry, in which enough lists are open, unless there are too many already."""
         new = [new_list_id() for _ in range(OPEN_LISTS)]
-        flat = await self._redis.run(_OPEN, [_REGISTRY], [OPEN_LISTS, *new])
+        flat = await self._redis.run(_OPEN, [_REGISTRY], [OPEN_LISTS, MAX_LISTS, *new])
         return dict(zip(flat[::2], flat[1::2], strict=True))
 
     async def registry(self) -> dict[str, str]:
@@ -59,7 +67,7 @@ class StatusListRepository:
         """The state of each list, in the same order."""
         rows = await self._redis.pipeline([("HMGET", status_key(i), "tag", "allocated", "until") for i in list_ids])
         return [
-            ListState(list_id, row[0] or "0", int(row[1] or 0), int(row[2] or 0))
+            ListState(list_id, (row[0] or list_id)[:TAG_CHARACTERS], int(row[1] or 0), int(row[2] or 0))
             for list_id, row in zip(list_ids, rows, strict=True)
         ]
 
