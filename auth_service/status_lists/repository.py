@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from auth_service.protocol.opaque import new_identifier
 from auth_service.status_lists.identifiers import (
     MAX_LISTS,
     OPEN_LISTS,
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
 _REGISTRY: Final = "sp:{status_lists}:registry"
+_STATUSES: Final = status_key("*")
+_WRITTEN_AT_ONCE: Final = 5000
+_RENEW: Final = load_script("auth_service.status_lists", "renew_lists")
+_WRITE_BACK: Final = load_script("auth_service.status_lists", "write_back")
 _OPEN: Final = load_script("auth_service.status_lists", "open_lists")
 
 
@@ -75,6 +80,27 @@ class StatusListRepository:
         """The revoked entries of each list, in the same order."""
         rows = await self._redis.pipeline([("SMEMBERS", revoked_key(i)) for i in list_ids])
         return [frozenset(map(int, row)) for row in rows]
+
+    async def write_back(self, list_id: str, entries: Sequence[int]) -> None:
+        """Revoke entries again that were published as revoked."""
+        keys = [key(list_id) for key in (revoked_key, allocated_key, status_key)]
+        for start in range(0, len(entries), _WRITTEN_AT_ONCE):
+            part = entries[start : start + _WRITTEN_AT_ONCE]
+            await self._redis.run(_WRITE_BACK, keys, [new_identifier(), *part])
+
+    async def put_back(self, list_ids: Iterable[str], *, now_ms: int) -> None:
+        """Register lists again, as closed, that the registry has lost."""
+        await self._redis.pipeline([("HSETNX", _REGISTRY, i, now_ms) for i in list_ids])
+
+    async def renew(self, *, now_ms: int) -> int:
+        """Close every list, also those in use that the registry does not name, and open others; how many were open.
+
+        It returns -1 and closes none if there would be too many. For the operator's command: it scans all keys.
+        """
+        in_use = {key[len("sp:{") :].partition("}")[0] async for keys in self._redis.scan(_STATUSES) for key in keys}
+        closed: int = await self._redis.run(_RENEW, [_REGISTRY], [now_ms, MAX_LISTS - OPEN_LISTS, *in_use])
+        await self.ensure_open()
+        return closed
 
     async def close(self, list_id: str, *, now_ms: int) -> None:
         """Allocate no further entries of this list, once no replica begins an interaction in it any more."""

@@ -29,6 +29,7 @@ def wire_status_lists(runtime: Runtime, *, key_ring: KeyRing, limits: RateLimits
         issuer=runtime.settings.issuer,
         repository=StatusListRepository(runtime.redis),
         key_ring=key_ring,
+        log=runtime.log,
         clock=runtime.clock,
         monotonic=runtime.monotonic,
     )
