@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from auth_service.audit.repository import AuditRepository
 from auth_service.protocol.opaque import split_identifier
 from auth_service.rate_limits import policy
 from auth_service.status_lists import board as board_module
@@ -22,6 +23,7 @@ from tests.support.auth_server import ISSUER, USERNAME
 from tests.support.oauth import unverified_claims, unverified_header
 
 WITHIN_SECONDS = 2.0
+BOTH = ("access_token", "refresh_token")
 
 
 def entry_of(tokens):
@@ -119,6 +121,22 @@ async def test_a_replayed_code_revokes_the_entry(auth, client):
     await auth.age_grant(unverified_claims(tokens["access_token"])["gid"], 60)
     assert (await auth.redeem(code)).json["error"] == "invalid_grant"
     await until_revoked(auth, tokens)
+
+
+@pytest.mark.store
+@pytest.mark.invariant(12)
+async def test_both_tokens_revoked_many_times_at_once_at_two_replicas_end_the_grant_once(auth, client, start_auth):
+    other = await start_auth()
+    tokens = await auth.tokens(client)
+    calls = [at.revoke(client, tokens[kind]) for at in (auth, other) for kind in BOTH for _ in range(10)]
+    assert {answer.status for answer in await asyncio.gather(*calls)} == {200}
+    await until_revoked(other, tokens)
+    (list_id, entry) = path_of(entry_of(tokens)["uri"]).rpartition("/")[2], entry_of(tokens)["idx"]
+    assert await StatusListRepository(auth.store).revoked([list_id]) == [{entry}]
+    for replica in (auth, other):
+        await replica.stop()
+    events = [entry.event async for entry in AuditRepository(auth.store).read()]
+    assert events.count("grant.revoked") == 1
 
 
 @pytest.mark.store
