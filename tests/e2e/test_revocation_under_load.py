@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 WITHIN_SECONDS = 2.0
-BY_COMMAND, BY_REQUEST = 20, 40
+BY_COMMAND, BY_REQUEST = 10, 45
 AT_ONCE = 4
 """Revocations that are in progress at the same time, so that changes coincide."""
 PAUSE_SECONDS = 0.01
