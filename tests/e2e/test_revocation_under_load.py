@@ -1,4 +1,4 @@
-"""Two hundred revocations, in every way, behind a real Caddy: two auth_service and three mcp_service under load.
+"""Two hundred revocations, in six ways, behind a real Caddy: two auth_service and three mcp_service under load.
 
 Measured is what a holder could still do: seconds from the answer that says the grant has ended to the beginning of the
 last call that a replica accepted (invariant 12).
