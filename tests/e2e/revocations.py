@@ -1,4 +1,4 @@
-"""Every way in which a grant ends before its time, and how long replicas go on accepting its access token."""
+"""Ways in which a grant ends before its time, and how long replicas go on accepting its access token."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SETTINGS: Final = {
     # Otherwise the reuse of a refresh token passes for a lost answer at first.
     "AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0",
 }
-"""What a pair needs for many grants of one client, which end in every way."""
+"""What a pair needs for many grants of one client, which end in these ways."""
 
 
 @dataclass
