@@ -133,7 +133,7 @@ async def test_endings_that_a_failover_loses_are_lost_whole_and_stay_revoked_whe
     store, boards = stores[0], [board_on(one) for one in stores[:2]]
     for board in boards:
         await board.refresh()
-    by_list = {}
+    by_list: dict[str, str] = {}
     for _ in range(60):
         grant_id = await open_in(boards[0], store)
         by_list.setdefault(split_identifier(grant_id)[0], grant_id)
