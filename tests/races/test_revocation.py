@@ -133,7 +133,7 @@ async def test_of_many_that_end_a_grant_one_does_and_its_entry_is_revoked_in_the
         is_over = asyncio.Event()
 
         async def watch(over=is_over, grant_id=token.grant_id):
-            seen = []
+            seen: list[tuple[bool, bool]] = []
             while not over.is_set() or not seen:
                 seen.append(await ended_and_revoked(store, grant_id))
             return seen

@@ -6,7 +6,6 @@ What was acknowledged and replicated holds. Of the rest each grant has ended wit
 import asyncio
 import contextlib
 import itertools
-import re
 import time
 from dataclasses import replace
 from functools import partial
@@ -50,22 +49,8 @@ async def stores(replicated):
 
 def shard_of_most(shards, grant_ids):
     """The primary that has most of the grants, its replica, and these grants."""
-    homes = {
-        shard: [i for i in grant_ids if shard[0].ask("EXISTS", grant_key(i)) == "1"]  # plain words, one at a time
-        for shard in shards
-    }
+    homes = {shard: [i for i in grant_ids if shard[0].ask("EXISTS", grant_key(i)) == "1"] for shard in shards}
     return max(homes.items(), key=lambda home: len(home[1]))
-
-
-def offset(node):
-    found = re.search(r"master_repl_offset:(\d+)", node.ask("INFO", "replication") or "")
-    assert found is not None
-    return int(found[1])
-
-
-async def until_replicated(primary, replica):
-    wanted = offset(primary)
-    await asyncio.to_thread(topologies.wait_until, lambda: offset(replica) >= wanted)
 
 
 async def when_it_answers(step):
@@ -85,7 +70,7 @@ async def test_a_primary_killed_while_grants_end_leaves_each_ended_and_revoked_o
     assert len(rest) > 60
     for grant_id in replicated_ones:
         assert await GrantRepository(stores[0]).end(grant_id, reason="by_hand")
-    await until_replicated(primary, replica)
+    await asyncio.to_thread(topologies.wait_until_replicated, primary, replica)
     connections, waiting, acknowledged = itertools.cycle(stores), iter(rest), []
 
     async def end_some():
@@ -148,14 +133,14 @@ async def test_endings_that_a_failover_loses_are_lost_whole_and_stay_revoked_whe
     store, boards = stores[0], [board_on(one) for one in stores[:2]]
     for board in boards:
         await board.refresh()
-    by_list = {}
+    by_list: dict[str, str] = {}
     for _ in range(60):
         grant_id = await open_in(boards[0], store)
         by_list.setdefault(split_identifier(grant_id)[0], grant_id)
         if len(by_list) == 24:
             break
     (primary, replica), struck = shard_of_most(shards, list(by_list.values()))
-    await until_replicated(primary, replica)
+    await asyncio.to_thread(topologies.wait_until_replicated, primary, replica)
 
     replica.pause()
     primary.ask("CLIENT", "KILL", "TYPE", "replica")

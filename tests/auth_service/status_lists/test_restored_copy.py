@@ -8,6 +8,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -15,7 +16,8 @@ from prometheus_client import CollectorRegistry
 
 from auth_service.authorization import interaction_repository
 from auth_service.protocol.opaque import split_identifier
-from auth_service.status_lists import board as board_module
+from auth_service.status_lists.board import StatusListBoard
+from auth_service.status_lists.identifiers import OPEN_LISTS, new_identifier_in
 from auth_service.status_lists.repository import StatusListRepository
 from devstack.backup import SNAPSHOT, place_snapshot, take_snapshot
 from devstack.embedded_store import EmbeddedStore
@@ -104,7 +106,7 @@ class Guard:
 
 @dataclass
 class _Keys:
-    keys: dict
+    keys: dict[str, Any]
 
     def held(self, kid):
         return self.keys.get(kid)
@@ -148,9 +150,9 @@ class Story:
     auth: object
     client: object
     guard: Guard
-    live: dict
-    ended_since: dict
-    made_since: dict
+    live: dict[str, Any]
+    ended_since: dict[str, Any]
+    made_since: dict[str, Any]
 
 
 @pytest.fixture
@@ -175,7 +177,11 @@ async def story(start_auth, tmp_path):
 def give_the_entry_of(tokens, monkeypatch):
     """Let chance choose the entry that the guard holds as revoked, wherever it may."""
     wanted = list_of(tokens)
-    monkeypatch.setattr(board_module.secrets, "choice", lambda lists: wanted if wanted in lists else lists[0])
+
+    def choose(board):
+        return new_identifier_in(wanted if wanted in board._open else board._open[0])
+
+    monkeypatch.setattr(StatusListBoard, "new_identifier", choose)
     monkeypatch.setattr(interaction_repository, "candidate_entries", lambda: str(reference(tokens).entry))
 
 
@@ -232,7 +238,7 @@ async def test_replicas_that_run_put_back_a_list_that_was_opened_after_the_backu
     await repository.close(list_of(story.live), now_ms=int(time.time() * 1000))
 
     async def has_another():
-        return len((await story.auth.get("/status-lists")).json["status_lists"]) == board_module.OPEN_LISTS + 1
+        return len((await story.auth.get("/status-lists")).json["status_lists"]) == OPEN_LISTS + 1
 
     await until(has_another)
     since = (await story.auth.get("/status-lists")).json["status_lists"]
@@ -252,7 +258,7 @@ async def test_after_a_restore_without_replicas_new_lists_give_grants_that_a_run
     await asyncio.to_thread(story.store.restore)
     await answers(story.store.client)
     repository = StatusListRepository(story.store.client)
-    assert await repository.renew(now_ms=int(time.time() * 1000)) == board_module.OPEN_LISTS
+    assert await repository.renew(now_ms=int(time.time() * 1000)) == OPEN_LISTS
     auth = await start_auth(on=story.store.client)
     story.guard.follow(auth)
     give_the_entry_of(story.made_since, monkeypatch)

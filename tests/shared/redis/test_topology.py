@@ -171,9 +171,6 @@ async def test_writes_are_back_soon_after_a_primary_is_killed_and_nothing_confir
         await store.close()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a failed pipeline does not let the client discover the nodes of a cluster again"
-)
 @pytest.mark.long
 async def test_a_client_that_sends_pipelines_only_finds_the_promoted_replica_of_a_cluster():
     """The poll of the status lists, in a replica without other requests."""
