@@ -18,7 +18,6 @@ from auth_service.clients.client import ClientKind
 from auth_service.http.messages import NO_STORE, read_first_party_form
 from auth_service.pages.views import AccountNotice, AccountView, ApplicationView, ScopeView
 from auth_service.protocol.errors import UnknownClient
-from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.resources.catalogue import describe_scopes
 
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ class AccountPage:
         pages: Pages,
         sessions: SessionManager,
         applications: ApplicationList,
+        access_token_seconds: int,
         clock: Callable[[], float],
     ) -> None:
         self.address = urls.account
@@ -62,6 +62,7 @@ class AccountPage:
         self._pages = pages
         self._sessions = sessions
         self._applications = applications
+        self._access_token_seconds = access_token_seconds
         self._clock = clock
 
     async def show(self, request: web.Request) -> web.StreamResponse:
@@ -103,6 +104,7 @@ class AccountPage:
             username=session.username,
             applications=await self._applications.of(session.subject, now=now),
             now=now,
+            unseen_minutes=-(-self._access_token_seconds // 60),
             notice=notice,
             password_problem=password_problem,
         )
@@ -162,18 +164,18 @@ class ApplicationList:
     def _view(self, grant: Grant, *, verified: bool) -> ApplicationView:
         # A grant may name a resource that is no longer configured: it is shown by its identifiers.
         resource = self._resources.find(grant.resource)
-        target = redirect_target(grant.redirect_uri)
         scopes = describe_scopes(grant.scopes, resource) if resource else tuple((s, s) for s in grant.scopes)
         return ApplicationView(
             grant_id=grant.grant_id,
             client_name=grant.client_name,
             client_host=_document_host(grant.client_id),
-            redirect_host=target.host,
-            on_device=target.is_local or target.is_app_scheme,
+            redirect_host=grant.redirect_host,
+            on_device=grant.on_device,
             resource_name=resource.name if resource else grant.resource,
             scopes=tuple(ScopeView(name, words) for name, words in scopes),
             since=grant.created_at,
-            last_used=grant.last_used_at,
+            used=grant.used_at,
+            refreshed=grant.refreshed_at,
             address=grant.address,
             verified=verified,
         )

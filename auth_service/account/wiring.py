@@ -47,6 +47,7 @@ def wire_account(
         pages=browser.pages,
         sessions=sessions,
         applications=ApplicationList(grants=grants, clients=clients, resources=resources),
+        access_token_seconds=runtime.settings.access_token_ttl,
         clock=runtime.clock,
     )
     return AccountComponents(

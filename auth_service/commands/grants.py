@@ -80,15 +80,20 @@ def list_grants(
     before: BeforeFilter = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List live grants, the most recently used first. Without --user all grants in Redis are scanned."""
+    """List live grants, the most recently used first. Without --user all grants in Redis are scanned.
+
+    "used" is when the authorization server last saw a use: a redemption, a refresh, or (to 10 minutes) introspection or
+    UserInfo. It does not see calls to an MCP server, which an access token allows until it expires. "refreshed" is the
+    last use of a refresh token.
+    """
     selection = Selection(None, user, client, resource, _moment(before))
 
     async def list_live(context: CommandContext) -> None:
         # A scan may return a grant twice while the database grows.
         found = {grant.grant_id: grant async for grant in _select(context, selection)}
         show_rows(
-            ("username", "client_name", "client_id", "resource", "scopes", "created", "last_used", "grant"),
-            [_as_row(g) for g in sorted(found.values(), key=lambda g: g.last_used_at, reverse=True)],
+            ("username", "client_name", "client_id", "resource", "scopes", "created", "used", "grant"),
+            [_as_row(g) for g in sorted(found.values(), key=lambda g: g.used_at, reverse=True)],
             as_json=as_json,
             empty="There are no such grants.",
         )
@@ -109,8 +114,8 @@ def revoke(
 ) -> None:
     """Revoke the grants that match every filter.
 
-    Refresh tokens and introspection end at once; access tokens are valid until they expire. If it is interrupted,
-    repeat it: grants that have ended are no longer selected.
+    Refresh tokens and introspection end at once; access tokens within two seconds, at every mcp_service that can reach
+    the issuer. If it is interrupted, repeat it: grants that have ended are no longer selected.
     """
     if grant is None and user is None and client is None and resource is None and before is None:
         raise typer.BadParameter("give a grant id, --user, --client, --resource or --before")
@@ -199,6 +204,7 @@ def _moment(text: str | None) -> float | None:
 def _as_row(grant: Grant) -> dict[str, Any]:
     return {
         "grant": grant.grant_id,
+        "kind": grant.kind,
         "username": grant.username,
         "subject": grant.subject,
         "client_id": grant.client_id,
@@ -206,7 +212,8 @@ def _as_row(grant: Grant) -> dict[str, Any]:
         "resource": grant.resource,
         "scopes": list(grant.scopes),
         "created": format_time(int(grant.created_at)),
-        "last_used": format_time(int(grant.last_used_at)),
+        "used": format_time(int(grant.used_at)),
+        "refreshed": None if grant.refreshed_at is None else format_time(int(grant.refreshed_at)),
         "expires": format_time(int(grant.expires_at)),
         "address": grant.address,
     }

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from shared.background import TaskSupervisor
 
 POLL_SECONDS: Final = 0.3
-CLOSE_AT: Final = ENTRIES * 3 // 4
-"""Entries in use beyond which a list is closed: the next grants find a free entry at random."""
+CLOSE_AT: Final = ENTRIES // 2
+"""Entries in use beyond which a list is closed. A scope that is removed from the configuration narrows every grant of a
+list, and each needs a second entry of it."""
 _LATE_GRANTS_MS: Final = 90_000_000
 """An interaction that began before the list was closed may become a grant in it, for a day at most."""
 _PUBLISHED_FIRST_SECONDS: Final = 5.0

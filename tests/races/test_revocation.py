@@ -19,7 +19,7 @@ from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.access_removal import AccessRemoval
 from auth_service.grants.repository import GrantRepository
-from auth_service.protocol.opaque import digest, new_secret, split_identifier
+from auth_service.protocol.opaque import new_secret, short_digest, split_identifier
 from auth_service.sessions.repository import SessionRepository
 from auth_service.status_lists.board import StatusListBoard
 from auth_service.status_lists.identifiers import allocated_key, new_identifier_in, new_list_id
@@ -29,7 +29,7 @@ from shared.background import end_tasks
 from shared.errors import RedisUnavailable, ServiceUnavailable
 from shared.redis.topology import open_redis_client
 from tests.support.ended_and_revoked import all_consistent, ended_and_revoked
-from tests.support.grant_material import LIFETIMES, age_grant, interaction, open_grant, present
+from tests.support.grant_material import LIFETIMES, age_grant, interaction, new_grant, open_grant, present
 
 pytestmark = [pytest.mark.store, pytest.mark.invariant(12)]
 
@@ -41,16 +41,7 @@ def approve(store, asked, *, grant_seconds=HOUR):
     return InteractionRepository(store, grant_seconds=grant_seconds).record_consent(
         asked,
         ConsentDecision.APPROVE,
-        grant={
-            "status": "code",
-            "subject": "user",
-            "client_id": "client",
-            "resource": "https://mcp.example/mcp",
-            "scope": "",
-            "redirect_uri": "x",
-            "code_hash": digest("a-code"),
-            "code_challenge": "c",
-        },
+        grant=new_grant(code_hash=short_digest("a-code")),
         code_lifetime_seconds=60,
     )
 
@@ -83,8 +74,8 @@ async def reuse(store, token):
 async def replay_the_code(store, token):
     outcome = await GrantRepository(store).redeem_code(
         token.grant_id,
-        code_hash=digest("a-code"),
-        refresh_hash=digest(new_secret()),
+        code_hash=short_digest("a-code"),
+        refresh_hash=short_digest(new_secret()),
         lifetimes=LIFETIMES,
         address="",
         network="198.51.100.7",

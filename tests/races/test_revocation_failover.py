@@ -17,14 +17,14 @@ import structlog
 from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.repository import GrantRepository, grant_key
-from auth_service.protocol.opaque import digest, split_identifier
+from auth_service.protocol.opaque import short_digest, split_identifier
 from auth_service.status_lists.board import StatusListBoard
 from auth_service.status_lists.repository import StatusListRepository
 from shared.errors import RedisUnavailable
 from shared.redis.topology import open_redis_client
 from tests.support import topologies
 from tests.support.ended_and_revoked import all_consistent, ended_and_revoked
-from tests.support.grant_material import DAY, interaction, open_grant
+from tests.support.grant_material import DAY, interaction, new_grant, open_grant
 
 pytestmark = [pytest.mark.long, pytest.mark.invariant(12), pytest.mark.timeout(180)]
 
@@ -112,16 +112,7 @@ async def open_in(board, store):
     """A grant in a list of the registry that no other grant of the test is in."""
     interactions = InteractionRepository(store, grant_seconds=DAY)
     asked = replace(interaction(), identifier=board.new_identifier())
-    fields = {
-        "status": "code",
-        "subject": "user",
-        "client_id": "client",
-        "resource": "https://mcp.example/mcp",
-        "scope": "",
-        "redirect_uri": "x",
-        "code_hash": digest("a-code"),
-        "code_challenge": "c",
-    }
+    fields = new_grant(code_hash=short_digest("a-code"))
     await interactions.record_consent(asked, ConsentDecision.APPROVE, grant=fields, code_lifetime_seconds=DAY)
     return asked.identifier
 

@@ -54,7 +54,8 @@ APPLICATION = ApplicationView(
     resource_name="Notes",
     scopes=(ScopeView("notes:read", "Read your notes"),),
     since=1_790_000_000,
-    last_used=1_795_415_000,
+    used=1_795_415_000,
+    refreshed=1_795_000_000,
     address="203.0.113.9",
 )
 ACCOUNT = AccountView(
@@ -63,6 +64,7 @@ ACCOUNT = AccountView(
     username="ada",
     applications=(APPLICATION,),
     now=1_795_415_400,
+    unseen_minutes=60,
 )
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202e\u2066\u200b\x00{{ 7*7 }}{% raw %}"

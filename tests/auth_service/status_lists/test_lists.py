@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import time
 import zlib
 from dataclasses import replace
@@ -19,7 +20,7 @@ from mcp_service.status_lists.feed import MAX_LISTS as MOST_LISTS_OF_A_VERIFIER
 from shared.errors import RedisUnavailable
 from shared.http import long_polls
 from shared.rates import Rate
-from tests.support.auth_server import ISSUER, USERNAME
+from tests.support.auth_server import ISSUER, NOTES, RESOURCES, USERNAME
 from tests.support.oauth import unverified_claims, unverified_header
 
 WITHIN_SECONDS = 2.0
@@ -137,6 +138,16 @@ async def test_both_tokens_revoked_many_times_at_once_at_two_replicas_end_the_gr
         await replica.stop()
     events = [entry.event async for entry in AuditRepository(auth.store).read()]
     assert events.count("grant.revoked") == 1
+
+
+async def test_a_grant_that_loses_a_scope_revokes_the_entry_of_its_older_tokens_only(auth, client, start_auth):
+    tokens = await auth.tokens(client, scope="notes:read notes:write")
+    [notes] = [r for r in RESOURCES if r["identifier"] == NOTES]
+    less = {**notes, "scopes": {"notes:read": {"description": "x"}}, "default_scopes": ["notes:read"]}
+    later = await start_auth(RESOURCES=json.dumps([less]))
+    renewed = (await later.refresh(client, tokens["refresh_token"])).json
+    await until_revoked(auth, tokens)
+    assert not await is_revoked(auth, renewed)
 
 
 @pytest.mark.store

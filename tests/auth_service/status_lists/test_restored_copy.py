@@ -22,12 +22,13 @@ from auth_service.status_lists.repository import StatusListRepository
 from devstack.backup import SNAPSHOT, place_snapshot, take_snapshot
 from devstack.embedded_store import EmbeddedStore
 from mcp_service.jwks.document import parse_jwks
-from mcp_service.status_lists.cache import StatusListCache
 from mcp_service.status_lists.discovery import FeedDiscovery
-from mcp_service.status_lists.fetcher import FeedFetcher
+from mcp_service.status_lists.feed_cache import FeedCache
+from mcp_service.status_lists.feed_fetcher import FeedFetcher
+from mcp_service.status_lists.list_encoding import FEED_FORM
 from mcp_service.status_lists.list_token import ListReader
 from mcp_service.status_lists.metrics import StatusListMetrics
-from mcp_service.status_lists.policy import FeedPolicy
+from mcp_service.status_lists.policy import StatusPolicy
 from shared.access_tokens.profile import StatusReference
 from shared.errors import RedisUnavailable
 from shared.jose.jws import InvalidToken
@@ -73,11 +74,13 @@ class Guard:
         self.follow(server)
         self._fetcher = FeedFetcher(self._discovery, response_seconds=5)
         held = parse_jwks(keys, algorithms=frozenset({"ES256"}))
-        reader = ListReader(issuer=ISSUER, keys=_Keys(held), algorithms=frozenset({"ES256"}), clock=time.time)
-        self._cache = StatusListCache(
+        reader = ListReader(
+            issuer=ISSUER, keys=_Keys(held), algorithms=frozenset({"ES256"}), form=FEED_FORM, clock=time.time
+        )
+        self._cache = FeedCache(
             fetcher=self._fetcher,
             reader=reader,
-            policy=FeedPolicy(max_stale=1000, cooldown=0.2, strict=False),
+            policy=StatusPolicy(max_stale=1000, cooldown=0.2, strict=False),
             metrics=StatusListMetrics(CollectorRegistry()),
             log=structlog.get_logger(),
             clock=time.monotonic,
@@ -96,7 +99,7 @@ class Guard:
 
     async def accepts(self, tokens) -> bool:
         try:
-            await self._cache.check(reference(tokens))
+            await self._cache.check(reference(tokens), lifetime=3600)
         except InvalidToken as exc:
             if exc.error_id != "revoked":
                 raise
