@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
-NUMBER: Final = 2
+NUMBER: Final = 3
 """The format that this version reads and writes."""
 
 _KEY: Final = "sp:{data}:format"

@@ -95,6 +95,7 @@ async def single_store_url(embedded_store):
 @pytest.fixture
 async def store(store_url):
     """A connection to an empty database of a real store."""
-    opened = open_redis_client(store_url)
+    # A busy machine may stall for seconds; the tests of a store that does not answer have clients of their own.
+    opened = open_redis_client(store_url, timeout_seconds=10)
     yield opened
     await opened.close()

@@ -16,7 +16,6 @@ from auth_service.clients.client import ClientKind
 from auth_service.http.messages import NO_STORE, read_first_party_form
 from auth_service.pages.views import AccountNotice, AccountView, ApplicationView, ScopeView
 from auth_service.protocol.errors import UnknownClient
-from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.resources.catalogue import describe_scopes
 from auth_service.sessions.notices import read_notice, with_notice
 
@@ -105,6 +104,7 @@ class AccountPage:
             username=session.username,
             applications=await self._applications.of(session.subject, now=now),
             now=now,
+            unseen_minutes=self._applications.unseen_minutes,
             notice=notice,
             password_problem=password_problem,
             identities=await self._identities.of(session),
@@ -128,7 +128,16 @@ def _see_other(location: str) -> web.Response:
 class ApplicationList:
     """Reads a user's grants and looks up their clients."""
 
-    def __init__(self, *, grants: GrantRepository, clients: ClientLookup, resources: ResourceCatalogue) -> None:
+    def __init__(
+        self,
+        *,
+        grants: GrantRepository,
+        clients: ClientLookup,
+        resources: ResourceCatalogue,
+        access_token_seconds: int,
+    ) -> None:
+        self.unseen_minutes = -(-access_token_seconds // 60)
+        """For so long an application works with a token, and nothing is seen of its use here."""
         self._grants = grants
         self._clients = clients
         self._resources = resources
@@ -151,18 +160,18 @@ class ApplicationList:
     def _view(self, grant: Grant, *, verified: bool) -> ApplicationView:
         # A grant may name a resource that is no longer configured: it is shown by its identifiers.
         resource = self._resources.find(grant.resource)
-        target = redirect_target(grant.redirect_uri)
         scopes = describe_scopes(grant.scopes, resource) if resource else tuple((s, s) for s in grant.scopes)
         return ApplicationView(
             grant_id=grant.grant_id,
             client_name=grant.client_name,
             client_host=_document_host(grant.client_id),
-            redirect_host=target.host,
-            on_device=target.is_local or target.is_app_scheme,
+            redirect_host=grant.redirect_host,
+            on_device=grant.on_device,
             resource_name=resource.name if resource else grant.resource,
             scopes=tuple(ScopeView(name, words) for name, words in scopes),
             since=grant.created_at,
-            last_used=grant.last_used_at,
+            used=grant.used_at,
+            refreshed=grant.refreshed_at,
             address=grant.address,
             verified=verified,
         )

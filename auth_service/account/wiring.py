@@ -55,7 +55,12 @@ def wire_account(
         urls=browser.urls,
         pages=browser.pages,
         sessions=sessions,
-        applications=ApplicationList(grants=grants, clients=clients, resources=resources),
+        applications=ApplicationList(
+            grants=grants,
+            clients=clients,
+            resources=resources,
+            access_token_seconds=runtime.settings.access_token_ttl,
+        ),
         identities=IdentityList(accounts=accounts, providers=providers, users=users),
         clock=runtime.clock,
     )

@@ -42,6 +42,8 @@ class AuditEvent(StrEnum):
     GRANT_CREATED = "grant.created"
     GRANT_REVOKED = "grant.revoked"
     GRANT_EVICTED = "grant.evicted"
+    GRANT_NARROWED = "grant.narrowed"
+    """Scopes that may not be granted today were dropped, and the access tokens that have them were revoked."""
 
     TOKEN_REFRESH_REPEATED = "token.refresh_repeated"
     """A replaced refresh token was presented within its bounds: a race or a lost response."""

@@ -205,6 +205,11 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "The resource of the grant is not in AUTH_RESOURCES any more, so the grant was ended.",
         "If the resource was left out by mistake, configure it again; users must connect again.",
     ),
+    "refresh_list_full": Troubleshooting(
+        "A scope of the grant was taken away, and its status list has no entry left for narrower tokens: the grant was "
+        "ended.",
+        f"{_RECONNECT} It happens when the scopes of a very large number of grants are changed more than once.",
+    ),
     "resource_configured": Troubleshooting(
         "The resource was in the configuration when the user decided, but is not in that of this replica.",
         "Expected for moments while replicas are restarted with another AUTH_RESOURCES. Otherwise compare their "

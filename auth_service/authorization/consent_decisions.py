@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from auth_service.audit.events import AuditEvent
 from auth_service.authorization.interaction import ConsentDecision, Interaction, expired
 from auth_service.grants.code_format import derive_code
-from auth_service.grants.grant import GrantStatus
+from auth_service.grants.grant import GrantStatus, NewGrant
 from auth_service.protocol.errors import PageError
-from auth_service.protocol.opaque import digest
+from auth_service.protocol.opaque import short_digest
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
@@ -75,20 +75,19 @@ class ConsentDecisions:
             interaction,
             decision,
             code_lifetime_seconds=self._code_lifetime,
-            grant={
-                "status": "code",
-                "subject": session.subject,
-                "username": session.username,
-                "client_id": client.client_id,
-                "client_name": (client.client_name or "")[:100],
-                "resource": requested.resource,
-                "scope": " ".join(requested.scopes),
-                "redirect_uri": requested.redirect_uri,
-                "code_hash": digest(code),
-                "code_challenge": requested.code_challenge,
-                "authenticated_at": int(session.authenticated_at),
-                "nonce": requested.nonce or "",
-            },
+            grant=NewGrant(
+                subject=session.subject,
+                username=session.username,
+                client_id=client.client_id,
+                client_name=(client.client_name or "")[:100],
+                resource=requested.resource,
+                scopes=requested.scopes,
+                redirect_uri=requested.redirect_uri,
+                code_hash=short_digest(code),
+                code_challenge=requested.code_challenge,
+                authenticated_at=int(session.authenticated_at),
+                nonce=requested.nonce,
+            ),
         )
         if recorded is None:
             raise expired("the interaction expired before the decision", error_id="interaction_known")
@@ -107,7 +106,7 @@ class ConsentDecisions:
     async def _check_code_is_unused(self, interaction: Interaction) -> None:
         """Raise PageError rather than return a used code: presented twice, it would end its grant (invariant 6)."""
         grant = await self._grants.find(interaction.identifier)
-        if grant is None or grant.status is not GrantStatus.CODE or self._clock() >= grant.code_expires_at:
+        if grant is None or grant.status is not GrantStatus.CODE or self._clock() >= grant.expires_at:
             raise PageError(
                 "the decision was recorded before, and its code is used or expired",
                 error_id="decision_current",

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from auth_service.authorization.interaction import ConsentDecision, Interaction
+from auth_service.grants.record import PROLOGUE, new_record
 from auth_service.grants.repository import grant_key
 from auth_service.protocol.opaque import split_identifier
 from auth_service.status_lists.identifiers import allocated_key, candidate_entries, status_key
@@ -17,11 +18,10 @@ from shared.errors import ServiceUnavailable
 from shared.redis.client import load_script
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from auth_service.grants.grant import NewGrant
+    from shared.redis.client import RedisClient
 
-    from shared.redis.client import Argument, RedisClient
-
-_RECORD_CONSENT: Final = load_script("auth_service.authorization", "record_consent")
+_RECORD_CONSENT: Final = load_script("auth_service.authorization", "record_consent", prologue=PROLOGUE)
 
 REPLAY_WINDOW_SECONDS: Final = 600
 """A grant is kept this long after its code expired, so that a late replay is recognised."""
@@ -62,7 +62,7 @@ class InteractionRepository:
         interaction: Interaction,
         decision: ConsentDecision,
         *,
-        grant: Mapping[str, Argument],
+        grant: NewGrant,
         code_lifetime_seconds: int,
     ) -> ConsentDecision | None:
         """Record the decision once, atomically; an approval creates the grant. Returns the decision that is recorded.
@@ -70,7 +70,6 @@ class InteractionRepository:
         Returns None if the interaction has expired, by the clock of Redis and with the slack. Raises ServiceUnavailable
         without a free entry in its status list.
         """
-        fields = [item for pair in grant.items() for item in pair]
         list_id, _ = split_identifier(interaction.identifier)
         remembered_until = interaction.expires_at + DECISION_SLACK_SECONDS
         recorded = await self._redis.run(
@@ -88,7 +87,7 @@ class InteractionRepository:
                 REPLAY_WINDOW_SECONDS * 1000,
                 candidate_entries(),
                 self._grant_seconds * 1000,
-                *fields,
+                new_record(grant),
             ],
         )
         if recorded == "full":

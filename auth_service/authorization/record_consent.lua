@@ -6,8 +6,8 @@
 -- KEYS: decision, grant, allocated entries and status of the list. All share the hash tag of the list.
 -- ARGV: decision, until when it is kept and can be made (ms since 1970), lifetime of the code (ms), ms for which the
 -- grant is kept after the code has expired, candidate entries, ms after which the last token of the grant has expired,
--- then field/value pairs of the grant.
--- Returns 'gone', 'full' if no candidate is free, or the recorded decision.
+-- the record of the grant, without entry and times.
+-- Returns 'gone', 'full' if the list has no free entry, or the recorded decision.
 local recorded = redis.call('GET', KEYS[1])
 if recorded then
   return recorded
@@ -17,27 +17,14 @@ if redis.call('EXISTS', KEYS[1]) == 0 then
   return 'gone'
 end
 if ARGV[1] == 'approve' then
-  local entry
-  for candidate in string.gmatch(ARGV[5], '%d+') do
-    if redis.call('SETBIT', KEYS[3], candidate, 1) == 0 then
-      entry = candidate
-      break
-    end
-  end
+  local now, code_lifetime = now_ms(), tonumber(ARGV[3])
+  local entry = allocate_entry(KEYS[3], KEYS[4], ARGV[5], now + code_lifetime + tonumber(ARGV[6]))
   if not entry then
     redis.call('DEL', KEYS[1])
     return 'full'
   end
-  local clock = redis.call('TIME')
-  local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-  local code_expires = now + tonumber(ARGV[3])
-  redis.call('HSET', KEYS[2], 'created_at', string.format('%.0f', now), 'code_expires_at',
-    string.format('%.0f', code_expires), 'entry', entry, unpack(ARGV, 7))
-  redis.call('PEXPIREAT', KEYS[2], string.format('%.0f', code_expires + tonumber(ARGV[4])))
-  local last = code_expires + tonumber(ARGV[6])
-  if last > tonumber(redis.call('HGET', KEYS[4], 'until') or '0') then
-    redis.call('HSET', KEYS[4], 'until', string.format('%.0f', last))
-  end
-  redis.call('HINCRBY', KEYS[4], 'allocated', 1)
+  local grant = cjson.decode(ARGV[7])
+  grant[ENTRY], grant[CREATED_AT], grant[EXPIRES] = entry, now, code_lifetime
+  write_grant(KEYS[2], grant, 'PX', code_lifetime + tonumber(ARGV[4]))
 end
 return ARGV[1]

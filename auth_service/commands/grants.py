@@ -1,4 +1,4 @@
-"""`grants list|revoke`: the authorizations that users gave to clients."""
+"""`grants list|revoke|renew-lists`: the authorizations that users gave to clients, and the lists that end them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from auth_service.commands.console import (
 )
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository
+from auth_service.status_lists.repository import StatusListRepository
 from auth_service.users.repository import UserRepository
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from auth_service.commands.console import CommandContext
     from auth_service.grants.grant import Grant
 
-app = new_app(no_args_is_help=True, help="List and revoke the grants of users to clients.")
+app = new_app(
+    no_args_is_help=True, help="List and revoke the grants of users to clients, and renew their status lists."
+)
 
 _PROGRESS: Final = 1000
 """Grants between two lines of progress."""
@@ -77,15 +80,20 @@ def list_grants(
     before: BeforeFilter = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List live grants, the most recently used first. Without --user all grants in Redis are scanned."""
+    """List live grants, the most recently used first. Without --user all grants in Redis are scanned.
+
+    "used" is when the authorization server last saw a use: a redemption, a refresh, or (to 10 minutes) introspection or
+    UserInfo. It does not see calls to an MCP server, which an access token allows until it expires. "refreshed" is the
+    last use of a refresh token.
+    """
     selection = Selection(None, user, client, resource, _moment(before))
 
     async def list_live(context: CommandContext) -> None:
         # A scan may return a grant twice while the database grows.
         found = {grant.grant_id: grant async for grant in _select(context, selection)}
         show_rows(
-            ("username", "client_name", "client_id", "resource", "scopes", "created", "last_used", "grant"),
-            [_as_row(g) for g in sorted(found.values(), key=lambda g: g.last_used_at, reverse=True)],
+            ("username", "client_name", "client_id", "resource", "scopes", "created", "used", "grant"),
+            [_as_row(g) for g in sorted(found.values(), key=lambda g: g.used_at, reverse=True)],
             as_json=as_json,
             empty="There are no such grants.",
         )
@@ -106,8 +114,8 @@ def revoke(
 ) -> None:
     """Revoke the grants that match every filter.
 
-    Refresh tokens and introspection end at once; access tokens are valid until they expire. If it is interrupted,
-    repeat it: grants that have ended are no longer selected.
+    Refresh tokens and introspection end at once; access tokens within two seconds, at every mcp_service that can reach
+    the issuer. If it is interrupted, repeat it: grants that have ended are no longer selected.
     """
     if grant is None and user is None and client is None and resource is None and before is None:
         raise typer.BadParameter("give a grant id, --user, --client, --resource or --before")
@@ -130,6 +138,29 @@ def revoke(
             echo(f"{len(ended)} grant(s) ended")
 
     run(revoke_selected)
+
+
+@app.command("renew-lists")
+def renew_lists(*, as_json: JsonOption = False) -> None:
+    """Put further grants into new status lists: after a restore, before auth_service starts.
+
+    The restored lists count entries as free that were given, and perhaps revoked, after the backup. Verifiers that kept
+    running would refuse the tokens of grants that get them again. The closed lists stay published.
+    """
+
+    async def renew(context: CommandContext) -> None:
+        closed = await StatusListRepository(context.redis).renew(now_ms=int(time.time() * 1000))
+        if closed < 0:
+            raise CommandFailed(
+                "there are too many status lists already",
+                hint="Restart every mcp_service instead: then none holds what was revoked after the backup.",
+            )
+        if as_json:
+            show_json({"closed": closed})
+        else:
+            echo(f"{closed} status list(s) closed, new ones opened")
+
+    run(renew)
 
 
 async def _end(context: CommandContext, grant: Grant) -> bool:
@@ -173,6 +204,7 @@ def _moment(text: str | None) -> float | None:
 def _as_row(grant: Grant) -> dict[str, Any]:
     return {
         "grant": grant.grant_id,
+        "kind": grant.kind,
         "username": grant.username,
         "subject": grant.subject,
         "client_id": grant.client_id,
@@ -180,7 +212,8 @@ def _as_row(grant: Grant) -> dict[str, Any]:
         "resource": grant.resource,
         "scopes": list(grant.scopes),
         "created": format_time(int(grant.created_at)),
-        "last_used": format_time(int(grant.last_used_at)),
+        "used": format_time(int(grant.used_at)),
+        "refreshed": None if grant.refreshed_at is None else format_time(int(grant.refreshed_at)),
         "expires": format_time(int(grant.expires_at)),
         "address": grant.address,
     }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from enum import StrEnum
+
+from auth_service.protocol.opaque import short_digest
+from auth_service.protocol.pkce import verifier_matches
 
 
 class GrantStatus(StrEnum):
@@ -12,6 +16,12 @@ class GrantStatus(StrEnum):
     CODE = "code"
     LIVE = "live"
     ENDED = "ended"
+
+
+class GrantKind(StrEnum):
+    """How the grant came about. `user`: a user approved a request of the client."""
+
+    USER = "user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +34,14 @@ class GrantLifetimes:
     """A grant ends this long after its code was redeemed, used or not."""
     reuse_interval: int
     """A replaced refresh token yields its successor for this long (SECURITY.md, invariant 6)."""
+    access_token: int
+    """The last access token expires at most this long after its grant."""
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """A grant as stored in Redis. Times in seconds since 1970."""
+class NewGrant:
+    """What a user has approved. Times in seconds since 1970."""
 
-    grant_id: str
-    status: GrantStatus
     subject: str
     username: str
     client_id: str
@@ -41,17 +51,54 @@ class Grant:
     redirect_uri: str
     code_hash: str
     code_challenge: str
-    code_expires_at: float
     authenticated_at: int
     nonce: str | None
+    kind: GrantKind = GrantKind.USER
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant as stored in Redis. Times in seconds since 1970."""
+
+    grant_id: str
+    status: GrantStatus
+    kind: GrantKind
+    subject: str
+    username: str
+    client_id: str
+    client_name: str
+    resource: str
+    scopes: tuple[str, ...]
+    redirect_host: str
+    """The host of the redirect URI, as pages show it."""
+    on_device: bool
+    """The redirect URI leads to a program or an app on the user's device."""
+    redirect_digest: str
+    challenge: str
+    code_hash: str
+    nonce: str | None
+    """Of the ID token; None once the code is redeemed."""
+    authenticated_at: int
     entry: int
-    """Its index in its status list."""
+    """Its index in its status list; another one after the grant was narrowed."""
     created_at: float
-    last_used_at: float
     expires_at: float
-    absolute_expires_at: float
+    """The code; once it is redeemed the grant, if it is not used again."""
+    used_at: float
+    """The last contact with this server: a redemption, a refresh, introspection or UserInfo (repository.record_use)."""
+    refreshed_at: float | None
+    """The last use of a refresh token."""
+    address: str
+    """Of the client, when the code was redeemed or the refresh token last rotated."""
     generation: int
     current_hash: str
-    address: str
     ended_reason: str | None
     ended_at: float | None
+
+    def has_redirect_uri(self, unverified: str) -> bool:
+        """Whether this is the redirect URI of the authorization request. Only its digest is stored."""
+        return hmac.compare_digest(short_digest(unverified), self.redirect_digest)
+
+    def has_verifier(self, unverified: str) -> bool:
+        """Whether the code challenge was derived from this code verifier."""
+        return verifier_matches(unverified, self.challenge)

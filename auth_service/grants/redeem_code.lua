@@ -5,44 +5,37 @@
 -- KEYS: grant, revoked entries and status of its list.
 -- ARGV: 1 hash of the code, 2 hash of the first refresh token ('' for none), 3 sliding lifetime (ms), 4 absolute lifetime
 --       (ms), 5 ms for which an ended grant is remembered, 6 client address, 7 network of that address, 8 nonce of this
---       attempt, also the tag of a change of the list, 9 ms in which a second redemption from the same network is refused without ending the grant.
+--       attempt, also the tag of a change of the list, 9 ms in which a second redemption from the same network is refused
+--       without ending the grant.
 -- The same attempt may be sent again after its response was lost: the nonce distinguishes it from a second redemption.
 -- Returns 'unknown', 'expired', 'ended', 'repeated', 'reused' or 'redeemed'.
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local now_text = string.format('%.0f', now)
-local grant = redis.call('HMGET', KEYS[1], 'status', 'code_hash', 'code_expires_at', 'redeemed_by', 'redeemed_from',
-  'created_at')
-if not grant[1] or grant[2] ~= ARGV[1] then
+local now = now_ms()
+local grant = read_grant(KEYS[1])
+if not grant or grant[CODE_HASH] ~= ARGV[1] then
   return 'unknown'
 end
-if grant[1] == 'ended' then
+if grant[STATUS] == 'ended' then
   return 'ended'
 end
-if grant[1] == 'live' then
-  if grant[4] == ARGV[8] then
+local age = age_of(grant, now)
+if grant[STATUS] == 'live' then
+  if grant[REDEEMED_BY] == ARGV[8] then
     return 'redeemed'
   end
-  if grant[5] == ARGV[7] and now - tonumber(grant[6]) < tonumber(ARGV[9]) then
+  if grant[REDEEMED_FROM] == ARGV[7] and age < tonumber(ARGV[9]) then
     return 'repeated'
   end
-  local entry = redis.call('HGET', KEYS[1], 'entry')
-  if entry then
-    redis.call('SADD', KEYS[2], entry)
-    redis.call('HSET', KEYS[3], 'tag', ARGV[8])
-  end
-  redis.call('HSET', KEYS[1], 'status', 'ended', 'ended_reason', 'code_reused', 'ended_at', now_text)
-  redis.call('PEXPIRE', KEYS[1], ARGV[5])
+  end_grant(KEYS[1], grant, 'code_reused', now, ARGV[5], KEYS[2], KEYS[3], ARGV[8])
   return 'reused'
 end
-if now >= tonumber(grant[3]) then
+if age >= grant[EXPIRES] then
   return 'expired'
 end
-local absolute = now + tonumber(ARGV[4])
-local expires = string.format('%.0f', math.min(now + tonumber(ARGV[3]), absolute))
-redis.call('HSET', KEYS[1], 'status', 'live', 'generation', '0', 'oldest', '0', 'hash:0', ARGV[2],
-  'created_at', now_text, 'last_used_at', now_text, 'expires_at', expires,
-  'absolute_expires_at', string.format('%.0f', absolute), 'address', ARGV[6], 'redeemed_by', ARGV[8],
-  'redeemed_from', ARGV[7])
-redis.call('PEXPIREAT', KEYS[1], expires)
+local absolute = tonumber(ARGV[4])
+grant[STATUS], grant[NONCE] = 'live', ''
+grant[CREATED_AT], grant[USED] = now, 0
+grant[EXPIRES], grant[ABSOLUTE_EXPIRES] = math.min(tonumber(ARGV[3]), absolute), absolute
+grant[TOKENS], grant[ADDRESS] = ARGV[2], ARGV[6]
+grant[REDEEMED_BY], grant[REDEEMED_FROM] = ARGV[8], ARGV[7]
+write_grant(KEYS[1], grant, 'PXAT', integer(now + grant[EXPIRES]))
 return 'redeemed'

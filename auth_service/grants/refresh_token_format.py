@@ -1,10 +1,10 @@
-"""The format of a refresh token, and the encryption of its successor.
+"""The format of a refresh token, and the derivation of its successor.
 
 `<grant id>.<generation>.<secret>.<MAC>`: the MAC key is not in Redis, so that a token of this server is recognised even
 if a failover lost the write that stored it (ADR 0005, SECURITY.md).
 
-The successor is encrypted under a key derived from the predecessor's secret: a repeated refresh returns the same
-successor, and a copy of Redis, which contains no secret, decrypts nothing (invariants 4 and 6).
+The successor's secret is derived from the predecessor's and a salt in Redis: a repeated refresh returns the same
+successor, and from a copy of Redis, which contains no secret, nothing can be derived (invariants 4 and 6).
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ import hmac
 import os
 import re
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from auth_service.protocol.opaque import SECRET_BYTES, digest, mac
+from auth_service.protocol.opaque import mac, short_digest
 from auth_service.status_lists.identifiers import FORM as GRANT_ID_FORM
 from shared.jose import base64url
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SALT_BYTES: Final = 8
 _MAC_BYTES: Final = 16
 
 # Canonical base64url without padding: the bits of the last character that carry no data are zero.
@@ -42,7 +46,7 @@ class RefreshToken:
     @property
     def secret_hash(self) -> str:
         """The form stored in Redis."""
-        return digest(self.secret)
+        return short_digest(self.secret)
 
 
 class RefreshTokenFormat:
@@ -75,39 +79,33 @@ class RefreshTokenFormat:
 
 
 class Successor(NamedTuple):
-    """A new secret, and the two forms of it that are stored."""
+    """The secret that follows another, and what is stored of it."""
 
     secret: str
     hash: str
-    encrypted: str
+    salt: str
 
 
 def new_successor(predecessor_secret: str) -> Successor:
-    """A new secret, encrypted so that only a holder of the predecessor can read it.
+    """A successor that only a holder of the predecessor can derive, and another one each time."""
+    return successor_of(predecessor_secret, base64url.encode(os.urandom(_SALT_BYTES)))
 
-    One-time pad from a PRF: the pad also depends on the successor's hash, so that no pad is used twice, and the key has
-    256 random bits. Integrity: the decrypted secret is compared with the hash that is stored with it.
+
+def successor_of(predecessor_secret: str, salt: str) -> Successor:
+    """The successor with this salt.
+
+    A PRF under 256 random bits, the secret of the predecessor. The salt is no secret: it only lets requests that race
+    propose different successors, of which Redis keeps one.
     """
-    return successor_of(predecessor_secret, os.urandom(SECRET_BYTES))
+    secret = base64url.encode(mac(predecessor_secret.encode(), "successor", salt))
+    return Successor(secret, short_digest(secret), salt)
 
 
-def successor_of(predecessor_secret: str, random_bytes: bytes) -> Successor:
-    """The successor with 32 given bytes as its secret."""
-    secret = base64url.encode(random_bytes)
-    secret_hash = digest(secret)
-    return Successor(secret, secret_hash, base64url.encode(_padded(predecessor_secret, secret_hash, random_bytes)))
-
-
-def decrypt_successor(predecessor_secret: str, encrypted: str, successor_hash: str) -> str:
-    """The successor that was encrypted for this predecessor. Raises ValueError if its hash differs."""
-    secret = base64url.encode(_padded(predecessor_secret, successor_hash, base64url.decode(encrypted)))
-    if not hmac.compare_digest(digest(secret), successor_hash):
-        raise ValueError("the decrypted successor is not the one on record")
+def follow(secret: str, chain: Iterable[tuple[str, str]]) -> str:
+    """The secret at the end of a chain: of each successor its salt and hash. Raises ValueError if a hash differs."""
+    for salt, successor_hash in chain:
+        successor = successor_of(secret, salt)
+        if not hmac.compare_digest(successor.hash, successor_hash):
+            raise ValueError("the derived successor is not the one on record")
+        secret = successor.secret
     return secret
-
-
-def _padded(predecessor_secret: str, successor_hash: str, data: bytes) -> bytes:
-    if len(data) != SECRET_BYTES:
-        raise ValueError("an encrypted secret has the wrong length")
-    pad = mac(predecessor_secret.encode(), "successor", successor_hash)
-    return (int.from_bytes(pad, "big") ^ int.from_bytes(data, "big")).to_bytes(SECRET_BYTES, "big")

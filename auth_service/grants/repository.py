@@ -1,7 +1,7 @@
 """The repository of grants.
 
-`sp:{<list>}:grant:<random>` is a hash with all fields of the grant `<list>-<random>` (rotate_refresh_token.lua lists
-those of its tokens). It shares the slot of its status list (auth_service/status_lists), where `entry` is its own.
+`sp:{<list>}:grant:<random>` is a string, the record of the grant `<list>-<random>` (record.py). It shares the slot of
+its status list (auth_service/status_lists), where `entry` is its own.
 `sp:{<subject>}:grants` is a sorted set of a user's grant ids by absolute expiry. It is only an index: an entry without
 a grant is removed when it is read.
 """
@@ -9,26 +9,30 @@ a grant is removed when it is read.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from auth_service.grants.grant import Grant, GrantStatus
+from auth_service.grants.record import PROLOGUE, read_record
 from auth_service.protocol.opaque import new_identifier, split_identifier
-from auth_service.status_lists.identifiers import revoked_key, status_key
+from auth_service.status_lists.identifiers import allocated_key, candidate_entries, revoked_key, status_key
 from shared.errors import RedisUnavailable
+from shared.jose import base64url
 from shared.redis.client import load_script
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from auth_service.grants.grant import GrantLifetimes
     from auth_service.grants.refresh_token_format import RefreshToken, Successor
     from shared.redis.client import Argument, RedisClient
 
-_REDEEM: Final = load_script("auth_service.grants", "redeem_code")
-_ROTATE: Final = load_script("auth_service.grants", "rotate_refresh_token")
-_END: Final = load_script("auth_service.grants", "end_grant")
+_REDEEM: Final = load_script("auth_service.grants", "redeem_code", prologue=PROLOGUE)
+_ROTATE: Final = load_script("auth_service.grants", "rotate_refresh_token", prologue=PROLOGUE)
+_END: Final = load_script("auth_service.grants", "end_grant", prologue=PROLOGUE)
+_RECORD_USE: Final = load_script("auth_service.grants", "record_use", prologue=PROLOGUE)
 
 REMEMBER_ENDED_SECONDS: Final = 7 * 86_400
 MAX_LOST_ANSWERS: Final = 2
@@ -36,7 +40,10 @@ MAX_LOST_ANSWERS: Final = 2
 GENERATIONS_KEPT: Final = 32
 REDEMPTION_REPEAT_SECONDS: Final = 10
 """A browser that loads the callback of a client twice redeems its code twice (interop.md F22)."""
+USE_RECORDED_EVERY_SECONDS: Final = 600
+"""Introspection and UserInfo record at most one use of a grant in this time."""
 _SECOND_ATTEMPT_SECONDS: Final = 0.3
+_NONCE_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,9 @@ class Rotation:
     """The result of presenting a refresh token.
 
     `outcome`: rotated, repeated, recovered (after a failover), or a rejection: unknown, wrong_client, wrong_resource,
-    ended, expired, diverged, reused, resource_removed, not_configured (the resource, in this replica). `chain` holds,
-    for `repeated`, the encrypted successors and their hashes in order.
+    ended, expired, diverged, reused, resource_removed, not_configured (the resource, in this replica), list_full (the
+    grant was to be narrowed and has ended instead). `dropped` are the scopes that this step took from the grant.
+    `chain` holds, for `repeated`, the salts of the successors and their hashes in order.
     """
 
     outcome: str
@@ -57,16 +65,28 @@ class Rotation:
     resource: str = ""
     authenticated_at: int = 0
     entry: int = 0
+    dropped: tuple[str, ...] = ()
     chain: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class ConfiguredResources:
-    """The resources of the configuration, for the step that compares them with a grant's: a space around each."""
+class ScopesAllowedNow:
+    """The scopes that a grant may have today, by resource; the step that rotates narrows the grant to them.
 
-    identifiers: str
+    A grant whose resource is not in `configured` ends. `configured` does not concern a grant that is younger than it:
+    a replica made that grant which may know a newer configuration.
+    """
+
+    configured: str
     read_at_ms: int
     """When this replica read the configuration, in milliseconds since 1970."""
+    limits: str = ""
+    """What was just read of client and user; a resource that is not in it has no limit."""
+
+    @staticmethod
+    def text(scopes: Mapping[str, Iterable[str]]) -> str:
+        """The form of `configured` and `limits`, from the scopes of each resource."""
+        return "\n" + "".join(f"{resource} {' '.join(allowed)} \n" for resource, allowed in scopes.items())
 
 
 class GrantRepository:
@@ -77,8 +97,8 @@ class GrantRepository:
 
     async def find(self, grant_id: str) -> Grant | None:
         """Read one grant."""
-        fields = await self._redis.command("HGETALL", grant_key(grant_id))
-        return _grant(grant_id, fields) if fields.get("status") else None
+        record = await self._redis.command("GET", grant_key(grant_id))
+        return None if record is None else read_record(grant_id, record)
 
     async def redeem_code(
         self,
@@ -104,7 +124,7 @@ class GrantRepository:
             REMEMBER_ENDED_SECONDS * 1000,
             address,
             network,
-            new_identifier(),
+            base64url.random_text(_NONCE_BYTES),
             REDEMPTION_REPEAT_SECONDS * 1000,
         ]
         outcome: str
@@ -123,43 +143,50 @@ class GrantRepository:
         resource: str | None,
         successor: Successor,
         lifetimes: GrantLifetimes,
-        configuration: ConfiguredResources,
+        scopes: ScopesAllowedNow,
         address: str,
     ) -> Rotation:
-        """Present a refresh token (atomic): it is validated and rotated in one step, with one winner."""
+        """Present a refresh token (atomic): it is validated and rotated in one step, with one winner.
+
+        A grant that has more than `scopes` is narrowed in the same step: its entry is revoked, and it gets another.
+        """
         reply = await self._redis.run(
             _ROTATE,
-            _keys(presented.grant_id),
+            [*_keys(presented.grant_id), allocated_key(split_identifier(presented.grant_id)[0])],
             [
                 presented.secret_hash,
                 presented.generation,
                 client_id,
                 resource or "",
                 successor.hash,
-                successor.encrypted,
+                successor.salt,
                 lifetimes.unused * 1000,
                 lifetimes.reuse_interval * 1000,
                 MAX_LOST_ANSWERS,
                 GENERATIONS_KEPT,
                 REMEMBER_ENDED_SECONDS * 1000,
                 address,
-                configuration.identifiers,
-                configuration.read_at_ms,
+                scopes.configured,
+                scopes.read_at_ms,
                 new_identifier(),
+                candidate_entries(),
+                lifetimes.access_token * 1000,
+                scopes.limits,
             ],
         )
         if len(reply) == 2:
             return Rotation(outcome=reply[0], reason=reply[1])
-        chain = reply[9:]
+        chain = reply[10:]
         return Rotation(
             outcome=reply[0],
             generation=int(reply[2]),
             subject=reply[3],
             scopes=tuple(reply[4].split()),
             resource=reply[5],
-            authenticated_at=int(reply[6] or 0),
+            authenticated_at=int(reply[6]),
             username=reply[7],
             entry=int(reply[8]),
+            dropped=tuple(reply[9].split()),
             chain=tuple(zip(chain[::2], chain[1::2], strict=True)),
         )
 
@@ -167,6 +194,16 @@ class GrantRepository:
         """End a grant (atomic); True if this call ended it. `reason` is a short identifier stored with it."""
         arguments: list[Argument] = [reason, REMEMBER_ENDED_SECONDS * 1000, new_identifier()]
         return bool(await self._redis.run(_END, _keys(grant_id), arguments))
+
+    async def record_use(self, grant: Grant, *, now: float) -> None:
+        """Record that the grant was used now, unless that was recorded less than USE_RECORDED_EVERY_SECONDS ago.
+
+        Raises nothing: without Redis, or while it is full, the use is not recorded.
+        """
+        if now - grant.used_at < USE_RECORDED_EVERY_SECONDS:
+            return
+        with suppress(RedisUnavailable):  # the monitor of Redis reports it
+            await self._redis.run(_RECORD_USE, [grant_key(grant.grant_id)], [USE_RECORDED_EVERY_SECONDS * 1000])
 
     async def index(self, grant_id: str, *, subject: str, absolute_expires_at: float) -> None:
         """Add a grant to its user's index: before it goes live, so that every live grant is in the index."""
@@ -183,7 +220,7 @@ class GrantRepository:
         """The live grants of a user, the most recently used first."""
         grants = await self._indexed(subject, now=now)
         live = [g for g in grants if g.status is GrantStatus.LIVE and g.expires_at > now]
-        return sorted(live, key=lambda g: g.last_used_at, reverse=True)
+        return sorted(live, key=lambda g: g.used_at, reverse=True)
 
     async def find_open_by_subject(self, subject: str) -> list[Grant]:
         """The grants of a user that have not ended, also those whose code is being redeemed."""
@@ -194,9 +231,10 @@ class GrantRepository:
         _, identifiers = await self._redis.pipeline(
             [("ZREMRANGEBYSCORE", key, "-inf", int(now)), ("ZRANGE", key, 0, -1)]
         )
-        records = await self._redis.pipeline([("HGETALL", grant_key(i)) for i in identifiers])
-        grants = [_grant(i, fields) for i, fields in zip(identifiers, records, strict=True) if fields.get("status")]
-        gone = {i for i, fields in zip(identifiers, records, strict=True) if not fields.get("status")}
+        records = await self._redis.pipeline([("GET", grant_key(i)) for i in identifiers])
+        found = {i: record for i, record in zip(identifiers, records, strict=True) if record is not None}
+        grants = [read_record(i, record) for i, record in found.items()]
+        gone = {i for i in identifiers if i not in found}
         gone |= {g.grant_id for g in grants if g.status is GrantStatus.ENDED}
         if gone:
             await self._redis.command("ZREM", key, *gone)
@@ -205,48 +243,14 @@ class GrantRepository:
     async def scan(self) -> AsyncIterator[Grant]:
         """Every grant, page by page: for commands, never for a request."""
         async for keys in self._redis.scan("sp:{*}:grant:*"):
-            records = await self._redis.pipeline([("HGETALL", key) for key in keys])
-            for key, fields in zip(keys, records, strict=True):
-                if fields.get("status"):
-                    yield _grant(key.removeprefix("sp:{").replace("}:grant:", "-"), fields)
+            records = await self._redis.pipeline([("GET", key) for key in keys])
+            for key, record in zip(keys, records, strict=True):
+                if record is not None:
+                    yield read_record(key.removeprefix("sp:{").replace("}:grant:", "-"), record)
 
 
 def _index_key(subject: str) -> str:
     return f"sp:{{{subject}}}:grants"
-
-
-def _seconds(fields: Mapping[str, str], name: str) -> float:
-    return int(fields.get(name) or 0) / 1000
-
-
-def _grant(grant_id: str, fields: Mapping[str, str]) -> Grant:
-    generation = int(fields.get("generation") or 0)
-    return Grant(
-        grant_id=grant_id,
-        status=GrantStatus(fields["status"]),
-        subject=fields["subject"],
-        username=fields.get("username", ""),
-        client_id=fields["client_id"],
-        client_name=fields.get("client_name", ""),
-        resource=fields["resource"],
-        scopes=tuple(fields["scope"].split()),
-        redirect_uri=fields["redirect_uri"],
-        code_hash=fields["code_hash"],
-        code_challenge=fields["code_challenge"],
-        code_expires_at=_seconds(fields, "code_expires_at"),
-        authenticated_at=int(fields.get("authenticated_at") or 0),
-        nonce=fields.get("nonce") or None,
-        entry=int(fields["entry"]),
-        created_at=_seconds(fields, "created_at"),
-        last_used_at=_seconds(fields, "last_used_at"),
-        expires_at=_seconds(fields, "expires_at"),
-        absolute_expires_at=_seconds(fields, "absolute_expires_at"),
-        generation=generation,
-        current_hash=fields.get(f"hash:{generation}", ""),
-        address=fields.get("address", ""),
-        ended_reason=fields.get("ended_reason"),
-        ended_at=_seconds(fields, "ended_at") or None,
-    )
 
 
 def grant_key(grant_id: str) -> str:

@@ -39,6 +39,8 @@ class IntrospectEndpoint:
             raise InvalidClient("a caller without a credential cannot introspect", error_id="introspection_caller")
         live = await self._introspector.inspect(parameters.require("token"))
         body = {"active": False} if live is None else self._describe(live, caller)
+        if body["active"] and isinstance(live, LiveAccessToken):
+            await self._introspector.record_use(live)
         return secret_json(body)
 
     def _describe(self, live: LiveAccessToken | LiveRefreshToken, caller: Client) -> dict[str, Any]:
@@ -56,6 +58,8 @@ class IntrospectEndpoint:
                 "exp": int(grant.expires_at),
             }
         claims = live.claims
+        if not live.is_current:
+            return {"active": False}
         if claims.client_id != caller.client_id and caller.introspects.isdisjoint(claims.audience):
             return {"active": False}
         return {

@@ -26,7 +26,17 @@ class LiveAccessToken:
     """An access token that verifies and whose grant has not ended."""
 
     claims: VerifiedClaims
-    grant_id: str
+    grant: Grant
+
+    @property
+    def is_current(self) -> bool:
+        """Whether its grant has not been narrowed since: else it can only revoke the grant (invariant 12)."""
+        return self.claims.status is not None and self.claims.status.entry == self.grant.entry
+
+    @property
+    def grant_id(self) -> str:
+        """Its grant."""
+        return self.grant.grant_id
 
     @property
     def client_id(self) -> str:
@@ -85,6 +95,10 @@ class TokenIntrospector:
             return None
         return await self._refresh_token(unverified_token) or await self._access_token(unverified_token)
 
+    async def record_use(self, live: LiveAccessToken) -> None:
+        """Record that an access token was used, as its grant's last use. Raises nothing."""
+        await self._grants.record_use(live.grant, now=self._clock())
+
     async def _refresh_token(self, unverified_token: str) -> LiveRefreshToken | None:
         try:
             presented = self._refresh_tokens.read(unverified_token)
@@ -106,4 +120,4 @@ class TokenIntrospector:
         grant = await self._grants.find(claims.grant_id)
         if grant is None or grant.status is not GrantStatus.LIVE:
             return None
-        return LiveAccessToken(claims, claims.grant_id)
+        return LiveAccessToken(claims, grant)

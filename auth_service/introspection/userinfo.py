@@ -39,7 +39,7 @@ class UserInfoEndpoint:
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Raises BearerError (400, 401, 403), InvalidRequest and ServiceUnavailable."""
         live = await self._introspector.inspect(await _presented_token(request))
-        if not isinstance(live, LiveAccessToken):
+        if not isinstance(live, LiveAccessToken) or not live.is_current:
             raise BearerError(
                 "not a live access token",
                 error_id="bearer_live",
@@ -55,7 +55,9 @@ class UserInfoEndpoint:
                 code="insufficient_scope",
                 public="The access token does not have the scope openid.",
             )
-        return secret_json(await self._claims(live))
+        claims = await self._claims(live)
+        await self._introspector.record_use(live)
+        return secret_json(claims)
 
     async def _claims(self, live: LiveAccessToken) -> dict[str, Any]:
         claims: dict[str, Any] = {"sub": live.claims.subject}

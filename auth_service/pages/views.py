@@ -154,9 +154,11 @@ class ApplicationView:
     resource_name: str
     scopes: tuple[ScopeView, ...]
     since: float
-    last_used: float
+    used: float
+    """When the authorization server last saw a use."""
+    refreshed: float | None
     address: str
-    """The client address of the last use; may be empty."""
+    """The client address of the last refresh, or of the beginning; may be empty."""
     verified: bool = False
 
 
@@ -194,7 +196,8 @@ class AccountView:
     applications: tuple[ApplicationView, ...]
     now: float
     """Seconds since 1970."""
-    """How long access tokens of an ended grant may remain valid."""
+    unseen_minutes: int
+    """How long an application can use its access without the authorization server: the lifetime of an access token."""
     notice: AccountNotice = AccountNotice.NONE
     password_problem: str = ""
     identities: IdentitiesView = IdentitiesView()

@@ -34,6 +34,14 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def short_digest(secret: str) -> str:
+    """The stored form of what a grant holds: the first 128 bits of SHA-256, 22 characters of base64url.
+
+    Another text with the digest of a given secret takes 2^128 attempts to find.
+    """
+    return base64url.encode(hashlib.sha256(secret.encode()).digest()[:16])
+
+
 def mac(key: bytes, *parts: str) -> bytes:
     """Keyed BLAKE2b (RFC 7693 section 2.9) of 256 bits, over parts with unambiguous boundaries.
 

@@ -10,6 +10,7 @@ from typing import Final
 from shared.jose import base64url
 
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_STORED_CHARACTERS: Final = 22
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
@@ -23,7 +24,12 @@ def is_verifier(value: str) -> bool:
     return _VERIFIER.fullmatch(value) is not None
 
 
-def verifier_matches(verifier: str, challenge: str) -> bool:
+def stored_challenge(challenge: str) -> str:
+    """What a grant keeps of a challenge: its first 132 bits, for which no second verifier can be found."""
+    return challenge[:_STORED_CHARACTERS]
+
+
+def verifier_matches(verifier: str, stored: str) -> bool:
     """Whether the challenge was derived from the verifier (RFC 7636 section 4.6), compared in constant time."""
     derived = base64url.encode(hashlib.sha256(verifier.encode("ascii")).digest())
-    return hmac.compare_digest(derived, challenge)
+    return hmac.compare_digest(derived[:_STORED_CHARACTERS], stored)

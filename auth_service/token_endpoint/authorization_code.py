@@ -10,8 +10,8 @@ from auth_service.audit.events import AuditEvent
 from auth_service.grants.code_format import NotACode, grant_of_code
 from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.protocol.errors import InvalidGrant, InvalidRequest, InvalidTarget
-from auth_service.protocol.opaque import digest, new_secret
-from auth_service.protocol.pkce import is_verifier, verifier_matches
+from auth_service.protocol.opaque import new_secret, short_digest
+from auth_service.protocol.pkce import is_verifier
 from auth_service.resources.catalogue import canonical_resource
 from shared.errors import ServiceUnavailable
 from shared.http.client_address import network_of
@@ -58,7 +58,7 @@ class AuthorizationCodeHandler:
         outcome = await self._grants.redeem_code(
             grant.grant_id,
             code_hash=code_hash,
-            refresh_hash=digest(secret) if with_refresh else "",
+            refresh_hash=short_digest(secret) if with_refresh else "",
             lifetimes=self._lifetimes,
             address=request.address,
             network=network_of(request.address),
@@ -98,13 +98,13 @@ class AuthorizationCodeHandler:
             grant_id = grant_of_code(code)
         except NotACode as exc:
             raise InvalidGrant(str(exc), error_id="code_form") from exc
-        grant, code_hash = await self._grants.find(grant_id), digest(code)
+        grant, code_hash = await self._grants.find(grant_id), short_digest(code)
         if grant is None or not hmac.compare_digest(grant.code_hash, code_hash):
             raise InvalidGrant("no such code", error_id="code_known")
         if grant.client_id != request.client.client_id:
             raise InvalidGrant("the code was issued to another client", error_id="code_client")
         _check_redirect_uri(grant, parameters)
-        if not verifier_matches(verifier, grant.code_challenge):
+        if not grant.has_verifier(verifier):
             raise InvalidGrant("code_verifier does not match the challenge", error_id="pkce")
         _check_resources(grant, parameters)
         self._check_configured(grant)
@@ -145,7 +145,7 @@ def _check_redirect_uri(grant: Grant, parameters: Parameters) -> None:
     OAuth 2.1 drops the parameter: it is compared if present, and PKCE binds the request if absent.
     """
     presented = parameters.get("redirect_uri")
-    if presented is not None and presented != grant.redirect_uri:
+    if presented is not None and not grant.has_redirect_uri(presented):
         raise InvalidGrant("redirect_uri differs from the authorization request", error_id="code_redirect_uri")
 
 

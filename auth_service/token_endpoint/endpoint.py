@@ -6,9 +6,10 @@ The endpoint authenticates the client; the handler of the grant type then valida
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from auth_service.grants.repository import ScopesAllowedNow
 from auth_service.http.messages import read_form, secret_json
 from auth_service.protocol.errors import TooManyRequests, UnauthorizedClient, UnsupportedGrantType
 from auth_service.rate_limits.limits import PASSED_LIMIT
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from auth_service.clients.client import Client
     from auth_service.grants.grant import Grant
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
-    from auth_service.grants.repository import ConfiguredResources
     from auth_service.protocol.parameters import Parameters
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
@@ -74,9 +74,20 @@ class CurrentAuthority:
     """What may be granted today: the resources of the configuration, and the users whose access is being ended."""
 
     resources: ResourceCatalogue
-    configuration: ConfiguredResources
+    configuration: ScopesAllowedNow
     ending_users: Container[str]
     """Changes while the service runs."""
+
+    def allowed_now(self, client: Client) -> ScopesAllowedNow:
+        """The scopes that a grant of this client may have today, at whichever resource it is."""
+        if client.scope is None:
+            return self.configuration
+        return replace(
+            self.configuration,
+            limits=ScopesAllowedNow.text(
+                {r: self.scopes(r, granted, client) for r, granted in self.resources.grantable.items()}
+            ),
+        )
 
     def scopes(self, resource: str, granted: Iterable[str], client: Client) -> tuple[str, ...]:
         """Of the granted scopes those that the resource has and that the client may have today (invariant 15)."""

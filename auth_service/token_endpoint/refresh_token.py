@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
 from auth_service.grants.access_removal import USER_ENDED
-from auth_service.grants.refresh_token_format import NotARefreshToken, RefreshToken, decrypt_successor, new_successor
+from auth_service.grants.refresh_token_format import NotARefreshToken, RefreshToken, follow, new_successor
 from auth_service.protocol.errors import InvalidGrant, InvalidScope, InvalidTarget
 from auth_service.resources.catalogue import canonical_resource
 from shared.errors import ServiceUnavailable
@@ -37,6 +37,7 @@ OUTCOMES: Final = (
     "reused",
     "resource_removed",
     "not_configured",
+    "list_full",
 )
 
 
@@ -51,12 +52,22 @@ class RefreshRecorder:
     def record(self, rotation: Rotation, presented: RefreshToken, request: TokenRequest) -> None:
         """Record one presented refresh token."""
         self._outcomes[rotation.outcome].inc()
+        if rotation.dropped:
+            self._audit.record(
+                AuditEvent.GRANT_NARROWED,
+                user=rotation.subject,
+                grant=presented.grant_id,
+                client=request.client.client_id,
+                resource=rotation.resource,
+                scope=" ".join(rotation.scopes),
+                reason=f"may not have today: {' '.join(rotation.dropped)}",
+            )
         if rotation.outcome == "reused":
             event = AuditEvent.TOKEN_REFRESH_REUSED
         elif rotation.outcome in {"repeated", "recovered"}:
             # A race, a lost response or a failover.
             event = AuditEvent.TOKEN_REFRESH_REPEATED
-        elif rotation.outcome == "resource_removed":
+        elif rotation.outcome in {"resource_removed", "list_full"}:
             event = AuditEvent.GRANT_REVOKED
         else:
             return
@@ -107,7 +118,7 @@ class RefreshTokenHandler:
             resource=resource,
             successor=successor,
             lifetimes=self._lifetimes,
-            configuration=self._authority.configuration,
+            scopes=self._authority.allowed_now(request.client),
             address=request.address,
         )
         self._recorder.record(rotation, presented, request)
@@ -122,7 +133,7 @@ class RefreshTokenHandler:
         if rotation.subject in self._authority.ending_users:
             await self._grants.end(presented.grant_id, reason=USER_ENDED)
             raise InvalidGrant("the user was removed or suspended", error_id="user_active")
-        secret = _current_secret(rotation, presented) if rotation.outcome == "repeated" else successor.secret
+        secret = follow(presented.secret, rotation.chain) if rotation.outcome == "repeated" else successor.secret
         return self._tokens.issue(
             grant_id=presented.grant_id,
             entry=rotation.entry,
@@ -182,11 +193,3 @@ class RefreshTokenHandler:
             return current
         allowed = found.hierarchy().effective(current)
         return tuple(s for s in requested if s in allowed)
-
-
-def _current_secret(rotation: Rotation, presented: RefreshToken) -> str:
-    """Decrypt along the chain, from the presented token's secret to the current one."""
-    secret = presented.secret
-    for encrypted, successor_hash in rotation.chain:
-        secret = decrypt_successor(secret, encrypted, successor_hash)
-    return secret

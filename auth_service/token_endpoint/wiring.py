@@ -9,7 +9,7 @@ from prometheus_client import Counter
 
 from auth_service.grants.grant import GrantLifetimes
 from auth_service.grants.opening import GrantOpening
-from auth_service.grants.repository import ConfiguredResources
+from auth_service.grants.repository import ScopesAllowedNow
 from auth_service.token_endpoint.authorization_code import AuthorizationCodeHandler
 from auth_service.token_endpoint.endpoint import ClientLimit, CurrentAuthority, TokenEndpoint, TokenSetIssuer
 from auth_service.token_endpoint.refresh_token import RefreshRecorder, RefreshTokenHandler
@@ -55,10 +55,13 @@ def wire_token_endpoint(
         unused=settings.refresh_token_ttl,
         absolute=settings.refresh_token_absolute_ttl,
         reuse_interval=settings.refresh_token_reuse_interval,
+        access_token=settings.access_token_ttl,
     )
     authority = CurrentAuthority(
         resources=resources,
-        configuration=ConfiguredResources(f" {' '.join(resources.grantable)} ", read_at_ms=int(runtime.clock() * 1000)),
+        configuration=ScopesAllowedNow(
+            ScopesAllowedNow.text(resources.grantable), read_at_ms=int(runtime.clock() * 1000)
+        ),
         ending_users=ending_users,
     )
     code = AuthorizationCodeHandler(

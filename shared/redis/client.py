@@ -59,9 +59,19 @@ class Script:
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def load_script(package: str, name: str) -> Script:
-    """Read `name`.lua, which is a file of the package that uses it. Raises FileNotFoundError."""
-    return Script(name, files(package).joinpath(f"{name}.lua").read_text(encoding="utf-8"))
+def load_script(package: str, name: str, *, prologue: str = "") -> Script:
+    """Read `name`.lua, which is a file of the package that uses it. Raises FileNotFoundError.
+
+    `prologue` is Lua source that several scripts share: it is put before the script, behind its `#!lua` line.
+    """
+    text = read_lua(package, name)
+    flags, line_end, rest = text.partition("\n") if text.startswith("#!") else ("", "", text)
+    return Script(name, f"{flags}{line_end}{prologue}{rest}")
+
+
+def read_lua(package: str, name: str) -> str:
+    """The text of `name`.lua, a file of the package. Raises FileNotFoundError."""
+    return files(package).joinpath(f"{name}.lua").read_text(encoding="utf-8")
 
 
 class RedisClient(Protocol):

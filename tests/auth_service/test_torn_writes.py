@@ -1,26 +1,41 @@
 """The store is killed in the middle of an atomic step: at its next start the step has happened, or it has not.
 
-Invariants 3 and 6. The file of a real server is cut at every place where a kill can leave it, within what one step
+Invariants 3, 6 and 12. The file of a real server is cut at every place where a kill can leave it, within what one step
 wrote; the server starts from each, and the same step, sent again, comes to the same end.
 """
 
+import json
+import re
 import shutil
 
 import pytest
 
 from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
+from auth_service.grants.record import Position
 from auth_service.grants.repository import GrantRepository
 from auth_service.keys.repository import KeyRingRepository
+from auth_service.protocol.opaque import short_digest, split_identifier
+from auth_service.status_lists.repository import StatusListRepository
 from auth_service.users.repository import UserRepository
 from auth_service.users.user import User
 from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
 from tests.auth_service.keys.test_rotator import Deployment
 from tests.support import topologies
-from tests.support.grant_material import LIFETIMES, interaction, open_grant, present
+from tests.support.grant_material import (
+    DAY,
+    LIFETIMES,
+    NOW,
+    age_grant,
+    allowed,
+    interaction,
+    new_grant,
+    open_grant,
+    present,
+)
 
-pytestmark = [pytest.mark.invariant(3, 6), pytest.mark.store, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.invariant(3, 6, 12), pytest.mark.store, pytest.mark.long, pytest.mark.timeout(300)]
 
 CUTS = 24
 ADA = User(subject="s", username="ada", name=None, email=None, email_verified=False, created_at=1)
@@ -44,7 +59,7 @@ class Recording:
 async def decide(store):
     asked = interaction()
     interactions = InteractionRepository(store, grant_seconds=86_400)
-    grant = {"status": "code", "code_hash": "hash", "subject": "user"}
+    grant = new_grant(code_hash="hash")
     return lambda: interactions.record_consent(asked, ConsentDecision.APPROVE, grant=grant, code_lifetime_seconds=60)
 
 
@@ -63,9 +78,35 @@ async def rotate(store):
     return lambda: present(GrantRepository(store), second)
 
 
+async def narrow(store):
+    token = await open_grant(store, scopes=("notes:read", "notes:write"))
+    narrower = allowed("notes:read", read_at=NOW + DAY)
+    return lambda: present(GrantRepository(store), token, scopes=narrower)
+
+
 async def end(store):
     token = await open_grant(store)
     return lambda: GrantRepository(store).end(token.grant_id, reason="revoked")
+
+
+async def reuse(store):
+    token = await open_grant(store)
+    second = (await present(GrantRepository(store), token)).token
+    await present(GrantRepository(store), second)
+    await age_grant(store, token.grant_id, DAY)
+    return lambda: present(GrantRepository(store), token)
+
+
+async def replay(store):
+    token = await open_grant(store)
+    return lambda: GrantRepository(store).redeem_code(
+        token.grant_id, code_hash=short_digest("a-code"), refresh_hash="", address="", network="", lifetimes=LIFETIMES
+    )
+
+
+async def write_back(store):
+    token = await open_grant(store)
+    return lambda: StatusListRepository(store).write_back(split_identifier(token.grant_id)[0], [1, 2, 3])
 
 
 async def put_ring(store):
@@ -110,7 +151,7 @@ async def state_of(store):
         for key in page:
             if key.endswith(":allocated"):
                 # A bitmap is no text.
-                found[key] = await store.command("BITPOS", key, 1), await store.command("PEXPIRETIME", key)
+                found[key] = await store.command("BITCOUNT", key), await store.command("PEXPIRETIME", key)
                 continue
             kind = await store.command("TYPE", key)
             read = {
@@ -123,17 +164,25 @@ async def state_of(store):
     return found
 
 
+TIMES = (Position.CREATED_AT, Position.EXPIRES, Position.USED, Position.REFRESHED, Position.ENDED)
+
+
 def values(state):
     """Without times, which count from the step."""
-    return {key: (_timeless(value), expires > 0) for key, (value, expires) in state.items()}
+    return {key: (_timeless(key, value), expires > 0) for key, (value, expires) in state.items()}
 
 
-def _timeless(value):
+def _timeless(key, value):
+    if ":grant:" in key:
+        record = json.loads(value)
+        for position in TIMES:
+            record[position - 1] = "a time"
+        # Of each replaced token a hash and a salt; then when it was replaced.
+        record[Position.TOKENS - 1] = re.sub(r"(.{33}).{10}", r"\1", record[Position.TOKENS - 1])
+        return record
     if not isinstance(value, dict):
         return value
-    return {
-        n: "a time" if n.endswith("_at") or n == "until" or n.startswith("replaced:") else v for n, v in value.items()
-    }
+    return {n: "a time" if n.endswith("_at") or n == "until" else v for n, v in value.items()}
 
 
 async def at(directory, work):
@@ -151,7 +200,11 @@ async def at(directory, work):
         decide,
         redeem,
         rotate,
+        narrow,
         end,
+        reuse,
+        replay,
+        write_back,
         put_ring,
         add_user,
         add_user_with_identity,

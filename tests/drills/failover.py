@@ -18,6 +18,7 @@ import aiohttp
 import redis
 
 from auth_service.clients.registration_budget import client_key
+from auth_service.grants.record import read_record
 from auth_service.grants.repository import grant_key
 from tests.e2e.holder import replica_versions
 from tests.e2e.pair import Pair
@@ -206,7 +207,8 @@ def _generations(replica, grant_ids):
     with redis.Redis(port=replica.port, decode_responses=True, single_connection_client=True) as connection:
         with contextlib.suppress(redis.ResponseError):
             connection.execute_command("READONLY")
-        return {g: int(connection.hget(grant_key(g), "generation") or 0) for g in grant_ids}
+        records = {g: connection.get(grant_key(g)) for g in grant_ids}
+    return {g: read_record(g, record).generation if record else 0 for g, record in records.items()}
 
 
 async def main() -> None:

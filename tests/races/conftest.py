@@ -7,7 +7,7 @@ from shared.redis.topology import open_redis_client
 
 @pytest.fixture
 async def stores(store_url, store):
-    opened = [open_redis_client(store_url, connections=4) for _ in range(8)]
+    opened = [open_redis_client(store_url, timeout_seconds=10, connections=4) for _ in range(8)]
     yield opened
     for one in opened:
         await one.close()

@@ -20,10 +20,12 @@ from hypothesis.stateful import (
 
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository
+from auth_service.protocol.opaque import split_identifier
+from auth_service.status_lists.repository import StatusListRepository
 from shared.redis.client import SingleRedisClient
-from tests.support.grant_material import NOW, REUSE_INTERVAL, open_grant, present
+from tests.support.grant_material import DAY, NOW, REUSE_INTERVAL, allowed, open_grant, present
 
-pytestmark = [pytest.mark.store, pytest.mark.invariant(3, 6)]
+pytestmark = [pytest.mark.store, pytest.mark.invariant(3, 6, 12)]
 
 ISSUES = {"rotated", "repeated", "recovered"}
 
@@ -42,7 +44,9 @@ class GrantMachine(RuleBasedStateMachine):
         self.successors = {}
         self.thief_acted = self.lost_after_grace = False
         self.stolen = None
-        self.late = 0
+        self.scopes = allowed("notes:read", "notes:write", read_at=NOW + DAY)
+        self.is_narrowed = False
+        self.entries = set()
 
     def teardown(self):
         self.runner.run(self.store.close())
@@ -51,12 +55,13 @@ class GrantMachine(RuleBasedStateMachine):
     @initialize()
     def a_grant_is_opened(self):
         self.runner.run(self.store.command("FLUSHDB"))
-        self.owner = self.runner.run(open_grant(self.store))
+        self.owner = self.runner.run(open_grant(self.store, scopes=("notes:read", "notes:write")))
         self.newest = self.owner
 
     def ask(self, token):
-        presented = self.runner.run(present(self.grants, token, now=self.now))
+        presented = self.runner.run(present(self.grants, token, now=self.now, scopes=self.scopes))
         if presented.outcome in ISSUES:
+            self.entries.add(presented.rotation.entry)
             assert presented.token is not None
             if presented.token.generation == token.generation + 1:
                 self.successors.setdefault(token, set()).add(presented.token)
@@ -75,12 +80,15 @@ class GrantMachine(RuleBasedStateMachine):
     @rule(times=st.integers(1, 4))
     def several_processes_of_the_owner_refresh_at_once(self, times):
         async def at_once():
-            return await asyncio.gather(*(present(self.grants, self.owner, now=self.now) for _ in range(times)))
+            return await asyncio.gather(
+                *(present(self.grants, self.owner, now=self.now, scopes=self.scopes) for _ in range(times))
+            )
 
         answers = self.runner.run(at_once())
         if not self.thief_acted and not self.lost_after_grace:
             assert {a.outcome for a in answers} <= ISSUES
             assert len({a.token for a in answers}) == 1
+        self.entries |= {a.rotation.entry for a in answers if a.outcome in ISSUES}
         if answers[0].token is not None:
             self.owner = answers[0].token
             if self.owner.generation > self.newest.generation:
@@ -98,6 +106,11 @@ class GrantMachine(RuleBasedStateMachine):
         if self.owner != self.newest and seconds > 1:
             # Believed late for a few generations only; whether it still is does not matter to what is promised here.
             self.lost_after_grace = True
+
+    @precondition(lambda self: not self.is_narrowed)
+    @rule()
+    def a_scope_is_removed_from_the_configuration(self):
+        self.scopes, self.is_narrowed = allowed("notes:read", read_at=NOW + DAY), True
 
     @precondition(lambda self: self.stolen is None)
     @rule()
@@ -121,6 +134,18 @@ class GrantMachine(RuleBasedStateMachine):
     @invariant()
     def no_token_ever_has_two_successors(self):
         assert all(len(found) == 1 for found in self.successors.values())
+
+    @invariant()
+    def every_token_but_those_of_the_live_grant_as_it_is_names_a_revoked_entry(self):
+        grant = self.runner.run(self.grants.find(self.owner.grant_id))
+        [revoked] = self.runner.run(
+            StatusListRepository(self.store).revoked([split_identifier(self.owner.grant_id)[0]])
+        )
+        current = {grant.entry} if grant.status is GrantStatus.LIVE else set()
+        assert revoked >= self.entries - current
+        assert revoked.isdisjoint(current)
+        if "notes:write" not in grant.scopes:
+            assert self.is_narrowed
 
 
 def test_no_sequence_of_steps_breaks_a_grant(embedded_store):

@@ -12,11 +12,11 @@ from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository
-from auth_service.protocol.opaque import digest, new_secret, split_identifier
+from auth_service.protocol.opaque import new_secret, short_digest, split_identifier
 from auth_service.status_lists import identifiers
 from auth_service.status_lists.identifiers import new_identifier_in, new_list_id
 from auth_service.status_lists.repository import StatusListRepository
-from tests.support.grant_material import LIFETIMES, interaction, open_grant, present
+from tests.support.grant_material import DAY, LIFETIMES, NOW, allowed, interaction, new_grant, open_grant, present
 
 pytestmark = pytest.mark.store
 
@@ -31,16 +31,7 @@ def decide(store, asked, decision):
     return InteractionRepository(store, grant_seconds=86_400).record_consent(
         asked,
         decision,
-        grant={
-            "status": "code",
-            "subject": "user",
-            "client_id": "client",
-            "resource": "https://mcp.example/mcp",
-            "scope": "",
-            "redirect_uri": "x",
-            "code_hash": digest("code"),
-            "code_challenge": "c",
-        },
+        grant=new_grant(),
         code_lifetime_seconds=60,
     )
 
@@ -68,8 +59,8 @@ async def test_a_code_redeemed_at_once_by_many_has_one_winner_and_a_dead_grant(s
         *(
             GrantRepository(one).redeem_code(
                 asked.identifier,
-                code_hash=digest("code"),
-                refresh_hash=digest(new_secret()),
+                code_hash=short_digest("code"),
+                refresh_hash=short_digest(new_secret()),
                 lifetimes=LIFETIMES,
                 address="",
                 network=f"192.0.2.{n}",
@@ -94,8 +85,8 @@ async def test_a_code_redeemed_at_once_by_many_of_one_network_has_one_winner_who
         *(
             GrantRepository(one).redeem_code(
                 asked.identifier,
-                code_hash=digest("code"),
-                refresh_hash=digest(new_secret()),
+                code_hash=short_digest("code"),
+                refresh_hash=short_digest(new_secret()),
                 lifetimes=LIFETIMES,
                 address="",
                 network="192.0.2.1",
@@ -135,8 +126,8 @@ async def test_a_value_posted_again_while_its_code_is_redeemed_never_brings_the_
     await decide(stores[0], asked, ConsentDecision.APPROVE)
     redeemed = GrantRepository(stores[0]).redeem_code(
         asked.identifier,
-        code_hash=digest("code"),
-        refresh_hash=digest(new_secret()),
+        code_hash=short_digest("code"),
+        refresh_hash=short_digest(new_secret()),
         lifetimes=LIFETIMES,
         address="",
         network="",
@@ -187,3 +178,61 @@ async def test_a_grant_that_many_end_at_once_is_revoked_once_and_alone(store, st
     assert grant is not None
     assert await StatusListRepository(store).revoked([split_identifier(token.grant_id)[0]]) == [{grant.entry}]
     assert await StatusListRepository(store).revoked([split_identifier(other.grant_id)[0]]) == [set()]
+
+
+@pytest.mark.invariant(6, 12, 15)
+async def test_refreshes_at_once_of_a_grant_that_is_narrowed_allocate_one_entry(store, stores):
+    """All answers name the entry that is valid, and it is another than that of the wider tokens."""
+    token = await open_grant(store, scopes=("notes:read", "notes:write"))
+    before = await GrantRepository(store).find(token.grant_id)
+    connections = itertools.cycle(stores)
+    narrower = allowed("notes:read", read_at=NOW + DAY)
+    answers = await asyncio.gather(
+        *(present(GrantRepository(next(connections)), token, scopes=narrower) for _ in range(100))
+    )
+    assert {a.outcome for a in answers} == {"rotated", "repeated"}
+    assert len({a.token for a in answers}) == 1
+    assert [a.rotation.dropped for a in answers].count(("notes:write",)) == 1
+    lists, list_id = StatusListRepository(store), split_identifier(token.grant_id)[0]
+    assert before is not None
+    assert await lists.revoked([list_id]) == [{before.entry}]
+    [entry] = {a.rotation.entry for a in answers}
+    assert entry != before.entry
+    [state] = await lists.states([list_id])
+    assert state.allocated == 2
+
+
+@pytest.mark.invariant(12)
+async def test_an_entry_that_was_given_up_is_never_given_again(store, stores):
+    """A hundred grants of one list are narrowed, and a hundred approved, where many candidates are taken."""
+    list_id, connections = new_list_id(), itertools.cycle(stores)
+    lists = StatusListRepository(store)
+    with patch.object(identifiers, "ENTRIES", 512):
+        wide = [
+            await open_grant(store, grant_id=new_identifier_in(list_id), scopes=("notes:read", "notes:write"))
+            for _ in range(100)
+        ]
+        old = {g.entry for token in wide if (g := await GrantRepository(store).find(token.grant_id)) is not None}
+        asked = [replace(interaction(), identifier=new_identifier_in(list_id)) for _ in range(100)]
+        narrower = allowed("notes:read", read_at=NOW + DAY)
+        work: list[Any] = [present(GrantRepository(next(connections)), token, scopes=narrower) for token in wide]
+        work += [decide(next(connections), one, ConsentDecision.APPROVE) for one in asked]
+        await asyncio.gather(*work)
+    found = [await GrantRepository(store).find(i) for i in [t.grant_id for t in wide] + [a.identifier for a in asked]]
+    new = {grant.entry for grant in found if grant is not None}
+    assert (len(old), len(new)) == (100, 200)
+    assert old.isdisjoint(new)
+    assert await lists.revoked([list_id]) == [old]
+
+
+@pytest.mark.invariant(12, 15)
+async def test_a_grant_ended_while_it_is_narrowed_leaves_no_entry_valid(store, stores):
+    token = await open_grant(store, scopes=("notes:read", "notes:write"))
+    narrower = allowed("notes:read", read_at=NOW + DAY)
+    work: list[Any] = [present(GrantRepository(one), token, scopes=narrower) for one in stores for _ in range(3)]
+    work.insert(12, GrantRepository(store).end(token.grant_id, reason="by_hand"))
+    answers = [a for a in await asyncio.gather(*work) if not isinstance(a, bool)]
+    [revoked] = await StatusListRepository(store).revoked([split_identifier(token.grant_id)[0]])
+    assert {a.rotation.entry for a in answers if a.token is not None} <= revoked
+    [state] = await StatusListRepository(store).states([split_identifier(token.grant_id)[0]])
+    assert len(revoked) == state.allocated

@@ -53,11 +53,20 @@ def sign_bytes(header: bytes, payload: bytes, key: Key) -> str:
 class Minter:
     """Mints access tokens, good ones and others."""
 
-    def __init__(self, *, issuer: str, resource: str, key: Key, grant_id: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        resource: str,
+        key: Key,
+        grant_id: str | None = None,
+        status: dict[str, Any] | None = None,
+    ) -> None:
         self.issuer = issuer
         self.resource = resource
         self.key = key
         self.grant_id = grant_id
+        self.status = status
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """The claims of a good token; a change to None takes the claim away."""
@@ -72,6 +81,7 @@ class Minter:
             "exp": now + 600,
             "jti": "token-1",
             "gid": self.grant_id,
+            "status": self.status,
         } | changes
         return {name: value for name, value in claims.items() if value is not None}
 

@@ -41,7 +41,7 @@ async def test_a_grant_is_listed_with_what_is_known_of_it(store):
     (application,) = await listed(store)
     assert application.resource_name == "Notes"
     assert [(s.name, s.description) for s in application.scopes] == [("notes:read", "Read your notes")]
-    assert (application.since, application.address) == (application.last_used, "192.0.2.1")
+    assert (application.since, application.refreshed, application.address) == (application.used, None, "192.0.2.1")
     assert 0 <= time.time() - application.since < 60
     assert (application.redirect_host, application.on_device) == ("127.0.0.1", True)
     assert (application.client_host, application.verified) == (None, False)

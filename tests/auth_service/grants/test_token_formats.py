@@ -1,4 +1,4 @@
-"""Codes and refresh tokens: their forms, their marks, and the sealing of a successor."""
+"""Codes and refresh tokens: their forms, their marks, and the derivation of a successor."""
 
 import pytest
 from hypothesis import given
@@ -8,19 +8,20 @@ from auth_service.grants.code_format import NotACode, derive_code, grant_of_code
 from auth_service.grants.refresh_token_format import (
     NotARefreshToken,
     RefreshTokenFormat,
-    decrypt_successor,
+    follow,
     new_successor,
     successor_of,
 )
-from auth_service.protocol.opaque import digest, mac, new_identifier, new_secret
+from auth_service.protocol.opaque import digest, mac, new_identifier, new_secret, short_digest
 from auth_service.status_lists.identifiers import new_list_id
-from shared.jose.base64url import decode, encode
+from shared.jose.base64url import encode
 from tests.support.grant_material import new_grant_id
 
 pytestmark = pytest.mark.invariant(4, 6)
 
 IDENTIFIERS = st.binary(min_size=16, max_size=16).map(lambda data: f"{new_list_id()}-{encode(data)}")
 SECRETS = st.binary(min_size=32, max_size=32).map(encode)
+SALTS = st.binary(min_size=8, max_size=8).map(encode)
 FORMAT = RefreshTokenFormat((b"k" * 32,))
 
 
@@ -72,29 +73,41 @@ class TestRefreshToken:
             RefreshTokenFormat((b"n" * 32,)).read(token)
 
 
-class TestSealing:
-    @given(SECRETS, SECRETS)
-    def test_only_the_predecessor_opens_it(self, predecessor, successor):
-        encrypted = successor_of(predecessor, decode(successor)).encrypted
-        assert decrypt_successor(predecessor, encrypted, digest(successor)) == successor
-        with pytest.raises(ValueError, match="not the one on record"):
-            decrypt_successor(digest(predecessor), encrypted, digest(successor))
-
-    @given(SECRETS, SECRETS, SECRETS)
-    def test_another_record_is_noticed(self, predecessor, successor, other):
-        encrypted = successor_of(predecessor, decode(successor)).encrypted
-        if other != successor:
+class TestSuccessor:
+    @given(SECRETS, SALTS)
+    def test_only_the_predecessor_yields_it(self, predecessor, salt):
+        successor = successor_of(predecessor, salt)
+        chain = [(salt, successor.hash)]
+        assert follow(predecessor, chain) == successor.secret
+        for other in (short_digest(predecessor), digest(predecessor), successor.secret, salt):
             with pytest.raises(ValueError, match="not the one on record"):
-                decrypt_successor(predecessor, encrypted, digest(other))
+                follow(other, chain)
 
-    def test_two_successors_of_one_token_are_sealed_under_different_pads(self):
-        """Two proposals race and both are encrypted: equal pads would tell the difference of the two secrets."""
+    @given(SECRETS, SALTS, SALTS)
+    def test_another_record_is_noticed(self, predecessor, salt, other):
+        successor = successor_of(predecessor, salt)
+        if other != salt:
+            with pytest.raises(ValueError, match="not the one on record"):
+                follow(predecessor, [(other, successor.hash)])
+
+    @given(SECRETS, st.lists(SALTS, max_size=5))
+    def test_a_chain_leads_to_the_last_successor(self, secret, salts):
+        chain, last = [], secret
+        for salt in salts:
+            successor = successor_of(last, salt)
+            chain.append((salt, successor.hash))
+            last = successor.secret
+        assert follow(secret, chain) == last
+
+    def test_two_requests_that_race_propose_two_successors(self):
         predecessor = new_secret()
-        pads = [
-            bytes(a ^ b for a, b in zip(decode(successor.secret), decode(successor.encrypted), strict=True))
-            for successor in (new_successor(predecessor), new_successor(predecessor))
-        ]
-        assert pads[0] != pads[1]
+        first, second = new_successor(predecessor), new_successor(predecessor)
+        assert len({first.secret, second.secret, first.hash, second.hash}) == 4
+
+    @given(SECRETS, SALTS)
+    def test_a_successor_has_the_form_of_a_secret(self, predecessor, salt):
+        token = FORMAT.write(new_grant_id(), 1, successor_of(predecessor, salt).secret)
+        assert FORMAT.read(token).secret == successor_of(predecessor, salt).secret
 
 
 class TestCode:

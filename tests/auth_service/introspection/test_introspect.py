@@ -66,6 +66,38 @@ async def test_a_replaced_refresh_token_is_inactive(auth, owner):
     assert (await auth.introspect(owner, tokens["refresh_token"])).json == INACTIVE
 
 
+class TestUse:
+    """A use that the server sees is shown to the user; it costs at most one write in ten minutes."""
+
+    async def used(self, auth, tokens):
+        return (await auth.grants.find(unverified_claims(tokens["access_token"])["gid"])).used_at
+
+    @pytest.mark.parametrize("seen", ["introspection", "userinfo"])
+    async def test_an_access_token_that_is_asked_about_is_used(self, auth, owner, seen):
+        tokens = await auth.tokens(owner, scope="openid")
+        await auth.age_grant(unverified_claims(tokens["access_token"])["gid"], 3600)
+        before = await self.used(auth, tokens)
+        if seen == "introspection":
+            assert (await auth.introspect(owner, tokens["access_token"])).json["active"]
+        else:
+            headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+            assert (await auth.get("/userinfo", headers=headers)).status == 200
+        after = await self.used(auth, tokens)
+        assert after > before
+        await auth.introspect(owner, tokens["access_token"])
+        assert await self.used(auth, tokens) == after
+
+    async def test_what_a_caller_may_not_know_is_no_use(self, auth, owner):
+        """Nor is the question of a client about its own refresh token."""
+        tokens = await auth.tokens(owner)
+        await auth.age_grant(unverified_claims(tokens["access_token"])["gid"], 3600)
+        before = await self.used(auth, tokens)
+        other = await auth.register(method="client_secret_basic")
+        assert (await auth.introspect(other, tokens["access_token"])).json == INACTIVE
+        assert (await auth.introspect(owner, tokens["refresh_token"])).json["active"]
+        assert await self.used(auth, tokens) == before
+
+
 class TestAuthorizedCallers:
     async def test_a_caller_without_a_credential_may_not(self, auth, client):
         """RFC 7662 section 2.1: else anyone could try out stolen tokens."""

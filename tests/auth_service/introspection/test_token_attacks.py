@@ -30,8 +30,8 @@ async def token_issuer(auth):
     assert active.encrypted_private is not None
     private = EncryptionKeys([hashlib.sha256(b"a key").digest()]).decrypt(active.kid, active.encrypted_private)
     key = import_private_key("RS256", private | {"kid": active.kid, "alg": "RS256"})
-    grant_id = unverified_claims((await auth.tokens(await auth.register()))["access_token"])["gid"]
-    return Minter(issuer=ISSUER, resource=NOTES, key=key, grant_id=grant_id)
+    claims = unverified_claims((await auth.tokens(await auth.register()))["access_token"])
+    return Minter(issuer=ISSUER, resource=NOTES, key=key, grant_id=claims["gid"], status=claims["status"])
 
 
 async def test_every_attack_of_the_corpus_is_inactive_at_introspection(auth, token_issuer):

@@ -58,7 +58,8 @@ APPLICATION = ApplicationView(
     resource_name="Notes",
     scopes=(ScopeView("notes:read", "Read your notes"),),
     since=1_790_000_000,
-    last_used=1_795_415_000,
+    used=1_795_415_000,
+    refreshed=1_795_000_000,
     address="203.0.113.9",
 )
 ACCOUNT = AccountView(
@@ -71,6 +72,7 @@ ACCOUNT = AccountView(
         linked=(LinkedIdentityView("k", "Acme", "ada@example.org", 1_790_000_000, is_current=True, removable=True),),
         providers=(ProviderButton("acme", "Acme"), ProviderButton("globex", "Globex", available=False)),
     ),
+    unseen_minutes=60,
 )
 PROVIDERS = replace(
     SIGN_IN, providers=ACCOUNT.identities.providers, notice="Acme does not answer just now.", request_id="abcde23456"

@@ -9,6 +9,7 @@ from auth_service.clients.repository import ClientRepository
 from auth_service.grants.access_removal import AccessRemoval
 from auth_service.grants.grant import GrantStatus
 from auth_service.protocol.opaque import new_secret
+from auth_service.status_lists.repository import StatusListRepository
 from tests.auth_service.authorization.test_authorize import pre_register
 from tests.support.auth_server import FILES, NOTES, RESOURCES, USERNAME, Code
 from tests.support.oauth import unverified_claims
@@ -42,6 +43,59 @@ class TestConfiguration:
         answer = await later.refresh(client, tokens["refresh_token"])
         assert (answer.status, answer.json["scope"]) == (200, "notes:read openid")
         assert unverified_claims(answer.json["access_token"])["scope"] == "notes:read openid"
+
+    @pytest.mark.invariant(12)
+    async def test_the_tokens_that_have_a_removed_scope_are_revoked_when_the_grant_is_refreshed(self, auth, start_auth):
+        """They name an entry of the status list that the grant has given up; the new one is valid."""
+        client = await auth.register(method="client_secret_basic")
+        tokens = await auth.tokens(client, scope="notes:read notes:write openid")
+        later = await start_auth(RESOURCES=configured("notes:read"))
+        refreshed = (await later.refresh(client, tokens["refresh_token"])).json
+        old, new = (unverified_claims(t["access_token"])["status"]["status_list"] for t in (tokens, refreshed))
+        assert (old["uri"], old["idx"] == new["idx"]) == (new["uri"], False)
+        [entries] = await StatusListRepository(auth.store).revoked([old["uri"].rpartition("/")[2]])
+        assert entries == {old["idx"]}
+        for found, wanted in ((tokens, (False, 401)), (refreshed, (True, 200))):
+            told = (await later.introspect(client, found["access_token"])).json["active"]
+            headers = {"Authorization": f"Bearer {found['access_token']}"}
+            assert (told, (await later.get("/userinfo", headers=headers)).status) == wanted
+        assert 'sallyport_audit_events_total{event="grant.narrowed"} 1.0' in (await later.get("/metrics")).text
+
+    @pytest.mark.invariant(6)
+    async def test_a_lost_answer_yields_a_token_with_the_new_entry(self, auth, client, start_auth):
+        tokens = await auth.tokens(client, scope="notes:read notes:write")
+        later = await start_auth(RESOURCES=configured("notes:read"))
+        answers = [(await later.refresh(client, tokens["refresh_token"])).json for _ in range(2)]
+        entries = [unverified_claims(a["access_token"])["status"]["status_list"]["idx"] for a in answers]
+        assert entries[0] == entries[1]
+        assert answers[0]["refresh_token"] == answers[1]["refresh_token"]
+
+    async def test_a_token_of_before_can_still_end_its_grant(self, auth, client, start_auth):
+        tokens = await auth.tokens(client, scope="notes:read notes:write")
+        later = await start_auth(RESOURCES=configured("notes:read"))
+        await later.refresh(client, tokens["refresh_token"])
+        assert (await later.revoke(client, tokens["access_token"])).status == 200
+        assert (await auth.grants.find(unverified_claims(tokens["access_token"])["gid"])).status is GrantStatus.ENDED
+
+    async def test_a_scope_parameter_narrows_the_answer_and_not_the_grant(self, auth, client):
+        """RFC 6749 section 6."""
+        tokens = await auth.tokens(client, scope="notes:read notes:write")
+        less = (await auth.refresh(client, tokens["refresh_token"], scope="notes:read")).json
+        again = (await auth.refresh(client, less["refresh_token"])).json
+        assert (less["scope"], again["scope"]) == ("notes:read", "notes:read notes:write")
+        entries = {unverified_claims(t["access_token"])["status"]["status_list"]["idx"] for t in (tokens, less, again)}
+        assert len(entries) == 1
+
+    @pytest.mark.invariant(11)
+    async def test_a_replica_that_lacks_a_new_scope_does_not_take_it_away(self, start_auth):
+        older = await start_auth(RESOURCES=configured("notes:read"))
+        newer = await start_auth()
+        await newer.users.add(USERNAME, "violet anchor mossy tram")
+        client = await newer.register()
+        tokens = await newer.tokens(client, scope="notes:read notes:write")
+        less = (await older.refresh(client, tokens["refresh_token"])).json
+        again = (await newer.refresh(client, less["refresh_token"])).json
+        assert (less["scope"], again["scope"]) == ("notes:read", "notes:read notes:write")
 
     @NAMED
     async def test_a_removed_resource_ends_its_grants(self, auth, client, start_auth, named):
@@ -94,6 +148,9 @@ class TestConfiguration:
         assert [(a.status, a.json["scope"], "id_token" in a.json) for a in (refreshed, redeemed)] == [
             (200, "notes:read", False)
         ] * 2
+        grant = await auth.grants.find(unverified_claims(tokens["access_token"])["gid"])
+        assert grant.scopes == ("notes:read",)
+        assert grant.entry != unverified_claims(tokens["access_token"])["status"]["status_list"]["idx"]
 
     @pytest.mark.parametrize("removed", ["notes:write", NOTES])
     async def test_a_code_yields_what_is_still_configured_when_it_is_redeemed(self, auth, client, start_auth, removed):

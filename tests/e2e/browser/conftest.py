@@ -61,7 +61,8 @@ ACCOUNT = AccountView(
             resource_name="Notes",
             scopes=(ScopeView("notes:read", "Read your notes"),),
             since=1_790_000_000,
-            last_used=1_795_000_000,
+            used=1_795_000_000,
+            refreshed=1_795_000_000,
             address="2001:db8:85a3:8d3:1319:8a2e:370:7348",
         ),
     ),
@@ -74,6 +75,7 @@ ACCOUNT = AccountView(
         providers=PROVIDERS,
     ),
     sign_in_address="/sign-in",
+    unseen_minutes=60,
 )
 ERROR = ErrorView("Not known here", "This program is not known here.", "Connect it anew.", "abcde23456", 400)
 ICON = "<link rel=icon href=data:,>"

@@ -9,12 +9,13 @@ import random
 
 import pytest
 
+from auth_service.grants.record import PROLOGUE
 from shared.redis.client import load_script
 from shared.redis.topology import open_redis_client
 
 pytestmark = pytest.mark.store
 
-ECHO = load_script("auth_service.grants", "end_grant")
+ECHO = load_script("auth_service.grants", "end_grant", prologue=PROLOGUE)
 
 
 @pytest.fixture
