@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from auth_service.resources.catalogue import IDENTITY_SCOPES, OFFLINE_ACCESS
+from auth_service.status_lists.identifiers import PATH as STATUS_LISTS_PATH
 from shared.configured_url import origin_of, path_of
 from shared.jose.algorithms import SUPPORTED_ALGORITHMS
 
@@ -33,7 +34,7 @@ def server_metadata(
         "introspection_endpoint": f"{issuer}/token/introspect",
         "userinfo_endpoint": f"{issuer}/userinfo",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
-        "status_list_aggregation_endpoint": f"{issuer}/status-lists",
+        "status_list_aggregation_endpoint": f"{issuer}{STATUS_LISTS_PATH}",
         "scopes_supported": [*resources.scopes(), *IDENTITY_SCOPES, OFFLINE_ACCESS],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from auth_service.keys.jwks_endpoint import CORS as JWKS_CORS
+from auth_service.keys.jwks_endpoint import PATH as JWKS_PATH
+from auth_service.status_lists.identifiers import PATH as STATUS_LISTS_PATH
 from shared.http.application import Cors
 
 if TYPE_CHECKING:
@@ -43,9 +45,9 @@ def endpoints(base: str, c: Components) -> list[web.RouteDef]:
     registration = f"{base}/register/{{client_id}}"
     return [
         *(web.get(path, c.metadata.__call__) for path in c.metadata.paths),
-        web.get(f"{base}/.well-known/jwks.json", c.keys.endpoint.show),
-        web.get(f"{base}/status-lists", c.status_lists.endpoint.show_all, allow_head=False),
-        web.get(f"{base}/status-lists/{{list_id}}", c.status_lists.endpoint.show_one),
+        web.get(f"{base}{JWKS_PATH}", c.keys.endpoint.show),
+        web.get(f"{base}{STATUS_LISTS_PATH}", c.status_lists.endpoint.show_all, allow_head=False),
+        web.get(f"{base}{STATUS_LISTS_PATH}/{{list_id}}", c.status_lists.endpoint.show_one),
         web.post(f"{base}/register", c.clients.registration.register),
         web.get(registration, c.clients.registration.read, allow_head=False),
         web.put(registration, c.clients.registration.update),
@@ -65,6 +67,6 @@ def cors(base: str, c: Components) -> dict[str, Cors]:
         **dict.fromkeys(c.metadata.paths, _READ),
         **dict.fromkeys(post, _POST),
         f"{base}/register/*": Cors(methods="GET, PUT, DELETE, OPTIONS"),
-        **{f"{base}{p}": JWKS_CORS for p in ("/.well-known/jwks.json", "/status-lists", "/status-lists/*")},
+        **{f"{base}{p}": JWKS_CORS for p in (JWKS_PATH, STATUS_LISTS_PATH, f"{STATUS_LISTS_PATH}/*")},
         f"{base}/userinfo": _READ_OR_POST,
     }

@@ -151,7 +151,7 @@ def wire(
         monotonic=runtime.monotonic,
     )
     keys = wire_keys(runtime, encryption_keys=encryption_keys, audit=audit)
-    status_lists = wire_status_lists(runtime, key_ring=keys.ring)
+    status_lists = wire_status_lists(runtime, key_ring=keys.ring, limits=limits)
     clients = wire_clients(runtime, resources=resources, limits=limits, audit=audit, public_fetch=public_fetch)
     authorization = wire_authorization(
         runtime,

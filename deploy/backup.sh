@@ -46,10 +46,12 @@ load() {
         umask 077
         cat >/secrets/new
         mv /secrets/new /secrets/key-encryption-key' <"$1/key-encryption-key"
+    # Before auth_service makes grants on restored data.
+    $compose up --detach --wait store
+    $compose run --rm --no-deps -T auth python -m auth_service grants renew-lists
     cat <<END
-Restored. The restore has undone what happened after the backup. Before \`make up\`, start the database alone,
-$compose up --detach --wait store
-and repeat these changes with $compose run --rm --no-deps auth python -m auth_service …
+Restored. The restore has undone what happened after the backup. The database runs. Before \`make up\`, repeat these
+changes with $compose run --rm --no-deps auth python -m auth_service …
 - signing keys that were revoked:         keys list, keys revoke KID
 - grants that were ended:                 grants list, grants revoke GRANT
 - users removed, passwords changed:       users list, users remove, users set-password

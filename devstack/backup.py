@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import redis
 
 from devstack.embedded_store import EmbeddedStore
-from devstack.run import KEY_FILE, data_dir_of, exclusive_use
+from devstack.run import KEY_FILE, RESTORED_FILE, data_dir_of, exclusive_use
 from devstack.service_process import ServiceError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Restored. Changes since the backup are undone. Before others use the service, re
 - grants revoked since then are active again:           grants list, grants revoke GRANT
 - removed users and changed passwords are as before:    users list, users remove, users set-password
 Users of clients that refreshed more than once since then, and of new clients, sign in again.
-See docs/operations.md."""
+The next `make run` opens new status lists (grants renew-lists). See docs/operations.md."""
 
 
 def save(data_dir: Path, to: Path) -> None:
@@ -59,6 +59,7 @@ def restore(data_dir: Path, backup: Path) -> None:
             )
         for file in _secrets(backup):
             _copy(file, data_dir / file.name)
+        (data_dir / RESTORED_FILE).touch()
         # Last: a restore that is interrupted before this can be repeated.
         place_snapshot(backup / SNAPSHOT, data_dir / _STORE)
 

@@ -31,6 +31,9 @@ ENVIRONMENT_FILE = "auth-environment.json"
 KEY_FILE = "key-encryption-key"
 """The file with the key encryption key."""
 
+RESTORED_FILE = "restored"
+"""Its presence says that the data were restored and that no service has run on them yet."""
+
 
 def main() -> int:
     """Run until a signal. Returns the exit code."""
@@ -97,6 +100,7 @@ async def _start(
     data_dir: Path,
     auth_environment: Mapping[str, str],
 ) -> DemoUser:
+    await _renew_lists_after_restore(data_dir, auth_environment)
     auth.spawn()
     user, _ = await asyncio.gather(
         ensure_demo_user(
@@ -106,6 +110,16 @@ async def _start(
     )
     await mcp.start()
     return user
+
+
+async def _renew_lists_after_restore(data_dir: Path, auth_environment: Mapping[str, str]) -> None:
+    """Before auth_service makes grants on restored data. Raises ServiceError."""
+    mark = data_dir / RESTORED_FILE
+    if mark.exists():
+        renewed = await service_command("auth_service", auth_environment, "grants", "renew-lists")
+        if not renewed.succeeded:
+            raise ServiceError(f"the status lists could not be renewed:\n{renewed.combined_output}")
+        mark.unlink()
 
 
 async def _run_until_stopped(stop: asyncio.Event, coroutine: Coroutine[None, None, DemoUser]) -> DemoUser | None:

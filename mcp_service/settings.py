@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.configured_url import check_issuer, check_resource, origin_of, path_of
+from shared.configured_url import check_issuer, check_prefix, check_resource, origin_of, path_of
 from shared.ip_addresses import parse_networks, parse_proxies
 from shared.jose.algorithms import SUPPORTED_ALGORITHMS, Algorithm
 from shared.settings import ServiceSettings
@@ -61,6 +61,12 @@ class McpSettings(ServiceSettings):
     )
     status_lists_url: str | None = Field(
         None, description="The address of the issuer's feed of status lists, if it is not the one in its metadata."
+    )
+    status_list_prefixes: tuple[str, ...] = Field(
+        (),
+        max_length=16,
+        description="For an issuer without a feed: the beginnings of the addresses of its status lists, https, or http "
+        "on a loopback or private address. Each list that a token names is then fetched by its own address.",
     )
     status_max_stale: int = Field(
         3600,
@@ -162,6 +168,11 @@ class McpSettings(ServiceSettings):
                 raise ValueError("needs to be an absolute http or https URL without user information")
         return value
 
+    @field_validator("status_list_prefixes")
+    @classmethod
+    def _plain_prefixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_prefix(prefix) for prefix in value)
+
     @field_validator("forward_oauth_to")
     @classmethod
     def _origin(cls, value: str | None) -> str | None:
@@ -199,6 +210,8 @@ class McpSettings(ServiceSettings):
                 raise ValueError("FORWARD_OAUTH_TO is for two origins; RESOURCE and ISSUER have the same one")
             if self.path in {"/authorize", "/register", "/token"}:
                 raise ValueError(f"FORWARD_OAUTH_TO needs the path {self.path} of RESOURCE for itself")
+        if self.status_lists_url is not None and self.status_list_prefixes:
+            raise ValueError("STATUS_LISTS_URL is for an issuer with a feed, STATUS_LIST_PREFIXES for one without")
         if self.reuse_port and self.stateful:
             raise ValueError("STATEFUL needs one replica: no REUSE_PORT, or no STATEFUL")
         if self.reuse_port and self.server is None and self.notes_redis_url is None:

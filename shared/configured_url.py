@@ -1,4 +1,4 @@
-"""Rules for the two configured identifiers: issuer and resource.
+"""Rules for the configured identifiers, issuer and resource, and for the beginnings of addresses.
 
 Invariant 1: each is one configured string, checked once at start and never rebuilt. These functions return exactly
 their argument, or raise: no URL class may add a slash or change case.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 from urllib.parse import urlsplit
+
+from shared.ip_addresses import PRIVATE_NETWORKS, is_in, parse_ip_address
 
 
 def is_loopback_host(host: str) -> bool:
@@ -37,6 +39,15 @@ def check_resource(value: str) -> str:
     return value
 
 
+def check_prefix(value: str) -> str:
+    """Return the beginning of addresses unchanged, or raise ValueError. A final slash is allowed.
+
+    Plain http is allowed on a private address too: its network is the operator's.
+    """
+    _check(value.removesuffix("/"), "prefix", may_be_private=True)
+    return value
+
+
 def origin_of(url: str) -> str:
     """The scheme, host and port of a configured URL, as written."""
     parts = urlsplit(url)
@@ -48,7 +59,12 @@ def path_of(url: str) -> str:
     return urlsplit(url).path
 
 
-def _check(value: str, kind: str) -> None:
+def _is_private_address(host: str) -> bool:
+    address = parse_ip_address(host)
+    return address is not None and is_in(address, PRIVATE_NETWORKS)
+
+
+def _check(value: str, kind: str, *, may_be_private: bool = False) -> None:
     if not value.isascii() or any(c.isspace() for c in value):
         raise ValueError(f"the {kind} {value!r} has characters that a URL cannot have")
     try:
@@ -72,7 +88,10 @@ def _check(value: str, kind: str) -> None:
         ),
         ("//" in parts.path or "/." in parts.path or "%" in parts.path, "has a path that is not plain"),
         (parts.scheme not in {"https", "http"}, "is neither https nor http"),
-        (parts.scheme == "http" and not is_loopback_host(host), "is http on a host that is not loopback"),
+        (
+            parts.scheme == "http" and not (is_loopback_host(host) or (may_be_private and _is_private_address(host))),
+            f"is http on a host that is not loopback{' or a private address' if may_be_private else ''}",
+        ),
     ]
     for wrong, complaint in problems:
         if wrong:

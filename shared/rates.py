@@ -63,8 +63,10 @@ class RateDecision:
     """When the whole burst is available again."""
 
 
-def decide(arrival_ms: int | None, now_ms: int, rate: Rate) -> RateDecision:
-    """Decide on one request. `arrival_ms` is the stored value of the key, None for a new key.
+def decide(arrival_ms: int | None, now_ms: int, rate: Rate, *, cost: int = 1) -> RateDecision:
+    """Decide on one request, which counts as `cost` requests.
+
+    `arrival_ms` is the stored value of the key, None for a new key.
 
     A stored value is ahead of now by more than the burst only after the clock was set back. The key would be refused
     for as long as that step, so it counts as new. A step of at most one interval does not make a full key new.
@@ -72,19 +74,19 @@ def decide(arrival_ms: int | None, now_ms: int, rate: Rate) -> RateDecision:
     if arrival_ms is None or arrival_ms - now_ms > rate.burst_ms + rate.interval_ms:
         arrival_ms = now_ms
     base = max(arrival_ms, now_ms)
-    following = base + rate.interval_ms
+    following = base + rate.interval_ms * cost
     allowed = following - now_ms <= rate.burst_ms
-    return to_decision(allowed=allowed, arrival_ms=following if allowed else base, now_ms=now_ms, rate=rate)
+    return to_decision(allowed=allowed, arrival_ms=following if allowed else base, now_ms=now_ms, rate=rate, cost=cost)
 
 
-def to_decision(*, allowed: bool, arrival_ms: int, now_ms: int, rate: Rate) -> RateDecision:
+def to_decision(*, allowed: bool, arrival_ms: int, now_ms: int, rate: Rate, cost: int = 1) -> RateDecision:
     """The decision for an outcome computed here or by the equivalent script (rate_limits/gcra.lua)."""
     ahead = max(0, arrival_ms - now_ms)
     return RateDecision(
         allowed=allowed,
         arrival_ms=arrival_ms,
         remaining=max(0, (rate.burst_ms - ahead) // rate.interval_ms),
-        retry_after_ms=0 if allowed else max(1, ahead + rate.interval_ms - rate.burst_ms),
+        retry_after_ms=0 if allowed else max(1, ahead + rate.interval_ms * cost - rate.burst_ms),
         reset_ms=ahead,
     )
 
@@ -112,9 +114,9 @@ class InMemoryRateLimiter:
         self._arrivals: OrderedDict[Hashable, int] = OrderedDict()
         self._max_keys = max_keys
 
-    def hit(self, key: Hashable, rate: Rate, *, now_ms: int) -> RateDecision:
-        """Count one request of the key."""
-        decision = decide(self._arrivals.get(key), now_ms, rate)
+    def hit(self, key: Hashable, rate: Rate, *, now_ms: int, cost: int = 1) -> RateDecision:
+        """Count one request of the key, or `cost` of them together."""
+        decision = decide(self._arrivals.get(key), now_ms, rate, cost=cost)
         self._arrivals[key] = decision.arrival_ms
         self._arrivals.move_to_end(key)
         if len(self._arrivals) > self._max_keys:

@@ -1,4 +1,4 @@
-"""`grants list|revoke`: the authorizations that users gave to clients."""
+"""`grants list|revoke|renew-lists`: the authorizations that users gave to clients, and the lists that end them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from auth_service.commands.console import (
 )
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository
+from auth_service.status_lists.repository import StatusListRepository
 from auth_service.users.repository import UserRepository
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from auth_service.commands.console import CommandContext
     from auth_service.grants.grant import Grant
 
-app = new_app(no_args_is_help=True, help="List and revoke the grants of users to clients.")
+app = new_app(
+    no_args_is_help=True, help="List and revoke the grants of users to clients, and renew their status lists."
+)
 
 _PROGRESS: Final = 1000
 """Grants between two lines of progress."""
@@ -135,6 +138,29 @@ def revoke(
             echo(f"{len(ended)} grant(s) ended")
 
     run(revoke_selected)
+
+
+@app.command("renew-lists")
+def renew_lists(*, as_json: JsonOption = False) -> None:
+    """Put further grants into new status lists: after a restore, before auth_service starts.
+
+    The restored lists count entries as free that were given, and perhaps revoked, after the backup. Verifiers that kept
+    running would refuse the tokens of grants that get them again. The closed lists stay published.
+    """
+
+    async def renew(context: CommandContext) -> None:
+        closed = await StatusListRepository(context.redis).renew(now_ms=int(time.time() * 1000))
+        if closed < 0:
+            raise CommandFailed(
+                "there are too many status lists already",
+                hint="Restart every mcp_service instead: then none holds what was revoked after the backup.",
+            )
+        if as_json:
+            show_json({"closed": closed})
+        else:
+            echo(f"{closed} status list(s) closed, new ones opened")
+
+    run(renew)
 
 
 async def _end(context: CommandContext, grant: Grant) -> bool:

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from auth_service.federation.access_rules import IdentityConditions
+from auth_service.federation.oidc.entry_rules import check_entry
 from shared.configured_url import check_issuer, is_loopback_host, origin_of
 from shared.jose.algorithms import Algorithm
 
@@ -98,7 +99,12 @@ class OidcProvider(_Provider):
     client_id: str = Field(min_length=1, max_length=300)
     client_secret: SecretStr | None = None
     private_key: SecretStr | None = Field(None, description="A private key in PEM, for private_key_jwt.")
-    private_key_id: str | None = Field(None, description="The kid of that key at the provider.")
+    private_key_id: str | None = Field(
+        None, description="The kid of that key at the provider; for Entra the thumbprint of its certificate."
+    )
+    assertion_audience: Literal["issuer", "token_endpoint"] | None = Field(
+        None, description="What the provider expects as aud of an assertion; by default what its preset says."
+    )
     token_endpoint_auth_method: Literal["client_secret_basic", "client_secret_post", "private_key_jwt"] | None = None
     scopes: tuple[str, ...] = ("openid", "profile", "email")
     response_mode: Literal["query", "form_post"] = "query"
@@ -135,6 +141,7 @@ class OidcProvider(_Provider):
     def _credentials(self) -> Self:
         if (self.client_secret is None) == (self.private_key is None):
             raise ValueError("give one of client_secret and private_key, or its _file")
+        check_entry(self)
         return self
 
 

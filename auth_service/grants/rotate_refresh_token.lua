@@ -77,6 +77,17 @@ local function narrow()
   return table.concat(dropped, ' ')
 end
 
+-- Whether the entry is revoked although the grant has not ended: a failover lost the ending, and a replica that had
+-- published it wrote the entry back. A grant that was just narrowed has a new entry.
+local function is_revoked(dropped)
+  return dropped == '' and redis.call('SISMEMBER', KEYS[2], grant[ENTRY]) == 1
+end
+
+local function ending_is_repeated()
+  finish('ended_before_failover')
+  return {'ended', 'ended_before_failover'}
+end
+
 local function answer(outcome, dropped)
   return {outcome, '', integer(grant[GENERATION]), grant[SUBJECT], grant[SCOPE], resource,
     integer(grant[AUTHENTICATED_AT]), grant[USERNAME], integer(grant[ENTRY]), dropped}
@@ -126,6 +137,7 @@ if n < generation then
   end
   local dropped = narrow()
   if not dropped then return list_is_full() end
+  if is_revoked(dropped) then return ending_is_repeated() end
   grant[USED], grant[REFRESHED] = age, age
   write_grant(key, grant, 'KEEPTTL')
   local reply = answer('repeated', dropped)
@@ -139,6 +151,7 @@ if n > generation + 1 then
 end
 local dropped = narrow()
 if not dropped then return list_is_full() end
+if is_revoked(dropped) then return ending_is_repeated() end
 
 local replaced = string.format('%010x', age)
 if n > generation then

@@ -9,16 +9,14 @@ does not cache, and reports no version, is not recorded.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from auth_service.keys.public_key_set import claimed_version
 from shared.http.application import Cors
-from shared.http.client_address import CLIENT_ADDRESS, network_of
-from shared.http.prefer import REPLICA_HEADER, wait_preference
-from shared.rates import ConcurrencyLimiter
+from shared.http.long_polls import LongPolls, wanted_wait
+from shared.http.prefer import REPLICA_HEADER
 
 if TYPE_CHECKING:
     from auth_service.keys.key_ring import KeyRing
@@ -34,12 +32,6 @@ The claim need not be verified (invariant 5): a client that makes it falsely onl
 
 PATH: Final = "/.well-known/jwks.json"
 
-MAX_WAIT_SECONDS: Final = 60
-MAX_WAITING_REQUESTS: Final = 2048
-"""Each holds a connection and about 20 kB. Requests beyond this number are answered at once."""
-MAX_WAITING_PER_NETWORK: Final = 256
-"""The same for one IPv4 address or IPv6 /48: a verifier that cannot wait learns of a change later."""
-
 CORS: Final = Cors(
     methods="GET, HEAD, OPTIONS",
     allowed_headers="accept, content-type, if-none-match, prefer, traceparent, tracestate, baggage, sentry-trace, dpop",
@@ -53,13 +45,11 @@ class JwksEndpoint:
         self._key_ring = key_ring
         self._tracker = tracker
         self._cache_control = f"public, max-age={max_age_seconds}"
-        self._waiting = 0
-        self._waiting_per_network = ConcurrencyLimiter()
-        self._is_stopping = False
+        self._polls = LongPolls()
 
     async def end_long_polls(self, _app: web.Application) -> None:
         """Answer every waiting request; an `on_shutdown` handler. The clients ask another replica."""
-        self._is_stopping = True
+        self._polls.stop()
         self._key_ring.wake()
 
     async def show(self, request: web.Request) -> web.Response:
@@ -74,25 +64,14 @@ class JwksEndpoint:
         # A cache must not serve to an unidentified client what it fetched for an identified or a non-caching one.
         headers = {"Cache-Control": self._cache_control, "Vary": REPLICA_HEADER}
         if if_none_match is not None and key_set.matches(if_none_match):
-            wait = wait_preference(request.headers.getall("Prefer", ()))
-            network = network_of(request.get(CLIENT_ADDRESS, ""), ipv6_prefix=48)
-            if wait and self._may_wait(network):
-                wait = min(wait, MAX_WAIT_SECONDS)
+            wait = wanted_wait(request)
+            if wait and await self._wait(request, changed, wait, reported):
                 headers["Preference-Applied"] = f"wait={wait}"
-                try:
-                    await self._wait(changed, wait, reported)
-                finally:
-                    self._waiting_per_network.leave(network)
                 key_set = self._key_ring.public_key_set
             if key_set.matches(if_none_match):
                 return web.Response(status=304, headers=headers | {"ETag": key_set.etag})
         headers["ETag"] = key_set.etag
         return web.Response(body=key_set.body, content_type="application/json", headers=headers)
-
-    def _may_wait(self, network: str) -> bool:
-        if self._is_stopping or self._waiting >= MAX_WAITING_REQUESTS:
-            return False
-        return self._waiting_per_network.enter(network, MAX_WAITING_PER_NETWORK)
 
     def _record(self, request: web.Request, version: int) -> ReplicaKeyVersion | None:
         replica = request.headers.get(REPLICA_HEADER)
@@ -100,16 +79,13 @@ class JwksEndpoint:
             return None
         return self._tracker.record_version(replica, version)
 
-    async def _wait(self, changed: asyncio.Event, seconds: int, reported: ReplicaKeyVersion | None) -> None:
-        self._waiting += 1
+    async def _wait(
+        self, request: web.Request, changed: asyncio.Event, seconds: int, reported: ReplicaKeyVersion | None
+    ) -> bool:
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await changed.wait()
+            return await self._polls.wait(request, changed, seconds)
         except asyncio.CancelledError:
             # The server cancels a handler when the client's connection breaks.
             if reported is not None:
                 self._tracker.record_disconnect(reported)
             raise
-        finally:
-            self._waiting -= 1

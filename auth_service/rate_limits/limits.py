@@ -92,6 +92,12 @@ class RateLimits:
         await self._check_in_redis(policy.REGISTRATIONS, address, subscriber)
         await self._check_in_redis(policy.REGISTRATION_SITES, address, site)
 
+    def check_feed(self, size: int, address: str) -> None:
+        """An answer with so many bytes of status lists; a short one is counted as a request only."""
+        units = size // policy.FEED_UNIT_BYTES
+        if units:
+            self._check_in_memory(policy.FEEDS, address, self._network_of(address), cost=units)
+
     async def check_decision(self, subject: str) -> None:
         """A user's consent decision."""
         await self._check_in_redis(policy.DECISIONS, "", subject)
@@ -122,11 +128,11 @@ class RateLimits:
             raise
         return lambda: self._fetches.leave(network)
 
-    def _check_in_memory(self, limit: RateLimit, address: str, key: str) -> RateDecision | None:
+    def _check_in_memory(self, limit: RateLimit, address: str, key: str, *, cost: int = 1) -> RateDecision | None:
         if not self._enabled:
             return None
         rate = self._rate_for(limit, address)
-        decision = self._memory.hit((limit.name, key), rate, now_ms=self._now_ms())
+        decision = self._memory.hit((limit.name, key), rate, now_ms=self._now_ms(), cost=cost)
         self._raise_if_limited(limit, rate, key, address, decision)
         return decision
 

@@ -106,6 +106,14 @@ FETCHES: Final = RateLimit(
     "fetches of client metadata documents and client keys, per network that causes them",
     scales_with_network=True,
 )
+FEEDS: Final = RateLimit(
+    "feeds",
+    Rate(16, 1, burst=512),
+    Backend.MEMORY,
+    "full 64 KiB of status lists that the change feed sends, per network",
+    scales_with_network=True,
+)
+FEED_UNIT_BYTES: Final = 64 * 1024
 CONCURRENT_FETCHES: Final = 8
 SHARED_CONCURRENT_FETCHES: Final = 64
 """A quarter of all (shared/fetch): the clients of one network cannot occupy the rest."""
@@ -124,5 +132,6 @@ LIMITS: Final = (
     REGISTRATIONS,
     REGISTRATION_SITES,
     FETCHES,
+    FEEDS,
     REQUESTS,
 )

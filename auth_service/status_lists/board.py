@@ -1,7 +1,8 @@
 """The lists as one process knows and publishes them: a copy of what Redis has, read several times a second.
 
 Invariant 12: an entry that was revoked in Redis is in the published list after POLL_SECONDS and a read of Redis.
-Replicas may be a poll apart, and Redis may go back in a failover or restore: a verifier keeps the bits that it saw.
+Replicas may be a poll apart. Redis may go back, in a failover or by a restored copy: what a process has published it
+writes back, so that it stays revoked and no other grant gets the entry, whose bit verifiers keep.
 """
 
 from __future__ import annotations
@@ -12,14 +13,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from auth_service.status_lists.document import LIFETIME_SECONDS, TYPE, bits_of, list_claims
-from auth_service.status_lists.identifiers import ENTRIES, new_identifier_in
-from auth_service.status_lists.repository import OPEN_LISTS
+from auth_service.status_lists.document import (
+    LIFETIME_SECONDS,
+    TYPE,
+    bits_of,
+    difference,
+    entries_of,
+    list_claims,
+    union,
+)
+from auth_service.status_lists.identifiers import ENTRIES, OPEN_LISTS, list_uri, new_identifier_in
 from shared.background import end_tasks
 from shared.errors import RedisUnavailable, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import structlog
 
     from auth_service.keys.key_ring import KeyRing
     from auth_service.status_lists.repository import StatusListRepository
@@ -29,8 +39,8 @@ POLL_SECONDS: Final = 0.3
 CLOSE_AT: Final = ENTRIES // 2
 """Entries in use beyond which a list is closed. A scope that is removed from the configuration narrows every grant of a
 list, and each needs a second entry of it."""
-_LATE_GRANTS_MS: Final = 3_600_000
-"""An interaction that began before the list was closed may still become a grant in it."""
+_LATE_GRANTS_MS: Final = 90_000_000
+"""An interaction that began before the list was closed may become a grant in it, for a day at most."""
 _PUBLISHED_FIRST_SECONDS: Final = 5.0
 """How long a list is published before a grant gets an entry in it, unless there is no other."""
 _REMOVE_EVERY: Final = 1000
@@ -57,17 +67,19 @@ class StatusListBoard:
         issuer: str,
         repository: StatusListRepository,
         key_ring: KeyRing,
+        log: structlog.typing.FilteringBoundLogger,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
         """`clock` is seconds since 1970; `monotonic` never goes back."""
-        self._prefix = f"{issuer}/status-lists"
         self._issuer = issuer
         self._repository = repository
         self._key_ring = key_ring
+        self._log = log
         self._clock = clock
         self._monotonic = monotonic
         self._open: tuple[str, ...] = ()
+        self._registry: dict[str, str] = {}
         self._first_seen: dict[str, float] = {}
         self._tags: dict[str, str] = {}
         self._bits: dict[str, bytes] = {}
@@ -94,7 +106,7 @@ class StatusListBoard:
 
     def uri_of(self, list_id: str) -> str:
         """The address of a list, as tokens name it."""
-        return f"{self._prefix}/{list_id}"
+        return list_uri(self._issuer, list_id)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -129,7 +141,10 @@ class StatusListBoard:
     async def refresh(self) -> None:
         """Read what changed. Raises RedisUnavailable."""
         registry = await self._repository.registry()
-        if sum(state == "open" for state in registry.values()) < OPEN_LISTS:
+        lost = [i for i, known in self._registry.items() if i not in registry and not self._is_removable(known)]
+        if lost:
+            await self._repository.put_back(lost, now_ms=self._now_ms())
+        if lost or sum(state == "open" for state in registry.values()) < OPEN_LISTS:
             registry = await self._repository.ensure_open()
         states = await self._repository.states(list(registry))
         different = [s for s in states if self._tags.get(s.list_id) != s.tag]
@@ -137,9 +152,9 @@ class StatusListBoard:
             for state, revoked in zip(
                 different, await self._repository.revoked(s.list_id for s in different), strict=True
             ):
-                self._bits[state.list_id] = bits_of(revoked)
+                await self._take(state.list_id, bits_of(revoked))
         gone = self._tags.keys() - registry.keys()
-        self._tags = {s.list_id: s.tag for s in states}
+        self._tags, self._registry = {s.list_id: s.tag for s in states}, registry
         for list_id in gone:
             self._bits.pop(list_id, None)
             self._published.pop(list_id, None)
@@ -148,15 +163,31 @@ class StatusListBoard:
         if different or gone:
             self.wake()
         for list_id in full:
-            await self._repository.close(list_id, now_ms=int(self._clock() * 1000))
+            await self._repository.close(list_id, now_ms=self._now_ms())
 
     async def remove_expired(self) -> None:
         """Remove the lists that are closed and that no token names any more. Raises RedisUnavailable."""
-        registry, now_ms = await self._repository.registry(), int(self._clock() * 1000)
-        closed = [i for i, state in registry.items() if state != "open" and now_ms > int(state) + _LATE_GRANTS_MS]
-        for state in await self._repository.states(closed):
-            if now_ms > state.until_ms:
+        registry = await self._repository.registry()
+        removable = [i for i, state in registry.items() if self._is_removable(state)]
+        for state in await self._repository.states(removable):
+            if self._now_ms() > state.until_ms:
                 await self._repository.remove(state.list_id)
+
+    async def _take(self, list_id: str, bits: bytes) -> None:
+        """Publish a changed list. What this process has published before is never taken back."""
+        before = self._bits.get(list_id, b"")
+        lost = entries_of(difference(before, bits))
+        if lost:
+            self._log.error("status_list_rollback_detected", list=list_id, entries=len(lost))
+            await self._repository.write_back(list_id, lost)
+        self._bits[list_id] = union(bits, before)
+
+    def _is_removable(self, state: str) -> bool:
+        """Whether no further grant can be put into the list. `state` is that of the registry."""
+        return state != "open" and self._now_ms() > int(state) + _LATE_GRANTS_MS
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
 
     def _choose_from(self, open_lists: list[str]) -> None:
         """Not from a list that another replica, or the verifier that it informs, may not know yet."""

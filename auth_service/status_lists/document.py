@@ -25,6 +25,25 @@ def bits_of(revoked: Iterable[int]) -> bytes:
     return bytes(bits)
 
 
+def entries_of(bits: bytes) -> list[int]:
+    """The entries that are revoked, of the bits of one list or a part of them."""
+    rest, found = int.from_bytes(bits, "little"), []
+    while rest:
+        found.append((rest & -rest).bit_length() - 1)
+        rest &= rest - 1
+    return found
+
+
+def union(bits: bytes, others: bytes) -> bytes:
+    """What is revoked in either."""
+    return (int.from_bytes(bits) | int.from_bytes(others)).to_bytes(ENTRIES // 8)
+
+
+def difference(bits: bytes, others: bytes) -> bytes:
+    """What is revoked in the first and not in the second."""
+    return (int.from_bytes(bits) & ~int.from_bytes(others)).to_bytes(ENTRIES // 8)
+
+
 def list_claims(*, issuer: str, uri: str, bits: bytes, now: float) -> dict[str, Any]:
     """The claims of a list. `now` in seconds since 1970."""
     return {

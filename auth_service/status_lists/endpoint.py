@@ -11,42 +11,38 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from auth_service.protocol.errors import InvalidRequest
 from auth_service.status_lists.document import TTL_SECONDS, TYPE
-from auth_service.status_lists.identifiers import LIST_FORM
-from shared.http.client_address import CLIENT_ADDRESS, network_of
-from shared.http.prefer import wait_preference
-from shared.rates import ConcurrencyLimiter
+from auth_service.status_lists.identifiers import MAX_LISTS, TAG_CHARACTERS
+from shared.http.client_address import CLIENT_ADDRESS
+from shared.http.long_polls import LongPolls, wanted_wait
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from auth_service.rate_limits.limits import RateLimits
     from auth_service.status_lists.board import StatusListBoard
 
-MAX_WAIT_SECONDS: Final = 60
-MAX_WAITING_REQUESTS: Final = 2048
-"""Requests beyond this number are answered at once."""
-MAX_WAITING_PER_NETWORK: Final = 256
-"""The same for one IPv4 address or IPv6 /48."""
-
-_KNOWN: Final = re.compile(rf"(?:{LIST_FORM}\.[A-Za-z0-9_-]{{1,22}}(?:~(?!$)|$)){{0,512}}")
+_KNOWN: Final = re.compile(rf"(?:[A-Za-z0-9_-]{{{TAG_CHARACTERS}}}){{0,{MAX_LISTS}}}")
 
 
 class StatusListEndpoint:
     """Serves the lists of one process."""
 
-    def __init__(self, board: StatusListBoard) -> None:
+    def __init__(self, board: StatusListBoard, limits: RateLimits) -> None:
         self._board = board
-        self._waiting = 0
-        self._waiting_per_network = ConcurrencyLimiter()
-        self._is_stopping = False
+        self._limits = limits
+        self._polls = LongPolls()
+        self._whole: tuple[tuple[str, ...], bytes] = ((), b"")
+        """The answer to a verifier that knows nothing yet, and the lists in it."""
 
     async def end_long_polls(self, _app: web.Application) -> None:
         """Answer every waiting request; an `on_shutdown` handler. The clients ask another replica."""
-        self._is_stopping = True
+        self._polls.stop()
         self._board.wake()
 
     async def show_one(self, request: web.Request) -> web.Response:
@@ -63,57 +59,50 @@ class StatusListEndpoint:
         return web.Response(body=token.encode(), headers=headers | {"Content-Type": f"application/{TYPE}"})
 
     async def show_all(self, request: web.Request) -> web.Response:
-        """The addresses of all lists; with `known` the changed lists too. Raises InvalidRequest, ServiceUnavailable."""
+        """The addresses of all lists; with `known` the changed lists too.
+
+        Raises InvalidRequest, TooManyRequests, ServiceUnavailable.
+        """
         if "known" not in request.query:
             headers = {"Cache-Control": f"public, max-age={TTL_SECONDS}"}
-            return web.Response(body=self._body(), content_type="application/json", headers=headers)
+            return web.Response(body=self._body(None, ()), content_type="application/json", headers=headers)
         known = _parse(request.query["known"])
         headers = {"Cache-Control": "no-store"}
         changed = self._board.changed
-        wait = wait_preference(request.headers.getall("Prefer", ()))
-        network = network_of(request.get(CLIENT_ADDRESS, ""), ipv6_prefix=48)
-        if wait and (known != self._board.tags or self._may_wait(network)):
-            wait = min(wait, MAX_WAIT_SECONDS)
+        wait = wanted_wait(request)
+        # An answer that has a change need not be held, and says all the same that it would have been.
+        if wait and (known != self._tags() or await self._polls.wait(request, changed, wait)):
             headers["Preference-Applied"] = f"wait={wait}"
-            if known == self._board.tags:
-                try:
-                    await self._wait(changed, wait)
-                finally:
-                    self._waiting_per_network.leave(network)
-        tokens = []
-        tags = dict(self._board.tags)
+        tags, tokens = dict(self._board.tags), list[str]()
         for list_id, tag in tags.items():
-            if known.get(list_id) != tag:
-                tokens.append(self._board.token_of(list_id))
+            if tag not in known:
+                token = self._board.token_of(list_id)
+                if token is not None:
+                    tokens.append(token)
                 await asyncio.sleep(0)  # each may cost a signature
-        return web.Response(
-            body=self._body(changed=tokens, tags=tags), content_type="application/json", headers=headers
-        )
+        self._limits.check_feed(sum(map(len, tokens)), request[CLIENT_ADDRESS])
+        body = self._body(tuple(tokens), tags.values())
+        return web.Response(body=body, content_type="application/json", headers=headers)
 
-    def _body(self, *, changed: list[str | None] | None = None, tags: dict[str, str] | None = None) -> bytes:
-        body: dict[str, object] = {"status_lists": [self._board.uri_of(i) for i in self._board.tags]}
-        if tags is not None:
-            body["changed"] = [token for token in changed or () if token is not None]
-            body["known"] = "~".join(f"{list_id}.{tag}" for list_id, tag in tags.items())
-        return json.dumps(body, separators=(",", ":")).encode()
+    def _tags(self) -> frozenset[str]:
+        return frozenset(self._board.tags.values())
 
-    def _may_wait(self, network: str) -> bool:
-        if self._is_stopping or self._waiting >= MAX_WAITING_REQUESTS:
-            return False
-        return self._waiting_per_network.enter(network, MAX_WAITING_PER_NETWORK)
-
-    async def _wait(self, changed: asyncio.Event, seconds: int) -> None:
-        self._waiting += 1
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await changed.wait()
-        finally:
-            self._waiting -= 1
+    def _body(self, changed: tuple[str, ...] | None, tags: Collection[str]) -> bytes:
+        is_whole = changed is not None and len(changed) == len(tags)
+        if is_whole and changed == self._whole[0]:
+            return self._whole[1]
+        document: dict[str, object] = {"status_lists": [self._board.uri_of(i) for i in self._board.tags]}
+        if changed is not None:
+            document |= {"changed": changed, "known": "".join(tags)}
+        body = json.dumps(document, separators=(",", ":")).encode()
+        if changed is not None and is_whole:
+            self._whole = (changed, body)
+        return body
 
 
-def _parse(unverified_known: str) -> dict[str, str]:
-    """The tags that a client has, by list. Raises InvalidRequest."""
+def _parse(unverified_known: str) -> frozenset[str]:
+    """The tags that a client has. Raises InvalidRequest."""
     if _KNOWN.fullmatch(unverified_known) is None:
         raise InvalidRequest("known has not the form of an earlier response", error_id="known_form")
-    return dict(pair.split(".", 1) for pair in unverified_known.split("~") if pair)
+    size = TAG_CHARACTERS
+    return frozenset(unverified_known[i : i + size] for i in range(0, len(unverified_known), size))

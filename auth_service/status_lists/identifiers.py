@@ -10,8 +10,17 @@ from typing import Final
 
 from auth_service.protocol.opaque import new_identifier
 
+PATH: Final = "/status-lists"
+"""Below the issuer, of the aggregation and the change feed; a list is below it."""
+
 ENTRIES: Final = 1 << 16
 """Entries of one list."""
+OPEN_LISTS: Final = 64
+"""A token discloses its list: the more grants share one, the less it tells."""
+MAX_LISTS: Final = 512
+"""Open and closed. Their tags fit into a request line, and a verifier holds no more."""
+TAG_CHARACTERS: Final = 8
+"""48 bits of the random tag of a change; a list without a change has its identifier as tag. So all tags differ."""
 
 LIST_FORM: Final = r"[a-z0-9]{8}"
 FORM: Final = rf"{LIST_FORM}-[A-Za-z0-9_-]{{21}}[AQgw]"
@@ -29,6 +38,11 @@ def new_list_id() -> str:
 def new_identifier_in(list_id: str) -> str:
     """An unguessable identifier whose records are in the slot of the list."""
     return f"{list_id}-{new_identifier()}"
+
+
+def list_uri(issuer: str, list_id: str) -> str:
+    """The address of a list, as tokens name it."""
+    return f"{issuer}{PATH}/{list_id}"
 
 
 def is_identifier(unverified: str) -> bool:

@@ -13,7 +13,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from auth_service.status_lists.identifiers import allocated_key, new_list_id, revoked_key, status_key
+from auth_service.protocol.opaque import new_identifier
+from auth_service.status_lists.identifiers import (
+    MAX_LISTS,
+    OPEN_LISTS,
+    TAG_CHARACTERS,
+    allocated_key,
+    new_list_id,
+    revoked_key,
+    status_key,
+)
 from shared.redis.client import load_script
 
 if TYPE_CHECKING:
@@ -22,15 +31,19 @@ if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
 _REGISTRY: Final = "sp:{status_lists}:registry"
+_STATUSES: Final = status_key("*")
+_WRITTEN_AT_ONCE: Final = 5000
+_RENEW: Final = load_script("auth_service.status_lists", "renew_lists")
+_WRITE_BACK: Final = load_script("auth_service.status_lists", "write_back")
 _OPEN: Final = load_script("auth_service.status_lists", "open_lists")
-
-OPEN_LISTS: Final = 64
-"""A token discloses its list: the more grants share one, the less it tells."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """What Redis knows of one list. `until` is when the last token that may name it has expired (ms since 1970)."""
+    """What Redis knows of one list. The tag is another with each change.
+
+    `until_ms` is when the last token that may name it has expired, since 1970.
+    """
 
     list_id: str
     tag: str
@@ -45,9 +58,9 @@ class StatusListRepository:
         self._redis = redis
 
     async def ensure_open(self) -> dict[str, str]:
-        """The registry, in which enough lists are open."""
+        """The registry, in which enough lists are open, unless there are too many already."""
         new = [new_list_id() for _ in range(OPEN_LISTS)]
-        flat = await self._redis.run(_OPEN, [_REGISTRY], [OPEN_LISTS, *new])
+        flat = await self._redis.run(_OPEN, [_REGISTRY], [OPEN_LISTS, MAX_LISTS, *new])
         return dict(zip(flat[::2], flat[1::2], strict=True))
 
     async def registry(self) -> dict[str, str]:
@@ -59,7 +72,7 @@ class StatusListRepository:
         """The state of each list, in the same order."""
         rows = await self._redis.pipeline([("HMGET", status_key(i), "tag", "allocated", "until") for i in list_ids])
         return [
-            ListState(list_id, row[0] or "0", int(row[1] or 0), int(row[2] or 0))
+            ListState(list_id, (row[0] or list_id)[:TAG_CHARACTERS], int(row[1] or 0), int(row[2] or 0))
             for list_id, row in zip(list_ids, rows, strict=True)
         ]
 
@@ -67,6 +80,27 @@ class StatusListRepository:
         """The revoked entries of each list, in the same order."""
         rows = await self._redis.pipeline([("SMEMBERS", revoked_key(i)) for i in list_ids])
         return [frozenset(map(int, row)) for row in rows]
+
+    async def write_back(self, list_id: str, entries: Sequence[int]) -> None:
+        """Revoke entries again that were published as revoked."""
+        keys = [key(list_id) for key in (revoked_key, allocated_key, status_key)]
+        for start in range(0, len(entries), _WRITTEN_AT_ONCE):
+            part = entries[start : start + _WRITTEN_AT_ONCE]
+            await self._redis.run(_WRITE_BACK, keys, [new_identifier(), *part])
+
+    async def put_back(self, list_ids: Iterable[str], *, now_ms: int) -> None:
+        """Register lists again, as closed, that the registry has lost."""
+        await self._redis.pipeline([("HSETNX", _REGISTRY, i, now_ms) for i in list_ids])
+
+    async def renew(self, *, now_ms: int) -> int:
+        """Close every list, also those in use that the registry does not name, and open others; how many were open.
+
+        It returns -1 and closes none if there would be too many. For the operator's command: it scans all keys.
+        """
+        in_use = {key[len("sp:{") :].partition("}")[0] async for keys in self._redis.scan(_STATUSES) for key in keys}
+        closed: int = await self._redis.run(_RENEW, [_REGISTRY], [now_ms, MAX_LISTS - OPEN_LISTS, *in_use])
+        await self.ensure_open()
+        return closed
 
     async def close(self, list_id: str, *, now_ms: int) -> None:
         """Allocate no further entries of this list, once no replica begins an interaction in it any more."""

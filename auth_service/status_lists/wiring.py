@@ -11,6 +11,7 @@ from auth_service.status_lists.repository import StatusListRepository
 
 if TYPE_CHECKING:
     from auth_service.keys.key_ring import KeyRing
+    from auth_service.rate_limits.limits import RateLimits
     from auth_service.runtime import Runtime
 
 
@@ -22,13 +23,14 @@ class StatusListComponents:
     endpoint: StatusListEndpoint
 
 
-def wire_status_lists(runtime: Runtime, *, key_ring: KeyRing) -> StatusListComponents:
+def wire_status_lists(runtime: Runtime, *, key_ring: KeyRing, limits: RateLimits) -> StatusListComponents:
     """Build the components; nothing is read yet."""
     board = StatusListBoard(
         issuer=runtime.settings.issuer,
         repository=StatusListRepository(runtime.redis),
         key_ring=key_ring,
+        log=runtime.log,
         clock=runtime.clock,
         monotonic=runtime.monotonic,
     )
-    return StatusListComponents(board, StatusListEndpoint(board))
+    return StatusListComponents(board, StatusListEndpoint(board, limits))

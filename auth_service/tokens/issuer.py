@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.protocol.opaque import new_identifier, split_identifier
 from auth_service.resources.catalogue import OFFLINE_ACCESS
+from auth_service.status_lists.identifiers import list_uri
 from shared.access_tokens import profile
 from shared.jose import base64url
 from shared.scopes import format_scope
@@ -72,9 +73,7 @@ class AccessTokenIssuer:
             "exp": issued_at + self._lifetime,
             "jti": token_id,
             "gid": grant_id,
-            "status": {
-                "status_list": {"idx": entry, "uri": f"{self._issuer}/status-lists/{split_identifier(grant_id)[0]}"}
-            },
+            "status": {"status_list": {"idx": entry, "uri": list_uri(self._issuer, split_identifier(grant_id)[0])}},
         }
         return IssuedToken(self._signer.sign(claims, typ=profile.TYPE), self._lifetime, token_id)
 

@@ -17,6 +17,15 @@ class RecentlyUnknown:
         """When the name was last refused, if that is remembered."""
         return self._refused_at.get(unverified_name)
 
+    @property
+    def latest_at(self) -> float:
+        """When a name was last refused; minus infinity if none is remembered."""
+        return max(self._refused_at.values(), default=float("-inf"))
+
+    def forget(self, name: str) -> None:
+        """The issuer knows the name."""
+        self._refused_at.pop(name, None)
+
     def remember(self, unverified_name: str, now: float) -> None:
         """The issuer does not know the name."""
         while len(self._refused_at) >= MAX_NAMES:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from mcp_service.issuer.keepalive import open_probed_socket
 from mcp_service.issuer.metadata import BadMetadata
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class IssuerSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 # The host is configured: it is found as the operator's machine finds every other (nsswitch.conf).
-                connector=aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver()),
+                connector=aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver(), socket_factory=open_probed_socket),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
                 auto_decompress=False,
@@ -59,3 +60,9 @@ class IssuerSession:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def etag_of(response: aiohttp.ClientResponse) -> str | None:
+    """The ETag of a response, if it is short enough to be sent back."""
+    etag = response.headers.get("ETag")
+    return etag if etag is not None and len(etag) <= 256 else None

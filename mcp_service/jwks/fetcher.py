@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 from mcp_service.issuer.long_polling import was_held_back
-from mcp_service.issuer.session import REQUEST_ERRORS, RESPONSE_SECONDS, IssuerSession
+from mcp_service.issuer.session import REQUEST_ERRORS, RESPONSE_SECONDS, IssuerSession, etag_of
 from shared.fetch.ssrf_safe_client import FetchFailed, read_bounded
 from shared.http.media_type import essence_of
 from shared.http.prefer import REPLICA_HEADER
@@ -91,7 +91,7 @@ async def _read(response: aiohttp.ClientResponse, etag: str | None) -> JwksRespo
     content_type = response.headers.get("Content-Type", "")
     if essence_of(content_type) not in _JSON_TYPES:
         raise FetchFailed(f"content type {content_type!r:.60}")
-    return JwksResponse(await read_bounded(response, MAX_DOCUMENT_BYTES), _etag(response), max_age, held_back)
+    return JwksResponse(await read_bounded(response, MAX_DOCUMENT_BYTES), etag_of(response), max_age, held_back)
 
 
 def issuer_time(date: str, age: str) -> float | None:
@@ -105,11 +105,6 @@ def issuer_time(date: str, age: str) -> float | None:
         return None
     cached = int(age) if re.fullmatch(r"[0-9]{1,9}", age) else 0
     return sent + cached + 0.5
-
-
-def _etag(response: aiohttp.ClientResponse) -> str | None:
-    etag = response.headers.get("ETag")
-    return etag if etag is not None and len(etag) <= 256 else None
 
 
 def _max_age(cache_control: str) -> float | None:

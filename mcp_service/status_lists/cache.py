@@ -1,242 +1,99 @@
-"""The cache of the issuer's status lists (invariant 12): the I/O shell around policy.py, held.py and list_token.py.
-
-One task follows the issuer's feed by long polling and learns of a revocation within a round trip. A token whose list is
-held never waits for the network; a list that is not held waits for one shared refresh.
-"""
+"""What the caches of status lists share: the check of an entry, the observers of changes, the gauges and the log."""
 
 from __future__ import annotations
 
-import asyncio
-import random
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from mcp_service.issuer.long_polling import WAIT_SECONDS, LongPolling
-from mcp_service.issuer.recently_unknown import RecentlyUnknown
-from mcp_service.issuer.refresh_loop import RefreshLoop
-from mcp_service.status_lists.feed import Feed, InvalidFeed, NotAFeed, parse_feed
 from mcp_service.status_lists.held import HeldLists
-from mcp_service.status_lists.policy import (
-    FeedPolicy,
-    FeedState,
-    UnknownList,
-    confirmed,
-    delay_seconds,
-    failed,
-    on_unknown_list,
-    refreshed_for_unknown_list,
-    without_feed,
-)
 from shared.access_tokens.verifier import HeldStatusLists
 from shared.errors import ServiceUnavailable
-from shared.fetch.ssrf_safe_client import FetchFailed
-from shared.http.health import Readiness
 from shared.jose.jws import InvalidToken
 
 if TYPE_CHECKING:
     import structlog
 
-    from mcp_service.status_lists.fetcher import FeedFetcher
-    from mcp_service.status_lists.list_token import ListReader
     from mcp_service.status_lists.metrics import StatusListMetrics
     from shared.access_tokens.profile import StatusReference
     from shared.background import TaskSupervisor
+    from shared.http.health import Readiness
 
 
 class StatusListCache(HeldStatusLists):
-    """Follows the feed of one issuer, if it has one."""
+    """The lists of one issuer, kept current in the background."""
 
     def __init__(
         self,
         *,
-        fetcher: FeedFetcher,
-        reader: ListReader,
-        policy: FeedPolicy,
         metrics: StatusListMetrics,
         log: structlog.typing.FilteringBoundLogger,
         clock: Callable[[], float],
     ) -> None:
         """`clock` is monotonic, in seconds."""
         super().__init__(clock)
-        self._fetcher = fetcher
-        self._reader = reader
-        self._policy = policy
         self._metrics = metrics
         self._log = log
-        self._followed = fetcher.is_configured
         self._held = HeldLists(self._lists)
-        self._state = FeedState(confirmed_at=clock())
-        self._cursor = ""
-        self._long_polling = LongPolling()
-        self._unknown = RecentlyUnknown()
         self._observers: list[Callable[[], None]] = []
-        self._loop = RefreshLoop(
-            attempt=self._attempt, wait_seconds=self._wait_seconds, delay_seconds=self._delay_seconds, clock=clock
-        )
 
-    async def check(self, status: StatusReference) -> None:
-        is_issuers = status.uri.startswith(self._reader.prefix)
-        if is_issuers and status.uri not in self._lists:
-            await self._look_for(status.uri)
-        if not self._followed:
-            return
+    def on_change(self, notify: Callable[[], None]) -> None:
+        """Call `notify` after entries were revoked."""
+        self._observers.append(notify)
+
+    @property
+    @abstractmethod
+    def age_seconds(self) -> float:
+        """Seconds since the lists held should have been confirmed; not a number without lists."""
+
+    @abstractmethod
+    async def readiness(self) -> Readiness:
+        """Always ready, since another replica would know no more; the note tells of lists that cannot be read."""
+
+    @abstractmethod
+    async def start(self, supervisor: TaskSupervisor) -> None:
+        """Start keeping the lists current in the background."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """End the background tasks and release their waiters."""
+
+    def export_gauges(self, registry: CollectorRegistry) -> None:
+        """Export age and number, read at each scrape."""
+        Gauge(
+            "sallyport_status_lists_age_seconds",
+            "Time since the status lists held were last confirmed, or since one by its address was due to be; "
+            "NaN without lists.",
+            registry=registry,
+        ).set_function(lambda: self.age_seconds)
+        Gauge("sallyport_status_lists", "Status lists held.", registry=registry).set_function(lambda: len(self._lists))
+
+    @abstractmethod
+    def _problem(self) -> str:
+        """The state of lists that cannot be read, for the operator."""
+
+    def _check_entry(self, status: StatusReference) -> None:
+        """Check a reference with the list as it is held. Raises InvalidToken or ServiceUnavailable."""
         bits = self._lists.get(status.uri)
         if bits is None:
             raise InvalidToken("status_list", f"status_list {status.uri!r:.200} is not one of the issuer")
         if status.entry >= 8 * len(bits):
             raise InvalidToken("status_index", f"the status list has no entry {status.entry!r:.20}")
         if bits[status.entry >> 3] >> (status.entry & 7) & 1:
-            raise InvalidToken("revoked", "the token was revoked")
+            raise InvalidToken("revoked", "the token was revoked or suspended")
         if not self.allow(status):
             raise ServiceUnavailable(self._problem(), error_id="status_lists_current", retry_after_seconds=5)
 
-    async def _look_for(self, unverified_uri: str) -> None:
-        """Refresh once for all callers. Raises ServiceUnavailable if it cannot be known whether there is the list."""
-        decision = on_unknown_list(self._state, self._policy, self._clock(), self._unknown.refused_at(unverified_uri))
-        if decision is UnknownList.REFRESH:
-            await self._loop.refresh()
-            if unverified_uri in self._lists:
-                self._metrics.unknown_list("found")
-                return
-            # A caller that the end of the process interrupts gets 503, not 401 (invariant 8).
-            no_response = self._loop.stopping or self._state.failures > 0
-            decision = UnknownList.CANNOT_KNOW if no_response else UnknownList.REFUSE
-            if decision is UnknownList.REFUSE:
-                self._unknown.remember(unverified_uri, self._clock())
-        if decision is UnknownList.REFUSE and self._state.has_no_feed:
-            self._metrics.unknown_list("no_feed")
-            return
-        self._metrics.unknown_list(decision.value)
-        if decision is UnknownList.CANNOT_KNOW:
-            raise ServiceUnavailable(self._problem(), error_id="status_lists_loaded")
+    def _notify(self) -> None:
+        for notify in self._observers:
+            notify()
 
-    def on_change(self, notify: Callable[[], None]) -> None:
-        """Call `notify` after bits were set."""
-        self._observers.append(notify)
-
-    @property
-    def age_seconds(self) -> float:
-        """Seconds since the lists held were last confirmed; not a number for an issuer without lists."""
-        return float("nan") if self._state.has_no_feed else self._clock() - self._state.confirmed_at
-
-    async def readiness(self) -> Readiness:
-        """Always ready, since another replica would know no more; the note tells of a feed that cannot be read."""
-        if self._state.has_no_feed:
-            return Readiness(ready=True, note="the issuer has no status lists")
-        is_stale = self.age_seconds >= self._policy.max_stale
-        if not self._state.failures and not is_stale:
-            return Readiness(ready=True, note=f"{len(self._lists)} lists")
-        return Readiness(ready=True, note=self._problem(), impaired=is_stale or not self._state.is_loaded)
-
-    def export_gauges(self, registry: CollectorRegistry) -> None:
-        """Export age and number, read at each scrape."""
-        Gauge(
-            "sallyport_status_lists_age_seconds",
-            "Time since the status lists held were last confirmed; NaN for an issuer without lists.",
-            registry=registry,
-        ).set_function(lambda: self.age_seconds)
-        Gauge("sallyport_status_lists", "Status lists held.", registry=registry).set_function(lambda: len(self._lists))
-
-    async def start(self, supervisor: TaskSupervisor) -> None:
-        """Start following the feed in the background; return after the first attempt, or soon without one."""
-        await self._loop.start(supervisor, "status_list_refresh")
-
-    async def stop(self) -> None:
-        """End the background task and release its waiters."""
-        await self._loop.stop()
-
-    def _wait_seconds(self) -> int:
-        # After a failure a plain request comes first: it shows at once what was missed meanwhile.
-        return WAIT_SECONDS if self._cursor and not self._state.failures else 0
-
-    def _delay_seconds(self) -> float:
-        delay = delay_seconds(self._state, self._long_polling, self._clock())
-        # Replicas that lost the same issuer must not retry in step.
-        return delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-
-    async def _attempt(self, wait_seconds: int, *, requested: bool) -> None:
-        try:
-            await self._follow(wait_seconds)
-        except (FetchFailed, ServiceUnavailable) as exc:
-            self._failed("unreachable", str(exc), wait_seconds)
-        except (InvalidFeed, InvalidToken) as exc:
-            # The next answer brings every list, so that none is missed for good.
-            self._cursor = ""
-            self._failed("bad_document", f"{type(exc).__name__}: {exc}", wait_seconds)
-        except Exception as exc:  # noqa: BLE001 - logged whole, and counted as a failure
-            self._log.exception("status_lists_unexpected_error")
-            self._failed("unreachable", f"unexpected {type(exc).__name__}", wait_seconds)
-        if requested:
-            self._state = refreshed_for_unknown_list(self._state, self._clock())
-
-    async def _follow(self, wait_seconds: int) -> None:
-        response = await self._fetcher.fetch(cursor=self._cursor, wait_seconds=wait_seconds)
-        if response is None:
-            if self._followed:
-                raise FetchFailed("the issuer's metadata no longer name its status lists")
-            self._without_feed()
-            return
-        try:
-            feed = parse_feed(response.body, prefix=self._reader.prefix)
-        except NotAFeed:
-            if self._followed:
-                raise
-            self._without_feed()
-            return
-        changed = await self._take(feed)
-        missing = feed.uris - self._lists.keys()
-        if missing and not self._cursor:
-            raise InvalidFeed(f"{len(missing)} lists are named, but not sent")
-        if wait_seconds:
-            self._long_polling = self._long_polling.after_response(
-                held_back=response.held_back, changed=bool(feed.unverified_changed)
-            )
-        if self._state.failures:
-            self._log.info("status_lists_reachable_again", failures=self._state.failures)
-        # A list that is named but was not sent: it is new, or was lost. The next answer brings every list.
-        self._cursor = "" if missing else feed.cursor
-        self._state = confirmed(self._state, self._clock())
-        if self._policy.strict:
-            self._trusted_until = self._state.confirmed_at + self._policy.max_stale
-        self._metrics.refresh("changed" if changed else "unchanged")
-
-    def _without_feed(self) -> None:
-        self._state = without_feed(self._state, self._clock())
-        self._metrics.refresh("no_feed")
-
-    async def _take(self, feed: Feed) -> bool:
-        """Add what is good; tell whether a bit was new. Raises InvalidToken for the rest."""
-        self._held.keep(feed.uris, self._clock())
-        changed, refused = False, None
-        for unverified in feed.unverified_changed:
-            try:
-                status_list = await self._reader.read(unverified)
-            except InvalidToken as exc:
-                refused = exc
-            else:
-                if status_list.uri in feed.uris:
-                    changed = self._held.merge(status_list) or changed
-            await asyncio.sleep(0)  # many lists must not keep requests waiting
-        self._followed = True
-        if changed:
-            for notify in self._observers:
-                notify()
-        if refused is not None:
-            raise refused
-        return changed
-
-    def _failed(self, outcome: str, reason: str, wait_seconds: int) -> None:
-        if wait_seconds:
-            self._long_polling = self._long_polling.after_failure()
-        self._state = failed(self._state, self._clock())
+    def _log_failure(self, outcome: str, reason: str, failures: int, **fields: str) -> None:
+        """Log the 1st, 2nd, 4th and so on: an outage of hours must not fill the log."""
         self._metrics.refresh(outcome)
-        failures = self._state.failures
         if failures & (failures - 1) == 0:
-            # The 1st, 2nd, 4th and so on: an outage of hours must not fill the log.
-            self._log.warning("status_list_refresh_failed", outcome=outcome, reason=reason[:300], failures=failures)
-
-    def _problem(self) -> str:
-        since = f"confirmed {self.age_seconds:.0f} s ago" if self._state.is_loaded else "no status lists yet"
-        return f"{since}, {self._state.failures} failed attempts"
+            self._log.warning(
+                "status_list_refresh_failed", outcome=outcome, reason=reason[:300], failures=failures, **fields
+            )

@@ -17,6 +17,8 @@ class FeedDiscovery:
         self._issuer = issuer
         self._configured = configured
         self._found: str | None = None
+        self.prefix = f"{issuer}/status-lists/"
+        """The beginning of the address of each list of this issuer."""
 
     @property
     def is_configured(self) -> bool:

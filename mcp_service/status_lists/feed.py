@@ -13,7 +13,7 @@ MAX_LISTS: Final = 512
 MAX_CURSOR_CHARACTERS: Final = 7500
 """A server reads request lines of about 8,000 bytes."""
 MAX_FEED_BYTES: Final = 16 << 20
-"""MAX_LISTS lists of list_token.MAX_LIST_BYTES, and some room."""
+"""MAX_LISTS lists of the size that list_encoding.FEED_FORM allows, and some room."""
 
 
 class InvalidFeed(Exception):

@@ -11,7 +11,7 @@ class StatusListMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._refreshes = Counter(
             "sallyport_status_list_refreshes",
-            "Requests for the issuer's feed of status lists.",
+            "Requests for the issuer's status lists.",
             ("outcome",),
             registry=registry,
         )
@@ -23,7 +23,7 @@ class StatusListMetrics:
         )
 
     def refresh(self, outcome: str) -> None:
-        """`outcome` is changed, unchanged, no_feed, unreachable or bad_document."""
+        """`outcome` is changed, unchanged, no_feed, unreachable, gone or bad_document."""
         self._refreshes.labels(outcome).inc()
 
     def unknown_list(self, outcome: str) -> None:

@@ -1,6 +1,7 @@
-"""When the feed is asked next, and the effect of a list that is not held.
+"""When the feed or a list is asked for next, and the effect of a list that is not held.
 
-Pure: every function takes `now` (seconds of a monotonic clock) and returns a value. The I/O is in cache.py.
+Pure: every function takes `now` (seconds of a monotonic clock) and returns a value. The I/O is in feed_cache.py and
+list_cache.py.
 """
 
 from __future__ import annotations
@@ -20,17 +21,23 @@ MAX_RETRY_SECONDS: Final = 4.0
 NO_FEED_SECONDS: Final = 3600.0
 """Until an issuer without lists is asked again; a token that names a list of it is a reason as well."""
 
+DEFAULT_TTL_SECONDS: Final = 300.0
+"""Of a list that names no ttl."""
+MIN_TTL_SECONDS: Final = 1.0
+MAX_TTL_SECONDS: Final = 3600.0
+MAX_LIST_RETRY_SECONDS: Final = 60.0
+
 
 class UnknownList(StrEnum):
     """The handling of a list that is not held."""
 
     REFRESH = "refresh"  # one request to the issuer, shared by all callers
-    REFUSE = "refuse"  # the feed was read so recently that the list does not exist: 401
-    CANNOT_KNOW = "cannot_know"  # the feed cannot be read: 503, never 401 (invariant 8)
+    REFUSE = "refuse"  # the issuer said so recently that the list does not exist: 401
+    CANNOT_KNOW = "cannot_know"  # the feed or list cannot be read: 503, never 401 (invariant 8)
 
 
 @dataclass(frozen=True, slots=True)
-class FeedPolicy:
+class StatusPolicy:
     """Durations in seconds. `strict` is whether tokens with a reference are refused beyond `max_stale`."""
 
     max_stale: float
@@ -40,7 +47,7 @@ class FeedPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedState:
+class RefreshState:
     """Readings of the monotonic clock, and the consecutive failures since the last confirmation.
 
     `confirmed_at` is when the lists held were last the issuer's; before the first time, when the guard began to ask.
@@ -54,27 +61,27 @@ class FeedState:
     unknown_list_refresh_at: float | None = None
 
 
-def confirmed(state: FeedState, now: float) -> FeedState:
+def confirmed(state: RefreshState, now: float) -> RefreshState:
     """After a good answer."""
     return replace(state, confirmed_at=now, is_loaded=True, has_no_feed=False, failures=0)
 
 
-def without_feed(state: FeedState, now: float) -> FeedState:
+def without_feed(state: RefreshState, now: float) -> RefreshState:
     """After metadata of an issuer that has no feed."""
     return replace(state, confirmed_at=now, has_no_feed=True, failures=0)
 
 
-def failed(state: FeedState, now: float) -> FeedState:
+def failed(state: RefreshState, now: float) -> RefreshState:
     """After a failed request or a bad answer."""
     return replace(state, failures=state.failures + 1, failed_at=now)
 
 
-def refreshed_for_unknown_list(state: FeedState, now: float) -> FeedState:
+def refreshed_for_unknown_list(state: RefreshState, now: float) -> RefreshState:
     """After a refresh for an unknown list: the cooldown begins, whether it succeeded or failed."""
     return replace(state, unknown_list_refresh_at=now)
 
 
-def delay_seconds(state: FeedState, long_polling: LongPolling, now: float) -> float:
+def delay_seconds(state: RefreshState, long_polling: LongPolling, now: float) -> float:
     """Seconds to the next request: none while the issuer holds it, few after a failure, then more."""
     if state.failures:
         return max(0.0, state.failed_at + _retry_seconds(state.failures) - now)
@@ -83,16 +90,33 @@ def delay_seconds(state: FeedState, long_polling: LongPolling, now: float) -> fl
     return POLL_SECONDS if long_polling.works is False else 0.0
 
 
-def _retry_seconds(failures: int) -> float:
+def refresh_seconds(ttl: float | None, expires_in: float, policy: StatusPolicy) -> float:
+    """Seconds from the fetch of a list to the next: its ttl, within bounds of our own.
+
+    Under a strict policy no list may become stale between two fetches.
+    """
+    wanted = min(DEFAULT_TTL_SECONDS if ttl is None else ttl, expires_in, MAX_TTL_SECONDS, policy.max_stale / 2)
+    return max(wanted, MIN_TTL_SECONDS)
+
+
+def list_delay_seconds(state: RefreshState, refresh_after: float, now: float) -> float:
+    """Seconds to the next request for a list, which is fetched every `refresh_after` seconds."""
+    if state.failures:
+        longest = max(MAX_RETRY_SECONDS, min(refresh_after, MAX_LIST_RETRY_SECONDS))
+        return max(0.0, state.failed_at + _retry_seconds(state.failures, longest) - now)
+    return max(0.0, state.confirmed_at + refresh_after - now)
+
+
+def _retry_seconds(failures: int, longest: float = MAX_RETRY_SECONDS) -> float:
     if failures <= QUICK_RETRIES:
         # A long poll that was cut, or a replica that stopped: another answers at once.
         return QUICK_RETRY_SECONDS * failures
     # The exponent is bounded as well: after a long outage the power would overflow.
     longer = QUICK_RETRY_SECONDS * QUICK_RETRIES * 2.0 ** min(failures - QUICK_RETRIES, 10)
-    return min(longer, MAX_RETRY_SECONDS)
+    return min(longer, longest)
 
 
-def on_unknown_list(state: FeedState, policy: FeedPolicy, now: float, refused_at: float | None) -> UnknownList:
+def on_unknown_list(state: RefreshState, policy: StatusPolicy, now: float, refused_at: float | None) -> UnknownList:
     """The handling of a list that is not held; `refused_at` is when it was last refused, if that is remembered."""
     if refused_at is not None and now < refused_at + policy.unknown_remembered:
         return UnknownList.REFUSE

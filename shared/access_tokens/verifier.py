@@ -76,8 +76,10 @@ class HeldStatusLists(ABC):
         return byte < len(bits) and not bits[byte] >> (status.entry & 7) & 1 and self._clock() < self._trusted_until
 
     @abstractmethod
-    async def check(self, status: StatusReference) -> None:
+    async def check(self, status: StatusReference, *, lifetime: float) -> None:
         """Check the reference of a token that is valid in all else, perhaps after one shared refresh.
+
+        `lifetime` is for how many seconds the token is valid.
 
         Raises InvalidToken (`revoked`, or a list or an entry that does not exist), or ServiceUnavailable while that
         cannot be known.
@@ -143,9 +145,10 @@ class TokenVerifier:
             raise InvalidToken("alg", "alg is not the one that this key is for")
         if not key.verify(jws.signing_input, jws.signature):
             raise InvalidToken("signature", "the signature is not by the key that kid names")
-        claims = check_claims(jws.payload(), self._policy, now=self._clock())
+        now = self._clock()
+        claims = check_claims(jws.payload(), self._policy, now=now)
         if self._status_lists is not None and claims.status is not None:
-            await self._status_lists.check(claims.status)
+            await self._status_lists.check(claims.status, lifetime=claims.expires_at - now)
         token = VerifiedToken(claims, key)
         self._remember(digest, token)
         return token

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import TYPE_CHECKING, Any
 
 from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from shared.errors import RedisUnavailable
 from shared.redis.client import (
     CLIENT_ERRORS,
     COMMAND_ERRORS,
@@ -76,6 +79,15 @@ class ClusterRedisClient(BaseRedisClient):
             for nodes in ("nodes_cache", "startup_nodes"):
                 with suppress(*CLIENT_ERRORS):
                     await client.nodes_manager.aclose(nodes)
+
+    async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Any]:
+        try:
+            return await super().pipeline(commands)
+        except RedisUnavailable as exc:
+            if isinstance(exc.__cause__, (RedisConnectionError, RedisTimeoutError)):
+                # redis-py 8.1 discovers the nodes again after a failed command, but not after a failed pipeline.
+                self._cluster._initialize = True  # noqa: SLF001 - as RedisCluster._execute_command does
+            raise
 
     async def command_on_primaries(self, *args: Argument) -> list[Any]:
         try:

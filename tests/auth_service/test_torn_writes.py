@@ -1,6 +1,6 @@
 """The store is killed in the middle of an atomic step: at its next start the step has happened, or it has not.
 
-Invariants 3 and 6. The file of a real server is cut at every place where a kill can leave it, within what one step
+Invariants 3, 6 and 12. The file of a real server is cut at every place where a kill can leave it, within what one step
 wrote; the server starts from each, and the same step, sent again, comes to the same end.
 """
 
@@ -15,15 +15,27 @@ from auth_service.authorization.interaction_repository import InteractionReposit
 from auth_service.grants.record import Position
 from auth_service.grants.repository import GrantRepository
 from auth_service.keys.repository import KeyRingRepository
+from auth_service.protocol.opaque import short_digest, split_identifier
+from auth_service.status_lists.repository import StatusListRepository
 from auth_service.users.repository import UserRepository
 from auth_service.users.user import User
 from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
 from tests.auth_service.keys.test_rotator import Deployment
 from tests.support import topologies
-from tests.support.grant_material import DAY, LIFETIMES, NOW, allowed, interaction, new_grant, open_grant, present
+from tests.support.grant_material import (
+    DAY,
+    LIFETIMES,
+    NOW,
+    age_grant,
+    allowed,
+    interaction,
+    new_grant,
+    open_grant,
+    present,
+)
 
-pytestmark = [pytest.mark.invariant(3, 6), pytest.mark.store, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.invariant(3, 6, 12), pytest.mark.store, pytest.mark.long, pytest.mark.timeout(300)]
 
 CUTS = 24
 ADA = User(subject="s", username="ada", name=None, email=None, email_verified=False, created_at=1)
@@ -77,6 +89,26 @@ async def end(store):
     return lambda: GrantRepository(store).end(token.grant_id, reason="revoked")
 
 
+async def reuse(store):
+    token = await open_grant(store)
+    second = (await present(GrantRepository(store), token)).token
+    await present(GrantRepository(store), second)
+    await age_grant(store, token.grant_id, DAY)
+    return lambda: present(GrantRepository(store), token)
+
+
+async def replay(store):
+    token = await open_grant(store)
+    return lambda: GrantRepository(store).redeem_code(
+        token.grant_id, code_hash=short_digest("a-code"), refresh_hash="", address="", network="", lifetimes=LIFETIMES
+    )
+
+
+async def write_back(store):
+    token = await open_grant(store)
+    return lambda: StatusListRepository(store).write_back(split_identifier(token.grant_id)[0], [1, 2, 3])
+
+
 async def put_ring(store):
     deployment = Deployment(store)
     await deployment.begin()
@@ -119,7 +151,7 @@ async def state_of(store):
         for key in page:
             if key.endswith(":allocated"):
                 # A bitmap is no text.
-                found[key] = await store.command("BITPOS", key, 1), await store.command("PEXPIRETIME", key)
+                found[key] = await store.command("BITCOUNT", key), await store.command("PEXPIRETIME", key)
                 continue
             kind = await store.command("TYPE", key)
             read = {
@@ -170,6 +202,9 @@ async def at(directory, work):
         rotate,
         narrow,
         end,
+        reuse,
+        replay,
+        write_back,
         put_ring,
         add_user,
         add_user_with_identity,

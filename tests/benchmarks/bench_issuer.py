@@ -33,9 +33,9 @@ async def run(report: Report) -> None:
         async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
             token = (await client.tokens(user))["access_token"]
             await pair.mcp[0].stop()
-            before = await _requests(client)
+            before = await answered_requests(client)
             await pair.mcp[0].start()
-            at_start = await _requests(client) - before
+            at_start = await answered_requests(client) - before
             calls, seconds, asked = await _one_period(pair, client, token)
     finally:
         await pair.close()
@@ -51,15 +51,15 @@ async def run(report: Report) -> None:
 async def _one_period(pair: Pair, client: PlainClient, token: str) -> tuple[int, float, int]:
     """Calls made, seconds taken, and requests that the issuer answered meanwhile."""
     batch = [tool_call(token, "whoami", {})] * BATCH
-    before, began, calls = await _requests(client), time.monotonic(), 0
+    before, began, calls = await answered_requests(client), time.monotonic(), 0
     async with Callers(pair.mcp[0].port, pair.mcp[0].pid) as callers, asyncio.timeout(MOST_SECONDS):
-        while (asked := await _requests(client) - before) == 0:
+        while (asked := await answered_requests(client) - before) == 0:
             await callers.make(batch)
             calls += BATCH
     return calls, time.monotonic() - began, asked
 
 
-async def _requests(client: PlainClient) -> int:
+async def answered_requests(client: PlainClient) -> int:
     """Those that the issuer has answered so far, as its metrics tell."""
     async with client.http.get(f"{client.pair.issuer}/metrics") as response:
         lines = (await response.text()).splitlines()

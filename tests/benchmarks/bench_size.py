@@ -7,6 +7,7 @@ of each takes about three gigabytes.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import statistics
 import time
@@ -55,9 +56,14 @@ end
 class Service:
     """A pair with some number of records, and the grants that are refreshed among them. An async context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, module: str = "auth_service") -> None:
+        """`module` is run in place of auth_service."""
         self._pair = Pair(mcp=0, resource="http://localhost:9/mcp", own={**UNLIMITED, "AUTH_LOG_LEVEL": "warning"})
+        (auth,) = self._pair.auth
+        self._pair.auth = [self._pair._process(module, 0, self._pair.auth_environment, auth.port)]
         self._next = 0
+        self.access_token = ""
+        """The one that was issued last."""
 
     async def __aenter__(self) -> Self:
         pair = self._pair
@@ -94,15 +100,23 @@ class Service:
                 body = await response.json()
             took.append(time.perf_counter() - started)
             assert response.status == 200, body
-            self._tokens[number] = body["refresh_token"]
+            self._tokens[number], self.access_token = body["refresh_token"], body["access_token"]
         return took
 
     async def processor_time(self, count: int) -> float:
         """Of the service and its store together, for one refresh."""
-        processes = (self._pair.auth[0].pid, self._pair.store.pid)
-        before = sum(processor_seconds(pid) for pid in processes)
+        before = self._used()
         await self.refresh(count)
-        return (sum(processor_seconds(pid) for pid in processes) - before) / count
+        return (self._used() - before) / count
+
+    async def at_rest(self, seconds: float) -> float:
+        """The share of a core that the service and its store use together without requests."""
+        before = self._used()
+        await asyncio.sleep(seconds)
+        return (self._used() - before) / seconds
+
+    def _used(self) -> float:
+        return sum(processor_seconds(pid) for pid in (self._pair.auth[0].pid, self._pair.store.pid))
 
     async def latency(self, count: int) -> float:
         """The median."""

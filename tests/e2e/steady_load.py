@@ -30,13 +30,20 @@ class Outcome:
 class SteadyLoad:
     """An async context manager: the workers run inside it, and their failures are collected, never raised."""
 
-    def __init__(self, pair: Pair, *, workers: int = 6, calls_per_token: int = 15) -> None:
+    def __init__(
+        self, pair: Pair, *, workers: int = 6, calls_per_token: int = 15, through_gateway: bool = False
+    ) -> None:
+        """Each replica is asked in turn, or the gateway, which chooses one."""
         self.outcome = Outcome()
         self.refreshing = True
         """Set to False while no authorization server is there."""
         self._pair = pair
         self._workers = workers
         self._calls_per_token = calls_per_token
+        self._mcp = [f"http://127.0.0.1:{replica.port}/mcp" for replica in pair.mcp]
+        self._auth = [f"http://127.0.0.1:{replica.port}/token" for replica in pair.auth]
+        if through_gateway:
+            self._mcp, self._auth = [pair.resource], [f"{pair.issuer}/token"]
         self._stack = AsyncExitStack()
         self._stopping = False
         self._progress = asyncio.Condition()
@@ -63,8 +70,7 @@ class SteadyLoad:
             )
 
     async def _work(self, number: int, client: PlainClient, tokens: dict[str, str]) -> None:
-        mcp = itertools.cycle(f"http://127.0.0.1:{replica.port}/mcp" for replica in self._pair.mcp)
-        auth = itertools.cycle(f"http://127.0.0.1:{replica.port}/token" for replica in self._pair.auth)
+        mcp, auth = itertools.cycle(self._mcp), itertools.cycle(self._auth)
         for _ in range(number):
             next(mcp)
             next(auth)

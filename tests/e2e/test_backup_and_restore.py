@@ -4,12 +4,14 @@ On real processes: the pair of `make run`, with `make backup` while it runs and 
 """
 
 import asyncio
+import json
 import os
 import re
 import shutil
 import stat
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -20,7 +22,7 @@ from devstack.embedded_store import EmbeddedStore
 from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY, ServiceError
 from tests.e2e.test_make_run import Launcher, ended
-from tests.support.oauth import unverified_header
+from tests.support.oauth import unverified_claims, unverified_header
 from tests.support.plain_client import PlainClient
 from tests.support.user_agent import user_agent
 
@@ -35,6 +37,8 @@ class Story:
     password: str
     kids: list[str]
     """The published keys at the time of the backup."""
+    lists: set[str]
+    """The addresses of the status lists at that time."""
     revoked_since: str
     held: dict[str, SimpleNamespace]
     """By name a client's id and the tokens that it holds."""
@@ -53,6 +57,11 @@ class Story:
 
 def doors_of(run):
     return SimpleNamespace(issuer=f"http://localhost:{run.auth_port}", resource=f"http://localhost:{run.mcp_port}/mcp")
+
+
+def status_lists(run):
+    with urllib.request.urlopen(f"http://localhost:{run.auth_port}/status-lists", timeout=10) as answer:
+        return set(json.load(answer)["status_lists"])
 
 
 def operate(run, module, *arguments):
@@ -114,6 +123,7 @@ def story(tmp_path_factory):
         kids = before.key_ids()
         operate(before, "devstack.backup", "save", str(place / "backup"))
 
+        lists = status_lists(before)
         asyncio.run(happen_since(before, held))
         revoked = unverified_header(held["refreshed_once"].tokens["access_token"])["kid"]
         operate(before, "devstack.command", "keys", "revoke", revoked)
@@ -124,7 +134,7 @@ def story(tmp_path_factory):
         said = operate(before, "devstack.backup", "restore", str(place / "backup"))
         assert "keys revoke" in said
         after = Launcher(place / "data", *ports).start()
-        yield Story(after.until_ready(), password, kids, revoked, held)
+        yield Story(after.until_ready(), password, kids, lists, revoked, held)
     finally:
         for run in filter(None, [before, after]):
             if not run.process.stdout.closed:
@@ -158,6 +168,14 @@ class TestAfterTheRestore:
             client.client_id = story.held["refreshed_twice"].client_id
             tokens = await client.tokens(user)
             assert (await client.call_tool(tokens["access_token"]))[0] == 200
+
+    @pytest.mark.invariant(12)
+    async def test_a_grant_is_put_into_a_list_that_the_backup_does_not_know(self, story):
+        """In a list of the backup it could get the entry of a grant that was made, and ended, since."""
+        async with PlainClient(story.pair) as client, story.user_agent() as user:
+            tokens = await client.tokens(user)
+        assert unverified_claims(tokens["access_token"])["status"]["status_list"]["uri"] not in story.lists
+        assert story.lists < status_lists(story.run)
 
     async def test_a_client_that_the_backup_does_not_know_is_told_to_register_anew(self, story):
         status, body = await story.refresh("new")

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from mcp_service.app import KEYS, STATUS_LISTS, build_app
 from mcp_service.settings import McpSettings
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.local_list_server import LocalListServer
 from tests.support.local_status_lists import LocalStatusLists
 from tests.support.service_server import ServiceServer
 
@@ -86,6 +87,15 @@ class Service:
         return [entry for entry in self.logs if entry.get("event") == "request" and "error_id" in entry]
 
 
+async def listen(service, token):
+    """An open stream that only listens."""
+    body, headers = modern("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+    answer = await service.session.post(service.url, json=body, headers={**headers, **service.auth(token)})
+    assert answer.content_type == "text/event-stream"
+    assert b"acknowledged" in await answer.content.readany()
+    return answer
+
+
 @pytest.fixture(scope="session")
 def signing_key():
     return new_key()
@@ -107,6 +117,16 @@ async def lists(issuer, signing_key):
     issuer.advertise(local)
     await local.put("a")
     return local
+
+
+@pytest.fixture
+async def list_server(issuer, signing_key):
+    """Another origin, where the issuer has lists by their addresses; one is there."""
+    local = LocalListServer(signing_key, issuer.url)
+    await local.start()
+    local.publish()
+    yield local
+    await local.stop()
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from mcp_service.app import build_app
 from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.fetcher import JwksFetcher
 from mcp_service.settings import McpSettings
-from mcp_service.status_lists.cache import StatusListCache
-from mcp_service.status_lists.fetcher import FeedFetcher
+from mcp_service.status_lists.feed_cache import FeedCache
+from mcp_service.status_lists.feed_fetcher import FeedFetcher
 from shared.redis.client import SingleRedisClient
 from tests.mcp_service.conftest import RESOURCE
 
@@ -22,7 +22,7 @@ def closed(monkeypatch):
     """The names of what is closed, in order."""
     names = []
     for owner, method in (
-        (StatusListCache, "stop"),
+        (FeedCache, "stop"),
         (FeedFetcher, "close"),
         (JwksCache, "stop"),
         (JwksFetcher, "close"),
@@ -44,7 +44,7 @@ def server(issuer, store_url):
 
 
 TASKS = {"jwks_refresh", "status_list_refresh"}
-ALL = ["StatusListCache", "FeedFetcher", "JwksCache", "JwksFetcher", "SingleRedisClient"]
+ALL = ["FeedCache", "FeedFetcher", "JwksCache", "JwksFetcher", "SingleRedisClient"]
 
 
 async def test_a_stop_closes_everything_in_reverse_order(server, closed):

@@ -37,6 +37,17 @@ def test_lists_are_written_with_commas_or_as_json():
         ("MCP_JWKS_URL", "https://user:pass@auth.example/keys", "user information"),
         ("MCP_JWKS_URL", "/keys", "absolute"),
         ("MCP_STATUS_LISTS_URL", "/status-lists", "absolute"),
+        ("MCP_STATUS_LIST_PREFIXES", "http://lists.example/a", "not loopback or a private address"),
+        ("MCP_STATUS_LIST_PREFIXES", "http://8.8.8.8/a", "not loopback or a private address"),
+        ("MCP_STATUS_LIST_PREFIXES", "https://user@lists.example/a", "user information"),
+        ("MCP_STATUS_LIST_PREFIXES", "https://lists.example/a?b=c", "a query"),
+        ("MCP_STATUS_LIST_PREFIXES", "https://lists.example/a#b", "a fragment"),
+        ("MCP_STATUS_LIST_PREFIXES", "https://lists.example/a%2fb", "not plain"),
+        ("MCP_STATUS_LIST_PREFIXES", "https://lists.example/a/../b", "not plain"),
+        ("MCP_STATUS_LIST_PREFIXES", "https://Lists.example/a", "upper-case"),
+        ("MCP_STATUS_LIST_PREFIXES", "https://lists.example:443/a", "default port"),
+        ("MCP_STATUS_LIST_PREFIXES", "lists.example", "not an absolute URL"),
+        ("MCP_STATUS_LIST_PREFIXES", "https://", "not an absolute URL"),
         ("MCP_FORWARD_OAUTH_TO", "auth.internal:9000", "http or https origin"),
         ("MCP_FORWARD_OAUTH_TO", "http://auth:9000/", "nothing after"),
         ("MCP_FORWARD_OAUTH_TO", "http://auth:9000/token", "nothing after"),
@@ -82,3 +93,15 @@ def test_replicas_of_a_custom_server_may_share_a_port():
 def test_forwarding_is_refused_where_it_would_meet_itself(resource, complaint):
     with pytest.raises(Misconfigured, match=complaint):
         read(MCP_RESOURCE=resource, MCP_FORWARD_OAUTH_TO="http://auth:9000")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["https://lists.example", "https://lists.example/a/b/", "http://localhost:9000", "http://10.1.2.3/a"]
+)
+def test_the_prefix_of_status_lists_is_https_or_internal_http(prefix):
+    assert read(MCP_STATUS_LIST_PREFIXES=f'["{prefix}"]').status_list_prefixes == (prefix,)
+
+
+def test_status_lists_come_by_a_feed_or_by_their_addresses():
+    with pytest.raises(Misconfigured, match="STATUS_LISTS_URL is for an issuer with a feed"):
+        read(MCP_STATUS_LIST_PREFIXES="https://a.example", MCP_STATUS_LISTS_URL="https://auth.example/status-lists")

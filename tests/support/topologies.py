@@ -82,6 +82,17 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
+def wait_until_replicated(primary: Node, replica: Node) -> None:
+    """Until the replica has what the primary has now."""
+    wanted = _offset(primary)
+    wait_until(lambda: _offset(replica) >= wanted)
+
+
+def _offset(node: Node) -> int:
+    found = re.search(r"master_repl_offset:(\d+)", node.ask("INFO", "replication") or "")
+    return int(found[1]) if found else -1
+
+
 @contextlib.contextmanager
 def _directory() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="sp-"))

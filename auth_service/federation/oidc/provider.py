@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from auth_service.federation.oidc.authorization import (
+    ExpectedResponse,
+    authorization_url,
+    read_authorization_response,
+)
+from auth_service.federation.oidc.client_authentication import ClientAuthentication
+from auth_service.federation.oidc.diagnosis import describe_problems
+from auth_service.federation.oidc.discovery import COOLDOWN_SECONDS, Discovery
+from auth_service.federation.oidc.id_token import ExpectedIdToken, verify_id_token
+from auth_service.federation.oidc.identity_mapping import map_identity
+from auth_service.federation.oidc.presets import profile_of
+from auth_service.federation.oidc.token_request import TokenClient
+from auth_service.federation.oidc.userinfo import fetch_userinfo
+from auth_service.federation.provider import ProviderUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from typing import Any
 
     from auth_service.federation.configuration import OidcProvider
     from auth_service.federation.http import ProviderHttp
     from auth_service.federation.identity import Identity
+    from auth_service.federation.oidc.metadata import ProviderMetadata
+    from auth_service.federation.oidc.provider_keys import ProviderKey
     from auth_service.federation.provider import AuthorizationUrlRequest, PendingSignIn
+
+T = TypeVar("T")
 
 
 class OidcIdentityProvider:
@@ -26,36 +46,99 @@ class OidcIdentityProvider:
         monotonic: Callable[[], float],
     ) -> None:
         """`clock` gives seconds since 1970, `monotonic` seconds that never go back."""
-        self._configuration = configuration
+        self._entry = configuration
+        self._profile = profile_of(configuration)
         self._redirect_uri = redirect_uri
-        self._fetch = fetch
+        self._http = fetch
         self._clock = clock
         self._monotonic = monotonic
+        self._authentication = ClientAuthentication(configuration, self._profile)
+        self._tokens = TokenClient(self._authentication, redirect_uri=redirect_uri, fetch=fetch)
+        self._discovery = Discovery(
+            self._profile,
+            algorithms=frozenset(configuration.id_token_algorithms),
+            fetch=fetch,
+            monotonic=monotonic,
+        )
+        self._unavailable_until = float("-inf")
 
     @property
     def id(self) -> str:
-        return self._configuration.id
+        return self._entry.id
 
     @property
     def display_name(self) -> str:
-        return self._configuration.display_name
+        return self._entry.display_name
 
     @property
     def is_available(self) -> bool:
-        return True
+        return self._monotonic() >= self._unavailable_until
 
     async def issuer(self) -> str:
-        raise NotImplementedError
+        return self._profile.issuer
 
     async def authorization_url(self, pending: PendingSignIn, request: AuthorizationUrlRequest) -> str:
-        raise NotImplementedError
+        return authorization_url(
+            self._entry,
+            self._profile,
+            await self._watched(self._discovery.metadata()),
+            redirect_uri=self._redirect_uri,
+            pending=pending,
+            request=request,
+        )
 
     async def identify(self, pending: PendingSignIn, parameters: Mapping[str, str]) -> Identity:
-        raise NotImplementedError
+        return await self._watched(self._identify(pending, parameters))
 
     async def describe_problems(self) -> list[str]:
         """What is wrong with the configuration of this provider, in sentences for the operator; empty if nothing is."""
-        raise NotImplementedError
+        return await describe_problems(self._entry, self._profile, self._authentication, self._http)
 
     async def close(self) -> None:
-        """Cancel fetches in progress."""
+        await self._discovery.close()
+
+    async def _identify(self, pending: PendingSignIn, parameters: Mapping[str, str]) -> Identity:
+        metadata = await self._discovery.metadata()
+        code = read_authorization_response(
+            parameters, ExpectedResponse(self._entry.id, self._profile, metadata.sends_issuer, pending)
+        )
+        tokens = await self._tokens.exchange(
+            metadata, code=code, code_verifier=pending.code_verifier, now=self._clock()
+        )
+        now = self._clock()
+        expected = ExpectedIdToken(
+            profile=self._profile,
+            client_id=self._entry.client_id,
+            algorithms=self._entry.id_token_algorithms,
+            nonce=pending.nonce,
+            access_token=tokens.access_token,
+            started_at=pending.started_at,
+            max_age=pending.max_age,
+            now=now,
+        )
+
+        async def find_keys(algorithm: str, kid: str | None) -> list[ProviderKey]:
+            return await self._discovery.candidate_keys(metadata.jwks_uri, algorithm=algorithm, kid=kid)
+
+        claims = await verify_id_token(tokens.id_token, expected, find_keys=find_keys)
+        userinfo = await self._userinfo(metadata, access_token=tokens.access_token, subject=str(claims.get("sub")))
+        return map_identity(self._entry.id, self._profile, claims, userinfo, now=now)
+
+    async def _userinfo(self, metadata: ProviderMetadata, *, access_token: str, subject: str) -> dict[str, Any]:
+        if not self._entry.userinfo:
+            return {}
+        if metadata.userinfo_endpoint is None:
+            raise ProviderUnavailable("the provider has no userinfo endpoint", error_id="provider_userinfo")
+        return await fetch_userinfo(
+            metadata.userinfo_endpoint, access_token=access_token, subject=subject, fetch=self._http
+        )
+
+    async def _watched(self, work: Awaitable[T]) -> T:
+        """The result; whether the provider answered is remembered for the sign-in page."""
+        try:
+            result = await work
+        except ProviderUnavailable:
+            self._unavailable_until = self._monotonic() + COOLDOWN_SECONDS
+            raise
+        self._unavailable_until = float("-inf")
+        return result

@@ -30,7 +30,10 @@ class KnownClients:
 
 async def listed(store, *clients, resource=KNOWN, now=NOW):
     applications = ApplicationList(
-        grants=GrantRepository(store), clients=KnownClients(*clients), resources=ResourceCatalogue([resource])
+        grants=GrantRepository(store),
+        clients=KnownClients(*clients),
+        resources=ResourceCatalogue([resource]),
+        access_token_seconds=3600,
     )
     return await applications.of("user", now=now)
 

@@ -19,6 +19,7 @@ from auth_service.keys.repository import KeyRingRepository, ReplicaVersionReposi
 from sallyport_doctor.dns import DnsResolver
 from sallyport_doctor.http_probe import HttpProbe
 from sallyport_doctor.probes.metadata import fetch_key_set
+from shared.http import long_polls
 from shared.http.prefer import REPLICA_HEADER
 from shared.http.request_middleware import client_address_middleware
 from shared.ip_addresses import parse_networks
@@ -45,7 +46,7 @@ class Served:
         return await self._replica_versions.read()
 
     async def waiting(self, number):
-        while self.endpoint._waiting < number:  # noqa: ASYNC110 - the endpoint has no reason to announce it
+        while self.endpoint._polls.waiting < number:  # noqa: ASYNC110 - the endpoint has no reason to announce it
             await asyncio.sleep(0)
 
 
@@ -133,7 +134,7 @@ async def test_a_wait_is_cut_to_what_is_offered_and_the_answer_says_so(served):
     waiting = asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=86400"))
     await served.waiting(1)
     await served.rotate()
-    assert (await waiting).headers["Preference-Applied"] == f"wait={jwks.MAX_WAIT_SECONDS}"
+    assert (await waiting).headers["Preference-Applied"] == f"wait={long_polls.MAX_WAIT_SECONDS}"
 
 
 async def test_a_client_with_another_set_or_none_does_not_wait(served):
@@ -155,7 +156,7 @@ async def test_a_stopping_server_answers_all_long_polls(served):
 
 
 async def test_beyond_the_maximum_of_long_polls_the_answer_comes_at_once(served, monkeypatch):
-    monkeypatch.setattr(jwks, "MAX_WAITING_REQUESTS", 1)
+    monkeypatch.setattr(long_polls, "MAX_WAITING_REQUESTS", 1)
     etag = (await served.get()).headers["ETag"]
     first = asyncio.create_task(served.get(If_None_Match=etag, Prefer="wait=50"))
     await served.waiting(1)
@@ -167,8 +168,8 @@ async def test_beyond_the_maximum_of_long_polls_the_answer_comes_at_once(served,
 
 
 async def test_the_long_polls_of_one_network_leave_places_to_others(served, monkeypatch):
-    monkeypatch.setattr(jwks, "MAX_WAITING_REQUESTS", 3)
-    monkeypatch.setattr(jwks, "MAX_WAITING_PER_NETWORK", 2)
+    monkeypatch.setattr(long_polls, "MAX_WAITING_REQUESTS", 3)
+    monkeypatch.setattr(long_polls, "MAX_WAITING_PER_NETWORK", 2)
     etag = (await served.get()).headers["ETag"]
     poll = {"If_None_Match": etag, "Prefer": "wait=50", "X_Forwarded_For": "192.0.2.1"}
     attack = [asyncio.create_task(served.get(**poll)) for _ in range(3)]
@@ -251,7 +252,7 @@ async def test_a_verifier_whose_connection_breaks_is_soon_counted_as_gone(served
     await served.waiting(1)
     (before,) = (await served.reported()).replica_versions
     waiting.cancel()
-    while served.endpoint._waiting:  # noqa: ASYNC110 - the endpoint has no reason to announce it
+    while served.endpoint._polls.waiting:  # noqa: ASYNC110 - the endpoint has no reason to announce it
         await asyncio.sleep(0.01)
     (after,) = (await served.reported()).replica_versions
     assert after.seen_ms == before.seen_ms

@@ -68,11 +68,11 @@ ACCOUNT = AccountView(
     username="ada",
     applications=(APPLICATION,),
     now=1_795_415_400,
-    unseen_minutes=60,
     identities=IdentitiesView(
         linked=(LinkedIdentityView("k", "Acme", "ada@example.org", 1_790_000_000, is_current=True, removable=True),),
         providers=(ProviderButton("acme", "Acme"), ProviderButton("globex", "Globex", available=False)),
     ),
+    unseen_minutes=60,
 )
 PROVIDERS = replace(
     SIGN_IN, providers=ACCOUNT.identities.providers, notice="Acme does not answer just now.", request_id="abcde23456"

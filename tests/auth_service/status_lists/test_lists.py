@@ -5,19 +5,26 @@ import base64
 import json
 import time
 import zlib
+from dataclasses import replace
 
 import pytest
 
+from auth_service.audit.repository import AuditRepository
 from auth_service.protocol.opaque import split_identifier
+from auth_service.rate_limits import policy
 from auth_service.status_lists import board as board_module
-from auth_service.status_lists import endpoint as endpoint_module
-from auth_service.status_lists.identifiers import allocated_key
-from auth_service.status_lists.repository import OPEN_LISTS, StatusListRepository
+from auth_service.status_lists.identifiers import MAX_LISTS, OPEN_LISTS, TAG_CHARACTERS, allocated_key
+from auth_service.status_lists.repository import StatusListRepository
+from mcp_service.status_lists.feed import MAX_CURSOR_CHARACTERS
+from mcp_service.status_lists.feed import MAX_LISTS as MOST_LISTS_OF_A_VERIFIER
 from shared.errors import RedisUnavailable
+from shared.http import long_polls
+from shared.rates import Rate
 from tests.support.auth_server import ISSUER, NOTES, RESOURCES, USERNAME
 from tests.support.oauth import unverified_claims, unverified_header
 
 WITHIN_SECONDS = 2.0
+BOTH = ("access_token", "refresh_token")
 
 
 def entry_of(tokens):
@@ -119,6 +126,20 @@ async def test_a_replayed_code_revokes_the_entry(auth, client):
 
 @pytest.mark.store
 @pytest.mark.invariant(12)
+async def test_both_tokens_revoked_many_times_at_once_at_two_replicas_end_the_grant_once(auth, client, start_auth):
+    other = await start_auth()
+    tokens = await auth.tokens(client)
+    calls = [at.revoke(client, tokens[kind]) for at in (auth, other) for kind in BOTH for _ in range(10)]
+    assert {answer.status for answer in await asyncio.gather(*calls)} == {200}
+    await until_revoked(other, tokens)
+    (list_id, entry) = path_of(entry_of(tokens)["uri"]).rpartition("/")[2], entry_of(tokens)["idx"]
+    assert await StatusListRepository(auth.store).revoked([list_id]) == [{entry}]
+    for replica in (auth, other):
+        await replica.stop()
+    events = [entry.event async for entry in AuditRepository(auth.store).read()]
+    assert events.count("grant.revoked") == 1
+
+
 async def test_a_grant_that_loses_a_scope_revokes_the_entry_of_its_older_tokens_only(auth, client, start_auth):
     tokens = await auth.tokens(client, scope="notes:read notes:write")
     [notes] = [r for r in RESOURCES if r["identifier"] == NOTES]
@@ -182,7 +203,7 @@ async def test_a_wait_without_a_change_ends_with_nothing(auth):
 
 
 async def test_waiting_requests_of_a_network_are_bounded_and_the_others_are_told_to_poll(auth, monkeypatch):
-    monkeypatch.setattr(endpoint_module, "MAX_WAITING_PER_NETWORK", 2)
+    monkeypatch.setattr(long_polls, "MAX_WAITING_PER_NETWORK", 2)
     known = (await feed(auth)).json["known"]
     waiting = [asyncio.create_task(feed(auth, known, wait=20)) for _ in range(2)]
     await asyncio.sleep(0.2)
@@ -211,7 +232,7 @@ async def test_a_stop_answers_those_that_wait(auth):
         assert (await waiting).json["changed"] == []
 
 
-@pytest.mark.parametrize("known", ["x", "abcdefgh", "abcdefgh.1~", "ABCDEFGH.1", "abcdefgh.1~abcdefg.2", "a" * 7000])
+@pytest.mark.parametrize("known", ["x", "abcdefg", "abcdefgh.", "abcdefgh~abcdefg", "a" * 8 * 513])
 async def test_a_cursor_of_another_form_is_refused(auth, known):
     answer = await auth.get("/status-lists", params={"known": known})
     assert (answer.status, answer.json["error"]) == (400, "invalid_request")
@@ -220,7 +241,7 @@ async def test_a_cursor_of_another_form_is_refused(auth, known):
 async def test_a_cursor_of_an_older_copy_of_redis_gets_what_differs(auth, client):
     """After a restore the tags are those of before: a verifier gets the lists again, and keeps the bits that it has."""
     first = (await feed(auth)).json
-    foreign = "~".join(f"{pair.partition('.')[0]}.of-a-later-time" for pair in first["known"].split("~"))
+    foreign = "".join(f"of_later{n:08}" for n in range(len(first["known"]) // 16))
     assert len((await feed(auth, foreign)).json["changed"]) == OPEN_LISTS
 
 
@@ -312,3 +333,40 @@ async def test_without_redis_the_lists_are_served_as_they_were(auth, client, mon
     monkeypatch.setattr(StatusListRepository, "registry", away)
     await asyncio.sleep(board_module.POLL_SECONDS * 2)
     assert not await is_revoked(auth, tokens)
+
+
+async def test_a_cursor_of_as_many_lists_as_there_may_be_fits_into_a_request(auth):
+    """A verifier bounds the cursor so that a server which reads request lines of 8,000 bytes takes it."""
+    answer = await feed(auth, "x" * TAG_CHARACTERS * MAX_LISTS)
+    assert len(answer.json["changed"]) == OPEN_LISTS
+    assert TAG_CHARACTERS * MAX_LISTS <= MAX_CURSOR_CHARACTERS
+    assert MAX_LISTS == MOST_LISTS_OF_A_VERIFIER
+
+
+async def test_no_more_lists_are_opened_than_verifiers_hold(store):
+    repository = StatusListRepository(store)
+    for _ in range(MAX_LISTS // OPEN_LISTS + 2):
+        for list_id in await repository.ensure_open():
+            await repository.close(list_id, now_ms=1)
+    assert len(await repository.ensure_open()) == MAX_LISTS
+
+
+async def test_a_network_that_draws_every_list_again_and_again_is_refused_and_others_are_not(start_auth, monkeypatch):
+    monkeypatch.setattr(policy, "FEED_UNIT_BYTES", 16 * 1024)
+    monkeypatch.setattr(policy, "FEEDS", replace(policy.FEEDS, rate=Rate(1, 60, burst=3)))
+    auth = await start_auth(TRUSTED_PROXIES="127.0.0.0/8,::1")
+    stranger, verifier = {"X-Forwarded-For": "203.0.113.5"}, {"X-Forwarded-For": "198.51.100.1"}
+
+    async def ask(headers, known=""):
+        return await auth.get("/status-lists", params={"known": known}, headers=headers)
+
+    answers = [await ask(stranger) for _ in range(4)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429]
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert len({answer.text for answer in answers[:3]}) == 1
+    # A cursor that knows one list draws all others.
+    known = answers[0].json["known"]
+    assert (await ask(stranger, known[:8])).status == 429
+    # A verifier that knows all but a few is counted as any request, and another network as if nothing had been.
+    assert (await ask(stranger, known[8:])).status == 200
+    assert (await ask(verifier)).status == 200

@@ -67,7 +67,6 @@ ACCOUNT = AccountView(
         ),
     ),
     now=1_795_415_400,
-    unseen_minutes=60,
     identities=IdentitiesView(
         linked=(
             LinkedIdentityView("k", "Google", "ada@example.org", 1_790_000_000, is_current=True, removable=True),
@@ -76,6 +75,7 @@ ACCOUNT = AccountView(
         providers=PROVIDERS,
     ),
     sign_in_address="/sign-in",
+    unseen_minutes=60,
 )
 ERROR = ErrorView("Not known here", "This program is not known here.", "Connect it anew.", "abcde23456", 400)
 ICON = "<link rel=icon href=data:,>"

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.mcp_service.conftest import modern
+from tests.mcp_service.conftest import listen
 from tests.support.local_issuer import new_key
 
 
@@ -88,15 +88,6 @@ async def test_a_strict_guard_that_cannot_read_the_feed_answers_503(make_service
     assert answer.headers["Retry-After"]
     async with service.session.get(f"{service.root}/readyz") as ready:
         assert (ready.status, (await ready.json())["impaired"]) == (200, ["status_lists"])
-
-
-async def listen(service, token):
-    """An open stream that only listens."""
-    body, headers = modern("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
-    answer = await service.session.post(service.url, json=body, headers={**headers, **service.auth(token)})
-    assert answer.content_type == "text/event-stream"
-    assert b"acknowledged" in await answer.content.readany()
-    return answer
 
 
 @pytest.mark.invariant(12)

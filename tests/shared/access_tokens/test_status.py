@@ -20,9 +20,11 @@ class Lists(HeldStatusLists):
     def __init__(self):
         super().__init__(time.monotonic)
         self._followed = True
+        self.lifetimes = []
         self._lists[URI] = self.bits = bytearray(2)
 
-    async def check(self, status):
+    async def check(self, status, *, lifetime):
+        self.lifetimes.append(lifetime)
         if not self.allow(status):
             raise InvalidToken("revoked", "revoked")
 
@@ -97,6 +99,13 @@ async def test_beyond_the_time_that_lists_are_trusted_no_token_with_a_reference_
     lists._trusted_until = float("-inf")
     assert verifier.remembered(token) is None
     assert verifier.remembered(other) is not None
+
+
+async def test_the_lists_learn_for_how_long_they_are_needed(make_verifier, lists, token_issuer):
+    now = 1_800_000_000
+    verifier = make_verifier(status_lists=lists, clock=lambda: now)
+    await verifier.verify(token_issuer.issue(status=reference(), iat=now - 100, exp=now + 500))
+    assert lists.lifetimes == [500]
 
 
 async def test_a_token_without_a_reference_is_good(verifier, token_issuer):

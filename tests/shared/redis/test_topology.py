@@ -1,6 +1,7 @@
 """Topologies and failover, with real processes: three nodes, or a primary, a replica and Sentinels."""
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections import Counter
@@ -168,3 +169,22 @@ async def test_writes_are_back_soon_after_a_primary_is_killed_and_nothing_confir
         assert type(store) is SentinelRedisClient
         assert [await store.command("GET", f"sp:{{{n}}}:x") for n in range(100)] == [str(n) for n in range(100)]
         await store.close()
+
+
+@pytest.mark.long
+async def test_a_client_that_sends_pipelines_only_finds_the_promoted_replica_of_a_cluster():
+    """The poll of the status lists, in a replica without other requests."""
+    with topologies.cluster(replicated=True) as (url, nodes):
+        store = open_redis_client(url, timeout_seconds=1.0)
+        keys = [f"sp:{{l{n}}}:status" for n in range(32)]
+        await store.pipeline([("HSET", key, "tag", "1") for key in keys])
+        await asyncio.to_thread(topologies.wait_until_replicated, nodes[0], nodes[3])
+        nodes[0].kill()
+        found = None
+        deadline = asyncio.get_running_loop().time() + 20
+        while found is None and asyncio.get_running_loop().time() < deadline:
+            with contextlib.suppress(RedisUnavailable):
+                found = await store.pipeline([("HGET", key, "tag") for key in keys])
+            await asyncio.sleep(0.2)
+        await store.close()
+    assert found == ["1"] * len(keys)

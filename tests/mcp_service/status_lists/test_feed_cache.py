@@ -7,22 +7,9 @@ import math
 import pytest
 
 from shared.access_tokens.profile import StatusReference
-from shared.errors import ServiceUnavailable
-from shared.jose.jws import InvalidToken
-from tests.mcp_service.status_lists.conftest import until
+from tests.mcp_service.status_lists.conftest import ask, until
 from tests.support.local_issuer import new_key
 from tests.support.local_status_lists import LIST_BYTES, LocalStatusLists, list_token
-
-
-async def ask(cache, uri, entry=7):
-    """What a token with this reference would meet."""
-    try:
-        await cache.check(StatusReference(uri, entry))
-    except InvalidToken as refused:
-        return refused.error_id
-    except ServiceUnavailable as fault:
-        return "cannot know" if "Retry-After" in fault.headers else "no time to come back is given"
-    return "good"
 
 
 @pytest.mark.invariant(12)
@@ -275,7 +262,7 @@ async def test_started_while_the_feed_is_away_it_can_tell_nothing_and_recovers_b
 
 @pytest.mark.invariant(12)
 async def test_an_answer_beyond_its_bound_is_not_read(make_cache, lists, monkeypatch):
-    monkeypatch.setattr("mcp_service.status_lists.fetcher.MAX_FEED_BYTES", 100)
+    monkeypatch.setattr("mcp_service.status_lists.feed_fetcher.MAX_FEED_BYTES", 100)
     cache = await make_cache()
     assert cache._metrics.outcomes[0] == "unreachable"
     assert cache._lists == {}

@@ -36,6 +36,11 @@ class FeedFetcher:
         """Whether the address of the feed is configured."""
         return self._discovery.is_configured
 
+    @property
+    def prefix(self) -> str:
+        """The beginning of the address of each list of this issuer."""
+        return self._discovery.prefix
+
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()

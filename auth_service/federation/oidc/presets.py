@@ -1,0 +1,151 @@
+"""What is known of common providers, and the effective configuration of one entry. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from auth_service.federation.access_rules import IdentityConditions
+    from auth_service.federation.configuration import OidcProvider
+
+TENANT_PLACEHOLDER: Final = "{tenantid}"
+"""As Entra writes it in the metadata that are for several tenants."""
+
+SEVERAL_TENANTS: Final = frozenset({"organizations", "common"})
+CONSUMERS_TENANT: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
+"""The tenant of personal Microsoft accounts; its metadata name it, at the address `consumers` too."""
+
+_GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+AssertionAudience = Literal["issuer", "token_endpoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """How a provider differs from the specification, or from what an operator would have to write."""
+
+    issuer: str | None = None
+    former_issuers: tuple[str, ...] = ()
+    """Further values of `iss` that mean the same issuer."""
+    groups_claim: str | None = None
+    missing_groups_are_none: bool = False
+    """Whether a token without the groups claim is one of a user without groups."""
+    email_verified_claim: str | None = "email_verified"
+    domain_claim: str | None = None
+    assertion_audience: AssertionAudience = "token_endpoint"
+    assertion_algorithm: str | None = None
+    """For an RSA key; by default RS256."""
+    key_id_header: str = "kid"
+    reauthentication_prompt: str = "login"
+    states_authentication_time: bool = True
+    """Whether `auth_time` comes with `max_age`, as OpenID Connect demands. Where it does not, a present one is checked."""
+
+
+PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
+    {
+        # The legacy issuer has no scheme. `login` is not among the prompts that Google knows.
+        "google": Preset(
+            issuer="https://accounts.google.com",
+            former_issuers=("accounts.google.com",),
+            domain_claim="hd",
+            reauthentication_prompt="select_account",
+            states_authentication_time=False,
+        ),
+        # Administrators of a tenant write any e-mail address into it. `auth_time` is an optional claim.
+        "entra": Preset(
+            issuer=f"https://login.microsoftonline.com/{TENANT_PLACEHOLDER}/v2.0",
+            groups_claim="groups",
+            missing_groups_are_none=True,
+            email_verified_claim=None,
+            assertion_algorithm="PS256",
+            key_id_header="x5t#S256",
+            states_authentication_time=False,
+        ),
+        "okta": Preset(groups_claim="groups"),
+        "auth0": Preset(assertion_audience="issuer"),
+        "keycloak": Preset(groups_claim="groups", assertion_audience="issuer"),
+        "gitlab": Preset(issuer="https://gitlab.com", groups_claim="groups_direct"),
+    }
+)
+_OTHER: Final = Preset()
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderProfile:
+    """The effective values of an entry: what it says, else what its preset says."""
+
+    preset: Preset
+    issuer: str
+    """As the metadata write it. With TENANT_PLACEHOLDER: each tenant is an issuer."""
+    discovery_url: str
+    tenants: frozenset[str]
+    """With several tenants: those that may sign in; empty for all."""
+    subject_claims: tuple[str, ...]
+    groups_claim: str | None
+    email_verified_claim: str | None
+    assertion_audience: AssertionAudience
+    authorization_parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_several_tenants(self) -> bool:
+        """Whether the issuer of a token depends on its `tid`."""
+        return TENANT_PLACEHOLDER in self.issuer
+
+
+def profile_of(entry: OidcProvider) -> ProviderProfile:
+    """The profile of an entry that was checked (entry_rules.py)."""
+    preset = preset_of(entry.preset)
+    template = entry.issuer or preset.issuer or ""
+    issuer, tenant = template, template
+    if entry.preset == "entra" and entry.tenant is not None:
+        tenant = template.replace(TENANT_PLACEHOLDER, CONSUMERS_TENANT if entry.tenant == "consumers" else entry.tenant)
+        issuer = template if entry.tenant in SEVERAL_TENANTS else tenant
+    given = entry.model_fields_set
+    return ProviderProfile(
+        preset=preset,
+        issuer=issuer,
+        # A final slash of the issuer is not doubled (OpenID Connect Discovery section 4.1).
+        discovery_url=f"{tenant.removesuffix('/')}/.well-known/openid-configuration",
+        tenants=frozenset(entry.tenants),
+        subject_claims=_subject_claims(entry, several=TENANT_PLACEHOLDER in issuer),
+        groups_claim=entry.groups_claim if "groups_claim" in given else preset.groups_claim,
+        email_verified_claim=(
+            entry.email_verified_claim if "email_verified_claim" in given else preset.email_verified_claim
+        ),
+        assertion_audience=entry.assertion_audience or preset.assertion_audience,
+        authorization_parameters={**_hosted_domain(entry), **entry.authorization_parameters},
+    )
+
+
+def preset_of(name: str | None) -> Preset:
+    """The preset of that name; without one, what OpenID Connect says."""
+    return PRESETS[name] if name is not None else _OTHER
+
+
+def is_tenant(value: object) -> bool:
+    """Whether a value is a directory id: a GUID in lower case, as Entra writes `tid`."""
+    return isinstance(value, str) and _GUID.fullmatch(value) is not None
+
+
+def _subject_claims(entry: OidcProvider, *, several: bool) -> tuple[str, ...]:
+    """Entra's `sub` is another for each application; `oid` stays if the application is registered anew."""
+    if entry.preset != "entra":
+        return ("sub",)
+    return ("tid", "oid") if several else ("oid",)
+
+
+def _hosted_domain(entry: OidcProvider) -> dict[str, str]:
+    """Google shows only accounts of this domain. A convenience: the rules decide by the claim `hd`."""
+    domains = entry.allow.domains
+    if entry.preset != "google" or len(domains) != 1 or names_more_than_domains(entry.allow):
+        return {}
+    return {"hd": domains[0]}
+
+
+def names_more_than_domains(conditions: IdentityConditions) -> bool:
+    """Whether an identity outside the domains can match."""
+    return bool(conditions.model_dump(exclude={"domains"}, exclude_defaults=True))

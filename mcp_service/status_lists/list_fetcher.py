@@ -1,0 +1,84 @@
+"""One request for a status list by its address (Token Status List draft, section 8), bounded in time, size and number.
+
+No redirect is followed: it would lead to an address that nothing allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mcp_service.issuer.session import REQUEST_ERRORS, RESPONSE_SECONDS, IssuerSession, etag_of
+from mcp_service.status_lists.list_encoding import DRAFT_FORM
+from shared.configured_url import origin_of
+from shared.fetch.ssrf_safe_client import FetchFailed, FetchGone, read_bounded
+from shared.http.media_type import essence_of
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from mcp_service.status_lists.list_addresses import ListAddresses
+
+MEDIA_TYPE: Final = "application/statuslist+jwt"
+MAX_CONCURRENT_PER_ORIGIN: Final = 8
+"""An origin that does not answer delays the lists of no other; the prefixes bound the number of origins."""
+
+
+class ListResponse(NamedTuple):
+    """The issuer's response. `unverified_token` is None if the list held is current (304)."""
+
+    unverified_token: str | None
+    etag: str | None
+
+
+class ListFetcher:
+    """Fetches lists below the configured prefixes."""
+
+    def __init__(self, addresses: ListAddresses, *, response_seconds: float = RESPONSE_SECONDS) -> None:
+        self._addresses = addresses
+        self._session = IssuerSession(response_seconds=response_seconds)
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(MAX_CONCURRENT_PER_ORIGIN)
+        )
+
+    def may_fetch(self, unverified_uri: str) -> bool:
+        """Whether the address is one of the issuer's lists."""
+        return self._addresses.allow(unverified_uri)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def fetch(self, uri: str, *, etag: str | None) -> ListResponse:
+        """Send one request. Raises FetchFailed; FetchGone if there is no such list."""
+        if not self.may_fetch(uri):
+            raise FetchFailed("the address is below none of the prefixes")
+        headers = {"Accept": MEDIA_TYPE}
+        if etag is not None:
+            headers["If-None-Match"] = etag
+        try:
+            # Waiting for a turn counts: a caller of the guard waits for all of it.
+            async with (
+                asyncio.timeout(1.5 * self._session.response_seconds),
+                self._turns[origin_of(uri)],
+                self._session.get(uri, headers=headers, wait_seconds=0) as response,
+            ):
+                return await _read(response, etag)
+        except REQUEST_ERRORS as exc:
+            raise FetchFailed(f"{type(exc).__name__}: {exc}"[:300]) from exc
+
+
+async def _read(response: aiohttp.ClientResponse, etag: str | None) -> ListResponse:
+    if response.status == 304 and etag is not None:
+        return ListResponse(None, etag)
+    if response.status in {404, 410}:
+        raise FetchGone(f"status {response.status}")
+    if response.status != 200:
+        raise FetchFailed(f"status {response.status}")
+    content_type = response.headers.get("Content-Type", "")
+    if essence_of(content_type) != MEDIA_TYPE:
+        raise FetchFailed(f"content type {content_type!r:.60}")
+    body = await read_bounded(response, DRAFT_FORM.max_token_bytes)
+    # The compact form of a JWS is ASCII; anything else fails to parse.
+    return ListResponse(body.decode("ascii", "replace").strip(), etag_of(response))
