@@ -177,7 +177,7 @@ class TestRefresh:
 
     @pytest.mark.parametrize(
         "entry",
-        [{"deny": {"subjects": ["upstream-ada"]}}, {"allow": {"groups": ["staff"]}}, {"id": "renamed"}],
+        [{"deny": {"subjects": ["upstream-ada"]}}, {"allow": {"emails": ["eve@example.org"]}}, {"id": "renamed"}],
         ids=["denied", "not allowed", "provider removed"],
     )
     @pytest.mark.parametrize("parameters", [{}, {"scope": "notes:read"}], ids=["plain", "with scope"])
