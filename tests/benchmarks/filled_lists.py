@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from auth_service.protocol.opaque import new_identifier
-from auth_service.status_lists.identifiers import ENTRIES, allocated_key, revoked_key, status_key
+from auth_service.status_lists.identifiers import ENTRIES, TAG_CHARACTERS, allocated_key, revoked_key, status_key
 from auth_service.status_lists.repository import StatusListRepository
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class FilledLists:
         new, filled.revoked = filled.entries[filled.revoked : until], until
         if not new:
             return ""
-        tag = new_identifier()
+        tag = new_identifier()[:TAG_CHARACTERS]
         await self._store.pipeline(
             [("SADD", revoked_key(filled.list_id), *new), ("HSET", status_key(filled.list_id), "tag", tag)]
         )

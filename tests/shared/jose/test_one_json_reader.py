@@ -9,6 +9,7 @@ OWN_RECORDS = {
     "auth_service/authorization/interaction.py",
     "auth_service/authorization/interaction_repository.py",
     "auth_service/clients/repository.py",
+    "auth_service/grants/record.py",
     "auth_service/keys/repository.py",
     "auth_service/sessions/repository.py",
 }
