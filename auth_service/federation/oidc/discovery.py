@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from auth_service.federation.oidc.presets import ProviderProfile
 
 COOLDOWN_SECONDS: Final = 30
-"""At most one fetch of a document in this time, after success and failure alike: forged `kid`s cost the provider nothing."""
+"""At most one fetch of a document in this time, after success and failure alike: a forged `kid` causes no more."""
 MAX_STALE_SECONDS: Final = 86_400
 MAX_DOCUMENTS: Final = 4
 """The address of the keys may change with the metadata."""
