@@ -70,11 +70,11 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     # OpenID Connect
     "provider_metadata": (
         "The metadata of an OpenID provider cannot be fetched, or cannot be used; the reason says why.",
-        "`check-config` repeats the fetch. An issuer must be written exactly as the provider writes it.",
+        "The command check-config repeats the fetch. An issuer must be written exactly as the provider writes it.",
     ),
     "provider_keys": (
         "The keys of an OpenID provider cannot be fetched, or cannot be used; the reason says why.",
-        "`check-config` repeats the fetch. A document with a private key, or two keys of one kid, is not used.",
+        "The command check-config repeats the fetch. A private key, or two keys of one kid, spoil the document.",
     ),
     "provider_token_endpoint": (
         "The token endpoint of an OpenID provider does not answer, or answers with a fault of its own.",
