@@ -128,7 +128,7 @@ class LyingProvider:
             "aud": CLIENT_ID,
             "iat": NOW,
             "exp": NOW + 300,
-            "nonce": self.authorization["nonce"],
+            "nonce": self.authorization.get("nonce"),
             "at_hash": b64(hashlib.sha256(access_token.encode()).digest()[:16]),
         }
         if "max_age" in self.authorization:

@@ -82,8 +82,7 @@ def read_authorization_response(unverified: Mapping[str, str], expected: Expecte
         problem = check(unverified, expected)
         if problem is not None:
             raise SignInRefused(f"authorization response: {problem}", error_id=f"sign_in_response_{name}")
-        if name == "issuer":
-            _raise_error(unverified.get("error"))
+    _raise_error(unverified.get("error"))
     return unverified.get("code", "")
 
 
@@ -113,16 +112,15 @@ def _issuer(unverified: Mapping[str, str], expected: ExpectedResponse) -> str | 
 
 
 def _issuer_present(unverified: Mapping[str, str], expected: ExpectedResponse) -> str | None:
-    return (
-        "iss is missing, although the provider announces it"
-        if expected.sends_issuer and not unverified.get("iss")
-        else None
-    )
+    if not expected.sends_issuer or "error" in unverified or unverified.get("iss"):
+        return None
+    return "iss is missing, although the provider announces it"
 
 
 def _code(unverified: Mapping[str, str], expected: ExpectedResponse) -> str | None:
     del expected
-    return None if _CODE.fullmatch(unverified.get("code", "")) else "there is no code, or it is none"
+    found = "error" in unverified or _CODE.fullmatch(unverified.get("code", ""))
+    return None if found else "there is no code, or it is none"
 
 
 RESPONSE_CHECKS: Final[dict[str, Callable[[Mapping[str, str], ExpectedResponse], str | None]]] = {
