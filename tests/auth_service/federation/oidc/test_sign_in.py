@@ -215,3 +215,23 @@ async def test_a_key_on_p256_signs_with_es256(sign_in, model):
     await sign_in(client_secret=MISSING, private_key=key)
     form = next(form for name, form, _ in model.requests if name == "token")
     assert jwt.decode(form["client_assertion"], ECKey.import_key(key)).header["alg"] == "ES256"
+
+
+async def test_no_secret_is_in_a_log_or_a_reason(sign_in, model, caplog):
+    """Code, verifier, client secret, assertion and the tokens of the provider."""
+    caplog.set_level("DEBUG")
+    secrets = ["a-code", VERIFIER, ENTRY["client_secret"], "at-1", "eyJ"]
+    model.tokens, told = {"access_token": "at-1", "error_description": "a-code"}, []
+    lies = ({"nonce": "another"}, {"aud": "another"}, {"at_hash": "x"}, {"iss": "https://evil.example"})
+    for changes in lies:
+        model.claims = changes
+        with pytest.raises(SignInRefused) as caught:
+            await sign_in()
+        told.append(f"{caught.value} {caught.value.__cause__!r}")
+    model.claims = {}
+    model.answers["token"] = {"status": 400, "body": b'{"error": "invalid_grant", "error_description": "a-code"}'}
+    with pytest.raises(SignInRefused) as caught:
+        await sign_in()
+    told.append(f"{caught.value} {caught.value.__cause__!r}")
+    texts = [*told, *(record.getMessage() for record in caplog.records if record.name != "aiohttp.access")]
+    assert [secret for secret in secrets for text in texts if secret in text] == []
