@@ -79,6 +79,76 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
         "The authorization request is too large to be kept while the browser is at an identity provider (12 kB).",
         "Its state consists of characters that are escaped; report it to the developer of the client.",
     ),
+    # OpenID Connect
+    "provider_metadata": (
+        "The metadata of an OpenID provider cannot be fetched, or cannot be used; the reason says why.",
+        "The command check-config repeats the fetch. An issuer must be written exactly as the provider writes it.",
+    ),
+    "provider_keys": (
+        "The keys of an OpenID provider cannot be fetched, or cannot be used; the reason says why.",
+        "The command check-config repeats the fetch. A private key, or two keys of one kid, spoil the document.",
+    ),
+    "provider_token_endpoint": (
+        "The token endpoint of an OpenID provider does not answer, or answers with a fault of its own.",
+        "Frequent: look at the state of the provider, and at the way from here to it.",
+    ),
+    "provider_token_response": (
+        "The answer of the token endpoint is no JSON object with an ID token and an access token.",
+        "scopes must contain openid; something between here and the provider may answer in its place.",
+    ),
+    "provider_rejects_client": (
+        "The token endpoint does not accept the client: wrong or expired credential, or not its method.",
+        "Compare client_id, credential, token_endpoint_auth_method and the callback address with the provider.",
+    ),
+    "provider_userinfo": (
+        "The userinfo endpoint is missing, does not answer, or answers with something else than a JSON object.",
+        "Set userinfo of the entry to false, unless a rule needs a claim that only comes from there.",
+    ),
+    "userinfo_subject": (
+        "The userinfo endpoint answered with the claims of another user.",
+        "A fault of the provider, or an attack: report it to the provider.",
+    ),
+    "identity_subject": (
+        "The ID token lacks the claims by which users of the provider are known; the reason names them.",
+        "Entra: scopes must contain profile. Otherwise report it to the provider.",
+    ),
+    "sign_in_declined": ("The user declined at the provider.", "None, unless the user is surprised."),
+    "sign_in_code": (
+        "The provider refused the code: used before, expired, or of another sign-in.",
+        "The user can begin again. Frequent: an attack.",
+    ),
+    "sign_in_response_error": (
+        "The provider answered the authorization request with an error; the reason has its code.",
+        "invalid_scope, unauthorized_client and the like: correct the entry. Otherwise the user can begin again.",
+    ),
+    "sign_in_response_*": (
+        "The authorization response is not one of this sign-in; the reason says which check failed.",
+        "After a change of the entry the user begins again. Otherwise a mix-up attack: report it to the provider.",
+    ),
+    "id_token_algorithm": (
+        "The ID token is signed with an algorithm that the entry does not list.",
+        "Compare id_token_algorithms with what the provider is set to. Otherwise an attack.",
+    ),
+    "id_token_tenant_allowed": (
+        "The user belongs to a tenant of Entra that the entry does not list.",
+        "Add the directory id to tenants, if its users may sign in.",
+    ),
+    "id_token_issued_at": (
+        "The ID token was issued more than ten minutes ago, or in the future.",
+        "Compare the clock of this machine with that of the provider.",
+    ),
+    "id_token_expiry": (
+        "The ID token has expired.",
+        "Compare the clock of this machine with that of the provider.",
+    ),
+    "id_token_authentication_time": (
+        "The application asked for a recent sign-in; the provider did not make the user sign in, or does not say when.",
+        "The provider must send auth_time for max_age. The user can sign out there and begin again.",
+    ),
+    "id_token_*": (
+        "The ID token is not acceptable; the reason says which check failed.",
+        "If each sign-in fails: a fault of the provider or of client_id. Otherwise an attack.",
+    ),
     # A page of the operator
     "external_jwks": (
         "The keys of a page of the operator (kind external) cannot be fetched from its jwks_uri.",

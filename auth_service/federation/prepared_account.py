@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from auth_service.federation.configuration import ExternalProvider, GitHubProvider
 from auth_service.federation.identity import MAX_SUBJECT_CHARACTERS, Identity
 from auth_service.federation.known_identity import KnownIdentity
+from auth_service.federation.oidc.presets import profile_of
 from auth_service.users.service import UsernameTaken
 from auth_service.users.user import Profile, User, check_username, new_subject
 
@@ -31,9 +32,7 @@ def configured_issuer(configuration: ProviderConfiguration) -> str:
         case ExternalProvider():
             return configuration.issuer
         case _:
-            if configuration.issuer is None:
-                raise ValueError("the issuer of the provider is not configured")
-            return configuration.issuer
+            return profile_of(configuration).issuer
 
 
 async def prepare_account(

@@ -1,7 +1,8 @@
 """The authorization request, and the checks of the response before anything is asked of the provider. Pure.
 
-OpenID Connect Core section 3.1.2, PKCE (RFC 7636, S256 only), and the issuer of the response (RFC 9207, RFC 9700 section
-4.4): a response of another provider must not lead to a token request, which would hand that provider's code to this one.
+OpenID Connect Core section 3.1.2, PKCE (RFC 7636, S256 only), and the issuer of the response (RFC 9207, RFC 9700
+section 4.4): a response of another provider must not lead to a token request, which would hand that provider's code to
+this one.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ MAX_LOGIN_HINT_CHARACTERS: Final = 320
 MAX_CODE_CHARACTERS: Final = 8192
 """Entra's have one to two thousand."""
 
-_CODE: Final = re.compile(r"[\x20-\x7e]{1,%d}" % MAX_CODE_CHARACTERS)
+_CODE: Final = re.compile(rf"[\x20-\x7e]{{1,{MAX_CODE_CHARACTERS}}}")
 _ERROR: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DECLINED: Final = frozenset({"access_denied", "user_cancelled_authorize", "user_cancelled_login"})
 """RFC 6749 section 4.1.2.1, Apple, LinkedIn."""
@@ -61,7 +62,8 @@ def authorization_url(
         prompt=reauthentication,
         max_age=None if pending.max_age is None else str(pending.max_age),
     )
-    return add_params_to_uri(url, list(profile.authorization_parameters.items()))
+    whole: str = add_params_to_uri(url, list(profile.authorization_parameters.items()))
+    return whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,7 @@ def read_authorization_response(unverified: Mapping[str, str], expected: Expecte
         problem = check(unverified, expected)
         if problem is not None:
             raise SignInRefused(f"authorization response: {problem}", error_id=f"sign_in_response_{name}")
-        if name == "issuer":
-            _raise_error(unverified.get("error"))
+    _raise_error(unverified.get("error"))
     return unverified.get("code", "")
 
 
@@ -111,16 +112,15 @@ def _issuer(unverified: Mapping[str, str], expected: ExpectedResponse) -> str | 
 
 
 def _issuer_present(unverified: Mapping[str, str], expected: ExpectedResponse) -> str | None:
-    return (
-        "iss is missing, although the provider announces it"
-        if expected.sends_issuer and not unverified.get("iss")
-        else None
-    )
+    if not expected.sends_issuer or "error" in unverified or unverified.get("iss"):
+        return None
+    return "iss is missing, although the provider announces it"
 
 
 def _code(unverified: Mapping[str, str], expected: ExpectedResponse) -> str | None:
     del expected
-    return None if _CODE.fullmatch(unverified.get("code", "")) else "there is no code, or it is none"
+    found = "error" in unverified or _CODE.fullmatch(unverified.get("code", ""))
+    return None if found else "there is no code, or it is none"
 
 
 RESPONSE_CHECKS: Final[dict[str, Callable[[Mapping[str, str], ExpectedResponse], str | None]]] = {

@@ -1,4 +1,4 @@
-"""How this server authenticates at the token endpoint of a provider (OpenID Connect Core section 9, RFC 6749 section 2.3)."""
+"""Client authentication at the token endpoint of a provider (OpenID Connect Core section 9, RFC 6749 section 2.3)."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class ClientAuthentication:
             return self._configured_method
         if self._key is not None:
             return "private_key_jwt"
-        # Several providers do not decode the header as RFC 6749 section 2.3.1 demands. Whether a secret that the encoding
-        # changes is understood cannot be told beforehand; in the body there is no such doubt.
+        # Several providers do not decode the header as RFC 6749 section 2.3.1 demands. Whether a secret that the
+        # encoding changes is understood cannot be told beforehand; in the body there is no such doubt.
         offered = metadata.token_endpoint_auth_methods
         plain = quote_plus(self._secret) == self._secret and quote_plus(self._client_id) == self._client_id
         if "client_secret_post" in offered and not (plain and "client_secret_basic" in offered):

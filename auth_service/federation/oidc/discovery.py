@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from auth_service.federation.oidc.presets import ProviderProfile
 
 COOLDOWN_SECONDS: Final = 30
-"""At most one fetch of a document in this time, after success and failure alike: forged `kid`s cost the provider nothing."""
+"""At most one fetch of a document in this time, after success and failure alike: a forged `kid` causes no more."""
 MAX_STALE_SECONDS: Final = 86_400
 MAX_DOCUMENTS: Final = 4
 """The address of the keys may change with the metadata."""
@@ -51,7 +51,7 @@ class Discovery:
 
     async def metadata(self) -> ProviderMetadata:
         """The metadata, after a fetch if one is due. Raises ProviderUnavailable."""
-        return self._usable(await self._metadata.get(self._profile.discovery_url), "provider_metadata")
+        return self._usable(await self._metadata.get(self._profile.discovery_url), error_id="provider_metadata")
 
     async def candidate_keys(self, jwks_uri: str, *, algorithm: str, kid: str | None) -> list[ProviderKey]:
         """The keys that may have signed; empty if the provider has none such.
@@ -60,11 +60,11 @@ class Discovery:
         ProviderUnavailable while it cannot be known.
         """
         entry = await self._keys.get(jwks_uri)
-        found = _candidates(self._usable(entry, "provider_keys"), algorithm, kid)
+        found = _candidates(self._usable(entry, error_id="provider_keys"), algorithm, kid)
         if found:
             return found
         entry = await self._keys.get(jwks_uri, refetch=True)
-        found = _candidates(self._usable(entry, "provider_keys"), algorithm, kid)
+        found = _candidates(self._usable(entry, error_id="provider_keys"), algorithm, kid)
         if not found and entry.error is not None:
             raise ProviderUnavailable(f"the keys of the provider: {entry.error}", error_id="provider_keys")
         return found
@@ -74,7 +74,7 @@ class Discovery:
         await self._metadata.close()
         await self._keys.close()
 
-    def _usable(self, entry: CacheEntry[T], error_id: str) -> T:
+    def _usable(self, entry: CacheEntry[T], *, error_id: str) -> T:
         document, error = entry.document, entry.error
         if document is None or (error is not None and self._monotonic() >= document.fetched_at + MAX_STALE_SECONDS):
             raise ProviderUnavailable(f"{self._profile.discovery_url}: {error}", error_id=error_id)

@@ -7,6 +7,7 @@ preset or its credential makes meaningless.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -33,27 +34,46 @@ def check_entry(entry: OidcProvider) -> None:
 
 def _issuer(entry: OidcProvider) -> str | None:
     issuer = entry.issuer
-    default = preset_of(entry.preset).issuer
     if issuer is None:
-        return None if default is not None else "issuer is missing: this preset has none of its own"
+        return (
+            None if preset_of(entry.preset).issuer is not None else "issuer is missing: this preset has none of its own"
+        )
     if "?" in issuer:
         return "issuer has a query: no issuer has one"
     if entry.preset != "entra" and ("{" in issuer or "}" in issuer):
         return 'issuer has a placeholder, which only the preset "entra" fills'
-    path = urlsplit(issuer).path
-    match entry.preset:
-        case "google" if issuer != default:
-            return f"Google's issuer is {default}: leave issuer out"
-        case "entra" if TENANT_PLACEHOLDER not in issuer or not issuer.endswith("/v2.0"):
-            return f"the issuer of another Microsoft cloud contains {TENANT_PLACEHOLDER} and ends with /v2.0; else leave it out"
-        case "auth0" if path != "/":
-            return "Auth0's issuer has no path but a final slash: https://TENANT.auth0.com/"
-        case "okta" if issuer.endswith("/"):
-            return "Okta's issuer has no final slash: https://ORG.okta.com or https://ORG.okta.com/oauth2/default"
-        case "keycloak" if re.search(r"/realms/[^/]+$", path) is None:
-            return "Keycloak's issuer ends with the realm, without a slash: https://HOST/realms/REALM"
-        case _:
-            return None
+    accepted, problem = _ISSUERS.get(entry.preset or "", (_any, ""))
+    return None if accepted(issuer) else problem
+
+
+def _any(issuer: str) -> bool:
+    del issuer
+    return True
+
+
+_ISSUERS: Final[dict[str, tuple[Callable[[str], bool], str]]] = {
+    "google": (
+        lambda issuer: issuer == preset_of("google").issuer,
+        f"Google's issuer is {preset_of('google').issuer}: leave issuer out",
+    ),
+    "entra": (
+        lambda issuer: TENANT_PLACEHOLDER in issuer and issuer.endswith("/v2.0"),
+        f"the issuer of another Microsoft cloud contains {TENANT_PLACEHOLDER} and ends with /v2.0; else leave it out",
+    ),
+    "auth0": (
+        lambda issuer: urlsplit(issuer).path == "/",
+        "Auth0's issuer has no path but a final slash: https://TENANT.auth0.com/",
+    ),
+    "okta": (
+        lambda issuer: not issuer.endswith("/"),
+        "Okta's issuer has no final slash: https://ORG.okta.com or https://ORG.okta.com/oauth2/default",
+    ),
+    "keycloak": (
+        lambda issuer: re.search(r"/realms/[^/]+$", urlsplit(issuer).path) is not None,
+        "Keycloak's issuer ends with the realm, without a slash: https://HOST/realms/REALM",
+    ),
+}
+"""By preset: whether an issuer can be one of the provider, and what is wrong otherwise."""
 
 
 def _tenants(entry: OidcProvider) -> str | None:
@@ -62,7 +82,7 @@ def _tenants(entry: OidcProvider) -> str | None:
     if entry.tenant is None:
         return "tenant is missing: the directory id, or organizations, common or consumers"
     if entry.tenant not in SEVERAL_TENANTS | {"consumers"} and not is_tenant(entry.tenant):
-        return f"tenant {entry.tenant!r} is neither a directory id (a GUID in lower case) nor organizations, common, consumers"
+        return f"tenant {entry.tenant!r} is no directory id (a GUID in lower case), organizations, common or consumers"
     if entry.tenants and entry.tenant not in SEVERAL_TENANTS:
         return "tenants is given, but tenant names a single one: use organizations or common"
     if "profile" not in entry.scopes:

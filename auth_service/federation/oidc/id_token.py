@@ -181,7 +181,7 @@ def _expiry(token: UnverifiedIdToken, expected: ExpectedIdToken) -> str | None:
 
 
 def _issued_at(token: UnverifiedIdToken, expected: ExpectedIdToken) -> str | None:
-    issued_at = token.claims.get("iat")
+    issued_at: Any = token.claims.get("iat")
     problem = _by_library(lambda: _times(expected).validate_iat(issued_at))
     if problem is None and issued_at < expected.now - MAX_AGE_SECONDS - LEEWAY_SECONDS:
         return "iat is too long ago"

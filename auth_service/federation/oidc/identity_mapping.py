@@ -58,17 +58,18 @@ def map_identity(
     """The identity. `now` is when the claims were verified. Raises SignInRefused."""
     claims = {**userinfo, **id_token}
     email, email_verified = _address(profile, id_token, userinfo)
+    authenticated_at = id_token.get("auth_time")
     groups, complete = _groups(profile, claims)
     identity = Identity(
         provider=provider,
         issuer=profile.issuer,
         subject=_subject(profile, id_token),
-        authenticated_at=int(id_token["auth_time"] if "auth_time" in id_token else now),
+        authenticated_at=int(now if authenticated_at is None else authenticated_at),
         email=email,
         email_verified=email_verified,
         name=_text(claims.get("name"), MAX_NAME_CHARACTERS),
         login=_text(claims.get("preferred_username") or claims.get("nickname"), MAX_NAME_CHARACTERS),
-        domain=_text(id_token.get(profile.preset.domain_claim), 255) if profile.preset.domain_claim else None,
+        domain=_name(id_token.get(profile.preset.domain_claim), 255) if profile.preset.domain_claim else None,
         groups=groups,
         groups_complete=complete,
         claims=_further(claims, profile.groups_claim),
@@ -92,11 +93,10 @@ def _subject(profile: ProviderProfile, id_token: Claims) -> str:
 def _address(profile: ProviderProfile, id_token: Claims, userinfo: Claims) -> tuple[str | None, bool]:
     """The address, and whether one document states both it and its verification."""
     for document in (id_token, userinfo):
-        email = _text(document.get("email"), MAX_EMAIL_CHARACTERS)
+        email = _name(document.get("email"), MAX_EMAIL_CHARACTERS)
         if email is not None and "@" in email:
-            return email, _is_verified(profile, document) or (
-                document is id_token and userinfo.get("email") == email and _is_verified(profile, userinfo)
-            )
+            elsewhere = profile.email_verified_claim not in document and userinfo.get("email") == email
+            return email, _is_verified(profile, userinfo if elsewhere else document)
     return None, False
 
 
@@ -148,7 +148,12 @@ def _is_plain(value: object) -> bool:
 
 
 def _text(value: object, maximum: int) -> str | None:
-    """A text for people, cut off; None for anything else."""
+    """A text for people, cut off; None for anything else. A rule must not compare it: see _name."""
     if not isinstance(value, str) or not value.strip():
         return None
     return value.strip()[:maximum]
+
+
+def _name(value: object, maximum: int) -> str | None:
+    """A text that rules compare, unchanged: cut off, an address could end with the domain of another."""
+    return value if isinstance(value, str) and 0 < len(value) <= maximum and value.isprintable() else None

@@ -1,4 +1,4 @@
-"""The metadata of a provider (OpenID Connect Discovery section 3): from unverified bytes to the members that are used. Pure.
+"""The metadata of a provider (OpenID Connect Discovery section 3): from unverified bytes to the used members. Pure.
 
 Authlib's validation of metadata is not used: an environment variable lifts its rule for https, it does not compare the
 issuer, and it refuses providers without RS256.
@@ -85,7 +85,7 @@ def read_members(document: Document) -> ProviderMetadata:
         response_modes=_texts(document, "response_modes_supported"),
         scopes=_texts(document, "scopes_supported"),
         # Some providers write booleans as strings; to take "true" for true only demands more.
-        sends_issuer=document.get("authorization_response_iss_parameter_supported") in {True, "true"},
+        sends_issuer=str(document.get("authorization_response_iss_parameter_supported")).lower() == "true",
     )
 
 
@@ -93,7 +93,7 @@ def _same_issuer(document: Document, issuer: str) -> str | None:
     stated = document.get("issuer")
     if stated == issuer:
         return None
-    return f"the metadata are of the issuer {stated!r:.200}, but {issuer!r} is configured; they must be equal in each character"
+    return f"the metadata are of the issuer {stated!r:.200}, but exactly {issuer!r} is configured"
 
 
 def _usable_endpoints(document: Document, issuer: str) -> str | None:
@@ -127,7 +127,7 @@ def _lists_of_texts(document: Document, issuer: str) -> str | None:
 def _pkce(document: Document, issuer: str) -> str | None:
     del issuer
     methods = document.get("code_challenge_methods_supported")
-    if methods is None or "S256" in methods:
+    if not isinstance(methods, list) or "S256" in methods:
         return None
     return "the provider offers PKCE without S256, which is required"
 
@@ -135,7 +135,9 @@ def _pkce(document: Document, issuer: str) -> str | None:
 def _code_flow(document: Document, issuer: str) -> str | None:
     del issuer
     types = document.get("response_types_supported")
-    return None if types is None or "code" in types else "the provider does not offer the response type code"
+    return (
+        None if not isinstance(types, list) or "code" in types else "the provider does not offer the response type code"
+    )
 
 
 METADATA_CHECKS: Final[dict[str, Callable[[Document, str], str | None]]] = {

@@ -42,7 +42,7 @@ class Preset:
     key_id_header: str = "kid"
     reauthentication_prompt: str = "login"
     states_authentication_time: bool = True
-    """Whether `auth_time` comes with `max_age`, as OpenID Connect demands. Where it does not, a present one is checked."""
+    """Whether `auth_time` comes with `max_age`, as OpenID Connect demands. A present one is checked in any case."""
 
 
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(

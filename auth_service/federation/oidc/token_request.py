@@ -92,7 +92,7 @@ def _error(response: ProviderResponse) -> SignInRefused | ProviderUnavailable:
     reason = f"the token endpoint answers {response.status}, {name}{f' ({detail[0]})' if detail else ''}"
     if name in _OUR_FAULT or response.status in {401, 403}:
         return ProviderUnavailable(
-            f"{reason}: the provider does not accept this client; check client_id, its credential, the callback address",
+            f"{reason}: the client is not accepted; check client_id, its credential and the callback address",
             error_id="provider_rejects_client",
         )
     if response.status != 400:

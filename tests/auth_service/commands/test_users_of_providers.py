@@ -72,7 +72,6 @@ def test_an_account_that_is_prepared_for_an_identity_is_the_one_that_it_signs_in
     assert (event["provider"], event["by"]) == (signed_in.provider, "operator")
 
 
-@pytest.mark.xfail(strict=True, reason="the issuers of presets are not read yet")
 @pytest.mark.parametrize(
     ("preset", "issuer"),
     [

@@ -1,0 +1,62 @@
+"""What the provider's own documents show to be wrong with an entry, without a sign-in."""
+
+import pytest
+
+from tests.support.lying_provider import MISSING
+
+DISCOVERY = "https://idp.example/.well-known/openid-configuration"
+
+
+async def test_an_entry_that_fits_has_no_problems(sign_in, model):
+    assert await sign_in.provider(userinfo=True).describe_problems() == []
+    assert model.asked("token") == 0
+
+
+@pytest.mark.parametrize(
+    ("entry", "metadata", "problem"),
+    [
+        ({}, {"issuer": "https://other.example"}, "but exactly 'https://idp.example' is configured"),
+        ({}, {"token_endpoint": MISSING}, "the metadata have no token_endpoint"),
+        ({}, {"code_challenge_methods_supported": ["plain"]}, "PKCE without S256"),
+        ({}, {"code_challenge_methods_supported": 5}, "code_challenge_methods_supported is not a list"),
+        ({}, {"response_types_supported": {}}, "response_types_supported is not a list"),
+        ({}, {"token_endpoint_auth_methods_supported": ["tls_client_auth"]}, "only tls_client_auth"),
+        ({}, {"id_token_signing_alg_values_supported": ["PS512"]}, "signs ID tokens with PS512"),
+        ({"response_mode": "form_post"}, {"response_modes_supported": ["query"]}, "response mode form_post"),
+        ({"scopes": ["openid", "groups"]}, {"scopes_supported": ["openid"]}, "the scopes groups"),
+        ({"userinfo": True}, {"userinfo_endpoint": MISSING}, "no userinfo endpoint"),
+        ({"id_token_algorithms": ["ES256"]}, {"id_token_signing_alg_values_supported": MISSING}, "no key for ES256"),
+    ],
+)
+async def test_what_does_not_fit_is_named(sign_in, model, entry, metadata, problem):
+    model.metadata = metadata
+    (found,) = await sign_in.provider(**entry).describe_problems()
+    assert problem in found
+    assert found.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "answer", "problem"),
+    [
+        ("openid-configuration", {"status": 404}, "cannot be fetched"),
+        ("openid-configuration", {"status": 302, "headers": {"Location": "https://evil.example/"}}, "status 302"),
+        ("openid-configuration", {"body": b"<html>"}, "no JSON object"),
+        ("jwks", {"status": 500}, "cannot be fetched"),
+        ("jwks", {"body": b'{"keys": [{"kty": "oct", "k": "AA"}]}'}, "not public"),
+        ("jwks", {"body": b'{"keys": []}'}, "no key for"),
+    ],
+)
+async def test_documents_that_cannot_be_used_are_named(sign_in, model, endpoint, answer, problem):
+    model.answers[endpoint] = answer
+    (found,) = await sign_in.provider().describe_problems()
+    assert found.startswith(DISCOVERY if endpoint != "jwks" else "https://idp.example/jwks")
+    assert problem in found
+
+
+async def test_a_diagnosis_keeps_nothing(sign_in, model):
+    provider = sign_in.provider()
+    model.answers["jwks"] = {"status": 500}
+    await provider.describe_problems()
+    model.answers.clear()
+    assert provider.is_available
+    assert await sign_in.at(provider)
