@@ -300,7 +300,7 @@ class TestRefusals:
 
     async def test_a_rule_that_refuses_the_identity_is_told(self, start_auth, upstreams):
         setting = json.loads(upstreams.setting)
-        setting[0]["allow"] = {"groups": ["staff"]}
+        setting[0]["allow"] = {"subjects": ["another"]}
         server = await start_auth(IDENTITY_PROVIDERS=json.dumps(setting), build_provider=upstreams.build)
         user = server.user_agent()
         page = await sign_in_at(user, await user.get("/sign-in"), "acme")
