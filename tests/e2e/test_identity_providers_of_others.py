@@ -1,0 +1,239 @@
+"""Sign-in through an identity provider of another project, oidc-provider: both services and it as real processes.
+
+`make test-clients` runs them. The provider is pinned in servers_of_others/package.json.
+"""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from auth_service.federation.oidc.discovery import COOLDOWN_SECONDS
+from devstack.loopback import free_port
+from devstack.service_process import service_command
+from tests.e2e.sdk_client import Memory, connected
+from tests.e2e.test_servers_of_others import serving
+from tests.support.oauth import redirect_parameters, unverified_claims
+from tests.support.user_agent import user_agent
+
+pytestmark = [
+    pytest.mark.npm,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed"),
+]
+
+SCRIPTS = Path(__file__).parent / "servers_of_others"
+BUILD = Path(__file__).parents[2] / "build" / "npm-servers"
+SECRET = "a-client-secret-of-forty-characters-or-so"
+
+
+@pytest.fixture(scope="session")
+def node_scripts():
+    """The directory in which oidc-provider is, and the script that runs it."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    for script in SCRIPTS.glob("*.*js*"):
+        shutil.copy(script, BUILD)
+    subprocess.run(
+        ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"],
+        cwd=BUILD,
+        check=True,
+        timeout=540,
+    )
+    return BUILD
+
+
+class ForeignProvider:
+    """One oidc-provider, at a port that it keeps when it is started again."""
+
+    def __init__(self, identifier, directory):
+        self.id = identifier
+        self.port = free_port(("127.0.0.1",))
+        self.issuer = f"http://localhost:{self.port}"
+        self._directory = directory
+
+    def entry(self, **changed):
+        """Its entry in AUTH_IDENTITY_PROVIDERS."""
+        return {
+            "id": self.id,
+            "kind": "oidc",
+            "display_name": self.id.title(),
+            "issuer": self.issuer,
+            "client_id": "sallyport",
+            "client_secret": SECRET,
+            "userinfo": True,
+            "allow": {"everyone": True},
+        } | changed
+
+    def running(self, issuer, *, secret=SECRET):
+        """The provider with new keys, for the authorization server at `issuer`."""
+        callback = f"{issuer}/sign-in/callback/{self.id}"
+        return serving(self.port, "node", "identity_provider.mjs", self.port, callback, secret, cwd=self._directory)
+
+
+class UserAtProvider:
+    """A browser at both servers: goes through the provider at the sign-in page, and approves."""
+
+    def __init__(self, here, there, provider):
+        self.here = here
+        self.there = there
+        self.provider = provider
+        self.response = {}
+        """What the provider sent to the callback."""
+        self.went_straight_on = False
+        self.decided = ""
+        """The words of the consent page."""
+
+    async def to_provider(self, authorization_url):
+        """Begin, and press the button if there is a page with one; the answer that leads to the provider."""
+        page = await self.here.get(authorization_url)
+        if page.status == 303 and not str(page.onward).startswith(self.provider.issuer):
+            page = await self.here.follow(page)
+        if str(page.onward or "").startswith(self.provider.issuer):
+            self.went_straight_on = True
+            return page
+        form = next(form for form in page.forms if ("provider", self.provider.id) in form.buttons)
+        return await self.here.post(
+            page.url.join(page.url.with_path(form.action.partition("?")[0])),
+            form.inputs | {"provider": self.provider.id},
+            headers={"Origin": str(page.url.origin())},
+        )
+
+    async def back(self, authorization_url):
+        """Sign in at the provider; the answer of the callback."""
+        answer = await self.to_provider(authorization_url)
+        assert answer.onward is not None, answer.words
+        self.response = await self.there.authorize(str(answer.onward))
+        return await self.here.get(self.there.callback)
+
+    async def authorize(self, authorization_url):
+        """Sign in and approve; the parameters for the client."""
+        answer = await self.back(authorization_url)
+        page = await self.here.follow(answer) if answer.status == 303 else answer
+        self.decided = page.words
+        return await self.here.decide(page)
+
+
+@contextlib.asynccontextmanager
+async def user_at(provider, login):
+    """A user with a browser of its own."""
+    async with user_agent("", "") as here, user_agent(login, "any") as there:
+        yield UserAtProvider(here, there, provider)
+
+
+async def subject_after(pair, provider, login):
+    """The subject of the access token after a first connection of a new client through the provider."""
+    memory = Memory()
+    async with user_at(provider, login) as user, connected(pair.resource, user, memory=memory) as client:
+        assert not (await client.call_tool("whoami", {})).is_error
+    return unverified_claims(memory.access_token)["sub"], user
+
+
+@pytest.fixture
+def acme(node_scripts):
+    return ForeignProvider("acme", node_scripts)
+
+
+@pytest.fixture
+def other(node_scripts):
+    return ForeignProvider("other", node_scripts)
+
+
+def settings(*entries, **own):
+    return {"AUTH_IDENTITY_PROVIDERS": json.dumps(entries), **own}
+
+
+async def test_an_identity_is_one_account_and_the_same_address_elsewhere_is_another(make_pair, acme, other):
+    pair = await make_pair(own=settings(acme.entry(), other.entry()))
+    async with acme.running(pair.issuer), other.running(pair.issuer):
+        first, user = await subject_after(pair, acme, "ada")
+        again, _ = await subject_after(pair, acme, "ada")
+        elsewhere, _ = await subject_after(pair, other, "ada")
+        of_another_user, _ = await subject_after(pair, acme, "bob")
+    assert user.response["iss"] == acme.issuer
+    assert "signed in as acme/ada@example.com" in user.decided
+    assert first == again
+    assert len({first, elsewhere, of_another_user}) == 3
+    users = {u["subject"]: u for u in json.loads(await pair.command("users", "list", "--json"))}
+    # oidc-provider states the address at its userinfo endpoint only.
+    assert users[first]["email"] == users[elsewhere]["email"] == "ada@example.com"
+
+
+async def test_new_keys_of_the_provider_are_found(make_pair, acme):
+    pair = await make_pair(own=settings(acme.entry()))
+    async with acme.running(pair.issuer):
+        before, _ = await subject_after(pair, acme, "ada")
+    await asyncio.sleep(COOLDOWN_SECONDS)  # keys are fetched at most once in this time
+    async with acme.running(pair.issuer):
+        after, _ = await subject_after(pair, acme, "ada")
+    assert before == after
+
+
+async def test_a_single_provider_without_passwords_is_gone_to_at_once(make_pair, acme):
+    pair = await make_pair(own=settings(acme.entry(), AUTH_PASSWORDS="off"))
+    async with acme.running(pair.issuer):
+        _, user = await subject_after(pair, acme, "ada")
+    assert user.went_straight_on
+
+
+async def test_without_an_answer_of_the_provider_its_button_says_so_and_passwords_are_taken(make_pair, acme):
+    pair = await make_pair(own=settings(acme.entry()))
+    async with user_at(acme, "ada") as user:
+        page = await user.to_provider(f"{pair.issuer}/sign-in")
+    assert page.status == 200, page.words
+    assert "does not answer just now" in page.words
+    memory = Memory()
+    async with (
+        user_agent(pair.username, pair.password) as alice,
+        connected(pair.resource, alice, memory=memory) as client,
+    ):
+        assert not (await client.call_tool("whoami", {})).is_error
+
+
+async def test_a_response_that_names_another_issuer_signs_no_user_in(make_pair, acme):
+    pair = await make_pair(own=settings(acme.entry()))
+    async with acme.running(pair.issuer), user_at(acme, "ada") as user:
+        answer = await user.to_provider(f"{pair.issuer}/sign-in")
+        await user.there.authorize(str(answer.onward))
+        callback = user.there.callback or ""
+        assert redirect_parameters(callback)["iss"] == acme.issuer
+        forged = answer.url.with_path("/sign-in/callback/acme").with_query(
+            redirect_parameters(callback) | {"iss": "http://localhost:1"}
+        )
+        page = await user.here.get(forged)
+    assert "__Host-sallyport-session" not in user.here.cookies
+    assert "sallyport-session" not in user.here.cookies
+    assert (page.status, "could not be completed" in page.words) == (403, True)
+
+
+async def test_a_wrong_client_secret_signs_no_user_in_and_is_named_in_the_log(make_pair, acme):
+    pair = await make_pair(own=settings(acme.entry()))
+    async with acme.running(pair.issuer, secret="another secret"), user_at(acme, "ada") as user:
+        page = await user.back(f"{pair.issuer}/sign-in")
+    assert page.forms, page.words
+    assert "invalid_client" in json.dumps(pair.log(pair.auth[0]))
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"issuer": "http://localhost:{port}/"}, "issuer"),
+        ({"issuer": "http://localhost:1"}, "cannot be fetched"),
+        ({"scopes": ["openid", "groups"]}, "groups"),
+        ({"id_token_algorithms": ["EdDSA"]}, "EdDSA"),
+    ],
+)
+async def test_check_config_names_what_is_wrong_with_an_entry(make_pair, acme, changed, named):
+    pair = await make_pair(own=settings(acme.entry()))
+    entry = acme.entry(**json.loads(json.dumps(changed).replace("{port}", str(acme.port))))
+    async with acme.running(pair.issuer):
+        right = await service_command("auth_service", pair.auth_environment, "check-config")
+        wrong = await service_command("auth_service", pair.auth_environment | settings(entry), "check-config")
+    assert right.succeeded, right.combined_output
+    assert not wrong.succeeded
+    assert "acme: " in wrong.combined_output
+    assert named in wrong.combined_output
+    assert SECRET not in wrong.combined_output
