@@ -111,7 +111,6 @@ async def test_a_refused_response_says_nothing_of_the_provider(sign_in, model):
     assert provider.is_available
 
 
-@pytest.mark.xfail(strict=True, reason="metadata from memory count as an answer of the provider")
 async def test_a_token_endpoint_that_failed_is_not_forgotten_by_the_next_sign_in_that_begins(sign_in, model):
     provider = sign_in.provider()
     model.answers["token"] = {"status": 503}
