@@ -18,6 +18,7 @@ class Server:
 
     def __init__(self):
         self.answer = lambda _: web.Response(body=b"{}")
+        self.url = ""
         self.requests = []
         self.bodies = []
         self.waiting = 0
