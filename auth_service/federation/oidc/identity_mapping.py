@@ -64,7 +64,7 @@ def map_identity(
         provider=provider,
         issuer=profile.issuer,
         subject=_subject(profile, id_token),
-        authenticated_at=int(now if authenticated_at is None else authenticated_at),
+        authenticated_at=int(now if authenticated_at is None else min(authenticated_at, now)),
         email=email,
         email_verified=email_verified,
         name=_text(claims.get("name"), MAX_NAME_CHARACTERS),

@@ -88,7 +88,10 @@ class OidcIdentityProvider:
         )
 
     async def identify(self, pending: PendingSignIn, parameters: Mapping[str, str]) -> Identity:
-        return await self._watched(self._identify(pending, parameters))
+        identity = await self._watched(self._identify(pending, parameters))
+        # Only here: an authorization request may be made of metadata in memory, without the provider.
+        self._unavailable_until = float("-inf")
+        return identity
 
     async def describe_problems(self) -> list[str]:
         """What is wrong with the configuration of this provider, in sentences for the operator; empty if nothing is."""
@@ -134,11 +137,9 @@ class OidcIdentityProvider:
         )
 
     async def _watched(self, work: Awaitable[T]) -> T:
-        """The result; whether the provider answered is remembered for the sign-in page."""
+        """The result. A failure of the provider is remembered for a while, for the sign-in page."""
         try:
-            result = await work
+            return await work
         except ProviderUnavailable:
             self._unavailable_until = self._monotonic() + COOLDOWN_SECONDS
             raise
-        self._unavailable_until = float("-inf")
-        return result

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from auth_service.federation.oidc.discovery import COOLDOWN_SECONDS, MAX_STALE_SECONDS
-from auth_service.federation.provider import ProviderUnavailable, SignInRefused
+from auth_service.federation.provider import AuthorizationUrlRequest, ProviderUnavailable, SignInRefused
 from tests.support.lying_provider import public, signing_key
 
 
@@ -108,4 +108,16 @@ async def test_a_refused_response_says_nothing_of_the_provider(sign_in, model):
     model.response["error"] = "server_error"
     with pytest.raises(SignInRefused):
         await sign_in.at(provider)
+    assert provider.is_available
+
+
+async def test_a_token_endpoint_that_failed_is_not_forgotten_by_the_next_sign_in_that_begins(sign_in, model):
+    provider = sign_in.provider()
+    model.answers["token"] = {"status": 503}
+    with pytest.raises(ProviderUnavailable):
+        await sign_in.at(provider)
+    await provider.authorization_url(sign_in.pending(), AuthorizationUrlRequest())
+    assert not provider.is_available
+    model.answers.clear()
+    await sign_in.at(provider)
     assert provider.is_available

@@ -133,3 +133,8 @@ async def test_more_claims_than_are_stored_sign_nobody_in(sign_in, model):
 async def test_the_time_of_the_sign_in_is_that_of_the_provider(sign_in, model, stated, at):
     model.claims["auth_time"] = stated
     assert (await sign_in()).authenticated_at in {at, at + 1}
+
+
+async def test_no_sign_in_is_dated_in_the_future(sign_in, model):
+    model.claims["auth_time"] = NOW + 30
+    assert (await sign_in()).authenticated_at <= NOW
