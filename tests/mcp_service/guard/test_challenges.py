@@ -16,7 +16,8 @@ async def test_a_good_token_passes(service):
     answer = await service.call("whoami")
     assert answer.status == 200
     result = (await answer.json())["result"]["structuredContent"]
-    assert result == {"subject": "user-1", "client_id": "client-1", "scopes": ["notes:read"]}
+    identity = {"subject": "user-1", "name": None, "email": None}
+    assert result == {**identity, "client_id": "client-1", "scopes": ["notes:read"]}
 
 
 async def test_a_missing_scope_is_told_with_all_that_are_needed_and_all_that_are_granted(service):
