@@ -14,6 +14,7 @@ from auth_service.http.readiness import RedisMonitor
 from auth_service.rate_limits.limits import rate_limit_middleware
 from auth_service.routes import cors, endpoints, pages
 from auth_service.runtime import Runtime
+from auth_service.status_lists.identifiers import PATH as STATUS_LISTS_PATH
 from auth_service.wiring import wire
 from shared.background import TaskSupervisor
 from shared.http.application import checked_application
@@ -74,6 +75,7 @@ def build_service(
         cors=cors(settings.base_path, components),
         connections=ConnectionTable.from_settings(settings, runtime.registry),
         is_https=not settings.is_local,
+        public_documents=(f"{settings.base_path}{STATUS_LISTS_PATH}",),
     )
     app.add_routes([*page_routes, *endpoints(settings.base_path, components)])
     monitor = RedisMonitor(redis, runtime.registry)

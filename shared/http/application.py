@@ -113,32 +113,35 @@ def checked_application(
     cors: Mapping[str, Cors],
     connections: ConnectionTable,
     is_https: bool,
+    public_documents: tuple[str, ...] = (),
 ) -> web.Application:
     """Make an application whose requests pass the given middlewares, then the checks, then the preflights.
 
     `is_https`: the public URL is https. Otherwise it is on a loopback host (shared/configured_url.py).
+    `public_documents`: paths which, with all below them, are read by other services, as those at /.well-known/ are.
     """
-    app = web.Application(
-        client_max_size=client_max_size, middlewares=[*middlewares, request_checks(is_local=not is_https)]
-    )
+    checks = request_checks(is_local=not is_https, public_documents=public_documents)
+    app = web.Application(client_max_size=client_max_size, middlewares=[*middlewares, checks])
     add_cors(app, cors)
     app.on_response_prepare.append(answer_headers(is_https=is_https))
     app[CONNECTIONS], app[LONGEST_BODY] = connections, client_max_size
     return app
 
 
-def request_checks(*, is_local: bool) -> Middleware:
+def request_checks(*, is_local: bool, public_documents: tuple[str, ...]) -> Middleware:
     """Make the middleware; it stands inside the one that renders refusals.
 
-    `is_local`: the service is meant for this machine only, and answers to no other name in `Host`.
+    `is_local`: the service is meant for this machine only, and answers to no other name in `Host`, but for
+    `public_documents`.
     """
+    below = tuple(f"{path}/" for path in public_documents)
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         protocol_error = request.get(PROTOCOL_ERROR)
         if protocol_error is not None:
             raise protocol_error
-        if is_local:
+        if is_local and not (request.path in public_documents or request.path.startswith(below)):
             _check_host(request)
         _check_codings(request)
         _check_content_type(request)

@@ -172,6 +172,15 @@ class TestDnsRebinding:
             async with service.session.post(service.url, headers={"Host": host}) as answer:
                 assert answer.status == 401
 
+    async def test_verifiers_in_other_containers_read_the_status_lists(self, start_auth):
+        """As in compose, where the guard asks http://auth:9000 for the lists of http://localhost:8080."""
+        auth = await start_auth(ISSUER="http://localhost:9000")
+        assert (await auth.get("/status-lists?known=", headers={"Host": "auth:9000"})).status == 200
+        every = await auth.get("/status-lists", headers={"Host": "auth:9000"})
+        one = every.json["status_lists"][0].removeprefix("http://localhost:9000")
+        assert (await auth.get(one, headers={"Host": "auth:9000"})).status == 200
+        assert (await auth.get("/status-listsx", headers={"Host": "auth:9000"})).status == 421
+
     async def test_probes_and_public_documents_are_answered_under_any_name(self, start_auth, service):
         auth = await start_auth(ISSUER="http://localhost:9000")
         for path in ("/livez", "/readyz", "/metrics", "/.well-known/jwks.json"):
