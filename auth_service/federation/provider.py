@@ -25,7 +25,7 @@ class PendingSignIn:
     """A browser that was sent to a provider. Times in seconds since 1970.
 
     Bound to one browser, one provider and its issuer, and one request: whatever of these the response does not match,
-    nobody is signed in.
+    no user is signed in.
     """
 
     state: str
@@ -60,7 +60,7 @@ class ProviderUnavailable(ServiceUnavailable):
 
 
 class SignInRefused(RequestRejected):
-    """The response of the provider is not accepted: nobody is signed in. The private reason says which check failed.
+    """The response of the provider is not accepted: no user is signed in. The private reason says which check failed.
 
     `public` gives nothing away; `cancelled` is for a user that declined at the provider.
     """
