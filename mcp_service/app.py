@@ -12,14 +12,13 @@ from prometheus_client import CollectorRegistry
 
 from mcp_service.forwarding.wiring import wire_forwarding
 from mcp_service.guard.errors import McpError, TooManyUnauthenticatedRequests, render
-from mcp_service.guard.scope_policy import ScopeMap
+from mcp_service.guard.scope_map import ScopeMap
 from mcp_service.guard.wiring import wire_guard
 from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.wiring import wire_jwks
 from mcp_service.metadata import ProtectedResourceMetadata
 from mcp_service.runtime import Runtime
-from mcp_service.servers.session_manager import session_manager_lifespan
-from mcp_service.servers.wiring import load_protected_server, mount_server
+from mcp_service.servers.wiring import configure_server, wire_server
 from mcp_service.status_lists.cache import StatusListCache
 from mcp_service.status_lists.wiring import wire_status_lists
 from shared.background import TaskSupervisor
@@ -55,12 +54,12 @@ def build_app(
     log = structlog.get_logger("mcp_service")
     runtime = Runtime(settings, registry or CollectorRegistry(), log, clock, monotonic)
     supervisor = TaskSupervisor(runtime.registry, runtime.log)
-    loaded = load_protected_server(runtime)
+    configured = configure_server(runtime)
     metadata = ProtectedResourceMetadata(
         resource=settings.resource,
         issuer=settings.issuer,
-        name=settings.resource_name or loaded.server.name,
-        scopes=loaded.scopes.requested_first,
+        name=settings.resource_name or configured.name,
+        scopes=configured.scopes.requested_first,
     )
     jwks = wire_jwks(runtime)
     status_lists = wire_status_lists(runtime, keys=jwks.cache)
@@ -68,10 +67,10 @@ def build_app(
         runtime,
         keys=jwks.cache,
         status_lists=status_lists.cache,
-        scopes=loaded.scopes,
+        scopes=configured.scopes,
         metadata_url=metadata.url,
     )
-    servers = mount_server(runtime, loaded, guard)
+    servers = wire_server(runtime, configured, guard)
     jwks.cache.on_change(servers.streams.end_refused)
     status_lists.cache.on_change(servers.streams.end_refused)
     forwarding = wire_forwarding(runtime)
@@ -97,12 +96,18 @@ def build_app(
         is_https=settings.resource.startswith("https://"),
     )
     app[KEYS], app[STATUS_LISTS] = jwks.cache, status_lists.cache
-    app[METADATA], app[SCOPES] = metadata, loaded.scopes
+    app[METADATA], app[SCOPES] = metadata, configured.scopes
     app.add_routes(
         [
             *(web.route("*", path, servers.endpoint.handle) for path in endpoint_paths),
             *(web.get(path, metadata.handle) for path in metadata.paths),
-            *health_routes({"keys": jwks.cache.readiness, "status_lists": status_lists.cache.readiness}),
+            *health_routes(
+                {
+                    "keys": jwks.cache.readiness,
+                    "status_lists": status_lists.cache.readiness,
+                    "server": servers.server.readiness,
+                }
+            ),
             metrics_route(runtime.registry),
             *(forwarding.routes() if forwarding is not None else ()),
         ]
@@ -111,8 +116,8 @@ def build_app(
     async def lifespan(_app: web.Application) -> AsyncIterator[None]:
         """Start the components and stop them in reverse order, also when a later start fails."""
         async with AsyncExitStack() as stack:
-            if loaded.redis is not None:
-                stack.push_async_callback(loaded.redis.close)
+            if configured.redis is not None:
+                stack.push_async_callback(configured.redis.close)
             stack.push_async_callback(jwks.fetcher.close)
             stack.push_async_callback(jwks.cache.stop)
             stack.push_async_callback(status_lists.fetcher.close)
@@ -122,7 +127,7 @@ def build_app(
                 await forwarding.start()
             await jwks.cache.start(supervisor)
             await status_lists.cache.start(supervisor)
-            await stack.enter_async_context(session_manager_lifespan(servers.session_manager))
+            await stack.enter_async_context(servers.server.lifespan(supervisor))
             yield
 
     app.on_shutdown.append(servers.streams.close)

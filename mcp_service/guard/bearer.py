@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from mcp_service.guard.errors import Challenger
+    from mcp_service.guard.operation import ScopeRules
     from mcp_service.guard.rate_limits import RequestLimits
-    from mcp_service.guard.scope_policy import ScopeRules
     from shared.access_tokens.verifier import TokenVerifier, VerifiedToken
 
 BODY_SECONDS: Final = 30.0

@@ -1,4 +1,4 @@
-"""The operation of a request: read from its body and compared with its headers.
+"""The operation of a request, read from its body and compared with its headers, and the scopes that it needs.
 
 Pure. A header alone never decides a permission (MCP 2026-07-28): headers route, the body is executed.
 The body is parsed strictly, so that the guard and the SDK cannot read two different requests from one body.
@@ -6,14 +6,17 @@ The body is parsed strictly, so that the guard and the SDK cannot read two diffe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from mcp.shared.inbound import NAME_BEARING_METHODS, decode_header_value
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
+from mcp_service.guard.scope_map import PUBLIC, ScopeMap
 from shared.jose.strict_json import BadJson, parse_json
+from shared.scopes import ScopeHierarchy
 
 HEADER_MISMATCH: Final = -32020
 PARSE_ERROR: Final = -32700
@@ -21,6 +24,17 @@ INVALID_REQUEST: Final = -32600
 
 _OLDER_WIRE: Final = frozenset({None, *HANDSHAKE_PROTOCOL_VERSIONS})
 """Values of MCP-Protocol-Version, its absence included, with which the SDK speaks the older protocol of sessions."""
+
+LIFECYCLE_METHODS: Final = frozenset({"initialize", "ping", "server/discover", "logging/setLevel"})
+"""Methods that neither reveal nor change anything: a valid token is enough, whatever its scopes."""
+
+DISCOVERY_METHODS: Final = LIFECYCLE_METHODS | {
+    "tools/list",
+    "resources/list",
+    "resources/templates/list",
+    "prompts/list",
+}
+"""Methods that need no token where anonymous access is allowed: a client can list before its user signs in."""
 
 RequestId = str | int | None
 
@@ -133,3 +147,77 @@ def _client_name(method: str, params: Mapping[str, Any]) -> str | None:
         info = meta.get("io.modelcontextprotocol/clientInfo", info)
     name = info.get("name") if isinstance(info, dict) else None
     return name if isinstance(name, str) else None
+
+
+class ScopeRules:
+    """Answers questions about one scope map."""
+
+    def __init__(self, declared: ScopeMap, *, allow_anonymous: bool = False) -> None:
+        """Without `allow_anonymous` nothing is public, whatever the map says: the setting decides."""
+        self.declared = declared
+        self.default = declared.default
+        self.requested_first = declared.requested_first
+        self.allow_anonymous = allow_anonymous
+        # Few combinations are ever granted, and only those of verified tokens are looked up.
+        self.effective: Callable[[tuple[str, ...]], frozenset[str]] = lru_cache(256)(
+            ScopeHierarchy({name: d.implies for name, d in declared.scopes.items()}).effective
+        )
+        """The granted scopes and all that they imply."""
+        self._exact = {k: v for k, v in declared.resources.items() if not k.endswith("*")}
+        # The longest pattern is the most specific one.
+        self._patterns = sorted(
+            ((k[:-1], v) for k, v in declared.resources.items() if k.endswith("*")), key=lambda p: -len(p[0])
+        )
+
+    def is_public(self, operation: Operation) -> bool:
+        """Whether the operation needs no token."""
+        if not self.allow_anonymous:
+            return False
+        if operation.method in DISCOVERY_METHODS or operation.is_notification:
+            return True
+        needed = list(self._needed(operation))
+        return bool(needed) and all(n == PUBLIC for n in needed)
+
+    def is_public_tool(self, name: str) -> bool:
+        """Whether calling this tool needs no token."""
+        return self.is_public(_call(name))
+
+    def required(self, operation: Operation) -> tuple[str, ...]:
+        """All scopes that the operation needs, in the order declared."""
+        if operation.method in LIFECYCLE_METHODS or operation.is_notification:
+            return ()
+        found = list(self._needed(operation)) or [self.default]
+        scopes = {scope for needed in found if needed != PUBLIC for scope in needed}
+        return tuple(s for s in self.declared.scopes if s in scopes)
+
+    def tool(self, name: str) -> tuple[str, ...]:
+        """The scopes that calling this tool needs."""
+        return self.required(_call(name))
+
+    def covers(self, granted: tuple[str, ...], required: Iterable[str]) -> bool:
+        """Whether the granted scopes cover all required ones (MCP: hierarchies MUST be honoured)."""
+        return self.effective(granted).issuperset(required)
+
+    def _needed(self, operation: Operation) -> Iterator[tuple[str, ...] | str]:
+        for name in operation.tools:
+            yield self.declared.tools.get(name, self.default)
+        for name in operation.prompts:
+            yield self.declared.prompts.get(name, self.default)
+        for uri in operation.resources:
+            yield self._resource(uri)
+
+    def _resource(self, uri: str) -> tuple[str, ...] | str:
+        if uri in self._exact:
+            return self._exact[uri]
+        if _has_two_readings(uri):
+            # Two resolvers may read such a URI differently: it needs every scope of the server.
+            return tuple(self.declared.scopes) or self.default
+        return next((needed for prefix, needed in self._patterns if uri.startswith(prefix)), self.default)
+
+
+def _call(tool: str) -> Operation:
+    return Operation("tools/call", tools=(tool,))
+
+
+def _has_two_readings(uri: str) -> bool:
+    return ".." in uri or "%" in uri or "\\" in uri or not uri.isprintable()

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from mcp_service.guard.bearer import AllowedOrigins, BearerAuthenticator, GuardMetrics
 from mcp_service.guard.errors import Challenger
+from mcp_service.guard.operation import ScopeRules
 from mcp_service.guard.rate_limits import RequestLimits
-from mcp_service.guard.scope_policy import ScopeMap, ScopeRules
 from shared.access_tokens.profile import AccessTokenPolicy
 from shared.access_tokens.verifier import TokenVerifier
 from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
+    from mcp_service.guard.scope_map import ScopeMap
     from mcp_service.jwks.cache import JwksCache
     from mcp_service.runtime import Runtime
     from mcp_service.status_lists.cache import StatusListCache

@@ -1,4 +1,4 @@
-"""The bridge between aiohttp and the mcp SDK's Streamable HTTP, which is an ASGI application.
+"""A server of the mcp SDK in this process, and the bridge to its Streamable HTTP, which is an ASGI application.
 
 Owns: streaming without buffering, cancellation of a tool whose client disconnects, the latest end of an answer.
 Does not own: any decision about a request; the guard has made it. The token is not passed on: a tool cannot forward
@@ -9,31 +9,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import nullcontext
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
+from mcp.server.transport_security import TransportSecuritySettings
 
-from mcp_service.guard.errors import NotAcceptable, TooManyRequests
-from mcp_service.guard.rate_limits import SUBJECT_BOUND, TOKEN_BOUND
-from shared.http.client_address import CLIENT_ADDRESS
-from shared.http.connections import counted_as_authenticated
+from mcp_service.guard.errors import NotAcceptable
+from mcp_service.servers.protected_server import AdmittedRequest, AnswerOverdue
+from mcp_service.servers.session_manager import session_manager_lifespan
+from shared.http.health import Readiness
 from shared.http.request_middleware import REQUEST_ID, REQUEST_ID_HEADER
-from shared.jose.jws import InvalidToken
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import AsyncIterator
 
     from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
-    from mcp_service.guard.bearer import AuthorizedRequest
-    from mcp_service.guard.scope_policy import ScopeRules
-    from mcp_service.guard.wiring import GuardComponents
-    from mcp_service.servers.open_streams import OpenStreams
+    from mcp_service.guard.operation import ScopeRules
+    from mcp_service.servers.loading import AnyServer
     from shared.access_tokens.verifier import VerifiedToken
+    from shared.background import TaskSupervisor
 
 Message = MutableMapping[str, Any]
 AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
@@ -41,82 +40,53 @@ AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message
 _CONNECTION_HEADERS: Final = frozenset({"connection", "transfer-encoding", "content-length", "date", "server"})
 
 
-ANSWER_SECONDS: Final = 120.0
-"""How long after the expiry of its token an answer may end that began before."""
-
-
-class AnswerOverdue(Exception):
-    """The application took longer than the answer may take."""
-
-
-class McpEndpoint:
-    """The handler of the resource's path."""
+class InProcessServer:
+    """A server of the mcp SDK in this process."""
 
     def __init__(
         self,
+        server: AnyServer,
         *,
-        guard: GuardComponents,
-        streams: OpenStreams,
-        app: AsgiApp,
-        clock: Callable[[], float],
-        stateful: bool = False,
+        rules: ScopeRules,
+        stateful: bool,
+        json_response: bool,
+        max_body_bytes: int,
     ) -> None:
-        """`clock` is seconds since 1970."""
-        self._authenticator = guard.authenticator
-        self._rules = guard.rules
-        self._limits = guard.limits
-        self._streams = streams
-        self._app = app
-        self._clock = clock
-        self._is_stateful = stateful
+        server.middleware.append(security_schemes_middleware(rules))
+        server.streamable_http_app(
+            stateless_http=not stateful,
+            json_response=json_response,
+            max_request_body_size=max_body_bytes,
+            # The guard checks Origin, and Host decides nothing here (invariant 1).
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        )
+        self._manager = server.session_manager
+        self._app: AsgiApp = self._manager.handle_request
+        self._rules = rules
+        self.has_sessions = stateful
         # Without sessions there is nothing to GET or to DELETE.
-        self._methods = ("POST", "GET", "DELETE") if stateful else ("POST",)
+        self.methods = ("POST", "GET", "DELETE") if stateful else ("POST",)
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Authorize the request, then pass it to the SDK."""
-        authorized = await self._authenticator.authorize(request)
-        if request.method not in self._methods:
-            raise web.HTTPMethodNotAllowed(request.method, self._methods)
-        user = None if authorized.token is None else AuthenticatedUser(self._principal(authorized.token))
-        connection_count = nullcontext() if user is None else counted_as_authenticated(request)
+    async def respond(self, request: web.Request, admitted: AdmittedRequest) -> web.StreamResponse:
+        """Run the request through the SDK. Raises AnswerOverdue."""
+        token = admitted.authorized.token
+        user = None if token is None else AuthenticatedUser(self._principal(token))
         reset = auth_context_var.set(user)
         try:
-            is_stream = _only_listens(request, authorized)
-            with self._limits.in_progress(*self._bounds(request, authorized, is_stream=is_stream)), connection_count:
-                if is_stream:
-                    with self._streams.opened(authorized.token) as closing:
-                        return await run_asgi(self._app, request, authorized.body, user, closing=closing)
-                return await run_asgi(self._app, request, authorized.body, user, seconds=self._seconds(authorized))
-        except AnswerOverdue as exc:
-            reason = f"no answer {ANSWER_SECONDS} s after the token expired"
-            raise self._authenticator.refused(InvalidToken("exp", reason)) from exc
-        except TooManyRequests as error:
-            error.rpc_id = None if authorized.operation is None else authorized.operation.rpc_id
-            raise
+            return await run_asgi(self._app, request, user, admitted)
         finally:
             auth_context_var.reset(reset)
 
-    def _seconds(self, authorized: AuthorizedRequest) -> float | None:
-        """How long an answer may take (invariant 12)."""
-        token = authorized.token
-        return None if token is None else token.claims.expires_at + ANSWER_SECONDS - self._clock()
+    @asynccontextmanager
+    async def lifespan(self, supervisor: TaskSupervisor) -> AsyncIterator[None]:
+        """Run the SDK's session manager, which supervises its own tasks."""
+        del supervisor
+        async with session_manager_lifespan(self._manager):
+            yield
 
-    def _bounds(
-        self, request: web.Request, authorized: AuthorizedRequest, *, is_stream: bool
-    ) -> Sequence[tuple[str, Hashable, int]]:
-        """The bounds that this request counts for while it is answered. Raises TooManyRequests for another session."""
-        claims, operation = None if authorized.token is None else authorized.token.claims, authorized.operation
-        if self._is_stateful and operation is not None and operation.method == "initialize":
-            self._limits.check_session(claims, request[CLIENT_ADDRESS])
-        if claims is None:
-            return (self._limits.network_bound(request[CLIENT_ADDRESS], is_stream=is_stream),)
-        token = (claims.subject, claims.token_id)
-        if is_stream:
-            return (
-                ("token_streams", token, TOKEN_BOUND.streams),
-                ("subject_streams", claims.subject, SUBJECT_BOUND.streams),
-            )
-        return ("token_calls", token, TOKEN_BOUND.calls), ("subject_calls", claims.subject, SUBJECT_BOUND.calls)
+    async def readiness(self) -> Readiness:
+        """It was loaded at the start."""
+        return Readiness(ready=True)
 
     def _principal(self, token: VerifiedToken) -> AccessToken:
         """The principal as tools see it. Implied scopes are listed too: a tool need not know the hierarchy."""
@@ -133,37 +103,27 @@ class McpEndpoint:
         )
 
 
-def _only_listens(request: web.Request, authorized: AuthorizedRequest) -> bool:
-    operation = authorized.operation
-    return request.method == "GET" or (operation is not None and operation.method == "subscriptions/listen")
-
-
 async def run_asgi(
-    app: AsgiApp,
-    request: web.Request,
-    body: bytes,
-    user: AuthenticatedUser | None,
-    *,
-    closing: asyncio.Event | None = None,
-    seconds: float | None = None,
+    app: AsgiApp, request: web.Request, user: AuthenticatedUser | None, admitted: AdmittedRequest
 ) -> web.StreamResponse:
-    """Run one request, whose body has been read, through an ASGI application.
+    """Run one request through an ASGI application.
 
     The application runs in this task: when the client disconnects, aiohttp cancels it, and the tool with it.
-    When `closing` is set, the application is told that the connection has ended. After `seconds` it is cancelled:
-    a response that has begun ends there, otherwise AnswerOverdue is raised.
+    When the stream must end, the application is told that the connection has ended. When its seconds are over it is
+    cancelled: a response that has begun ends there, otherwise AnswerOverdue is raised.
     """
-    unread = [{"type": "http.request", "body": body, "more_body": False}]
+    ending = admitted.ending
+    unread = [{"type": "http.request", "body": admitted.authorized.body, "more_body": False}]
 
     async def receive() -> Message:
         if unread:
             return unread.pop()
         # A disconnect arrives as a cancellation; there is no other message.
-        await (asyncio.get_running_loop().create_future() if closing is None else closing.wait())
+        await (asyncio.get_running_loop().create_future() if ending is None else ending.wait())
         return {"type": "http.disconnect"}
 
     response = _Response(request)
-    limit = asyncio.timeout(seconds)
+    limit = asyncio.timeout(admitted.seconds)
     try:
         async with limit:
             await app(_scope(request, user), receive, response.send)

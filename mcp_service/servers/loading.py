@@ -10,7 +10,7 @@ from mcp.server import MCPServer
 from mcp.server.lowlevel import Server
 from pydantic import ValidationError
 
-from mcp_service.guard.scope_policy import ScopeMap
+from mcp_service.guard.scope_map import ScopeMap
 from shared.errors import Misconfigured
 from shared.jose.strict_json import parse_json
 

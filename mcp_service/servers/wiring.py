@@ -1,54 +1,79 @@
-"""Loads the protected server and mounts it behind the guard."""
+"""Chooses the protected server and puts it behind the guard."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mcp.server.transport_security import TransportSecuritySettings
-
-from mcp_service.guard.scope_policy import TOKEN_ONLY, ScopeMap
+from mcp_service.guard.scope_map import TOKEN_ONLY, ScopeMap
 from mcp_service.notes.scopes import NOTES_SCOPES
-from mcp_service.servers.in_process import McpEndpoint, security_schemes_middleware
+from mcp_service.servers.endpoint import McpEndpoint
+from mcp_service.servers.in_process import InProcessServer
 from mcp_service.servers.loading import load_scope_map, load_server
 from mcp_service.servers.open_streams import OpenStreams
 from shared.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-
     from mcp_service.guard.wiring import GuardComponents
     from mcp_service.runtime import Runtime
     from mcp_service.servers.loading import AnyServer
+    from mcp_service.servers.protected_server import ProtectedServer
     from mcp_service.settings import McpSettings
     from shared.redis.client import RedisClient
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedServer:
-    """The server and its scope map. `redis` is the connection of the notes example, if it uses one."""
+class ConfiguredServer:
+    """What the guard needs to know of the protected server before both are built."""
 
-    server: AnyServer
+    name: str
+    """For users, unless MCP_RESOURCE_NAME is set."""
     scopes: ScopeMap
-    redis: RedisClient | None
+    build: Callable[[GuardComponents], ProtectedServer]
+    redis: RedisClient | None = None
+    """The connection of the notes example, if it uses one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerComponents:
-    """The handler of the MCP endpoint, its open streams, and the SDK's session manager behind it."""
+    """The handler of the MCP endpoint, its open streams, and the server."""
 
     endpoint: McpEndpoint
     streams: OpenStreams
-    session_manager: StreamableHTTPSessionManager
+    server: ProtectedServer
 
 
-def load_protected_server(runtime: Runtime) -> LoadedServer:
+def configure_server(runtime: Runtime) -> ConfiguredServer:
     """Load the configured server, or the notes example. Raises Misconfigured."""
     scopes = declared_scopes(runtime.settings)
     if runtime.settings.server is not None:
-        return LoadedServer(load_server(runtime.settings.server), scopes, None)
+        return _in_process(runtime.settings, load_server(runtime.settings.server), scopes)
     server, redis = _notes(runtime)
-    return LoadedServer(server, scopes, redis)
+    return _in_process(runtime.settings, server, scopes, redis)
+
+
+def wire_server(runtime: Runtime, configured: ConfiguredServer, guard: GuardComponents) -> ServerComponents:
+    """Build the server and its endpoint."""
+    server = configured.build(guard)
+    streams = OpenStreams(verifier=guard.verifier, clock=runtime.clock)
+    endpoint = McpEndpoint(guard=guard, streams=streams, server=server, clock=runtime.clock)
+    return ServerComponents(endpoint, streams, server)
+
+
+def _in_process(
+    settings: McpSettings, server: AnyServer, scopes: ScopeMap, redis: RedisClient | None = None
+) -> ConfiguredServer:
+    def build(guard: GuardComponents) -> ProtectedServer:
+        return InProcessServer(
+            server,
+            rules=guard.rules,
+            stateful=settings.stateful,
+            json_response=settings.json_response,
+            max_body_bytes=settings.max_body_bytes,
+        )
+
+    return ConfiguredServer(server.name, scopes, build, redis)
 
 
 def declared_scopes(settings: McpSettings) -> ScopeMap:
@@ -62,30 +87,6 @@ def declared_scopes(settings: McpSettings) -> ScopeMap:
             "MCP_SCOPES calls something public, but MCP_ALLOW_ANONYMOUS is off: switch it on, or name scopes"
         )
     return declared
-
-
-def mount_server(runtime: Runtime, loaded: LoadedServer, guard: GuardComponents) -> ServerComponents:
-    """Build the endpoint of a loaded server."""
-    settings = runtime.settings
-    server = loaded.server
-    server.middleware.append(security_schemes_middleware(guard.rules))
-    server.streamable_http_app(
-        stateless_http=not settings.stateful,
-        json_response=settings.json_response,
-        max_request_body_size=settings.max_body_bytes,
-        # The guard checks Origin, and Host decides nothing here (invariant 1).
-        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-    )
-    manager = server.session_manager
-    streams = OpenStreams(verifier=guard.verifier, clock=runtime.clock)
-    endpoint = McpEndpoint(
-        guard=guard,
-        streams=streams,
-        app=manager.handle_request,
-        clock=runtime.clock,
-        stateful=settings.stateful,
-    )
-    return ServerComponents(endpoint, streams, manager)
 
 
 def _notes(runtime: Runtime) -> tuple[AnyServer, RedisClient | None]:

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from mcp_service.app import build_app
 from mcp_service.guard.bearer import AuthorizedRequest
-from mcp_service.servers.in_process import McpEndpoint
+from mcp_service.servers.endpoint import McpEndpoint
 from mcp_service.settings import McpSettings
 from shared.access_tokens.profile import VerifiedClaims
 from shared.access_tokens.verifier import VerifiedToken

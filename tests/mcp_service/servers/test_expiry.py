@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mcp_service.servers import in_process
+from mcp_service.servers import endpoint
 from tests.mcp_service import slow_server
 from tests.mcp_service.conftest import LEGACY, modern, rpc
 
@@ -94,7 +94,7 @@ async def test_an_answer_that_began_before_may_finish_after_the_token_has_expire
 
 @pytest.mark.invariant(12)
 async def test_an_answer_ends_when_it_takes_too_long_after_the_token_has_expired(make_slow, clock, monkeypatch):
-    monkeypatch.setattr(in_process, "ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(endpoint, "ANSWER_SECONDS", 0.0)
     service = await make_slow()
     async with asyncio.timeout(10):
         answer = await report(service, soon(service, clock))
@@ -103,7 +103,7 @@ async def test_an_answer_ends_when_it_takes_too_long_after_the_token_has_expired
 
 @pytest.mark.invariant(12)
 async def test_a_call_without_an_answer_until_then_is_refused_and_its_tool_cancelled(make_slow, clock, monkeypatch):
-    monkeypatch.setattr(in_process, "ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(endpoint, "ANSWER_SECONDS", 0.0)
     service = await make_slow()
     body, headers = modern("tools/call", {"name": "wait_for_ever", "arguments": {}})
     async with asyncio.timeout(10):

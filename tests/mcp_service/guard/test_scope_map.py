@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from mcp_service.guard.operation import Operation
-from mcp_service.guard.scope_policy import TOKEN_ONLY, ScopeMap, ScopeRules
+from mcp_service.guard.operation import Operation, ScopeRules
+from mcp_service.guard.scope_map import TOKEN_ONLY, ScopeMap
 
 DECLARED: dict[str, Any] = {
     "scopes": {
