@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from mcp_service.upstream_settings import UpstreamSettings
 from shared.configured_url import check_issuer, check_prefix, check_resource, origin_of, path_of
 from shared.ip_addresses import parse_networks, parse_proxies
 from shared.jose.algorithms import SUPPORTED_ALGORITHMS, Algorithm
-from shared.settings import ServiceSettings
 
 DAY = 86_400
 
@@ -26,7 +26,7 @@ _RETIRED_SETTINGS: Final = {
 }
 
 
-class McpSettings(ServiceSettings):
+class McpSettings(UpstreamSettings):
     """Read from `MCP_*`. Durations are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="MCP_", frozen=True, extra="forbid")
@@ -205,6 +205,10 @@ class McpSettings(ServiceSettings):
     def _safe_together(self) -> Self:
         if self.resource == self.issuer:
             raise ValueError("RESOURCE and ISSUER are the same; they name two different services")
+        servers = {"SERVER": self.server, "UPSTREAM": self.upstream, "UPSTREAM_COMMAND": self.upstream_command}
+        configured = [name for name, value in servers.items() if value is not None]
+        if len(configured) > 1:
+            raise ValueError(f"{' and '.join(configured)} name several servers; one is protected")
         if self.forward_oauth_to is not None:
             if origin_of(self.resource) == origin_of(self.issuer):
                 raise ValueError("FORWARD_OAUTH_TO is for two origins; RESOURCE and ISSUER have the same one")

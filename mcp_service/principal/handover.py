@@ -1,0 +1,20 @@
+"""The contract of every way to tell a server behind the guard who calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.access_tokens.verifier import VerifiedToken
+
+
+class PrincipalHandover(Protocol):
+    """Makes the headers of one request to the server."""
+
+    def headers(self, token: VerifiedToken | None, *, method: str, path: str, body: bytes) -> Mapping[str, str]:
+        """The headers that tell the principal of a verified token; None is a public operation.
+
+        `method`, `path` (with the query, as sent to the server) and `body` are those of the request to the server.
+        """
