@@ -1,4 +1,4 @@
-"""A server of the mcp SDK in this process, and the bridge to its Streamable HTTP, which is an ASGI application.
+"""A server in this process, and the bridge from aiohttp to its Streamable HTTP, which is an ASGI application.
 
 Owns: streaming without buffering, cancellation of a tool whose client disconnects, the latest end of an answer.
 Does not own: any decision about a request; the guard has made it. The token is not passed on: a tool cannot forward
@@ -9,28 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
-from mcp.server.transport_security import TransportSecuritySettings
 
 from mcp_service.guard.errors import NotAcceptable
 from mcp_service.servers.protected_server import AdmittedRequest, AnswerOverdue
-from mcp_service.servers.session_manager import session_manager_lifespan
 from shared.http.health import Readiness
 from shared.http.request_middleware import REQUEST_ID, REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
-
     from mcp_service.guard.operation import ScopeRules
-    from mcp_service.servers.loading import AnyServer
     from shared.access_tokens.verifier import VerifiedToken
     from shared.background import TaskSupervisor
 
@@ -40,35 +34,27 @@ AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message
 _CONNECTION_HEADERS: Final = frozenset({"connection", "transfer-encoding", "content-length", "date", "server"})
 
 
-class InProcessServer:
-    """A server of the mcp SDK in this process."""
+@dataclass(frozen=True, slots=True)
+class InProcessApplication:
+    """The ASGI application of a server, and what must run around it."""
 
-    def __init__(
-        self,
-        server: AnyServer,
-        *,
-        rules: ScopeRules,
-        stateful: bool,
-        json_response: bool,
-        max_body_bytes: int,
-    ) -> None:
-        server.middleware.append(security_schemes_middleware(rules))
-        server.streamable_http_app(
-            stateless_http=not stateful,
-            json_response=json_response,
-            max_request_body_size=max_body_bytes,
-            # The guard checks Origin, and Host decides nothing here (invariant 1).
-            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-        )
-        self._manager = server.session_manager
-        self._app: AsgiApp = self._manager.handle_request
+    app: AsgiApp
+    lifespan: Callable[[], AbstractAsyncContextManager[None]]
+
+
+class InProcessServer:
+    """A server in this process."""
+
+    def __init__(self, application: InProcessApplication, *, rules: ScopeRules, stateful: bool) -> None:
+        """`stateful`: it keeps sessions. Without them there is nothing to GET or to DELETE."""
+        self._application = application
+        self._app = application.app
         self._rules = rules
         self.has_sessions = stateful
-        # Without sessions there is nothing to GET or to DELETE.
         self.methods = ("POST", "GET", "DELETE") if stateful else ("POST",)
 
     async def respond(self, request: web.Request, admitted: AdmittedRequest) -> web.StreamResponse:
-        """Run the request through the SDK. Raises AnswerOverdue."""
+        """Run the request through the application. Raises AnswerOverdue."""
         token = admitted.authorized.token
         user = None if token is None else AuthenticatedUser(self._principal(token))
         reset = auth_context_var.set(user)
@@ -77,12 +63,10 @@ class InProcessServer:
         finally:
             auth_context_var.reset(reset)
 
-    @asynccontextmanager
-    async def lifespan(self, supervisor: TaskSupervisor) -> AsyncIterator[None]:
-        """Run the SDK's session manager, which supervises its own tasks."""
+    def lifespan(self, supervisor: TaskSupervisor) -> AbstractAsyncContextManager[None]:
+        """Run the server, which supervises its own tasks."""
         del supervisor
-        async with session_manager_lifespan(self._manager):
-            yield
+        return self._application.lifespan()
 
     async def readiness(self) -> Readiness:
         """It was loaded at the start."""
@@ -214,7 +198,8 @@ def _scope(request: web.Request, user: AuthenticatedUser | None) -> Message:
         "http_version": f"{request.version.major}.{request.version.minor}",
         "method": request.method,
         "scheme": request.scheme,
-        "path": request.path,
+        # One path for both addresses of the endpoint: routers redirect from the one to the other.
+        "path": request.path.rstrip("/") or "/",
         "raw_path": request.raw_path.partition("?")[0].encode("latin-1"),
         "query_string": request.rel_url.raw_query_string.encode(),
         "root_path": "",
@@ -225,27 +210,3 @@ def _scope(request: web.Request, user: AuthenticatedUser | None) -> Message:
     if user is not None:
         scope["user"] = user
     return scope
-
-
-def security_schemes(rules: ScopeRules, tool: str) -> list[dict[str, Any]]:
-    """The security schemes of one tool."""
-    if rules.is_public_tool(tool):
-        return [{"type": "noauth"}]
-    return [{"type": "oauth2", "scopes": list(rules.tool(tool))}]
-
-
-def security_schemes_middleware(rules: ScopeRules) -> ServerMiddleware[Any]:
-    """A middleware of the SDK that completes the result of `tools/list`."""
-
-    async def complete(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        result = await call_next(ctx)
-        if ctx.method == "tools/list" and isinstance(result, dict):
-            return {**result, "tools": [_described(tool, rules) for tool in result.get("tools", ())]}
-        return result
-
-    return complete
-
-
-def _described(tool: dict[str, Any], rules: ScopeRules) -> dict[str, Any]:
-    schemes = security_schemes(rules, str(tool.get("name")))
-    return {**tool, "securitySchemes": schemes, "_meta": {**tool.get("_meta", {}), "securitySchemes": schemes}}

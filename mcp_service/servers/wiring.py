@@ -6,18 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mcp.server import MCPServer
+from mcp.server.lowlevel import Server
+
 from mcp_service.guard.scope_map import TOKEN_ONLY, ScopeMap
 from mcp_service.notes.scopes import NOTES_SCOPES
 from mcp_service.servers.endpoint import McpEndpoint
+from mcp_service.servers.fastmcp_server import FastMcp, fastmcp_application
 from mcp_service.servers.in_process import InProcessServer
 from mcp_service.servers.loading import load_scope_map, load_server
 from mcp_service.servers.open_streams import OpenStreams
+from mcp_service.servers.sdk_server import sdk_application
 from shared.errors import Misconfigured
 
 if TYPE_CHECKING:
     from mcp_service.guard.wiring import GuardComponents
     from mcp_service.runtime import Runtime
-    from mcp_service.servers.loading import AnyServer
+    from mcp_service.servers.loading import SdkServer
     from mcp_service.servers.protected_server import ProtectedServer
     from mcp_service.settings import McpSettings
     from shared.redis.client import RedisClient
@@ -62,16 +67,23 @@ def wire_server(runtime: Runtime, configured: ConfiguredServer, guard: GuardComp
 
 
 def _in_process(
-    settings: McpSettings, server: AnyServer, scopes: ScopeMap, redis: RedisClient | None = None
+    settings: McpSettings, server: SdkServer | FastMcp, scopes: ScopeMap, redis: RedisClient | None = None
 ) -> ConfiguredServer:
     def build(guard: GuardComponents) -> ProtectedServer:
-        return InProcessServer(
-            server,
-            rules=guard.rules,
-            stateful=settings.stateful,
-            json_response=settings.json_response,
-            max_body_bytes=settings.max_body_bytes,
-        )
+        stateful, json_response = settings.stateful, settings.json_response
+        if isinstance(server, MCPServer | Server):
+            application = sdk_application(
+                server,
+                rules=guard.rules,
+                stateful=stateful,
+                json_response=json_response,
+                max_body_bytes=settings.max_body_bytes,
+            )
+        else:
+            application = fastmcp_application(
+                server, path=settings.path, stateful=stateful, json_response=json_response
+            )
+        return InProcessServer(application, rules=guard.rules, stateful=stateful)
 
     return ConfiguredServer(server.name, scopes, build, redis)
 
@@ -89,7 +101,7 @@ def declared_scopes(settings: McpSettings) -> ScopeMap:
     return declared
 
 
-def _notes(runtime: Runtime) -> tuple[AnyServer, RedisClient | None]:
+def _notes(runtime: Runtime) -> tuple[SdkServer, RedisClient | None]:
     # Imported here: another server need not wait for the example and its Redis client to load.
     from mcp_service.notes.repository import InMemoryNoteRepository
     from mcp_service.notes.server import build_notes_server

@@ -1,5 +1,8 @@
 """A user's own server and map: found, or refused at start with a sentence that helps."""
 
+import sys
+import textwrap
+
 import pytest
 from mcp.server import MCPServer
 
@@ -27,13 +30,100 @@ def test_a_server_or_a_function_that_makes_one_is_loaded(attribute):
         ("mixed_server", "package.module:attribute"),
         (":server", "package.module:attribute"),
         ("no_such_module:server", "cannot be imported"),
-        (f"{MIXED}:nothing", "no attribute 'nothing'"),
+        (f"{MIXED}:nothing", f"no attribute 'nothing'; it has {MIXED}:server"),
         (f"{MIXED}:not_a_server", "is of type int, not an MCPServer"),
+        ("weather.py", "not of the form ./file.py:attribute"),
+        ("./no_such_file.py:server", "there is no file .*/no_such_file.py"),
+        ("http://127.0.0.1:3000/mcp", "set MCP_UPSTREAM=http://127.0.0.1:3000/mcp"),
+        ("npx -y some-server", "set MCP_UPSTREAM_COMMAND='npx -y some-server'"),
+        ("python3", "set MCP_UPSTREAM_COMMAND='python3'"),
     ],
 )
 def test_a_server_that_is_not_there_is_told(name, complaint):
     with pytest.raises(Misconfigured, match=complaint):
         load_server(name)
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """Writes a file into the current directory, and forgets the modules that a test loads."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = dict(sys.modules)
+
+    def write(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    yield write
+    for name in sys.modules.keys() - before.keys():
+        del sys.modules[name]
+
+
+WEATHER = """
+    from mcp.server import MCPServer
+    from forecasts import FORECAST
+
+    server = MCPServer("Weather")
+    scopes = {"scopes": {"weather:read": FORECAST}, "default": "weather:read"}
+"""
+
+
+@pytest.mark.parametrize("form", ["weather.py", "./weather.py", "{directory}/weather.py"])
+def test_a_server_is_loaded_from_a_file_beside_what_it_imports(file, tmp_path, form):
+    file("weather.py", WEATHER)
+    file("forecasts.py", "FORECAST = 'Look at the weather'")
+    name = form.format(directory=tmp_path)
+    assert load_server(f"{name}:server").name == "Weather"
+    assert load_scope_map(f"{name}:scopes").default == ("weather:read",)
+
+
+def test_server_and_map_of_one_file_are_loaded_once(file):
+    loads = file("loads.txt", "")
+    file(
+        "counted.py",
+        """
+        from pathlib import Path
+        from mcp.server import MCPServer
+
+        with Path("loads.txt").open("a") as loads:
+            loads.write("x")
+        server = MCPServer("Counted")
+        scopes = {"scopes": {"a": "A"}, "default": "a"}
+        """,
+    )
+    load_server("./counted.py:server")
+    load_scope_map("./counted.py:scopes")
+    assert loads.read_text() == "x"
+
+
+def test_a_file_with_the_name_of_a_package_does_not_replace_it(file):
+    file("mcp.py", "from mcp.server import MCPServer\nserver = MCPServer('Mine')")
+    assert load_server("./mcp.py:server").name == "Mine"
+    assert hasattr(sys.modules["mcp"], "server")
+
+
+def test_a_module_that_is_a_file_of_this_directory_is_named_as_one(file):
+    file("nearby.py", "")
+    with pytest.raises(Misconfigured, match=r"the file ./nearby.py is there: name it by its path"):
+        load_server("nearby:server")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("import no_such_package", "install the package that has no_such_package"),
+        ("1 / 0", r"ZeroDivisionError: division by zero \(.*/broken.py:1\)"),
+        ("def f(:", "SyntaxError"),
+    ],
+)
+def test_a_file_that_fails_is_told_with_the_reason(file, text, complaint):
+    file("broken.py", text)
+    with pytest.raises(Misconfigured, match=complaint):
+        load_server("./broken.py:server")
+    assert "broken" not in sys.modules
 
 
 def test_a_map_is_loaded_by_name_or_read_as_json():

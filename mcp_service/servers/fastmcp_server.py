@@ -1,0 +1,70 @@
+"""A `FastMCP` object of the package fastmcp, as an application for this process.
+
+The package is the operator's: nothing of it is imported here, and only its public `http_app` is used.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
+
+from mcp_service.servers.in_process import InProcessApplication
+from shared.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from mcp_service.servers.in_process import Message
+
+
+class _Application(Protocol):
+    @property
+    def lifespan(self) -> Callable[[Any], AbstractAsyncContextManager[Any]]:
+        """Of the ASGI application."""
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+        /,
+    ) -> None:
+        """Answer one request."""
+
+
+class FastMcp(Protocol):
+    """What is used of a FastMCP object."""
+
+    auth: object | None
+
+    @property
+    def name(self) -> str:
+        """Its display name."""
+
+    def http_app(self, **options: Any) -> _Application:
+        """Its ASGI application."""
+
+
+def is_fastmcp(found: object) -> TypeGuard[FastMcp]:
+    """Whether this is an object of the package fastmcp, or of a class that derives from one."""
+    return any(c.__module__.partition(".")[0] == "fastmcp" and c.__name__ == "FastMCP" for c in type(found).__mro__)
+
+
+def fastmcp_application(server: FastMcp, *, path: str, stateful: bool, json_response: bool) -> InProcessApplication:
+    """The application at `path`. Raises Misconfigured for a server that authenticates by itself."""
+    if server.auth is not None:
+        raise Misconfigured("MCP_SERVER: the FastMCP object has auth of its own; remove it, the guard verifies tokens")
+    app = server.http_app(
+        path=path.rstrip("/") or "/",
+        stateless_http=not stateful,
+        json_response=json_response,
+        # The guard checks Origin, and Host decides nothing here (invariant 1).
+        host_origin_protection=False,
+    )
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with app.lifespan(app):
+            yield
+
+    return InProcessApplication(app, lifespan)

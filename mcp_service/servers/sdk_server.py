@@ -1,0 +1,56 @@
+"""A server of the mcp SDK, as an application for this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.transport_security import TransportSecuritySettings
+
+from mcp_service.servers.in_process import InProcessApplication
+from mcp_service.servers.session_manager import session_manager_lifespan
+
+if TYPE_CHECKING:
+    from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
+
+    from mcp_service.guard.operation import ScopeRules
+    from mcp_service.servers.loading import SdkServer
+
+
+def sdk_application(
+    server: SdkServer, *, rules: ScopeRules, stateful: bool, json_response: bool, max_body_bytes: int
+) -> InProcessApplication:
+    """The application. `tools/list` states the scopes of each tool."""
+    server.middleware.append(security_schemes_middleware(rules))
+    server.streamable_http_app(
+        stateless_http=not stateful,
+        json_response=json_response,
+        max_request_body_size=max_body_bytes,
+        # The guard checks Origin, and Host decides nothing here (invariant 1).
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    manager = server.session_manager
+    return InProcessApplication(manager.handle_request, lambda: session_manager_lifespan(manager))
+
+
+def security_schemes(rules: ScopeRules, tool: str) -> list[dict[str, Any]]:
+    """The security schemes of one tool."""
+    if rules.is_public_tool(tool):
+        return [{"type": "noauth"}]
+    return [{"type": "oauth2", "scopes": list(rules.tool(tool))}]
+
+
+def security_schemes_middleware(rules: ScopeRules) -> ServerMiddleware[Any]:
+    """A middleware of the SDK that completes the result of `tools/list`."""
+
+    async def complete(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        result = await call_next(ctx)
+        if ctx.method == "tools/list" and isinstance(result, dict):
+            return {**result, "tools": [_described(tool, rules) for tool in result.get("tools", ())]}
+        return result
+
+    return complete
+
+
+def _described(tool: dict[str, Any], rules: ScopeRules) -> dict[str, Any]:
+    schemes = security_schemes(rules, str(tool.get("name")))
+    return {**tool, "securitySchemes": schemes, "_meta": {**tool.get("_meta", {}), "securitySchemes": schemes}}
