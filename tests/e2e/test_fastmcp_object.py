@@ -1,0 +1,94 @@
+"""A server written with the package fastmcp, in the process of the guard. `make test-clients` installs the package."""
+
+import subprocess
+import sys
+
+import pytest
+
+from devstack.loopback import free_port
+from devstack.service_process import REPOSITORY
+from tests.e2e.sdk_client import connected
+from tests.e2e.test_make_run import Launcher, ended
+from tests.support.user_agent import user_agent
+
+pytestmark = [pytest.mark.npm, pytest.mark.timeout(600)]
+
+FASTMCP = "fastmcp==4.2.3"
+PASSWORD = "a long enough password"
+
+FORECASTS = """
+from fastmcp import FastMCP
+from fastmcp.server.dependencies import get_access_token
+
+server = FastMCP("Forecasts")
+
+@server.tool
+def caller() -> str:
+    token = get_access_token()
+    return f"{token.subject} {' '.join(token.scopes)} [{token.token}]"
+"""
+
+
+@pytest.fixture(scope="module")
+def packages():
+    """A directory with FastMCP, apart from our environment: it brings many packages along."""
+    directory = REPOSITORY / "build" / "fastmcp-packages"
+    if not (directory / "fastmcp").exists():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", directory, FASTMCP]
+        subprocess.run(command, check=True, timeout=540)
+    return directory
+
+
+@pytest.fixture
+def server(tmp_path):
+    file = tmp_path / "forecasts.py"
+    file.write_text(FORECASTS)
+    return f"{file}:server"
+
+
+@pytest.fixture
+def resource(tmp_path, packages, server):
+    launcher = Launcher(
+        tmp_path / "data",
+        *(free_port(("127.0.0.1",)) for _ in range(2)),
+        DEMO_PASSWORD=PASSWORD,
+        MCP_SERVER=server,
+        PYTHONPATH=str(packages),
+    )
+    launcher.start().until_ready()
+    yield f"http://localhost:{launcher.mcp_port}/mcp"
+    ended(launcher)
+
+
+@pytest.mark.parametrize("wire", ["2026-07-28", "legacy"])
+async def test_its_tools_are_called_and_know_the_caller_but_not_the_token(resource, wire):
+    async with user_agent("demo", PASSWORD) as user, connected(resource, user, wire=wire) as client:
+        subject, *rest = (await client.call_tool("caller")).content[0].text.split(" ")
+    assert subject
+    assert rest == ["mcp:tools", "[]"]
+
+
+def test_a_server_with_auth_of_its_own_is_refused(packages, server, tmp_path):
+    (tmp_path / "forecasts.py").write_text(
+        FORECASTS.replace(
+            'FastMCP("Forecasts")', 'FastMCP("Forecasts", auth=StaticTokenVerifier({"t": {"client_id": "c"}}))'
+        ).replace(
+            "from fastmcp import FastMCP",
+            "from fastmcp import FastMCP\nfrom fastmcp.server.auth.providers.jwt import StaticTokenVerifier",
+        )
+    )
+    checked = subprocess.run(
+        [sys.executable, "-m", "mcp_service", "check-config"],
+        env={
+            "MCP_ISSUER": "http://localhost:9000",
+            "MCP_RESOURCE": "http://localhost:9001/mcp",
+            "MCP_SERVER": server,
+            "PYTHONPATH": f"{REPOSITORY}:{packages}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert checked.returncode == 2
+    assert "remove it, the guard verifies tokens" in checked.stderr
