@@ -110,13 +110,13 @@ class McpSettings(UpstreamSettings):
     rate_limits: Literal["on", "off"] = Field("on", description="Whether requests and streams are limited.")
     server: str | None = Field(
         None,
-        description="Your MCP server in Python, as ./file.py:attribute or package.module:attribute: a server of the mcp "
-        "SDK, a FastMCP object, or a function that returns one; the notes example when unset.",
+        description="Your MCP server in Python, as ./file.py:attribute or package.module:attribute: a server of the "
+        "mcp SDK, a FastMCP object, or a function that returns one; the notes example when unset.",
     )
     scopes: str | None = Field(
         None,
-        description="The scopes that each tool needs: ./file.py:attribute or package.module:attribute of a dict, or the "
-        "same as JSON.",
+        description="The scopes that each tool needs: ./file.py:attribute or package.module:attribute of a dict, or "
+        "the same as JSON.",
     )
     allow_anonymous: bool = Field(
         False, description="Whether operations that the scope map calls public need no token."
