@@ -34,7 +34,7 @@ def packages():
     """A directory with FastMCP, apart from our environment: it brings many packages along."""
     directory = REPOSITORY / "build" / "fastmcp-packages"
     if not (directory / "fastmcp").exists():
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", directory, FASTMCP]
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(directory), FASTMCP]
         subprocess.run(command, check=True, timeout=540)
     return directory
 
