@@ -115,8 +115,8 @@ class McpSettings(UpstreamSettings):
     )
     scopes: str | None = Field(
         None,
-        description="The scopes that each tool needs: ./file.py:attribute or package.module:attribute of a dict, or "
-        "the same as JSON.",
+        description="The scopes that each tool needs: a dict, as ./file.py:attribute or package.module:attribute, "
+        "the same as JSON, or a file ./scopes.json with it. `python -m mcp_service scopes` writes one to begin with.",
     )
     allow_anonymous: bool = Field(
         False, description="Whether operations that the scope map calls public need no token."

@@ -14,6 +14,7 @@ from typing import Any, Final
 from mcp.shared.inbound import NAME_BEARING_METHODS, decode_header_value
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
+from mcp_service.guard.name_patterns import NamePatterns
 from mcp_service.guard.scope_map import PUBLIC, ScopeMap
 from shared.jose.strict_json import BadJson, parse_json
 from shared.scopes import ScopeHierarchy
@@ -163,6 +164,8 @@ class ScopeRules:
             ScopeHierarchy({name: d.implies for name, d in declared.scopes.items()}).effective
         )
         """The granted scopes and all that they imply."""
+        self._tools = NamePatterns(declared.tools)
+        self._prompts = NamePatterns(declared.prompts)
         self._exact = {k: v for k, v in declared.resources.items() if not k.endswith("*")}
         # The longest pattern is the most specific one.
         self._patterns = sorted(
@@ -194,15 +197,21 @@ class ScopeRules:
         """The scopes that calling this tool needs."""
         return self.required(_call(name))
 
+    def declares_tool(self, name: str) -> bool:
+        """Whether the map names this tool, exactly or by a pattern that is not a bare `*`."""
+        return name in self.declared.tools or self._tools.names(name)
+
     def covers(self, granted: tuple[str, ...], required: Iterable[str]) -> bool:
         """Whether the granted scopes cover all required ones (MCP: hierarchies MUST be honoured)."""
         return self.effective(granted).issuperset(required)
 
     def _needed(self, operation: Operation) -> Iterator[tuple[str, ...] | str]:
+        # A pattern is looked for only where no name is listed exactly.
+        tools, prompts = self.declared.tools, self.declared.prompts
         for name in operation.tools:
-            yield self.declared.tools.get(name, self.default)
+            yield tools[name] if name in tools else self._tools.find(name, self.default)
         for name in operation.prompts:
-            yield self.declared.prompts.get(name, self.default)
+            yield prompts[name] if name in prompts else self._prompts.find(name, self.default)
         for uri in operation.resources:
             yield self._resource(uri)
 

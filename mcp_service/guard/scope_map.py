@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from mcp_service.guard.name_patterns import ambiguous
 from shared.scopes import ScopeDescription, is_scope_token
 
 PUBLIC: Final = "public"
@@ -41,9 +42,9 @@ class ScopeMap(BaseModel):
     initial: tuple[str, ...] = Field(
         (), description="The scopes that a client requests when it first connects: `default` unless they are named."
     )
-    tools: dict[str, Needed] = Field(default_factory=dict, description="By tool name.")
+    tools: dict[str, Needed] = Field(default_factory=dict, description="By tool name; * stands for any characters.")
     resources: dict[str, Needed] = Field(default_factory=dict, description="By URI; a final * matches any rest.")
-    prompts: dict[str, Needed] = Field(default_factory=dict, description="By prompt name.")
+    prompts: dict[str, Needed] = Field(default_factory=dict, description="By prompt name, with * as for tools.")
 
     @field_validator("default", "initial", mode="before")
     @classmethod
@@ -62,6 +63,13 @@ class ScopeMap(BaseModel):
             for name, needed in getattr(self, kind).items():
                 if needed != PUBLIC:
                     self._known(needed, f"{kind} {name!r}")
+        for kind in ("tools", "prompts"):
+            pair = ambiguous(getattr(self, kind))
+            if pair is not None:
+                raise ValueError(
+                    f"{kind} {pair[0]!r} and {pair[1]!r} match a common name and fix equally many characters, so "
+                    "neither applies before the other: make one longer, or give both the same scopes"
+                )
         return self
 
     def _known(self, scopes: Iterable[str], where: str) -> None:

@@ -42,15 +42,18 @@ def load_server(reference: str) -> SdkServer | FastMcp:
 
 
 def load_scope_map(text: str) -> ScopeMap:
-    """The map at `package.module:attribute` or `./file.py:attribute`, or in the text itself if that is JSON.
+    """The map at `package.module:attribute` or `./file.py:attribute`, in a file `./scopes.json`, or JSON in the text.
 
     Raises Misconfigured.
     """
     if text.lstrip().startswith("{"):
+        found = _json(text.encode(), "MCP_SCOPES")
+    elif text.endswith(".json"):
         try:
-            found = parse_json(text.encode())
-        except ValueError as exc:
-            raise Misconfigured(f"MCP_SCOPES: {exc}") from exc
+            document = Path(text).read_bytes()
+        except OSError as exc:
+            raise Misconfigured(f"MCP_SCOPES: {Path(text).absolute()} cannot be read: {exc.strerror}") from exc
+        found = _json(document, f"MCP_SCOPES: {text}")
     else:
         found = _load(text, "MCP_SCOPES")
     if isinstance(found, ScopeMap):
@@ -65,6 +68,13 @@ def load_scope_map(text: str) -> ScopeMap:
             for error in exc.errors(include_input=False, include_url=False)
         )
         raise Misconfigured("\n".join(problems)) from exc
+
+
+def _json(document: bytes, where: str) -> Any:
+    try:
+        return parse_json(document)
+    except ValueError as exc:
+        raise Misconfigured(f"{where}: {exc}") from exc
 
 
 def _is_python(reference: str) -> None:

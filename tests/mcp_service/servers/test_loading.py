@@ -126,6 +126,16 @@ def test_a_file_that_fails_is_told_with_the_reason(file, text, complaint):
     assert "broken" not in sys.modules
 
 
+def test_a_map_is_read_from_a_json_file(file):
+    file("scopes.json", '{"scopes": {"a": "A"}, "default": "a"}')
+    assert load_scope_map("./scopes.json").default == ("a",)
+    file("broken.json", "{")
+    with pytest.raises(Misconfigured, match=r"\./broken\.json: not JSON"):
+        load_scope_map("./broken.json")
+    with pytest.raises(Misconfigured, match=r"/missing\.json cannot be read: No such file"):
+        load_scope_map("missing.json")
+
+
 def test_a_map_is_loaded_by_name_or_read_as_json():
     assert load_scope_map(f"{MIXED}:scopes").tools["clock"] == "public"
     assert load_scope_map('{"scopes": {"a": "A"}, "default": "a"}').default == ("a",)
