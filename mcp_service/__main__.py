@@ -12,6 +12,7 @@ from shared.errors import Misconfigured
 from shared.loading import garbage_collection_paused
 
 with garbage_collection_paused():
+    from mcp_service.commands import scopes
     from mcp_service.settings import McpSettings
     from shared.logs.configuration import configure_command_logs, service_logs
 
@@ -100,6 +101,8 @@ def check_config(
     else:
         typer.echo("ok")
 
+
+cli.command("scopes", help=scopes.HELP)(scopes.scopes)
 
 if __name__ == "__main__":
     cli()

@@ -1,0 +1,89 @@
+"""`scopes`: prints a scope map to edit, from what a server lists."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Annotated, Final
+
+import typer
+
+from mcp_service.settings import McpSettings
+from shared.errors import Misconfigured
+
+HELP: Final = """Print a scope map (JSON) for a server, to edit.
+
+The tools, resources and prompts are those that the server lists. A tool with readOnlyHint needs the read scope, every
+other one the write scope, which implies it; so does a tool that the server gets later. The names of the scopes come
+from the server's name.
+
+    python -m mcp_service scopes --from http://127.0.0.1:3000/mcp > scopes.json
+
+    python -m mcp_service scopes --from "npx -y @modelcontextprotocol/server-everything" > scopes.json
+
+    python -m mcp_service scopes --from weather:server > scopes.json
+
+Then edit the file and set MCP_SCOPES=./scopes.json. Exit status 1 if the server cannot be read.
+"""
+
+
+def scopes(
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="URL|COMMAND|MODULE:ATTRIBUTE",
+            help="The server; the configured one when left out. A file is named ./file.py:attribute.",
+        ),
+    ] = None,
+    *,
+    prefix: Annotated[
+        str | None, typer.Option(help="The beginning of the scopes' names, instead of the server's name.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(help="A header for the requests to a URL, as 'Name: value'; may be repeated.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="How long reading the server may take.")] = 60,
+) -> None:
+    """Print a scope map for a server."""
+    from mcp_service.servers.inspection import CannotInspect, inspect_server
+    from mcp_service.servers.suggested_scopes import suggested_scope_map, valid_prefix
+
+    # The SDK logs what it cannot read with tracebacks; the command says it in one sentence.
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
+    logging.getLogger("client").setLevel(logging.CRITICAL)
+    if prefix is not None and not valid_prefix(prefix):
+        raise typer.BadParameter(f"{prefix!r} cannot begin a scope", param_hint="--prefix")
+    try:
+        contents = asyncio.run(inspect_server(source or _configured(), headers=_headers(header or ()), seconds=seconds))
+    except (CannotInspect, Misconfigured) as exc:
+        typer.echo(f"The server cannot be read: {exc}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(json.dumps(suggested_scope_map(contents, prefix=prefix), indent=2))
+    read_only = sum(tool.reads_only for tool in contents.tools)
+    typer.echo(
+        f"{contents.name}: {len(contents.tools)} tools ({read_only} with readOnlyHint), "
+        f"{len(contents.resources)} resources, {len(contents.templates)} templates, {len(contents.prompts)} prompts. "
+        "The hints are the server's own words: check them, then set MCP_SCOPES=./scopes.json.",
+        err=True,
+    )
+
+
+def _configured() -> str:
+    """The server of the settings. Raises Misconfigured without one."""
+    settings = McpSettings.from_environment()
+    found = settings.server or settings.upstream or settings.upstream_command
+    if found is None:
+        raise Misconfigured("name it with --from, or set MCP_SERVER, MCP_UPSTREAM or MCP_UPSTREAM_COMMAND")
+    return found
+
+
+def _headers(given: list[str] | tuple[str, ...]) -> dict[str, str]:
+    headers = {}
+    for line in given:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise typer.BadParameter("a header has the form 'Name: value'", param_hint="--header")
+        headers[name.strip()] = value.strip()
+    return headers

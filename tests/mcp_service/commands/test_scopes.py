@@ -1,0 +1,72 @@
+"""`python -m mcp_service scopes`: a map that MCP_SCOPES takes as it is, or one sentence that says what is wrong."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from mcp_service.__main__ import cli
+from mcp_service.guard.operation import ScopeRules
+from mcp_service.servers.loading import load_scope_map
+
+MIXED = "tests.mcp_service.mixed_server"
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli, ["scopes", *arguments])
+
+
+def test_the_map_is_accepted_as_it_is(tmp_path):
+    result = run("--from", f"{MIXED}:server")
+    assert result.exit_code == 0
+    assert "3 tools (1 with readOnlyHint)" in result.stderr
+    file = tmp_path / "scopes.json"
+    file.write_text(result.stdout)
+    rules = ScopeRules(load_scope_map(str(file)))
+    assert rules.tool("clock") == ("mixed:read",)
+    assert rules.tool("change") == ("mixed:write",)
+    assert rules.covers(("mixed:write",), ["mixed:read"])
+    assert load_scope_map(result.stdout) == rules.declared
+
+
+def test_a_tool_that_the_server_gets_later_needs_the_scope_that_may_change_things():
+    rules = ScopeRules(load_scope_map(run("--from", f"{MIXED}:server").stdout))
+    assert rules.tool("drop_everything") == ("mixed:write",)
+    assert not rules.declares_tool("drop_everything")
+
+
+def test_the_configured_server_is_read_without_an_option(monkeypatch):
+    for name, value in {
+        "MCP_ISSUER": "https://auth.example",
+        "MCP_RESOURCE": "https://tools.example/mcp",
+        "MCP_SERVER": f"{MIXED}:server",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert "mixed:read" in json.loads(run().stdout)["scopes"]
+
+
+def test_the_names_of_the_scopes_can_be_chosen():
+    assert set(json.loads(run("--from", f"{MIXED}:server", "--prefix", "ours").stdout)["scopes"]) == {
+        "ours:read",
+        "ours:write",
+    }
+    assert run("--from", f"{MIXED}:server", "--prefix", "a b").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("no-such-command-here", "cannot be started: No such file"),
+        ("true", "does not answer as an MCP server"),
+        ("'", "is not a command"),
+        ("no_such_module:server", "cannot be imported"),
+        (f"{MIXED}:not_a_server", "is of type int"),
+        ("http://127.0.0.1:1/mcp", "nothing answers there"),
+    ],
+)
+def test_a_server_that_cannot_be_read_is_told_in_one_line(source, complaint):
+    result = run("--from", source)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert complaint in result.stderr
+    assert result.stderr.count("\n") == 1

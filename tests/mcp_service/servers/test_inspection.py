@@ -1,0 +1,132 @@
+"""Reading what a server lists: over HTTP and by a command, both eras, and bounded."""
+
+import asyncio
+import shlex
+import sys
+
+import pytest
+from aiohttp import web
+
+from mcp_service.servers.inspection import MAX_PAGES, CannotInspect, inspect_server
+from tests.support.service_server import ServiceServer
+
+OLD_COMMAND = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked.get("method") == "initialize":
+        result = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}},
+                  "serverInfo": {"name": "old", "version": "1"}}
+    elif asked.get("method") == "tools/list":
+        result = {"tools": [{"name": "pwd", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": True}}]}
+    else:
+        sys.exit(3) if "id" in asked else None
+        continue
+    print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}), flush=True)
+"""
+
+
+@pytest.fixture
+async def serve():
+    servers = []
+
+    async def start(handler):
+        app = web.Application()
+        app.router.add_route("*", "/mcp", handler)
+        server = ServiceServer(app)
+        await server.start_server()
+        servers.append(server)
+        return str(server.make_url("/mcp"))
+
+    yield start
+    for server in servers:
+        await server.close()
+
+
+def old_server(pages):
+    """A server of the older protocol alone: `pages` are the answers to tools/list."""
+    asked_for = []
+
+    async def answer(request):
+        if request.method != "POST":
+            return web.Response(status=405)
+        asked = await request.json()
+        if "id" not in asked:
+            return web.Response(status=202)
+        result = {
+            "initialize": lambda: {
+                "protocolVersion": "2025-06-18",
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "old", "version": "1"},
+            },
+            "tools/list": lambda: pages(asked_for),
+        }.get(asked["method"])
+        if result is None:
+            return web.Response(status=400)
+        asked_for.append(asked["method"])
+        return web.json_response({"jsonrpc": "2.0", "id": asked["id"], "result": result()})
+
+    return answer
+
+
+async def read(source, headers=(), seconds=15):
+    return await inspect_server(source, headers=dict(headers), seconds=seconds)
+
+
+async def test_a_server_of_this_era_is_read_over_http(service):
+    found = await read(service.url, service.auth(scope="notes:write").items())
+    assert found.name == "Sallyport notes"
+    assert {tool.name for tool in found.tools} == {"whoami", "list_notes", "add_note", "delete_note"}
+
+
+async def test_a_server_of_the_older_protocol_alone_is_read_over_http(serve):
+    def pages(_asked):
+        return {"tools": [{"name": "one", "inputSchema": {"type": "object"}}]}
+
+    assert [tool.name for tool in (await read(await serve(old_server(pages)))).tools] == ["one"]
+
+
+async def test_a_command_of_the_older_protocol_that_ends_at_any_other_request_is_read():
+    found = await read(shlex.join([sys.executable, "-c", OLD_COMMAND]))
+    assert (found.name, [(t.name, t.reads_only) for t in found.tools]) == ("old", [("pwd", True)])
+
+
+async def test_a_server_that_wants_credentials_of_its_own_is_told(service):
+    with pytest.raises(CannotInspect, match=r"answers 401, so it wants credentials .* --header"):
+        await read(service.url)
+
+
+async def answer_html(_request):
+    return web.Response(text="<html>", content_type="text/html")
+
+
+async def answer_404(_request):
+    return web.Response(status=404)
+
+
+async def answer_redirect(_request):
+    return web.Response(status=307, headers={"Location": "/mcp/"})
+
+
+@pytest.mark.parametrize(
+    ("handler", "complaint"),
+    [
+        (answer_html, "text/html; charset=utf-8, which is not MCP"),
+        (answer_404, r"404\); the path is often /mcp"),
+        (answer_redirect, "redirect to '/mcp/': name that URL"),
+        (old_server(lambda _asked: {"tools": []}), "no tools, prompts or resources"),
+        (old_server(lambda asked: {"tools": [], "nextCursor": str(len(asked))}), f"does not end.* {MAX_PAGES} pages"),
+    ],
+)
+async def test_what_is_no_server_to_read_is_told(serve, handler, complaint):
+    with pytest.raises(CannotInspect, match=complaint):
+        await read(await serve(handler))
+
+
+async def test_a_server_that_never_answers_is_given_up(serve):
+    async def hang(_request):
+        await asyncio.get_running_loop().create_future()
+
+    url = await serve(hang)
+    with pytest.raises(CannotInspect, match=r"within 0\.2 seconds"):
+        await read(url, seconds=0.2)
