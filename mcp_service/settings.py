@@ -121,6 +121,11 @@ class McpSettings(UpstreamSettings):
     allow_anonymous: bool = Field(
         False, description="Whether operations that the scope map calls public need no token."
     )
+    list_filter: Literal["off", "granted"] = Field(
+        "off",
+        description="Whether lists of tools, prompts and resources show all (off), or what the token covers (granted). "
+        "Calls are checked either way.",
+    )
     tool_result_auth_clients: tuple[str, ...] = Field(
         ("openai-mcp",),
         description="Clients that are asked to sign in by a tool result instead of a status; needs ALLOW_ANONYMOUS.",

@@ -120,6 +120,14 @@ class NotAcceptable(McpError):
     rpc_code = -32600
 
 
+class UnreadableAnswer(McpError):
+    """502: the protected server's answer cannot be read, so that it cannot be checked (RFC 9110 section 15.6.3)."""
+
+    status = 502
+    code = "bad_gateway"
+    public = "The server behind this address gave an answer that cannot be used."
+
+
 class TooManyRequests(McpError):
     """429 with Retry-After (RFC 6585 section 4, interop.md A12), for a request whose token is valid."""
 

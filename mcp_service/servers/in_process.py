@@ -19,12 +19,16 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 
 from mcp_service.guard.errors import NotAcceptable
+from mcp_service.guard.list_filter import LIST_METHODS
+from mcp_service.servers.asgi_list_filter import with_filtered_list
+from mcp_service.servers.list_relay import ListRelay
 from mcp_service.servers.protected_server import AdmittedRequest, AnswerOverdue
 from shared.http.health import Readiness
 from shared.http.request_middleware import REQUEST_ID, REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
     from mcp_service.guard.operation import ScopeRules
+    from mcp_service.servers.list_policy import ListPolicy
     from shared.access_tokens.verifier import VerifiedToken
     from shared.background import TaskSupervisor
 
@@ -45,9 +49,15 @@ class InProcessApplication:
 class InProcessServer:
     """A server in this process."""
 
-    def __init__(self, application: InProcessApplication, *, rules: ScopeRules, stateful: bool) -> None:
-        """`stateful`: it keeps sessions. Without them there is nothing to GET or to DELETE."""
+    def __init__(
+        self, application: InProcessApplication, *, rules: ScopeRules, stateful: bool, lists: ListPolicy | None = None
+    ) -> None:
+        """`stateful`: it keeps sessions. Without them there is nothing to GET or to DELETE.
+
+        `lists` is for an application that does not apply the policy itself, and None otherwise.
+        """
         self._application = application
+        self._lists = lists
         self._app = application.app
         self._rules = rules
         self.has_sessions = stateful
@@ -59,9 +69,19 @@ class InProcessServer:
         user = None if token is None else AuthenticatedUser(self._principal(token))
         reset = auth_context_var.set(user)
         try:
-            return await run_asgi(self._app, request, user, admitted)
+            return await run_asgi(self._app_for(admitted), request, user, admitted)
         finally:
             auth_context_var.reset(reset)
+
+    def _app_for(self, admitted: AdmittedRequest) -> AsgiApp:
+        lists, operation, token = self._lists, admitted.authorized.operation, admitted.authorized.token
+        if lists is None or operation is None or operation.method not in LIST_METHODS:
+            return self._app
+        granted = None if token is None else token.claims.scopes
+        return with_filtered_list(
+            self._app,
+            lambda content_type: ListRelay(lists, method=operation.method, granted=granted, content_type=content_type),
+        )
 
     def lifespan(self, supervisor: TaskSupervisor) -> AbstractAsyncContextManager[None]:
         """Run the server, which supervises its own tasks."""

@@ -10,10 +10,12 @@ from mcp.server import MCPServer
 from mcp.server.lowlevel import Server
 
 from mcp_service.guard.scope_map import TOKEN_ONLY, ScopeMap
+from mcp_service.guard.undeclared_tools import UndeclaredTools
 from mcp_service.notes.scopes import NOTES_SCOPES
 from mcp_service.servers.endpoint import McpEndpoint
 from mcp_service.servers.fastmcp_server import FastMcp, fastmcp_application
 from mcp_service.servers.in_process import InProcessServer
+from mcp_service.servers.list_policy import ListPolicy
 from mcp_service.servers.loading import load_scope_map, load_server
 from mcp_service.servers.open_streams import OpenStreams
 from mcp_service.servers.sdk_server import sdk_application
@@ -53,9 +55,9 @@ def configure_server(runtime: Runtime) -> ConfiguredServer:
     """Load the configured server, or the notes example. Raises Misconfigured."""
     scopes = declared_scopes(runtime.settings)
     if runtime.settings.server is not None:
-        return _in_process(runtime.settings, load_server(runtime.settings.server), scopes)
+        return _in_process(runtime, load_server(runtime.settings.server), scopes)
     server, redis = _notes(runtime)
-    return _in_process(runtime.settings, server, scopes, redis)
+    return _in_process(runtime, server, scopes, redis)
 
 
 def wire_server(runtime: Runtime, configured: ConfiguredServer, guard: GuardComponents) -> ServerComponents:
@@ -66,24 +68,33 @@ def wire_server(runtime: Runtime, configured: ConfiguredServer, guard: GuardComp
     return ServerComponents(endpoint, streams, server)
 
 
+def list_policy(runtime: Runtime, guard: GuardComponents) -> ListPolicy:
+    """What happens to the lists of the protected server."""
+    rules = guard.rules
+    undeclared = None if rules.declared is TOKEN_ONLY else UndeclaredTools(rules, runtime.registry, runtime.log)
+    return ListPolicy(rules, filters=runtime.settings.list_filter == "granted", undeclared=undeclared)
+
+
 def _in_process(
-    settings: McpSettings, server: SdkServer | FastMcp, scopes: ScopeMap, redis: RedisClient | None = None
+    runtime: Runtime, server: SdkServer | FastMcp, scopes: ScopeMap, redis: RedisClient | None = None
 ) -> ConfiguredServer:
+    settings = runtime.settings
+
     def build(guard: GuardComponents) -> ProtectedServer:
+        lists = list_policy(runtime, guard)
         stateful, json_response = settings.stateful, settings.json_response
         if isinstance(server, MCPServer | Server):
             application = sdk_application(
                 server,
-                rules=guard.rules,
+                lists=lists,
                 stateful=stateful,
                 json_response=json_response,
                 max_body_bytes=settings.max_body_bytes,
             )
-        else:
-            application = fastmcp_application(
-                server, path=settings.path, stateful=stateful, json_response=json_response
-            )
-        return InProcessServer(application, rules=guard.rules, stateful=stateful)
+            return InProcessServer(application, rules=guard.rules, stateful=stateful)
+        application = fastmcp_application(server, path=settings.path, stateful=stateful, json_response=json_response)
+        relayed = lists if lists.filters else None
+        return InProcessServer(application, rules=guard.rules, stateful=stateful, lists=relayed)
 
     return ConfiguredServer(server.name, scopes, build, redis)
 

@@ -45,7 +45,7 @@ async def serve():
 
 def old_server(pages):
     """A server of the older protocol alone: `pages` are the answers to tools/list."""
-    asked_for = []
+    asked_for: list[str] = []
 
     async def answer(request):
         if request.method != "POST":
