@@ -2,10 +2,11 @@
 
 import fnmatch
 import itertools
+import random
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -36,6 +37,7 @@ def needed(tools, name):
         ("delete_draft", "n:read"),
         ("undelete_note", "n:read"),
         ("Delete_note", "n:read"),
+        ("delete_everything", "n:admin"),
         ("get_secret_key", "n:admin"),
         ("get__key", "n:read"),
     ],
@@ -44,6 +46,7 @@ def test_an_exact_name_beats_a_pattern_and_the_pattern_that_fixes_most_beats_the
     tools = {
         "delete_*": "n:write",
         "delete_all_*": "n:admin",
+        "*_everything": "n:admin",
         "delete_draft": "n:read",
         "get_*secret*_key": "n:admin",
     }
@@ -72,6 +75,7 @@ def test_patterns_between_which_nothing_decides_are_refused_at_start(kind):
 
 @pytest.mark.invariant(15)
 @given(tools=MAPS, name=NAMES, shuffle=st.randoms())
+@example(tools={"a*": "n:write", "*ab": "n:admin"}, name="aab", shuffle=random.Random(1))
 def test_every_name_has_one_answer_whatever_the_order_of_the_map(tools, name, shuffle):
     """And a name that neither a key nor a pattern names needs the default."""
     try:
