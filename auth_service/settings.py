@@ -49,6 +49,11 @@ class AuthSettings(ServiceSettings):
         min_length=1,
         description="The protected resources as a JSON list: identifier, name, described scopes, default scopes.",
     )
+    scope_check: Literal["on", "off"] = Field(
+        "on",
+        description="Whether the scopes in RESOURCES are compared with those that each resource publishes; a "
+        "difference is reported and changes nothing.",
+    )
     redis_url: SecretStr = Field(
         description="Redis or Valkey: redis://, rediss:// or unix://, +sentinel or +cluster; durable, without eviction."
     )

@@ -26,6 +26,7 @@ from auth_service.keys.wiring import KeyComponents, wire_keys
 from auth_service.rate_limits.limits import RateLimits
 from auth_service.rate_limits.repository import RateLimitRepository
 from auth_service.resources.catalogue import ResourceCatalogue
+from auth_service.resources.scope_check import ResourceScopeCheck, resource_http_client
 from auth_service.sessions.repository import SessionRepository
 from auth_service.sign_in.wiring import SignInComponents, wire_sign_in
 from auth_service.status_lists.wiring import StatusListComponents, wire_status_lists
@@ -54,6 +55,7 @@ class Components:
 
     data_format: DataFormatCheck
     redis_clock: RedisClockCheck
+    scope_check: ResourceScopeCheck
     metadata: MetadataEndpoint
     browser: BrowserPages
     limits: RateLimits
@@ -86,12 +88,17 @@ class Components:
             self.status_lists.board,
             self.access_removal,
             self.redis_clock,
+            self.scope_check,
         )
 
     @property
     def readiness_checks(self) -> dict[str, ReadinessCheck]:
         """By the name under which `/readyz` shows each."""
-        return {"keys": signing_check(self.keys.ring), "data_format": self.data_format.readiness}
+        return {
+            "keys": signing_check(self.keys.ring),
+            "data_format": self.data_format.readiness,
+            "scopes": self.scope_check.readiness,
+        }
 
 
 class BackgroundLoop(Protocol):
@@ -225,6 +232,13 @@ def wire(
     return Components(
         data_format=DataFormatCheck(redis, runtime.log),
         redis_clock=RedisClockCheck(redis, ClockSkew(registry, runtime.log, reference="redis", clock=runtime.clock)),
+        scope_check=ResourceScopeCheck(
+            resources.all,
+            http=resource_http_client(),
+            registry=registry,
+            log=runtime.log,
+            enabled=settings.scope_check == "on",
+        ),
         metadata=MetadataEndpoint(
             issuer=settings.issuer,
             resources=resources,

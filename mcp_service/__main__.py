@@ -79,8 +79,12 @@ def check_config(
     print_resource: Annotated[
         bool, typer.Option(help="Print the entry for AUTH_RESOURCES that matches this server's scope map.")
     ] = False,
+    offline: Annotated[bool, typer.Option(help="Do not compare the scopes with those of the issuer.")] = False,
 ) -> None:
-    """Check the settings, the server and its scope map without starting the service."""
+    """Check the settings, the server and its scope map, and compare the scopes with those that the issuer lists.
+
+    The service is not started. A difference of the scopes is a warning: an issuer need not list all that it has.
+    """
     with garbage_collection_paused():
         from mcp_service.app import METADATA, SCOPES, build_app
         from mcp_service.metadata import authorization_server_entry
@@ -98,8 +102,27 @@ def check_config(
         _refuse(exc)
     if print_resource:
         typer.echo(json.dumps([authorization_server_entry(app[METADATA], app[SCOPES].scopes)], indent=2))
+        return
+    if not offline:
+        asyncio.run(_compare_scopes(settings.issuer, tuple(app[SCOPES].scopes)))
+    typer.echo("ok")
+
+
+async def _compare_scopes(issuer: str, scopes: tuple[str, ...]) -> None:
+    """Print the difference, as a warning on standard error."""
+    from mcp_service.issuer.scope_check import MEND, NotCompared, difference_note, scopes_unknown_to_issuer
+    from mcp_service.issuer.session import IssuerSession
+
+    session = IssuerSession()
+    try:
+        unknown = await scopes_unknown_to_issuer(session, issuer=issuer, scopes=scopes)
+    except NotCompared as exc:
+        typer.echo(f"The scopes are not compared: {exc}", err=True)
     else:
-        typer.echo("ok")
+        if unknown:
+            typer.echo(f"warning: {difference_note(unknown, scopes)}: {' '.join(unknown)}\n{MEND}", err=True)
+    finally:
+        await session.close()
 
 
 cli.command("scopes", help=scopes.HELP)(scopes.scopes)

@@ -14,6 +14,7 @@ from mcp_service.forwarding.wiring import wire_forwarding
 from mcp_service.guard.errors import McpError, TooManyUnauthenticatedRequests, render
 from mcp_service.guard.scope_map import ScopeMap
 from mcp_service.guard.wiring import wire_guard
+from mcp_service.issuer.scope_check import IssuerScopeCheck
 from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.wiring import wire_jwks
 from mcp_service.metadata import ProtectedResourceMetadata
@@ -60,6 +61,14 @@ def build_app(
         issuer=settings.issuer,
         name=settings.resource_name or configured.name,
         scopes=configured.scopes.requested_first,
+        all_scopes={name: described.implies for name, described in configured.scopes.scopes.items()},
+    )
+    scope_check = IssuerScopeCheck(
+        tuple(configured.scopes.scopes),
+        issuer=settings.issuer,
+        registry=runtime.registry,
+        log=runtime.log,
+        enabled=settings.scope_check == "on",
     )
     jwks = wire_jwks(runtime)
     status_lists = wire_status_lists(runtime, keys=jwks.cache)
@@ -106,6 +115,7 @@ def build_app(
                     "keys": jwks.cache.readiness,
                     "status_lists": status_lists.cache.readiness,
                     "server": servers.server.readiness,
+                    "scopes": scope_check.readiness,
                 }
             ),
             metrics_route(runtime.registry),
@@ -128,6 +138,8 @@ def build_app(
             await jwks.cache.start(supervisor)
             await status_lists.cache.start(supervisor)
             await stack.enter_async_context(servers.server.lifespan(supervisor))
+            stack.push_async_callback(scope_check.stop)
+            await scope_check.start(supervisor)
             yield
 
     app.on_shutdown.append(servers.streams.close)

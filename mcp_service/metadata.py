@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from shared.configured_url import origin_of, path_of
+from shared.scope_difference import RESOURCE_SCOPES, published_scopes
 
 if TYPE_CHECKING:
     from shared.scopes import ScopeDescription
@@ -26,6 +27,8 @@ class ProtectedResourceMetadata:
     issuer: str
     name: str
     scopes: Sequence[str]
+    all_scopes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Every scope with those that it implies. Public: challenges name them anyway; no tool is named."""
 
     @property
     def url(self) -> str:
@@ -48,6 +51,8 @@ class ProtectedResourceMetadata:
         # An empty list would mean that no scope exists; without the member, a client need not name one.
         if self.scopes:
             document["scopes_supported"] = list(self.scopes)
+        if self.all_scopes:
+            document[RESOURCE_SCOPES] = published_scopes(self.all_scopes)
         return document
 
     @cached_property

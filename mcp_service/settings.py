@@ -118,6 +118,11 @@ class McpSettings(UpstreamSettings):
         description="The scopes that each tool needs: a dict, as ./file.py:attribute or package.module:attribute, "
         "the same as JSON, or a file ./scopes.json with it. `python -m mcp_service scopes` writes one to begin with.",
     )
+    scope_check: Literal["on", "off"] = Field(
+        "on",
+        description="Whether the scopes of the map are compared with those that the issuer's metadata list; a "
+        "difference is reported and changes nothing. For an issuer that lists only some of its scopes: off.",
+    )
     allow_anonymous: bool = Field(
         False, description="Whether operations that the scope map calls public need no token."
     )

@@ -13,6 +13,7 @@ from auth_service.commands.app import new_app
 from auth_service.commands.console import ExitStatus, JsonOption, echo, fail, run, show_json
 from auth_service.federation.http import ProviderHttp
 from auth_service.federation.wiring import build_providers, provider_factory
+from auth_service.resources.scope_check import MEND, compare_resources, resource_http_client
 from auth_service.settings import AuthSettings
 from auth_service.wiring import federation_settings
 from shared.errors import Misconfigured
@@ -49,20 +50,26 @@ def check_config(
         problems = [_explain(line) for line in str(exc).splitlines()]
         _refuse("the settings are wrong", problems, as_json=as_json)
     warnings: list[str] = []
+    notes: list[str] = []
     problems = []
     if not offline:
 
         async def check_systems(context: CommandContext) -> None:
             warnings.extend(await find_configuration_warnings(context.redis))
             problems.extend(await _provider_problems(context))
+            differences, unknown = await _scope_differences(context)
+            warnings.extend(differences)
+            notes.extend(unknown)
 
         run(check_systems)
     if problems:
         _refuse("an identity provider cannot be used", problems, as_json=as_json)
     if as_json:
-        return show_json({"ok": True, "warnings": warnings, "issuer": settings.issuer})
+        return show_json({"ok": True, "warnings": warnings, "notes": notes, "issuer": settings.issuer})
     for warning in warnings:
         echo(f"warning: {warning}")
+    for note in notes:
+        echo(note)
     providers = f", {len(settings.identity_providers)} identity provider(s)" if settings.identity_providers else ""
     return echo(f"The settings are valid: issuer {settings.issuer}, {len(settings.resources)} resource(s){providers}.")
 
@@ -91,6 +98,19 @@ async def _provider_problems(context: CommandContext) -> list[str]:
         for entry, problems in zip(providers.entries, found, strict=True)
         for problem in problems
     ]
+
+
+async def _scope_differences(context: CommandContext) -> tuple[list[str], list[str]]:
+    """How the scopes of AUTH_RESOURCES differ from those that the resources publish; and which were not compared."""
+    if context.settings.scope_check == "off":
+        return [], []
+    http = resource_http_client()
+    try:
+        found = await compare_resources(http, context.settings.resources)
+    finally:
+        await http.close()
+    differences = [*found.sentences(), *([MEND] if found.different else [])]
+    return differences, [f"not compared: {resource}: {why}" for resource, why in found.not_compared.items()]
 
 
 def _explain(problem: str) -> str:

@@ -56,11 +56,21 @@ class ProtectedResource(BaseModel):
     default_scopes: tuple[str, ...] = ()
     claims: tuple[str, ...] = Field((), max_length=20)
     """What its access tokens tell about the user, such as `email`, `name` and `groups`, if it is known."""
+    metadata_url: str | None = None
+    """Where this service reads the resource's metadata to compare the scopes, if the public address cannot be reached.
+    An internal address may be plain http."""
 
     @field_validator("identifier")
     @classmethod
     def _plain_identifier(cls, value: str) -> str:
         return check_resource(value)
+
+    @field_validator("metadata_url")
+    @classmethod
+    def _fetchable(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch(r"https?://[^/@\s]+(/\S*)?", value) is None:
+            raise ValueError("the metadata_url is not an absolute http or https URL without user information")
+        return value
 
     @field_validator("claims")
     @classmethod

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from auth_service.resources.catalogue import ProtectedResource
 from mcp_service.__main__ import cli
+from tests.support.threaded_documents import serve_documents
 
 GOOD = {"MCP_ISSUER": "https://auth.example", "MCP_RESOURCE": "https://tools.example/mcp"}
 MIXED = "tests.mcp_service.mixed_server"
@@ -27,7 +28,7 @@ def run(monkeypatch):
 
 
 def test_sound_settings_are_ok(run):
-    result = run()
+    result = run("--offline")
     assert (result.exit_code, result.stdout) == (0, "ok\n")
 
 
@@ -64,6 +65,29 @@ def test_the_entry_for_the_authorization_server_is_one_that_it_takes(run, enviro
     assert [(entry.identifier, entry.name, set(entry.scopes)) for entry in entries] == [
         ("https://tools.example/mcp", name, scopes)
     ]
+
+
+@pytest.fixture
+def served():
+    with serve_documents() as (origin, documents):
+        yield origin, documents
+
+
+def test_scopes_that_the_issuer_does_not_list_are_a_warning(run, served):
+    issuer, documents = served
+    documents["/.well-known/oauth-authorization-server"] = {"issuer": issuer, "scopes_supported": ["notes:read"]}
+    result = run(MCP_ISSUER=issuer)
+    assert (result.exit_code, result.stdout) == (0, "ok\n")
+    assert "the issuer does not list notes:write: no client can get it" in result.stderr
+    assert "--print-resource" in result.stderr
+    assert run("--offline", MCP_ISSUER=issuer).stderr == ""
+
+
+def test_an_issuer_that_does_not_tell_is_said_and_is_no_warning(run, served):
+    result = run(MCP_ISSUER=served[0])
+    assert (result.exit_code, result.stdout) == (0, "ok\n")
+    assert "not compared" in result.stderr
+    assert "warning" not in result.stderr
 
 
 def serve(**settings):

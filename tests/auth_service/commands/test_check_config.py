@@ -13,6 +13,7 @@ import pytest
 from auth_service.commands import check_config
 from shared.redis.certificate import ensure_certificate
 from tests.support.fake_provider import FakeProvider, Upstreams
+from tests.support.threaded_documents import serve_documents
 
 
 def test_good_settings_and_a_good_store_pass(commands):
@@ -112,6 +113,48 @@ def test_a_store_with_a_certificate_of_another_authority_is_refused_and_the_reas
         assert "CERTIFICATE_VERIFY_FAILED" in result.stderr or "No such file" in result.stderr
         assert "ssl_ca_certs" in result.stderr
         assert "hunter2" not in result.output
+
+
+class TestScopesOfTheResource:
+    @pytest.fixture
+    def resource(self):
+        """The environment for a resource that publishes its scopes, and the scopes."""
+        with serve_documents() as (origin, documents):
+            published: dict[str, list[str]] = {"notes:read": []}
+            documents["/.well-known/oauth-protected-resource/mcp"] = {
+                "resource": f"{origin}/mcp",
+                "sallyport_scopes": published,
+            }
+            entry = {
+                "identifier": f"{origin}/mcp",
+                "name": "Notes",
+                "scopes": {"notes:read": {"description": "Other words than those of the resource"}},
+            }
+            yield {"AUTH_RESOURCES": json.dumps([entry])}, published
+
+    def test_those_that_agree_are_not_mentioned(self, commands, resource):
+        result = commands.run("check-config", env=resource[0])
+        assert result.exit_code == 0
+        assert "warning" not in result.stdout
+        assert "compared" not in result.stdout
+
+    def test_a_difference_is_a_warning_with_the_command_that_mends_it(self, commands, resource):
+        environment, published = resource
+        published["notes:write"] = ["notes:read"]
+        result = commands.run("check-config", env=environment)
+        assert result.exit_code == 0
+        assert "/mcp: the resource requires notes:write, which the authorization server does not know" in result.stdout
+        assert "python -m mcp_service check-config --print-resource" in result.stdout
+        said = json.loads(commands.run("check-config", "--json", env=environment).stdout)
+        assert any("notes:write" in warning for warning in said["warnings"])
+
+    def test_a_resource_that_cannot_be_read_is_said_and_is_no_warning(self, commands):
+        result = commands.run("check-config")
+        assert "not compared: http://localhost:9001/mcp" in result.stdout
+        assert "warning" not in result.stdout
+
+    def test_nothing_is_asked_if_the_check_is_off(self, commands):
+        assert "compared" not in commands.run("check-config", env={"AUTH_SCOPE_CHECK": "off"}).stdout
 
 
 class TestIdentityProviders:
