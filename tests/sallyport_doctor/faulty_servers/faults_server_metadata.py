@@ -237,6 +237,26 @@ class ScopesOfOthers(MetadataWith):
     changes = MappingProxyType({"scopes_supported": ["openid", "offline_access", "notes:read"]})
 
 
+@faulty("scopes-of-resource-unknown", "prm-scopes-missing")
+class ScopesOfTheChallengeUnknown(ScopesOfOthers):
+    """The metadata of the resource names no scope; its challenge does."""
+
+    changes = MappingProxyType({"scopes_supported": ["openid", "offline_access", "notes:write"]})
+
+    def resource_metadata(self):
+        return {k: v for k, v in super().resource_metadata().items() if k != "scopes_supported"}
+
+
+@faulty("scopes-of-resource-unknown")
+class ScopesThatAreNotRequestedFirstUnknown(ScopesOfOthers):
+    """The guard publishes a scope that no client requests first."""
+
+    changes = MappingProxyType({})
+
+    def resource_metadata(self):
+        return {**super().resource_metadata(), "sallyport_scopes": {"notes:read": [], "notes:all": []}}
+
+
 @faulty("revocation-missing")
 class NoRevocation(MetadataWith):
     changes = MappingProxyType({"revocation_endpoint": None})
