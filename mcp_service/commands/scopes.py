@@ -47,7 +47,7 @@ def scopes(
     seconds: Annotated[float, typer.Option(min=1, max=600, help="How long reading the server may take.")] = 60,
 ) -> None:
     """Print a scope map for a server."""
-    from mcp_service.servers.inspection import CannotInspect, inspect_server
+    from mcp_service.servers.server_contents import UnreadableServer, read_server
     from mcp_service.servers.suggested_scopes import suggested_scope_map, valid_prefix
 
     # The SDK logs what it cannot read with tracebacks; the command says it in one sentence.
@@ -56,8 +56,8 @@ def scopes(
     if prefix is not None and not valid_prefix(prefix):
         raise typer.BadParameter(f"{prefix!r} cannot begin a scope", param_hint="--prefix")
     try:
-        contents = asyncio.run(inspect_server(source or _configured(), headers=_headers(header or ()), seconds=seconds))
-    except (CannotInspect, Misconfigured) as exc:
+        contents = asyncio.run(read_server(source or _configured(), headers=_headers(header or ()), seconds=seconds))
+    except (UnreadableServer, Misconfigured) as exc:
         typer.echo(f"The server cannot be read: {exc}", err=True)
         raise typer.Exit(1) from None
     typer.echo(json.dumps(suggested_scope_map(contents, prefix=prefix), indent=2))

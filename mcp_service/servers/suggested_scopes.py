@@ -11,7 +11,7 @@ from mcp_service.guard.name_patterns import is_pattern
 from shared.scopes import is_scope_token
 
 if TYPE_CHECKING:
-    from mcp_service.servers.inspection import ServerContents
+    from mcp_service.servers.server_contents import ServerContents
 
 MAX_NAMED_RESOURCES: Final = 30
 """Above this number resources are named by their scheme."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -27,6 +28,8 @@ def test_every_setting_of_a_service_can_be_given(service, settings):
 def test_the_example_is_declared_as_in_its_own_code():
     text = SERVICES["auth"]["environment"]["AUTH_RESOURCES"].removeprefix("${AUTH_RESOURCES:-").removesuffix("}")
     (declared,) = json.loads(re.sub(r'"\$\{SALLYPORT_PUBLIC_URL.*?/mcp"', '"http://x/mcp"', text))
+    # Its metadata are read within the network of compose.
+    assert urlsplit(declared.pop("metadata_url")).hostname in SERVICES
     assert declared == notes_resource("http://x/mcp")
 
 

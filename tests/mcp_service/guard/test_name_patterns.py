@@ -73,7 +73,6 @@ def test_patterns_between_which_nothing_decides_are_refused_at_start(kind):
     declared(**{kind: {"a_*": "n:write", "b_*": "n:admin"}})
 
 
-@pytest.mark.invariant(15)
 @given(tools=MAPS, name=NAMES, shuffle=st.randoms())
 @example(tools={"a*": "n:write", "*ab": "n:admin"}, name="aab", shuffle=random.Random(1))
 def test_every_name_has_one_answer_whatever_the_order_of_the_map(tools, name, shuffle):

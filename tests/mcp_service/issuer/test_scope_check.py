@@ -10,7 +10,7 @@ from mcp_service.issuer.scope_check import difference_note as note
 SCOPES = ("n:read", "n:write")
 
 
-def say(issuer, *scopes):
+def advertise(issuer, *scopes):
     issuer.metadata = {"issuer": issuer.url, "scopes_supported": [*scopes, "openid", "others:read"]}
 
 
@@ -21,7 +21,7 @@ def make_check(issuer, registry=None):
 
 
 async def test_scopes_that_the_issuer_lists_are_no_impairment(issuer):
-    say(issuer, *SCOPES)
+    advertise(issuer, *SCOPES)
     check = make_check(issuer)
     assert await check.check() is True
     assert (await check.readiness()).impaired is False
@@ -29,14 +29,14 @@ async def test_scopes_that_the_issuer_lists_are_no_impairment(issuer):
 
 
 async def test_a_scope_that_the_issuer_does_not_list_is_a_note_and_told_once(issuer):
-    say(issuer, "n:read")
+    advertise(issuer, "n:read")
     registry = CollectorRegistry()
     check = make_check(issuer, registry)
     with capture_logs() as entries:
         for _ in range(2):
             await check.check()
         readiness = await check.readiness()
-        say(issuer, *SCOPES)
+        advertise(issuer, *SCOPES)
         await check.check()
     assert (readiness.ready, readiness.impaired) == (True, True)
     assert readiness.note == "the issuer does not list n:write: no client can get it"
@@ -47,7 +47,7 @@ async def test_a_scope_that_the_issuer_does_not_list_is_a_note_and_told_once(iss
 
 async def test_an_issuer_that_lists_none_of_them_leaves_the_guard_ready(issuer):
     """Every replica has the same scope map, and an issuer may leave scopes out (RFC 8414 section 2)."""
-    say(issuer)
+    advertise(issuer)
     check = make_check(issuer)
     await check.check()
     readiness = await check.readiness()
@@ -57,7 +57,7 @@ async def test_an_issuer_that_lists_none_of_them_leaves_the_guard_ready(issuer):
 
 
 async def test_what_is_known_stays_while_the_issuer_does_not_tell(issuer):
-    say(issuer, "n:read")
+    advertise(issuer, "n:read")
     check = make_check(issuer)
     await check.check()
     for metadata in (None, {"issuer": issuer.url}, {"issuer": "https://other.example", "scopes_supported": []}):

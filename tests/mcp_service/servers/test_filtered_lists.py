@@ -75,7 +75,6 @@ async def test_lists_are_whole_without_the_setting(make_mixed, wire):
     assert len((await listed(service, wire))["tools"]) == 3
 
 
-@pytest.mark.invariant(15)
 async def test_a_call_is_checked_whatever_was_listed(make_mixed):
     for setting in ("off", "granted"):
         service = await make_mixed(list_filter=setting)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_service.guard.scope_map import ScopeMap
-from mcp_service.servers.inspection import ListedTool, ServerContents
+from mcp_service.servers.server_contents import ListedTool, ServerContents
 from mcp_service.servers.suggested_scopes import scope_prefix, suggested_scope_map
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from aiohttp import web
 
-from mcp_service.servers.inspection import MAX_PAGES, CannotInspect, inspect_server
+from mcp_service.servers.server_contents import MAX_PAGES, UnreadableServer, read_server
 from tests.support.service_server import ServiceServer
 
 OLD_COMMAND = """
@@ -70,7 +70,7 @@ def old_server(pages):
 
 
 async def read(source, headers=(), seconds=15):
-    return await inspect_server(source, headers=dict(headers), seconds=seconds)
+    return await read_server(source, headers=dict(headers), seconds=seconds)
 
 
 async def test_a_server_of_this_era_is_read_over_http(service):
@@ -92,7 +92,7 @@ async def test_a_command_of_the_older_protocol_that_ends_at_any_other_request_is
 
 
 async def test_a_server_that_wants_credentials_of_its_own_is_told(service):
-    with pytest.raises(CannotInspect, match=r"answers 401, so it wants credentials .* --header"):
+    with pytest.raises(UnreadableServer, match=r"answers 401, so it wants credentials .* --header"):
         await read(service.url)
 
 
@@ -119,7 +119,7 @@ async def answer_redirect(_request):
     ],
 )
 async def test_what_is_no_server_to_read_is_told(serve, handler, complaint):
-    with pytest.raises(CannotInspect, match=complaint):
+    with pytest.raises(UnreadableServer, match=complaint):
         await read(await serve(handler))
 
 
@@ -128,5 +128,5 @@ async def test_a_server_that_never_answers_is_given_up(serve):
         await asyncio.get_running_loop().create_future()
 
     url = await serve(hang)
-    with pytest.raises(CannotInspect, match=r"within 0\.2 seconds"):
+    with pytest.raises(UnreadableServer, match=r"within 0\.2 seconds"):
         await read(url, seconds=0.2)

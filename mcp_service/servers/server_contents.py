@@ -33,7 +33,7 @@ _ANSWER_SECONDS: Final = 15.0
 """How long one request may wait, of the time for all: a server that ignores one way to begin is asked the other."""
 
 
-class CannotInspect(Exception):
+class UnreadableServer(Exception):
     """The server cannot be read. The text is for the operator."""
 
 
@@ -58,28 +58,26 @@ class ServerContents:
     """URI templates."""
 
 
-async def inspect_server(source: str, *, headers: Mapping[str, str], seconds: float) -> ServerContents:
-    """Read the server at a URL, of a command, or at `package.module:attribute`. Raises CannotInspect, Misconfigured.
+async def read_server(source: str, *, headers: Mapping[str, str], seconds: float) -> ServerContents:
+    """Read the server at a URL, of a command, or at `package.module:attribute`. Raises UnreadableServer, Misconfigured.
 
     Both eras of the protocol are tried.
     """
     if source.startswith(("http://", "https://")):
         problem = _HttpProblem()
-        return await _inspect(
-            lambda mode: _at_url(source, headers, problem, mode), ("auto", "legacy"), seconds, problem
-        )
+        return await _read(lambda mode: _at_url(source, headers, problem, mode), ("auto", "legacy"), seconds, problem)
     if _PYTHON.fullmatch(source):
         server = load_server(source)
         if not isinstance(server, MCPServer | Server):
-            raise CannotInspect(f"{source} is a FastMCP object; name its command: --from 'fastmcp run {source}'")
-        return await _inspect(lambda _mode: Client(server), ("auto",), seconds, _Problem())
+            raise UnreadableServer(f"{source} is a FastMCP object; name its command: --from 'fastmcp run {source}'")
+        return await _read(lambda _mode: Client(server), ("auto",), seconds, _Problem())
     try:
         command, *arguments = shlex.split(source)
     except ValueError as exc:
-        raise CannotInspect(f"{source!r} is not a command: {exc}") from exc
+        raise UnreadableServer(f"{source!r} is not a command: {exc}") from exc
     parameters = StdioServerParameters(command=command, args=arguments)
     # A child decides by its first request which era it speaks; the older one is understood by nearly all.
-    return await _inspect(
+    return await _read(
         lambda mode: Client(parameters, mode=mode, read_timeout_seconds=_ANSWER_SECONDS),
         ("legacy", "auto"),
         seconds,
@@ -149,7 +147,7 @@ async def _at_url(url: str, headers: Mapping[str, str], problem: _HttpProblem, m
         yield client
 
 
-async def _inspect(
+async def _read(
     connect: Callable[[Any], Any], modes: tuple[str, ...], seconds: float, problem: _Problem
 ) -> ServerContents:
     failure = ""
@@ -159,15 +157,15 @@ async def _inspect(
                 try:
                     async with connect(mode) as client:
                         return await _contents(client)
-                except* CannotInspect as group:
+                except* UnreadableServer as group:
                     raise _leaf(group) from None
                 except* (MCPError, OSError, httpx2.HTTPError, RuntimeError, ValueError) as group:
                     failure = problem.explain(_leaf(group))
                 if problem.is_final:
                     break
     except TimeoutError as exc:
-        raise CannotInspect(f"no complete answer within {seconds:g} seconds") from exc
-    raise CannotInspect(failure)
+        raise UnreadableServer(f"no complete answer within {seconds:g} seconds") from exc
+    raise UnreadableServer(failure)
 
 
 def _leaf(group: BaseExceptionGroup[Any]) -> Exception:
@@ -185,7 +183,7 @@ async def _contents(client: Client) -> ServerContents:
     resources = await _all(client.list_resources, "resources") if can.resources else []
     templates = await _all(client.list_resource_templates, "resource_templates") if can.resources else []
     if not tools and not prompts and not resources and not templates:
-        raise CannotInspect("it lists no tools, prompts or resources, so there is nothing to name in a map")
+        raise UnreadableServer("it lists no tools, prompts or resources, so there is nothing to name in a map")
     info = client.server_info
     return ServerContents(
         name=(info.title or info.name) if info is not None else "",
@@ -206,13 +204,13 @@ async def _all(fetch: Callable[..., Awaitable[Any]], member: str) -> list[Any]:
         except MCPError as exc:
             if exc.code == METHOD_NOT_FOUND:
                 return found
-            raise CannotInspect(f"it refuses to list its {member.replace('_', ' ')}: {exc.message:.200}") from exc
+            raise UnreadableServer(f"it refuses to list its {member.replace('_', ' ')}: {exc.message:.200}") from exc
         found += getattr(page, member)
         cursor = page.next_cursor
         if cursor is None:
             return found
         if len(found) > MAX_NAMES:
             break
-    raise CannotInspect(
+    raise UnreadableServer(
         f"its list of {member.replace('_', ' ')} does not end: more than {len(found)} on {MAX_PAGES} pages"
     )
