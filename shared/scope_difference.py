@@ -10,13 +10,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.scopes import ScopeHierarchy
+from shared.scopes import ScopeHierarchy, is_scope_token
 
 RESOURCE_SCOPES: Final = "sallyport_scopes"
 """The member of protected resource metadata with every scope of the resource and the scopes that it implies.
 
 RFC 9728 section 2 permits further members. `scopes_supported` names only the scopes to request first (interop.md R5).
 """
+
+MAX_SCOPES: Final = 100
+"""Of a published declaration, and of what one scope implies: comparing takes time in proportion to the cube."""
+
+_MAX_NAMED: Final = 20
 
 Implied = Mapping[str, Iterable[str]]
 """Scopes, each with those that it directly implies."""
@@ -38,16 +43,16 @@ class ScopeDifference:
         found = []
         if self.unknown_to_issuer:
             found.append(
-                f"the resource requires {' '.join(self.unknown_to_issuer)}, which the authorization server does not "
+                f"the resource requires {_named(self.unknown_to_issuer)}, which the authorization server does not "
                 "know: no client can get it"
             )
         if self.unknown_to_resource:
             found.append(
-                f"the authorization server grants {' '.join(self.unknown_to_resource)}, which the resource does not "
+                f"the authorization server grants {_named(self.unknown_to_resource)}, which the resource does not "
                 "know: it has no effect"
             )
         if self.implied_differently:
-            found.append(f"{' '.join(self.implied_differently)} implies other scopes on one side than on the other")
+            found.append(f"{_named(self.implied_differently)} implies other scopes on one side than on the other")
         return tuple(found)
 
 
@@ -67,12 +72,25 @@ def published_scopes(scopes: Implied) -> dict[str, list[str]]:
 
 
 def unverified_published_scopes(metadata: Mapping[str, Any]) -> Implied | None:
-    """The scopes in a protected resource metadata document; None if it has no well-formed RESOURCE_SCOPES."""
+    """The scopes in a protected resource metadata document; None if it has no well-formed RESOURCE_SCOPES.
+
+    What is returned is bounded, and its names are scope tokens: they may be shown to the operator.
+    """
     found = metadata.get(RESOURCE_SCOPES)
-    if not isinstance(found, dict) or not all(_is_text_list(implied) for implied in found.values()):
+    if not isinstance(found, dict) or not _are_scopes(list(found)):
         return None
-    return found
+    return found if all(_are_scopes(implied) for implied in found.values()) else None
 
 
-def _is_text_list(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+def scope_tokens(unverified: list[Any]) -> tuple[str, ...]:
+    """The members of a list that are scope tokens, MAX_SCOPES at most."""
+    return tuple(s for s in unverified[:MAX_SCOPES] if isinstance(s, str) and is_scope_token(s))
+
+
+def _are_scopes(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= MAX_SCOPES and len(scope_tokens(value)) == len(value)
+
+
+def _named(scopes: tuple[str, ...]) -> str:
+    more = len(scopes) - _MAX_NAMED
+    return " ".join(s[:60] for s in scopes[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

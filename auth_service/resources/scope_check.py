@@ -19,7 +19,7 @@ from shared.configured_url import origin_of, path_of
 from shared.fetch.ssrf_safe_client import FetchFailed, SsrfSafeClient
 from shared.http.health import Readiness
 from shared.jose.strict_json import BadJson, parse_json_object
-from shared.scope_difference import ScopeDifference, compare_scopes, unverified_published_scopes
+from shared.scope_difference import ScopeDifference, compare_scopes, scope_tokens, unverified_published_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +97,7 @@ async def _compare(http: SsrfSafeClient, resource: ProtectedResource) -> ScopeDi
     if not isinstance(supported, list):
         raise NotCompared(f"{url} names no scopes")
     # Another resource server: it may have more scopes than it names, and says nothing of what they imply.
-    return ScopeDifference(unknown_to_issuer=tuple(s for s in supported if isinstance(s, str) and s not in issuer))
+    return ScopeDifference(unknown_to_issuer=tuple(s for s in scope_tokens(supported) if s not in issuer))
 
 
 class ResourceScopeCheck:

@@ -43,6 +43,27 @@ def test_what_is_published_is_read_back():
     }
 
 
+def test_many_scopes_are_named_in_a_bounded_sentence():
+    names = [f"{n}".ljust(500, "x") for n in range(90)]
+    (said,) = compare_scopes(resource=dict.fromkeys(names, ()), issuer={}).sentences()
+    assert "and 70 more" in said
+    assert len(said) < 1500
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"\x1b[2J": []},
+        {"n:read": ["a b"]},
+        {str(n): [] for n in range(101)},
+        {"a": [str(n) for n in range(101)]},
+    ],
+)
+def test_what_is_no_scope_or_too_much_is_not_compared(value):
+    """A resource server that is taken over reaches neither the terminal nor the event loop of the other service."""
+    assert unverified_published_scopes({RESOURCE_SCOPES: value}) is None
+
+
 @pytest.mark.parametrize("value", [None, [], "n:read", {"n:read": "x"}, {"n:read": [5]}, {"n:read": {"implies": []}}])
 def test_a_malformed_member_is_none(value):
     assert unverified_published_scopes({RESOURCE_SCOPES: value}) is None
