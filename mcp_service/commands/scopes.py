@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from typing import Annotated, Final
 
 import typer
 
-from mcp_service.settings import McpSettings
 from shared.errors import Misconfigured
 
 HELP: Final = """Print a scope map (JSON) for a server, to edit.
@@ -20,12 +20,15 @@ from the server's name.
 
     python -m mcp_service scopes --from http://127.0.0.1:3000/mcp > scopes.json
 
-    python -m mcp_service scopes --from "npx -y @modelcontextprotocol/server-everything" > scopes.json
+    python -m mcp_service scopes --from "npx -y some-mcp-server" > scopes.json
 
     python -m mcp_service scopes --from weather:server > scopes.json
 
 Then edit the file and set MCP_SCOPES=./scopes.json. Exit status 1 if the server cannot be read.
 """
+
+
+_SERVERS: Final = ("MCP_SERVER", "MCP_UPSTREAM", "MCP_UPSTREAM_COMMAND")
 
 
 def scopes(
@@ -71,12 +74,11 @@ def scopes(
 
 
 def _configured() -> str:
-    """The server of the settings. Raises Misconfigured without one."""
-    settings = McpSettings.from_environment()
-    found = settings.server or settings.upstream or settings.upstream_command
-    if found is None:
-        raise Misconfigured("name it with --from, or set MCP_SERVER, MCP_UPSTREAM or MCP_UPSTREAM_COMMAND")
-    return found
+    """The server of the environment; the other settings need not be complete yet. Raises Misconfigured."""
+    found = [os.environ[name] for name in _SERVERS if os.environ.get(name)]
+    if not found:
+        raise Misconfigured(f"name it with --from, or set {', '.join(_SERVERS[:-1])} or {_SERVERS[-1]}")
+    return found[0]
 
 
 def _headers(given: list[str] | tuple[str, ...]) -> dict[str, str]:

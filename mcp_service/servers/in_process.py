@@ -14,19 +14,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
-from mcp.server.auth.middleware.auth_context import auth_context_var
+from mcp.server.auth.middleware.auth_context import auth_context_var, get_access_token
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
+from pydantic import BaseModel
 
 from mcp_service.guard.errors import NotAcceptable
 from mcp_service.guard.list_filter import LIST_METHODS
 from mcp_service.servers.asgi_list_filter import with_filtered_list
 from mcp_service.servers.list_relay import ListRelay
 from mcp_service.servers.protected_server import AdmittedRequest, AnswerOverdue
+from mcp_service.servers.security_schemes import with_security_schemes
 from shared.http.health import Readiness
 from shared.http.request_middleware import REQUEST_ID, REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
+    from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
+
     from mcp_service.guard.operation import ScopeRules
     from mcp_service.servers.list_policy import ListPolicy
     from shared.access_tokens.verifier import VerifiedToken
@@ -230,3 +234,23 @@ def _scope(request: web.Request, user: AuthenticatedUser | None) -> Message:
     if user is not None:
         scope["user"] = user
     return scope
+
+
+def list_middleware(lists: ListPolicy) -> ServerMiddleware[Any]:
+    """A middleware of the SDK that applies the policy to lists, and completes `tools/list` with security schemes.
+
+    It is called for every message, hence in this file, which every message enters anyway.
+    """
+
+    async def apply(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        result = await call_next(ctx)
+        if ctx.method not in LIST_METHODS:
+            return result
+        if isinstance(result, BaseModel):
+            # From a middleware of the operator's: the SDK itself gives a dict.
+            result = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        token = get_access_token()
+        shown = lists.apply(ctx.method, dict(result or {}), None if token is None else tuple(token.scopes))
+        return with_security_schemes(shown, lists.rules) if ctx.method == "tools/list" else shown
+
+    return apply

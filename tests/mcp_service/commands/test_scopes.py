@@ -36,12 +36,8 @@ def test_a_tool_that_the_server_gets_later_needs_the_scope_that_may_change_thing
 
 
 def test_the_configured_server_is_read_without_an_option(monkeypatch):
-    for name, value in {
-        "MCP_ISSUER": "https://auth.example",
-        "MCP_RESOURCE": "https://tools.example/mcp",
-        "MCP_SERVER": f"{MIXED}:server",
-    }.items():
-        monkeypatch.setenv(name, value)
+    assert "name it with --from, or set MCP_SERVER" in run().stderr
+    monkeypatch.setenv("MCP_SERVER", f"{MIXED}:server")
     assert "mixed:read" in json.loads(run().stdout)["scopes"]
 
 
