@@ -16,7 +16,7 @@ import time
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from devstack.demo_user import DemoUser, ensure_demo_user
 from devstack.embedded_store import EmbeddedStore, EmbeddedStoreError
@@ -166,9 +166,12 @@ async def _first_of(*futures: asyncio.Future[Any]) -> None:
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
+_NAMES_OF_A_SERVER: Final = ("MCP_SERVER", "MCP_UPSTREAM", "MCP_UPSTREAM_COMMAND", "MCP_SCOPES", "MCP_SCOPES_FILE")
+
+
 async def _resources(environment: Mapping[str, str], mcp_environment: Mapping[str, str]) -> str:
     """AUTH_RESOURCES as declared by the configured MCP server; empty for the example. Raises ServiceError."""
-    if not environment.get("MCP_SERVER") and not environment.get("MCP_SCOPES"):
+    if not any(environment.get(name) for name in _NAMES_OF_A_SERVER):
         return ""
     result = await service_command("mcp_service", mcp_environment, "check-config", "--print-resource")
     if not result.succeeded:
