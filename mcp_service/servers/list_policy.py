@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mcp_service.guard.list_filter import filter_list, listed_tools
+from mcp_service.guard.list_filter import LIST_METHODS, filter_list, listed_tools
 
 if TYPE_CHECKING:
     from mcp_service.guard.operation import ScopeRules
@@ -22,8 +22,15 @@ class ListPolicy:
     undeclared: UndeclaredTools | None
     """None for a server without a map: everything needs its one scope."""
 
-    def apply(self, method: str, result: dict[str, Any], granted: tuple[str, ...] | None) -> dict[str, Any]:
-        """The result for this caller; `granted` is None for an anonymous one. Raises UnreadableList."""
+    def apply(self, method: str | None, result: dict[str, Any], granted: tuple[str, ...] | None) -> dict[str, Any]:
+        """The result for this caller; `granted` is None for an anonymous one. Raises UnreadableList.
+
+        `method` is None if the request is not known: every list in the result is then treated as that of its method.
+        """
+        if method is None:
+            for each in sorted(LIST_METHODS):
+                result = self.apply(each, result, granted)
+            return result
         if self.undeclared is not None:
             self.undeclared.see(listed_tools(method, result))
         return filter_list(method, result, self.rules, granted) if self.filters else result

@@ -31,12 +31,15 @@ class ListRelay:
         self,
         policy: ListPolicy,
         *,
-        method: str,
+        method: str | None,
         granted: tuple[str, ...] | None,
         content_type: str,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        """`method` is one of LIST_METHODS; `granted` is None for an anonymous caller."""
+        """`method` is one of LIST_METHODS, or None for a stream that may repeat answers to several requests.
+
+        `granted` is None for an anonymous caller.
+        """
         self._policy = policy
         self._method = method
         self._granted = granted
@@ -110,16 +113,16 @@ class ListRelay:
         try:
             message = parse_json_object(body)
         except BadJson as exc:
-            raise UnreadableAnswer(f"{self._method}: {exc}", error_id="list_answer") from exc
+            raise UnreadableAnswer(f"{self._method or 'a stream'}: {exc}", error_id="list_answer") from exc
         if "result" not in message:
             return json.dumps(message).encode()
         result = message["result"]
         if not isinstance(result, dict):
-            raise UnreadableAnswer(f"{self._method}: the result is not an object", error_id="list_answer")
+            raise UnreadableAnswer(f"{self._method or 'a stream'}: the result is not an object", error_id="list_answer")
         try:
             return json.dumps({**message, "result": self._policy.apply(self._method, result, self._granted)}).encode()
         except UnreadableList as exc:
-            raise UnreadableAnswer(f"{self._method}: {exc}", error_id="list_answer") from exc
+            raise UnreadableAnswer(f"{self._method or 'a stream'}: {exc}", error_id="list_answer") from exc
 
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes:

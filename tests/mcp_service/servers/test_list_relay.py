@@ -72,6 +72,14 @@ def test_an_event_is_passed_on_as_soon_as_it_is_whole():
     assert messages(through.feed(b"\n")) == [SHOWN]
 
 
+def test_a_resumed_stream_repeats_no_list_unfiltered():
+    """Servers with sessions repeat answers after Last-Event-ID; the request is not known then."""
+    through = ListRelay(POLICY, method=None, granted=("n:read",), content_type=EVENTS)
+    called = {"jsonrpc": "2.0", "id": 6, "result": {"content": [{"type": "text", "text": "rm"}]}}
+    stream = through.feed((event(called) + event(PROGRESS) + event(ANSWER)).encode())
+    assert messages(stream) == [called, PROGRESS, SHOWN]
+
+
 def test_data_on_several_lines_is_one_message():
     text = json.dumps(ANSWER, indent=1)
     assert messages(relayed(event(None, data=text.replace("\n", "\ndata: ")).encode(), EVENTS)) == [SHOWN]
