@@ -39,7 +39,7 @@ async def test_no_endpoint_of_auth_service_prints_its_variables(start_auth, outp
 
 async def test_no_background_task_of_auth_service_prints_its_variables(start_auth, output, monkeypatch):
     now, names = fail_every_task(monkeypatch)
-    await start_auth()
+    await start_auth(SCOPE_CHECK="on")
     output.begin()
     now.set()
     printed = ""
@@ -57,6 +57,7 @@ async def test_no_background_task_of_auth_service_prints_its_variables(start_aut
         "key_rotation_schedule",
         "redis_clock",
         "redis_monitor",
+        "resource_scope_check",
         "status_lists",
     }
     assert not leaked(printed)

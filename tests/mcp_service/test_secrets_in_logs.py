@@ -30,7 +30,7 @@ async def test_no_background_task_of_mcp_service_prints_its_variables(make_servi
         while printed.count("RuntimeError") < len(names):
             await asyncio.sleep(0.01)
             printed += output()
-    assert names == {"jwks_refresh", "status_list_refresh"}
+    assert names == {"jwks_refresh", "status_list_refresh", "issuer_scope_check"}
     assert not leaked(printed)
 
 
