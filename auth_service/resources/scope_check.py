@@ -146,6 +146,9 @@ class ResourceScopeCheck:
         # What is not known now stays as it was.
         kept = {name: before.different[name] for name in found.not_compared if name in before.different}
         self._found = ScopeDifferences({**kept, **found.different}, found.not_compared)
+        for name, reason in found.not_compared.items():
+            if name not in before.not_compared:
+                self._log.info("resource_scopes_not_compared", resource=name, reason=reason[:500])
         for resource in self._resources:
             name = resource.identifier
             now, was = self._found.different.get(name), before.different.get(name)

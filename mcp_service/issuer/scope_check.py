@@ -73,6 +73,7 @@ class IssuerScopeCheck:
         self._enabled = enabled
         self._session = IssuerSession()
         self._unknown: tuple[str, ...] = ()
+        self._compares = True
         self._task: asyncio.Task[None] | None = None
         self._gauge = Gauge(
             "sallyport_scopes_unknown_to_issuer",
@@ -99,8 +100,12 @@ class IssuerScopeCheck:
         """Compare once; whether the issuer answered. What is not known now stays as it was."""
         try:
             unknown = await scopes_unknown_to_issuer(self._session, issuer=self._issuer, scopes=self._scopes)
-        except NotCompared:
+        except NotCompared as exc:
+            if self._compares:
+                self._log.info("issuer_scopes_not_compared", reason=str(exc))
+            self._compares = False
             return False
+        self._compares = True
         if unknown and unknown != self._unknown:
             self._log.warning("issuer_scopes_differ", unknown=list(unknown), hint=MEND)
         elif self._unknown and not unknown:

@@ -69,8 +69,11 @@ async def test_what_is_known_stays_while_the_issuer_does_not_tell(issuer):
 
 async def test_an_issuer_that_never_told_is_no_impairment(issuer):
     check = make_check(issuer)
-    assert await check.check() is False
+    with capture_logs() as entries:
+        for _ in range(2):
+            assert await check.check() is False
     assert not (await check.readiness()).impaired
+    assert [entry["event"] for entry in entries] == ["issuer_scopes_not_compared"]
     await check.stop()
 
 
