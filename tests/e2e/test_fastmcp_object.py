@@ -1,5 +1,6 @@
 """A server written with the package fastmcp, in the process of the guard. `make test-clients` installs the package."""
 
+import json
 import subprocess
 import sys
 
@@ -26,7 +27,18 @@ server = FastMCP("Forecasts")
 def caller() -> str:
     token = get_access_token()
     return f"{token.subject} {' '.join(token.scopes)} [{token.token}]"
+
+@server.tool
+def purge() -> str:
+    return "gone"
 """
+
+FILTERED = {
+    "MCP_LIST_FILTER": "granted",
+    "MCP_SCOPES": json.dumps(
+        {"scopes": {"f:read": "R", "f:all": "A"}, "default": "f:read", "tools": {"purge": "f:all"}}
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +59,15 @@ def server(tmp_path):
 
 
 @pytest.fixture
-def resource(tmp_path, packages, server):
+def resource(tmp_path, packages, server, request):
+    """The address of the endpoint. A parameter holds further settings."""
     launcher = Launcher(
         tmp_path / "data",
         *(free_port(("127.0.0.1",)) for _ in range(2)),
         DEMO_PASSWORD=PASSWORD,
         MCP_SERVER=server,
         PYTHONPATH=str(packages),
+        **getattr(request, "param", {}),
     )
     launcher.start().until_ready()
     yield f"http://localhost:{launcher.mcp_port}/mcp"
@@ -66,6 +80,13 @@ async def test_its_tools_are_called_and_know_the_caller_but_not_the_token(resour
         subject, *rest = (await client.call_tool("caller")).content[0].text.split(" ")
     assert subject
     assert rest == ["mcp:tools", "[]"]
+
+
+@pytest.mark.parametrize("resource", [FILTERED], indirect=True, ids=["filtered"])
+@pytest.mark.parametrize("wire", ["2026-07-28", "legacy"])
+async def test_its_lists_show_what_the_token_covers(resource, wire):
+    async with user_agent("demo", PASSWORD) as user, connected(resource, user, wire=wire) as client:
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["caller"]
 
 
 def test_a_server_with_auth_of_its_own_is_refused(packages, server, tmp_path):
