@@ -85,7 +85,7 @@ class LocalPair:
         await self._serve(build_app(self._mcp), self._ports[1])
 
     async def add_user_agent(self, username: str) -> AbstractAsyncContextManager[UserAgent]:
-        """A new user at a browser of their own."""
+        """A new user with a password, at a browser of their own."""
         passwords = PasswordHasher(workers=1)
         await UserService(UserRepository(self.store), passwords).add(username, self.password)
         passwords.close()
