@@ -190,10 +190,13 @@ class UserAgent:
         raise AssertionError("the pages lead nowhere")
 
     async def fill_in(self, page: Answer) -> Answer:
-        """Send the first form of a page as the user would: credentials where it asks for them, else the decision."""
+        """Send the first form of a page as the user would: with credentials, the first provider, or the decision."""
         form = page.forms[0]
         known = {"username": self.username, "login": self.username, "password": self.password}
         values = {name: value for name, value in known.items() if name in form.inputs}
+        providers = [value for name, value in form.buttons if name == "provider"]
+        if providers:
+            values["provider"] = providers[0]
         if any(name == "decision" for name, _ in form.buttons):
             assert ("decision", self.decision) in form.buttons, page.words
             values["decision"] = self.decision
