@@ -13,6 +13,7 @@ from auth_service.commands.app import new_app
 from auth_service.commands.console import ExitStatus, JsonOption, echo, fail, run, show_json
 from auth_service.federation.http import ProviderHttp
 from auth_service.federation.wiring import build_providers, provider_factory
+from auth_service.resources.unmet_requirements import unmet_requirements
 from auth_service.settings import AuthSettings
 from auth_service.wiring import federation_settings
 from shared.errors import Misconfigured
@@ -36,7 +37,7 @@ def check_config(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the settings, Redis and the identity providers.
+    """Check the settings, Redis and the identity providers; warn of rules and claims that no provider can meet.
 
     Exit status 4 if a setting or a provider is wrong, 3 if Redis is unavailable. Secrets are never printed.
     """
@@ -48,7 +49,7 @@ def check_config(
     except Misconfigured as exc:
         problems = [_explain(line) for line in str(exc).splitlines()]
         _refuse("the settings are wrong", problems, as_json=as_json)
-    warnings: list[str] = []
+    warnings = unmet_requirements(settings.resources, settings.identity_providers, passwords=settings.passwords == "on")
     problems = []
     if not offline:
 

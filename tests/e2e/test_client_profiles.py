@@ -1,6 +1,6 @@
 """Every client of the field connects at the first try: one row of client_profiles.py per test, no network.
 
-Each row runs twice: its user signs in with a password, and, where passwords are off, through the only identity provider.
+Each row runs twice: the user signs in with a password; or, where passwords are off, through the only provider.
 """
 
 import pytest

@@ -243,7 +243,8 @@ async def user_agent(
 ) -> AsyncIterator[UserAgent]:
     """A user agent with connections of its own.
 
-    `provider` is the origin of an identity provider, `tls` holds the trusted authorities (the system's when None), `resolver` replaces name resolution.
+    `tls` holds the trusted authorities (the system's when None), `resolver` replaces name resolution; `provider` is the
+    origin of an identity provider.
     """
     connector = aiohttp.TCPConnector(ssl=tls or True, resolver=resolver)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:

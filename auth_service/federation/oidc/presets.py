@@ -43,6 +43,8 @@ class Preset:
     reauthentication_prompt: str = "login"
     states_authentication_time: bool = True
     """Whether `auth_time` comes with `max_age`, as OpenID Connect demands. A present one is checked in any case."""
+    further_claims: frozenset[str] | None = None
+    """All that rules can name, where an operator cannot add any; None where one can."""
 
 
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
@@ -54,6 +56,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             domain_claim="hd",
             reauthentication_prompt="select_account",
             states_authentication_time=False,
+            further_claims=frozenset(["family_name", "given_name", "hd", "locale", "name", "picture", "profile"]),
         ),
         # Administrators of a tenant write any e-mail address into it. `auth_time` is an optional claim.
         "entra": Preset(
