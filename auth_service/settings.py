@@ -47,8 +47,8 @@ class AuthSettings(ServiceSettings):
     issuer: str = Field(description="The issuer of tokens: one https URL (http on a loopback host), no final slash.")
     resources: tuple[ProtectedResource, ...] = Field(
         min_length=1,
-        description="The protected resources as a JSON list: identifier, name, described scopes, default scopes; a scope"
-        " can require an identity (requires), a resource can name claims for its tokens (docs/access-rules.md).",
+        description="The protected resources as a JSON list: identifier, name, described scopes, default scopes. "
+        "A scope can require an identity (requires), a resource can name claims for its tokens (docs/access-rules.md).",
     )
     redis_url: SecretStr = Field(
         description="Redis or Valkey: redis://, rediss:// or unix://, +sentinel or +cluster; durable, without eviction."

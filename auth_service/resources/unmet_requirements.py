@@ -1,4 +1,4 @@
-"""What the configuration names and no identity provider can state: rules that are never met, claims never told. Pure."""
+"""What the configuration names and no identity provider can state: rules never met, claims never told. Pure."""
 
 from __future__ import annotations
 
