@@ -160,7 +160,7 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     ),
     "external_auth_time": (
         "The application asked for a recent sign-in, and the assertion does not say when the user signed in.",
-        "Send auth_time, and let the page sign the user in anew for prompt=login (docs/external-sign-in.md).",
+        "Send auth_time, and let the page sign the user in anew for prompt=login (docs/providers/external.md).",
     ),
     "external_nonce": (
         "The nonce is not that of this sign-in.",
@@ -181,7 +181,7 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     ),
     "external_*": (
         "What the page of the operator (kind external) posted is not acceptable; the reason says which check failed.",
-        "docs/external-sign-in.md lists what an assertion holds.",
+        "docs/providers/external.md lists what an assertion holds.",
     ),
     # GitHub
     "github_unavailable": (

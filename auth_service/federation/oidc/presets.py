@@ -43,6 +43,8 @@ class Preset:
     reauthentication_prompt: str = "login"
     states_authentication_time: bool = True
     """Whether `auth_time` comes with `max_age`, as OpenID Connect demands. A present one is checked in any case."""
+    userinfo: bool = False
+    """Whether its ID tokens lack the user's name, address and groups, which are at the userinfo endpoint."""
     further_claims: frozenset[str] | None = None
     """All that rules can name, where an operator cannot add any; None where one can."""
 
@@ -68,7 +70,8 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             key_id_header="x5t#S256",
             states_authentication_time=False,
         ),
-        "okta": Preset(groups_claim="groups"),
+        # With an access token comes an ID token of base claims only, where the organisation's own server issues both.
+        "okta": Preset(groups_claim="groups", userinfo=True),
         "auth0": Preset(assertion_audience="issuer"),
         "keycloak": Preset(groups_claim="groups", assertion_audience="issuer"),
         "gitlab": Preset(issuer="https://gitlab.com", groups_claim="groups_direct"),
@@ -91,6 +94,7 @@ class ProviderProfile:
     groups_claim: str | None
     email_verified_claim: str | None
     assertion_audience: AssertionAudience
+    userinfo: bool
     authorization_parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -120,6 +124,7 @@ def profile_of(entry: OidcProvider) -> ProviderProfile:
             entry.email_verified_claim if "email_verified_claim" in given else preset.email_verified_claim
         ),
         assertion_audience=entry.assertion_audience or preset.assertion_audience,
+        userinfo=preset.userinfo if entry.userinfo is None else entry.userinfo,
         authorization_parameters={**_hosted_domain(entry), **entry.authorization_parameters},
     )
 

@@ -128,7 +128,7 @@ class OidcIdentityProvider:
         return map_identity(self._entry.id, self._profile, claims, userinfo, now=now)
 
     async def _userinfo(self, metadata: ProviderMetadata, *, access_token: str, subject: str) -> dict[str, Any]:
-        if not self._entry.userinfo:
+        if not self._profile.userinfo:
             return {}
         if metadata.userinfo_endpoint is None:
             raise ProviderUnavailable("the provider has no userinfo endpoint", error_id="provider_userinfo")
