@@ -67,18 +67,3 @@ def test_these_are_accepted(changes):
 
 def test_session_tokens_are_off_unless_the_setting_is_named():
     assert configuration().accept_session_token is None
-
-
-@pytest.mark.parametrize(("document", "entries"), [("external-sign-in.md", 2), ("github-sign-in.md", 1)])
-def test_the_entries_in_the_documents_are_accepted(document, entries):
-    text = (REPOSITORY / "docs" / document).read_text(encoding="utf-8")
-    found = [
-        json.loads(textwrap.dedent(block))
-        for block in re.findall(r"^ *```json\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
-    ]
-    assert len(found) == entries
-    for block in found:
-        (entry,) = block if isinstance(block, list) else [block]
-        if entry.pop("client_secret_file", None):
-            entry["client_secret"] = "secret"
-        assert CONFIGURATION.validate_python(entry)
