@@ -114,8 +114,10 @@ class AuthSettings(ServiceSettings):
     passwords: Literal["on", "off"] = Field(
         "on", description="Whether users may sign in with a password; off requires an identity provider."
     )
-    account_creation: Literal["on", "off", "invited"] = Field(
-        "on", description="Whether a first sign-in through a provider makes an account; invited: for listed identities."
+    account_creation: Literal["on", "invited"] = Field(
+        "on",
+        description="on: a first sign-in through a provider makes an account; invited: only `users add --identity` "
+        "does, and users who have an account can link identities.",
     )
     identity_max_age: int | None = Field(
         None, ge=60, description="After this time a user of a provider signs in there again; never when unset."

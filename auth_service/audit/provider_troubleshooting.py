@@ -26,13 +26,9 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
         "The provider stated more about the identity than is stored: usually too many groups.",
         "Let the provider send fewer groups: those assigned to the application, or those that rules name.",
     ),
-    "account_creation_off": (
-        "The identity has no account, and AUTH_ACCOUNT_CREATION is off.",
-        "`users add NAME --identity PROVIDER:SUBJECT` makes one; a user with a password can link it at /account.",
-    ),
     "not_invited": (
         "The identity has no account, and AUTH_ACCOUNT_CREATION is invited.",
-        "`users add NAME --identity PROVIDER:SUBJECT` invites it.",
+        "`users add NAME --identity PROVIDER:SUBJECT` invites it; a user who has an account can link it at /account.",
     ),
     "identity_taken": (
         "A user tried to link an identity that belongs to another account here.",
