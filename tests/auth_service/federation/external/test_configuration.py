@@ -1,14 +1,9 @@
 """Entries for pages of the operator that are refused at start."""
 
-import json
-import re
-import textwrap
-
 import pytest
 from pydantic import ValidationError
 
-from devstack.service_process import REPOSITORY
-from tests.auth_service.federation.external.operator_backend import CONFIGURATION, KEY, ORIGIN, configuration
+from tests.auth_service.federation.external.operator_backend import KEY, ORIGIN, configuration
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """examples/external_sign_in: what it signs is accepted, and its backend signs for nobody else."""
 
 import asyncio
-import contextlib
 import json
 import shutil
 import subprocess
@@ -16,35 +15,21 @@ from devstack.service_process import REPOSITORY
 from examples.external_sign_in.assertion import sign_assertion
 from examples.external_sign_in.new_key import new_key as new_signing_key
 from tests.auth_service.federation.external.operator_backend import BACKEND, ISSUER, PENDING, build
-from tests.support.local_issuer import LocalIssuer, Minter, new_key, sign_bytes
+from tests.support.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.typescript_examples import (
+    APP_ID,
+    BACKEND_PROGRAM,
+    EXAMPLES,
+    install,
+    node,
+    privy_token,
+    server_program,
+)
 
-EXAMPLES = REPOSITORY / "examples" / "external_sign_in"
-INSTALLED = REPOSITORY / "build" / "npm-external-sign-in"
-NODE = "22.23.3"
 PAGE = (EXAMPLES / "page.html").read_text(encoding="utf-8")
 ADDRESS = "https://auth.example.com"
 """Of Sallyport, in the page of the example."""
-APP_ID = "privy-app-1"
 PRIVATE, PUBLIC = new_signing_key()
-CALLS = """
-import { POST } from "./privy_backend.ts";
-const results = [];
-for (const { authorization, body } of JSON.parse(process.env.REQUESTS)) {
-  const headers = authorization === null ? {} : { authorization };
-  const answer = await POST(new Request("https://app.example.com/", { method: "POST", headers, body }));
-  results.push({ status: answer.status, body: await answer.json() });
-}
-console.log(JSON.stringify(results));
-"""
-SERVER = """
-import express from "express";
-import { protect } from "./protect.ts";
-const app = express();
-await protect(app, ["notes:read"]);
-app.post("/mcp", (request, response) => response.json(request.auth));
-app.use((error, request, response, next) => response.sendStatus(500));
-const server = app.listen(0, "127.0.0.1", () => console.log(server.address().port));
-"""
 RESOURCE = "https://mcp.example.com/mcp"
 
 
@@ -87,17 +72,8 @@ def test_the_new_key_is_printed_as_secret_and_public_line():
 
 @pytest.fixture(scope="session")
 def installed():
-    """The examples in TypeScript with their dependency, and a Node that runs them as they are."""
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    for file in (*EXAMPLES.glob("*.ts"), EXAMPLES / "package.json"):
-        shutil.copy(file, INSTALLED)
-    subprocess.run(
-        ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error", f"node@{NODE}"],
-        cwd=INSTALLED,
-        check=True,
-        timeout=540,
-    )
-    return INSTALLED
+    """The examples in TypeScript, ready to run."""
+    return install()
 
 
 def announced(issuer):
@@ -110,33 +86,6 @@ def announced(issuer):
     }
     issuer.metadata_names = {"oauth-authorization-server"}
     return issuer.url
-
-
-@contextlib.asynccontextmanager
-async def node(directory, script, **environment):
-    """A program in Node, and the lines that it prints."""
-    process = await asyncio.create_subprocess_exec(
-        str(directory / "node_modules/.bin/node"),
-        *("--no-warnings", "--input-type=module", "-e", script),
-        cwd=directory,
-        env={"PATH": f"{directory / 'node_modules/.bin'}:/usr/bin:/bin", **environment},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield process.stdout
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        process._transport.close()  # type: ignore[attr-defined]  # asyncio offers no public way
-
-
-def privy_token(key, **changes):
-    """An access token as Privy issues it."""
-    now = int(time.time())
-    claims = {"sid": "s1", "sub": "did:privy:cl3x", "iss": "privy.io", "aud": APP_ID, "iat": now, "exp": now + 3600}
-    header = {"typ": "JWT", "alg": key.alg, "kid": key.kid}
-    return sign_bytes(json.dumps(header).encode(), json.dumps(claims | changes).encode(), key)
 
 
 @pytest.fixture
@@ -184,7 +133,7 @@ async def test_the_backend_in_typescript_signs_for_the_user_of_the_privy_token_o
         "PRIVY_JWKS_URL": f"{keys_of_others.url}/other/keys",
         "REQUESTS": json.dumps(requests),
     }
-    async with node(installed, CALLS, **environment) as lines:
+    async with node(installed, BACKEND_PROGRAM, **environment) as lines:
         answers = json.loads(await asyncio.wait_for(lines.readline(), 60))
     assert [answer["status"] for answer in answers] == [200, 200, 400, *(401 for _ in (*lies, None))]
     first, anew = [await accepted(answer["body"]["assertion"]) for answer in answers[:2]]
@@ -209,7 +158,10 @@ async def test_the_server_in_typescript_takes_access_tokens_for_its_resource_onl
         minter.issue(key=new_key("sallyport-1", "ES256")),
         "e.e.e",
     ]
-    async with node(installed, SERVER, SALLYPORT_ISSUER=url, MCP_RESOURCE=RESOURCE) as lines, ClientSession() as http:
+    async with (
+        node(installed, server_program(), SALLYPORT_ISSUER=url, MCP_RESOURCE=RESOURCE) as lines,
+        ClientSession() as http,
+    ):
         server = f"http://127.0.0.1:{int(await asyncio.wait_for(lines.readline(), 60))}"
 
         async def call(token):
@@ -241,7 +193,10 @@ async def test_a_jwks_that_cannot_be_fetched_is_no_fault_of_the_token(installed,
     keys_of_others.status = 500
     url = announced(keys_of_others)
     minter = Minter(issuer=url, resource=RESOURCE, key=key)
-    async with node(installed, SERVER, SALLYPORT_ISSUER=url, MCP_RESOURCE=RESOURCE) as lines, ClientSession() as http:
+    async with (
+        node(installed, server_program(), SALLYPORT_ISSUER=url, MCP_RESOURCE=RESOURCE) as lines,
+        ClientSession() as http,
+    ):
         server = f"http://127.0.0.1:{int(await asyncio.wait_for(lines.readline(), 60))}"
         async with http.post(f"{server}/mcp", headers={"Authorization": f"Bearer {minter.issue()}"}) as answer:
             assert answer.status == 500
