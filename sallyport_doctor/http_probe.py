@@ -65,9 +65,9 @@ class HttpProbe:
         return await self._follow(await self.request("GET", url, headers=headers), headers)
 
     async def follow_as_browser(self, exchange: HttpExchange) -> HttpExchange:
-        """Follow the redirects of an exchange within its origin like a browser, with its cookies; discard them afterwards.
+        """Follow the redirects of an exchange like a browser, with its cookies, which are discarded afterwards.
 
-        Stops at a redirect to another origin: the page there is that of an identity provider, not of the server.
+        Stops at a redirect to another origin: the page there may be that of an identity provider, not of the server.
         """
         return await self._follow(exchange, None, as_browser=True)
 

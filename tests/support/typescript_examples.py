@@ -6,6 +6,10 @@ import json
 import shutil
 import subprocess
 import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from joserfc.jwk import Key
 
 from devstack.service_process import REPOSITORY
 from tests.support.local_issuer import sign_bytes
@@ -30,7 +34,7 @@ await protect(app, ["notes:read"]);
 """
 
 
-def server_program(protected=PROTECTED):
+def server_program(protected: str = PROTECTED) -> str:
     """A server whose endpoint answers with what was verified; `protected` are the lines that protect it."""
     return f"""
 import express from "express";
@@ -42,7 +46,7 @@ const server = app.listen(0, "127.0.0.1", () => console.log(server.address().por
 """
 
 
-def install():
+def install() -> Path:
     """The directory of the examples with their dependencies, and a Node that runs them as they are."""
     INSTALLED.mkdir(parents=True, exist_ok=True)
     for file in (*EXAMPLES.glob("*.ts"), EXAMPLES / "package.json"):
@@ -57,7 +61,7 @@ def install():
 
 
 @contextlib.asynccontextmanager
-async def node(directory, script, **environment):
+async def node(directory: Path, script: str, **environment: str) -> AsyncIterator[asyncio.StreamReader]:
     """A program in Node, and the lines that it prints."""
     process = await asyncio.create_subprocess_exec(
         str(directory / "node_modules/.bin/node"),
@@ -66,6 +70,7 @@ async def node(directory, script, **environment):
         env={"PATH": f"{directory / 'node_modules/.bin'}:/usr/bin:/bin", **environment},
         stdout=asyncio.subprocess.PIPE,
     )
+    assert process.stdout is not None
     try:
         yield process.stdout
     finally:
@@ -75,7 +80,7 @@ async def node(directory, script, **environment):
         process._transport.close()  # type: ignore[attr-defined]  # asyncio offers no public way
 
 
-def privy_token(key, **changes):
+def privy_token(key: Key, **changes: object) -> str:
     """An access token as Privy issues it."""
     now = int(time.time())
     claims = {"sid": "s1", "sub": "did:privy:cl3x", "iss": "privy.io", "aud": APP_ID, "iat": now, "exp": now + 3600}
