@@ -77,21 +77,21 @@ async def test_the_doctor_says_that_no_answer_came_after_the_browser_was_sent_to
     pair, provider
 ):
     provider.response.update(code=MISSING, error="access_denied")
-    _, found = await examine(pair, wait_seconds=1)
-    assert found == {
-        "login-timed-out": f"no callback within 1 seconds; the browser was sent to {provider.url}/authorize"
-    }
+    _, found = await examine(pair, wait_seconds=0.1)
+    assert list(found) == ["login-timed-out"]
+    assert found["login-timed-out"].endswith(f"; the browser was sent to {provider.url}/authorize")
 
 
 async def test_the_doctor_takes_the_page_of_the_provider_for_no_page_of_the_server(pair, provider):
     policy = {"Content-Security-Policy": "form-action 'self'"}
     provider.answers["authorize"] = {"text": "<!doctype html>", "content_type": "text/html", "headers": policy}
-    _, found = await examine(pair, register=True, wait_seconds=1)
+    _, found = await examine(pair, register=True, wait_seconds=0.1)
     assert list(found) == ["login-timed-out"]
 
 
 async def test_the_doctor_says_that_the_sign_in_page_was_an_error_while_the_provider_is_away():
     async with OpenIdProvider() as provider, LocalPair(**READING_FIRST, **through_provider(provider)) as pair:
         await provider.stop()
-        _, found = await examine(pair, wait_seconds=1)
-    assert found == {"login-timed-out": "no callback within 1 seconds; the sign-in page: 503"}
+        _, found = await examine(pair, wait_seconds=0.1)
+    assert list(found) == ["login-timed-out"]
+    assert found["login-timed-out"].endswith("; the sign-in page: 503")
