@@ -3,13 +3,18 @@
 Each row runs twice: the user signs in with a password; or, where passwords are off, through the only provider.
 """
 
+from functools import partial
+
 import pytest
 import pytest_asyncio
 
+import auth_service.wiring
+from auth_service.users.passwords import PasswordHasher
 from tests.e2e.client_profiles import PROFILES
 from tests.e2e.local_pair import LocalPair
 from tests.e2e.pair import READING_FIRST
 from tests.e2e.profile_journey import Journey
+from tests.support.auth_server import CHEAP
 from tests.support.openid_provider import OpenIdProvider, through_provider
 from tests.support.user_agent import user_agent
 
@@ -50,8 +55,10 @@ class ThroughProvider:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def with_passwords():
-    async with LocalPair(**READING_FIRST) as pair:
-        yield WithPasswords(pair)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auth_service.wiring, "PasswordHasher", partial(PasswordHasher, parameters=CHEAP))
+        async with LocalPair(**READING_FIRST) as pair:
+            yield WithPasswords(pair)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
