@@ -11,7 +11,7 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from auth_service.federation.oidc import id_token, identity_mapping, provider_keys, userinfo
+from auth_service.federation.oidc import id_token, identity_mapping, provider_keys, token_request, userinfo
 from auth_service.federation.oidc.metadata import MAX_METADATA_BYTES, METADATA_CHECKS
 from auth_service.federation.oidc.provider_keys import MAX_JWKS_BYTES
 from auth_service.federation.oidc.token_request import MAX_RESPONSE_BYTES
@@ -134,6 +134,21 @@ async def test_a_token_endpoint_that_hangs_is_left(sign_in, model):
 async def test_a_token_answer_without_proper_tokens_is_refused(sign_in, model, changes):
     model.tokens = changes
     assert await error_of(sign_in) == "provider_token_response"
+
+
+@pytest.mark.parametrize("token_type", [MISSING, None, "", "mac", "DPoP", "Bearer ", ["Bearer"], 1])
+async def test_a_token_of_another_type_is_refused(monkeypatch, sign_in, model, token_type):
+    """OpenID Connect Core section 3.1.3.3."""
+    model.tokens["token_type"] = token_type
+    assert await error_of(sign_in) == "provider_token_response"
+    monkeypatch.setattr(token_request, "token_type_problem", lambda _: None)
+    assert await sign_in()
+
+
+@pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
+async def test_upper_and_lower_case_of_a_token_type_are_equal(sign_in, model, token_type):
+    model.tokens["token_type"] = token_type
+    assert await sign_in()
 
 
 @pytest.mark.parametrize(
