@@ -92,13 +92,17 @@ class CurrentAuthority:
     users: UserReview
     _with_password: ScopesAllowedNow = field(init=False)
     _with_identity: ScopesAllowedNow = field(init=False)
+    _unconditional: Mapping[str, frozenset[str]] = field(init=False)
+    """By resource: the scopes that require no identity."""
 
     def __post_init__(self) -> None:
         told = "".join(f"\n{r.identifier}" for r in self.resources.all if r.claims) + "\n"
         every = ScopesAllowedNow(ScopesAllowedNow.text(self.resources.grantable), read_at_ms=self.read_at_ms, told=told)
         unconditional = {
-            r.identifier: scopes_of(r, self.resources.grantable[r.identifier], None) for r in self.resources.all
+            r.identifier: frozenset(scopes_of(r, self.resources.grantable[r.identifier], None))
+            for r in self.resources.all
         }
+        object.__setattr__(self, "_unconditional", unconditional)
         object.__setattr__(self, "_with_identity", every)
         object.__setattr__(self, "_with_password", replace(every, configured=ScopesAllowedNow.text(unconditional)))
 
@@ -118,6 +122,9 @@ class CurrentAuthority:
         self, resource: str, granted: Iterable[str], client: Client, user: ReviewedUser = NOT_REVIEWED
     ) -> tuple[str, ...]:
         """Of the granted scopes those that the resource has, and that client and user may have today (invariant 15)."""
+        if user.identity is None and client.scope is None:
+            unconditional = self._unconditional.get(resource, frozenset())
+            return tuple(s for s in granted if s in unconditional)
         found = self.resources.find(resource)
         if found is None:
             return ()
