@@ -15,8 +15,8 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
         "The user signs in through the provider again: in any application, or at /account.",
     ),
     "provider_configured": (
-        "The provider of the identity is configured in another replica only. The client may retry.",
-        "Expected while a configuration is rolled out.",
+        "This replica lacks the provider, but a user signed in with it after the replica read its configuration.",
+        "Expected while a configuration is rolled out. If it goes on, restart the replicas that have the newer one.",
     ),
     "user_scopes": (
         "The user may have none of the scopes that the application asked for; the reason names them.",

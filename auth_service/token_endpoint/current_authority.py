@@ -91,7 +91,8 @@ class CurrentAuthority:
     """Changes while the service runs."""
     users: UserReview
     _with_password: ScopesAllowedNow = field(init=False)
-    _with_identity: ScopesAllowedNow = field(init=False)
+    _with_limits: ScopesAllowedNow = field(init=False)
+    """Every scope that is defined: limits say which of them."""
     _unconditional: Mapping[str, frozenset[str]] = field(init=False)
     """By resource: the scopes that require no identity."""
 
@@ -103,7 +104,7 @@ class CurrentAuthority:
             for r in self.resources.all
         }
         object.__setattr__(self, "_unconditional", unconditional)
-        object.__setattr__(self, "_with_identity", every)
+        object.__setattr__(self, "_with_limits", every)
         object.__setattr__(self, "_with_password", replace(every, configured=ScopesAllowedNow.text(unconditional)))
 
     def allowed_now(self, client: Client, user: ReviewedUser | None) -> ScopesAllowedNow:
@@ -111,12 +112,12 @@ class CurrentAuthority:
         if user is not None and user.key:
             granted = self.resources.grantable.get(user.resource, ())
             limits = {user.resource: self.scopes(user.resource, granted, client, user)}
-            return replace(self._with_identity, limits=ScopesAllowedNow.text(limits), reviewed=user.key)
-        base = self._with_password if user is None else replace(self._with_password, reviewed="")
+            return replace(self._with_limits, limits=ScopesAllowedNow.text(limits), reviewed=user.key)
+        reviewed = None if user is None else ""
         if client.scope is None:
-            return base
+            return self._with_password if user is None else replace(self._with_password, reviewed=reviewed)
         limits = {r: self.scopes(r, every, client) for r, every in self.resources.grantable.items()}
-        return replace(base, limits=ScopesAllowedNow.text(limits))
+        return replace(self._with_limits, limits=ScopesAllowedNow.text(limits), reviewed=reviewed)
 
     def scopes(
         self, resource: str, granted: Iterable[str], client: Client, user: ReviewedUser = NOT_REVIEWED
