@@ -13,15 +13,18 @@ STAFF: Final = {"groups": ["staff"]}
 """What `notes:write` requires."""
 
 
-def resources(*, claims: Sequence[str] = (), requires: Mapping[str, Any] | None = STAFF, **scopes: Any) -> str:
-    """AUTH_RESOURCES: `notes:admin` implies `notes:write`, which requires a group. `scopes` are further ones."""
+def resources(
+    *, claims: Sequence[str] = (), requires: Mapping[str, Any] | None = STAFF, further: Sequence[str] = ()
+) -> str:
+    """AUTH_RESOURCES: `notes:admin` implies `notes:write`, which requires a group. `further` are scopes as well."""
     [notes] = [r for r in RESOURCES if r["identifier"] == NOTES]
     known = {
         "notes:read": {"description": "Read your notes"},
         "notes:write": {"description": "Write notes", **({"requires": requires} if requires else {})},
         "notes:admin": {"description": "Manage notes", "implies": ["notes:write"]},
     }
-    return json.dumps([{**notes, "scopes": known | scopes, "claims": list(claims)}])
+    scopes = known | {name: {"description": name} for name in further}
+    return json.dumps([{**notes, "scopes": scopes, "claims": list(claims)}])
 
 
 def providers(upstreams: Upstreams, **changes: Any) -> str:

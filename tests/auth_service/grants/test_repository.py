@@ -152,8 +152,8 @@ async def test_another_resource_is_refused_and_spends_nothing(grants, opened):
 async def test_of_a_grant_with_an_identity_nothing_changes_before_that_identity_has_been_reviewed(store, grants):
     opened = await open_grant(store, identity="an-identity")
     before = await store.command("GET", grant_key(opened.grant_id))
-    for reviewed in (None, "", "another-identity"):
-        asked = await present(grants, opened, scopes=replace(allowed(), reviewed=reviewed))
+    for other in (None, "", "another-identity"):
+        asked = await present(grants, opened, scopes=replace(allowed(), reviewed=other))
         assert asked.rotation == Rotation("unreviewed", subject="user", identity="an-identity", resource=RESOURCE)
     assert await store.command("GET", grant_key(opened.grant_id)) == before
     reviewed = await present(grants, opened, scopes=replace(ALLOWED, reviewed="an-identity"))

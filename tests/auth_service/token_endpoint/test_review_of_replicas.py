@@ -226,7 +226,7 @@ class TestConfigurationOfAnotherReplica:
     async def test_a_replica_that_lacks_a_new_scope_does_not_take_it_away(self, federated):
         """As for a user with a password (test_current_authority.py)."""
         older = await federated.start()
-        newer = await federated.start(RESOURCES=resources(**{"notes:new": {"description": "x"}}))
+        newer = await federated.start(RESOURCES=resources(further=["notes:new"]))
         federated.state(groups=("staff",))
         client = await newer.register()
         tokens = await federated.tokens(newer, client, scope="notes:read notes:new")
