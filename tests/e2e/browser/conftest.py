@@ -20,7 +20,9 @@ from auth_service.pages.views import (
     ScopeView,
     SignedOutView,
     SignInView,
+    SwitchUserForm,
     UnknownClientView,
+    UserView,
 )
 
 SIGN_IN = SignInView(
@@ -41,10 +43,10 @@ CONSENT = ConsentView(
     redirect_is_app_scheme=False,
     resource_name="Notes",
     resource="https://notes.example.com/mcp",
-    username="ada",
+    user=UserView("ada"),
     scopes=(ScopeView("notes:write", "Add, change and delete your notes"),),
     already_granted=(ScopeView("notes:read", "Read your notes"),),
-    switch_address="/sign-in",
+    switch=SwitchUserForm("/sign-in", "tx", "cs"),
     account_address="/account",
 )
 ACCOUNT = AccountView(
