@@ -210,7 +210,7 @@ class LinkedIdentityView:
     key: str
     provider_name: str
     account_name: str
-    """As the provider names the account; it may imitate another."""
+    """By which the provider tells it from others."""
     linked_at: float
     is_current: bool
     """The user has signed in with it."""
