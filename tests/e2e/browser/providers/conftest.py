@@ -31,8 +31,14 @@ async def deployment(one_deployment):
 
 @pytest.fixture(scope="session")
 def one_without_choice():
-    deployment = Deployment(AUTH_PASSWORDS="off")
-    yield from started(deployment)
+    yield from started(Deployment(only="acme", AUTH_PASSWORDS="off"))
+
+
+@pytest.fixture
+async def without_choice(one_without_choice):
+    """One provider is the only way to sign in."""
+    async with one_without_choice:
+        yield one_without_choice
 
 
 @pytest.fixture

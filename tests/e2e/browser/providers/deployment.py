@@ -30,8 +30,8 @@ _RESOURCES: Final = [
 class Deployment:
     """auth_service as a process for a whole session; the sites of the providers, for each test, in the test's loop."""
 
-    def __init__(self, **own: str) -> None:
-        """`own` has further settings, in place of the usual ones."""
+    def __init__(self, only: str = "", **own: str) -> None:
+        """`only` is the id of the provider if there is one; `own` has further settings."""
         self.acme = ProviderSite("acme", "Acme", groups_claim="groups", deny={"subjects": ["mallory"]})
         self.globex = ProviderSite("globex", "Globex", response_mode="form_post")
         self.away: dict[str, Any] = self.acme.entry | {
@@ -50,6 +50,7 @@ class Deployment:
             "allow": {"everyone": True},
         }
         entries = [self.acme.entry, self.globex.entry, operator_entry, self.away]
+        entries = [entry for entry in entries if only in {"", entry["id"]}]
         settings = {"AUTH_IDENTITY_PROVIDERS": json.dumps(entries), "AUTH_RESOURCES": json.dumps(_RESOURCES)}
         self.pair = Pair(mcp=0, resource=RESOURCE, own=settings | own)
         self.operator.sallyport = self.pair.issuer

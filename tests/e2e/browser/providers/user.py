@@ -73,6 +73,10 @@ class BrowserUser:
     async def allow(self) -> dict[str, str]:
         """Allow; the parameters that the client gets."""
         await self.page.get_by_role("button", name="Allow").click()
+        return await self.arrived()
+
+    async def arrived(self) -> dict[str, str]:
+        """Wait until the browser is back at the client; the parameters of the response."""
         await self.page.wait_for_url(f"{REDIRECT_URI}*")
         return redirect_parameters(self.page.url)
 
