@@ -9,6 +9,7 @@ import time
 
 import pytest
 from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 from joserfc.jwk import ECKey
 
 from devstack.service_process import REPOSITORY
@@ -16,26 +17,23 @@ from examples.external_sign_in.assertion import sign_assertion
 from examples.external_sign_in.new_key import new_key as new_signing_key
 from tests.auth_service.federation.external.operator_backend import BACKEND, ISSUER, PENDING, build
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.operator_site import ADDRESS, PAGE, OperatorSite
 from tests.support.typescript_examples import (
     APP_ID,
     BACKEND_PROGRAM,
-    EXAMPLES,
     install,
     node,
     privy_token,
     server_program,
 )
 
-PAGE = (EXAMPLES / "page.html").read_text(encoding="utf-8")
-ADDRESS = "https://auth.example.com"
-"""Of Sallyport, in the page of the example."""
 PRIVATE, PUBLIC = new_signing_key()
 RESOURCE = "https://mcp.example.com/mcp"
 
 
 async def accepted(assertion, **configured):
     """The identity that a provider with the public key of the example makes of it, now."""
-    provider = build(jwks=json.loads(PUBLIC), now=time.time(), **configured)
+    provider = build(**{"jwks": json.loads(PUBLIC), "now": time.time(), **configured})
     return await provider.identify(PENDING, {"assertion": assertion, "state": PENDING.state})
 
 
@@ -202,54 +200,24 @@ async def test_a_jwks_that_cannot_be_fetched_is_no_fault_of_the_token(installed,
             assert answer.status == 500
 
 
-class Site:
-    """The operator's site with the page of the example, and another origin that takes the form."""
+class Site(OperatorSite):
+    """With another origin that takes the form, in the place of Sallyport."""
 
     def __init__(self):
+        super().__init__(issuer=BACKEND, audience=ISSUER)
         self.forms: asyncio.Queue[tuple[dict[str, str], str | None]] = asyncio.Queue()
-        self.signed_in = True
-        self.bodies: list[dict[str, object]] = []
 
     async def __aenter__(self):
-        self._runners = []
-        self.sallyport = await self._serve([web.post("/sign-in/callback/app", self._take)])
-        self.page = await self._serve(
-            [
-                web.get("/sign-in/mcp", self._show),
-                web.get("/sign-in/sign-in-sdk.js", self._sdk),
-                web.post("/api/mcp-sign-in", self._sign),
-            ]
-        )
-        return self
+        app = web.Application()
+        app.router.add_post("/sign-in/callback/app", self._take)
+        self._taker = TestServer(app)
+        await self._taker.start_server()
+        self.sallyport = f"http://127.0.0.1:{self._taker.port}"
+        return await super().__aenter__()
 
     async def __aexit__(self, *_):
-        for runner in self._runners:
-            await runner.cleanup()
-
-    async def _serve(self, routes):
-        app = web.Application()
-        app.add_routes(routes)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        self._runners.append(runner)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-    async def _show(self, _):
-        return web.Response(text=PAGE.replace(ADDRESS, self.sallyport), content_type="text/html")
-
-    async def _sdk(self, _):
-        script = "export const accessToken = async ({ anew }) => (anew ? 'anew' : 'token-of-the-sdk');"
-        return web.Response(text=script, content_type="text/javascript")
-
-    async def _sign(self, request):
-        self.bodies.append(await request.json() | {"authorization": request.headers["Authorization"]})
-        if not self.signed_in:
-            return web.json_response({"error": "not signed in"}, status=401)
-        key = ECKey.import_key(json.loads(PRIVATE))
-        nonce = self.bodies[-1]["nonce"]
-        assertion = sign_assertion("user-1", str(nonce), key=key, issuer=BACKEND, audience=ISSUER)
-        return web.json_response({"assertion": assertion})
+        await super().__aexit__()
+        await self._taker.close()
 
     async def _take(self, request):
         form = {name: str(value) for name, value in (await request.post()).items()}
@@ -272,11 +240,11 @@ def test_the_page_names_one_address_to_post_to():
 async def test_the_page_posts_what_is_accepted_to_its_constant_address(page):
     query = f"state={PENDING.state}&nonce={PENDING.nonce}&redirect_uri=https://evil.example/"
     async with Site() as site:
-        await page.goto(f"{site.page}/sign-in/mcp?{query}")
+        await page.goto(f"{site.url}/sign-in/mcp?{query}")
         form, origin = await asyncio.wait_for(site.forms.get(), 10)
-        assert origin == site.page
+        assert origin == site.url
         assert form["state"] == PENDING.state
-        assert (await accepted(form["assertion"])).subject == "user-1"
+        assert (await accepted(form["assertion"], jwks=site.public)).subject == "user-1"
         assert site.bodies == [
             {"nonce": PENDING.nonce, "signedInAnew": False, "authorization": "Bearer token-of-the-sdk"}
         ]
@@ -287,7 +255,7 @@ async def test_the_page_posts_what_is_accepted_to_its_constant_address(page):
 async def test_the_page_signs_in_anew_where_it_is_asked_to(page):
     async with Site() as site:
         for asked in ("prompt=login", "max_age=300"):
-            await page.goto(f"{site.page}/sign-in/mcp?state=s&nonce={asked[:1]}&{asked}")
+            await page.goto(f"{site.url}/sign-in/mcp?state=s&nonce={asked[:1]}&{asked}")
             await asyncio.wait_for(site.forms.get(), 10)
             await page.get_by_text("taken").wait_for()
         assert [body["nonce"] for body in site.bodies] == ["p", "m"]
@@ -299,7 +267,7 @@ async def test_the_page_signs_in_anew_where_it_is_asked_to(page):
 async def test_a_user_who_is_not_signed_in_can_try_again_or_decline(page):
     async with Site() as site:
         site.signed_in = False
-        await page.goto(f"{site.page}/sign-in/mcp?state=s&nonce=n")
+        await page.goto(f"{site.url}/sign-in/mcp?state=s&nonce=n")
         await page.get_by_text("did not work").wait_for()
         assert site.forms.empty()
         await page.get_by_role("button", name="Cancel").click()
