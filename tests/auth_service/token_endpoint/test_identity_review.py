@@ -44,6 +44,23 @@ class TestConsent:
         assert f"{LOOPBACK}?error=access_denied" in page.text
         assert error_of(server, page) == "user_scopes"
 
+    @pytest.mark.parametrize("signed_in_before", [False, True])
+    async def test_such_a_user_goes_on_with_the_same_request_as_another(
+        self, federated, server, desk, signed_in_before
+    ):
+        """Signed in before, the page is the first of the request, which is not stored yet."""
+        federated.state()
+        user, page, verifier = await federated.consent(server, desk, scope="notes:write")
+        if signed_in_before:
+            user, page, verifier = await federated.consent(server, desk, user, scope="notes:write")
+        assert page.status == 403
+        federated.upstreams["acme"].subject = "upstream-grace"
+        federated.state(groups=("staff",))
+        answer = await sign_in_at(user, await user.submit(page), "acme")
+        assert federated.upstreams["acme"].requests[-1].force_reauthentication
+        code = Code(await user.decide(await user.follow(answer)), verifier, desk)
+        assert (await server.redeem(code)).json["scope"] == "notes:write"
+
     async def test_a_page_that_did_not_show_a_scope_does_not_approve_it(self, federated, server, desk):
         """The user signs in again in another tab, and may have more now."""
         federated.state()
@@ -175,7 +192,7 @@ class TestClaims:
         )
         client = await server.register()
         user, page, verifier = await federated.consent(server, client)
-        assert "your e-mail address, your groups, “plan”" in page.text
+        assert "your e-mail address, your groups and “plan”, as far as known." in page.text
         tokens = (await server.redeem(Code(await user.decide(page), verifier, client))).json
         claims = unverified_claims(tokens["access_token"])
         profile = ["iss", "sub", "aud", "client_id", "scope", "iat", "exp", "jti", "gid", "status"]
