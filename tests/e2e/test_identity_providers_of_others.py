@@ -154,7 +154,7 @@ async def test_an_identity_is_one_account_and_the_same_address_elsewhere_is_anot
         elsewhere, _ = await subject_after(pair, other, "ada")
         of_another_user, _ = await subject_after(pair, acme, "bob")
     assert user.response["iss"] == acme.issuer
-    assert "signed in as acme/ada@example.com" in user.decided
+    assert "signed in with Acme as ada@example.com" in user.decided
     assert first == again
     assert len({first, elsewhere, of_another_user}) == 3
     users = {u["subject"]: u for u in json.loads(await pair.command("users", "list", "--json"))}
