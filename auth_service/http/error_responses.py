@@ -21,7 +21,9 @@ _CIMD_HINT: Final = "This is for the application to fix, or for the operator of 
 
 
 class ErrorWithPage(OAuthError):
-    """An error that has a page of its own, made of the request ID."""
+    """An error that has a page of its own, with the status 403, made of the request ID."""
+
+    status = 403
 
     def __init__(
         self, reason: str, *, error_id: str, code: str, public: str, page: Callable[[str], web.Response]
