@@ -81,7 +81,7 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
         "The command check-config repeats the fetch. An issuer must be written exactly as the provider writes it.",
     ),
     "provider_keys": (
-        "The keys of an OpenID provider cannot be fetched, or cannot be used; the reason says why.",
+        "The keys at the jwks_uri of a provider cannot be fetched, or none can be used; the reason says why.",
         "The command check-config repeats the fetch. A private key, or two keys of one kid, spoil the document.",
     ),
     "provider_token_endpoint": (
@@ -146,10 +146,6 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
         "If each sign-in fails: a fault of the provider or of client_id. Otherwise an attack.",
     ),
     # A page of the operator
-    "external_jwks": (
-        "The keys of a page of the operator (kind external) cannot be fetched from its jwks_uri.",
-        "The reason says what failed. It must be reachable from here: JSON, public keys only, without redirects.",
-    ),
     "external_iat": (
         "The assertion is more than a minute old, or its iat is in the future.",
         "Sign it when the user has signed in, not before; compare the clock of the backend with that of this server.",

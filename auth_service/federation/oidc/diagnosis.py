@@ -11,7 +11,7 @@ from auth_service.federation.oidc.metadata import (
     parse_document,
     read_members,
 )
-from auth_service.federation.oidc.provider_keys import MAX_JWKS_BYTES, JwksRefused, parse_provider_keys
+from auth_service.federation.provider_keys import MAX_JWKS_BYTES, JwksRefused, parse_provider_keys
 from shared.fetch.ssrf_safe_client import FetchFailed
 
 if TYPE_CHECKING:

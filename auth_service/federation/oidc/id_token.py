@@ -24,7 +24,7 @@ from shared.jose.jws import InvalidToken, UnverifiedJws, parse_compact_jws
 
 if TYPE_CHECKING:
     from auth_service.federation.oidc.presets import ProviderProfile
-    from auth_service.federation.oidc.provider_keys import ProviderKey
+    from auth_service.federation.provider_keys import ProviderKey
 
 MAX_ID_TOKEN_BYTES: Final = 32 * 1024
 """A token with two hundred groups has some 12 kB."""

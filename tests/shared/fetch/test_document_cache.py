@@ -62,6 +62,23 @@ async def test_a_refetch_of_a_fresh_document_waits_for_the_cooldown(cache, host,
     assert host.fetched == ["a", "a"]
 
 
+async def test_a_refetch_can_wait_for_less_than_the_cooldown_that_follows_a_failure(host, clock):
+    cache = DocumentCache(host.fetch, cooldown_seconds=COOLDOWN, refetch_seconds=2, max_entries=3, monotonic=clock)
+    await cache.get("a")
+    clock.now += 1
+    await cache.get("a", refetch=True)
+    assert len(host.fetched) == 1
+    clock.now += 1
+    host.answer = FetchFailed("away")
+    await cache.get("a", refetch=True)
+    clock.now += COOLDOWN - 1
+    await cache.get("a", refetch=True)
+    assert len(host.fetched) == 2
+    clock.now += 1
+    await cache.get("a", refetch=True)
+    assert len(host.fetched) == 3
+
+
 async def test_a_failure_keeps_the_last_good_document_and_is_repeated_after_the_cooldown(cache, host, clock):
     await cache.get("a")
     host.answer = FetchFailed("away")
