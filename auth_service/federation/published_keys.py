@@ -43,12 +43,12 @@ class PublishedKeys:
         """
         self._algorithms = algorithms
         self._max_stale = max_stale_seconds
+        self._refetch_after = refetch_seconds
         self._http = fetch
         self._monotonic = monotonic
         self._cache = DocumentCache[tuple[ProviderKey, ...]](
             self._fetch,
             cooldown_seconds=COOLDOWN_SECONDS,
-            refetch_seconds=refetch_seconds,
             max_entries=MAX_DOCUMENTS,
             monotonic=monotonic,
         )
@@ -67,8 +67,8 @@ class PublishedKeys:
         keys: tuple[ProviderKey, ...] = ()
         error: FetchFailed | None = None
         # The provider may have added a key since the last fetch.
-        for refetch in (False, True):
-            entry = await self._cache.get(jwks_uri, refetch=refetch)
+        for refetch_after in (None, self._refetch_after):
+            entry = await self._cache.get(jwks_uri, refetch_after=refetch_after)
             error = entry.error
             keys = self._usable(entry)
             found = [key for key in keys if key.may_verify(algorithm=algorithm, kid=kid)]
