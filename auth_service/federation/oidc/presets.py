@@ -90,6 +90,8 @@ class ProviderProfile:
     discovery_url: str
     tenants: frozenset[str]
     """With several tenants: those that may sign in; empty for all."""
+    refuses_personal_accounts: bool
+    """With several tenants: whether that of personal Microsoft accounts is none of them."""
     subject_claims: tuple[str, ...]
     groups_claim: str | None
     email_verified_claim: str | None
@@ -118,6 +120,7 @@ def profile_of(entry: OidcProvider) -> ProviderProfile:
         # A final slash of the issuer is not doubled (OpenID Connect Discovery section 4.1).
         discovery_url=f"{tenant.removesuffix('/')}/.well-known/openid-configuration",
         tenants=frozenset(entry.tenants),
+        refuses_personal_accounts=entry.tenant == "organizations",
         subject_claims=_subject_claims(entry, several=TENANT_PLACEHOLDER in issuer),
         groups_claim=entry.groups_claim if "groups_claim" in given else preset.groups_claim,
         email_verified_claim=(
