@@ -18,6 +18,7 @@ import pytest
 from auth_service.clients.resolver import CACHE_SECONDS
 from devstack.loopback import free_port
 from tests.e2e.pair import READING_FIRST
+from tests.support.node_packages import BUILD, install_node_packages
 from tests.support.openid_provider import OpenIdProvider, through_provider
 from tests.support.user_agent import user_agent
 
@@ -28,7 +29,6 @@ pytestmark = [
 ]
 
 SCRIPTS = Path(__file__).parent / "clients_of_others"
-INSTALLED = Path(__file__).parents[2] / "build" / "npm-clients"
 FASTMCP = "fastmcp-slim[client]==4.2.1"
 TOOLS = {"whoami", "list_notes", "add_note", "delete_note"}
 
@@ -36,23 +36,14 @@ TOOLS = {"whoami", "list_notes", "add_note", "delete_note"}
 @pytest.fixture(scope="session")
 def installed():
     """The directory in which the packages are."""
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    for script in SCRIPTS.glob("*.*js*"):
-        shutil.copy(script, INSTALLED)
     # Node 22 or later is wanted: its package unpacks the binary in a script of its own.
-    subprocess.run(
-        ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"],
-        cwd=INSTALLED,
-        check=True,
-        timeout=540,
-    )
-    return INSTALLED
+    return install_node_packages(SCRIPTS, "npm-clients")
 
 
 @pytest.fixture(scope="session")
 def python_with_fastmcp():
     """A Python that has FastMCP's client: apart from ours, because it brings many packages along."""
-    directory = INSTALLED.parent / "python-clients"
+    directory = BUILD / "python-clients"
     python = directory / "bin/python"
     if not python.exists():
         venv.create(directory, with_pip=True)
