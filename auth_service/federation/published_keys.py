@@ -59,20 +59,23 @@ class PublishedKeys:
         """Whether the last fetch brought usable keys, or there was none."""
         return not self._failing
 
-    async def candidates(self, jwks_uri: str, *, algorithm: str, kid: str | None) -> list[ProviderKey]:
+    async def candidates(
+        self, jwks_uri: str, *, algorithm: str, kid: str | None, refetch: bool = False
+    ) -> list[ProviderKey]:
         """The keys that may have signed; empty if the provider has none such.
 
-        Raises ProviderUnavailable while that cannot be known, and if the provider publishes no usable key at all.
+        `refetch`: those in memory did not. Raises ProviderUnavailable while it cannot be known which there are, and if
+        the provider publishes no usable key at all.
         """
         keys: tuple[ProviderKey, ...] = ()
         error: FetchFailed | None = None
         # The provider may have added a key since the last fetch.
-        for refetch_after in (None, self._refetch_after):
+        for refetch_after in (self._refetch_after,) if refetch else (None, self._refetch_after):
             entry = await self._cache.get(jwks_uri, refetch_after=refetch_after)
             error = entry.error
             keys = self._usable(entry)
             found = [key for key in keys if key.may_verify(algorithm=algorithm, kid=kid)]
-            if found:
+            if found and not (refetch and error):
                 return found
         if error is not None or not keys:
             problem = error or f"no key for {', '.join(sorted(self._algorithms))}"

@@ -121,8 +121,9 @@ class OidcIdentityProvider:
             now=now,
         )
 
-        async def find_keys(algorithm: str, kid: str | None) -> list[ProviderKey]:
-            return await self._discovery.keys.candidates(metadata.jwks_uri, algorithm=algorithm, kid=kid)
+        async def find_keys(algorithm: str, kid: str | None, *, refetch: bool) -> list[ProviderKey]:
+            uri = metadata.jwks_uri
+            return await self._discovery.keys.candidates(uri, algorithm=algorithm, kid=kid, refetch=refetch)
 
         claims = await verify_id_token(tokens.id_token, expected, find_keys=find_keys)
         userinfo = await self._userinfo(metadata, access_token=tokens.access_token, subject=str(claims.get("sub")))

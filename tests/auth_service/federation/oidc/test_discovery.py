@@ -7,7 +7,7 @@ import pytest
 from auth_service.federation.oidc.discovery import MAX_STALE_SECONDS, REFETCH_SECONDS
 from auth_service.federation.provider import AuthorizationUrlRequest, ProviderUnavailable, SignInRefused
 from auth_service.federation.published_keys import COOLDOWN_SECONDS
-from tests.support.lying_provider import public, signing_key
+from tests.support.lying_provider import MISSING, public, signing_key
 
 
 async def test_documents_are_fetched_once_for_many_sign_ins(sign_in, model):
@@ -31,6 +31,31 @@ async def test_a_key_that_is_new_at_the_provider_is_fetched(sign_in, model):
     sign_in.time += REFETCH_SECONDS
     assert (await sign_in.at(provider)).subject == "user-1"
     assert model.asked("jwks") == 2
+
+
+@pytest.mark.parametrize("kid", ["key-1", MISSING])
+async def test_a_key_that_takes_the_place_of_another_is_fetched(sign_in, model, kid):
+    model.header = {"kid": kid}
+    provider = sign_in.provider()
+    await sign_in.at(provider)
+    model.key = signing_key("second")
+    model.published = [public(model.key) | {"kid": "key-1"}]
+    with pytest.raises(SignInRefused) as caught:
+        await sign_in.at(provider)
+    assert caught.value.error_id == "id_token_signature"
+    sign_in.time += REFETCH_SECONDS
+    assert await sign_in.at(provider)
+    assert model.asked("jwks") == 2
+
+
+async def test_a_bad_signature_while_the_keys_cannot_be_fetched_is_no_users_fault(sign_in, model):
+    provider = sign_in.provider()
+    await sign_in.at(provider)
+    model.key, model.header, model.answers["jwks"] = signing_key("second"), {"kid": "key-1"}, {"status": 500}
+    sign_in.time += REFETCH_SECONDS
+    with pytest.raises(ProviderUnavailable) as caught:
+        await sign_in.at(provider)
+    assert caught.value.error_id == "provider_keys"
 
 
 async def test_a_key_that_was_withdrawn_signs_nobody_in_once_the_keys_are_fetched(sign_in, model):
