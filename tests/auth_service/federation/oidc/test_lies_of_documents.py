@@ -117,6 +117,7 @@ def asked_paths(model):
 
 async def test_a_token_endpoint_that_hangs_is_left(sign_in, model):
     model.hanging.add("token")
+    sign_in.http._timeout = 0.3
     assert await error_of(sign_in) == "provider_token_endpoint"
 
 
