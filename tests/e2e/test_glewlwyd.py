@@ -117,7 +117,7 @@ async def test_a_session_that_glewlwyd_remembers_does_not_skip_the_decision_here
             await subject_after_connecting(servers.pair, elsewhere)
         assert ada.there.passwords_typed == 1
     assert "Let A test client use Notes ?" in elsewhere.decided
-    assert "signed in as everyone/" in elsewhere.decided
+    assert "signed in with Everyone as" in elsewhere.decided
 
 
 async def test_the_address_of_a_user_at_another_entry_is_another_account(servers):
