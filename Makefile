@@ -50,6 +50,18 @@ test-topologies: $(VENV)/.dev-installed ## Run the tests marked `store` on a clu
 test-clients: $(VENV)/.dev-installed ## Run tests with third-party clients and servers (installs packages from npm and PyPI)
 	@$(PY) -m pytest -m npm --ignore tests/conformance --timeout 600 $(ARGS)
 
+test-tools: ## Install what further tests need, as root of a Debian system: Chromium, npm, Glewlwyd
+	@updated=; \
+	install() { \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then echo "not installed: $$*"; return; fi; \
+		[ -n "$$updated" ] || apt-get update -qq >/dev/null 2>&1; updated=1; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@" >/dev/null 2>&1 \
+			|| echo "could not install: $$*"; \
+	}; \
+	command -v chromium >/dev/null || command -v google-chrome >/dev/null || install chromium; \
+	command -v npm >/dev/null || install nodejs npm; \
+	command -v glewlwyd >/dev/null || install glewlwyd dbconfig-sqlite3
+
 test-conformance: $(VENV)/.dev-installed ## Run the official conformance suite against both services (requires npm)
 	@$(PY) -m pytest tests/conformance --timeout 600 $(ARGS)
 
@@ -149,4 +161,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-conformance fuzz attack soak lint format bench request-path settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-revocation drill-failover
+.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-tools test-conformance fuzz attack soak lint format bench request-path settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-revocation drill-failover

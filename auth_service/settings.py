@@ -47,7 +47,8 @@ class AuthSettings(ServiceSettings):
     issuer: str = Field(description="The issuer of tokens: one https URL (http on a loopback host), no final slash.")
     resources: tuple[ProtectedResource, ...] = Field(
         min_length=1,
-        description="The protected resources as a JSON list: identifier, name, described scopes, default scopes.",
+        description="The protected resources as a JSON list: identifier, name, described scopes, default scopes. "
+        "A scope can require an identity (requires), a resource can name claims for its tokens (docs/access-rules.md).",
     )
     scope_check: Literal["on", "off"] = Field(
         "on",
@@ -118,8 +119,10 @@ class AuthSettings(ServiceSettings):
     passwords: Literal["on", "off"] = Field(
         "on", description="Whether users may sign in with a password; off requires an identity provider."
     )
-    account_creation: Literal["on", "off", "invited"] = Field(
-        "on", description="Whether a first sign-in through a provider makes an account; invited: for listed identities."
+    account_creation: Literal["on", "invited"] = Field(
+        "on",
+        description="on: a first sign-in through a provider makes an account; invited: only `users add --identity` "
+        "does, and users who have an account can link identities.",
     )
     identity_max_age: int | None = Field(
         None, ge=60, description="After this time a user of a provider signs in there again; never when unset."

@@ -64,30 +64,29 @@ class HttpProbe:
         """GET a document and follow up to three redirects, like clients; `hops` records them."""
         return await self._follow(await self.request("GET", url, headers=headers), headers)
 
-    async def follow_as_browser(self, exchange: HttpExchange, *, never_to: str) -> HttpExchange:
-        """Follow the redirects of an exchange like a browser, sending its cookies within the same origin.
+    async def follow_as_browser(self, exchange: HttpExchange) -> HttpExchange:
+        """Follow the redirects of an exchange like a browser, with its cookies, which are discarded afterwards.
 
-        Stops at a redirect to the origin of `never_to`. The cookies are discarded afterwards.
+        Stops at a redirect to another origin: the page there may be that of an identity provider, not of the server.
         """
-        return await self._follow(exchange, None, carry_cookies=True, never_to=never_to)
+        return await self._follow(exchange, None, as_browser=True)
 
     async def _follow(
         self,
         exchange: HttpExchange,
         headers: Mapping[str, str] | None,
         *,
-        carry_cookies: bool = False,
-        never_to: str = "",
+        as_browser: bool = False,
     ) -> HttpExchange:
         url, hops = exchange.url, list[str]()
         while exchange.is_redirect and exchange.location and len(hops) < MAX_HOPS:
             target = join(exchange.url, exchange.location)
-            if not target.startswith(("https://", "http://")) or origin_of(target) == origin_of(never_to):
+            if not target.startswith(("https://", "http://")):
                 break
-            if carry_cookies and origin_of(target) == origin_of(exchange.url):
-                headers = {"Cookie": "; ".join(exchange.cookies)} if exchange.cookies else headers
-            elif carry_cookies:
-                headers = None
+            if as_browser and origin_of(target) != origin_of(exchange.url):
+                break
+            if as_browser and exchange.cookies:
+                headers = {"Cookie": "; ".join(exchange.cookies)}
             hops.append(target)
             exchange = await self.request("GET", target, headers=headers)
         return replace(exchange, url=url, hops=tuple(hops)) if hops else exchange

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auth_service.authorization.provider_redirects import LINK_MAX_AGE, Beginning, RequestTooLarge
+from auth_service.federation.account_profile import identity_label
 from auth_service.federation.accounts import LastWayToSignIn
 from auth_service.federation.provider import ProviderUnavailable, Purpose
 from auth_service.pages.views import (
@@ -55,7 +56,7 @@ class IdentityList:
                 LinkedIdentityView(
                     key=entry.identity.key,
                     provider_name=self._provider_name(entry.identity.provider),
-                    account_name=entry.identity.display_name,
+                    account_name=identity_label(entry.identity),
                     linked_at=entry.linked_at,
                     is_current=entry.identity.key == session.identity,
                     removable=has_password or usable - (self._providers.find(entry.identity.provider) is not None) > 0,

@@ -15,8 +15,8 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
         "The user signs in through the provider again: in any application, or at /account.",
     ),
     "provider_configured": (
-        "The provider of the identity is configured in another replica only. The client may retry.",
-        "Expected while a configuration is rolled out.",
+        "This replica lacks the provider, but a user signed in with it after the replica read its configuration.",
+        "Expected while a configuration is rolled out. If it goes on, restart the replicas that have the newer one.",
     ),
     "user_scopes": (
         "The user may have none of the scopes that the application asked for; the reason names them.",
@@ -26,13 +26,9 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
         "The provider stated more about the identity than is stored: usually too many groups.",
         "Let the provider send fewer groups: those assigned to the application, or those that rules name.",
     ),
-    "account_creation_off": (
-        "The identity has no account, and AUTH_ACCOUNT_CREATION is off.",
-        "`users add NAME --identity PROVIDER:SUBJECT` makes one; a user with a password can link it at /account.",
-    ),
     "not_invited": (
         "The identity has no account, and AUTH_ACCOUNT_CREATION is invited.",
-        "`users add NAME --identity PROVIDER:SUBJECT` invites it.",
+        "`users add NAME --identity PROVIDER:SUBJECT` invites it; a user who has an account can link it at /account.",
     ),
     "identity_taken": (
         "A user tried to link an identity that belongs to another account here.",
@@ -85,7 +81,7 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
         "The command check-config repeats the fetch. An issuer must be written exactly as the provider writes it.",
     ),
     "provider_keys": (
-        "The keys of an OpenID provider cannot be fetched, or cannot be used; the reason says why.",
+        "The keys at the jwks_uri of a provider cannot be fetched, or none can be used; the reason says why.",
         "The command check-config repeats the fetch. A private key, or two keys of one kid, spoil the document.",
     ),
     "provider_token_endpoint": (
@@ -150,17 +146,13 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
         "If each sign-in fails: a fault of the provider or of client_id. Otherwise an attack.",
     ),
     # A page of the operator
-    "external_jwks": (
-        "The keys of a page of the operator (kind external) cannot be fetched from its jwks_uri.",
-        "The reason says what failed. It must be reachable from here: JSON, public keys only, without redirects.",
-    ),
     "external_iat": (
         "The assertion is more than a minute old, or its iat is in the future.",
         "Sign it when the user has signed in, not before; compare the clock of the backend with that of this server.",
     ),
     "external_auth_time": (
         "The application asked for a recent sign-in, and the assertion does not say when the user signed in.",
-        "Send auth_time, and let the page sign the user in anew for prompt=login (docs/external-sign-in.md).",
+        "Send auth_time, and let the page sign the user in anew for prompt=login (docs/providers/external.md).",
     ),
     "external_nonce": (
         "The nonce is not that of this sign-in.",
@@ -181,7 +173,7 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     ),
     "external_*": (
         "What the page of the operator (kind external) posted is not acceptable; the reason says which check failed.",
-        "docs/external-sign-in.md lists what an assertion holds.",
+        "docs/providers/external.md lists what an assertion holds.",
     ),
     # GitHub
     "github_unavailable": (

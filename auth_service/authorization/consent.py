@@ -49,7 +49,7 @@ class ConsentEndpoint:
         browser = self._users.sessions.browser(request)
         transaction = request.query.get("transaction", "")
         interaction = await self._interactions.find(browser, transaction)
-        user = await self._users.current(request, interaction)
+        user = await self._users.current(request, browser, transaction, interaction)
         if user is None:
             return await self._interaction_pages.sign_in(browser, transaction, interaction)
         return await self._interaction_pages.consent(browser, transaction, interaction, user)
@@ -60,7 +60,7 @@ class ConsentEndpoint:
         browser = self._users.sessions.browser(request)
         transaction = form.get("transaction") or ""
         interaction = await self._interactions.find(browser, transaction)
-        user = await self._users.current(request, interaction)
+        user = await self._users.current(request, browser, transaction, interaction)
         if user is None:
             return await self._interaction_pages.sign_in(browser, transaction, interaction)
         browser.check_csrf(user.csrf_purpose(interaction), form.get("csrf"))

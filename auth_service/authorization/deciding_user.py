@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from auth_service.federation.identity_review import IdentityRefused, IdentityTooOld
-from auth_service.protocol.errors import RedirectError
+from auth_service.http.error_responses import ErrorWithPage
 from auth_service.resources.catalogue import OFFLINE_ACCESS
 from auth_service.resources.user_access import scopes_of
 from shared.errors import ServiceUnavailable
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from auth_service.authorization.interaction import Interaction
+    from auth_service.authorization.interaction_pages import InteractionPages
+    from auth_service.federation.identity import Identity
     from auth_service.federation.identity_review import IdentityReview
     from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
+    from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
     from auth_service.sessions.repository import Session
 
@@ -26,6 +30,8 @@ class DecidingUser:
     """A signed-in user, and what this user may grant of a request."""
 
     session: Session
+    identity: Identity | None
+    """By which the user signed in; None after a password."""
     resource: ProtectedResource
     scopes: tuple[str, ...]
     unavailable: tuple[str, ...]
@@ -41,42 +47,51 @@ class DecidingUser:
         return f"{interaction.identifier}.{self.session.token_hash}.{' '.join(self.scopes)}"
 
 
+@dataclass(frozen=True, slots=True)
+class UserRefusal:
+    """Why a user cannot decide about a request: for the log, for the client, and for the page."""
+
+    reason: str
+    error_id: str
+    code: str
+    title: str
+    message: str
+    hint: str
+    shows_scopes: bool = False
+
+
 class DecidingUsers:
     """Finds the user of a browser, as rules and requirements are today (invariants 13 and 15)."""
 
-    def __init__(self, *, sessions: SessionManager, identities: IdentityReview, resources: ResourceCatalogue) -> None:
+    def __init__(
+        self,
+        *,
+        sessions: SessionManager,
+        identities: IdentityReview,
+        resources: ResourceCatalogue,
+        pages: InteractionPages,
+    ) -> None:
         self.sessions = sessions
         self._identities = identities
         self._resources = resources
+        self._pages = pages
 
-    async def current(self, request: web.Request, interaction: Interaction) -> DecidingUser | None:
-        """The user who may decide; None if a sign-in is needed.
-
-        Raises RedirectError for another user than the client asked for, and as `read`. There is no redirect without a
-        click: the user has just signed in, and learns here why that does not help.
-        """
+    async def current(
+        self, request: web.Request, browser: Browser, transaction: str, interaction: Interaction
+    ) -> DecidingUser | None:
+        """The user who may decide; None if a sign-in is needed. Raises as `read`."""
         session = await self.sessions.current(request)
         if session is None or not interaction.accepts_age_of(session):
             return None
-        if not interaction.accepts_user_of(session):
-            requested = interaction.request
-            raise RedirectError(
-                "the user that signed in is not the one that id_token_hint names",
-                error_id="hinted_user",
-                code="login_required",
-                redirect_uri=requested.redirect_uri,
-                state=requested.state,
-                public="The application asked for another user than the one who signed in.",
-                automatic=False,
-                title="The application asked for another user",
-                hint="Go back, and sign in as the user for whom the application was connected before.",
-            )
-        return await self.read(session, interaction)
+        return await self.read(session, browser, transaction, interaction)
 
-    async def read(self, session: Session, interaction: Interaction) -> DecidingUser | None:
+    async def read(
+        self, session: Session, browser: Browser, transaction: str, interaction: Interaction
+    ) -> DecidingUser | None:
         """The user of a session; None if the identity by which the session began is not let in any more.
 
-        Raises RedirectError if the user may have nothing of the request, ServiceUnavailable.
+        Raises ErrorWithPage for another user than the client asked for, and for one who may have nothing of the
+        request; ServiceUnavailable. The client is told by a click only: another user may sign in, and decide.
         """
         requested = interaction.request
         resource = self._resources.find(requested.resource)
@@ -92,16 +107,37 @@ class DecidingUsers:
             return None
         scopes = scopes_of(resource, requested.scopes, identity)
         unavailable = tuple(s for s in requested.scopes if s not in scopes)
-        if unavailable and not any(s != OFFLINE_ACCESS for s in scopes):
-            raise RedirectError(
-                f"the user may have none of the requested scopes: {' '.join(unavailable)}",
-                error_id="user_scopes",
-                code="access_denied",
-                redirect_uri=requested.redirect_uri,
-                state=requested.state,
-                public="The account may not be given what the application asks for.",
-                automatic=False,
-                title="Not available to your account",
-                hint="Sign in with another account, or ask the operator of this service for access.",
-            )
-        return DecidingUser(session, resource, scopes, unavailable)
+        user = DecidingUser(session, identity, resource, scopes, unavailable)
+        refusal = _refusal(user, interaction)
+        if refusal is None:
+            return user
+        raise ErrorWithPage(
+            refusal.reason,
+            error_id=refusal.error_id,
+            code=refusal.code,
+            public=refusal.message,
+            page=partial(self._pages.user_refused, browser, transaction, interaction, user, refusal),
+        )
+
+
+def _refusal(user: DecidingUser, interaction: Interaction) -> UserRefusal | None:
+    if not interaction.accepts_user_of(user.session):
+        return UserRefusal(
+            reason="the user that signed in is not the one that id_token_hint names",
+            error_id="hinted_user",
+            code="login_required",
+            title="The application asked for another user",
+            message="The application asked for the user for whom it was connected before.",
+            hint="To use it with this account, remove its connection in the application and add it again.",
+        )
+    if user.unavailable and not any(s != OFFLINE_ACCESS for s in user.scopes):
+        return UserRefusal(
+            reason=f"the user may have none of the requested scopes: {' '.join(user.unavailable)}",
+            error_id="user_scopes",
+            code="access_denied",
+            title="Not available to your account",
+            message="The application asks for what this account may not be given:",
+            hint="The operator of this service decides who may have it.",
+            shows_scopes=True,
+        )
+    return None

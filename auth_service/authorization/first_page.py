@@ -60,7 +60,7 @@ class FirstPage:
     ) -> web.Response:
         """The response. `choose_account`: the client asked that the user may choose another account."""
         transaction = self._interactions.encryption.encrypt(interaction)
-        user = None if session is None else await self._users.read(session, interaction)
+        user = None if session is None else await self._users.read(session, browser, transaction, interaction)
         if user is not None:
             response = await self._pages.consent(browser, transaction, interaction, user)
         elif self._providers.only is not None:

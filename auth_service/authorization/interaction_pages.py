@@ -10,16 +10,28 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from auth_service.clients.client import ClientKind
-from auth_service.pages.views import ConsentView, ProviderButton, ProviderRedirectView, ScopeView, SignInView
+from auth_service.federation.account_profile import identity_label
+from auth_service.http.urls import authorization_redirect
+from auth_service.pages.views import (
+    ConsentView,
+    ProviderButton,
+    ProviderRedirectView,
+    ScopeView,
+    SignInView,
+    SwitchUserForm,
+    UserRefusedView,
+    UserView,
+)
 from auth_service.protocol.errors import UnknownClient
 from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.resources.catalogue import describe_scopes
 from auth_service.resources.user_access import describe_claims
+from auth_service.users.user import PROVIDER_SEPARATOR
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from auth_service.authorization.deciding_user import DecidingUser
+    from auth_service.authorization.deciding_user import DecidingUser, UserRefusal
     from auth_service.authorization.interaction import Interaction, Interactions
     from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
     from auth_service.grants.repository import GrantRepository
@@ -145,14 +157,59 @@ class InteractionPages:
             redirect_is_app_scheme=target.is_app_scheme,
             resource_name=resource.name,
             resource=resource.identifier,
-            username=session.username,
+            user=self._described(user),
             scopes=tuple(ScopeView(name, text) for name, text in described if name not in held),
             already_granted=tuple(ScopeView(name, text) for name, text in described if name in held),
-            unavailable=tuple(ScopeView(name, text) for name, text in describe_scopes(user.unavailable, resource)),
+            unavailable=_unavailable(user),
             told=describe_claims(resource),
             verified=client.kind is ClientKind.PRE_REGISTERED,
-            switch_address=self._urls.sign_in,
-            switch_csrf=browser.csrf(transaction),
+            switch=self._switch(browser, transaction),
             account_address=self._urls.account,
         )
         return self._pages.consent(view)
+
+    def user_refused(
+        self,
+        browser: Browser,
+        transaction: str,
+        interaction: Interaction,
+        user: DecidingUser,
+        refusal: UserRefusal,
+        request_id: str,
+    ) -> web.Response:
+        """The page for a user who cannot decide, with a way to sign in as another and a link back to the client."""
+        requested = interaction.request
+        description = f"{refusal.message} (request ID {request_id})"
+        view = UserRefusedView(
+            title=refusal.title,
+            message=refusal.message,
+            hint=refusal.hint,
+            user=self._described(user),
+            unavailable=_unavailable(user) if refusal.shows_scopes else (),
+            switch=self._switch(browser, transaction),
+            onward=authorization_redirect(
+                requested.redirect_uri,
+                issuer=self._urls.issuer,
+                state=requested.state,
+                parameters={"error": refusal.code, "error_description": description},
+            ),
+            onward_host=redirect_target(requested.redirect_uri).host,
+            request_id=request_id,
+        )
+        return self._pages.user_refused(view)
+
+    def _described(self, user: DecidingUser) -> UserView:
+        username, identity = user.session.username, user.identity
+        entry = None if identity is None else self._providers.find(identity.provider)
+        if identity is None or entry is None:
+            return UserView(username)
+        # A name that was made for the identity repeats it.
+        is_made = username.startswith(f"{identity.provider}{PROVIDER_SEPARATOR}")
+        return UserView("" if is_made else username, entry.display_name, identity_label(identity))
+
+    def _switch(self, browser: Browser, transaction: str) -> SwitchUserForm:
+        return SwitchUserForm(self._urls.sign_in, transaction, browser.csrf(transaction))
+
+
+def _unavailable(user: DecidingUser) -> tuple[ScopeView, ...]:
+    return tuple(ScopeView(name, text) for name, text in describe_scopes(user.unavailable, user.resource))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.authorization.interaction import ConsentDecision, Interaction
 from auth_service.grants.record import PROLOGUE, new_record
-from auth_service.grants.repository import grant_key
+from auth_service.grants.repository import candidate_entries, grant_key
 from auth_service.protocol.opaque import split_identifier
-from auth_service.status_lists.identifiers import allocated_key, candidate_entries, status_key
+from auth_service.status_lists.identifiers import allocated_key, status_key
 from shared.errors import ServiceUnavailable
 from shared.redis.client import load_script
 

@@ -82,7 +82,7 @@ def wire_authorization(
         providers=providers,
         clock=clock,
     )
-    users = DecidingUsers(sessions=browser.sessions, identities=identities, resources=resources)
+    users = DecidingUsers(sessions=browser.sessions, identities=identities, resources=resources, pages=pages)
     pending = PendingSignInRepository(runtime.redis, RecordEncryption(encryption_keys.derive(PENDING_LABEL)))
     redirects = ProviderRedirects(
         pending=pending, limits=limits, metrics=metrics, identity_max_age=settings.identity_max_age, clock=clock

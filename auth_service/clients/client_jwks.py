@@ -82,7 +82,7 @@ class ClientJwks:
         found = candidate_keys(self._usable(uri, entry), algorithm=algorithm, kid=kid)
         if not found:
             # The client may have added a key since.
-            entry = await self._cache.get(uri, refetch=True)
+            entry = await self._cache.get(uri, refetch_after=COOLDOWN_SECONDS)
             found = candidate_keys(self._usable(uri, entry), algorithm=algorithm, kid=kid)
         if not found and entry.error is not None:
             raise ClientJwksUnavailable(f"{uri}: {entry.error}")

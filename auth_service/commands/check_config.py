@@ -14,6 +14,7 @@ from auth_service.commands.console import ExitStatus, JsonOption, echo, fail, ru
 from auth_service.federation.http import ProviderHttp
 from auth_service.federation.wiring import build_providers, provider_factory
 from auth_service.resources.scope_check import MEND, compare_resources, resource_http_client
+from auth_service.resources.unmet_requirements import unmet_requirements
 from auth_service.settings import AuthSettings
 from auth_service.wiring import federation_settings
 from shared.errors import Misconfigured
@@ -37,7 +38,7 @@ def check_config(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the settings, Redis and the identity providers.
+    """Check the settings, Redis and the identity providers; warn of rules and claims that no provider can meet.
 
     Exit status 4 if a setting or a provider is wrong, 3 if Redis is unavailable. Secrets are never printed.
     """
@@ -49,8 +50,8 @@ def check_config(
     except Misconfigured as exc:
         problems = [_explain(line) for line in str(exc).splitlines()]
         _refuse("the settings are wrong", problems, as_json=as_json)
-    warnings: list[str] = []
     notes: list[str] = []
+    warnings = unmet_requirements(settings.resources, settings.identity_providers, passwords=settings.passwords == "on")
     problems = []
     if not offline:
 

@@ -19,16 +19,20 @@ _MAX_EMAIL: Final = 254
 
 
 def account_username(identity: Identity, suffix: str = "") -> str:
-    """`<provider>/<verified address, login or subject>`: no user with a password can have such a name.
+    """`<provider>/<label>`: no user with a password can have such a name.
 
-    An address that the provider did not verify is not shown as a name. `suffix` tells apart what is equal otherwise.
+    `suffix` tells apart what is equal otherwise.
     """
+    end = f"~{suffix}" if suffix else ""
+    start = f"{identity.provider}{PROVIDER_SEPARATOR}{identity_label(identity)}"
+    return start[: MAX_USERNAME_LENGTH - len(end)] + end
+
+
+def identity_label(identity: Identity) -> str:
+    """The verified address, login or subject, without blanks and invisible characters: never an unverified address."""
     verified_email = identity.email if identity.email_verified else None
     labels = (_without(label or "", "CZ") for label in (verified_email, identity.login, identity.subject, identity.key))
-    label = next(label for label in labels if label)
-    end = f"~{suffix}" if suffix else ""
-    start = f"{identity.provider}{PROVIDER_SEPARATOR}{label}"
-    return start[: MAX_USERNAME_LENGTH - len(end)] + end
+    return next(label for label in labels if label)
 
 
 def account_profile(identity: Identity) -> Profile:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from auth_service.federation.identity import Identity
     from auth_service.users.repository import UserRepository
 
-AccountCreation = Literal["on", "off", "invited"]
-"""Whether the first sign-in with an identity makes an account; `invited`: only an operator makes accounts."""
+AccountCreation = Literal["on", "invited"]
+"""`on`: the first sign-in with an identity makes an account; `invited`: only an operator makes accounts."""
 
 _ATTEMPTS: Final = 4
 """To find or make an account that others add or remove, and to find a name that is free."""
@@ -77,7 +77,7 @@ class AccountDirectory:
         """The account that the identity signs in to, made if it has none and accounts are made at sign-in.
 
         Stores what the provider stated. Raises SignInRefused: `identity_refused`, `identity_size`,
-        `account_creation_off`, `not_invited`, `user_active`.
+        `not_invited`, `user_active`.
         """
         _check_access(configuration, identity)
         for _ in range(_ATTEMPTS):
@@ -132,8 +132,6 @@ class AccountDirectory:
 
     async def _create(self, identity: Identity) -> User | None:
         """A new account; None if there is one meanwhile."""
-        if self._creation == "off":
-            raise AccountRefused(f"no account has the identity {_named(identity)}", error_id="account_creation_off")
         if self._creation == "invited":
             raise AccountRefused(f"no account has the identity {_named(identity)}", error_id="not_invited")
         profile, statement = account_profile(identity), self._statement(identity, None)

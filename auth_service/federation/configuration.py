@@ -110,7 +110,9 @@ class OidcProvider(_Provider):
     response_mode: Literal["query", "form_post"] = "query"
     id_token_algorithms: tuple[Algorithm, ...] = ("RS256", "ES256", "EdDSA")
     authorization_parameters: dict[str, str] = Field(default_factory=dict)
-    userinfo: bool = Field(False, description="Whether claims are read from the userinfo endpoint too.")
+    userinfo: bool | None = Field(
+        None, description="Whether claims are read from the userinfo endpoint too; by default what its preset says."
+    )
     groups_claim: str | None = None
     email_verified_claim: str | None = Field("email_verified", description="null: addresses count as unverified.")
 

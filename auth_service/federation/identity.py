@@ -54,8 +54,3 @@ class Identity:
     def key(self) -> str:
         """Identifies the identity in the store: equal for two sign-ins of one account, and for nothing else."""
         return digest(json.dumps([self.provider, self.issuer, self.subject]))
-
-    @property
-    def display_name(self) -> str:
-        """A text by which the user recognises the account."""
-        return self.email or self.login or self.name or self.subject

@@ -43,7 +43,7 @@ class IdentityReview:
     async def identity(self, subject: str, key: str) -> Identity:
         """The identity, as stated at its last sign-in.
 
-        Raises IdentityRefused, IdentityTooOld, ServiceUnavailable (a provider that only another replica has, Redis).
+        Raises IdentityRefused, IdentityTooOld, ServiceUnavailable (a provider that is not known here yet, Redis).
         """
         known = await self.accounts.known(subject, key)
         if known is None:
@@ -51,9 +51,11 @@ class IdentityReview:
         identity = known.identity
         configuration = self.providers.get(identity.provider)
         if configuration is None:
-            if known.signed_in_at > self.read_at:
+            # Kept to the second. Within that second it is not known which came first: nothing is ended.
+            if known.signed_in_at >= int(self.read_at):
                 raise ServiceUnavailable(
-                    f"the provider {identity.provider} is configured in another replica only",
+                    f"the provider {identity.provider} is not configured here, but a user signed in with it after this"
+                    " replica read its configuration: another replica has, or had, another one",
                     error_id="provider_configured",
                 )
             raise IdentityRefused(f"the provider {identity.provider} was removed", error_id="identity_refused")

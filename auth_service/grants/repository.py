@@ -9,6 +9,8 @@ a grant is removed when it is read.
 from __future__ import annotations
 
 import asyncio
+import os
+import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.grants.record import PROLOGUE, read_record
 from auth_service.protocol.opaque import new_identifier, split_identifier
-from auth_service.status_lists.identifiers import allocated_key, candidate_entries, revoked_key, status_key
+from auth_service.status_lists.identifiers import ENTRIES, allocated_key, revoked_key, status_key
 from shared.errors import RedisUnavailable
 from shared.jose import base64url
 from shared.redis.client import load_script
@@ -86,7 +88,7 @@ class ScopesAllowedNow:
     read_at_ms: int
     """When this replica read the configuration, in milliseconds since 1970."""
     limits: str = ""
-    """What was just read of client and user; a resource that is not in it has no limit."""
+    """What was just read of client and user, for scopes in `configured`; a resource that is not in it has no limit."""
     reviewed: str | None = None
     """The identity for which `limits` holds, empty for a user with a password; None if no user was reviewed."""
     told: str = "\n"
@@ -161,7 +163,7 @@ class GrantRepository:
         """
         reply = await self._redis.run(
             _ROTATE,
-            [*_keys(presented.grant_id), allocated_key(split_identifier(presented.grant_id)[0])],
+            [grant_key(presented.grant_id), *_list_keys(split_identifier(presented.grant_id)[0])],
             [
                 presented.secret_hash,
                 presented.generation,
@@ -274,9 +276,14 @@ def grant_key(grant_id: str) -> str:
 
 def _keys(grant_id: str) -> list[str]:
     """The keys of the steps that may end a grant."""
-    return [grant_key(grant_id), *_list_keys(split_identifier(grant_id)[0])]
+    return [grant_key(grant_id), *_list_keys(split_identifier(grant_id)[0])[:2]]
 
 
 @lru_cache(1024)
-def _list_keys(list_id: str) -> tuple[str, str]:
-    return revoked_key(list_id), status_key(list_id)
+def _list_keys(list_id: str) -> tuple[str, str, str]:
+    return revoked_key(list_id), status_key(list_id), allocated_key(list_id)
+
+
+def candidate_entries() -> str:
+    """Random entries, of which a grant takes the first that is free, or else the next free one."""
+    return " ".join(str(n % ENTRIES) for n in struct.unpack("4H", os.urandom(8)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -9,7 +10,7 @@ from aiohttp import web
 from auth_service.http.messages import NO_STORE
 from auth_service.http.urls import authorization_redirect
 from auth_service.pages.views import ErrorView, UnknownClientView
-from auth_service.protocol.errors import PageError, RedirectError, UnacceptableCimd, UnknownClient
+from auth_service.protocol.errors import OAuthError, PageError, RedirectError, UnacceptableCimd, UnknownClient
 from auth_service.protocol.redirect_uri import redirect_target
 
 if TYPE_CHECKING:
@@ -17,6 +18,18 @@ if TYPE_CHECKING:
     from shared.errors import RequestRejected
 
 _CIMD_HINT: Final = "This is for the application to fix, or for the operator of this service to permit."
+
+
+class ErrorWithPage(OAuthError):
+    """An error that has a page of its own, with the status 403, made of the request ID."""
+
+    status = 403
+
+    def __init__(
+        self, reason: str, *, error_id: str, code: str, public: str, page: Callable[[str], web.Response]
+    ) -> None:
+        super().__init__(reason, error_id=error_id, code=code, public=public)
+        self.page = page
 
 
 class ErrorRenderer:
@@ -30,12 +43,15 @@ class ErrorRenderer:
 
     def __call__(self, request: web.Request, error: RequestRejected, request_id: str) -> web.StreamResponse:
         """The response to an error."""
+        if isinstance(error, ErrorWithPage):
+            return error.page(request_id)
         if isinstance(error, RedirectError):
             return self._redirect(error, request_id)
         if isinstance(error, PageError):
             return self._page(error.title, error, error.hint, request_id)
-        if not self._is_page(request):
-            return self._json(error, request_id)
+        return self._shown(error, request_id) if self._is_page(request) else self._json(error, request_id)
+
+    def _shown(self, error: RequestRejected, request_id: str) -> web.Response:
         if isinstance(error, UnacceptableCimd):
             error.status = 400  # 401 is for clients at the token endpoint
             return self._page("This application cannot be let in", error, _CIMD_HINT, request_id)
@@ -58,9 +74,9 @@ class ErrorRenderer:
         if not error.automatic:
             return self._pages.error(
                 ErrorView(
-                    title=error.title,
+                    title="The application asked for something impossible",
                     message=error.public,
-                    hint=error.hint,
+                    hint="This is for the application to fix; there is nothing you did wrong.",
                     request_id=request_id,
                     status=error.status,
                     onward=location,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SignedOutView,
         SignInView,
         UnknownClientView,
+        UserRefusedView,
     )
 
 
@@ -106,6 +107,11 @@ class Pages:
         if view.onward:
             _checked(view.onward)
         return self._render("error.html", {"view": view}, status=view.status)
+
+    def user_refused(self, view: UserRefusedView) -> web.Response:
+        """The signed-in user cannot decide. Raises ServiceUnavailable as `error` does."""
+        _checked(view.onward)
+        return self._render("user_refused.html", {"view": view}, status=403, form_target="'self'")
 
     def unknown_client(self, view: UnknownClientView) -> web.Response:
         """Instructions for clearing a stale registration (interop.md A18)."""

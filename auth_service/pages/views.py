@@ -51,6 +51,30 @@ class ScopeView:
 
 
 @dataclass(frozen=True, slots=True)
+class UserView:
+    """The signed-in user. All names may be chosen by the user."""
+
+    username: str
+    """Of the account here; empty if it says no more than the other two."""
+    provider_name: str = ""
+    """Of the identity provider; empty after a password."""
+    identity_name: str = ""
+    """By which the provider tells the user from others."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchUserForm:
+    """Leads to the sign-in page, and back to the same request with another user.
+
+    Posts `switch`, `transaction` and `csrf`: in a URL, the transaction could be read by others.
+    """
+
+    address: str
+    transaction: str
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentView:
     """The consent page; posts `decision` (approve or deny), `transaction` and `csrf` to `action`."""
 
@@ -67,7 +91,7 @@ class ConsentView:
     redirect_is_app_scheme: bool
     resource_name: str
     resource: str
-    username: str
+    user: UserView
     scopes: tuple[ScopeView, ...]
     already_granted: tuple[ScopeView, ...] = ()
     unavailable: tuple[ScopeView, ...] = ()
@@ -76,12 +100,8 @@ class ConsentView:
     """What the access tokens tell about the user, in words."""
     verified: bool = False
     """The operator pre-registered this client."""
-    switch_address: str = ""
-    """Where signing in as another user begins, which leads back to this decision; empty omits the button.
-
-    Posts `switch`, `transaction` and `csrf`: in a URL, the transaction could be read by others.
-    """
-    switch_csrf: str = ""
+    switch: SwitchUserForm | None = None
+    """None omits the button."""
     account_address: str = ""
     """The account page, where the access can be ended; empty omits the hint."""
 
@@ -115,6 +135,23 @@ class ErrorView:
     onward: str = ""
     """Target of a link that the user may follow; an untrusted party chose it."""
     onward_host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UserRefusedView:
+    """The signed-in user cannot decide about a request of a client; another user might."""
+
+    title: str
+    message: str
+    hint: str
+    user: UserView
+    unavailable: tuple[ScopeView, ...]
+    """What this user may not have; empty if that is not the reason."""
+    switch: SwitchUserForm
+    onward: str
+    """Target of the link back to the client, which an untrusted party chose."""
+    onward_host: str
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +210,7 @@ class LinkedIdentityView:
     key: str
     provider_name: str
     account_name: str
-    """As the provider names the account; it may imitate another."""
+    """By which the provider tells it from others."""
     linked_at: float
     is_current: bool
     """The user has signed in with it."""

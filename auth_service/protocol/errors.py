@@ -129,16 +129,11 @@ class RedirectError(OAuthError):
         state: str | None,
         public: str,
         automatic: bool,
-        title: str = "The application asked for something impossible",
-        hint: str = "This is for the application to fix; there is nothing you did wrong.",
     ) -> None:
-        """`title` and `hint` are those of the page."""
         super().__init__(reason, error_id=error_id, public=public, code=code, status=303 if automatic else 400)
         self.redirect_uri = redirect_uri
         self.state = state
         self.automatic = automatic
-        self.title = title
-        self.hint = hint
 
 
 class TooManyRequests(RequestRejected):

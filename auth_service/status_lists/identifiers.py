@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
-import struct
 from typing import Final
 
 from auth_service.protocol.opaque import new_identifier
@@ -63,8 +61,3 @@ def revoked_key(list_id: str) -> str:
 def allocated_key(list_id: str) -> str:
     """Bitmap of the entries in use, which are never used again."""
     return f"sp:{{{list_id}}}:allocated"
-
-
-def candidate_entries() -> str:
-    """Random entries, of which a grant takes the first that is free, or else the next free one."""
-    return " ".join(str(n % ENTRIES) for n in struct.unpack("4H", os.urandom(8)))

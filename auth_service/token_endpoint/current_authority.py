@@ -91,15 +91,20 @@ class CurrentAuthority:
     """Changes while the service runs."""
     users: UserReview
     _with_password: ScopesAllowedNow = field(init=False)
-    _with_identity: ScopesAllowedNow = field(init=False)
+    _with_limits: ScopesAllowedNow = field(init=False)
+    """Every scope that is defined: limits say which of them."""
+    _unconditional: Mapping[str, frozenset[str]] = field(init=False)
+    """By resource: the scopes that require no identity."""
 
     def __post_init__(self) -> None:
         told = "".join(f"\n{r.identifier}" for r in self.resources.all if r.claims) + "\n"
         every = ScopesAllowedNow(ScopesAllowedNow.text(self.resources.grantable), read_at_ms=self.read_at_ms, told=told)
         unconditional = {
-            r.identifier: scopes_of(r, self.resources.grantable[r.identifier], None) for r in self.resources.all
+            r.identifier: frozenset(scopes_of(r, self.resources.grantable[r.identifier], None))
+            for r in self.resources.all
         }
-        object.__setattr__(self, "_with_identity", every)
+        object.__setattr__(self, "_unconditional", unconditional)
+        object.__setattr__(self, "_with_limits", every)
         object.__setattr__(self, "_with_password", replace(every, configured=ScopesAllowedNow.text(unconditional)))
 
     def allowed_now(self, client: Client, user: ReviewedUser | None) -> ScopesAllowedNow:
@@ -107,17 +112,20 @@ class CurrentAuthority:
         if user is not None and user.key:
             granted = self.resources.grantable.get(user.resource, ())
             limits = {user.resource: self.scopes(user.resource, granted, client, user)}
-            return replace(self._with_identity, limits=ScopesAllowedNow.text(limits), reviewed=user.key)
-        base = self._with_password if user is None else replace(self._with_password, reviewed="")
+            return replace(self._with_limits, limits=ScopesAllowedNow.text(limits), reviewed=user.key)
+        reviewed = None if user is None else ""
         if client.scope is None:
-            return base
+            return self._with_password if user is None else replace(self._with_password, reviewed=reviewed)
         limits = {r: self.scopes(r, every, client) for r, every in self.resources.grantable.items()}
-        return replace(base, limits=ScopesAllowedNow.text(limits))
+        return replace(self._with_limits, limits=ScopesAllowedNow.text(limits), reviewed=reviewed)
 
     def scopes(
         self, resource: str, granted: Iterable[str], client: Client, user: ReviewedUser = NOT_REVIEWED
     ) -> tuple[str, ...]:
         """Of the granted scopes those that the resource has, and that client and user may have today (invariant 15)."""
+        if user.identity is None and client.scope is None:
+            unconditional = self._unconditional.get(resource, frozenset())
+            return tuple(s for s in granted if s in unconditional)
         found = self.resources.find(resource)
         if found is None:
             return ()

@@ -14,7 +14,6 @@ from auth_service.protocol.errors import TooManyRequests, UnauthorizedClient, Un
 from auth_service.rate_limits.limits import PASSED_LIMIT
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import LOG_FIELDS
-from shared.scopes import format_scope
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -58,7 +57,7 @@ class IssuedTokens:
             "access_token": self.access_token,
             "token_type": "Bearer",
             "expires_in": self.expires_in,
-            "scope": format_scope(self.scopes),
+            "scope": " ".join(self.scopes),
         }
         if self.refresh_token is not None:
             body["refresh_token"] = self.refresh_token

@@ -192,7 +192,7 @@ class RefreshTokenHandler:
         # Only tokens with a valid MAC count, so that an attacker cannot exhaust the grant's limit.
         self._limits.check_grant(presented.grant_id)
         try:
-            requested = parse_scope(parameters.get("scope") or "")
+            requested = parse_scope(scope) if (scope := parameters.get("scope")) else ()
         except ValueError as exc:
             raise InvalidScope(str(exc), error_id="scope_grammar") from exc
         return presented, requested

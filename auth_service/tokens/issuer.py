@@ -12,7 +12,6 @@ from auth_service.resources.catalogue import OFFLINE_ACCESS
 from auth_service.status_lists.identifiers import list_uri
 from shared.access_tokens import profile
 from shared.jose import base64url
-from shared.scopes import format_scope
 
 if TYPE_CHECKING:
     from auth_service.keys.key_ring import Signer
@@ -37,6 +36,7 @@ class AccessTokenIssuer:
 
     def __init__(self, *, issuer: str, lifetime_seconds: int, signer: Signer) -> None:
         self._issuer = issuer
+        self._lists = list_uri(issuer, "")
         self._lifetime = lifetime_seconds
         self._signer = signer
 
@@ -68,12 +68,12 @@ class AccessTokenIssuer:
             "sub": subject,
             "aud": resource,
             "client_id": client_id,
-            "scope": format_scope(s for s in scopes if s != OFFLINE_ACCESS),
+            "scope": " ".join(s for s in scopes if s != OFFLINE_ACCESS),
             "iat": issued_at,
             "exp": issued_at + self._lifetime,
             "jti": token_id,
             "gid": grant_id,
-            "status": {"status_list": {"idx": entry, "uri": list_uri(self._issuer, split_identifier(grant_id)[0])}},
+            "status": {"status_list": {"idx": entry, "uri": self._lists + split_identifier(grant_id)[0]}},
         }
         return IssuedToken(self._signer.sign(claims, typ=profile.TYPE), self._lifetime, token_id)
 

@@ -1,1 +1,1 @@
-"""Sign-in on a page of your own: docs/external-sign-in.md."""
+"""Sign-in on a page of your own: docs/providers/external.md."""

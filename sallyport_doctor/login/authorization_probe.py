@@ -61,8 +61,7 @@ async def probe_authorization_variants(
     exchanges = {"baseline": await send()}
     page = exchanges["baseline"]
     if page.is_redirect and not is_refusal(page):
-        # Not to the redirect URI itself: another program may listen on that port.
-        exchanges["page"] = await http.follow_as_browser(page, never_to=LOOPBACK)
+        exchanges["page"] = await http.follow_as_browser(page)
     exchanges |= {
         "other port": await send(redirect_uri=OTHER_PORT),
         "other redirect": await send(redirect_uri=UNREGISTERED_REDIRECT),

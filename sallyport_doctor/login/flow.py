@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from sallyport_doctor.evidence import Evidence
+    from sallyport_doctor.http_exchange import HttpExchange
     from sallyport_doctor.http_probe import HttpProbe
 
     OpenPage = Callable[[str], Awaitable[None]]
@@ -91,12 +92,13 @@ async def _authorize(
     request = AuthorizationRequest(authentication.client_id, callback.uri, resource, evidence.requested_scope)
     url = request.url(metadata)
     # Fetch the page only: the redirect to the callback belongs to the user's browser.
-    page = await http.follow_as_browser(await http.request("GET", url), never_to=callback.uri)
+    page = await http.follow_as_browser(await http.request("GET", url))
     login = LoginEvidence(form_action=form_action(page.header("Content-Security-Policy") or "") if page.ok else "")
     await options.open_page(url)
     parameters = await callback.parameters(within_seconds=options.wait_seconds)
     if parameters is None:
-        return replace(login, timed_out=True, failure=f"no callback within {options.wait_seconds:.0f} seconds")
+        failure = f"no callback within {options.wait_seconds:.0f} seconds{_first_step(page)}"
+        return replace(login, timed_out=True, failure=failure)
     login = replace(
         login,
         callback_received=True,
@@ -130,6 +132,13 @@ async def _authorize(
     login = await _revoke(client, metadata, login)
     replay = await client.redeem(code=code, verifier=request.verifier, redirect_uri=callback.uri)
     return replace(login, token_responses={**login.token_responses, "code replay": replay})
+
+
+def _first_step(page: HttpExchange) -> str:
+    """What the browser met first, if that tells where the sign-in may have ended."""
+    if page.is_redirect:
+        return f"; the browser was sent to {page.redirect_target}"
+    return "" if page.ok else f"; the sign-in page: {page.failure or page.status}"
 
 
 async def _refresh(client: TokenClient, login: LoginEvidence) -> LoginEvidence:

@@ -49,7 +49,7 @@ class CacheEntry(Generic[T]):
 
 
 class DocumentCache(Generic[T]):
-    """At most one fetch per URL at a time, and at most one per cooldown."""
+    """At most one fetch per URL at a time, and at most one per cooldown unless a caller asks for another."""
 
     def __init__(
         self,
@@ -80,15 +80,16 @@ class DocumentCache(Generic[T]):
         self._flights: SingleFlight[CacheEntry[T]] = SingleFlight()
         self._restorations: SingleFlight[None] = SingleFlight()
 
-    async def get(self, url: str, *, refetch: bool = False) -> CacheEntry[T]:
-        """The entry, after a fetch if one is due. With `refetch`, one is due although the document is fresh.
+    async def get(self, url: str, *, refetch_after: int | None = None) -> CacheEntry[T]:
+        """The entry, after a fetch if one is due.
 
-        Nothing is fetched within the cooldown after the last attempt.
+        `refetch_after`: one is due although the document is fresh, if it was fetched that many seconds ago. Nothing is
+        fetched within the cooldown after a failure.
         """
         restore = self._restore
-        if restore is not None and url not in self._documents and self._is_due(url, refetch=refetch):
+        if restore is not None and url not in self._documents and self._is_due(url, refetch_after):
             await self._restorations.run(url, lambda: self._restore_copy(url, restore))
-        if self._is_due(url, refetch=refetch):
+        if self._is_due(url, refetch_after):
             return await self._fetch_shared(url)
         if url in self._documents:
             self._documents.move_to_end(url)
@@ -128,7 +129,7 @@ class DocumentCache(Generic[T]):
         failure = self._failures.get(url)
         return CacheEntry(self._documents.get(url), failure[1] if failure else None)
 
-    def _is_due(self, url: str, *, refetch: bool) -> bool:
+    def _is_due(self, url: str, refetch_after: int | None) -> bool:
         now = self._monotonic()
         failure = self._failures.get(url)
         if failure is not None:
@@ -136,7 +137,7 @@ class DocumentCache(Generic[T]):
         document = self._documents.get(url)
         if document is None or now >= document.fresh_until:
             return True
-        return refetch and now >= document.fetched_at + self._cooldown
+        return refetch_after is not None and now >= document.fetched_at + refetch_after
 
     async def _restore_copy(self, url: str, restore: Callable[[str], Awaitable[CachedDocument[T] | None]]) -> None:
         copy = await restore(url)

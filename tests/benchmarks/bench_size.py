@@ -22,6 +22,8 @@ from tests.support.plain_client import PlainClient
 from tests.support.user_agent import user_agent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.benchmarks.harness import Report
 
 RECORDS = int(os.environ.get("BENCH_RECORDS", "1000000"))
@@ -56,9 +58,10 @@ end
 class Service:
     """A pair with some number of records, and the grants that are refreshed among them. An async context manager."""
 
-    def __init__(self, *, module: str = "auth_service") -> None:
-        """`module` is run in place of auth_service."""
-        self._pair = Pair(mcp=0, resource="http://localhost:9/mcp", own={**UNLIMITED, "AUTH_LOG_LEVEL": "warning"})
+    def __init__(self, *, module: str = "auth_service", own: Mapping[str, str] | None = None) -> None:
+        """`module` is run in place of auth_service, `own` are further settings."""
+        settings = {**UNLIMITED, "AUTH_LOG_LEVEL": "warning", **(own or {})}
+        self._pair = Pair(mcp=0, resource="http://localhost:9/mcp", own=settings)
         (auth,) = self._pair.auth
         self._pair.auth = [self._pair._process(module, 0, self._pair.auth_environment, auth.port)]
         self._next = 0
@@ -77,7 +80,8 @@ class Service:
             self._tokens = [(await client.tokens(user))["refresh_token"] for _ in range(GRANTS)]
             self._url = (await client.metadata())["token_endpoint"]
             self._client = client
-            self.grant = grant_key(self._tokens[0].split(".")[0])
+            self.grants = [grant_key(token.split(".")[0]) for token in self._tokens]
+            self.grant = self.grants[0]
             self.registration = f"sp:{{client:{client.client_id}}}"
             self._stack = stack.pop_all()
         return self

@@ -1,10 +1,12 @@
 """`pair`: both services as processes, shared by a whole test session. `make_pair`: one of a test's own."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.pair import Pair
+from tests.support.node_packages import install_node_packages
 from tests.support.user_agent import user_agent
 
 
@@ -18,6 +20,12 @@ def pair():
             yield pair
         finally:
             runner.run(pair.close())
+
+
+@pytest.fixture(scope="session")
+def node_scripts():
+    """The directory in which oidc-provider is, and the scripts that run it."""
+    return install_node_packages(Path(__file__).parent / "servers_of_others", "npm-servers")
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from mcp_service.app import build_app
 from mcp_service.settings import McpSettings
 from shared.http.server import ServiceRunner
 from shared.redis.client import SingleRedisClient
+from tests.support.auth_server import CHEAP
 from tests.support.named_hosts import NamedHosts
 from tests.support.user_agent import UserAgent, user_agent
 
@@ -85,8 +86,8 @@ class LocalPair:
         await self._serve(build_app(self._mcp), self._ports[1])
 
     async def add_user_agent(self, username: str) -> AbstractAsyncContextManager[UserAgent]:
-        """A new user at a browser of their own."""
-        passwords = PasswordHasher(workers=1)
+        """A new user with a password, at a browser of their own."""
+        passwords = PasswordHasher(workers=1, parameters=CHEAP)
         await UserService(UserRepository(self.store), passwords).add(username, self.password)
         passwords.close()
         return user_agent(username, self.password)

@@ -29,6 +29,13 @@ class Memory:
     def __init__(self) -> None:
         self.tokens: OAuthToken | None = None
         self.registration: OAuthClientInformationFull | None = None
+        self.provider: OAuthClientProvider | None = None
+        """Of the client that is connected with this memory."""
+
+    def expire(self) -> None:
+        """Let the client take its access token for one that has expired."""
+        assert self.provider is not None
+        self.provider.context.token_expiry_time = 1
 
     async def get_tokens(self) -> OAuthToken | None:
         return self.tokens
@@ -63,6 +70,7 @@ async def connected(
     `tls` is whom to trust; the usual authorities when None.
     """
     callbacks: list[dict[str, Any]] = []
+    memory = memory or Memory()
 
     async def redirect(url: str) -> None:
         callbacks.append(await user.authorize(url))
@@ -80,10 +88,11 @@ async def connected(
             token_endpoint_auth_method="none",
             scope=scope,
         ),
-        storage=memory or Memory(),
+        storage=memory,
         redirect_handler=redirect,
         callback_handler=callback,
     )
+    memory.provider = provider
     async with (
         httpx2.AsyncClient(auth=provider, timeout=30, follow_redirects=False, verify=tls or True) as http,
         Client(streamable_http_client(resource, http_client=http), mode=wire) as client,

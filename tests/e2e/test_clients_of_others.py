@@ -17,6 +17,10 @@ import pytest
 
 from auth_service.clients.resolver import CACHE_SECONDS
 from devstack.loopback import free_port
+from tests.e2e.pair import READING_FIRST
+from tests.support.node_packages import BUILD, install_node_packages
+from tests.support.openid_provider import OpenIdProvider, through_provider
+from tests.support.user_agent import user_agent
 
 pytestmark = [
     pytest.mark.npm,
@@ -25,7 +29,6 @@ pytestmark = [
 ]
 
 SCRIPTS = Path(__file__).parent / "clients_of_others"
-INSTALLED = Path(__file__).parents[2] / "build" / "npm-clients"
 FASTMCP = "fastmcp-slim[client]==4.2.1"
 TOOLS = {"whoami", "list_notes", "add_note", "delete_note"}
 
@@ -33,23 +36,14 @@ TOOLS = {"whoami", "list_notes", "add_note", "delete_note"}
 @pytest.fixture(scope="session")
 def installed():
     """The directory in which the packages are."""
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    for script in SCRIPTS.glob("*.*js*"):
-        shutil.copy(script, INSTALLED)
     # Node 22 or later is wanted: its package unpacks the binary in a script of its own.
-    subprocess.run(
-        ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"],
-        cwd=INSTALLED,
-        check=True,
-        timeout=540,
-    )
-    return INSTALLED
+    return install_node_packages(SCRIPTS, "npm-clients")
 
 
 @pytest.fixture(scope="session")
 def python_with_fastmcp():
     """A Python that has FastMCP's client: apart from ours, because it brings many packages along."""
-    directory = INSTALLED.parent / "python-clients"
+    directory = BUILD / "python-clients"
     python = directory / "bin/python"
     if not python.exists():
         venv.create(directory, with_pip=True)
@@ -169,6 +163,31 @@ async def test_the_official_typescript_client_connects_calls_each_tool_and_refre
         steps = await converse(process, user)
     assert steps["listed"] == {"error": False, "scope": steps["listed"]["scope"]}
     assert steps["added"] == {"error": False, "scope": steps["listed"]["scope"]}
+    assert steps["refreshed"] == {"error": False, "renewed": True}
+    assert steps["done"] == {"registrations": 1}
+
+
+@pytest.mark.parametrize(
+    ("version", "wire", "scopes"),
+    # Version 1 cannot step up (interop.md F31).
+    [("1", "legacy", {}), ("2", "legacy", READING_FIRST), ("2", "2026-07-28", READING_FIRST)],
+)
+async def test_the_official_typescript_client_does_so_through_an_identity_provider(
+    make_pair, installed, tmp_path, version, wire, scopes
+):
+    async with OpenIdProvider() as provider:
+        pair = await make_pair(own=scopes | through_provider(provider))
+        async with (
+            user_agent("", "", provider=provider.url) as user,
+            Program(installed, "sdk_client.mjs", pair.resource, version, wire, home=tmp_path) as process,
+        ):
+            steps = await converse(process, user)
+    assert provider.asked("authorize") == 1
+    assert all('name="password"' not in page for page in user.pages)
+    assert ("notes:write" in steps["listed"]["scope"]) == (not scopes)
+    assert "notes:write" in steps["added"]["scope"]
+    assert not steps["listed"]["error"]
+    assert not steps["added"]["error"]
     assert steps["refreshed"] == {"error": False, "renewed": True}
     assert steps["done"] == {"registrations": 1}
 

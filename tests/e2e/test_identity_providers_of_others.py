@@ -1,23 +1,23 @@
 """Sign-in through an identity provider of another project, oidc-provider: both services and it as real processes.
 
 `make test-clients` runs them. The provider is pinned in servers_of_others/package.json.
+The ids in the texts are those of docs/identity-provider-threats.md.
 """
 
 import asyncio
 import contextlib
 import json
 import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
-from auth_service.federation.oidc.discovery import COOLDOWN_SECONDS
+from auth_service.federation.oidc.discovery import REFETCH_SECONDS
 from devstack.loopback import free_port
 from devstack.service_process import service_command
+from tests.e2e.foreign_process import serving
+from tests.e2e.provider_journey import UserAtProvider, subject_after_connecting
 from tests.e2e.sdk_client import Memory, connected
-from tests.e2e.test_servers_of_others import serving
-from tests.support.oauth import redirect_parameters, unverified_claims
+from tests.support.oauth import redirect_parameters
 from tests.support.user_agent import user_agent
 
 pytestmark = [
@@ -26,24 +26,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed"),
 ]
 
-SCRIPTS = Path(__file__).parent / "servers_of_others"
-BUILD = Path(__file__).parents[2] / "build" / "npm-servers"
 SECRET = "a-client-secret-of-forty-characters-or-so"
-
-
-@pytest.fixture(scope="session")
-def node_scripts():
-    """The directory in which oidc-provider is, and the script that runs it."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    for script in SCRIPTS.glob("*.*js*"):
-        shutil.copy(script, BUILD)
-    subprocess.run(
-        ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"],
-        cwd=BUILD,
-        check=True,
-        timeout=540,
-    )
-    return BUILD
 
 
 class ForeignProvider:
@@ -74,49 +57,6 @@ class ForeignProvider:
         return serving(self.port, "node", "identity_provider.mjs", self.port, callback, secret, cwd=self._directory)
 
 
-class UserAtProvider:
-    """A browser at both servers: goes through the provider at the sign-in page, and approves."""
-
-    def __init__(self, here, there, provider):
-        self.here = here
-        self.there = there
-        self.provider = provider
-        self.response = {}
-        """What the provider sent to the callback."""
-        self.went_straight_on = False
-        self.decided = ""
-        """The words of the consent page."""
-
-    async def to_provider(self, authorization_url):
-        """Begin, and press the button if there is a page with one; the answer that leads to the provider."""
-        page = await self.here.get(authorization_url)
-        if page.status == 303 and not str(page.onward).startswith(self.provider.issuer):
-            page = await self.here.follow(page)
-        if str(page.onward or "").startswith(self.provider.issuer):
-            self.went_straight_on = True
-            return page
-        form = next(form for form in page.forms if ("provider", self.provider.id) in form.buttons)
-        return await self.here.post(
-            page.url.join(page.url.with_path(form.action.partition("?")[0])),
-            form.inputs | {"provider": self.provider.id},
-            headers={"Origin": str(page.url.origin())},
-        )
-
-    async def back(self, authorization_url):
-        """Sign in at the provider; the answer of the callback."""
-        answer = await self.to_provider(authorization_url)
-        assert answer.onward is not None, answer.words
-        self.response = await self.there.authorize(str(answer.onward))
-        return await self.here.get(self.there.callback)
-
-    async def authorize(self, authorization_url):
-        """Sign in and approve; the parameters for the client."""
-        answer = await self.back(authorization_url)
-        page = await self.here.follow(answer) if answer.status == 303 else answer
-        self.decided = page.words
-        return await self.here.decide(page)
-
-
 @contextlib.asynccontextmanager
 async def user_at(provider, login):
     """A user with a browser of its own."""
@@ -125,11 +65,9 @@ async def user_at(provider, login):
 
 
 async def subject_after(pair, provider, login):
-    """The subject of the access token after a first connection of a new client through the provider."""
-    memory = Memory()
-    async with user_at(provider, login) as user, connected(pair.resource, user, memory=memory) as client:
-        assert not (await client.call_tool("whoami", {})).is_error
-    return unverified_claims(memory.access_token)["sub"], user
+    """The subject after a first connection of a new client through the provider, and the user."""
+    async with user_at(provider, login) as user:
+        return await subject_after_connecting(pair, user), user
 
 
 @pytest.fixture
@@ -147,6 +85,7 @@ def settings(*entries, **own):
 
 
 async def test_an_identity_is_one_account_and_the_same_address_elsewhere_is_another(make_pair, acme, other):
+    """P9."""
     pair = await make_pair(own=settings(acme.entry(), other.entry()))
     async with acme.running(pair.issuer), other.running(pair.issuer):
         first, user = await subject_after(pair, acme, "ada")
@@ -154,7 +93,7 @@ async def test_an_identity_is_one_account_and_the_same_address_elsewhere_is_anot
         elsewhere, _ = await subject_after(pair, other, "ada")
         of_another_user, _ = await subject_after(pair, acme, "bob")
     assert user.response["iss"] == acme.issuer
-    assert "signed in as acme/ada@example.com" in user.decided
+    assert "signed in with Acme as ada@example.com" in user.decided
     assert first == again
     assert len({first, elsewhere, of_another_user}) == 3
     users = {u["subject"]: u for u in json.loads(await pair.command("users", "list", "--json"))}
@@ -162,11 +101,11 @@ async def test_an_identity_is_one_account_and_the_same_address_elsewhere_is_anot
     assert users[first]["email"] == users[elsewhere]["email"] == "ada@example.com"
 
 
-async def test_new_keys_of_the_provider_are_found(make_pair, acme):
+async def test_a_provider_that_replaces_its_only_key_is_followed_within_two_seconds(make_pair, acme):
     pair = await make_pair(own=settings(acme.entry()))
     async with acme.running(pair.issuer):
         before, _ = await subject_after(pair, acme, "ada")
-    await asyncio.sleep(COOLDOWN_SECONDS)  # keys are fetched at most once in this time
+    await asyncio.sleep(REFETCH_SECONDS)  # a new kid causes one fetch in this time
     async with acme.running(pair.issuer):
         after, _ = await subject_after(pair, acme, "ada")
     assert before == after
@@ -194,6 +133,7 @@ async def test_without_an_answer_of_the_provider_its_button_says_so_and_password
 
 
 async def test_a_response_that_names_another_issuer_signs_no_user_in(make_pair, acme):
+    """P1."""
     pair = await make_pair(own=settings(acme.entry()))
     async with acme.running(pair.issuer), user_at(acme, "ada") as user:
         answer = await user.to_provider(f"{pair.issuer}/sign-in")
@@ -227,6 +167,7 @@ async def test_a_wrong_client_secret_signs_no_user_in_and_is_named_in_the_log(ma
     ],
 )
 async def test_check_config_names_what_is_wrong_with_an_entry(make_pair, acme, changed, named):
+    """P17: the secret is not printed."""
     pair = await make_pair(own=settings(acme.entry()))
     entry = acme.entry(**json.loads(json.dumps(changed).replace("{port}", str(acme.port))))
     async with acme.running(pair.issuer):

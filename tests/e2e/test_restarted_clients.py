@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 
-from tests.e2e.test_clients_of_others import FASTMCP, INSTALLED, SCRIPTS, Program, as_json
+from tests.e2e.test_clients_of_others import FASTMCP, SCRIPTS, Program, as_json
+from tests.support.node_packages import BUILD
 from tests.support.user_agent import user_agent
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(600)]
@@ -30,7 +31,7 @@ def pythons():
     """For each client a Python that has it."""
     found = {}
     for name, (_, packages) in CLIENTS.items():
-        directory = INSTALLED.parent / "restarted-clients" / name.replace(" ", "-")
+        directory = BUILD / "restarted-clients" / name.replace(" ", "-")
         found[name] = directory / "bin/python"
         if not found[name].exists():
             venv.create(directory, with_pip=True)

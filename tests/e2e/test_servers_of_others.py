@@ -4,8 +4,6 @@
 hand with the server's own answers. When one changes, look at the answer before the page.
 """
 
-import asyncio
-import contextlib
 import re
 import shutil
 import subprocess
@@ -17,6 +15,7 @@ import pytest
 from devstack.loopback import free_port
 from sallyport_doctor.knowledge.catalogue import load_knowledge
 from sallyport_doctor.run import RunOptions, run
+from tests.e2e.foreign_process import serving
 from tests.sallyport_doctor.user import sign_in_by_forms
 
 pytestmark = [
@@ -31,22 +30,6 @@ FASTMCP = "fastmcp==4.1.2"
 
 
 @pytest.fixture(scope="session")
-def node_scripts():
-    """The directory in which oidc-provider is, and the script that runs it."""
-    directory = REPOSITORY / "build" / "npm-servers"
-    directory.mkdir(parents=True, exist_ok=True)
-    for script in SCRIPTS.glob("*.*js*"):
-        shutil.copy(script, directory)
-    subprocess.run(
-        ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"],
-        cwd=directory,
-        check=True,
-        timeout=540,
-    )
-    return directory
-
-
-@pytest.fixture(scope="session")
 def python_with_fastmcp():
     """A Python that has FastMCP, apart from ours: it brings many packages along."""
     directory = REPOSITORY / "build" / "python-servers"
@@ -55,36 +38,6 @@ def python_with_fastmcp():
         venv.create(directory, with_pip=True)
     subprocess.run([python, "-m", "pip", "install", "--quiet", FASTMCP], check=True, timeout=540)
     return python
-
-
-@contextlib.asynccontextmanager
-async def serving(port, *command, cwd=None):
-    """A server as a process, once it listens. Fails with what it printed if it does not."""
-    process = await asyncio.create_subprocess_exec(
-        *map(str, command), cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    said = asyncio.create_task(process.stdout.read())
-    try:
-        async with asyncio.timeout(60):
-            while not await listens(port):
-                assert process.returncode is None, (await said).decode()
-                await asyncio.sleep(0.1)
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
-        await said
-
-
-async def listens(port):
-    try:
-        _reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    await writer.wait_closed()
-    return True
 
 
 async def findings(port):

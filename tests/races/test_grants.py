@@ -10,10 +10,10 @@ import pytest
 
 from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
+from auth_service.grants import repository
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository
 from auth_service.protocol.opaque import new_secret, short_digest, split_identifier
-from auth_service.status_lists import identifiers
 from auth_service.status_lists.identifiers import new_identifier_in, new_list_id
 from auth_service.status_lists.repository import StatusListRepository
 from tests.support.grant_material import DAY, LIFETIMES, NOW, allowed, interaction, new_grant, open_grant, present
@@ -160,7 +160,7 @@ async def test_two_hundred_approvals_in_one_list_at_once_get_two_hundred_entries
     asked = [replace(interaction(), identifier=new_identifier_in(list_id)) for _ in range(200)]
     connections = itertools.cycle(stores)
     # Few candidates, so that every approval meets entries that are taken.
-    with patch.object(identifiers, "ENTRIES", 512):
+    with patch.object(repository, "ENTRIES", 512):
         await asyncio.gather(*(decide(next(connections), one, ConsentDecision.APPROVE) for one in asked))
     grants = [await GrantRepository(stores[0]).find(one.identifier) for one in asked]
     assert len({grant.entry for grant in grants if grant is not None}) == 200
@@ -207,7 +207,7 @@ async def test_an_entry_that_was_given_up_is_never_given_again(store, stores):
     """A hundred grants of one list are narrowed, and a hundred approved, where many candidates are taken."""
     list_id, connections = new_list_id(), itertools.cycle(stores)
     lists = StatusListRepository(store)
-    with patch.object(identifiers, "ENTRIES", 512):
+    with patch.object(repository, "ENTRIES", 512):
         wide = [
             await open_grant(store, grant_id=new_identifier_in(list_id), scopes=("notes:read", "notes:write"))
             for _ in range(100)

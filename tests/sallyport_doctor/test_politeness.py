@@ -82,18 +82,21 @@ class HandsOver(SignsInElsewhere):
         return answer
 
 
-async def test_a_cookie_is_never_carried_to_another_origin(run):
+async def test_a_sign_in_at_another_origin_is_left_to_the_browser(run):
     class Elsewhere(SignsInElsewhere):
         async def answer_sign_in(self, request):
-            carried.append(dict(request.cookies))
-            return page("Sign in")
+            asked.append(request.path)
+            return page("Sign in", **{"Content-Security-Policy": "form-action 'none'"})
 
-    carried: list[dict[str, str]] = []
+    asked: list[str] = []
     elsewhere = Elsewhere()
     await elsewhere.start()
-    await run(HandsOver(elsewhere), login=True, user=unresponsive_user, wait_seconds=0.2)
+    diagnosis = await run(HandsOver(elsewhere), login=True, user=unresponsive_user, wait_seconds=0.2)
     await elsewhere.stop()
-    assert carried == [{}]
+    assert asked == []
+    (finding,) = diagnosis.findings
+    assert finding.id == "login-timed-out"
+    assert finding.observed.endswith(f"the browser was sent to {elsewhere.origin}/sign-in")
 
 
 @pytest.mark.parametrize("wanted", [{"login": True}, {"register": True}])

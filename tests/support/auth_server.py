@@ -132,10 +132,14 @@ class AuthServer:
         store: RedisClient,
         chosen: AuthSettings,
         now: Callable[[], float],
+        *,
+        ahead: float = 0.0,
     ) -> None:
+        """`ahead` are the seconds that its clock is ahead, also while it is built."""
         self.store = store
         self.settings = chosen
         self.clock = Clock(now)
+        self.clock.ahead = ahead
         self.monotonic = Clock(time.monotonic)
         self.users = UserService(UserRepository(store), PasswordHasher(parameters=CHEAP))
         self.grants = GrantRepository(store)

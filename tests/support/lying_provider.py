@@ -168,7 +168,7 @@ class RoutedHttp(ProviderHttp):
     """The transport of the service, led to the model for each https address."""
 
     def __init__(self, model: LyingProvider) -> None:
-        super().__init__(timeout_seconds=0.3)
+        super().__init__(timeout_seconds=3)
         self._model = model
 
     async def get(self, url: str, *, max_bytes: int, headers: Mapping[str, str] | None = None) -> FetchedBody:

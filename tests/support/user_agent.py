@@ -112,8 +112,9 @@ class UserAgent:
         decision: str = "approve",
         base: URL | None = None,
         cookies: Mapping[str, str] | None = None,
+        provider: str = "",
     ) -> None:
-        """`http` keeps no cookies of its own.
+        """`http` keeps no cookies of its own. `authorize` passes through an identity provider at the origin `provider`.
 
         `base` is the address of a server that does not answer at its issuer's address: relative addresses are joined
         to it, and forms carry no Origin. Without it, the first address that is visited is taken for the server's.
@@ -129,6 +130,7 @@ class UserAgent:
         self._http = http
         self._base = base
         self._home = base.origin() if base else None
+        self._provider = URL(provider).origin() if provider else None
 
     async def get(self, url: str | URL, **options: Any) -> Answer:
         """GET an address, absolute or relative to `base`."""
@@ -181,31 +183,35 @@ class UserAgent:
             self.pages.append(page.text)
             assert page.status in {200, 302, 303}, f"{page.status} from {page.url}: {page.words}"
             target = page.onward
-            if target is not None and not self._is_home(target):
+            if target is not None and not (self._is_at(target, self._home) or self._is_at(target, self._provider)):
                 self.callback = page.headers.get("Location") or page.refresh
                 return redirect_parameters(self.callback)
             page = await (self.get(target) if target else self.fill_in(page))
         raise AssertionError("the pages lead nowhere")
 
     async def fill_in(self, page: Answer) -> Answer:
-        """Send the first form of a page as the user would: credentials where it asks for them, else the decision."""
+        """Send the first form of a page as the user would: with credentials, the first provider, or the decision."""
         form = page.forms[0]
         known = {"username": self.username, "login": self.username, "password": self.password}
         values = {name: value for name, value in known.items() if name in form.inputs}
+        providers = [value for name, value in form.buttons if name == "provider"]
+        if providers:
+            values["provider"] = providers[0]
         if any(name == "decision" for name, _ in form.buttons):
             assert ("decision", self.decision) in form.buttons, page.words
             values["decision"] = self.decision
         return await self.submit(page, **values)
 
-    def _is_home(self, url: URL) -> bool:
-        return url.is_absolute() and url.host is not None and url.origin() == self._home
+    @staticmethod
+    def _is_at(url: URL, origin: URL | None) -> bool:
+        return url.is_absolute() and url.host is not None and url.origin() == origin
 
     async def _request(
         self, method: str, url: str | URL, *, headers: Mapping[str, str] | None = None, **options: Any
     ) -> Answer:
         target = self._base.join(URL(url)) if self._base else URL(url)
         self._home = self._home or target.origin()
-        at_home = self._is_home(target)
+        at_home = self._is_at(target, self._home)
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items()) if at_home else ""
         sent = {"Cookie": cookies} if cookies else {}
         async with self._http.request(
@@ -233,11 +239,13 @@ async def user_agent(
     decision: str = "approve",
     tls: ssl.SSLContext | None = None,
     resolver: AbstractResolver | None = None,
+    provider: str = "",
 ) -> AsyncIterator[UserAgent]:
     """A user agent with connections of its own.
 
-    `tls` holds the trusted authorities (the system's when None), `resolver` replaces name resolution.
+    `tls` holds the trusted authorities (the system's when None), `resolver` replaces name resolution; `provider` is the
+    origin of an identity provider.
     """
     connector = aiohttp.TCPConnector(ssl=tls or True, resolver=resolver)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:
-        yield UserAgent(http, username=username, password=password, decision=decision)
+        yield UserAgent(http, username=username, password=password, decision=decision, provider=provider)

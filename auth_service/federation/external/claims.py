@@ -23,9 +23,10 @@ LEEWAY_SECONDS: Final = 5
 MAX_TEXT_CHARACTERS: Final = 300
 MAX_FURTHER_CLAIMS: Final = 50
 
-_READ_HERE: Final = frozenset(
+READ_HERE: Final = frozenset(
     ["aud", "auth_time", "email", "email_verified", "exp", "groups", "iat", "iss", "jti", "name", "nbf", "nonce", "sub"]
 )
+"""No rule and no resource can name these among the further claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def identity_of(claims: Mapping[str, Any], configuration: ExternalProvider, *, n
     groups = claims.get("groups")
     if groups is not None and not (isinstance(groups, list) and all(_is_text(group) for group in groups)):
         raise refused("claims", "groups is not a list of short texts")
-    further = {name: value for name, value in claims.items() if name not in _READ_HERE}
+    further = {name: value for name, value in claims.items() if name not in READ_HERE}
     if len(further) > MAX_FURTHER_CLAIMS:
         raise refused("claims", f"{len(further)} further claims, more than {MAX_FURTHER_CLAIMS}")
     authenticated_at = _time(claims, "auth_time")

@@ -14,8 +14,10 @@ from auth_service.federation.external import claims as rules
 from auth_service.federation.external import signed_jwt
 from auth_service.federation.external.claims import LEEWAY_SECONDS, MAX_ASSERTION_SECONDS, Expected, identity_of
 from auth_service.federation.external.signed_jwt import HeaderRules, refused
-from auth_service.federation.external.signing_keys import SigningKeys
-from auth_service.federation.provider import SignInRefused
+from auth_service.federation.provider import ProviderUnavailable, SignInRefused
+from auth_service.federation.provider_keys import ProviderKey
+from auth_service.federation.published_keys import PublishedKeys
+from shared.jose.keys import verification_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,10 +28,13 @@ if TYPE_CHECKING:
     from auth_service.federation.http import ProviderHttp
     from auth_service.federation.identity import Identity
     from auth_service.federation.provider import AuthorizationUrlRequest, PendingSignIn
+    from shared.jose.keys import VerificationKey
 
 ASSERTION_TYPES: Final = frozenset({"sallyport-sign-in+jwt"})
 """One that no other JWT has, so that none of the same keys passes for an assertion."""
 SESSION_TOKEN_TYPES: Final = frozenset({"jwt", ""})
+MAX_STALE_SECONDS: Final = 3600
+"""For how long the last good copy of the keys serves while their host does not answer."""
 
 
 class ExternalIdentityProvider:
@@ -47,7 +52,14 @@ class ExternalIdentityProvider:
     ) -> None:
         """`issuer` is that of this server: the audience of an assertion. `clock` is seconds since 1970."""
         self._configuration = configuration
-        self._keys = SigningKeys(configuration, fetch=fetch, monotonic=monotonic)
+        jwks = configuration.jwks
+        self._configured_keys = [] if jwks is None else [ProviderKey(key, None) for key in verification_keys(jwks)]
+        self._published_keys = PublishedKeys(
+            algorithms=frozenset(configuration.algorithms),
+            max_stale_seconds=MAX_STALE_SECONDS,
+            fetch=fetch,
+            monotonic=monotonic,
+        )
         self._audience = issuer
         self._used_tokens = used_tokens
         self._clock = clock
@@ -62,7 +74,7 @@ class ExternalIdentityProvider:
 
     @property
     def is_available(self) -> bool:
-        return self._keys.is_available
+        return self._published_keys.is_available
 
     async def issuer(self) -> str:
         return self._configuration.issuer
@@ -94,15 +106,20 @@ class ExternalIdentityProvider:
 
     async def describe_problems(self) -> list[str]:
         """What is wrong with this provider, in sentences for the operator; empty if nothing is."""
-        problem = await self._keys.problem()
-        return [] if problem is None else [f"The keys of the issuer cannot be read: {problem}."]
+        uri = self._configuration.jwks_uri
+        try:
+            if uri is not None:
+                await self._published_keys.candidates(uri, algorithm=self._configuration.algorithms[0], kid=None)
+        except ProviderUnavailable as exc:
+            return [f"The keys of the issuer cannot be read: {exc.reason}."]
+        return []
 
     async def close(self) -> None:
-        await self._keys.close()
+        await self._published_keys.close()
 
     async def _identify_by_assertion(self, pending: PendingSignIn, parameters: Mapping[str, str]) -> Identity:
         jwt = self._parse(parameters, "assertion", ASSERTION_TYPES)
-        claims = jwt.verify(await self._keys.find(jwt))
+        claims = jwt.verify(await self._find_key(jwt))
         expected = self._expected(pending, audience=self._audience, max_age=MAX_ASSERTION_SECONDS)
         for check in rules.ASSERTION_CHECKS:
             check(claims, expected)
@@ -113,7 +130,7 @@ class ExternalIdentityProvider:
     ) -> Identity:
         check_origin(parameters, policy)
         jwt = self._parse(parameters, "session_token", SESSION_TOKEN_TYPES)
-        claims = jwt.verify(await self._keys.find(jwt))
+        claims = jwt.verify(await self._find_key(jwt))
         expected = self._expected(pending, audience=policy.audience, max_age=policy.max_age)
         for check in rules.SESSION_TOKEN_CHECKS:
             check(claims, expected)
@@ -122,6 +139,20 @@ class ExternalIdentityProvider:
         if not await self._used_tokens.consume(jwt.jws.signing_input, lifetime_seconds=_remaining(claims, expected)):
             raise refused("used", "the session token has signed a user in before")
         return identity
+
+    async def _find_key(self, jwt: UnverifiedJwt) -> VerificationKey:
+        """The one key that must have signed. Raises SignInRefused, ProviderUnavailable.
+
+        Without a `kid` exactly one key of the set may fit: no key is found by trying.
+        """
+        uri = self._configuration.jwks_uri
+        if uri is None:
+            found = matching_keys(self._configured_keys, jwt)
+        else:
+            found = await self._published_keys.candidates(uri, algorithm=jwt.algorithm, kid=jwt.kid)
+        if len(found) != 1:
+            raise refused("key", f"{len(found)} keys of the issuer fit alg {jwt.algorithm}, kid {jwt.kid!r:.60}")
+        return found[0].verification
 
     def _parse(self, parameters: Mapping[str, str], name: str, types: frozenset[str]) -> UnverifiedJwt:
         if not parameters.get(name):
@@ -138,6 +169,11 @@ class ExternalIdentityProvider:
             max_age=max_age,
             authenticated_after=earliest,
         )
+
+
+def matching_keys(keys: list[ProviderKey], jwt: UnverifiedJwt) -> list[ProviderKey]:
+    """Those for the algorithm and the `kid`, if there is one."""
+    return [key for key in keys if key.may_verify(algorithm=jwt.algorithm, kid=jwt.kid)]
 
 
 def check_pending(pending: PendingSignIn, configuration: ExternalProvider) -> None:

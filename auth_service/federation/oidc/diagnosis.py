@@ -11,7 +11,7 @@ from auth_service.federation.oidc.metadata import (
     parse_document,
     read_members,
 )
-from auth_service.federation.oidc.provider_keys import MAX_JWKS_BYTES, JwksRefused, parse_provider_keys
+from auth_service.federation.provider_keys import MAX_JWKS_BYTES, JwksRefused, parse_provider_keys
 from shared.fetch.ssrf_safe_client import FetchFailed
 
 if TYPE_CHECKING:
@@ -42,12 +42,14 @@ async def describe_problems(
         return problems
     metadata = read_members(document)
     return [
-        *_offers(entry, authentication, metadata),
+        *_offers(entry, profile, authentication, metadata),
         *await _keys(entry, metadata, fetch),
     ]
 
 
-def _offers(entry: OidcProvider, authentication: ClientAuthentication, metadata: ProviderMetadata) -> list[str]:
+def _offers(
+    entry: OidcProvider, profile: ProviderProfile, authentication: ClientAuthentication, metadata: ProviderMetadata
+) -> list[str]:
     """What the entry uses and the provider does not offer."""
     problems = []
     method = authentication.method(metadata)
@@ -66,7 +68,7 @@ def _offers(entry: OidcProvider, authentication: ClientAuthentication, metadata:
     missing = [scope for scope in entry.scopes if metadata.scopes is not None and scope not in metadata.scopes]
     if missing:
         problems.append(f"The provider does not list the scopes {', '.join(missing)}; it may refuse the request.")
-    if entry.userinfo and metadata.userinfo_endpoint is None:
+    if profile.userinfo and metadata.userinfo_endpoint is None:
         problems.append("userinfo is on, but the provider has no userinfo endpoint.")
     return problems
 

@@ -11,7 +11,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from auth_service.federation.oidc.presets import SEVERAL_TENANTS, TENANT_PLACEHOLDER, is_tenant, preset_of, profile_of
+from auth_service.federation.oidc.presets import (
+    CONSUMERS_TENANT,
+    SEVERAL_TENANTS,
+    TENANT_PLACEHOLDER,
+    is_tenant,
+    preset_of,
+    profile_of,
+)
 
 if TYPE_CHECKING:
     from auth_service.federation.configuration import OidcProvider
@@ -85,8 +92,8 @@ def _tenants(entry: OidcProvider) -> str | None:
         return f"tenant {entry.tenant!r} is no directory id (a GUID in lower case), organizations, common or consumers"
     if entry.tenants and entry.tenant not in SEVERAL_TENANTS:
         return "tenants is given, but tenant names a single one: use organizations or common"
-    if "profile" not in entry.scopes:
-        return "scopes lacks profile: without it Entra sends no oid, by which its users are known"
+    if CONSUMERS_TENANT in entry.tenants and entry.tenant == "organizations":
+        return "tenants names that of personal accounts, which organizations excludes: use common"
     return None
 
 
@@ -111,6 +118,8 @@ def _credentials(entry: OidcProvider) -> str | None:
 def _requests(entry: OidcProvider) -> str | None:
     if "openid" not in entry.scopes:
         return "scopes lacks openid: without it there is no ID token"
+    if entry.preset == "entra" and "profile" not in entry.scopes:
+        return "scopes lacks profile: without it Entra sends no oid, by which its users are known"
     if len(entry.scopes) > MAX_SCOPES or not all(map(_SCOPE.fullmatch, entry.scopes)):
         return f"scopes is a list of at most {MAX_SCOPES} scope names, without spaces"
     if not entry.id_token_algorithms:

@@ -9,22 +9,22 @@ each function closes what they leave open, which tests pin (ADR 0009).
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from authlib.oidc.core.claims import CodeIDToken
 from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
 from auth_service.federation.identity import MAX_SUBJECT_CHARACTERS
-from auth_service.federation.oidc.presets import TENANT_PLACEHOLDER, is_tenant
+from auth_service.federation.oidc.presets import CONSUMERS_TENANT, TENANT_PLACEHOLDER, is_tenant
 from auth_service.federation.provider import SignInRefused
 from shared.jose.jws import InvalidToken, UnverifiedJws, parse_compact_jws
 
 if TYPE_CHECKING:
     from auth_service.federation.oidc.presets import ProviderProfile
-    from auth_service.federation.oidc.provider_keys import ProviderKey
+    from auth_service.federation.provider_keys import ProviderKey
 
 MAX_ID_TOKEN_BYTES: Final = 32 * 1024
 """A token with two hundred groups has some 12 kB."""
@@ -60,8 +60,10 @@ class UnverifiedIdToken(NamedTuple):
     key: ProviderKey
 
 
-KeyFinder = Callable[[str, str | None], Awaitable[list["ProviderKey"]]]
-"""From algorithm and kid to the keys that may have signed. Raises ProviderUnavailable."""
+class KeyFinder(Protocol):
+    """Finds the keys that may have signed. With `refetch`, those found before did not. Raises ProviderUnavailable."""
+
+    async def __call__(self, algorithm: str, kid: str | None, *, refetch: bool) -> list[ProviderKey]: ...
 
 
 async def verify_id_token(unverified: str, expected: ExpectedIdToken, *, find_keys: KeyFinder) -> dict[str, Any]:
@@ -74,7 +76,10 @@ async def verify_id_token(unverified: str, expected: ExpectedIdToken, *, find_ke
     for name, check_header in HEADER_CHECKS.items():
         _refuse(name, check_header(header, expected))
     kid = header.get("kid")
-    keys = await find_keys(header.get("alg", ""), kid)
+    keys = await find_keys(header.get("alg", ""), kid, refetch=False)
+    if len(keys) == 1 and signature_problem(jws, keys[0]) is not None:
+        # The provider may have put another key in the place of this one: under its kid, or none has one.
+        keys = await find_keys(header.get("alg", ""), kid, refetch=True)
     # Without kid it must be plain which key is meant (OpenID Connect Core section 10.1).
     if len(keys) != 1:
         raise SignInRefused(f"ID token: {len(keys)} keys may have signed it", error_id="id_token_key")
@@ -146,6 +151,8 @@ def _tenant(token: UnverifiedIdToken, expected: ExpectedIdToken) -> str | None:
 
 def _tenant_allowed(token: UnverifiedIdToken, expected: ExpectedIdToken) -> str | None:
     tenants, tenant = expected.profile.tenants, token.claims.get("tid")
+    if expected.profile.refuses_personal_accounts and tenant == CONSUMERS_TENANT:
+        return "a personal account, which organizations excludes"
     return f"the tenant {tenant!r:.60} is not one of the allowed" if tenants and tenant not in tenants else None
 
 

@@ -21,7 +21,7 @@ MAX_LIST_MEMBERS: Final = 200
 MAX_NAME_CHARACTERS: Final = 200
 MAX_EMAIL_CHARACTERS: Final = 320
 
-_OF_THE_PROTOCOL: Final = frozenset(
+NEVER_A_CLAIM: Final = frozenset(
     [
         "aio",
         "at_hash",
@@ -48,6 +48,7 @@ _OF_THE_PROTOCOL: Final = frozenset(
         "email_verified",
     ]
 )
+"""No rule and no resource can name these among the further claims."""
 
 Claims = Mapping[str, Any]
 
@@ -137,7 +138,7 @@ def _further(claims: Claims, groups_claim: str | None) -> dict[str, Any]:
     return {
         name: value
         for name, value in sorted(claims.items())
-        if name not in _OF_THE_PROTOCOL and name != groups_claim and _is_plain(value)
+        if name not in NEVER_A_CLAIM and name != groups_claim and _is_plain(value)
     }
 
 

@@ -43,6 +43,10 @@ class Preset:
     reauthentication_prompt: str = "login"
     states_authentication_time: bool = True
     """Whether `auth_time` comes with `max_age`, as OpenID Connect demands. A present one is checked in any case."""
+    userinfo: bool = False
+    """Whether its ID tokens lack the user's name, address and groups, which are at the userinfo endpoint."""
+    further_claims: frozenset[str] | None = None
+    """All that rules can name, where an operator cannot add any; None where one can."""
 
 
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
@@ -54,6 +58,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             domain_claim="hd",
             reauthentication_prompt="select_account",
             states_authentication_time=False,
+            further_claims=frozenset(["family_name", "given_name", "hd", "locale", "name", "picture", "profile"]),
         ),
         # Administrators of a tenant write any e-mail address into it. `auth_time` is an optional claim.
         "entra": Preset(
@@ -65,7 +70,8 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             key_id_header="x5t#S256",
             states_authentication_time=False,
         ),
-        "okta": Preset(groups_claim="groups"),
+        # With an access token comes an ID token of base claims only, where the organisation's own server issues both.
+        "okta": Preset(groups_claim="groups", userinfo=True),
         "auth0": Preset(assertion_audience="issuer"),
         "keycloak": Preset(groups_claim="groups", assertion_audience="issuer"),
         "gitlab": Preset(issuer="https://gitlab.com", groups_claim="groups_direct"),
@@ -84,10 +90,13 @@ class ProviderProfile:
     discovery_url: str
     tenants: frozenset[str]
     """With several tenants: those that may sign in; empty for all."""
+    refuses_personal_accounts: bool
+    """With several tenants: whether that of personal Microsoft accounts is none of them."""
     subject_claims: tuple[str, ...]
     groups_claim: str | None
     email_verified_claim: str | None
     assertion_audience: AssertionAudience
+    userinfo: bool
     authorization_parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -111,12 +120,14 @@ def profile_of(entry: OidcProvider) -> ProviderProfile:
         # A final slash of the issuer is not doubled (OpenID Connect Discovery section 4.1).
         discovery_url=f"{tenant.removesuffix('/')}/.well-known/openid-configuration",
         tenants=frozenset(entry.tenants),
+        refuses_personal_accounts=entry.tenant == "organizations",
         subject_claims=_subject_claims(entry, several=TENANT_PLACEHOLDER in issuer),
         groups_claim=entry.groups_claim if "groups_claim" in given else preset.groups_claim,
         email_verified_claim=(
             entry.email_verified_claim if "email_verified_claim" in given else preset.email_verified_claim
         ),
         assertion_audience=entry.assertion_audience or preset.assertion_audience,
+        userinfo=preset.userinfo if entry.userinfo is None else entry.userinfo,
         authorization_parameters={**_hosted_domain(entry), **entry.authorization_parameters},
     )
 

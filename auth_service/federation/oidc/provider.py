@@ -12,13 +12,14 @@ from auth_service.federation.oidc.authorization import (
 )
 from auth_service.federation.oidc.client_authentication import ClientAuthentication
 from auth_service.federation.oidc.diagnosis import describe_problems
-from auth_service.federation.oidc.discovery import COOLDOWN_SECONDS, Discovery
+from auth_service.federation.oidc.discovery import Discovery
 from auth_service.federation.oidc.id_token import ExpectedIdToken, verify_id_token
 from auth_service.federation.oidc.identity_mapping import map_identity
 from auth_service.federation.oidc.presets import profile_of
 from auth_service.federation.oidc.token_request import TokenClient
 from auth_service.federation.oidc.userinfo import fetch_userinfo
 from auth_service.federation.provider import ProviderUnavailable
+from auth_service.federation.published_keys import COOLDOWN_SECONDS
 
 if TYPE_CHECKING:
     from typing import Any
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from auth_service.federation.http import ProviderHttp
     from auth_service.federation.identity import Identity
     from auth_service.federation.oidc.metadata import ProviderMetadata
-    from auth_service.federation.oidc.provider_keys import ProviderKey
     from auth_service.federation.provider import AuthorizationUrlRequest, PendingSignIn
+    from auth_service.federation.provider_keys import ProviderKey
 
 T = TypeVar("T")
 
@@ -120,15 +121,16 @@ class OidcIdentityProvider:
             now=now,
         )
 
-        async def find_keys(algorithm: str, kid: str | None) -> list[ProviderKey]:
-            return await self._discovery.candidate_keys(metadata.jwks_uri, algorithm=algorithm, kid=kid)
+        async def find_keys(algorithm: str, kid: str | None, *, refetch: bool) -> list[ProviderKey]:
+            uri = metadata.jwks_uri
+            return await self._discovery.keys.candidates(uri, algorithm=algorithm, kid=kid, refetch=refetch)
 
         claims = await verify_id_token(tokens.id_token, expected, find_keys=find_keys)
         userinfo = await self._userinfo(metadata, access_token=tokens.access_token, subject=str(claims.get("sub")))
         return map_identity(self._entry.id, self._profile, claims, userinfo, now=now)
 
     async def _userinfo(self, metadata: ProviderMetadata, *, access_token: str, subject: str) -> dict[str, Any]:
-        if not self._entry.userinfo:
+        if not self._profile.userinfo:
             return {}
         if metadata.userinfo_endpoint is None:
             raise ProviderUnavailable("the provider has no userinfo endpoint", error_id="provider_userinfo")

@@ -78,7 +78,16 @@ def read_token_response(response: ProviderResponse) -> TokenResponse:
         raise ProviderUnavailable("the token response has no access token", error_id="provider_token_response")
     if not access_token.isascii() or not access_token.isprintable():
         raise ProviderUnavailable("the access token is no text of ASCII", error_id="provider_token_response")
+    problem = token_type_problem(members.get("token_type"))
+    if problem is not None:
+        raise ProviderUnavailable(f"the token response: {problem}", error_id="provider_token_response")
     return TokenResponse(id_token, access_token)
+
+
+def token_type_problem(unverified: Any) -> str | None:
+    """Why the access token is none to send as `Bearer` (OpenID Connect Core section 3.1.3.3, RFC 6749 section 7.1)."""
+    is_bearer = isinstance(unverified, str) and unverified.lower() == "bearer"
+    return None if is_bearer else f"token_type is {unverified!r:.40}, not Bearer"
 
 
 def _error(response: ProviderResponse) -> SignInRefused | ProviderUnavailable:

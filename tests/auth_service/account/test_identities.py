@@ -45,11 +45,18 @@ class TestThePage:
         self, federated, ada, upstreams
     ):
         """P18: the provider lets its users choose names."""
-        upstreams["acme"].statement = {"email": "grace@example.org"}
+        upstreams["acme"].statement = {"email": "grace@example.org", "email_verified": True}
         page = await link(ada)
         assert "Linked." in page.words
         assert "<bdi>Acme</bdi></h3>" in page.text
         assert "grace@example.org" in page.words
+
+    async def test_does_not_show_an_address_that_the_provider_did_not_verify(self, federated, ada, upstreams):
+        """P18."""
+        upstreams["acme"].statement = {"email": "grace@example.org", "name": "Grace", "login": "eve"}
+        page = await link(ada)
+        assert "<bdi>eve</bdi>" in page.text
+        assert "grace@example.org" not in page.words
 
     async def test_a_user_without_a_password_is_not_asked_for_one(self, federated):
         user = federated.user_agent()

@@ -173,13 +173,14 @@ class TestHint:
         page = await begin(auth, client, bob, id_token_hint=of_ada)
         assert asks_for_the_password(page)
         refused = await bob.follow(await bob.sign_in(page))
-        assert (refused.status, refused.refresh, "Location" in refused.headers) == (400, None, False)
+        assert (refused.status, refused.refresh, "Location" in refused.headers) == (403, None, False)
         assert "error=login_required" in refused.text
+        assert asks_for_the_password(await bob.submit(refused))
         transaction = page.forms[0].inputs["transaction"]
         for csrf in (page.forms[0].inputs["csrf"], (await begin(auth, client, bob)).forms[0].inputs["csrf"]):
             form = {"transaction": transaction, "csrf": csrf, "decision": "approve"}
             answer = await bob.post("/consent", form)
-            assert (answer.status, answer.refresh) == (400, None)
+            assert (answer.status, answer.refresh) == (403, None)
         assert asks_for_the_decision(await bob.follow(await bob.sign_in(page, "ada")))
 
     @pytest.mark.parametrize("forged", ["x.y.z", "x", "\u00e4.b.c", "x" * 9000])

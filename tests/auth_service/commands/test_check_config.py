@@ -183,3 +183,14 @@ class TestIdentityProviders:
         assert result.exit_code == 0
         assert "2 identity provider(s)" in result.stdout
         assert [fake.closed for fake in upstreams.fakes.values()] == [True, True]
+
+    def test_a_rule_that_no_provider_can_meet_is_warned_about_with_the_entry(self, commands, upstreams):
+        (entry,) = json.loads(Upstreams("acme").setting)
+        setting = json.dumps([entry | {"allow": {"everyone": True, "claims": {"phone_number": ["1"]}}}])
+        for arguments in ((), ("--offline",)):
+            result = commands.run("check-config", *arguments, env={"AUTH_IDENTITY_PROVIDERS": setting})
+            assert result.exit_code == 0
+            assert "warning: acme: allow names the claim 'phone_number', which never matches" in result.stdout
+        result = commands.run("check-config", "--json", env={"AUTH_IDENTITY_PROVIDERS": setting})
+        (warning,) = json.loads(result.stdout)["warnings"]
+        assert warning.startswith("acme: ")

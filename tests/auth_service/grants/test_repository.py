@@ -10,10 +10,11 @@ from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.refresh_token_format import RefreshToken, follow, new_successor
-from auth_service.grants.repository import GENERATIONS_KEPT, MAX_LOST_ANSWERS, GrantRepository, grant_key
+from auth_service.grants.repository import GENERATIONS_KEPT, MAX_LOST_ANSWERS, GrantRepository, Rotation, grant_key
 from auth_service.protocol.opaque import mac, new_secret, short_digest
 from shared.jose.base64url import encode
 from tests.support.grant_material import (
+    ALLOWED,
     CLIENT,
     DAY,
     LIFETIMES,
@@ -21,6 +22,7 @@ from tests.support.grant_material import (
     RESOURCE,
     REUSE_INTERVAL,
     age_grant,
+    allowed,
     interaction,
     new_grant,
     open_grant,
@@ -144,6 +146,35 @@ async def test_another_resource_is_refused_and_spends_nothing(grants, opened):
     owner = await present(grants, opened)
 
     assert [wrong.outcome, owner.outcome] == ["wrong_resource", "rotated"]
+
+
+@pytest.mark.invariant(3, 13)
+async def test_of_a_grant_with_an_identity_nothing_changes_before_that_identity_has_been_reviewed(store, grants):
+    opened = await open_grant(store, identity="an-identity")
+    before = await store.command("GET", grant_key(opened.grant_id))
+    for other in (None, "", "another-identity"):
+        asked = await present(grants, opened, scopes=replace(allowed(), reviewed=other))
+        assert asked.rotation == Rotation("unreviewed", subject="user", identity="an-identity", resource=RESOURCE)
+    assert await store.command("GET", grant_key(opened.grant_id)) == before
+    reviewed = await present(grants, opened, scopes=replace(ALLOWED, reviewed="an-identity"))
+    assert reviewed.outcome == "rotated"
+
+
+@pytest.mark.invariant(3)
+async def test_a_user_of_whom_tokens_tell_is_reviewed_after_a_password_too(grants, opened):
+    told = replace(ALLOWED, told=f"\n{RESOURCE}\n")
+    assert (await present(grants, opened, scopes=told)).rotation.outcome == "unreviewed"
+    assert (await present(grants, opened, scopes=replace(told, reviewed=""))).outcome == "rotated"
+
+
+@pytest.mark.invariant(6)
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [({"client_id": "another"}, "wrong_client"), ({"resource": "https://other.example"}, "wrong_resource")],
+)
+async def test_a_request_that_is_not_valid_for_the_grant_is_refused_before_a_review(store, grants, change, outcome):
+    opened = await open_grant(store, identity="an-identity")
+    assert (await present(grants, opened, **change)).outcome == outcome
 
 
 async def test_a_grant_unused_for_its_sliding_life_has_expired(grants, opened):

@@ -2,7 +2,11 @@
 
 import pytest
 
-from tests.support.auth_server import USERNAME
+from auth_service.federation.identity import Identity
+from auth_service.federation.known_identity import KnownIdentity
+from auth_service.users.repository import UserRepository
+from tests.support.auth_server import PASSWORD, USERNAME
+from tests.support.federated import Federated, resources
 from tests.support.oauth import unverified_claims
 
 
@@ -32,6 +36,49 @@ async def test_it_tells_what_the_scopes_allow_and_no_more(auth, client, scope, t
 async def test_the_e_mail_address_is_told_as_verified_only_if_it_is(auth, client):
     answer = await ask(auth, await auth.tokens(client, scope="openid email"))
     assert answer.json["email_verified"] is True
+
+
+ID_TOKEN = {"iss", "sub", "aud", "iat", "exp", "auth_time", "at_hash"}
+EVERYTHING = "openid profile email notes:read"
+
+
+class TestAfterASignInThroughAProvider:
+    """docs/accounts.md: the account is told, the same subject everywhere, and the ID token contradicts nothing."""
+
+    @pytest.fixture
+    def federated(self, start_auth):
+        return Federated(start_auth)
+
+    async def test_an_account_of_the_provider_is_told_as_the_provider_states_it(self, federated):
+        server = await federated.start(RESOURCES=resources(claims=["email"]))
+        federated.state(name="Ada", email="ada@example.org", email_verified=True)
+        tokens = await federated.tokens(server, await server.register(), scope=EVERYTHING)
+        told = (await ask(server, tokens)).json
+        of_id_token = unverified_claims(tokens["id_token"])
+        of_access_token = unverified_claims(tokens["access_token"])
+        assert told == {
+            "sub": of_id_token["sub"],
+            "preferred_username": "acme/ada@example.org",
+            "name": "Ada",
+            "email": "ada@example.org",
+            "email_verified": True,
+        }
+        assert of_id_token.keys() == ID_TOKEN
+        assert (of_access_token["sub"], of_access_token["email"]) == (told["sub"], told["email"])
+
+    async def test_of_an_account_with_a_password_the_operators_entries_are_told(self, federated):
+        """An identity was linked to it: tools learn what its provider states, applications whose account it is."""
+        server = await federated.start(RESOURCES=resources(claims=["email"]))
+        user = await server.users.add(USERNAME, PASSWORD, name="Ada", email="ada@example.org", email_verified=True)
+        linked = Identity("acme", "https://acme.example", "upstream-ada", authenticated_at=1)
+        statement = KnownIdentity(linked, linked_at=1, signed_in_at=1).to_json()
+        await UserRepository(server.store).link_identity(user.subject, linked.key, statement)
+        federated.state(name="A. L.", email="al@acme.example", email_verified=True)
+        tokens = await federated.tokens(server, await server.register(), scope=EVERYTHING)
+        told = (await ask(server, tokens)).json
+        assert {unverified_claims(tokens[name])["sub"] for name in ("id_token", "access_token")} == {user.subject}
+        assert (told["sub"], told["name"], told["email"]) == (user.subject, "Ada", "ada@example.org")
+        assert unverified_claims(tokens["access_token"])["email"] == "al@acme.example"
 
 
 async def test_without_openid_it_is_403_and_says_which_scope_is_missing(auth, client):

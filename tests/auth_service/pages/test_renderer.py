@@ -24,7 +24,10 @@ from auth_service.pages.views import (
     ScopeView,
     SignedOutView,
     SignInView,
+    SwitchUserForm,
     UnknownClientView,
+    UserRefusedView,
+    UserView,
 )
 from shared.errors import ServiceUnavailable
 
@@ -42,10 +45,21 @@ CONSENT = ConsentView(
     redirect_is_app_scheme=False,
     resource_name="Notes",
     resource="https://notes.example.com/mcp",
-    username="ada",
+    user=UserView("ada"),
     scopes=(ScopeView("notes:read", "Read your notes"),),
 )
 CONTINUE = ContinueView("https://claude.ai/api/mcp/auth_callback?code=abc&state=x", "Claude", approved=True)
+REFUSED = UserRefusedView(
+    title="Not available to your account",
+    message="The application asks for what this account may not be given:",
+    hint="The operator decides.",
+    user=UserView("", "Acme", "ada@example.org"),
+    unavailable=(ScopeView("notes:admin", "Manage notes"),),
+    switch=SwitchUserForm("/sign-in", "tx", "cs"),
+    onward="https://claude.ai/api/mcp/auth_callback?error=access_denied",
+    onward_host="claude.ai",
+    request_id="abcde23456",
+)
 ERROR = ErrorView("Not known here", "The program is not known.", "Connect it anew.", "abcde23456", 400)
 UNKNOWN = UnknownClientView(ended=True, request_id="abcde23456")
 SIGNED_OUT = SignedOutView("/sign-in", everywhere=False)
@@ -95,6 +109,7 @@ def every_page(pages):
         "consent": pages.consent(CONSENT),
         "continue": pages.continue_to(CONTINUE),
         "error": pages.error(ERROR),
+        "user_refused": pages.user_refused(REFUSED),
         "unknown_client": pages.unknown_client(UNKNOWN),
         "account": pages.account(ACCOUNT),
         "signed_out": pages.signed_out(SIGNED_OUT),
@@ -104,8 +119,16 @@ def every_page(pages):
 def hostile(view):
     """The view with every text in it replaced by the worst one."""
     changed: dict[str, Any] = {f.name: HOSTILE for f in fields(view) if isinstance(getattr(view, f.name), str)}
+    if isinstance(view, ConsentView | UserRefusedView):
+        changed |= {"user": hostile(view.user), "unavailable": (ScopeView(HOSTILE, HOSTILE),)}
+    if isinstance(view, UserRefusedView):
+        changed["onward"] = REFUSED.onward
     if isinstance(view, ConsentView):
-        changed |= {"scopes": (ScopeView(HOSTILE, HOSTILE),), "already_granted": (ScopeView(HOSTILE, HOSTILE),)}
+        changed |= {
+            "told": (HOSTILE,),
+            "scopes": (ScopeView(HOSTILE, HOSTILE),),
+            "already_granted": (ScopeView(HOSTILE, HOSTILE),),
+        }
     if isinstance(view, ContinueView | ProviderRedirectView):
         changed.pop("location")
     if isinstance(view, SignInView):
@@ -170,6 +193,8 @@ class TestEveryPage:
         lambda p: p.consent(hostile(CONSENT)),
         lambda p: p.consent(replace(hostile(CONSENT), client_host=None, redirect_is_local=True)),
         lambda p: p.continue_to(hostile(CONTINUE)),
+        lambda p: p.consent(replace(hostile(CONSENT), user=hostile(UserView("ada", "Acme", "ada@example.org")))),
+        lambda p: p.user_refused(hostile(REFUSED)),
         lambda p: p.error(hostile(ERROR)),
         lambda p: p.account(hostile(ACCOUNT)),
         lambda p: p.signed_out(hostile(SIGNED_OUT)),
@@ -273,6 +298,47 @@ def test_a_long_name_is_cut_and_a_long_host_is_not(pages):
     text = pages.consent(replace(CONSENT, client_name="W" * 4000, redirect_host=host)).text
     assert "W" * 61 not in text
     assert host in text
+
+
+def test_the_consent_page_names_the_provider_the_user_there_and_the_account_if_it_says_more(pages):
+    def lead(user):
+        text = re.search(r'<p class="lead">(.*?)</p>', pages.consent(replace(CONSENT, user=user)).text, re.DOTALL)[1]
+        return " ".join(re.sub(r"<[^>]*>", "", text).split())
+
+    assert lead(UserView("ada")) == "You are signed in as ada."
+    assert lead(UserView("", "Acme", "ada@example.org")) == "You are signed in with Acme as ada@example.org."
+    told = "You are signed in with Acme as ada@example.org. Your account here is ada."
+    assert lead(UserView("ada", "Acme", "ada@example.org")) == told
+
+
+@pytest.mark.parametrize("name", ["", "\u202e\u200b\u2800", "\u0301" * 5000])
+def test_an_identity_without_a_visible_name_is_called_one_without_a_name(pages, name):
+    text = pages.consent(replace(CONSENT, user=UserView("", "Acme", name))).text
+    assert text.count("\u0301") <= 3
+    assert ("a user without a name" in text) == ("\u0301" not in name)
+
+
+def test_names_of_a_provider_are_cut_on_every_page(pages):
+    long = UserView("W" * 4000, "W" * 4000, "W" * 4000)
+    linked = replace(ACCOUNT.identities.linked[0], account_name="W" * 4000, provider_name="W" * 4000)
+    shown = [
+        pages.consent(replace(CONSENT, user=long)),
+        pages.user_refused(replace(REFUSED, user=long)),
+        pages.account(replace(ACCOUNT, identities=IdentitiesView((linked,), (ProviderButton("a", "W" * 4000),)))),
+    ]
+    assert not any("W" * 61 in page.text for page in shown)
+
+
+def test_a_user_who_cannot_decide_can_sign_in_as_another_or_go_back(pages):
+    text = pages.user_refused(REFUSED).text
+    (form,) = re.findall(r'<form method="post" action="/sign-in">.*?</form>', text, re.DOTALL)
+    assert re.findall(r'name="(\w+)" value="(\w+)"', form) == [
+        ("transaction", "tx"),
+        ("csrf", "cs"),
+        ("switch", "user"),
+    ]
+    assert f'href="{escape(REFUSED.onward)}"' in text
+    assert "Manage notes" in text
 
 
 def test_a_client_without_a_visible_name_is_called_one_without_a_name(pages):

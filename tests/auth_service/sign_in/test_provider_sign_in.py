@@ -1,10 +1,12 @@
 """Sign-in through an identity provider, from the button to consent, and what does not sign in."""
 
+import asyncio
 import json
 
 import pytest
 
 from auth_service.federation.provider import SignInRefused
+from shared.jose.base64url import decode
 from tests.support.auth_server import PASSWORD, USERNAME
 from tests.support.fake_provider import come_back, press, sign_in_at, state_in
 
@@ -229,6 +231,22 @@ class TestResponsesOfOthers:
         answer = await come_back(user, "acme", state=state, code="c")
         assert (answer.status, error_of(federated, answer)) == (400, "sign_in_known")
         assert len(upstreams["acme"].identified) == 1
+
+    @pytest.mark.invariant(3)
+    async def test_many_times_at_once(self, begun, upstreams):
+        """P5: one of them is taken to the provider, whatever the others have read before."""
+        user, state = begun
+        answers = await asyncio.gather(*(come_back(user, "acme", state=state, code="c") for _ in range(10)))
+        assert sorted(answer.status for answer in answers) == [303] + [400] * 9
+        assert len(upstreams["acme"].identified) == 1
+
+    async def test_that_answer_what_another_sign_in_sent(self, federated, client, begun, upstreams):
+        """P2, P5, P6: state, nonce and verifier have 256 random bits and are shared by no two sign-ins."""
+        user, _ = begun
+        await press(user, await user.get(federated.authorize_url(client)), "acme")
+        secrets = [s for one in upstreams["acme"].begun for s in (one.state, one.nonce, one.code_verifier)]
+        assert (len(secrets), len(set(secrets))) == (6, 6)
+        assert all(len(decode(secret)) == 32 for secret in secrets)
 
     async def test_after_ten_minutes(self, federated, begun):
         (key,) = await stored(federated, "*:upstream")

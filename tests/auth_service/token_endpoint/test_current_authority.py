@@ -83,6 +83,16 @@ class TestConfiguration:
         less = (await auth.refresh(client, tokens["refresh_token"], scope="notes:read")).json
         again = (await auth.refresh(client, less["refresh_token"])).json
         assert (less["scope"], again["scope"]) == ("notes:read", "notes:read notes:write")
+
+    async def test_nor_does_it_because_the_client_has_a_maximum(self, start_auth):
+        older = await start_auth(RESOURCES=configured("notes:read"))
+        newer = await start_auth()
+        await newer.users.add(USERNAME, "violet anchor mossy tram")
+        client = await pre_register(newer, max_scope="notes:read notes:write")
+        tokens = await newer.tokens(client, scope="notes:read notes:write")
+        less = (await older.refresh(client, tokens["refresh_token"])).json
+        again = (await newer.refresh(client, less["refresh_token"])).json
+        assert (less["scope"], again["scope"]) == ("notes:read", "notes:read notes:write")
         entries = {unverified_claims(t["access_token"])["status"]["status_list"]["idx"] for t in (tokens, less, again)}
         assert len(entries) == 1
 

@@ -1,89 +1,13 @@
 """What a provider's rules, a scope's requirements and the age of a sign-in take away is gone at the next refresh."""
 
-import json
-
 import pytest
 
 from auth_service.grants.grant import GrantStatus
 from auth_service.status_lists.repository import StatusListRepository
-from tests.support.auth_server import LOOPBACK, NOTES, PASSWORD, RESOURCES, USERNAME, Code
-from tests.support.fake_provider import Upstreams, sign_in_at
+from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME, Code
+from tests.support.fake_provider import sign_in_at
+from tests.support.federated import error_of, grant_of, providers, resources
 from tests.support.oauth import unverified_claims
-
-STAFF = {"groups": ["staff"]}
-
-
-def resources(*, claims=(), requires=STAFF):
-    """AUTH_RESOURCES: `notes:admin` implies `notes:write`, which requires a group."""
-    [notes] = [r for r in RESOURCES if r["identifier"] == NOTES]
-    scopes = {
-        "notes:read": {"description": "Read your notes"},
-        "notes:write": {"description": "Write notes", **({"requires": requires} if requires else {})},
-        "notes:admin": {"description": "Manage notes", "implies": ["notes:write"]},
-    }
-    return json.dumps([{**notes, "scopes": scopes, "claims": list(claims)}])
-
-
-def providers(upstreams, **changes):
-    """AUTH_IDENTITY_PROVIDERS, with changes to its entry."""
-    [entry] = json.loads(upstreams.setting)
-    return json.dumps([entry | changes])
-
-
-class Federated:
-    """A service with one provider, and the ways in which a test signs in and starts it again."""
-
-    def __init__(self, start_auth):
-        self.upstreams = Upstreams("acme")
-        self._start = start_auth
-
-    async def start(self, **changes):
-        changes = {"RESOURCES": resources(), "IDENTITY_PROVIDERS": self.upstreams.setting} | changes
-        return await self._start(build_provider=self.upstreams.build, **changes)
-
-    def state(self, **statement):
-        self.upstreams["acme"].statement = statement
-
-    async def consent(self, server, client, user=None, **changes):
-        """Sign in through the provider; the consent page, and the verifier."""
-        user = user or server.user_agent()
-        url, verifier = server.authorization(client, **{"scope": "notes:read notes:write notes:admin"} | changes)
-        answer = await user.get(url)
-        if any(name == "provider" for form in answer.forms for name, _ in form.buttons):
-            answer = await user.follow(await sign_in_at(user, answer, "acme"))
-        return user, answer, verifier
-
-    async def code(self, server, client, **changes):
-        user, page, verifier = await self.consent(server, client, **changes)
-        return Code(await user.decide(page), verifier, client)
-
-    async def tokens(self, server, client, **changes):
-        answer = await server.redeem(await self.code(server, client, **changes))
-        assert answer.status == 200, answer.text
-        return answer.json
-
-
-@pytest.fixture
-def federated(start_auth):
-    return Federated(start_auth)
-
-
-@pytest.fixture
-async def server(federated):
-    return await federated.start()
-
-
-@pytest.fixture
-async def desk(server):
-    return await server.register(client_name="Desk")
-
-
-def grant_of(tokens):
-    return unverified_claims(tokens["access_token"])["gid"]
-
-
-def error_of(server, answer):
-    return server.log_of(answer.headers["X-Request-Id"]).get("error_id")
 
 
 @pytest.mark.invariant(15)
@@ -119,6 +43,23 @@ class TestConsent:
         assert (page.headers.get("Location"), page.refresh) == (None, None)
         assert f"{LOOPBACK}?error=access_denied" in page.text
         assert error_of(server, page) == "user_scopes"
+
+    @pytest.mark.parametrize("signed_in_before", [False, True])
+    async def test_such_a_user_goes_on_with_the_same_request_as_another(
+        self, federated, server, desk, signed_in_before
+    ):
+        """Signed in before, the page is the first of the request, which is not stored yet."""
+        federated.state()
+        user, page, verifier = await federated.consent(server, desk, scope="notes:write")
+        if signed_in_before:
+            user, page, verifier = await federated.consent(server, desk, user, scope="notes:write")
+        assert page.status == 403
+        federated.upstreams["acme"].subject = "upstream-grace"
+        federated.state(groups=("staff",))
+        answer = await sign_in_at(user, await user.submit(page), "acme")
+        assert federated.upstreams["acme"].requests[-1].force_reauthentication
+        code = Code(await user.decide(await user.follow(answer)), verifier, desk)
+        assert (await server.redeem(code)).json["scope"] == "notes:write"
 
     async def test_a_page_that_did_not_show_a_scope_does_not_approve_it(self, federated, server, desk):
         """The user signs in again in another tab, and may have more now."""
@@ -158,7 +99,7 @@ class TestRefresh:
         federated.state(groups=("staff",))
         tokens = await federated.tokens(server, desk)
         federated.state(groups=("guests",))
-        await sign_in_at(other := server.user_agent(), await other.get("/sign-in"), "acme")
+        await federated.sign_in(server)
         refreshed = (await server.refresh(desk, tokens["refresh_token"])).json
         assert refreshed["scope"] == "notes:read"
         old, new = (unverified_claims(t["access_token"])["status"]["status_list"] for t in (tokens, refreshed))
@@ -186,7 +127,7 @@ class TestRefresh:
     ):
         federated.state()
         tokens = await federated.tokens(server, desk)
-        later = await federated.start(IDENTITY_PROVIDERS=providers(federated.upstreams, **entry))
+        later = await federated.start(IDENTITY_PROVIDERS=providers(federated.upstreams, **entry), ahead=1)
         answer = await later.refresh(desk, tokens["refresh_token"], **parameters)
         assert (answer.status, answer.json["error"]) == (400, "invalid_grant")
         assert error_of(later, answer) == "identity_refused"
@@ -222,7 +163,7 @@ class TestRefresh:
         answer = await later.refresh(desk, tokens["refresh_token"])
         assert (answer.json["error"], error_of(later, answer)) == ("invalid_grant", "identity_age")
         assert (await server.grants.find(grant_of(tokens))).generation == 0
-        await sign_in_at(user := later.user_agent(), await user.get("/sign-in"), "acme")
+        await federated.sign_in(later)
         assert (await later.refresh(desk, tokens["refresh_token"])).status == 200
 
     @pytest.mark.invariant(6)
@@ -251,7 +192,7 @@ class TestClaims:
         )
         client = await server.register()
         user, page, verifier = await federated.consent(server, client)
-        assert "your e-mail address, your groups, “plan”" in page.text
+        assert "your e-mail address, your groups and “plan”, as far as known." in page.text
         tokens = (await server.redeem(Code(await user.decide(page), verifier, client))).json
         claims = unverified_claims(tokens["access_token"])
         profile = ["iss", "sub", "aud", "client_id", "scope", "iat", "exp", "jti", "gid", "status"]
@@ -268,7 +209,7 @@ class TestClaims:
         client = await server.register()
         tokens = await federated.tokens(server, client)
         federated.state(groups=("b",))
-        await sign_in_at(user := server.user_agent(), await user.get("/sign-in"), "acme")
+        await federated.sign_in(server)
         refreshed = (await server.refresh(client, tokens["refresh_token"])).json
         assert unverified_claims(refreshed["access_token"])["groups"] == ["b"]
 

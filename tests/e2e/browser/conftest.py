@@ -20,7 +20,10 @@ from auth_service.pages.views import (
     ScopeView,
     SignedOutView,
     SignInView,
+    SwitchUserForm,
     UnknownClientView,
+    UserRefusedView,
+    UserView,
 )
 
 SIGN_IN = SignInView(
@@ -41,11 +44,30 @@ CONSENT = ConsentView(
     redirect_is_app_scheme=False,
     resource_name="Notes",
     resource="https://notes.example.com/mcp",
-    username="ada",
+    user=UserView("ada"),
     scopes=(ScopeView("notes:write", "Add, change and delete your notes"),),
     already_granted=(ScopeView("notes:read", "Read your notes"),),
-    switch_address="/sign-in",
+    switch=SwitchUserForm("/sign-in", "tx", "cs"),
     account_address="/account",
+)
+BY_PROVIDER = replace(
+    CONSENT,
+    user=UserView(
+        "ada", "Example Corporation staff accounts", "ada.lovelace.the.countess@analytical.engines.example.org"
+    ),
+    unavailable=(ScopeView("notes:admin", "Manage the notes of all users"),),
+    told=("your e-mail address", "your groups"),
+)
+USER_REFUSED = UserRefusedView(
+    title="Not available to your account",
+    message="The application asks for what this account may not be given:",
+    hint="The operator of this service decides who may have it.",
+    user=UserView("", "Google", "ada@example.org"),
+    unavailable=BY_PROVIDER.unavailable,
+    switch=SwitchUserForm("/sign-in", "tx", "cs"),
+    onward="https://client.example/callback?error=access_denied",
+    onward_host="client.example",
+    request_id="abcde23456",
 )
 ACCOUNT = AccountView(
     address="/account",
@@ -130,6 +152,8 @@ async def door(aiohttp_server):
     other = {
         "/account": pages.account(replace(ACCOUNT, notice=AccountNotice.ACCESS_ENDED)),
         "/account-refused": pages.account(replace(ACCOUNT, password_problem="The current password is not right.")),
+        "/consent-by-provider": pages.consent(BY_PROVIDER),
+        "/user-refused": pages.user_refused(USER_REFUSED),
         "/unknown-client": pages.unknown_client(UnknownClientView(ended=True, request_id="abcde23456")),
         "/sign-in-providers": pages.sign_in(replace(SIGN_IN, providers=PROVIDERS)),
         "/sign-in-providers-first": pages.sign_in(

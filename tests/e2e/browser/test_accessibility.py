@@ -17,6 +17,8 @@ PAGES = [
     "/error",
     "/account",
     "/account-refused",
+    "/consent-by-provider",
+    "/user-refused",
     "/unknown-client",
     "/signed-out",
     "/sign-in-providers",
@@ -80,7 +82,7 @@ async def test_every_text_stands_out_from_its_ground(page, door):
 
 
 async def test_every_control_has_an_edge_and_a_focus_that_can_be_seen(page, door):
-    for address in ("/sign-in", "/consent", "/account-refused", "/sign-in-providers"):
+    for address in ("/sign-in", "/consent", "/user-refused", "/account-refused", "/sign-in-providers-first"):
         await page.goto(door.origin + address)
         controls = await page.evaluate(EDGE_COLOURS, CONTROLS)
         assert controls
@@ -99,7 +101,15 @@ async def test_a_phone_of_320_pixels_never_scrolls_sideways_even_with_text_twice
 
 
 async def test_what_is_pressed_is_large_enough_for_a_finger(page, door):
-    for address in ("/sign-in", "/consent", "/going-on", "/account", "/signed-out", "/sign-in-providers"):
+    for address in (
+        "/sign-in",
+        "/consent",
+        "/user-refused",
+        "/going-on",
+        "/account",
+        "/signed-out",
+        "/sign-in-providers",
+    ):
         await page.goto(door.origin + address)
         for control in await page.locator(CONTROLS).all():
             box = await control.bounding_box()

@@ -55,11 +55,27 @@ async def test_a_refetch_of_a_fresh_document_waits_for_the_cooldown(cache, host,
     await cache.get("a")
     host.answer = "two"
     clock.now += COOLDOWN - 1
-    assert (await cache.get("a", refetch=True)).document.value == "one"
+    assert (await cache.get("a", refetch_after=COOLDOWN)).document.value == "one"
     clock.now += 1
     assert (await cache.get("a")).document.value == "one"
-    assert (await cache.get("a", refetch=True)).document.value == "two"
+    assert (await cache.get("a", refetch_after=COOLDOWN)).document.value == "two"
     assert host.fetched == ["a", "a"]
+
+
+async def test_a_refetch_can_wait_for_less_than_the_cooldown_that_follows_a_failure(cache, host, clock):
+    await cache.get("a")
+    clock.now += 1
+    await cache.get("a", refetch_after=2)
+    assert len(host.fetched) == 1
+    clock.now += 1
+    host.answer = FetchFailed("away")
+    await cache.get("a", refetch_after=2)
+    clock.now += COOLDOWN - 1
+    await cache.get("a", refetch_after=2)
+    assert len(host.fetched) == 2
+    clock.now += 1
+    await cache.get("a", refetch_after=2)
+    assert len(host.fetched) == 3
 
 
 async def test_a_failure_keeps_the_last_good_document_and_is_repeated_after_the_cooldown(cache, host, clock):
@@ -67,7 +83,7 @@ async def test_a_failure_keeps_the_last_good_document_and_is_repeated_after_the_
     host.answer = FetchFailed("away")
     clock.now += FRESH
     for _ in range(3):
-        entry = await cache.get("a", refetch=True)
+        entry = await cache.get("a", refetch_after=COOLDOWN)
         assert (entry.document.value, entry.error) == ("one", host.answer)
     assert host.fetched == ["a", "a"]
     host.answer = "two"

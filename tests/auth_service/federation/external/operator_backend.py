@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from auth_service.federation.configuration import ProviderConfiguration
-from auth_service.federation.external import claims, provider, signed_jwt, signing_keys
+from auth_service.federation.external import claims, provider, signed_jwt
 from auth_service.federation.external.provider import ExternalIdentityProvider
 from auth_service.federation.http import ProviderHttp
 from auth_service.federation.provider import PendingSignIn, Purpose
@@ -109,7 +109,7 @@ def switch_off(monkeypatch, *checks):
             case "signature":
                 monkeypatch.setattr(VerificationKey, "verify", lambda *_: True)
             case "key":
-                monkeypatch.setattr(signing_keys, "_matching", lambda keys, _: keys[:1])
+                monkeypatch.setattr(provider, "matching_keys", lambda keys, _: keys[:1])
             case "pending" | "origin":
                 monkeypatch.setattr(provider, f"check_{check}", lambda *_: None)
             case _:

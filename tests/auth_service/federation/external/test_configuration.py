@@ -1,14 +1,9 @@
 """Entries for pages of the operator that are refused at start."""
 
-import json
-import re
-import textwrap
-
 import pytest
 from pydantic import ValidationError
 
-from devstack.service_process import REPOSITORY
-from tests.auth_service.federation.external.operator_backend import CONFIGURATION, KEY, ORIGIN, configuration
+from tests.auth_service.federation.external.operator_backend import KEY, ORIGIN, configuration
 
 
 @pytest.mark.parametrize(
@@ -67,18 +62,3 @@ def test_these_are_accepted(changes):
 
 def test_session_tokens_are_off_unless_the_setting_is_named():
     assert configuration().accept_session_token is None
-
-
-@pytest.mark.parametrize(("document", "entries"), [("external-sign-in.md", 2), ("github-sign-in.md", 1)])
-def test_the_entries_in_the_documents_are_accepted(document, entries):
-    text = (REPOSITORY / "docs" / document).read_text(encoding="utf-8")
-    found = [
-        json.loads(textwrap.dedent(block))
-        for block in re.findall(r"^ *```json\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
-    ]
-    assert len(found) == entries
-    for block in found:
-        (entry,) = block if isinstance(block, list) else [block]
-        if entry.pop("client_secret_file", None):
-            entry["client_secret"] = "secret"
-        assert CONFIGURATION.validate_python(entry)

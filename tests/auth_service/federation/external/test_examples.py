@@ -1,7 +1,6 @@
 """examples/external_sign_in: what it signs is accepted, and its backend signs for nobody else."""
 
 import asyncio
-import contextlib
 import json
 import shutil
 import subprocess
@@ -10,47 +9,31 @@ import time
 
 import pytest
 from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 from joserfc.jwk import ECKey
 
 from devstack.service_process import REPOSITORY
 from examples.external_sign_in.assertion import sign_assertion
 from examples.external_sign_in.new_key import new_key as new_signing_key
 from tests.auth_service.federation.external.operator_backend import BACKEND, ISSUER, PENDING, build
-from tests.support.local_issuer import LocalIssuer, Minter, new_key, sign_bytes
+from tests.support.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.operator_site import ADDRESS, PAGE, OperatorSite
+from tests.support.typescript_examples import (
+    APP_ID,
+    BACKEND_PROGRAM,
+    install,
+    node,
+    privy_token,
+    server_program,
+)
 
-EXAMPLES = REPOSITORY / "examples" / "external_sign_in"
-INSTALLED = REPOSITORY / "build" / "npm-external-sign-in"
-NODE = "22.23.3"
-PAGE = (EXAMPLES / "page.html").read_text(encoding="utf-8")
-ADDRESS = "https://auth.example.com"
-"""Of Sallyport, in the page of the example."""
-APP_ID = "privy-app-1"
 PRIVATE, PUBLIC = new_signing_key()
-CALLS = """
-import { POST } from "./privy_backend.ts";
-const results = [];
-for (const { authorization, body } of JSON.parse(process.env.REQUESTS)) {
-  const headers = authorization === null ? {} : { authorization };
-  const answer = await POST(new Request("https://app.example.com/", { method: "POST", headers, body }));
-  results.push({ status: answer.status, body: await answer.json() });
-}
-console.log(JSON.stringify(results));
-"""
-SERVER = """
-import express from "express";
-import { protect } from "./protect.ts";
-const app = express();
-await protect(app, ["notes:read"]);
-app.post("/mcp", (request, response) => response.json(request.auth));
-app.use((error, request, response, next) => response.sendStatus(500));
-const server = app.listen(0, "127.0.0.1", () => console.log(server.address().port));
-"""
 RESOURCE = "https://mcp.example.com/mcp"
 
 
 async def accepted(assertion, **configured):
     """The identity that a provider with the public key of the example makes of it, now."""
-    provider = build(jwks=json.loads(PUBLIC), now=time.time(), **configured)
+    provider = build(**{"jwks": json.loads(PUBLIC), "now": time.time(), **configured})
     return await provider.identify(PENDING, {"assertion": assertion, "state": PENDING.state})
 
 
@@ -87,17 +70,8 @@ def test_the_new_key_is_printed_as_secret_and_public_line():
 
 @pytest.fixture(scope="session")
 def installed():
-    """The examples in TypeScript with their dependency, and a Node that runs them as they are."""
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    for file in (*EXAMPLES.glob("*.ts"), EXAMPLES / "package.json"):
-        shutil.copy(file, INSTALLED)
-    subprocess.run(
-        ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error", f"node@{NODE}"],
-        cwd=INSTALLED,
-        check=True,
-        timeout=540,
-    )
-    return INSTALLED
+    """The examples in TypeScript, ready to run."""
+    return install()
 
 
 def announced(issuer):
@@ -110,33 +84,6 @@ def announced(issuer):
     }
     issuer.metadata_names = {"oauth-authorization-server"}
     return issuer.url
-
-
-@contextlib.asynccontextmanager
-async def node(directory, script, **environment):
-    """A program in Node, and the lines that it prints."""
-    process = await asyncio.create_subprocess_exec(
-        str(directory / "node_modules/.bin/node"),
-        *("--no-warnings", "--input-type=module", "-e", script),
-        cwd=directory,
-        env={"PATH": f"{directory / 'node_modules/.bin'}:/usr/bin:/bin", **environment},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield process.stdout
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        process._transport.close()  # type: ignore[attr-defined]  # asyncio offers no public way
-
-
-def privy_token(key, **changes):
-    """An access token as Privy issues it."""
-    now = int(time.time())
-    claims = {"sid": "s1", "sub": "did:privy:cl3x", "iss": "privy.io", "aud": APP_ID, "iat": now, "exp": now + 3600}
-    header = {"typ": "JWT", "alg": key.alg, "kid": key.kid}
-    return sign_bytes(json.dumps(header).encode(), json.dumps(claims | changes).encode(), key)
 
 
 @pytest.fixture
@@ -184,7 +131,7 @@ async def test_the_backend_in_typescript_signs_for_the_user_of_the_privy_token_o
         "PRIVY_JWKS_URL": f"{keys_of_others.url}/other/keys",
         "REQUESTS": json.dumps(requests),
     }
-    async with node(installed, CALLS, **environment) as lines:
+    async with node(installed, BACKEND_PROGRAM, **environment) as lines:
         answers = json.loads(await asyncio.wait_for(lines.readline(), 60))
     assert [answer["status"] for answer in answers] == [200, 200, 400, *(401 for _ in (*lies, None))]
     first, anew = [await accepted(answer["body"]["assertion"]) for answer in answers[:2]]
@@ -209,7 +156,10 @@ async def test_the_server_in_typescript_takes_access_tokens_for_its_resource_onl
         minter.issue(key=new_key("sallyport-1", "ES256")),
         "e.e.e",
     ]
-    async with node(installed, SERVER, SALLYPORT_ISSUER=url, MCP_RESOURCE=RESOURCE) as lines, ClientSession() as http:
+    async with (
+        node(installed, server_program(), SALLYPORT_ISSUER=url, MCP_RESOURCE=RESOURCE) as lines,
+        ClientSession() as http,
+    ):
         server = f"http://127.0.0.1:{int(await asyncio.wait_for(lines.readline(), 60))}"
 
         async def call(token):
@@ -241,60 +191,33 @@ async def test_a_jwks_that_cannot_be_fetched_is_no_fault_of_the_token(installed,
     keys_of_others.status = 500
     url = announced(keys_of_others)
     minter = Minter(issuer=url, resource=RESOURCE, key=key)
-    async with node(installed, SERVER, SALLYPORT_ISSUER=url, MCP_RESOURCE=RESOURCE) as lines, ClientSession() as http:
+    async with (
+        node(installed, server_program(), SALLYPORT_ISSUER=url, MCP_RESOURCE=RESOURCE) as lines,
+        ClientSession() as http,
+    ):
         server = f"http://127.0.0.1:{int(await asyncio.wait_for(lines.readline(), 60))}"
         async with http.post(f"{server}/mcp", headers={"Authorization": f"Bearer {minter.issue()}"}) as answer:
             assert answer.status == 500
 
 
-class Site:
-    """The operator's site with the page of the example, and another origin that takes the form."""
+class Site(OperatorSite):
+    """With another origin that takes the form, in the place of Sallyport."""
 
     def __init__(self):
+        super().__init__(issuer=BACKEND, audience=ISSUER)
         self.forms: asyncio.Queue[tuple[dict[str, str], str | None]] = asyncio.Queue()
-        self.signed_in = True
-        self.bodies: list[dict[str, object]] = []
 
     async def __aenter__(self):
-        self._runners = []
-        self.sallyport = await self._serve([web.post("/sign-in/callback/app", self._take)])
-        self.page = await self._serve(
-            [
-                web.get("/sign-in/mcp", self._show),
-                web.get("/sign-in/sign-in-sdk.js", self._sdk),
-                web.post("/api/mcp-sign-in", self._sign),
-            ]
-        )
-        return self
+        app = web.Application()
+        app.router.add_post("/sign-in/callback/app", self._take)
+        self._taker = TestServer(app)
+        await self._taker.start_server()
+        self.sallyport = f"http://127.0.0.1:{self._taker.port}"
+        return await super().__aenter__()
 
     async def __aexit__(self, *_):
-        for runner in self._runners:
-            await runner.cleanup()
-
-    async def _serve(self, routes):
-        app = web.Application()
-        app.add_routes(routes)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        self._runners.append(runner)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-    async def _show(self, _):
-        return web.Response(text=PAGE.replace(ADDRESS, self.sallyport), content_type="text/html")
-
-    async def _sdk(self, _):
-        script = "export const accessToken = async ({ anew }) => (anew ? 'anew' : 'token-of-the-sdk');"
-        return web.Response(text=script, content_type="text/javascript")
-
-    async def _sign(self, request):
-        self.bodies.append(await request.json() | {"authorization": request.headers["Authorization"]})
-        if not self.signed_in:
-            return web.json_response({"error": "not signed in"}, status=401)
-        key = ECKey.import_key(json.loads(PRIVATE))
-        nonce = self.bodies[-1]["nonce"]
-        assertion = sign_assertion("user-1", str(nonce), key=key, issuer=BACKEND, audience=ISSUER)
-        return web.json_response({"assertion": assertion})
+        await super().__aexit__()
+        await self._taker.close()
 
     async def _take(self, request):
         form = {name: str(value) for name, value in (await request.post()).items()}
@@ -317,11 +240,11 @@ def test_the_page_names_one_address_to_post_to():
 async def test_the_page_posts_what_is_accepted_to_its_constant_address(page):
     query = f"state={PENDING.state}&nonce={PENDING.nonce}&redirect_uri=https://evil.example/"
     async with Site() as site:
-        await page.goto(f"{site.page}/sign-in/mcp?{query}")
+        await page.goto(f"{site.url}/sign-in/mcp?{query}")
         form, origin = await asyncio.wait_for(site.forms.get(), 10)
-        assert origin == site.page
+        assert origin == site.url
         assert form["state"] == PENDING.state
-        assert (await accepted(form["assertion"])).subject == "user-1"
+        assert (await accepted(form["assertion"], jwks=site.public)).subject == "user-1"
         assert site.bodies == [
             {"nonce": PENDING.nonce, "signedInAnew": False, "authorization": "Bearer token-of-the-sdk"}
         ]
@@ -332,7 +255,7 @@ async def test_the_page_posts_what_is_accepted_to_its_constant_address(page):
 async def test_the_page_signs_in_anew_where_it_is_asked_to(page):
     async with Site() as site:
         for asked in ("prompt=login", "max_age=300"):
-            await page.goto(f"{site.page}/sign-in/mcp?state=s&nonce={asked[:1]}&{asked}")
+            await page.goto(f"{site.url}/sign-in/mcp?state=s&nonce={asked[:1]}&{asked}")
             await asyncio.wait_for(site.forms.get(), 10)
             await page.get_by_text("taken").wait_for()
         assert [body["nonce"] for body in site.bodies] == ["p", "m"]
@@ -344,7 +267,7 @@ async def test_the_page_signs_in_anew_where_it_is_asked_to(page):
 async def test_a_user_who_is_not_signed_in_can_try_again_or_decline(page):
     async with Site() as site:
         site.signed_in = False
-        await page.goto(f"{site.page}/sign-in/mcp?state=s&nonce=n")
+        await page.goto(f"{site.url}/sign-in/mcp?state=s&nonce=n")
         await page.get_by_text("did not work").wait_for()
         assert site.forms.empty()
         await page.get_by_role("button", name="Cancel").click()

@@ -10,7 +10,7 @@ from authlib.oauth2.auth import encode_client_secret_basic
 from authlib.oidc.core.claims import CodeIDToken
 from authlib.oidc.discovery import OpenIDProviderMetadata
 
-from auth_service.federation.provider import SignInRefused
+from auth_service.federation.provider import ProviderUnavailable, SignInRefused
 from tests.support.lying_provider import CLIENT_ID, MISSING, NOW
 
 pytestmark = pytest.mark.invariant(13)
@@ -57,6 +57,23 @@ def test_the_library_leaves_out_the_form_encoding_of_a_secret():
     """Ours is in test_sign_in.py."""
     _, headers, _ = encode_client_secret_basic(_Client(), "POST", "https://idp.example/token", {}, "")
     assert base64.b64decode(headers["Authorization"].removeprefix("Basic ")) == b"client-1:a+%:b"
+
+
+@pytest.mark.parametrize("endpoint", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+async def test_the_variable_that_lets_the_library_use_plain_http_changes_nothing_here(
+    monkeypatch, sign_in, model, endpoint
+):
+    """`AUTHLIB_INSECURE_TRANSPORT` is for its HTTP clients and its validation; here it builds texts only."""
+    model.metadata[endpoint] = "http://idp.example/plain"
+    document = OpenIDProviderMetadata(model.metadata_document())
+    validate = getattr(document, f"validate_{endpoint}")
+    with pytest.raises(ValueError, match="https"):
+        validate()
+    monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
+    validate()
+    with pytest.raises(ProviderUnavailable) as caught:
+        await sign_in()
+    assert caught.value.error_id == "provider_metadata"
 
 
 class _Client:

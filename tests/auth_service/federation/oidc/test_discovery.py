@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from auth_service.federation.oidc.discovery import COOLDOWN_SECONDS, MAX_STALE_SECONDS
+from auth_service.federation.oidc.discovery import MAX_STALE_SECONDS, REFETCH_SECONDS
 from auth_service.federation.provider import AuthorizationUrlRequest, ProviderUnavailable, SignInRefused
-from tests.support.lying_provider import public, signing_key
+from auth_service.federation.published_keys import COOLDOWN_SECONDS
+from tests.support.lying_provider import MISSING, public, signing_key
 
 
 async def test_documents_are_fetched_once_for_many_sign_ins(sign_in, model):
@@ -27,9 +28,34 @@ async def test_a_key_that_is_new_at_the_provider_is_fetched(sign_in, model):
     await sign_in.at(provider)
     model.key = signing_key("second")
     model.published = [public(model.key)]
-    sign_in.time += COOLDOWN_SECONDS
+    sign_in.time += REFETCH_SECONDS
     assert (await sign_in.at(provider)).subject == "user-1"
     assert model.asked("jwks") == 2
+
+
+@pytest.mark.parametrize("kid", ["key-1", MISSING])
+async def test_a_key_that_takes_the_place_of_another_is_fetched(sign_in, model, kid):
+    model.header = {"kid": kid}
+    provider = sign_in.provider()
+    await sign_in.at(provider)
+    model.key = signing_key("second")
+    model.published = [public(model.key) | {"kid": "key-1"}]
+    with pytest.raises(SignInRefused) as caught:
+        await sign_in.at(provider)
+    assert caught.value.error_id == "id_token_signature"
+    sign_in.time += REFETCH_SECONDS
+    assert await sign_in.at(provider)
+    assert model.asked("jwks") == 2
+
+
+async def test_a_bad_signature_while_the_keys_cannot_be_fetched_is_no_users_fault(sign_in, model):
+    provider = sign_in.provider()
+    await sign_in.at(provider)
+    model.key, model.header, model.answers["jwks"] = signing_key("second"), {"kid": "key-1"}, {"status": 500}
+    sign_in.time += REFETCH_SECONDS
+    with pytest.raises(ProviderUnavailable) as caught:
+        await sign_in.at(provider)
+    assert caught.value.error_id == "provider_keys"
 
 
 async def test_a_key_that_was_withdrawn_signs_nobody_in_once_the_keys_are_fetched(sign_in, model):
@@ -37,22 +63,47 @@ async def test_a_key_that_was_withdrawn_signs_nobody_in_once_the_keys_are_fetche
     await sign_in.at(provider)
     former, model.key = model.key, signing_key("second")
     model.published = [public(model.key)]
-    sign_in.time += COOLDOWN_SECONDS
+    sign_in.time += REFETCH_SECONDS
     await sign_in.at(provider)
     model.key = former
     with pytest.raises(SignInRefused):
         await sign_in.at(provider)
 
 
-async def test_forged_kids_cost_the_provider_one_fetch_per_cooldown(sign_in, model):
+async def test_kids_that_the_provider_does_not_publish_cost_it_one_fetch_in_two_seconds(sign_in, model):
     provider = sign_in.provider()
     await sign_in.at(provider)
-    sign_in.time += COOLDOWN_SECONDS
-    for number in range(5):
-        model.header = {"kid": f"forged-{number}"}
-        with pytest.raises(SignInRefused):
+    for fetches in (1, 2, 3):
+        for number in range(5):
+            model.header = {"kid": f"unpublished-{number}"}
+            with pytest.raises(SignInRefused):
+                await sign_in.at(provider)
+        assert model.asked("jwks") == fetches
+        sign_in.time += REFETCH_SECONDS
+
+
+async def test_new_kids_cost_a_provider_whose_keys_fail_one_fetch_per_cooldown(sign_in, model):
+    provider = sign_in.provider()
+    await sign_in.at(provider)
+    model.key, model.answers["jwks"] = signing_key("second"), {"status": 500}
+    for _ in range(3):
+        sign_in.time += REFETCH_SECONDS
+        with pytest.raises(ProviderUnavailable):
             await sign_in.at(provider)
     assert model.asked("jwks") == 2
+    del model.answers["jwks"]
+    model.published = [public(model.key)]
+    sign_in.time += COOLDOWN_SECONDS
+    assert await sign_in.at(provider)
+
+
+async def test_the_only_key_is_replaced_by_none_and_is_not_kept_as_a_last_good_copy(sign_in, model):
+    provider = sign_in.provider()
+    await sign_in.at(provider)
+    sign_in.time += MAX_STALE_SECONDS
+    model.published = []
+    with pytest.raises(ProviderUnavailable):
+        await sign_in.at(provider)
 
 
 async def test_a_provider_that_is_away_is_asked_once_per_cooldown(sign_in, model):

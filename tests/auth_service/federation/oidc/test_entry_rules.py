@@ -4,6 +4,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from auth_service.federation.configuration import parse_providers
+from tests.support.entra_model import PERSONAL_ACCOUNTS
 from tests.support.lying_provider import ENTRY, ISSUER, MISSING, signing_key, with_changes
 
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -32,6 +33,7 @@ def parse(changes):
         SEVERAL,
         {**ENTRA, "tenant": "consumers"},
         {**SEVERAL, "tenants": [TENANT]},
+        {**SEVERAL, "tenant": "common", "tenants": [TENANT, PERSONAL_ACCOUNTS]},
         {**ENTRA, "issuer": "https://login.microsoftonline.us/{tenantid}/v2.0"},
         {**ENTRA, "email_verified_claim": "xms_edov", "allow": {"domains": ["example.org"]}},
         {"groups_claim": "roles", "allow": {"groups": ["staff"]}},
@@ -66,6 +68,7 @@ def test_an_entry_that_means_what_it_says_is_accepted(changes):
         ({**ENTRA, "tenant": TENANT[:-1] + "A"}, "no directory id"),
         ({**ENTRA, "tenants": [TENANT]}, "names a single one"),
         ({**SEVERAL, "tenants": ["contoso.example"]}, "not a directory id"),
+        ({**SEVERAL, "tenant": "organizations", "tenants": [PERSONAL_ACCOUNTS]}, "organizations excludes: use common"),
         ({**ENTRA, "scopes": ["openid"]}, "lacks profile"),
         ({**ENTRA, "email_verified_claim": "email_verified"}, "verifies no addresses"),
         ({**ENTRA, "allow": {"emails": ["ada@example.org"]}}, "allow.emails never matches"),

@@ -117,6 +117,16 @@ async def test_rules_can_name_plain_claims_and_none_of_the_protocol(sign_in, mod
     assert (await sign_in()).claims == {"plan": "pro", "roles": ["a"], "seats": 3}
 
 
+@pytest.mark.parametrize(("changes", "groups"), [({}, ("staff",)), ({"userinfo": False}, ())])
+async def test_the_groups_of_okta_are_read_from_userinfo_because_its_id_token_lacks_them(
+    sign_in, model, changes, groups
+):
+    model.issuer = "https://acme.okta.com"
+    model.userinfo = {"groups": ["staff"], "email": "ada@acme.example", "email_verified": True}
+    identity = await sign_in(preset="okta", issuer=model.issuer, **changes)
+    assert (identity.groups, identity.groups_complete) == (groups, bool(groups))
+
+
 async def test_what_the_id_token_states_is_not_replaced_by_userinfo(sign_in, model):
     model.claims, model.userinfo = {"plan": "free"}, {"plan": "pro", "seats": 3}
     assert (await sign_in(userinfo=True)).claims == {"plan": "free", "seats": 3}

@@ -13,8 +13,8 @@ import pytest
 from auth_service.federation.oidc import id_token
 from auth_service.federation.oidc.authorization import RESPONSE_CHECKS
 from auth_service.federation.oidc.id_token import CLAIMS_CHECKS, HEADER_CHECKS
-from auth_service.federation.oidc.provider_keys import ProviderKey
 from auth_service.federation.provider import ProviderUnavailable, SignInRefused
+from auth_service.federation.provider_keys import ProviderKey
 from tests.support.local_issuer import b64, sign_bytes
 from tests.support.lying_provider import CLIENT_ID, ISSUER, MISSING, NOW, LyingProvider, public, signing_key
 

@@ -11,11 +11,12 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from auth_service.federation.oidc import id_token, identity_mapping, provider_keys, userinfo
+from auth_service.federation import provider_keys
+from auth_service.federation.oidc import id_token, identity_mapping, token_request, userinfo
 from auth_service.federation.oidc.metadata import MAX_METADATA_BYTES, METADATA_CHECKS
-from auth_service.federation.oidc.provider_keys import MAX_JWKS_BYTES
 from auth_service.federation.oidc.token_request import MAX_RESPONSE_BYTES
 from auth_service.federation.provider import ProviderUnavailable, SignInRefused
+from auth_service.federation.provider_keys import MAX_JWKS_BYTES
 from shared.jose import keys
 from tests.support.local_issuer import b64
 from tests.support.lying_provider import MISSING, public, signing_key
@@ -116,6 +117,7 @@ def asked_paths(model):
 
 async def test_a_token_endpoint_that_hangs_is_left(sign_in, model):
     model.hanging.add("token")
+    sign_in.http._timeout = 0.3
     assert await error_of(sign_in) == "provider_token_endpoint"
 
 
@@ -134,6 +136,21 @@ async def test_a_token_endpoint_that_hangs_is_left(sign_in, model):
 async def test_a_token_answer_without_proper_tokens_is_refused(sign_in, model, changes):
     model.tokens = changes
     assert await error_of(sign_in) == "provider_token_response"
+
+
+@pytest.mark.parametrize("token_type", [MISSING, None, "", "mac", "DPoP", "Bearer ", ["Bearer"], 1])
+async def test_a_token_of_another_type_is_refused(monkeypatch, sign_in, model, token_type):
+    """OpenID Connect Core section 3.1.3.3."""
+    model.tokens["token_type"] = token_type
+    assert await error_of(sign_in) == "provider_token_response"
+    monkeypatch.setattr(token_request, "token_type_problem", lambda _: None)
+    assert await sign_in()
+
+
+@pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
+async def test_upper_and_lower_case_of_a_token_type_are_equal(sign_in, model, token_type):
+    model.tokens["token_type"] = token_type
+    assert await sign_in()
 
 
 @pytest.mark.parametrize(
@@ -242,7 +259,7 @@ async def test_a_weak_rsa_key_verifies_nothing(monkeypatch, sign_in, model):
     weak = {"kty": "RSA", "kid": "key-1", "n": b64(numbers.n.to_bytes(128)), "e": b64(numbers.e.to_bytes(3))}
     model.published = [weak]
     monkeypatch.setattr(id_token, "signature_problem", lambda *_: None)
-    assert await error_of(sign_in) == "id_token_key"
+    assert await error_of(sign_in) == "provider_keys"
     monkeypatch.setattr(keys, "MIN_RSA_BITS", 1024)
     with pytest.warns(match="2048"):
         assert await sign_in()
@@ -267,7 +284,7 @@ async def test_odd_documents_of_keys_are_refused(sign_in, model, published):
 @pytest.mark.parametrize("change", [{"use": "enc"}, {"alg": "RS512"}, {"key_ops": ["sign"]}, {"kty": ["RSA"]}])
 async def test_a_key_for_something_else_verifies_nothing(sign_in, model, change):
     model.published[0] |= change
-    assert await error_of(sign_in) == "id_token_key"
+    assert await error_of(sign_in) == "provider_keys"
 
 
 @pytest.mark.parametrize("subject", ["user-2", MISSING, None, 1])

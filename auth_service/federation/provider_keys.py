@@ -1,4 +1,4 @@
-"""The public keys of a provider (RFC 7517 section 5): from unverified bytes to keys that verify. Pure.
+"""The published keys of a provider (RFC 7517 section 5): from unverified bytes to keys that verify. Pure.
 
 Keys for other uses and algorithms are passed over, and so are those that are too weak. A document that holds a private
 or symmetric key, or two keys under one name, is refused whole.
