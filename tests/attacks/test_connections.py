@@ -111,7 +111,8 @@ async def test_a_crowd_that_asks_for_nothing_keeps_nobody_out_and_is_sent_away(l
             if number % 250 == 249:
                 for service in services:
                     await livez_seconds(service.port)
-        deadline = time.monotonic() + HEAD_SECONDS + 10
+        # Far longer than it takes on a machine with nothing else to do.
+        deadline = time.monotonic() + HEAD_SECONDS + 50
         while any(crowd.open for crowd in crowds) and time.monotonic() < deadline:
             for service in services:
                 await livez_seconds(service.port)

@@ -50,7 +50,7 @@ class ThroughProvider:
     def assert_signed_in(self, user):
         to_provider, back, to_consent, consent = user.pages[:4]
         assert (to_provider, back, to_consent) == ("", "", "")
-        assert "corp/user-" in consent
+        assert "<bdi>Corp</bdi></strong> as <strong><bdi>user-" in consent
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
