@@ -231,7 +231,11 @@ class McpSettings(UpstreamSettings):
             raise ValueError("STATUS_LISTS_URL is for an issuer with a feed, STATUS_LIST_PREFIXES for one without")
         if self.reuse_port and self.stateful:
             raise ValueError("STATEFUL needs one replica: no REUSE_PORT, or no STATEFUL")
-        if self.reuse_port and self.server is None and self.notes_redis_url is None:
+        if self.stateful and self.upstream_command is not None:
+            raise ValueError(
+                "STATEFUL is for a server in this process; the clients of UPSTREAM_COMMAND have no sessions"
+            )
+        if self.reuse_port and not configured and self.notes_redis_url is None:
             raise ValueError("REUSE_PORT needs NOTES_REDIS_URL: in memory, each replica would keep notes of its own")
         return self
 

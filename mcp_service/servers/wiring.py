@@ -56,6 +56,12 @@ def configure_server(runtime: Runtime) -> ConfiguredServer:
     scopes = declared_scopes(runtime.settings)
     if runtime.settings.server is not None:
         return _in_process(runtime, load_server(runtime.settings.server), scopes)
+    if runtime.settings.upstream_command is not None:
+        # Imported here: a server in this process needs none of it.
+        from mcp_service.servers.stdio_upstream.wiring import configure_stdio_server
+
+        build = configure_stdio_server(runtime, runtime.settings.upstream_command)
+        return ConfiguredServer("MCP server", scopes, build)
     server, redis = _notes(runtime)
     return _in_process(runtime, server, scopes, redis)
 
@@ -104,7 +110,8 @@ def declared_scopes(settings: McpSettings) -> ScopeMap:
     if settings.scopes is not None:
         declared = load_scope_map(settings.scopes)
     else:
-        declared = ScopeMap.model_validate(NOTES_SCOPES) if settings.server is None else TOKEN_ONLY
+        servers = (settings.server, settings.upstream, settings.upstream_command)
+        declared = TOKEN_ONLY if any(servers) else ScopeMap.model_validate(NOTES_SCOPES)
     if declared.has_public and not settings.allow_anonymous:
         raise Misconfigured(
             "MCP_SCOPES calls something public, but MCP_ALLOW_ANONYMOUS is off: switch it on, or name scopes"

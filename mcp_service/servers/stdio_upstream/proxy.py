@@ -1,0 +1,226 @@
+"""A server of the mcp SDK that answers for a process. The SDK serves both wires; requests are passed on as they are.
+
+A middleware takes requests before the SDK validates them, so unknown fields of either side survive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    CLIENT_CAPABILITIES_META_KEY,
+    CLIENT_INFO_META_KEY,
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    LOG_LEVEL_META_KEY,
+    METHOD_NOT_FOUND,
+    PROTOCOL_VERSION_META_KEY,
+    SERVER_INFO_META_KEY,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
+)
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from mcp_service.guard.errors import McpError
+from mcp_service.servers.in_process import security_schemes_middleware
+from mcp_service.servers.stdio_upstream.connection import ErrorAnswer, ProcessGone
+from mcp_service.servers.stdio_upstream.process import InputFull
+
+if TYPE_CHECKING:
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+
+    from mcp_service.guard.operation import ScopeRules
+    from mcp_service.servers.stdio_upstream.child import Child
+
+EXCHANGE: Final = "sallyport.exchange"
+"""The key of the Exchange in the ASGI scope of its request."""
+
+MAX_RESOURCE_SUBSCRIPTIONS: Final = 64
+"""Of one listener."""
+
+OWN_META: Final = "sallyport/"
+"""Keys of `_meta` that begin so are removed from requests: no client may speak for the guard (invariant 14)."""
+
+_ANSWERED_BY_SDK: Final = frozenset({"ping", "subscriptions/listen"})
+_ENVELOPE: Final = frozenset(
+    {PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY, LOG_LEVEL_META_KEY}
+)
+_CACHEABLE: Final = frozenset(
+    {"tools/list", "resources/list", "resources/templates/list", "resources/read", "prompts/list"}
+)
+
+
+class ServerGone(McpError):
+    """502: the process ended before it answered. The request is not repeated: it may have taken effect."""
+
+    status = 502
+    code = "bad_gateway"
+    public = "The server ended before it answered. Whether the operation took effect is unknown."
+
+
+class ServerBusy(McpError):
+    """503: the process does not read what waits for it already."""
+
+    status = 503
+    code = "temporarily_unavailable"
+    public = "The server is busy. Please try again."
+
+
+class AnswerLate(McpError):
+    """504: the process did not answer in time. It is told that the request is cancelled."""
+
+    status = 504
+    code = "gateway_timeout"
+    public = "The server did not answer in time. Whether the operation took effect is unknown."
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and the process that it is for."""
+
+    child: Child
+    silent_seconds: float
+    """How long the process may take to answer, or to report its next progress."""
+    failure: McpError | None = None
+    """Why the request was not answered; it becomes the response unless one has begun."""
+
+
+def build_proxy(rules: ScopeRules) -> Server[Any]:
+    """The server. Each request needs its Exchange in the ASGI scope, but those that need no process."""
+    server: Server[Any] = Server("upstream", on_subscriptions_listen=_listen)
+    server.middleware.append(security_schemes_middleware(rules))
+    server.middleware.append(_forward)
+    return server
+
+
+async def _forward(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Answer locally what is no business of the process, and pass on the rest."""
+    if ctx.request_id is None or ctx.method in _ANSWERED_BY_SDK:
+        return await call_next(ctx)
+    if ctx.method in {"initialize", "server/discover"}:
+        return _introduced(_exchange(ctx).child, await call_next(ctx))
+    if ctx.method in {"logging/setLevel", "resources/subscribe", "resources/unsubscribe"} or ctx.method.startswith(
+        "tasks/"
+    ):
+        raise MCPError(code=METHOD_NOT_FOUND, message="Method not found", data=ctx.method)
+    return await _ask(ctx, _exchange(ctx))
+
+
+async def _ask(ctx: ServerRequestContext[Any, Any], exchange: Exchange) -> dict[str, Any]:
+    connection = exchange.child.connection
+    params, reports_progress = _without_envelope(ctx.params or {})
+    try:
+        rpc_id, call = connection.begin(ctx.method, params, reports_progress=reports_progress)
+        reason = "the client has disconnected"
+        try:
+            async with asyncio.timeout(exchange.silent_seconds) as limit:
+                async for progress in call:
+                    limit.reschedule(asyncio.get_running_loop().time() + exchange.silent_seconds)
+                    await _report(ctx, progress)
+            result = call.result()
+        except TimeoutError:
+            reason = "no answer in time"
+            raise
+        finally:
+            connection.abandon(rpc_id, reason)
+    except ErrorAnswer as exc:
+        raise MCPError(code=exc.error.code, message=exc.error.message, data=exc.error.data) from exc
+    except ProcessGone as exc:
+        raise _failed(exchange, ServerGone("the process ended", error_id="upstream_gone"), ctx) from exc
+    except TimeoutError as exc:
+        late = AnswerLate(f"silent for {exchange.silent_seconds:g} s", error_id="upstream_silent")
+        raise _failed(exchange, late, ctx) from exc
+    except InputFull as exc:
+        busy = ServerBusy(str(exc), error_id="upstream_busy", headers={"Retry-After": "2"})
+        raise _failed(exchange, busy, ctx) from exc
+    return _completed(ctx, exchange.child, result)
+
+
+def _failed(exchange: Exchange, error: McpError, ctx: ServerRequestContext[Any, Any]) -> MCPError:
+    error.rpc_id = ctx.request_id
+    exchange.failure = error
+    return MCPError(code=error.rpc_code, message=error.public)
+
+
+def _without_envelope(params: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The params for the process, and whether the client wants to hear of progress."""
+    sent = dict(params)
+    meta = sent.pop("_meta", None)
+    if meta is None:
+        return sent, False
+    if not isinstance(meta, Mapping):
+        raise MCPError(code=INVALID_PARAMS, message="_meta is no object")
+    token = meta.get("progressToken")
+    kept = {
+        key: value
+        for key, value in meta.items()
+        if key not in _ENVELOPE and key != "progressToken" and not key.lower().startswith(OWN_META)
+    }
+    if kept:
+        sent["_meta"] = kept
+    return sent, isinstance(token, str | int) and not isinstance(token, bool)
+
+
+async def _report(ctx: ServerRequestContext[Any, Any], params: Mapping[str, Any]) -> None:
+    """Pass a progress report on under the client's own token, which the SDK has kept."""
+    progress, total, message = params.get("progress"), params.get("total"), params.get("message")
+    if isinstance(progress, int | float):
+        await ctx.session.report_progress(
+            progress,
+            total if isinstance(total, int | float) else None,
+            message if isinstance(message, str) else None,
+        )
+
+
+def _completed(ctx: ServerRequestContext[Any, Any], child: Child, result: dict[str, Any]) -> dict[str, Any]:
+    """What the newer protocol demands of a result besides what the process knows of."""
+    tools = result.get("tools")
+    if ctx.method == "tools/list" and not (isinstance(tools, list) and all(isinstance(t, dict) for t in tools)):
+        raise MCPError(code=INTERNAL_ERROR, message="The server gave a malformed answer.")
+    if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        return result
+    if ctx.method in _CACHEABLE:
+        result = {"ttlMs": 0, "cacheScope": "private", **result}
+    meta = result.get("_meta")
+    meta = {**(meta if isinstance(meta, dict) else {}), SERVER_INFO_META_KEY: dict(child.description.info)}
+    return {**result, "resultType": "complete", "_meta": meta}
+
+
+def _introduced(child: Child, result: HandlerResult) -> dict[str, Any]:
+    """The SDK's answer to `initialize` or `server/discover` with what the process says of itself."""
+    if not isinstance(result, dict):
+        raise MCPError(code=INTERNAL_ERROR, message="Internal server error")
+    description = child.description
+    answer = {name: value for name, value in result.items() if name != "instructions"}
+    if description.instructions is not None:
+        answer["instructions"] = description.instructions
+    if "protocolVersion" in answer:
+        return answer | {
+            "serverInfo": dict(description.info),
+            "capabilities": description.capabilities_without_streams(),
+        }
+    answer["_meta"] = {**answer.get("_meta", {}), SERVER_INFO_META_KEY: dict(description.info)}
+    return answer | {"capabilities": dict(description.capabilities)}
+
+
+async def _listen(
+    ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
+) -> SubscriptionsListenResult:
+    child = _exchange(ctx).child
+    uris = params.notifications.resource_subscriptions or []
+    if len(uris) > MAX_RESOURCE_SUBSCRIPTIONS:
+        raise MCPError(code=INVALID_PARAMS, message=f"At most {MAX_RESOURCE_SUBSCRIPTIONS} resources in one stream")
+    with child.subscribed(uris):
+        return await child.listen(ctx, params)
+
+
+def _exchange(ctx: ServerRequestContext[Any, Any]) -> Exchange:
+    exchange = None if ctx.request is None else ctx.request.scope.get(EXCHANGE)
+    if not isinstance(exchange, Exchange):
+        raise MCPError(code=METHOD_NOT_FOUND, message="Method not found", data=ctx.method)
+    return exchange

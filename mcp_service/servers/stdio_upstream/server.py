@@ -1,0 +1,118 @@
+"""The protected server that is a command: each request is lent the process of its user, and the SDK serves the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from mcp_service.servers.in_process import run_asgi
+from mcp_service.servers.session_manager import session_manager_lifespan
+from mcp_service.servers.stdio_upstream.proxy import EXCHANGE, Exchange
+from shared.http.health import Readiness
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from aiohttp import web
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+    from mcp_service.servers.in_process import Message
+    from mcp_service.servers.protected_server import AdmittedRequest
+    from mcp_service.servers.stdio_upstream.command import Command
+    from mcp_service.servers.stdio_upstream.pool import ProcessPool
+    from shared.access_tokens.verifier import VerifiedToken
+    from shared.background import TaskSupervisor
+
+SHARED: Final = "shared"
+"""The key of the process of all users."""
+
+
+class StdioServer:
+    """A command behind the guard."""
+
+    methods = ("POST",)
+    """There are no sessions, so there is nothing to GET or to DELETE."""
+    has_sessions = False
+
+    def __init__(
+        self,
+        *,
+        command: Command,
+        pool: ProcessPool,
+        manager: StreamableHTTPSessionManager,
+        per_user: bool,
+        silent_seconds: float,
+    ) -> None:
+        """`manager` serves the proxy of proxy.py without sessions.
+
+        `per_user` gives each (issuer, subject) a process of its own. `silent_seconds` is how long a process may take to
+        answer, or to report its next progress.
+        """
+        self._command = command
+        self._pool = pool
+        self._manager = manager
+        self._per_user = per_user
+        self._silent_seconds = silent_seconds
+
+    async def respond(self, request: web.Request, admitted: AdmittedRequest) -> web.StreamResponse:
+        """Answer a request. Raises AnswerOverdue, ServerGone, ServerBusy, and ServiceUnavailable without a process."""
+        operation = admitted.authorized.operation
+        if operation is None or operation.is_notification or operation.method == "ping":
+            return await run_asgi(self._manager.handle_request, request, None, admitted)
+        async with self._pool.lend(self._key(admitted.authorized.token)) as child:
+            exchange = Exchange(child, self._silent_seconds)
+            response = await run_asgi(partial(self._serve, exchange), request, None, admitted)
+        if exchange.failure is not None and not response.prepared:
+            raise exchange.failure
+        return response
+
+    @asynccontextmanager
+    async def lifespan(self, supervisor: TaskSupervisor) -> AsyncIterator[None]:
+        """Processes start on demand; all end with the service."""
+        del supervisor
+        async with session_manager_lifespan(self._manager):
+            try:
+                yield
+            finally:
+                await self._pool.close()
+
+    async def readiness(self) -> Readiness:
+        """Whether the command can be started. The process of a single user does not count."""
+        if not self._command.is_executable():
+            return Readiness(ready=False, note=f"{self._command.words[0]} is not executable")
+        pause = 0.0 if self._per_user else self._pool.failing_seconds(SHARED)
+        if pause:
+            return Readiness(
+                ready=False, note=f"the process failed; it is started again in {pause:.0f} s at the latest"
+            )
+        return Readiness(ready=True)
+
+    def _key(self, token: VerifiedToken | None) -> Hashable:
+        if not self._per_user:
+            return SHARED
+        return None if token is None else (token.claims.issuer, token.claims.subject)
+
+    async def _serve(
+        self,
+        exchange: Exchange,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Serve one request; a failure before the first byte replaces the response, which `respond` discards."""
+        scope[EXCHANGE] = exchange
+        has_begun = is_replaced = False
+
+        async def send_or_replace(message: Message) -> None:
+            nonlocal has_begun, is_replaced
+            if is_replaced:
+                return
+            if exchange.failure is not None and not has_begun and message["type"] == "http.response.body":
+                is_replaced = True
+                message = {**message, "body": b"", "more_body": False}
+            has_begun = has_begun or message["type"] == "http.response.body"
+            await send(message)
+
+        await self._manager.handle_request(scope, receive, send_or_replace)

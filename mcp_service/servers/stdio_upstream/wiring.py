@@ -1,0 +1,70 @@
+"""Builds the server of MCP_UPSTREAM_COMMAND."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+
+from mcp_service.servers.stdio_upstream.command import Command
+from mcp_service.servers.stdio_upstream.metrics import ProcessMetrics
+from mcp_service.servers.stdio_upstream.pool import PoolLimits, ProcessPool
+from mcp_service.servers.stdio_upstream.process import CommandProcess
+from mcp_service.servers.stdio_upstream.proxy import build_proxy
+from mcp_service.servers.stdio_upstream.server import StdioServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mcp_service.guard.wiring import GuardComponents
+    from mcp_service.runtime import Runtime
+
+
+def configure_stdio_server(runtime: Runtime, text: str) -> Callable[[GuardComponents], StdioServer]:
+    """Check the command `text`; what builds its server. Raises Misconfigured."""
+    settings = runtime.settings
+    command = Command.from_text(
+        text,
+        passed=settings.upstream_environment,
+        memory_bytes=settings.upstream_memory_mb << 20,
+        environment=os.environ,
+    )
+
+    async def start_process(key: Hashable) -> CommandProcess:
+        # A process of one user learns who that is; a shared one learns of no user.
+        variables = {"SALLYPORT_ISSUER": key[0], "SALLYPORT_SUBJECT": key[1]} if isinstance(key, tuple) else {}
+        return await CommandProcess.start(
+            command, variables=variables, max_line_bytes=settings.upstream_max_line_bytes, log=runtime.log
+        )
+
+    def build(guard: GuardComponents) -> StdioServer:
+        pool = ProcessPool(
+            start_process=start_process,
+            limits=PoolLimits(
+                max_processes=settings.upstream_max_processes,
+                idle_seconds=settings.upstream_idle_seconds,
+                start_seconds=settings.upstream_start_seconds,
+            ),
+            metrics=ProcessMetrics(runtime.registry),
+            log=runtime.log,
+        )
+        manager = StreamableHTTPSessionManager(
+            build_proxy(guard.rules),
+            stateless=True,
+            json_response=settings.json_response,
+            max_request_body_size=settings.max_body_bytes,
+            # The guard checks Origin, and Host decides nothing here (invariant 1).
+            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        )
+        return StdioServer(
+            command=command,
+            pool=pool,
+            manager=manager,
+            per_user=settings.upstream_per == "user",
+            silent_seconds=settings.upstream_silent_seconds,
+        )
+
+    return build

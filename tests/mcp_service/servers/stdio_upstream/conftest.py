@@ -1,0 +1,77 @@
+"""The service in front of a stdio server of the test's own."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.mcp_service.conftest import LEGACY, modern, rpc
+
+PROGRAM = Path(__file__).with_name("stdio_server.py")
+WIRES = ["legacy", "2026-07-28"]
+
+
+def command(*arguments):
+    """The command of the test server."""
+    return " ".join([sys.executable, "-I", "-S", str(PROGRAM), *arguments])
+
+
+def message(wire, method, params=None, *, request_id=1, meta=None):
+    """A request of either wire, and its headers."""
+    params = params or {}
+    if wire == "legacy":
+        return rpc(method, {**params, **({"_meta": meta} if meta else {})}, request_id=request_id), LEGACY
+    body, headers = modern(method, params, request_id=request_id)
+    body["params"]["_meta"] |= meta or {}
+    return body, headers
+
+
+class StdioClient:
+    """Calls the service as one user or several."""
+
+    def __init__(self, service):
+        self.service = service
+
+    async def post(self, method, params=None, *, wire="2026-07-28", request_id=1, meta=None, headers=None, **claims):
+        body, wire_headers = message(wire, method, params, request_id=request_id, meta=meta)
+        return await self.service.session.post(
+            self.service.url,
+            json=body,
+            headers={**wire_headers, **self.service.auth(**{"scope": "mcp:tools", **claims}), **(headers or {})},
+        )
+
+    async def tool(self, name, arguments=None, **options):
+        return await self.post("tools/call", {"name": name, "arguments": arguments or {}}, **options)
+
+    async def text(self, name, arguments=None, **options):
+        """The text of a tool's result."""
+        answer = await self.tool(name, arguments, **options)
+        return (await content(answer))["result"]["content"][0]["text"]
+
+    async def json(self, name, arguments=None, **options):
+        return json.loads(await self.text(name, arguments, **options))
+
+
+async def content(answer):
+    """The message of a response: JSON, or the last event of a stream."""
+    text = await answer.text()
+    if answer.content_type == "text/event-stream":
+        return json.loads([line for line in text.splitlines() if line.startswith("data: ")][-1].removeprefix("data: "))
+    return json.loads(text)
+
+
+@pytest.fixture
+async def make_client(make_service):
+    """`await make_client("mode", upstream_per="user")`: the service with the command and these settings."""
+
+    async def make(*arguments, **changes):
+        settings = {"upstream_command": command(*arguments), **changes}
+        return StdioClient(await make_service(**settings))
+
+    return make
+
+
+@pytest.fixture
+async def client(make_client):
+    return await make_client()
