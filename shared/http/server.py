@@ -125,6 +125,7 @@ class Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Hand the bytes to the parser, and bound what is neither a whole head nor a body that is wanted."""
         heads = self._request_count
+        had_whole_body = self._has_whole_body()
         super().data_received(data)
         if self._request_count != heads:
             self._apart_from_body = 0
@@ -135,6 +136,9 @@ class Connection(web.RequestHandler):
                 self._last_body = self._messages[-1][1]
             return
         if self._has_whole_body():
+            if not had_whole_body:
+                # These bytes were the end of a body.
+                return
             bound, reason = MAX_HEAD_BYTES, "head_size"
         elif self._current_request is None:
             bound, reason = self._unwanted_body_bytes, "body_unwanted"

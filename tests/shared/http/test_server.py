@@ -22,14 +22,20 @@ class Served:
     def __init__(self):
         self.registry = CollectorRegistry()
         self.finish = asyncio.Event()
-        app = web.Application()
+        self.reading = asyncio.Event()
+        app = web.Application(client_max_size=1 << 20)
         self.table = app[CONNECTIONS] = ConnectionTable(max_per_network=2, metrics=ConnectionMetrics(self.registry))
         app.add_routes([web.route("*", "/quick", self.quick), web.get("/long", self.long), web.get("/fail", self.fail)])
+        app.add_routes([web.post("/length", self.length)])
         app.add_routes([web.get("/slow", self.slow), web.get("/stream", self.stream)])
         self.server = ServiceServer(app)
 
     async def quick(self, _request):
         return web.Response(text="quick")
+
+    async def length(self, request):
+        self.reading.set()
+        return web.Response(text=f"read {len(await request.read())} bytes")
 
     async def slow(self, _request):
         await self.finish.wait()
@@ -169,6 +175,14 @@ async def test_the_rest_of_an_unread_body_is_dropped_and_the_answer_arrives(serv
         writer.write(POST % 200_000 + bytes(200_000) + QUICK)
         for _ in range(2):
             await asyncio.wait_for(reader.readuntil(b"quick"), 5)
+
+
+async def test_a_body_that_arrives_in_large_parts_is_read_whole(served):
+    async with served.connected() as (reader, writer):
+        writer.write(b"POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 200001\r\n\r\n" + bytes(1))
+        await asyncio.wait_for(served.reading.wait(), 5)
+        writer.write(bytes(200_000))
+        await asyncio.wait_for(reader.readuntil(b"read 200001 bytes"), 5)
 
 
 @pytest.mark.parametrize("sent", [b"", bytes(100)])
