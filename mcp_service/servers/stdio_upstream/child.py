@@ -90,10 +90,9 @@ class Child:
         """End the process and everything that it started."""
         self._ending = True
         self.listen.close()
-        try:
-            await self._process.end(at_once=at_once)
-        finally:
-            await end_tasks([self._reading])
+        # What the process writes from now on is for no client.
+        await end_tasks([self._reading])
+        await self._process.end(at_once=at_once)
 
     async def exit_code(self) -> int:
         """The exit code of a process that has ended."""

@@ -6,12 +6,12 @@ Pure. What a process writes is not trusted: it may print anything, by mistake or
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final
+
+from shared.jose.strict_json import BadJson, parse_json
 
 INTERNAL_ERROR: Final = -32603
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,8 @@ MALFORMED: Final = RpcError(INTERNAL_ERROR, "The server gave a malformed answer.
 def read_message(line: bytes) -> Answer | Request | None:
     """Read one line; None for what is no message, such as text that a program prints by mistake."""
     try:
-        message = json.loads(line, parse_constant=_refuse)
-        if _SURROGATE.search(line):
-            # Half of a pair cannot be encoded again.
-            json.dumps(message, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+        message = parse_json(line)
+    except BadJson:
         return None
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         return None
@@ -81,6 +78,3 @@ def encode(message: dict[str, Any]) -> bytes:
     """One line without its break. ASCII: no character in it can be taken for the end of the line."""
     return json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode()
 
-
-def _refuse(_constant: str) -> NoReturn:
-    raise ValueError("NaN and infinities are no JSON")

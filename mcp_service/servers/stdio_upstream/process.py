@@ -118,12 +118,23 @@ class CommandProcess:
         return await self._process.wait()
 
     async def end(self, *, at_once: bool = False) -> None:
-        """Close standard input; after 2 s SIGTERM to the group, after 2 s more SIGKILL. `at_once` is SIGKILL only."""
+        """Close standard input; after 2 s SIGTERM to the group, after 2 s more SIGKILL. `at_once` is SIGKILL only.
+
+        Nothing may read any more.
+        """
+        # A process is not seen to end while its output is unread.
+        discarding = asyncio.create_task(self._discard(), name="upstream output")
         try:
             if not at_once:
                 await self._close_input()
         finally:
             await asyncio.shield(asyncio.ensure_future(self._stop(at_once=at_once)))
+            await end_tasks([discarding])
+
+    async def _discard(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - PIPE above
+        while await self._process.stdout.read(1 << 16):
+            pass
 
     async def _close_input(self) -> None:
         assert self._process.stdin is not None  # noqa: S101 - PIPE above

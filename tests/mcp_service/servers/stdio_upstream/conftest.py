@@ -1,11 +1,13 @@
 """The service in front of a stdio server of the test's own."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
+from mcp_service.servers.stdio_upstream import process
 from tests.mcp_service.conftest import LEGACY, modern, rpc
 
 PROGRAM = Path(__file__).with_name("stdio_server.py")
@@ -14,7 +16,7 @@ WIRES = ["legacy", "2026-07-28"]
 
 def command(*arguments):
     """The command of the test server."""
-    return " ".join([sys.executable, "-I", "-S", str(PROGRAM), *arguments])
+    return shlex.join([sys.executable, "-I", "-S", str(PROGRAM), *arguments])
 
 
 def message(wire, method, params=None, *, request_id=1, meta=None):
@@ -35,11 +37,14 @@ class StdioClient:
 
     async def post(self, method, params=None, *, wire="2026-07-28", request_id=1, meta=None, headers=None, **claims):
         body, wire_headers = message(wire, method, params, request_id=request_id, meta=meta)
-        return await self.service.session.post(
+        answer = await self.service.session.post(
             self.service.url,
             json=body,
             headers={**wire_headers, **self.service.auth(**{"scope": "mcp:tools", **claims}), **(headers or {})},
         )
+        if answer.content_type != "text/event-stream":
+            await answer.read()
+        return answer
 
     async def tool(self, name, arguments=None, **options):
         return await self.post("tools/call", {"name": name, "arguments": arguments or {}}, **options)
@@ -59,6 +64,13 @@ async def content(answer):
     if answer.content_type == "text/event-stream":
         return json.loads([line for line in text.splitlines() if line.startswith("data: ")][-1].removeprefix("data: "))
     return json.loads(text)
+
+
+@pytest.fixture
+def quick_ends(monkeypatch):
+    """Processes that do not end by themselves are ended sooner."""
+    monkeypatch.setattr(process, "STDIN_SECONDS", 0.1)
+    monkeypatch.setattr(process, "TERM_SECONDS", 0.1)
 
 
 @pytest.fixture

@@ -127,9 +127,8 @@ def handle(message):
     SEEN.append(message)
     rpc_id, method, params = message.get("id"), message.get("method"), message.get("params") or {}
     if method is None:
-        held = HELD.pop("ask", None) if all(f"ask-{n}" in [m.get("id") for m in SEEN] for n in range(1)) else None
-        if held is not None:
-            answer(held[0], json.dumps(message))
+        if rpc_id == "ask-0":
+            answer(HELD.pop("ask")[0], json.dumps(message))
         return
     match method:
         case "initialize":
@@ -148,6 +147,9 @@ def handle(message):
         case "tools/call":
             call(rpc_id, params.get("name"), params)
         case "tools/list":
+            if sys.argv[1:2] == ["tools"]:
+                send(id=rpc_id, result=json.loads(sys.argv[2]))
+                return
             send(id=rpc_id, result={"tools": [{"name": "echo", "inputSchema": {"type": "object"}, "vendor": None}]})
         case "resources/read":
             send(id=rpc_id, result={"contents": [{"uri": params["uri"], "text": "text"}]})

@@ -1,0 +1,203 @@
+"""Commands that misbehave: by mistake, under load, or on purpose."""
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content
+
+
+def entries(client, event):
+    return [entry for entry in client.service.logs if entry["event"] == event]
+
+
+async def ended(client):
+    """The log line of the process that has ended."""
+    async with asyncio.timeout(20):
+        while not (found := entries(client, "upstream_ended")):
+            await asyncio.sleep(0.01)
+    return found[0]
+
+
+async def test_lines_that_are_no_messages_are_skipped_and_logged_once(client):
+    assert await client.text("noise") == "after noise"
+    [line] = entries(client, "upstream_noise")
+    assert line["line"] == "starting up..."
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"result": None},
+        {"result": []},
+        {"result": {}, "error": {"code": 1, "message": "both"}},
+        {"error": None},
+        {"error": {"code": "x", "message": "m"}},
+        {"error": {"code": True, "message": "m"}},
+        {"error": {"code": 1}},
+    ],
+)
+@pytest.mark.parametrize("wire", WIRES)
+async def test_a_malformed_answer_is_an_error_for_its_request_only(client, wire, message):
+    answer = await content(await client.tool("malformed", {"message": message}, wire=wire))
+    assert answer["error"] == {"code": -32603, "message": "The server gave a malformed answer."}
+    assert await client.json("echo")
+
+
+@pytest.mark.parametrize("tools", [None, [1], {}])
+async def test_a_malformed_list_of_tools_is_an_error(make_client, tools):
+    client = await make_client("tools", json.dumps({"tools": tools}).replace(" ", ""))
+    answer = await content(await client.post("tools/list"))
+    assert answer["error"] == {"code": -32603, "message": "The server gave a malformed answer."}
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_a_crash_is_an_error_for_the_calls_in_flight_and_the_call_is_not_repeated(make_client, wire):
+    client = await make_client()
+    async with asyncio.timeout(20):
+        answer = await client.tool("exit", wire=wire)
+        assert answer.status == 502
+        error = (await content(answer))["error"]
+        assert error["code"] == -32000
+        assert error["data"]["error"] == "bad_gateway"
+        assert (await content(answer))["id"] == 1
+        line = await ended(client)
+        assert (line["reason"], line["exit_code"], line["log_level"]) == ("exit", 3, "warning")
+        # The next start waits a moment.
+        again = await client.tool("echo")
+        assert again.status == 503
+        assert int(again.headers["Retry-After"]) >= 1
+        while (again := await client.tool("seen")).status == 503:
+            await asyncio.sleep(0.1)
+        seen = (await content(again))["result"]["content"][0]["text"]
+        assert '"exit"' not in seen
+    assert client.service.errors()[0]["error_id"] == "upstream_gone"
+
+
+async def test_a_crash_ends_a_stream_that_has_begun_with_an_error(client):
+    async with asyncio.timeout(20):
+        held = await client.tool("hold", {"name": "a"}, meta={"progressToken": "p"})
+        await client.tool("exit", sub="bob")
+        error = (await content(held))["error"]
+    assert held.status == 200
+    assert error == {
+        "code": -32000,
+        "message": "The server ended before it answered. Whether the operation took effect is unknown.",
+    }
+
+
+async def test_a_listener_is_told_to_listen_again_when_the_process_ends(client):
+    async with asyncio.timeout(20):
+        stream = await client.post("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        await client.tool("exit")
+        assert '"result"' in (await stream.read()).decode()
+
+
+async def test_a_line_beyond_the_bound_ends_the_process(make_client):
+    client = await make_client(upstream_max_line_bytes=1 << 20)
+    async with asyncio.timeout(30):
+        answer = await client.tool("huge", {"mebibytes": 100})
+        assert answer.status == 502
+        line = await ended(client)
+    assert line["reason"] == "output"
+    assert line["log_level"] == "warning"
+
+
+async def test_a_line_within_the_bound_passes_whole(make_client):
+    client = await make_client(upstream_max_line_bytes=16 << 20)
+    text = "x" * 200_000
+    assert (await client.json("echo", {"text": text}))["arguments"]["text"] == text
+    assert await client.text("huge", {"mebibytes": 12}) == "still here"
+
+
+async def test_a_process_that_closes_its_output_is_ended(client):
+    async with asyncio.timeout(20):
+        answer = await client.tool("close_stdout")
+        assert answer.status == 502
+        assert (await ended(client))["reason"] == "exit"
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        ("exits", "ended before it answered initialize"),
+        ("old", "1999-01-01"),
+        ("silent", "no answer to initialize in 0.5 s"),
+    ],
+)
+async def test_a_command_that_does_not_become_a_server_is_503(make_client, mode, why):
+    client = await make_client(mode, upstream_start_seconds=0.5)
+    async with asyncio.timeout(20):
+        answer = await client.tool("echo")
+        assert answer.status == 503
+        assert "Retry-After" in answer.headers
+        assert why in client.service.errors()[0]["reason"]
+        assert why not in await answer.text()
+        assert (await ended(client))["reason"] == "start"
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_a_process_that_never_answers_is_given_up(make_client, wire):
+    client = await make_client(upstream_silent_seconds=0.2)
+    async with asyncio.timeout(20):
+        answer = await client.tool("silent", wire=wire)
+        assert answer.status == 504
+        seen = await client.json("seen")
+    [cancelled] = [m for m in seen if m.get("method") == "notifications/cancelled"]
+    assert cancelled["params"]["reason"] == "no answer in time"
+
+
+async def test_a_request_that_a_process_would_not_read_is_503(make_client, quick_ends):
+    client = await make_client("deaf", upstream_max_line_bytes=1 << 16)
+    text = "x" * 300_000
+    async with asyncio.timeout(20):
+        calls = [asyncio.create_task(client.tool("echo", {"text": text})) for _ in range(2)]
+        [refused], [waiting] = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        assert refused.result().status == 503
+        assert (await content(refused.result()))["error"]["code"] == -32000
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+@pytest.mark.parametrize("method", ["sampling/createMessage", "elicitation/create", "roots/list"])
+async def test_a_request_to_the_client_is_refused(client, method):
+    refusal = await client.json("ask", {"methods": [method]})
+    assert refusal["id"] == "ask-0"
+    assert refusal["error"]["code"] == -32601
+    [line] = entries(client, "upstream_request_refused")
+    assert line["method"] == method
+
+
+async def test_refused_requests_are_logged_once(client):
+    await client.json("ask", {"methods": ["roots/list"] * 50})
+    assert len(entries(client, "upstream_request_refused")) == 1
+
+
+async def test_a_ping_of_the_process_is_answered(client):
+    assert (await client.json("ask", {"methods": ["ping"]}))["result"] == {}
+
+
+async def test_standard_error_is_logged_within_bounds(client):
+    await client.text("flood_stderr", {"lines": 20_000})
+    async with asyncio.timeout(20):
+        await client.service.stop()
+    lines = [entry["line"] for entry in entries(client, "upstream_stderr")]
+    assert lines[:2] == ["line 0", "line 1"]
+    assert len(lines) < 200
+    assert max(map(len, lines)) <= 500
+    suppressed = sum(entry["lines"] for entry in entries(client, "upstream_stderr_suppressed"))
+    assert suppressed + len(lines) == 20_002
+
+
+async def test_a_flood_of_messages_leaves_the_service_responsive(client):
+    """Lines that have arrived are not read to their end before other requests run."""
+    turns = []
+    flood = asyncio.create_task(client.tool("ask", {"methods": ["roots/list"] * 20_000}))
+    while not flood.done():
+        turns.append(time.monotonic())
+        await asyncio.sleep(0)
+    assert len(turns) > 100
+    assert (await flood).status == 200
