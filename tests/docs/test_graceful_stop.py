@@ -11,7 +11,7 @@ from devstack.service_process import REPOSITORY
 from mcp_service.settings import McpSettings
 
 DEPLOY = REPOSITORY / "deploy"
-SERVICES = [("auth", AuthSettings), ("mcp", McpSettings)]
+SERVICES: list[tuple[str, type[AuthSettings | McpSettings]]] = [("auth", AuthSettings), ("mcp", McpSettings)]
 
 
 def drain_seconds(settings):

@@ -1,5 +1,6 @@
 """The service in front of a stdio server of the test's own."""
 
+import asyncio
 import json
 import shlex
 import sys
@@ -56,6 +57,14 @@ class StdioClient:
 
     async def json(self, name, arguments=None, **options):
         return json.loads(await self.text(name, arguments, **options))
+
+
+async def eventually(look):
+    """The first true value that `look` returns, which asks another process."""
+    async with asyncio.timeout(20):
+        while not (value := await look()):  # noqa: ASYNC110 - there is no event of another process to wait for
+            await asyncio.sleep(0.01)
+        return value
 
 
 async def content(answer):

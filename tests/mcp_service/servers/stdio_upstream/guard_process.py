@@ -6,11 +6,13 @@ Whether no process remains is observed from outside, also after SIGKILL.
 import asyncio
 import signal
 import sys
+from collections.abc import Hashable
 
 import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
 
+from mcp_service.servers.stdio_upstream import process
 from mcp_service.servers.stdio_upstream.command import Command
 from mcp_service.servers.stdio_upstream.metrics import ProcessMetrics
 from mcp_service.servers.stdio_upstream.pool import PoolLimits, ProcessPool
@@ -20,9 +22,12 @@ from mcp_service.servers.stdio_upstream.process import CommandProcess
 async def main(text: str) -> None:
     """Start the command, let it fork, report, and end with SIGTERM."""
     log = structlog.get_logger()
+    # The command ends for SIGKILL only.
+    process.STDIN_SECONDS = process.TERM_SECONDS = 0.1  # type: ignore[misc]
     command = Command.from_text(text, passed=(), memory_bytes=0, environment={"PATH": "/usr/bin:/bin"})
 
-    async def start(_key: object) -> CommandProcess:
+    async def start(key: Hashable) -> CommandProcess:
+        del key
         return await CommandProcess.start(command, variables={}, max_line_bytes=1 << 20, log=log)
 
     pool = ProcessPool(

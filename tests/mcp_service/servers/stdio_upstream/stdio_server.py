@@ -1,4 +1,4 @@
-"""A small MCP server on standard input and output, for tests: well-behaved, unless a tool or an argument says otherwise.
+"""A small MCP server on standard input and output: well-behaved, unless a tool or its argument says otherwise.
 
 Run as a program with the standard library only, so that it starts in milliseconds.
 """
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 _LOCK = threading.Lock()
 
@@ -33,16 +34,18 @@ CAPABILITIES = {
     "tasks": {},
 }
 STARTED = time.time()
-SEEN = []
-HELD = {}
+SEEN: list[dict[str, Any]] = []
+HELD: dict[str, tuple[Any, Any]] = {}
 
 
-def call(rpc_id, name, params):
+def call(rpc_id, name, params):  # noqa: C901, PLR0912 - a table of tools
     arguments = params.get("arguments") or {}
     meta = params.get("_meta") or {}
     match name:
         case "echo":
-            answer(rpc_id, json.dumps(params), structuredContent={"unknown": None, "pid": os.getpid()}, vendor=[1, None])
+            answer(
+                rpc_id, json.dumps(params), structuredContent={"unknown": None, "pid": os.getpid()}, vendor=[1, None]
+            )
         case "hold":
             # Answered by `release`.
             HELD[arguments["name"]] = (rpc_id, meta.get("progressToken"))
@@ -68,13 +71,13 @@ def call(rpc_id, name, params):
             for other in range(rpc_id - 3, rpc_id + 4):
                 if other != rpc_id:
                     answer(other, "for another")
-            for other in ("1", str(rpc_id), True, None, 1.5):
-                answer(other, "for another")
+            for wrong in ("1", str(rpc_id), True, None, 1.5):
+                answer(wrong, "for another")
             answer(rpc_id, "mine")
         case "noise":
             sys.stdout.write('starting up...\n\n{"jsonrpc": "1.0"}\n[1]\nnull\n{"jsonrpc": "2.0", "id": 1, "x": NaN}\n')
             sys.stdout.write("[" * 100_000 + "\n")
-            sys.stdout.write('{"jsonrpc": "2.0", "id": %d, "result": {"content": "\\ud800"}}\n' % rpc_id)
+            sys.stdout.write(f'{{"jsonrpc": "2.0", "id": {rpc_id}, "result": {{"content": "\\ud800"}}}}\n')
             answer(rpc_id, "after noise")
         case "malformed":
             send(id=rpc_id, **arguments["message"])
@@ -100,11 +103,11 @@ def call(rpc_id, name, params):
             answer(rpc_id, "flooded")
         case "allocate":
             try:
-                block = bytearray(arguments["mebibytes"] << 20)
+                memory = bytearray(arguments["mebibytes"] << 20)
             except MemoryError:
                 answer(rpc_id, "no memory")
             else:
-                answer(rpc_id, f"{len(block)}")
+                answer(rpc_id, f"{len(memory)}")
         case "fork":
             # One in this group, one in a session of its own.
             kept = subprocess.Popen(["sleep", "600"])

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content
+from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content, eventually
 from tests.mcp_service.servers.stdio_upstream.test_both_wires import read_event
 
 
@@ -49,8 +49,11 @@ async def test_the_progress_token_of_the_client_comes_back_as_it_was(client, tok
 async def test_answers_to_ids_of_others_reach_no_client(client):
     async with asyncio.timeout(20):
         waiting = [asyncio.create_task(client.text("hold", {"name": str(n)})) for n in range(3)]
-        while len(await methods(client)) < 4:
-            await asyncio.sleep(0)
+
+        async def are_held():
+            return len([m for m in await methods(client) if m["params"]["name"] == "hold"]) == 3
+
+        await eventually(are_held)
         # The next id is one beyond, and the process answers its neighbours with a text of its own.
         assert await client.text("foreign") == "mine"
         for task in waiting:
@@ -76,8 +79,7 @@ async def test_a_client_that_disconnects_cancels_its_own_request_and_no_other(cl
         await read_event(gone)
         await read_event(stays)
         gone.close()
-        while not (cancelled := await methods(client, "notifications/cancelled")):
-            await asyncio.sleep(0)
+        cancelled = await eventually(lambda: methods(client, "notifications/cancelled"))
         held = {m["params"]["arguments"]["name"]: m["id"] for m in await methods(client) if "_meta" in m["params"]}
         assert [m["params"]["requestId"] for m in cancelled] == [held["gone"]]
         # A late answer to a request that was cancelled is dropped.

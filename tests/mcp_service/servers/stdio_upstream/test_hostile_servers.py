@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content
+from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content, eventually
 
 
 def entries(client, event):
@@ -15,10 +15,21 @@ def entries(client, event):
 
 async def ended(client):
     """The log line of the process that has ended."""
-    async with asyncio.timeout(20):
-        while not (found := entries(client, "upstream_ended")):
-            await asyncio.sleep(0.01)
-    return found[0]
+
+    async def look():
+        return entries(client, "upstream_ended")
+
+    return (await eventually(look))[0]
+
+
+async def started_again(client):
+    """What the process that was started after a failure has seen."""
+
+    async def look():
+        answer = await client.tool("seen")
+        return answer if answer.status == 200 else None
+
+    return await eventually(look)
 
 
 async def test_lines_that_are_no_messages_are_skipped_and_logged_once(client):
@@ -70,10 +81,7 @@ async def test_a_crash_is_an_error_for_the_calls_in_flight_and_the_call_is_not_r
         again = await client.tool("echo")
         assert again.status == 503
         assert int(again.headers["Retry-After"]) >= 1
-        while (again := await client.tool("seen")).status == 503:
-            await asyncio.sleep(0.1)
-        seen = (await content(again))["result"]["content"][0]["text"]
-        assert '"exit"' not in seen
+        assert '"exit"' not in (await content(await started_again(client)))["result"]["content"][0]["text"]
     assert client.service.errors()[0]["error_id"] == "upstream_gone"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mcp_service.servers.stdio_upstream.conftest import command
+from tests.mcp_service.servers.stdio_upstream.conftest import StdioClient, command, eventually
 from tests.mcp_service.servers.stdio_upstream.test_hostile_servers import ended
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sessions of their own are followed on Linux only")
@@ -31,16 +31,17 @@ def is_alive(pid):
 
 async def gone(pids):
     """Wait until none of the processes lives."""
-    async with asyncio.timeout(15):
-        while alive := [pid for pid in pids if is_alive(pid)]:
-            await asyncio.sleep(0.01)
-    return not alive
+
+    async def look():
+        return not any(map(is_alive, pids))
+
+    return await eventually(look)
 
 
 @pytest.fixture
 def kill_all():
     """Processes that a failing test would leave."""
-    pids = []
+    pids: list[int] = []
     yield pids
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -63,8 +64,6 @@ async def test_a_crash_leaves_nothing(client, kill_all):
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 async def test_the_end_of_the_service_leaves_nothing(make_service, quick_ends, kill_all, wrapper):
-    from tests.mcp_service.servers.stdio_upstream.conftest import StdioClient
-
     client = StdioClient(await make_service(upstream_command=WRAPPERS[wrapper].format(command("stubborn"))))
     kill_all += await client.json("fork")
     async with asyncio.timeout(20):
@@ -87,7 +86,7 @@ async def test_a_guard_that_is_ended_leaves_nothing(kill_all, wrapper, number):
         sys.executable,
         "-m",
         "tests.mcp_service.servers.stdio_upstream.guard_process",
-        WRAPPERS[wrapper].format(command()),
+        WRAPPERS[wrapper].format(command("stubborn")),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -103,11 +102,15 @@ async def test_a_guard_that_is_ended_leaves_nothing(kill_all, wrapper, number):
 
 async def test_a_launcher_that_is_killed_takes_the_command_along(client, kill_all):
     await client.text("echo")
-    [launcher] = [pid for pid in children(os.getpid()) if b"launcher.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    [launcher] = launchers()
     kill_all += [launcher, *children(launcher)]
     assert len(kill_all) == 2
     os.kill(launcher, signal.SIGKILL)
     assert await gone(kill_all)
+
+
+def launchers():
+    return [pid for pid in children(os.getpid()) if b"launcher.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def children(parent):

@@ -10,9 +10,9 @@ import pytest
 from mcp_service.servers.stdio_upstream.backoff import FORGOTTEN_SECONDS, LONGEST_SECONDS, MAX_KEYS, Backoff
 from mcp_service.servers.stdio_upstream.command import Command
 from shared.errors import Misconfigured
-from tests.mcp_service.servers.stdio_upstream.conftest import command, content
+from tests.mcp_service.servers.stdio_upstream.conftest import command, content, eventually
 from tests.mcp_service.servers.stdio_upstream.test_both_wires import read_event
-from tests.mcp_service.servers.stdio_upstream.test_hostile_servers import ended, entries
+from tests.mcp_service.servers.stdio_upstream.test_hostile_servers import ended, entries, started_again
 
 
 async def metrics(client):
@@ -44,13 +44,15 @@ async def test_a_client_that_leaves_during_the_start_does_not_end_it(client):
     first = asyncio.create_task(client.tool("echo", sub="first"))
     second = asyncio.create_task(client.tool("echo", sub="second"))
     async with asyncio.timeout(20):
-        while not client.service.app._state and not first.done():
-            await asyncio.sleep(0)
-            break
-        await asyncio.sleep(0.01)
+
+        async def has_begun():
+            return (await metrics(client))["sallyport_upstream_processes"] == 1
+
+        await eventually(has_begun)
         first.cancel()
         assert (await second).status == 200
         await asyncio.gather(first, return_exceptions=True)
+    assert len(entries(client, "upstream_started")) == 1
 
 
 async def test_an_idle_process_is_ended_and_the_next_request_starts_another(make_client):
@@ -109,8 +111,6 @@ async def test_many_users_at_once_never_exceed_the_bound(make_client):
     async def watch():
         nonlocal highest
         while True:
-            value = client.service.app  # the gauge itself is read through the endpoint
-            del value
             highest = max(highest, (await metrics(client))["sallyport_upstream_processes"])
 
     watching = asyncio.create_task(watch())
@@ -125,8 +125,7 @@ async def test_many_users_at_once_never_exceed_the_bound(make_client):
 async def test_failures_are_counted_and_restarts_too(client):
     async with asyncio.timeout(20):
         await client.tool("exit")
-        while (await client.tool("echo")).status == 503:
-            await asyncio.sleep(0.1)
+        await started_again(client)
     counted = await metrics(client)
     assert counted['sallyport_upstream_process_ends_total{reason="exit"}'] == 1
     assert counted["sallyport_upstream_process_restarts_total"] == 1
