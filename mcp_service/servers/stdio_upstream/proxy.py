@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from mcp_service.guard.operation import ScopeRules
     from mcp_service.servers.stdio_upstream.child import Child
 
-EXCHANGE: Final = "sallyport.exchange"
-"""The key of the Exchange in the ASGI scope of its request."""
+PROXIED_REQUEST: Final = "sallyport.proxied_request"
+"""The key of the ProxiedRequest in the ASGI scope of its request."""
 
 MAX_RESOURCE_SUBSCRIPTIONS: Final = 64
 """Of one listener."""
 
 OWN_META: Final = "sallyport/"
-"""Keys of `_meta` that begin so are removed from requests: no client may speak for the guard (invariant 14)."""
+"""Keys of `_meta` that begin so are removed from requests: no client may speak for the guard."""
 
 _ANSWERED_BY_SDK: Final = frozenset({"ping", "subscriptions/listen"})
 _ENVELOPE: Final = frozenset(
@@ -80,7 +80,7 @@ class AnswerLate(McpError):
 
 
 @dataclass(slots=True)
-class Exchange:
+class ProxiedRequest:
     """One request and the process that it is for."""
 
     child: Child
@@ -91,7 +91,7 @@ class Exchange:
 
 
 def build_proxy(rules: ScopeRules) -> Server[Any]:
-    """The server. Each request needs its Exchange in the ASGI scope, but those that need no process."""
+    """The server. Each request needs its ProxiedRequest in the ASGI scope, but those that need no process."""
     server: Server[Any] = Server("upstream", on_subscriptions_listen=_listen)
     server.middleware.append(security_schemes_middleware(rules))
     server.middleware.append(_forward)
@@ -103,24 +103,24 @@ async def _forward(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> 
     if ctx.request_id is None or ctx.method in _ANSWERED_BY_SDK:
         return await call_next(ctx)
     if ctx.method in {"initialize", "server/discover"}:
-        return _introduced(_exchange(ctx).child, await call_next(ctx))
+        return _introduced(_proxied(ctx).child, await call_next(ctx))
     if ctx.method in {"logging/setLevel", "resources/subscribe", "resources/unsubscribe"} or ctx.method.startswith(
         "tasks/"
     ):
         raise MCPError(code=METHOD_NOT_FOUND, message="Method not found", data=ctx.method)
-    return await _ask(ctx, _exchange(ctx))
+    return await _ask(ctx, _proxied(ctx))
 
 
-async def _ask(ctx: ServerRequestContext[Any, Any], exchange: Exchange) -> dict[str, Any]:
-    connection = exchange.child.connection
+async def _ask(ctx: ServerRequestContext[Any, Any], proxied: ProxiedRequest) -> dict[str, Any]:
+    connection = proxied.child.connection
     params, reports_progress = _without_envelope(ctx.params or {})
     try:
         rpc_id, call = connection.begin(ctx.method, params, reports_progress=reports_progress)
         reason = "the client has disconnected"
         try:
-            async with asyncio.timeout(exchange.silent_seconds) as limit:
+            async with asyncio.timeout(proxied.silent_seconds) as limit:
                 async for progress in call:
-                    limit.reschedule(asyncio.get_running_loop().time() + exchange.silent_seconds)
+                    limit.reschedule(asyncio.get_running_loop().time() + proxied.silent_seconds)
                     await _report(ctx, progress)
             result = call.result()
         except TimeoutError:
@@ -131,19 +131,19 @@ async def _ask(ctx: ServerRequestContext[Any, Any], exchange: Exchange) -> dict[
     except ErrorAnswer as exc:
         raise MCPError(code=exc.error.code, message=exc.error.message, data=exc.error.data) from exc
     except ProcessGone as exc:
-        raise _failed(exchange, ServerGone("the process ended", error_id="upstream_gone"), ctx) from exc
+        raise _failed(proxied, ServerGone("the process ended", error_id="upstream_gone"), ctx) from exc
     except TimeoutError as exc:
-        late = AnswerLate(f"silent for {exchange.silent_seconds:g} s", error_id="upstream_silent")
-        raise _failed(exchange, late, ctx) from exc
+        late = AnswerLate(f"silent for {proxied.silent_seconds:g} s", error_id="upstream_silent")
+        raise _failed(proxied, late, ctx) from exc
     except InputFull as exc:
         busy = ServerBusy(str(exc), error_id="upstream_busy", headers={"Retry-After": "2"})
-        raise _failed(exchange, busy, ctx) from exc
-    return _completed(ctx, exchange.child, result)
+        raise _failed(proxied, busy, ctx) from exc
+    return _completed(ctx, proxied.child, result)
 
 
-def _failed(exchange: Exchange, error: McpError, ctx: ServerRequestContext[Any, Any]) -> MCPError:
+def _failed(proxied: ProxiedRequest, error: McpError, ctx: ServerRequestContext[Any, Any]) -> MCPError:
     error.rpc_id = ctx.request_id
-    exchange.failure = error
+    proxied.failure = error
     return MCPError(code=error.rpc_code, message=error.public)
 
 
@@ -211,7 +211,7 @@ def _introduced(child: Child, result: HandlerResult) -> dict[str, Any]:
 async def _listen(
     ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
 ) -> SubscriptionsListenResult:
-    child = _exchange(ctx).child
+    child = _proxied(ctx).child
     uris = params.notifications.resource_subscriptions or []
     if len(uris) > MAX_RESOURCE_SUBSCRIPTIONS:
         raise MCPError(code=INVALID_PARAMS, message=f"At most {MAX_RESOURCE_SUBSCRIPTIONS} resources in one stream")
@@ -219,8 +219,8 @@ async def _listen(
         return await child.listen(ctx, params)
 
 
-def _exchange(ctx: ServerRequestContext[Any, Any]) -> Exchange:
-    exchange = None if ctx.request is None else ctx.request.scope.get(EXCHANGE)
-    if not isinstance(exchange, Exchange):
+def _proxied(ctx: ServerRequestContext[Any, Any]) -> ProxiedRequest:
+    proxied = None if ctx.request is None else ctx.request.scope.get(PROXIED_REQUEST)
+    if not isinstance(proxied, ProxiedRequest):
         raise MCPError(code=METHOD_NOT_FOUND, message="Method not found", data=ctx.method)
-    return exchange
+    return proxied

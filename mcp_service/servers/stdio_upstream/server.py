@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from mcp_service.servers.in_process import run_asgi
 from mcp_service.servers.session_manager import session_manager_lifespan
-from mcp_service.servers.stdio_upstream.proxy import EXCHANGE, Exchange
+from mcp_service.servers.stdio_upstream.proxy import PROXIED_REQUEST, ProxiedRequest
 from shared.http.health import Readiness
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ class StdioServer:
         if operation is None or operation.is_notification or operation.method == "ping":
             return await run_asgi(self._manager.handle_request, request, None, admitted)
         async with self._pool.lend(self._key(admitted.authorized.token)) as child:
-            exchange = Exchange(child, self._silent_seconds)
-            response = await run_asgi(partial(self._serve, exchange), request, None, admitted)
-        if exchange.failure is not None and not response.prepared:
-            raise exchange.failure
+            proxied = ProxiedRequest(child, self._silent_seconds)
+            response = await run_asgi(partial(self._serve, proxied), request, None, admitted)
+        if proxied.failure is not None and not response.prepared:
+            raise proxied.failure
         return response
 
     @asynccontextmanager
@@ -96,20 +96,20 @@ class StdioServer:
 
     async def _serve(
         self,
-        exchange: Exchange,
+        proxied: ProxiedRequest,
         scope: Message,
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
         """Serve one request; a failure before the first byte replaces the response, which `respond` discards."""
-        scope[EXCHANGE] = exchange
+        scope[PROXIED_REQUEST] = proxied
         has_begun = is_replaced = False
 
         async def send_or_replace(message: Message) -> None:
             nonlocal has_begun, is_replaced
             if is_replaced:
                 return
-            if exchange.failure is not None and not has_begun and message["type"] == "http.response.body":
+            if proxied.failure is not None and not has_begun and message["type"] == "http.response.body":
                 is_replaced = True
                 message = {**message, "body": b"", "more_body": False}
             has_begun = has_begun or message["type"] == "http.response.body"
