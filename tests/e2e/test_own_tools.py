@@ -1,5 +1,9 @@
 """A user's own server behind `make run`: one setting, and the consent page, the guard and the tokens agree."""
 
+import json
+import sys
+from pathlib import Path
+
 import pytest
 
 from devstack.loopback import free_port
@@ -9,6 +13,7 @@ from tests.support.user_agent import user_agent
 
 pytestmark = pytest.mark.timeout(180)
 
+STDIO_SERVER = Path(__file__).parents[1] / "mcp_service/servers/stdio_upstream/stdio_server.py"
 PASSWORD = "a long enough password"
 
 WEATHER = """
@@ -66,3 +71,16 @@ async def test_the_example_of_step_up_asks_for_a_scope_when_a_call_needs_it(star
             assert paid.content[0].text == "5 cents to Ada"
             assert any("Pay from your account" in page for page in user.pages)
             assert "ledger:pay" in memory.tokens.scope.split()
+
+
+async def test_a_command_is_protected_as_it_is(start):
+    resource = start(
+        MCP_SERVER="", MCP_UPSTREAM_COMMAND=f"{sys.executable} -I -S {STDIO_SERVER}", MCP_UPSTREAM_PER="user"
+    )
+    for wire in ("2026-07-28", "legacy"):
+        async with user_agent("demo", PASSWORD) as user, connected(resource, user, wire=wire) as client:
+            environment = json.loads((await client.call_tool("environment", {})).content[0].text)
+            assert environment["SALLYPORT_ISSUER"].startswith("http://localhost:")
+            assert environment["SALLYPORT_SUBJECT"]
+            assert not [name for name in environment if name.startswith(("MCP_", "AUTH_"))]
+    assert any("Use the tools of this server" in page for page in user.pages)
