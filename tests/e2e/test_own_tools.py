@@ -83,4 +83,3 @@ async def test_a_command_is_protected_as_it_is(start):
             assert environment["SALLYPORT_ISSUER"].startswith("http://localhost:")
             assert environment["SALLYPORT_SUBJECT"]
             assert not [name for name in environment if name.startswith(("MCP_", "AUTH_"))]
-    assert any("Use the tools of this server" in page for page in user.pages)

@@ -27,7 +27,7 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcp_service.guard.errors import McpError
-from mcp_service.servers.in_process import security_schemes_middleware
+from mcp_service.servers.sdk_server import sdk_application
 from mcp_service.servers.stdio_upstream.connection import ErrorAnswer, ProcessGone
 from mcp_service.servers.stdio_upstream.process import InputFull
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
     from mcp_service.guard.operation import ScopeRules
+    from mcp_service.servers.in_process import InProcessApplication
     from mcp_service.servers.stdio_upstream.child import Child
 
 PROXIED_REQUEST: Final = "sallyport.proxied_request"
@@ -90,12 +91,15 @@ class ProxiedRequest:
     """Why the request was not answered; it becomes the response unless one has begun."""
 
 
-def build_proxy(rules: ScopeRules) -> Server[Any]:
-    """The server. Each request needs its ProxiedRequest in the ASGI scope, but those that need no process."""
+def proxy_application(rules: ScopeRules, *, json_response: bool, max_body_bytes: int) -> InProcessApplication:
+    """The application. Each request needs its ProxiedRequest in the ASGI scope, but those that need no process."""
     server: Server[Any] = Server("upstream", on_subscriptions_listen=_listen)
-    server.middleware.append(security_schemes_middleware(rules))
+    application = sdk_application(
+        server, rules=rules, stateful=False, json_response=json_response, max_body_bytes=max_body_bytes
+    )
+    # The last one is the innermost: those of the application complete its results.
     server.middleware.append(_forward)
-    return server
+    return application
 
 
 async def _forward(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -179,8 +183,7 @@ async def _report(ctx: ServerRequestContext[Any, Any], params: Mapping[str, Any]
 
 def _completed(ctx: ServerRequestContext[Any, Any], child: Child, result: dict[str, Any]) -> dict[str, Any]:
     """What the newer protocol demands of a result besides what the process knows of."""
-    tools = result.get("tools")
-    if ctx.method == "tools/list" and not (isinstance(tools, list) and all(isinstance(t, dict) for t in tools)):
+    if ctx.method == "tools/list" and not _is_list_of_tools(result.get("tools")):
         raise MCPError(code=INTERNAL_ERROR, message="The server gave a malformed answer.")
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         return result
@@ -189,6 +192,10 @@ def _completed(ctx: ServerRequestContext[Any, Any], child: Child, result: dict[s
     meta = result.get("_meta")
     meta = {**(meta if isinstance(meta, dict) else {}), SERVER_INFO_META_KEY: dict(child.description.info)}
     return {**result, "resultType": "complete", "_meta": meta}
+
+
+def _is_list_of_tools(tools: object) -> bool:
+    return isinstance(tools, list) and all(isinstance(t, dict) and isinstance(t.get("_meta", {}), dict) for t in tools)
 
 
 def _introduced(child: Child, result: HandlerResult) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mcp_service.servers.in_process import run_asgi
-from mcp_service.servers.session_manager import session_manager_lifespan
 from mcp_service.servers.stdio_upstream.proxy import PROXIED_REQUEST, ProxiedRequest
 from shared.http.health import Readiness
 
@@ -16,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from aiohttp import web
-    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-    from mcp_service.servers.in_process import Message
+    from mcp_service.servers.in_process import InProcessApplication, Message
     from mcp_service.servers.protected_server import AdmittedRequest
     from mcp_service.servers.stdio_upstream.command import Command
     from mcp_service.servers.stdio_upstream.pool import ProcessPool
@@ -41,18 +39,18 @@ class StdioServer:
         *,
         command: Command,
         pool: ProcessPool,
-        manager: StreamableHTTPSessionManager,
+        application: InProcessApplication,
         per_user: bool,
         silent_seconds: float,
     ) -> None:
-        """`manager` serves the proxy of proxy.py without sessions.
+        """`application` is that of proxy.py.
 
         `per_user` gives each (issuer, subject) a process of its own. `silent_seconds` is how long a process may take to
         answer, or to report its next progress.
         """
         self._command = command
         self._pool = pool
-        self._manager = manager
+        self._application = application
         self._per_user = per_user
         self._silent_seconds = silent_seconds
 
@@ -60,7 +58,7 @@ class StdioServer:
         """Answer a request. Raises AnswerOverdue, ServerGone, ServerBusy, and ServiceUnavailable without a process."""
         operation = admitted.authorized.operation
         if operation is None or operation.is_notification or operation.method == "ping":
-            return await run_asgi(self._manager.handle_request, request, None, admitted)
+            return await run_asgi(self._application.app, request, None, admitted)
         async with self._pool.lend(self._key(admitted.authorized.token)) as child:
             proxied = ProxiedRequest(child, self._silent_seconds)
             response = await run_asgi(partial(self._serve, proxied), request, None, admitted)
@@ -72,7 +70,7 @@ class StdioServer:
     async def lifespan(self, supervisor: TaskSupervisor) -> AsyncIterator[None]:
         """Processes start on demand; all end with the service."""
         del supervisor
-        async with session_manager_lifespan(self._manager):
+        async with self._application.lifespan():
             try:
                 yield
             finally:
@@ -115,4 +113,4 @@ class StdioServer:
             has_begun = has_begun or message["type"] == "http.response.body"
             await send(message)
 
-        await self._manager.handle_request(scope, receive, send_or_replace)
+        await self._application.app(scope, receive, send_or_replace)

@@ -6,14 +6,11 @@ import os
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from mcp.server.transport_security import TransportSecuritySettings
-
 from mcp_service.servers.stdio_upstream.command import Command
 from mcp_service.servers.stdio_upstream.metrics import ProcessMetrics
 from mcp_service.servers.stdio_upstream.pool import PoolLimits, ProcessPool
 from mcp_service.servers.stdio_upstream.process import CommandProcess
-from mcp_service.servers.stdio_upstream.proxy import build_proxy
+from mcp_service.servers.stdio_upstream.proxy import proxy_application
 from mcp_service.servers.stdio_upstream.server import StdioServer
 
 if TYPE_CHECKING:
@@ -51,18 +48,13 @@ def configure_stdio_server(runtime: Runtime, text: str) -> Callable[[GuardCompon
             metrics=ProcessMetrics(runtime.registry),
             log=runtime.log,
         )
-        manager = StreamableHTTPSessionManager(
-            build_proxy(guard.rules),
-            stateless=True,
-            json_response=settings.json_response,
-            max_request_body_size=settings.max_body_bytes,
-            # The guard checks Origin, and Host decides nothing here (invariant 1).
-            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        application = proxy_application(
+            guard.rules, json_response=settings.json_response, max_body_bytes=settings.max_body_bytes
         )
         return StdioServer(
             command=command,
             pool=pool,
-            manager=manager,
+            application=application,
             per_user=settings.upstream_per == "user",
             silent_seconds=settings.upstream_silent_seconds,
         )

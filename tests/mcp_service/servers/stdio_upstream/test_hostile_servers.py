@@ -58,7 +58,7 @@ async def test_a_malformed_answer_is_an_error_for_its_request_only(client, wire,
     assert await client.json("echo")
 
 
-@pytest.mark.parametrize("tools", [None, [1], {}])
+@pytest.mark.parametrize("tools", [None, [1], {}, [{"name": "a", "_meta": None}]])
 async def test_a_malformed_list_of_tools_is_an_error(make_client, tools):
     client = await make_client("tools", json.dumps({"tools": tools}).replace(" ", ""))
     answer = await content(await client.post("tools/list"))
