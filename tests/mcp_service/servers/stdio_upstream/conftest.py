@@ -7,9 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from structlog.testing import capture_logs
 
-from mcp_service.servers.stdio_upstream import process
-from tests.mcp_service.conftest import LEGACY, modern, rpc
+from mcp_service.app import build_app
+from mcp_service.servers.stdio_upstream import backoff, process
+from mcp_service.settings import McpSettings
+from tests.mcp_service.conftest import LEGACY, RESOURCE, Service, modern, rpc
+from tests.support.local_issuer import LocalIssuer, Minter
 
 PROGRAM = Path(__file__).with_name("stdio_server.py")
 WIRES = ["legacy", "2026-07-28"]
@@ -73,6 +78,38 @@ async def content(answer):
     if answer.content_type == "text/event-stream":
         return json.loads([line for line in text.splitlines() if line.startswith("data: ")][-1].removeprefix("data: "))
     return json.loads(text)
+
+
+async def read_event(answer):
+    """The next message of an event stream."""
+    while True:
+        line = await answer.content.readline()
+        if not line:
+            raise AssertionError("the stream has ended")
+        if line.startswith(b"data: "):
+            return json.loads(line.removeprefix(b"data: "))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_client(signing_key):
+    """A service for all tests of a module, in front of one process."""
+    with capture_logs() as entries:
+        issuer = LocalIssuer()
+        await issuer.publish(signing_key)
+        await issuer.start()
+        settings = McpSettings(issuer=issuer.url, resource=RESOURCE, port=0, upstream_command=command())
+        token_issuer = Minter(issuer=issuer.url, resource=RESOURCE, key=signing_key)
+        service = Service(build_app(settings), issuer, token_issuer, entries)
+        await service.start()
+        yield StdioClient(service)
+        await service.stop()
+        await issuer.stop()
+
+
+@pytest.fixture
+def quick_restarts(monkeypatch):
+    """A process that failed is started again sooner."""
+    monkeypatch.setattr(backoff, "FIRST_SECONDS", 0.1)
 
 
 @pytest.fixture

@@ -6,13 +6,15 @@ import json
 import pytest
 
 from tests.mcp_service.conftest import LEGACY, modern
-from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content, eventually, message
+from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content, message, read_event
 from tests.mcp_service.servers.test_wires import connected
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.mark.parametrize("wire", [*WIRES, "auto"])
-async def test_the_sdk_client_calls_a_tool(client, wire):
-    async with connected(client.service, wire, scope="mcp:tools") as mcp:
+async def test_the_sdk_client_calls_a_tool(shared_client, wire):
+    async with connected(shared_client.service, wire, scope="mcp:tools") as mcp:
         assert [tool.name for tool in (await mcp.list_tools()).tools] == ["echo"]
         result = await mcp.call_tool("echo", {"text": "hello"})
         assert json.loads(result.content[0].text)["arguments"] == {"text": "hello"}
@@ -23,17 +25,17 @@ async def test_the_sdk_client_calls_a_tool(client, wire):
 
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
-async def test_each_older_version_is_negotiated_here(client, version):
+async def test_each_older_version_is_negotiated_here(shared_client, version):
     params = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}}
-    answer = await client.post("initialize", params, wire="legacy", headers={"MCP-Protocol-Version": version})
+    answer = await shared_client.post("initialize", params, wire="legacy", headers={"MCP-Protocol-Version": version})
     result = (await content(answer))["result"]
     assert result["protocolVersion"] == version
     assert result["serverInfo"] == {"name": "test server", "version": "7"}
     assert result["capabilities"] == {"tools": {}, "resources": {}, "prompts": {}}
 
 
-async def test_discovery_tells_what_the_process_said(client):
-    result = (await content(await client.post("server/discover")))["result"]
+async def test_discovery_tells_what_the_process_said(shared_client):
+    result = (await content(await shared_client.post("server/discover")))["result"]
     assert result["supportedVersions"] == ["2026-07-28"]
     assert result["capabilities"]["tools"] == {"listChanged": True}
     assert "logging" not in result["capabilities"]
@@ -43,22 +45,10 @@ async def test_discovery_tells_what_the_process_said(client):
     assert result["resultType"] == "complete"
 
 
-async def test_the_process_is_introduced_once_however_many_clients_begin(client):
-    params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
-    await asyncio.gather(*(client.post("initialize", params, wire="legacy") for _ in range(8)))
-    note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-    posted = await client.service.session.post(
-        client.service.url, json=note, headers={**LEGACY, **client.service.auth(scope="mcp:tools")}
-    )
-    assert posted.status == 202
-    seen = [m["method"] for m in await client.json("seen")]
-    assert seen == ["initialize", "notifications/initialized", "tools/call"]
-
-
 @pytest.mark.parametrize("wire", WIRES)
-async def test_unknown_fields_of_either_side_survive(client, wire):
+async def test_unknown_fields_of_either_side_survive(shared_client, wire):
     meta = {"vendor/key": {"a": None}, "traceparent": "00-1-2-01"}
-    answer = await client.post("tools/call", {"name": "echo", "vendor": [None]}, wire=wire, meta=meta)
+    answer = await shared_client.post("tools/call", {"name": "echo", "vendor": [None]}, wire=wire, meta=meta)
     result = (await content(answer))["result"]
     assert json.loads(result["content"][0]["text"]) == {"name": "echo", "vendor": [None], "_meta": meta}
     assert result["vendor"] == [1, None]
@@ -66,124 +56,92 @@ async def test_unknown_fields_of_either_side_survive(client, wire):
     assert result.get("resultType") == (None if wire == "legacy" else "complete")
 
 
-async def test_the_envelope_of_the_newer_wire_stays_here(client):
-    assert "_meta" not in await client.json("echo")
+async def test_the_envelope_of_the_newer_wire_stays_here(shared_client):
+    assert "_meta" not in await shared_client.json("echo")
 
 
 @pytest.mark.parametrize("key", ["sallyport/subject", "Sallyport/principal"])
-async def test_a_client_cannot_speak_for_the_guard(client, key):
-    echoed = await client.json("echo", meta={key: "admin", "kept": 1})
+async def test_a_client_cannot_speak_for_the_guard(shared_client, key):
+    echoed = await shared_client.json("echo", meta={key: "admin", "kept": 1})
     assert echoed["_meta"] == {"kept": 1}
 
 
 @pytest.mark.parametrize("wire", WIRES)
-async def test_an_unknown_method_is_not_found(client, wire):
-    answer = await client.post("no/such", wire=wire)
+async def test_an_unknown_method_is_not_found(shared_client, wire):
+    answer = await shared_client.post("no/such", wire=wire)
     assert answer.status == (200 if wire == "legacy" else 404)
     assert (await content(answer))["error"]["code"] == -32601
 
 
 @pytest.mark.parametrize("wire", WIRES)
-async def test_a_method_of_a_vendor_passes(client, wire):
-    result = (await content(await client.post("vendor/method", {"a": 1}, wire=wire)))["result"]
+async def test_a_method_of_a_vendor_passes(shared_client, wire):
+    result = (await content(await shared_client.post("vendor/method", {"a": 1}, wire=wire)))["result"]
     assert result["got"] == {"a": 1}
 
 
 @pytest.mark.parametrize("wire", WIRES)
-async def test_an_error_of_the_server_passes_as_it_is(client, wire):
-    error = (await content(await client.tool("error", wire=wire)))["error"]
+async def test_an_error_of_the_server_passes_as_it_is(shared_client, wire):
+    error = (await content(await shared_client.tool("error", wire=wire)))["error"]
     assert error == {"code": -32050, "message": "no", "data": {"why": None}}
 
 
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("method", ["logging/setLevel", "resources/subscribe", "tasks/list", "tasks/result"])
-async def test_what_one_user_would_change_for_all_is_not_passed_on(client, wire, method):
-    answer = await client.post(method, {"level": "debug", "uri": "test://a"}, wire=wire)
+async def test_what_one_user_would_change_for_all_is_not_passed_on(shared_client, wire, method):
+    answer = await shared_client.post(method, {"level": "debug", "uri": "test://a"}, wire=wire)
     assert (await content(answer))["error"]["code"] == -32601
-    assert method not in [m.get("method") for m in await client.json("seen")]
+    assert method not in [m.get("method") for m in await shared_client.json("seen")]
 
 
-async def test_ping_is_answered_here(client):
-    assert (await content(await client.post("ping", wire="legacy")))["result"] == {}
-    assert "ping" not in [m.get("method") for m in await client.json("seen")]
+async def test_ping_is_answered_here(shared_client):
+    assert (await content(await shared_client.post("ping", wire="legacy")))["result"] == {}
+    assert "ping" not in [m.get("method") for m in await shared_client.json("seen")]
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_there_is_no_session_to_get_or_to_delete(client, method):
-    answer = await client.service.session.request(
-        method, client.service.url, headers={**LEGACY, **client.service.auth(scope="mcp:tools")}
+async def test_there_is_no_session_to_get_or_to_delete(shared_client, method):
+    answer = await shared_client.service.session.request(
+        method, shared_client.service.url, headers={**LEGACY, **shared_client.service.auth(scope="mcp:tools")}
     )
     assert answer.status == 405
 
 
-async def test_a_posted_response_is_taken(client):
+async def test_a_posted_response_is_taken(shared_client):
     body = {"jsonrpc": "2.0", "id": "ask-0", "result": {"role": "assistant"}}
-    answer = await client.service.session.post(
-        client.service.url, json=body, headers={**LEGACY, **client.service.auth(scope="mcp:tools")}
+    answer = await shared_client.service.session.post(
+        shared_client.service.url, json=body, headers={**LEGACY, **shared_client.service.auth(scope="mcp:tools")}
     )
     assert answer.status == 202
 
 
 @pytest.mark.parametrize("wire", WIRES)
-async def test_progress_arrives_while_the_tool_is_at_work(client, wire):
+async def test_progress_arrives_while_the_tool_is_at_work(shared_client, wire):
     async with asyncio.timeout(20):
-        answer = await client.tool("hold", {"name": "a"}, wire=wire, meta={"progressToken": "mine"})
+        answer = await shared_client.tool("hold", {"name": "a"}, wire=wire, meta={"progressToken": "mine"})
         assert answer.content_type == "text/event-stream"
         event = await read_event(answer)
         assert event["params"] == {"progressToken": "mine", "progress": 1, "message": "a"}
-        await client.tool("release", {"names": ["a"]})
+        await shared_client.tool("release", {"names": ["a"]})
         assert (await read_event(answer))["result"]["content"][0]["text"] == "released a"
 
 
-async def test_listeners_hear_of_changes_and_only_of_what_they_asked_for(client):
-    async with asyncio.timeout(20):
-        wanted = {"toolsListChanged": True, "resourceSubscriptions": ["test://a"]}
-        first = await client.post("subscriptions/listen", {"notifications": wanted})
-        second = await client.post("subscriptions/listen", {"notifications": {"promptsListChanged": True}}, sub="bob")
-        for stream in (first, second):
-            assert (await read_event(stream))["method"] == "notifications/subscriptions/acknowledged"
-        await client.tool("changed")
-        heard = [await read_event(first) for _ in range(2)]
-        assert [e["method"] for e in heard] == ["notifications/tools/list_changed", "notifications/resources/updated"]
-        assert heard[1]["params"]["uri"] == "test://a"
-        seen = [m for m in await client.json("seen") if m.get("method") == "resources/subscribe"]
-        assert [m["params"] for m in seen] == [{"uri": "test://a"}]
-        first.close()
-
-        async def has_unsubscribed():
-            return "resources/unsubscribe" in [m.get("method") for m in await client.json("seen")]
-
-        await eventually(has_unsubscribed)
-        await client.service.app.shutdown()
-        assert "message" not in (await second.read()).decode().replace("event: message", "")
-
-
-async def test_the_tools_are_listed_with_the_scopes_that_they_need(client):
+async def test_the_tools_are_listed_with_the_scopes_that_they_need(shared_client):
     body, headers = modern("tools/list")
-    answer = await client.service.session.post(
-        client.service.url, json=body, headers={**headers, **client.service.auth(scope="mcp:tools")}
+    answer = await shared_client.service.session.post(
+        shared_client.service.url, json=body, headers={**headers, **shared_client.service.auth(scope="mcp:tools")}
     )
     [tool] = (await answer.json())["result"]["tools"]
     assert tool["securitySchemes"] == [{"type": "oauth2", "scopes": ["mcp:tools"]}]
     assert tool["vendor"] is None
 
 
-async def test_disagreement_of_header_and_body_is_refused_before_the_process_sees_it(client):
+async def test_disagreement_of_header_and_body_is_refused_before_the_process_sees_it(shared_client):
     body, headers = message("2026-07-28", "tools/call", {"name": "exit"})
-    answer = await client.service.session.post(
-        client.service.url,
+    answer = await shared_client.service.session.post(
+        shared_client.service.url,
         json=body,
-        headers={**headers, "Mcp-Name": "echo", **client.service.auth(scope="mcp:tools")},
+        headers={**headers, "Mcp-Name": "echo", **shared_client.service.auth(scope="mcp:tools")},
     )
     assert answer.status == 400
-    assert [m.get("method") for m in await client.json("seen")].count("tools/call") == 1
-
-
-async def read_event(answer):
-    """The next message of an event stream."""
-    while True:
-        line = await answer.content.readline()
-        if not line:
-            raise AssertionError("the stream has ended")
-        if line.startswith(b"data: "):
-            return json.loads(line.removeprefix(b"data: "))
+    seen = [m["params"]["name"] for m in await shared_client.json("seen") if m.get("method") == "tools/call"]
+    assert "exit" not in seen

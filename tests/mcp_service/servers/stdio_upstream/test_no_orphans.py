@@ -49,7 +49,7 @@ def kill_all():
 
 
 @pytest.mark.parametrize("mode", ["", "stubborn"])
-async def test_an_idle_end_leaves_nothing(make_client, quick_ends, kill_all, mode):
+async def test_an_idle_end_leaves_nothing(quick_ends, make_client, kill_all, mode):
     client = await make_client(mode, upstream_idle_seconds=0.05)
     kill_all += await client.json("fork")
     assert (await ended(client))["reason"] == "idle"
@@ -63,7 +63,7 @@ async def test_a_crash_leaves_nothing(client, kill_all):
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
-async def test_the_end_of_the_service_leaves_nothing(make_service, quick_ends, kill_all, wrapper):
+async def test_the_end_of_the_service_leaves_nothing(quick_ends, make_service, kill_all, wrapper):
     client = StdioClient(await make_service(upstream_command=WRAPPERS[wrapper].format(command("stubborn"))))
     kill_all += await client.json("fork")
     async with asyncio.timeout(20):
@@ -78,8 +78,9 @@ async def test_a_process_ended_for_its_output_leaves_nothing(make_client, kill_a
     assert await gone(kill_all)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize(
+    ("wrapper", "number"), [("npx-like", signal.SIGTERM), *((wrapper, signal.SIGKILL) for wrapper in WRAPPERS)]
+)
 async def test_a_guard_that_is_ended_leaves_nothing(kill_all, wrapper, number):
     """With SIGKILL it can do nothing about it itself."""
     guard = await asyncio.create_subprocess_exec(

@@ -10,8 +10,7 @@ import pytest
 from mcp_service.servers.stdio_upstream.backoff import FORGOTTEN_SECONDS, LONGEST_SECONDS, MAX_KEYS, Backoff
 from mcp_service.servers.stdio_upstream.command import Command
 from shared.errors import Misconfigured
-from tests.mcp_service.servers.stdio_upstream.conftest import command, content, eventually
-from tests.mcp_service.servers.stdio_upstream.test_both_wires import read_event
+from tests.mcp_service.servers.stdio_upstream.conftest import command, content, eventually, read_event
 from tests.mcp_service.servers.stdio_upstream.test_hostile_servers import ended, entries, started_again
 
 
@@ -122,7 +121,7 @@ async def test_many_users_at_once_never_exceed_the_bound(make_client):
     assert highest <= 3
 
 
-async def test_failures_are_counted_and_restarts_too(client):
+async def test_failures_are_counted_and_restarts_too(client, quick_restarts):
     async with asyncio.timeout(20):
         await client.tool("exit")
         await started_again(client)
