@@ -139,5 +139,14 @@ async def test_a_process_per_user_is_told_its_user_and_a_shared_one_is_not(make_
     assert "alice" not in json.dumps(shared)
 
 
+async def test_requests_without_a_token_share_a_process_that_has_no_user(make_client):
+    scopes = {"scopes": {"mcp:tools": "Use"}, "default": "mcp:tools", "tools": {"environment": "public"}}
+    client = await make_client(upstream_per="user", allow_anonymous=True, scopes=json.dumps(scopes))
+    told = [await client.json("environment", headers={"Authorization": ""}) for _ in range(2)]
+    assert not [name for name in told[0] if name.startswith("SALLYPORT_")]
+    assert (await client.json("environment", sub="alice"))["SALLYPORT_SUBJECT"] == "alice"
+    assert len([entry for entry in client.service.logs if entry["event"] == "upstream_started"]) == 2
+
+
 async def result(client, user, **claims):
     return (await content(await client.tool("echo", sub=user, **claims)))["result"]["structuredContent"]
