@@ -60,7 +60,9 @@ def configure_server(runtime: Runtime) -> ConfiguredServer:
         # Imported here: a server in this process needs none of it.
         from mcp_service.servers.stdio_upstream.wiring import configure_stdio_server
 
-        build = configure_stdio_server(runtime, runtime.settings.upstream_command)
+        build = configure_stdio_server(
+            runtime, runtime.settings.upstream_command, lists=lambda guard: list_policy(runtime, guard)
+        )
         return ConfiguredServer("MCP server", scopes, build)
     server, redis = _notes(runtime)
     return _in_process(runtime, server, scopes, redis)

@@ -2,7 +2,7 @@
 
 Ids and progress tokens that the process sees are allocated here and used once: an answer reaches the request that
 caused it or none, however clients choose theirs. Requests of the process are refused: a shared process cannot say which
-of its clients it asks (docs/adr/0010-stdio-servers.md).
+of its clients it asks (docs/adr/0011-stdio-servers.md).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mcp_service.servers.stdio_upstream.messages import Answer, Request, RpcError, encode, read_message
 from mcp_service.servers.stdio_upstream.process import InputFull
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     import structlog
 
-    from mcp_service.servers.stdio_upstream.process import CommandProcess
 
 METHOD_NOT_FOUND: Final = -32601
 LINES_AT_ONCE: Final = 64
@@ -38,6 +37,16 @@ class ErrorAnswer(Exception):
     def __init__(self, error: RpcError) -> None:
         super().__init__(error.message)
         self.error = error
+
+
+class LinesOfProcess(Protocol):
+    """The pipes of a process (process.py)."""
+
+    async def read_line(self) -> bytes | None:
+        """The next line; None at the end. Raises LineTooLong."""
+
+    def write_line(self, line: bytes) -> None:
+        """Write without waiting. Raises InputFull."""
 
 
 class Call:
@@ -83,7 +92,7 @@ class Connection:
 
     def __init__(
         self,
-        process: CommandProcess,
+        process: LinesOfProcess,
         *,
         on_notification: Callable[[str, Mapping[str, Any]], Awaitable[None]],
         log: structlog.typing.FilteringBoundLogger,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp.server.lowlevel import Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CLIENT_CAPABILITIES_META_KEY,
@@ -27,15 +29,18 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcp_service.guard.errors import McpError
-from mcp_service.servers.sdk_server import sdk_application
+from mcp_service.guard.list_filter import LIST_METHODS, UnreadableList
+from mcp_service.servers.in_process import InProcessApplication
+from mcp_service.servers.security_schemes import with_security_schemes
+from mcp_service.servers.session_manager import session_manager_lifespan
 from mcp_service.servers.stdio_upstream.connection import ErrorAnswer, ProcessGone
+from mcp_service.servers.stdio_upstream.messages import MALFORMED
 from mcp_service.servers.stdio_upstream.process import InputFull
 
 if TYPE_CHECKING:
-    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+    from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
-    from mcp_service.guard.operation import ScopeRules
-    from mcp_service.servers.in_process import InProcessApplication
+    from mcp_service.servers.list_policy import ListPolicy
     from mcp_service.servers.stdio_upstream.child import Child
 
 PROXIED_REQUEST: Final = "sallyport.proxied_request"
@@ -48,6 +53,8 @@ OWN_META: Final = "sallyport/"
 """Keys of `_meta` that begin so are removed from requests: no client may speak for the guard."""
 
 _ANSWERED_BY_SDK: Final = frozenset({"ping", "subscriptions/listen"})
+_NOT_PASSED_ON: Final = frozenset({"logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
+"""One client would change them for all."""
 _ENVELOPE: Final = frozenset(
     {PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY, LOG_LEVEL_META_KEY}
 )
@@ -87,32 +94,54 @@ class ProxiedRequest:
     child: Child
     silent_seconds: float
     """How long the process may take to answer, or to report its next progress."""
+    granted: tuple[str, ...] | None
+    """The scopes of the token; None without one."""
     failure: McpError | None = None
     """Why the request was not answered; it becomes the response unless one has begun."""
 
 
-def proxy_application(rules: ScopeRules, *, json_response: bool, max_body_bytes: int) -> InProcessApplication:
+def proxy_application(lists: ListPolicy, *, json_response: bool, max_body_bytes: int) -> InProcessApplication:
     """The application. Each request needs its ProxiedRequest in the ASGI scope, but those that need no process."""
     server: Server[Any] = Server("upstream", on_subscriptions_listen=_listen)
-    application = sdk_application(
-        server, rules=rules, stateful=False, json_response=json_response, max_body_bytes=max_body_bytes
+    server.middleware.append(_forwarding(lists))
+    manager = StreamableHTTPSessionManager(
+        server,
+        stateless=True,
+        json_response=json_response,
+        max_request_body_size=max_body_bytes,
+        # The guard checks Origin, and Host decides nothing here (invariant 1).
+        security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    # The last one is the innermost: those of the application complete its results.
-    server.middleware.append(_forward)
-    return application
+    return InProcessApplication(manager.handle_request, lambda: session_manager_lifespan(manager))
 
 
-async def _forward(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Answer locally what is no business of the process, and pass on the rest."""
-    if ctx.request_id is None or ctx.method in _ANSWERED_BY_SDK:
-        return await call_next(ctx)
-    if ctx.method in {"initialize", "server/discover"}:
-        return _introduced(_proxied(ctx).child, await call_next(ctx))
-    if ctx.method in {"logging/setLevel", "resources/subscribe", "resources/unsubscribe"} or ctx.method.startswith(
-        "tasks/"
-    ):
-        raise MCPError(code=METHOD_NOT_FOUND, message="Method not found", data=ctx.method)
-    return await _ask(ctx, _proxied(ctx))
+def _forwarding(lists: ListPolicy) -> ServerMiddleware[Any]:
+    async def forward(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Answer locally what is no business of the process, and pass on the rest."""
+        if ctx.request_id is None or ctx.method in _ANSWERED_BY_SDK:
+            return await call_next(ctx)
+        proxied = _proxied(ctx)
+        if ctx.method in {"initialize", "server/discover"}:
+            return _introduced(proxied.child, await call_next(ctx))
+        if ctx.method in _NOT_PASSED_ON or ctx.method.startswith("tasks/"):
+            raise MCPError(code=METHOD_NOT_FOUND, message="Method not found", data=ctx.method)
+        result = await _ask(ctx, proxied)
+        if ctx.method in LIST_METHODS:
+            result = _shown(ctx.method, result, lists, proxied.granted)
+        return _completed(ctx, proxied.child, result)
+
+    return forward
+
+
+def _shown(method: str, result: dict[str, Any], lists: ListPolicy, granted: tuple[str, ...] | None) -> dict[str, Any]:
+    """A list as this caller may see it."""
+    if method == "tools/list" and not _is_list_of_tools(result.get("tools")):
+        raise MCPError(code=INTERNAL_ERROR, message=MALFORMED.message)
+    try:
+        shown = lists.apply(method, result, granted)
+    except UnreadableList as exc:
+        raise MCPError(code=INTERNAL_ERROR, message=MALFORMED.message) from exc
+    return with_security_schemes(shown, lists.rules) if method == "tools/list" else shown
 
 
 async def _ask(ctx: ServerRequestContext[Any, Any], proxied: ProxiedRequest) -> dict[str, Any]:
@@ -142,7 +171,7 @@ async def _ask(ctx: ServerRequestContext[Any, Any], proxied: ProxiedRequest) -> 
     except InputFull as exc:
         busy = ServerBusy(str(exc), error_id="upstream_busy", headers={"Retry-After": "2"})
         raise _failed(proxied, busy, ctx) from exc
-    return _completed(ctx, proxied.child, result)
+    return result
 
 
 def _failed(proxied: ProxiedRequest, error: McpError, ctx: ServerRequestContext[Any, Any]) -> MCPError:
@@ -183,8 +212,6 @@ async def _report(ctx: ServerRequestContext[Any, Any], params: Mapping[str, Any]
 
 def _completed(ctx: ServerRequestContext[Any, Any], child: Child, result: dict[str, Any]) -> dict[str, Any]:
     """What the newer protocol demands of a result besides what the process knows of."""
-    if ctx.method == "tools/list" and not _is_list_of_tools(result.get("tools")):
-        raise MCPError(code=INTERNAL_ERROR, message="The server gave a malformed answer.")
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         return result
     if ctx.method in _CACHEABLE:

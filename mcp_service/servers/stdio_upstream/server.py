@@ -60,7 +60,8 @@ class StdioServer:
         if operation is None or operation.is_notification or operation.method == "ping":
             return await run_asgi(self._application.app, request, None, admitted)
         async with self._pool.lend(self._key(admitted.authorized.token)) as child:
-            proxied = ProxiedRequest(child, self._silent_seconds)
+            token = admitted.authorized.token
+            proxied = ProxiedRequest(child, self._silent_seconds, None if token is None else token.claims.scopes)
             response = await run_asgi(partial(self._serve, proxied), request, None, admitted)
         if proxied.failure is not None and not response.prepared:
             raise proxied.failure

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
     from mcp_service.guard.wiring import GuardComponents
     from mcp_service.runtime import Runtime
+    from mcp_service.servers.list_policy import ListPolicy
 
 
-def configure_stdio_server(runtime: Runtime, text: str) -> Callable[[GuardComponents], StdioServer]:
-    """Check the command `text`; what builds its server. Raises Misconfigured."""
+def configure_stdio_server(
+    runtime: Runtime, text: str, *, lists: Callable[[GuardComponents], ListPolicy]
+) -> Callable[[GuardComponents], StdioServer]:
+    """Check the command `text`; what builds its server. `lists` makes the policy of its lists. Raises Misconfigured."""
     settings = runtime.settings
     command = Command.from_text(
         text,
@@ -49,7 +52,7 @@ def configure_stdio_server(runtime: Runtime, text: str) -> Callable[[GuardCompon
             log=runtime.log,
         )
         application = proxy_application(
-            guard.rules, json_response=settings.json_response, max_body_bytes=settings.max_body_bytes
+            lists(guard), json_response=settings.json_response, max_body_bytes=settings.max_body_bytes
         )
         return StdioServer(
             command=command,

@@ -203,6 +203,9 @@ async def test_lines_that_have_arrived_leave_other_requests_their_turn():
             self.left -= 1
             return b"noise\n" if self.left else None
 
+        def write_line(self, line):
+            raise AssertionError("nothing is answered")
+
     async def ignore(_method, _params):
         pass
 

@@ -1,9 +1,12 @@
-"""Introductions and notifications: what one process is told and tells, for all of its clients."""
+"""Introductions, lists and notifications: what one process is told and tells, for all of its clients."""
 
 import asyncio
+import json
+
+import pytest
 
 from tests.mcp_service.conftest import LEGACY
-from tests.mcp_service.servers.stdio_upstream.conftest import eventually, read_event
+from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content, eventually, read_event
 
 
 async def test_the_process_is_introduced_once_however_many_clients_begin(client):
@@ -39,3 +42,21 @@ async def test_listeners_hear_of_changes_and_only_of_what_they_asked_for(client)
         await eventually(has_unsubscribed)
         await client.service.app.shutdown()
         assert "message" not in (await second.read()).decode().replace("event: message", "")
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_a_list_shows_what_the_token_covers_if_lists_are_filtered(make_client, wire):
+    tools = [{"name": name, "inputSchema": {"type": "object"}} for name in ("echo", "exit", "seen")]
+    scopes = {"scopes": {"a:read": "Read", "a:write": "Write"}, "default": "a:read", "tools": {"exit": "a:write"}}
+    client = await make_client(
+        "tools", json.dumps({"tools": tools}), scopes=json.dumps(scopes), list_filter="granted", allow_anonymous=True
+    )
+
+    async def listed(**options):
+        return [
+            t["name"] for t in (await content(await client.post("tools/list", wire=wire, **options)))["result"]["tools"]
+        ]
+
+    assert await listed(scope="a:read") == ["echo", "seen"]
+    assert await listed(scope="a:read a:write") == ["echo", "exit", "seen"]
+    assert await listed(headers={"Authorization": ""}) == []
