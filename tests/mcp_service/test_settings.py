@@ -105,3 +105,21 @@ def test_the_prefix_of_status_lists_is_https_or_internal_http(prefix):
 def test_status_lists_come_by_a_feed_or_by_their_addresses():
     with pytest.raises(Misconfigured, match="STATUS_LISTS_URL is for an issuer with a feed"):
         read(MCP_STATUS_LIST_PREFIXES="https://a.example", MCP_STATUS_LISTS_URL="https://auth.example/status-lists")
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"MCP_UPSTREAM_COMMAND": "x", "MCP_SERVER": "a:b"}, "SERVER and UPSTREAM_COMMAND name several servers"),
+        ({"MCP_UPSTREAM_COMMAND": "x", "MCP_STATEFUL": "true"}, "the clients of UPSTREAM_COMMAND have no sessions"),
+        ({"MCP_UPSTREAM_PER": "user"}, "for UPSTREAM_COMMAND, which is not set"),
+        ({"MCP_UPSTREAM_ENVIRONMENT": "API_KEY"}, "for UPSTREAM_COMMAND, which is not set"),
+    ],
+)
+def test_settings_of_a_command_go_with_a_command_alone(settings, complaint):
+    with pytest.raises(Misconfigured, match=complaint):
+        read(**settings)
+
+
+def test_a_command_needs_no_store_to_share_a_port():
+    assert read(MCP_UPSTREAM_COMMAND="x", MCP_REUSE_PORT="true").reuse_port

@@ -154,7 +154,8 @@ class ProcessPool:
     async def _start(self, entry: _Entry) -> Child:
         try:
             process = await self._start_process(entry.key)
-        except OSError as exc:
+        except (OSError, ValueError) as exc:
+            # ValueError: a subject that cannot be in an environment.
             self._fail(entry, "start", str(exc))
             raise StartFailed(str(exc)) from exc
         self._metrics.started(again=self._backoff.has_failed(entry.key, self._now()))

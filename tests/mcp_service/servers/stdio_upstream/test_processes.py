@@ -121,6 +121,14 @@ async def test_many_users_at_once_never_exceed_the_bound(make_client):
     assert highest <= 3
 
 
+async def test_a_subject_that_no_environment_can_hold_is_503(make_client):
+    client = await make_client(upstream_per="user")
+    answer = await client.tool("echo", sub="a\0b")
+    assert answer.status == 503
+    assert client.service.errors()[0]["error_id"] == "upstream_start"
+    assert (await metrics(client))["sallyport_upstream_processes"] == 0
+
+
 async def test_failures_are_counted_and_restarts_too(client, quick_restarts):
     async with asyncio.timeout(20):
         await client.tool("exit")
