@@ -55,6 +55,9 @@ OWN_META: Final = "sallyport/"
 _ANSWERED_BY_SDK: Final = frozenset({"ping", "subscriptions/listen"})
 _NOT_PASSED_ON: Final = frozenset({"logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
 """One client would change them for all."""
+_PREFIXES_NOT_PASSED_ON: Final = ("tasks/", "notifications/")
+"""Tasks belong to the process. A notification with an id would reach the process as a request: one that looks only at the
+method would cancel the request of another, whose id can be guessed."""
 _ENVELOPE: Final = frozenset(
     {PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY, LOG_LEVEL_META_KEY}
 )
@@ -123,7 +126,7 @@ def _forwarding(lists: ListPolicy) -> ServerMiddleware[Any]:
         proxied = _proxied(ctx)
         if ctx.method in {"initialize", "server/discover"}:
             return _introduced(proxied.child, await call_next(ctx))
-        if ctx.method in _NOT_PASSED_ON or ctx.method.startswith("tasks/"):
+        if ctx.method in _NOT_PASSED_ON or ctx.method.startswith(_PREFIXES_NOT_PASSED_ON):
             raise MCPError(code=METHOD_NOT_FOUND, message="Method not found", data=ctx.method)
         result = await _ask(ctx, proxied)
         if ctx.method in LIST_METHODS:
@@ -215,7 +218,8 @@ def _completed(ctx: ServerRequestContext[Any, Any], child: Child, result: dict[s
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         return result
     if ctx.method in _CACHEABLE:
-        result = {"ttlMs": 0, "cacheScope": "private", **result}
+        # The process knows of no cache, and may answer for one user only.
+        result = {**result, "ttlMs": 0, "cacheScope": "private"}
     meta = result.get("_meta")
     meta = {**(meta if isinstance(meta, dict) else {}), SERVER_INFO_META_KEY: dict(child.description.info)}
     return {**result, "resultType": "complete", "_meta": meta}

@@ -86,9 +86,9 @@ async def test_an_error_of_the_server_passes_as_it_is(shared_client, wire):
 
 
 @pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("method", ["logging/setLevel", "resources/subscribe", "tasks/list", "tasks/result"])
+@pytest.mark.parametrize("method", ["logging/setLevel", "resources/subscribe", "tasks/list", "notifications/cancelled"])
 async def test_what_one_user_would_change_for_all_is_not_passed_on(shared_client, wire, method):
-    answer = await shared_client.post(method, {"level": "debug", "uri": "test://a"}, wire=wire)
+    answer = await shared_client.post(method, {"level": "debug", "uri": "test://a", "requestId": 7}, wire=wire)
     assert (await content(answer))["error"]["code"] == -32601
     assert method not in [m.get("method") for m in await shared_client.json("seen")]
 
