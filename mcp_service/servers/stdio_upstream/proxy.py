@@ -56,7 +56,7 @@ _ANSWERED_BY_SDK: Final = frozenset({"ping", "subscriptions/listen"})
 _NOT_PASSED_ON: Final = frozenset({"logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
 """One client would change them for all."""
 _PREFIXES_NOT_PASSED_ON: Final = ("tasks/", "notifications/")
-"""Tasks belong to the process. A notification with an id would reach the process as a request: one that looks only at the
+"""Tasks belong to the process. A notification with an id would reach it as a request: a process that looks only at the
 method would cancel the request of another, whose id can be guessed."""
 _ENVELOPE: Final = frozenset(
     {PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY, LOG_LEVEL_META_KEY}
