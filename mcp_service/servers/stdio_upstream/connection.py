@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 METHOD_NOT_FOUND: Final = -32601
+CANCELLED: Final = RpcError(-32000, "The request was cancelled.")
 LINES_AT_ONCE: Final = 64
 PROGRESS_BACKLOG: Final = 64
 """Progress reports that wait for a slow client. Later ones are dropped: each replaces the one before."""
@@ -135,6 +136,13 @@ class Connection:
         call = Call()
         self._calls[rpc_id] = call
         return rpc_id, call
+
+    def cancel(self, rpc_id: int) -> None:
+        """Cancel a request on behalf of its client, which waits for no answer."""
+        call = self._calls.get(rpc_id)
+        self.abandon(rpc_id, "the client has cancelled")
+        if call is not None:
+            call.settle(Answer(rpc_id, None, CANCELLED))
 
     def abandon(self, rpc_id: int, reason: str) -> None:
         """Cancel a request if it is still in progress. A late answer is dropped."""

@@ -99,8 +99,15 @@ class ProxiedRequest:
     """How long the process may take to answer, or to report its next progress."""
     granted: tuple[str, ...] | None
     """The scopes of the token; None without one."""
+    call_id: int | None = None
+    """The id of its call, once there is one."""
     failure: McpError | None = None
     """Why the request was not answered; it becomes the response unless one has begun."""
+
+    def cancel(self) -> None:
+        """Cancel the call."""
+        if self.call_id is not None:
+            self.child.connection.cancel(self.call_id)
 
 
 def proxy_application(lists: ListPolicy, *, json_response: bool, max_body_bytes: int) -> InProcessApplication:
@@ -152,7 +159,7 @@ async def _ask(ctx: ServerRequestContext[Any, Any], proxied: ProxiedRequest) -> 
     params, reports_progress = _without_envelope(ctx.params or {})
     try:
         rpc_id, call = connection.begin(ctx.method, params, reports_progress=reports_progress)
-        reason = "the client has disconnected"
+        proxied.call_id, reason = rpc_id, "the client has disconnected"
         try:
             async with asyncio.timeout(proxied.silent_seconds) as limit:
                 async for progress in call:

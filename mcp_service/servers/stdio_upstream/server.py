@@ -8,6 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mcp_service.servers.in_process import run_asgi
+from mcp_service.servers.stdio_upstream import cancellation
+from mcp_service.servers.stdio_upstream.cancellation import CancellableRequests
 from mcp_service.servers.stdio_upstream.proxy import PROXIED_REQUEST, ProxiedRequest
 from shared.http.health import Readiness
 
@@ -53,16 +55,20 @@ class StdioServer:
         self._application = application
         self._per_user = per_user
         self._silent_seconds = silent_seconds
+        self._cancellable = CancellableRequests()
 
     async def respond(self, request: web.Request, admitted: AdmittedRequest) -> web.StreamResponse:
         """Answer a request. Raises AnswerOverdue, ServerGone, ServerBusy, and ServiceUnavailable without a process."""
         operation = admitted.authorized.operation
+        token = admitted.authorized.token
+        if operation is not None and operation.method == cancellation.METHOD and token is not None:
+            self._cancellable.cancel(token, admitted.authorized.body)
         if operation is None or operation.is_notification or operation.method == "ping":
             return await run_asgi(self._application.app, request, None, admitted)
-        async with self._pool.lend(self._key(admitted.authorized.token)) as child:
-            token = admitted.authorized.token
+        async with self._pool.lend(self._key(token)) as child:
             proxied = ProxiedRequest(child, self._silent_seconds, None if token is None else token.claims.scopes)
-            response = await run_asgi(partial(self._serve, proxied), request, None, admitted)
+            with self._cancellable.entered(token, operation.rpc_id, proxied.cancel):
+                response = await run_asgi(partial(self._serve, proxied), request, None, admitted)
         if proxied.failure is not None and not response.prepared:
             raise proxied.failure
         return response

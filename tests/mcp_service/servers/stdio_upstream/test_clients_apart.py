@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tests.mcp_service.conftest import LEGACY
 from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content, eventually, read_event
 
 
@@ -105,6 +106,58 @@ async def test_a_cancellation_that_names_the_id_of_another_has_no_effect(client,
         await client.tool("release", {"names": ["a"]})
         assert (await read_event(held))["result"]["content"][0]["text"] == "released a"
     assert await methods(client, "notifications/cancelled") == []
+
+
+def cancelling(client, request_id, token):
+    """The client of this token cancels the request with this id."""
+    body = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": request_id}}
+    return client.service.session.post(client.service.url, json=body, headers={**LEGACY, **client.service.auth(token)})
+
+
+async def test_a_client_of_the_older_wire_cancels_its_own_request_by_its_id(client):
+    async with asyncio.timeout(20):
+        token, other = (client.service.token_issuer.issue(scope="mcp:tools", jti=name) for name in ("a", "b"))
+        options = {"wire": "legacy", "request_id": "x", "meta": {"progressToken": "p"}}
+        mine, theirs = [
+            await client.tool("hold", {"name": name}, headers=client.service.auth(each), **options)
+            for name, each in (("mine", token), ("theirs", other))
+        ]
+        await read_event(mine)
+        await read_event(theirs)
+        assert (await cancelling(client, "x", token)).status == 202
+        assert (await content(mine))["error"]["message"] == "The request was cancelled."
+        held = {m["params"]["arguments"]["name"]: m["id"] for m in await methods(client) if "_meta" in m["params"]}
+        [cancelled] = await methods(client, "notifications/cancelled")
+        assert cancelled["params"]["requestId"] == held["mine"]
+        await client.tool("release", {"names": ["mine", "theirs"]})
+        assert (await read_event(theirs))["result"]["content"][0]["text"] == "released theirs"
+
+
+@pytest.mark.parametrize("named", [1, "2", None, True, {"a": 1}])
+async def test_a_cancellation_that_names_no_request_of_its_token_has_no_effect(client, named):
+    async with asyncio.timeout(20):
+        token = client.service.token_issuer.issue(scope="mcp:tools")
+        options = {"wire": "legacy", "request_id": 2, "meta": {"progressToken": "p"}}
+        held = await client.tool("hold", {"name": "a"}, headers=client.service.auth(token), **options)
+        await read_event(held)
+        assert (await cancelling(client, named, token)).status == 202
+        await client.tool("release", {"names": ["a"]})
+        assert (await read_event(held))["result"]["content"][0]["text"] == "released a"
+
+
+async def test_one_of_two_requests_with_the_same_token_and_id_is_not_guessed(client):
+    async with asyncio.timeout(20):
+        token = client.service.token_issuer.issue(scope="mcp:tools")
+        options = {"wire": "legacy", "request_id": 2, "meta": {"progressToken": "p"}}
+        held = [
+            await client.tool("hold", {"name": name}, headers=client.service.auth(token), **options) for name in "ab"
+        ]
+        for each in held:
+            await read_event(each)
+        assert (await cancelling(client, 2, token)).status == 202
+        await client.tool("release", {"names": ["a", "b"]})
+        texts = [(await read_event(each))["result"]["content"][0]["text"] for each in held]
+    assert texts == ["released a", "released b"]
 
 
 async def test_log_messages_of_a_shared_process_reach_no_client(client):
