@@ -113,6 +113,12 @@ def quick_restarts(monkeypatch):
 
 
 @pytest.fixture
+def slow_restarts(monkeypatch):
+    """A process that failed is not started again while a test runs."""
+    monkeypatch.setattr(backoff, "FIRST_SECONDS", 30)
+
+
+@pytest.fixture
 def quick_ends(monkeypatch):
     """Processes that do not end by themselves are ended sooner."""
     monkeypatch.setattr(process, "STDIN_SECONDS", 0.1)

@@ -138,7 +138,7 @@ async def test_failures_are_counted_and_restarts_too(client, quick_restarts):
     assert counted["sallyport_upstream_process_restarts_total"] == 1
 
 
-async def test_a_failure_of_one_user_delays_no_other(make_client):
+async def test_a_failure_of_one_user_delays_no_other(make_client, slow_restarts):
     client = await make_client(upstream_per="user")
     await client.tool("exit", sub="eve")
     await ended(client)
@@ -146,7 +146,7 @@ async def test_a_failure_of_one_user_delays_no_other(make_client):
     assert (await client.tool("echo", sub="alice")).status == 200
 
 
-async def test_readiness_says_that_the_shared_process_is_failing(client):
+async def test_readiness_says_that_the_shared_process_is_failing(client, slow_restarts):
     async def ready():
         async with client.service.session.get(f"{client.service.root}/readyz") as answer:
             return answer.status, (await answer.json())["checks"]["server"]
