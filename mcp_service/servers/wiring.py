@@ -54,6 +54,8 @@ class ServerComponents:
 def configure_server(runtime: Runtime) -> ConfiguredServer:
     """Load the configured server, or the notes example. Raises Misconfigured."""
     scopes = declared_scopes(runtime.settings)
+    if runtime.settings.upstream is not None:
+        return _http_upstream(runtime, runtime.settings.upstream, scopes)
     if runtime.settings.server is not None:
         return _in_process(runtime, load_server(runtime.settings.server), scopes)
     server, redis = _notes(runtime)
@@ -99,12 +101,21 @@ def _in_process(
     return ConfiguredServer(server.name, scopes, build, redis)
 
 
+def _http_upstream(runtime: Runtime, url: str, scopes: ScopeMap) -> ConfiguredServer:
+    # Imported here: another server needs none of it.
+    from mcp_service.principal.no_principal import NoPrincipal
+    from mcp_service.servers.http_upstream.wiring import build_http_upstream
+
+    server = build_http_upstream(runtime, url, principal=NoPrincipal())
+    return ConfiguredServer("MCP server", scopes, lambda _guard: server)
+
+
 def declared_scopes(settings: McpSettings) -> ScopeMap:
     """The scope map in force. Raises Misconfigured if it contradicts the settings."""
     if settings.scopes is not None:
         declared = load_scope_map(settings.scopes)
     else:
-        declared = ScopeMap.model_validate(NOTES_SCOPES) if settings.server is None else TOKEN_ONLY
+        declared = ScopeMap.model_validate(NOTES_SCOPES) if settings.is_example else TOKEN_ONLY
     if declared.has_public and not settings.allow_anonymous:
         raise Misconfigured(
             "MCP_SCOPES calls something public, but MCP_ALLOW_ANONYMOUS is off: switch it on, or name scopes"

@@ -1,13 +1,13 @@
 """Which answers are those of an MCP server. Pure.
 
-Statuses and JSON bodies are passed on as they are, because clients act on them: 404 for a lost session, 405 for a server
-without streams, 400 for another revision. What no MCP server gives is 502 with the reason in the log.
+Statuses and JSON bodies are passed on as they are, because clients act on them: 404 for a lost session, 405 for a
+server without streams, 400 for another revision. What no MCP server gives is 502 with the reason in the log.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from mcp_service.servers.http_upstream.errors import BadGateway, not_http, not_mcp
 from shared.http.media_type import essence_of
@@ -68,6 +68,15 @@ def _check_success(essence: str, headers: Mapping[str, str], *, method: str) -> 
 
 
 def _redirect(status: int, location: str, url: str) -> BadGateway:
-    target = urljoin(url, location)
-    shown = target if location and target.isascii() and target.isprintable() else "nowhere"
-    return BadGateway(f"status {status}: set MCP_UPSTREAM to {shown:.300}", error_id="upstream_redirect")
+    try:
+        parts = urlsplit(urljoin(url, location))
+    except ValueError:
+        parts = urlsplit("")
+    # Without the query, which may hold a secret.
+    target = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    advice = (
+        f"if that is the server, set MCP_UPSTREAM to {target:.300}"
+        if target.isprintable() and location
+        else "no target"
+    )
+    return BadGateway(f"status {status}: {advice}", error_id="upstream_redirect")

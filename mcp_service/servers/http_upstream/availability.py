@@ -1,12 +1,12 @@
 """Whether the server accepts connections, for `/readyz`.
 
-A connection is opened and closed. No request is sent: which one means nothing to a server depends on its revision of MCP.
+A connection is opened and closed. No request is sent: which one means nothing to a server depends on its revision of
+MCP.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from typing import TYPE_CHECKING, Final
 
@@ -74,8 +74,6 @@ class Availability:
         else:
             _, writer = await asyncio.open_connection(address.url.raw_host, address.url.port, ssl=address.tls)
         writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
 
     def _set(self, problem: str | None) -> None:
         if (problem is None) != (self._problem is None):

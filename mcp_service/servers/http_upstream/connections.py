@@ -1,7 +1,7 @@
 """Connections to the server, and one request over one of them.
 
-Every failure before the head of an answer becomes an error of errors.py. A request is repeated only if it changes nothing
-and a connection that was reused has closed without a byte of an answer.
+Every failure before the head of an answer becomes an error of errors.py. A request is repeated only if it changes
+nothing and a connection that was reused has closed without a byte of an answer.
 """
 
 from __future__ import annotations
@@ -203,10 +203,8 @@ async def _note_reuse(_session: aiohttp.ClientSession, context: SimpleNamespace,
     context.trace_request_ctx.is_reused = True
 
 
-async def _without_retry(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """aiohttp would repeat GET and DELETE itself, also on a new connection."""
+async def _without_retry(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Without this, aiohttp repeats GET and DELETE itself, also on a new connection."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:

@@ -1,7 +1,7 @@
 """The errors of a server that does not answer as it should, and of this guard's own bounds towards it.
 
-A fault of the server is 502 or 504, a bound of this process is 503 (invariant 8). All are JSON-RPC errors with the id of
-the request.
+A fault of the server is 502 or 504, a bound of this process is 503 (invariant 8). All are JSON-RPC errors with the id
+of the request.
 """
 
 from __future__ import annotations

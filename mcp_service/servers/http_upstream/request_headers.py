@@ -84,7 +84,9 @@ def passed_headers(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
     return passed
 
 
-def own_headers(*, host: str, request_id: str, address: str, resource_scheme: str, resource_host: str) -> dict[str, str]:
+def own_headers(
+    *, host: str, request_id: str, address: str, resource_scheme: str, resource_host: str
+) -> dict[str, str]:
     """What the guard states itself: the server's own name, and where the request came from."""
     stated = {
         "Host": host,

@@ -1,7 +1,7 @@
 """The headers of the server's answer that the client receives. Pure.
 
-Removed is what concerns one connection only, what the guard states itself, and what a client or a proxy in front would obey
-as if the guard had said it.
+Removed is what concerns one connection only, what the guard states itself, and what a client or a proxy in front
+would obey as if the guard had said it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _SEPARATORS: Final = str.maketrans("_.", "--")
 
 
 def kept_headers(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
-    """The headers that the client receives, apart from the session id. Values that are not visible ASCII are dropped."""
+    """The headers that the client receives, apart from the session id, as far as they are visible ASCII."""
     removed = {
         name.strip().lower() for value in headers.getall("Connection", ()) for name in value.split(",") if name.strip()
     }

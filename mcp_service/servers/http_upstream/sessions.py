@@ -1,9 +1,9 @@
 """Session ids that only the principal that opened the session can use.
 
-The server behind the guard sees one caller for all users, so that it cannot tell whose session an id names. The client
-receives the server's id and a MAC over it and over the principal; the guard keeps nothing. Without the key no such id can
-be made, with the right key an id holds for one principal at one server. An id of another process is unknown unless both
-have the same key (MCP_UPSTREAM_SESSION_KEY).
+The server behind the guard sees one caller for all users, so that it cannot tell whose session an id names. The
+client receives the server's id and a MAC over it and over the principal; the guard keeps nothing. Without the key no
+such id can be made, with the right key an id holds for one principal at one server. An id of another process is
+unknown unless both have the same key (MCP_UPSTREAM_SESSION_KEY).
 """
 
 from __future__ import annotations
