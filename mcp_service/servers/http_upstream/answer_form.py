@@ -70,13 +70,11 @@ def _check_success(essence: str, headers: Mapping[str, str], *, method: str) -> 
 def _redirect(status: int, location: str, url: str) -> BadGateway:
     try:
         parts = urlsplit(urljoin(url, location))
+        # Without user and query, which may hold a secret.
+        target = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     except ValueError:
-        parts = urlsplit("")
-    # Without the query, which may hold a secret.
-    target = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    advice = (
-        f"if that is the server, set MCP_UPSTREAM to {target:.300}"
-        if target.isprintable() and location
-        else "no target"
-    )
+        target = ""
+    advice = "no target"
+    if location and target and target.isprintable():
+        advice = f"if that is the server, set MCP_UPSTREAM to {target:.300}"
     return BadGateway(f"status {status}: {advice}", error_id="upstream_redirect")

@@ -7,6 +7,7 @@ nothing and a connection that was reused has closed without a byte of an answer.
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,7 @@ from mcp_service.issuer.keepalive import open_probed_socket
 from mcp_service.servers.http_upstream.errors import GatewayTimeout, broken, not_http, not_reached
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import SimpleNamespace
 
     from multidict import CIMultiDict
@@ -174,6 +175,30 @@ class UpstreamConnections:
             socket_factory=open_probed_socket,
             **options,
         )
+
+
+@contextmanager
+def until_done_with(answer: aiohttp.ClientResponse) -> Iterator[None]:
+    """Close the connection of an answer that is not whole at the end; a whole one has given its connection back.
+
+    A connection that is lost ends the answer. By itself aiohttp 3.14 lets a reader wait for ever after a chunk that is
+    malformed.
+    """
+    connection = answer.connection
+    lost = None if connection is None or connection.protocol is None else connection.protocol.closed
+
+    def end(_lost: asyncio.Future[None]) -> None:
+        if not answer.content.is_eof() and answer.content.exception() is None:
+            answer.content.set_exception(aiohttp.ClientPayloadError("the connection is lost"))
+
+    if lost is not None:
+        lost.add_done_callback(end)
+    try:
+        yield
+    finally:
+        if lost is not None:
+            lost.remove_done_callback(end)
+        answer.close()
 
 
 class _OnlyClean(aiohttp.BaseConnector):

@@ -7,6 +7,8 @@ An answer that breaks off at the server breaks off for the client too, and never
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -27,6 +29,7 @@ QUIET_SECONDS: Final = 15.0
 COMMENT: Final = b":\n\n"
 _ENDS_OF_EVENT: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
 _TAIL_BYTES: Final = 4
+_RESET: Final = struct.pack("ii", 1, 0)
 
 WHOLE_BYTES: Final = 65_536
 """A body of at most so many bytes is read whole, so that a failure before its end is an error response."""
@@ -162,6 +165,7 @@ class Relay:
                 # What has been sent arrives; the missing end of the body tells the rest.
                 transport.close()
             else:
-                # To HTTP/1.0 a close is the end of a body.
+                # To HTTP/1.0 a close is the end of a body, a reset is not.
+                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 transport.abort()
         return response

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from mcp_service.guard.errors import McpError
 from mcp_service.servers.http_upstream.answer_form import EVENT_STREAM, check_form
+from mcp_service.servers.http_upstream.connections import until_done_with
 from mcp_service.servers.http_upstream.errors import StreamEnded
 from mcp_service.servers.http_upstream.relay import Relay
 from mcp_service.servers.http_upstream.request_headers import SESSION_HEADER, own_headers, passed_headers, with_headers
@@ -158,11 +159,8 @@ class HttpUpstreamServer:
             method, headers, authorized.body, may_repeat=_may_repeat(authorized.operation)
         )
         self._metrics.answered(asyncio.get_running_loop().time() - started)
-        try:
+        with until_done_with(answer):
             return await self._pass_on(answer, admitted, relay, method=method, has_session=has_session)
-        finally:
-            # A connection is used again only after a whole answer, which has given it back already.
-            answer.close()
 
     async def _pass_on(
         self,
