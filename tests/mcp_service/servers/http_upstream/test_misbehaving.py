@@ -113,7 +113,7 @@ async def test_a_head_that_does_not_come_in_time_is_504(make_guard, upstream, he
         await request.left.wait()
 
     upstream.answer = answer
-    service = await make_guard(upstream_response_seconds=0.1)
+    service = await make_guard(upstream_response_seconds=0.5)
     response, message, entry = await failure(service, Caller(service).call(request_id=5))
     assert (response.status, message["id"], entry["error_id"]) == (504, 5, "upstream_response_time")
     async with asyncio.timeout(10):
@@ -224,7 +224,7 @@ async def test_an_answer_that_breaks_off_breaks_off_for_the_client(upstream, gua
     )
     async with asyncio.timeout(10):
         head = await reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200")
+        assert b" 200 OK" in head
         has_begun.set()
         if version == "1.0":
             with pytest.raises(ConnectionResetError):
