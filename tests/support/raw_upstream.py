@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass
 class RawRequest:
-    """One request as it came. `connection` counts the connections from 1."""
+    """One request as it came. `connection` counts the connections with requests from 1."""
 
     head: bytes
     body: bytes
@@ -129,20 +129,22 @@ class RawUpstream:
         return self.requests[count - 1]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        connection = self.connections
         self._writers.add(writer)
+        connection = 0
         try:
             with contextlib.suppress(asyncio.IncompleteReadError, OSError):
                 while not writer.is_closing():
-                    request = await self._read(reader, connection)
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    if not connection:
+                        self.connections += 1
+                        connection = self.connections
+                    request = await self._read(head, reader, connection)
                     await self._answer(request, reader, writer)
         finally:
             self._writers.discard(writer)
             writer.close()
 
-    async def _read(self, reader: asyncio.StreamReader, connection: int) -> RawRequest:
-        head = await reader.readuntil(b"\r\n\r\n")
+    async def _read(self, head: bytes, reader: asyncio.StreamReader, connection: int) -> RawRequest:
         self.bytes_seen += head
         request = RawRequest(head.removesuffix(b"\r\n\r\n"), b"", connection)
         request.body = await reader.readexactly(int(request.headers.get("content-length", "0")))
@@ -161,13 +163,15 @@ class RawUpstream:
         watching.cancel()
         if not answering.done():
             answering.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError):
+        try:
             await answering
+        except (asyncio.CancelledError, OSError):
+            request.left.set()
         with contextlib.suppress(OSError):
             await writer.drain()
 
 
 async def _until_left(reader: asyncio.StreamReader) -> None:
     # A byte of a next request stays where it is: the other side sends none before the answer.
-    while not reader.at_eof():  # noqa: ASYNC110 - a reader has no event for its end
+    while not reader.at_eof() and reader.exception() is None:  # noqa: ASYNC110 - a reader has no event for its end
         await asyncio.sleep(0.002)

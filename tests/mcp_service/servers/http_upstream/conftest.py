@@ -21,9 +21,7 @@ async def make_guard(make_service, upstream):
     """Start the guard in front of `upstream`; keyword arguments are settings."""
 
     async def make(**changes):
-        service = await make_service(**{"upstream": upstream.url, **changes})
-        upstream.connections = 0
-        return service
+        return await make_service(**{"upstream": upstream.url, **changes})
 
     return make
 
