@@ -89,7 +89,7 @@ async def test_tls_is_checked_against_the_private_authority(make_service, tmp_pa
         assert response.status == 200
     stranger = await make_service(upstream=url)
     async with asyncio.timeout(10):
-        while "TLS" not in (await until_ready(stranger, ready=False))["note"]:
+        while "TLS" not in (await until_ready(stranger, ready=False))["note"]:  # noqa: ASYNC110 - as until_ready
             await asyncio.sleep(0.01)
     async with Caller(stranger).call() as response:
         assert response.status == 502
