@@ -103,10 +103,12 @@ def _in_process(
 
 def _http_upstream(runtime: Runtime, url: str, scopes: ScopeMap) -> ConfiguredServer:
     # Imported here: another server needs none of it.
-    from mcp_service.principal.no_principal import NoPrincipal
+    from aiohttp import ThreadedResolver
+
+    from mcp_service.principal.handover import NoHandover
     from mcp_service.servers.http_upstream.wiring import build_http_upstream
 
-    server = build_http_upstream(runtime, url, principal=NoPrincipal())
+    server = build_http_upstream(runtime, url, principal=NoHandover(), make_resolver=ThreadedResolver)
     return ConfiguredServer("MCP server", scopes, lambda _guard: server)
 
 

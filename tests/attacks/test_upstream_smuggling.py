@@ -13,7 +13,7 @@ import pytest_asyncio
 from structlog.testing import capture_logs
 
 from mcp_service.app import build_app
-from mcp_service.guard import bearer
+from mcp_service.guard import bearer, operation
 from mcp_service.settings import McpSettings
 from tests.mcp_service.conftest import RESOURCE, Service
 from tests.support.local_issuer import LocalIssuer, Minter
@@ -214,7 +214,7 @@ class Attacked:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def attacked(signing_key):
     judged = []
-    read_operation = bearer.read_operation
+    read_operation = operation.read_operation
 
     def judging(body, headers):
         judged.append(body)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import SimpleNamespace
 
+    from aiohttp.abc import AbstractResolver
     from multidict import CIMultiDict
 
     from mcp_service.servers.http_upstream.address import UpstreamAddress
@@ -60,12 +61,14 @@ class UpstreamConnections:
         *,
         connect_seconds: float,
         response_seconds: float,
+        make_resolver: Callable[[], AbstractResolver],
         monotonic: Callable[[], float],
     ) -> None:
         """`response_seconds`: from the request to the head of the answer. `monotonic` never goes back."""
         self._address = address
         self._connect_seconds = connect_seconds
         self._response_seconds = response_seconds
+        self._make_resolver = make_resolver
         self._monotonic = monotonic
         self._distrusted_until = float("-inf")
         self._kept: aiohttp.ClientSession | None = None
@@ -83,13 +86,16 @@ class UpstreamConnections:
         self._kept = self._single_use = None
 
     async def request(
-        self, method: str, headers: CIMultiDict[str], body: bytes, *, may_repeat: bool
+        self, method: str, make_headers: Callable[[], CIMultiDict[str]], body: bytes, *, may_repeat: bool
     ) -> aiohttp.ClientResponse:
-        """Send one request and wait for the head of its answer. Raises BadGateway or GatewayTimeout."""
+        """Send one request and wait for the head of its answer. Raises BadGateway or GatewayTimeout.
+
+        `make_headers` is called for each time that it is sent: what tells the principal may be used once.
+        """
         limit = asyncio.timeout(self._response_seconds)
         try:
             async with limit:
-                return await self._request(method, headers, body, may_repeat=may_repeat)
+                return await self._request(method, make_headers, body, may_repeat=may_repeat)
         except aiohttp.ConnectionTimeoutError as exc:
             raise GatewayTimeout(
                 f"no connection within {self._connect_seconds:g} s", error_id="upstream_connect_time"
@@ -111,19 +117,20 @@ class UpstreamConnections:
             raise broken(f"{type(exc).__name__} before an answer") from exc
 
     async def _request(
-        self, method: str, headers: CIMultiDict[str], body: bytes, *, may_repeat: bool
+        self, method: str, make_headers: Callable[[], CIMultiDict[str]], body: bytes, *, may_repeat: bool
     ) -> aiohttp.ClientResponse:
         is_distrusted = self._monotonic() < self._distrusted_until
         first = _Attempt()
         try:
-            return await self._send(self._single_use if is_distrusted else self._kept, method, headers, body, first)
+            session = self._single_use if is_distrusted else self._kept
+            return await self._send(session, method, make_headers(), body, first)
         except _Unanswered as exc:
             if not first.is_reused or exc.is_partial:
                 raise
             self._distrusted_until = self._monotonic() + DISTRUST_SECONDS
             if not may_repeat:
                 raise
-        return await self._send(self._single_use, method, headers, body, _Attempt())
+        return await self._send(self._single_use, method, make_headers(), body, _Attempt())
 
     async def _send(
         self,
@@ -170,7 +177,7 @@ class UpstreamConnections:
         if self._address.socket is not None:
             return _UnixConnector(self._address.socket, **options)
         return _TCPConnector(
-            resolver=aiohttp.ThreadedResolver(),
+            resolver=self._make_resolver(),
             ssl=self._address.tls or True,
             socket_factory=open_probed_socket,
             **options,

@@ -114,6 +114,7 @@ def _refused(reason: str) -> BadMessage:
 
 def with_headers(passed: CIMultiDict[str], *added: Mapping[str, str]) -> CIMultiDict[str]:
     """The whole head of a request: the later of two equal names wins."""
+    whole = passed.copy()
     for headers in added:
-        passed.update(headers)
-    return passed
+        whole.update(headers)
+    return whole

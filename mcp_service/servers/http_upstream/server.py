@@ -152,11 +152,14 @@ class HttpUpstreamServer:
 
     async def _exchange(self, request: web.Request, admitted: AdmittedRequest, relay: Relay) -> web.StreamResponse:
         authorized, method = admitted.authorized, request.method
-        headers = self._request_headers(request, admitted)
-        has_session = SESSION_HEADER in headers
+        passed = self._passed_headers(request, admitted)
+        has_session = SESSION_HEADER in passed
         started = asyncio.get_running_loop().time()
         answer = await self._connections.request(
-            method, headers, authorized.body, may_repeat=_may_repeat(authorized.operation)
+            method,
+            lambda: self._headers(request, admitted, passed),
+            authorized.body,
+            may_repeat=_may_repeat(authorized.operation),
         )
         self._metrics.answered(asyncio.get_running_loop().time() - started)
         with until_done_with(answer):
@@ -183,11 +186,16 @@ class HttpUpstreamServer:
             return await relay.body(answer, headers, status=answer.status)
         return relay.without_body(headers, status=answer.status)
 
-    def _request_headers(self, request: web.Request, admitted: AdmittedRequest) -> CIMultiDict[str]:
-        outgoing, authorized = self._outgoing, admitted.authorized
+    def _passed_headers(self, request: web.Request, admitted: AdmittedRequest) -> CIMultiDict[str]:
+        """The client's headers, with the session id of the server. Raises BadMessage and SessionNotFound."""
         passed = passed_headers(request.headers)
         if SESSION_HEADER in passed:
-            passed[SESSION_HEADER] = outgoing.seal.open(passed[SESSION_HEADER], authorized.token)
+            opened = self._outgoing.seal.open(passed[SESSION_HEADER], admitted.authorized.token)
+            passed[SESSION_HEADER] = opened
+        return passed
+
+    def _headers(self, request: web.Request, admitted: AdmittedRequest, passed: CIMultiDict[str]) -> CIMultiDict[str]:
+        outgoing, authorized = self._outgoing, admitted.authorized
         own = own_headers(
             host=outgoing.address.host,
             request_id=request[REQUEST_ID],

@@ -15,14 +15,20 @@ from mcp_service.servers.http_upstream.server import AnswerBounds, HttpUpstreamS
 from mcp_service.servers.http_upstream.sessions import SessionSeal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp.abc import AbstractResolver
+
     from mcp_service.principal.handover import PrincipalHandover
     from mcp_service.runtime import Runtime
 
 _KEY_BYTES = 32
 
 
-def build_http_upstream(runtime: Runtime, url: str, *, principal: PrincipalHandover) -> HttpUpstreamServer:
-    """Build the server at `url`. Raises Misconfigured."""
+def build_http_upstream(
+    runtime: Runtime, url: str, *, principal: PrincipalHandover, make_resolver: Callable[[], AbstractResolver]
+) -> HttpUpstreamServer:
+    """Build the server at `url`. `make_resolver` needs a running loop. Raises Misconfigured."""
     settings = runtime.settings
     address = read_address(url, settings)
     key = settings.upstream_session_key
@@ -43,6 +49,7 @@ def build_http_upstream(runtime: Runtime, url: str, *, principal: PrincipalHando
             address,
             connect_seconds=settings.upstream_connect_seconds,
             response_seconds=settings.upstream_response_seconds,
+            make_resolver=make_resolver,
             monotonic=runtime.monotonic,
         ),
         bounds=AnswerBounds(settings.upstream_idle_seconds, settings.upstream_max_response_bytes),

@@ -127,7 +127,7 @@ async def test_the_headers_of_the_principal_replace_those_of_the_client(upstream
     def headers(_self, token, *, method, path, body):
         return {"Sallyport-Subject": token.claims.subject, "X-Seen": f"{method} {path} {len(body)}"}
 
-    monkeypatch.setattr("mcp_service.principal.no_principal.NoPrincipal.headers", headers)
+    monkeypatch.setattr("mcp_service.principal.handover.NoHandover.headers", headers)
     caller = Caller(guard, sub="ada")
     async with caller.call(headers={"Sallyport-Subject": "eve", "Connection": "sallyport-subject"}) as response:
         assert response.status == 200

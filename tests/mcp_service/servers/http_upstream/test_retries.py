@@ -92,6 +92,24 @@ async def test_nothing_is_repeated_after_the_first_byte_of_an_answer(upstream, c
     assert len(upstream.requests) == 2
 
 
+@pytest.mark.invariant(14)
+async def test_a_request_that_is_repeated_tells_the_principal_anew(
+    upstream, caller, closes_when_asked_again, monkeypatch
+):
+    """A reader refuses the second use of an assertion."""
+    made: list[str] = []
+
+    def headers(_self, _token, *, method, path, body):
+        made.append(f"assertion-{len(made)}")
+        return {"Sallyport-Assertion": made[-1]}
+
+    monkeypatch.setattr("mcp_service.principal.handover.NoHandover.headers", headers)
+    for _ in range(2):
+        async with caller.post(message("tools/list")) as response:
+            await response.read()
+    assert [r.headers["sallyport-assertion"] for r in upstream.requests] == made == [f"assertion-{n}" for n in range(3)]
+
+
 async def test_nothing_is_repeated_on_a_new_connection(upstream, caller):
     async def answer(_request, writer):
         writer.close()
