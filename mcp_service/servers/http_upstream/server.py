@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mcp_service.servers.http_upstream.capacity import Capacity
     from mcp_service.servers.http_upstream.connections import UpstreamConnections
     from mcp_service.servers.http_upstream.metrics import UpstreamMetrics
-    from mcp_service.servers.http_upstream.sessions import SessionSeal
+    from mcp_service.servers.http_upstream.sessions import SessionBinding
     from shared.background import TaskSupervisor
     from shared.http.health import Readiness
 
@@ -62,7 +62,7 @@ class Outgoing:
     configured: Mapping[str, str]
     """Headers of MCP_UPSTREAM_HEADERS."""
     principal: PrincipalHandover
-    seal: SessionSeal
+    sessions: SessionBinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class HttpUpstreamServer:
         headers = kept_headers(answer.headers)
         session = answer.headers.getall(SESSION_HEADER, ())
         if session:
-            headers[SESSION_HEADER] = self._outgoing.seal.seal(session[0], admitted.authorized.token)
+            headers[SESSION_HEADER] = self._outgoing.sessions.bind(session[0], admitted.authorized.token)
         if has_body and essence == EVENT_STREAM:
             return await relay.events(answer, headers, status=answer.status)
         if has_body:
@@ -190,7 +190,7 @@ class HttpUpstreamServer:
         """The client's headers, with the session id of the server. Raises BadMessage and SessionNotFound."""
         passed = passed_headers(request.headers)
         if SESSION_HEADER in passed:
-            opened = self._outgoing.seal.open(passed[SESSION_HEADER], admitted.authorized.token)
+            opened = self._outgoing.sessions.resolve(passed[SESSION_HEADER], admitted.authorized.token)
             passed[SESSION_HEADER] = opened
         return passed
 

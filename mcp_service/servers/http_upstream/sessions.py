@@ -26,7 +26,7 @@ _VISIBLE: Final = re.compile(r"[!-~]+")
 """MCP transports: only visible ASCII characters."""
 
 
-class SessionSeal:
+class SessionBinding:
     """Binds the session ids of one server to principals."""
 
     def __init__(self, key: bytes, *, server: str) -> None:
@@ -34,13 +34,13 @@ class SessionSeal:
         self._key = key
         self._server = server
 
-    def seal(self, upstream_id: str, token: VerifiedToken | None) -> str:
+    def bind(self, upstream_id: str, token: VerifiedToken | None) -> str:
         """The id that the client receives. Raises BadGateway for one that no server may give."""
         if len(upstream_id) > MAX_SESSION_ID or _VISIBLE.fullmatch(upstream_id) is None:
             raise not_mcp("the session id of the server is too long, or not visible ASCII")
         return f"{upstream_id}.{self._mac(upstream_id, token)}"
 
-    def open(self, unverified_id: str, token: VerifiedToken | None) -> str:
+    def resolve(self, unverified_id: str, token: VerifiedToken | None) -> str:
         """The server's id. Raises SessionNotFound for an id that was not given to this principal."""
         upstream_id, _, mac = unverified_id.rpartition(".")
         if not hmac.compare_digest(mac.encode(errors="replace"), self._mac(upstream_id, token).encode()):

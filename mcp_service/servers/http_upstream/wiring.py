@@ -12,7 +12,7 @@ from mcp_service.servers.http_upstream.capacity import Capacity
 from mcp_service.servers.http_upstream.connections import UpstreamConnections
 from mcp_service.servers.http_upstream.metrics import UpstreamMetrics
 from mcp_service.servers.http_upstream.server import AnswerBounds, HttpUpstreamServer, Outgoing
-from mcp_service.servers.http_upstream.sessions import SessionSeal
+from mcp_service.servers.http_upstream.sessions import SessionBinding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,9 @@ def build_http_upstream(
             resource_host=resource.netloc,
             configured=settings.upstream_header_map(),
             principal=principal,
-            seal=SessionSeal(os.urandom(_KEY_BYTES) if key is None else key.get_secret_value().encode(), server=url),
+            sessions=SessionBinding(
+                os.urandom(_KEY_BYTES) if key is None else key.get_secret_value().encode(), server=url
+            ),
         ),
         connections=UpstreamConnections(
             address,

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from mcp_service.servers.http_upstream.errors import BadGateway, SessionNotFound
-from mcp_service.servers.http_upstream.sessions import MAX_SESSION_ID, SessionSeal
+from mcp_service.servers.http_upstream.sessions import MAX_SESSION_ID, SessionBinding
 from shared.access_tokens.profile import VerifiedClaims
 from shared.access_tokens.verifier import VerifiedToken
 from shared.jose.keys import VerificationKey
@@ -174,17 +174,17 @@ def token(issuer="https://a.example", subject="s", client_id="c"):
 
 
 def test_the_issuer_and_the_server_belong_to_the_binding():
-    seal = SessionSeal(b"k" * 32, server="http://one/mcp")
-    sealed = seal.seal("id", token())
-    assert seal.open(sealed, token()) == "id"
+    binding = SessionBinding(b"k" * 32, server="http://one/mcp")
+    bound = binding.bind("id", token())
+    assert binding.resolve(bound, token()) == "id"
     for other in (token(issuer="https://b.example"), token(subject="t"), token(client_id="d"), None):
         with pytest.raises(SessionNotFound):
-            seal.open(sealed, other)
+            binding.resolve(bound, other)
     with pytest.raises(SessionNotFound):
-        SessionSeal(b"k" * 32, server="http://two/mcp").open(sealed, token())
+        SessionBinding(b"k" * 32, server="http://two/mcp").resolve(bound, token())
 
 
 @pytest.mark.parametrize("bad", ["", "a b", "ä", "a\x7f", "a" * (MAX_SESSION_ID + 1)])
 def test_an_id_that_no_server_may_give_is_a_fault_of_the_server(bad):
     with pytest.raises(BadGateway):
-        SessionSeal(b"k" * 32, server="s").seal(bad, None)
+        SessionBinding(b"k" * 32, server="s").bind(bad, None)
