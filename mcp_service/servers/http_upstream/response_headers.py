@@ -31,6 +31,7 @@ _REMOVED: Final = frozenset(
         "alt-svc",
         "content-length",
         "date",
+        "mcp-session-id",
         "server",
         "strict-transport-security",
         "via",
@@ -91,7 +92,6 @@ def kept_headers(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
         if folded.startswith(_REMOVED_BEGINNINGS) and name.lower() not in _KEPT:
             continue
         kept.add(name, value)
-    kept.popall("Mcp-Session-Id", None)
     return kept
 
 

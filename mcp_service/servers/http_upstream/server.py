@@ -177,9 +177,10 @@ class HttpUpstreamServer:
         url = str(self._outgoing.address.url)
         essence, has_body = check_form(answer.status, answer.headers, method=method, has_session=has_session, url=url)
         headers = kept_headers(answer.headers)
-        session = answer.headers.getall(SESSION_HEADER, ())
-        if session:
-            headers[SESSION_HEADER] = self._outgoing.sessions.bind(session[0], admitted.authorized.token)
+        if SESSION_HEADER in answer.headers:
+            # Of several, joined, no server may give the one that results: it has a space.
+            given = ", ".join(answer.headers.getall(SESSION_HEADER))
+            headers[SESSION_HEADER] = self._outgoing.sessions.bind(given, admitted.authorized.token)
         if has_body and essence == EVENT_STREAM:
             return await relay.events(answer, headers, status=answer.status)
         if has_body:

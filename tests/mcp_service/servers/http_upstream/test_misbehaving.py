@@ -51,6 +51,7 @@ async def failure(service, pending):
         (json_answer({}, status="407 Proxy"), 502, "upstream_credential", "407"),
         (json_answer({}, f"X-Big: {'a' * 20_000}"), 502, "upstream_not_http", "too long"),
         (json_answer({}, *(f"X-{n}: a" for n in range(200))), 502, "upstream_not_http", "too long"),
+        (json_answer({}, "Mcp-Session-Id: a", "Mcp-Session-Id: b"), 502, "upstream_not_mcp", "session id"),
         (json_answer({}, "Mcp-Session-Id: with space"), 502, "upstream_not_mcp", "session id"),
         (json_answer({}, f"Mcp-Session-Id: {'a' * 2000}"), 502, "upstream_not_mcp", "session id"),
         (http("200 OK", b"", "Content-Type: application/json", "Content-Length: 99999999999"), 502, None, None),
