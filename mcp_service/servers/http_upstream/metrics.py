@@ -18,7 +18,7 @@ class UpstreamMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
             "sallyport_upstream_requests",
-            "Requests sent to the MCP server: answered, cut (by deadline or token), left (by the client), or the "
+            "Requests for the MCP server: answered, cut (by the end of the token), left (by the client), or the "
             "error_id of the failure.",
             ("outcome",),
             registry=registry,

@@ -77,7 +77,6 @@ class HttpUpstreamServer:
     """An MCP server over HTTP."""
 
     methods = ("POST", "GET", "DELETE")
-    has_sessions = True
 
     def __init__(
         self,
@@ -95,6 +94,12 @@ class HttpUpstreamServer:
         self._capacity = capacity
         self._availability = availability
         self._metrics = metrics
+        self._has_sessions = False
+
+    @property
+    def has_sessions(self) -> bool:
+        """Whether the server has opened one: without sessions nothing is limited, and agents initialize often."""
+        return self._has_sessions
 
     async def respond(self, request: web.Request, admitted: AdmittedRequest) -> web.StreamResponse:
         """Send the request on and pass the answer back. Raises McpError and AnswerOverdue."""
@@ -178,6 +183,7 @@ class HttpUpstreamServer:
         essence, has_body = check_form(answer.status, answer.headers, method=method, has_session=has_session, url=url)
         headers = kept_headers(answer.headers)
         if SESSION_HEADER in answer.headers:
+            self._has_sessions = True
             # Of several, joined, no server may give the one that results: it has a space.
             given = ", ".join(answer.headers.getall(SESSION_HEADER))
             headers[SESSION_HEADER] = self._outgoing.sessions.bind(given, admitted.authorized.token)

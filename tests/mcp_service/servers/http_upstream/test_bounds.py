@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack
 import aiohttp
 import pytest
 
-from tests.mcp_service.servers.http_upstream.conftest import Caller
-from tests.support.raw_upstream import EVENTS_HEAD, chunk, http
+from shared.rates import Rate
+from tests.mcp_service.servers.http_upstream.conftest import Caller, rpc
+from tests.support.raw_upstream import EVENTS_HEAD, chunk, http, json_answer
 
 
 @pytest.fixture
@@ -59,6 +60,23 @@ async def test_streams_leave_room_for_calls(make_guard, upstream, silent):
         await upstream.until(4)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
+
+
+@pytest.mark.parametrize("opens", [True, False])
+async def test_new_sessions_are_limited_where_the_server_opens_them(make_guard, upstream, monkeypatch, opens):
+    async def answer(request, writer):
+        session = [f"Mcp-Session-Id: {len(upstream.requests)}"] if opens else []
+        writer.write(json_answer({"id": request.rpc_id, "result": {}}, *session))
+
+    upstream.answer = answer
+    monkeypatch.setattr("mcp_service.guard.rate_limits.SESSIONS", Rate(1, 60, burst=2))
+    caller = Caller(await make_guard())
+    statuses = []
+    for _ in range(4):
+        async with caller.post(rpc("initialize", {"protocolVersion": "2025-11-25"})) as response:
+            statuses.append(response.status)
+    # The first is answered before it is known that the server has sessions.
+    assert statuses == ([200, 200, 200, 429] if opens else [200] * 4)
 
 
 async def test_a_body_that_announces_too_much_is_502(make_guard, upstream):

@@ -55,7 +55,7 @@ async def test_events_arrive_while_the_server_still_works_and_unchanged(upstream
 
 
 async def test_the_head_of_a_stream_is_sent_before_its_first_event(upstream, caller):
-    """interop of gateways: clients wait for it before they go on."""
+    """Clients wait for it before they go on."""
 
     async def answer(request, writer):
         writer.write(EVENTS_HEAD)
