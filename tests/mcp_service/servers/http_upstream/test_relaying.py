@@ -159,18 +159,22 @@ async def test_a_client_that_leaves_ends_the_request_at_the_server_at_once(upstr
         await request.left.wait()
 
 
-async def test_nothing_more_is_read_from_the_server_while_the_client_does_not_read(upstream, guard, caller):
-    written = 0
-    whole = 64 << 20
+@pytest.fixture
+def short_patience(monkeypatch):
+    monkeypatch.setattr("shared.http.server.UNREAD_ANSWER_SECONDS", 0.2)
+
+
+@pytest.fixture
+async def endless(upstream, guard, caller):
+    """A stream without end, whose client reads nothing: how much the server could write."""
+    written = [0]
 
     async def answer(_request, writer):
-        nonlocal written
         writer.write(EVENTS_HEAD)
-        while written < whole:
+        while True:
             writer.write(chunk(b":" + b" " * 65_533 + b"\n\n"))
             await writer.drain()
-            written += 65_536
-        writer.write(LAST_CHUNK)
+            written[0] += 65_536
 
     upstream.answer = answer
     _, writer = await asyncio.open_connection("127.0.0.1", guard.port, limit=1024)
@@ -180,13 +184,23 @@ async def test_nothing_more_is_read_from_the_server_while_the_client_does_not_re
         + b"\r\n\r\n"
     )
     await upstream.until(1)
-    before = -1
-    while written != before:
-        # Until nothing moves any more: the buffers of the machine are full.
-        before = written
-        await asyncio.sleep(0.3)
-    assert 0 < written < whole
+    yield written
     writer.transport.abort()
+
+
+async def test_nothing_more_is_read_from_the_server_while_the_client_does_not_read(endless):
+    before = -1
+    async with asyncio.timeout(20):
+        while endless[0] != before:
+            # Until nothing moves any more: the buffers of the machine are full.
+            before = endless[0]
+            await asyncio.sleep(0.3)
+    assert endless[0] > 0
+
+
+async def test_a_client_that_reads_nothing_for_long_ends_the_request_at_the_server(short_patience, endless, upstream):
+    async with asyncio.timeout(20):
+        await upstream.requests[0].left.wait()
 
 
 @pytest.mark.parametrize("between", [True, False])
