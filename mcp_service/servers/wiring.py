@@ -108,8 +108,16 @@ def _http_upstream(runtime: Runtime, url: str, scopes: ScopeMap) -> ConfiguredSe
     from mcp_service.principal.handover import NoHandover
     from mcp_service.servers.http_upstream.wiring import build_http_upstream
 
-    server = build_http_upstream(runtime, url, principal=NoHandover(), make_resolver=ThreadedResolver)
-    return ConfiguredServer("MCP server", scopes, lambda _guard: server)
+    def build(guard: GuardComponents) -> ProtectedServer:
+        return build_http_upstream(
+            runtime,
+            url,
+            lists=list_policy(runtime, guard),
+            principal=NoHandover(),
+            make_resolver=ThreadedResolver,
+        )
+
+    return ConfiguredServer("MCP server", scopes, build)
 
 
 def declared_scopes(settings: McpSettings) -> ScopeMap:

@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from mcp_service.guard.errors import UnreadableAnswer
 from mcp_service.servers.http_upstream.errors import GatewayTimeout, broken, not_mcp
 from mcp_service.servers.http_upstream.response_headers import for_stream
 from shared.http.request_middleware import LOG_FIELDS, REQUEST_ID, REQUEST_ID_HEADER
@@ -22,7 +23,8 @@ from shared.http.request_middleware import LOG_FIELDS, REQUEST_ID, REQUEST_ID_HE
 if TYPE_CHECKING:
     from multidict import CIMultiDict
 
-    from mcp_service.servers.http_upstream.errors import BadGateway
+    from mcp_service.guard.errors import McpError
+    from mcp_service.servers.http_upstream.passed_lists import Rewriter
 
 QUIET_SECONDS: Final = 15.0
 """After so long without a byte a comment is added to a stream of events: proxies and clients give silent ones up."""
@@ -38,7 +40,7 @@ WHOLE_BYTES: Final = 65_536
 class _BrokeOff(Exception):
     """The body of the server's answer did not come to its end."""
 
-    def __init__(self, error: BadGateway | GatewayTimeout) -> None:
+    def __init__(self, error: McpError) -> None:
         super().__init__(error.reason)
         self.error = error
 
@@ -62,23 +64,37 @@ class Relay:
         return self._response
 
     async def body(
-        self, answer: aiohttp.ClientResponse, headers: CIMultiDict[str], *, status: int
+        self, answer: aiohttp.ClientResponse, headers: CIMultiDict[str], *, status: int, rewriter: Rewriter | None
     ) -> web.StreamResponse:
-        """Pass on a body of limited length. Raises BadGateway or GatewayTimeout while nothing has been sent."""
+        """Pass on a body of limited length. Raises McpError while nothing has been sent.
+
+        What passes through a rewriter is sent as a whole.
+        """
         if (answer.content_length or 0) > self._max_bytes:
             raise not_mcp(f"a body of {answer.content_length} bytes")
         parts: list[bytes] = []
         size = 0
         try:
-            while size < WHOLE_BYTES and (part := await self._read_in_time(answer)):
-                parts.append(part)
+            while size < WHOLE_BYTES or rewriter is not None:
+                part = await self._read_in_time(answer)
+                if not part:
+                    break
+                parts.append(part if rewriter is None else rewriter.feed(part))
                 size += len(part)
         except _BrokeOff as exc:
             raise exc.error from exc
+        if rewriter is not None:
+            parts.append(rewriter.finish())
         if answer.content.at_eof():
             return web.Response(status=status, body=b"".join(parts), headers=headers)
+        return await self._long_body(answer, headers, b"".join(parts), status=status)
+
+    async def _long_body(
+        self, answer: aiohttp.ClientResponse, headers: CIMultiDict[str], begin: bytes, *, status: int
+    ) -> web.StreamResponse:
         response = await self._begin(status, headers, answer.content_length)
-        await response.write(b"".join(parts))
+        await response.write(begin)
+        size = len(begin)
         try:
             while part := await self._read_in_time(answer):
                 size += len(part)
@@ -97,7 +113,7 @@ class Relay:
         return web.Response(status=status, headers=headers)
 
     async def events(
-        self, answer: aiohttp.ClientResponse, headers: CIMultiDict[str], *, status: int
+        self, answer: aiohttp.ClientResponse, headers: CIMultiDict[str], *, status: int, rewriter: Rewriter | None
     ) -> web.StreamResponse:
         """Pass on a stream of events, byte by byte as it is, without a bound on its length or duration."""
         self._is_event_stream = True
@@ -107,13 +123,19 @@ class Relay:
         tail = _ENDS_OF_EVENT[0]
         try:
             while (part := await self._read(answer, quiet_seconds)) != b"":
-                if part is not None:
+                if part is not None and rewriter is not None:
+                    part = rewriter.feed(part)
+                if part:
                     tail = (tail + part[-_TAIL_BYTES:])[-_TAIL_BYTES:]
                     await response.write(part)
-                elif tail.endswith(_ENDS_OF_EVENT):
+                elif part is None and tail.endswith(_ENDS_OF_EVENT):
                     await response.write(COMMENT)
+            if rewriter is not None:
+                await response.write(rewriter.finish())
         except _BrokeOff as exc:
             return self._break_off(response, exc.error)
+        except UnreadableAnswer as exc:
+            return self._break_off(response, exc)
         await response.write_eof()
         return response
 
@@ -155,7 +177,7 @@ class Relay:
         await response.prepare(self._request)
         return response
 
-    def _break_off(self, response: web.StreamResponse, error: BadGateway | GatewayTimeout) -> web.StreamResponse:
+    def _break_off(self, response: web.StreamResponse, error: McpError) -> web.StreamResponse:
         """Close the client's connection, so that the body that has begun is not taken for a whole one."""
         self.failure = error.error_id
         self._request[LOG_FIELDS].update(error_id=error.error_id, reason=error.reason)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mcp_service.servers.http_upstream.capacity import Capacity
     from mcp_service.servers.http_upstream.connections import UpstreamConnections
     from mcp_service.servers.http_upstream.metrics import UpstreamMetrics
+    from mcp_service.servers.http_upstream.passed_lists import PassedLists
     from mcp_service.servers.http_upstream.sessions import SessionBinding
     from shared.background import TaskSupervisor
     from shared.http.health import Readiness
@@ -66,11 +67,12 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerBounds:
-    """For bodies that are not streams of events."""
+class AnswerRules:
+    """What holds for every answer. The bounds are for bodies that are not streams of events."""
 
     idle_seconds: float
     max_bytes: int
+    lists: PassedLists
 
 
 class HttpUpstreamServer:
@@ -83,14 +85,14 @@ class HttpUpstreamServer:
         *,
         outgoing: Outgoing,
         connections: UpstreamConnections,
-        bounds: AnswerBounds,
+        answers: AnswerRules,
         capacity: Capacity,
         availability: Availability,
         metrics: UpstreamMetrics,
     ) -> None:
         self._outgoing = outgoing
         self._connections = connections
-        self._bounds = bounds
+        self._answers = answers
         self._capacity = capacity
         self._availability = availability
         self._metrics = metrics
@@ -104,7 +106,7 @@ class HttpUpstreamServer:
     async def respond(self, request: web.Request, admitted: AdmittedRequest) -> web.StreamResponse:
         """Send the request on and pass the answer back. Raises McpError and AnswerOverdue."""
         operation = admitted.authorized.operation
-        relay = Relay(request, idle_seconds=self._bounds.idle_seconds, max_bytes=self._bounds.max_bytes)
+        relay = Relay(request, idle_seconds=self._answers.idle_seconds, max_bytes=self._answers.max_bytes)
         outcome = "left"
         try:
             with self._capacity.taken(is_stream=admitted.ending is not None):
@@ -187,11 +189,11 @@ class HttpUpstreamServer:
             # Of several, joined, no server may give the one that results: it has a space.
             given = ", ".join(answer.headers.getall(SESSION_HEADER))
             headers[SESSION_HEADER] = self._outgoing.sessions.bind(given, admitted.authorized.token)
-        if has_body and essence == EVENT_STREAM:
-            return await relay.events(answer, headers, status=answer.status)
-        if has_body:
-            return await relay.body(answer, headers, status=answer.status)
-        return relay.without_body(headers, status=answer.status)
+        if not has_body:
+            return relay.without_body(headers, status=answer.status)
+        rewriter = self._answers.lists.rewriter(admitted.authorized, http_method=method, content_type=essence)
+        pass_on = relay.events if essence == EVENT_STREAM else relay.body
+        return await pass_on(answer, headers, status=answer.status, rewriter=rewriter)
 
     def _passed_headers(self, request: web.Request, admitted: AdmittedRequest) -> CIMultiDict[str]:
         """The client's headers, with the session id of the server. Raises BadMessage and SessionNotFound."""

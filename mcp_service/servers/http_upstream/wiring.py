@@ -11,7 +11,8 @@ from mcp_service.servers.http_upstream.availability import Availability
 from mcp_service.servers.http_upstream.capacity import Capacity
 from mcp_service.servers.http_upstream.connections import UpstreamConnections
 from mcp_service.servers.http_upstream.metrics import UpstreamMetrics
-from mcp_service.servers.http_upstream.server import AnswerBounds, HttpUpstreamServer, Outgoing
+from mcp_service.servers.http_upstream.passed_lists import PassedLists
+from mcp_service.servers.http_upstream.server import AnswerRules, HttpUpstreamServer, Outgoing
 from mcp_service.servers.http_upstream.sessions import SessionBinding
 
 if TYPE_CHECKING:
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
 
     from mcp_service.principal.handover import PrincipalHandover
     from mcp_service.runtime import Runtime
+    from mcp_service.servers.list_policy import ListPolicy
 
 _KEY_BYTES = 32
 
 
 def build_http_upstream(
-    runtime: Runtime, url: str, *, principal: PrincipalHandover, make_resolver: Callable[[], AbstractResolver]
+    runtime: Runtime,
+    url: str,
+    *,
+    lists: ListPolicy,
+    principal: PrincipalHandover,
+    make_resolver: Callable[[], AbstractResolver],
 ) -> HttpUpstreamServer:
     """Build the server at `url`. `make_resolver` needs a running loop. Raises Misconfigured."""
     settings = runtime.settings
@@ -54,7 +61,7 @@ def build_http_upstream(
             make_resolver=make_resolver,
             monotonic=runtime.monotonic,
         ),
-        bounds=AnswerBounds(settings.upstream_idle_seconds, settings.upstream_max_response_bytes),
+        answers=AnswerRules(settings.upstream_idle_seconds, settings.upstream_max_response_bytes, PassedLists(lists)),
         capacity=Capacity(settings.upstream_max_requests, metrics.in_progress),
         availability=availability,
         metrics=metrics,
