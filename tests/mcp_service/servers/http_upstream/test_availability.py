@@ -59,16 +59,22 @@ async def test_the_state_is_a_metric(upstream, make_guard):
         assert "sallyport_upstream_available 1.0" in await response.text()
 
 
-async def test_a_unix_socket_takes_the_place_of_host_and_port(make_service, tmp_path):
+@pytest.fixture
+async def other():
+    """A server that the test starts."""
     raw = RawUpstream()
-    await raw.start(socket=str(tmp_path / "mcp.sock"))
+    yield raw
+    await raw.stop()
+
+
+async def test_a_unix_socket_takes_the_place_of_host_and_port(make_service, other, tmp_path):
+    await other.start(socket=str(tmp_path / "mcp.sock"))
     service = await make_service(upstream="http://localhost/mcp", upstream_socket=str(tmp_path / "mcp.sock"))
     await until_ready(service, ready=True)
     for _ in range(2):
         async with Caller(service).call() as response:
             assert response.status == 200
-    assert raw.requests[0].headers["host"] == "localhost"
-    await raw.stop()
+    assert other.requests[0].headers["host"] == "localhost"
 
 
 async def test_certificates_that_cannot_be_read_stop_the_start(make_service, tmp_path):
@@ -76,13 +82,12 @@ async def test_certificates_that_cannot_be_read_stop_the_start(make_service, tmp
         await make_service(upstream="https://localhost/mcp", upstream_ca_file=str(tmp_path / "none.pem"))
 
 
-async def test_tls_is_checked_against_the_private_authority(make_service, tmp_path):
+async def test_tls_is_checked_against_the_private_authority(make_service, other, tmp_path):
     ensure_certificate(tmp_path, ["localhost"], now=datetime.now(UTC))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(tmp_path / "server.pem")
-    raw = RawUpstream()
-    await raw.start(tls=tls)
-    url = f"https://localhost:{raw.port}/mcp"
+    await other.start(tls=tls)
+    url = f"https://localhost:{other.port}/mcp"
     service = await make_service(upstream=url, upstream_ca_file=str(tmp_path / "ca.pem"))
     await until_ready(service, ready=True)
     async with Caller(service).call() as response:
@@ -92,6 +97,5 @@ async def test_tls_is_checked_against_the_private_authority(make_service, tmp_pa
         while "TLS" not in (await until_ready(stranger, ready=False))["note"]:  # noqa: ASYNC110 - as until_ready
             await asyncio.sleep(0.01)
     async with Caller(stranger).call() as response:
-        assert response.status == 502
+        assert response.status == 502, stranger.errors()
     assert stranger.errors()[-1]["error_id"] == "upstream_refused"
-    await raw.stop()
