@@ -22,7 +22,7 @@ async def until_ready(service, *, ready):
         while True:
             async with service.session.get(f"{service.root}/readyz") as response:
                 answer = await response.json()
-                if (response.status == 200) is ready:
+                if (response.status == 200) is ready and answer["checks"]["keys"]["ready"]:
                     return answer["checks"]["server"]
             await asyncio.sleep(0.01)
 
