@@ -229,15 +229,24 @@ class McpSettings(UpstreamSettings):
                 raise ValueError(f"FORWARD_OAUTH_TO needs the path {self.path} of RESOURCE for itself")
         if self.status_lists_url is not None and self.status_list_prefixes:
             raise ValueError("STATUS_LISTS_URL is for an issuer with a feed, STATUS_LIST_PREFIXES for one without")
+        if self.upstream is not None and (self.stateful or self.json_response):
+            raise ValueError("STATEFUL and JSON_RESPONSE are for SERVER; a server at UPSTREAM decides that itself")
+        if self.reuse_port and self.upstream is not None and self.upstream_session_key is None:
+            raise ValueError("REUSE_PORT needs UPSTREAM_SESSION_KEY: replicas must know one another's sessions")
         if self.reuse_port and self.stateful:
             raise ValueError("STATEFUL needs one replica: no REUSE_PORT, or no STATEFUL")
         if self.stateful and self.upstream_command is not None:
             raise ValueError(
                 "STATEFUL is for a server in this process; the clients of UPSTREAM_COMMAND have no sessions"
             )
-        if self.reuse_port and not configured and self.notes_redis_url is None:
+        if self.reuse_port and self.is_example and self.notes_redis_url is None:
             raise ValueError("REUSE_PORT needs NOTES_REDIS_URL: in memory, each replica would keep notes of its own")
         return self
+
+    @property
+    def is_example(self) -> bool:
+        """Whether the notes example is protected."""
+        return self.server is None and self.upstream is None and self.upstream_command is None
 
     @property
     def path(self) -> str:

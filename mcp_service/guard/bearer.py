@@ -25,7 +25,7 @@ from mcp_service.guard.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from mcp_service.guard.operation import BadOperation, Operation, read_operation
+from mcp_service.guard.operation import BadOperation, Operation, check_single_headers, read_operation
 from mcp_service.guard.rate_limits import SUBJECT, TOKEN
 from shared.configured_url import is_loopback_host, origin_of
 from shared.errors import RequestRejected
@@ -115,6 +115,11 @@ class BearerAuthenticator:
         """Run the checks. Raises McpError, or ServiceUnavailable while no key set can be trusted."""
         try:
             authorized = await self._authorize(request)
+        except BadOperation as exc:
+            self._metrics.decided(exc.error_id)
+            error = BadMessage(exc.reason, error_id=exc.error_id)
+            error.rpc_code, error.rpc_id = exc.rpc_code, exc.rpc_id
+            raise error from exc
         except RequestRejected as error:
             self._metrics.decided(error.error_id)
             raise
@@ -133,6 +138,7 @@ class BearerAuthenticator:
         if request.method != "POST":
             if token is None:
                 raise self._unauthenticated(None)
+            check_single_headers(request.headers)
             return AuthorizedRequest(token, None, b"")
         if token is None and not self._rules.allow_anonymous:
             raise self._unauthenticated(None)
@@ -207,12 +213,7 @@ class BearerAuthenticator:
             raise BadMessage("the body did not arrive in time", error_id="body_time", status=408) from exc
 
     def _operation(self, request: web.Request, body: bytes) -> Operation:
-        try:
-            operation = read_operation(body, request.headers)
-        except BadOperation as exc:
-            error = BadMessage(exc.reason, error_id=exc.error_id)
-            error.rpc_code, error.rpc_id = exc.rpc_code, exc.rpc_id
-            raise error from exc
+        operation = read_operation(body, request.headers)
         fields = request[LOG_FIELDS]
         fields["operation"] = operation.method[:60]
         if operation.tools:

@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 from mcp.shared.inbound import NAME_BEARING_METHODS, decode_header_value
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from mcp_service.guard.name_patterns import NamePatterns
 from mcp_service.guard.scope_map import PUBLIC, ScopeMap
@@ -23,8 +22,7 @@ HEADER_MISMATCH: Final = -32020
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 
-_OLDER_WIRE: Final = frozenset({None, *HANDSHAKE_PROTOCOL_VERSIONS})
-"""Values of MCP-Protocol-Version, its absence included, with which the SDK speaks the older protocol of sessions."""
+_VERSION_IN_BODY: Final = "io.modelcontextprotocol/protocolVersion"
 
 LIFECYCLE_METHODS: Final = frozenset({"initialize", "ping", "server/discover", "logging/setLevel"})
 """Methods that neither reveal nor change anything: a valid token is enough, whatever its scopes."""
@@ -67,7 +65,10 @@ class Operation:
 
 
 def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
-    """Read one JSON-RPC message. `headers` must find names in lower case. Raises BadOperation."""
+    """Read one JSON-RPC message. `headers` must find names in lower case; a repeated one is iterated as often.
+
+    Raises BadOperation.
+    """
     try:
         message = parse_json(body)
     except BadJson as exc:
@@ -78,6 +79,7 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
     rpc_id = message.get("id")
     if isinstance(rpc_id, bool) or not isinstance(rpc_id, str | int | None):
         raise BadOperation("body_id", "the request id is neither text nor a number")
+    check_single_headers(headers, rpc_id)
     if "method" not in message and ("result" in message or "error" in message):
         return Operation("response", is_notification=True)
     method = message.get("method")
@@ -85,8 +87,7 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
     if not isinstance(method, str) or not isinstance(params, dict | None):
         raise BadOperation("body_shape", "method or params have the wrong type", rpc_id=rpc_id)
     params = params or {}
-    if headers.get("mcp-protocol-version") not in _OLDER_WIRE:
-        _check_headers(method, params, headers, rpc_id)
+    _check_headers(method, params, headers, rpc_id)
     tools, prompts, resources = _names(method, params)
     return Operation(
         method,
@@ -100,8 +101,26 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
     )
 
 
+def check_single_headers(headers: Mapping[str, str], rpc_id: RequestId = None) -> None:
+    """Raises BadOperation for an `Mcp-*` header that is sent twice: servers differ in which of the two they read."""
+    names = [lower for name, _ in headers.items() if (lower := name.lower()).startswith("mcp-")]
+    if len(set(names)) < len(names):
+        raise BadOperation("header_twice", "an Mcp header is sent twice", rpc_code=HEADER_MISMATCH, rpc_id=rpc_id)
+
+
 def _check_headers(method: str, params: Mapping[str, Any], headers: Mapping[str, str], rpc_id: RequestId) -> None:
-    """Mcp-Method and Mcp-Name must equal the body (2026-07-28); the SDK checks it again, after the guard."""
+    """Mcp-* headers must equal the body wherever they are present (2026-07-28).
+
+    A server may act on them, or choose the revision by one of the two: it must not read another request than the guard.
+    """
+    version, meta = headers.get("mcp-protocol-version"), params.get("_meta")
+    if version is not None and isinstance(meta, dict) and meta.get(_VERSION_IN_BODY, version) != version:
+        raise BadOperation(
+            "header_version",
+            "MCP-Protocol-Version is not the version in the body",
+            rpc_code=HEADER_MISMATCH,
+            rpc_id=rpc_id,
+        )
     routed = headers.get("mcp-method")
     if routed is not None and routed != method:
         raise BadOperation(

@@ -33,7 +33,7 @@ SUBJECT: Final = Rate(200, 1, burst=2000)
 UNAUTHENTICATED: Final = Rate(20, 1, burst=400)
 """As the limit `requests` of auth_service: a client asks twice without a token, then never again."""
 SESSIONS: Final = Rate(10, 60, burst=100)
-"""With MCP_STATEFUL the SDK keeps 10,000 sessions in all, each until it is unused for half an hour."""
+"""A server with sessions keeps them in memory: the SDK 10,000 in all, each until it is unused for half an hour."""
 
 RETRY_SECONDS: Final = 5
 """Retry-After of a bound: when something else will have ended is unknown."""

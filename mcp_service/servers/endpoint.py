@@ -41,7 +41,6 @@ class McpEndpoint:
         self._streams = streams
         self._server = server
         self._methods = server.methods
-        self._has_sessions = server.has_sessions
         self._clock = clock
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -75,7 +74,7 @@ class McpEndpoint:
     ) -> Sequence[tuple[str, Hashable, int]]:
         """The bounds that this request counts for while it is answered. Raises TooManyRequests for another session."""
         claims, operation = None if authorized.token is None else authorized.token.claims, authorized.operation
-        if self._has_sessions and operation is not None and operation.method == "initialize":
+        if operation is not None and operation.method == "initialize" and self._server.has_sessions:
             self._limits.check_session(claims, request[CLIENT_ADDRESS])
         if claims is None:
             return (self._limits.network_bound(request[CLIENT_ADDRESS], is_stream=is_stream),)

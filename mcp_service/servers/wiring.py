@@ -54,6 +54,8 @@ class ServerComponents:
 def configure_server(runtime: Runtime) -> ConfiguredServer:
     """Load the configured server, or the notes example. Raises Misconfigured."""
     scopes = declared_scopes(runtime.settings)
+    if runtime.settings.upstream is not None:
+        return _http_upstream(runtime, runtime.settings.upstream, scopes)
     if runtime.settings.server is not None:
         return _in_process(runtime, load_server(runtime.settings.server), scopes)
     if runtime.settings.upstream_command is not None:
@@ -107,13 +109,31 @@ def _in_process(
     return ConfiguredServer(server.name, scopes, build, redis)
 
 
+def _http_upstream(runtime: Runtime, url: str, scopes: ScopeMap) -> ConfiguredServer:
+    # Imported here: another server needs none of it.
+    from aiohttp import ThreadedResolver
+
+    from mcp_service.principal.handover import NoHandover
+    from mcp_service.servers.http_upstream.wiring import build_http_upstream
+
+    def build(guard: GuardComponents) -> ProtectedServer:
+        return build_http_upstream(
+            runtime,
+            url,
+            lists=list_policy(runtime, guard),
+            principal=NoHandover(),
+            make_resolver=ThreadedResolver,
+        )
+
+    return ConfiguredServer("MCP server", scopes, build)
+
+
 def declared_scopes(settings: McpSettings) -> ScopeMap:
     """The scope map in force. Raises Misconfigured if it contradicts the settings."""
     if settings.scopes is not None:
         declared = load_scope_map(settings.scopes)
     else:
-        servers = (settings.server, settings.upstream, settings.upstream_command)
-        declared = TOKEN_ONLY if any(servers) else ScopeMap.model_validate(NOTES_SCOPES)
+        declared = ScopeMap.model_validate(NOTES_SCOPES) if settings.is_example else TOKEN_ONLY
     if declared.has_public and not settings.allow_anonymous:
         raise Misconfigured(
             "MCP_SCOPES calls something public, but MCP_ALLOW_ANONYMOUS is off: switch it on, or name scopes"

@@ -45,7 +45,7 @@ def configure_stdio_server(
             start_process=start_process,
             limits=PoolLimits(
                 max_processes=settings.upstream_max_processes,
-                idle_seconds=settings.upstream_idle_seconds,
+                idle_seconds=settings.upstream_process_idle_seconds,
                 start_seconds=settings.upstream_start_seconds,
             ),
             metrics=ProcessMetrics(runtime.registry),

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from multidict import CIMultiDict
 
 from mcp_service.guard.operation import BadOperation, read_operation
 
@@ -65,9 +66,31 @@ def test_headers_of_the_newer_wire_must_agree_with_the_body(headers, agrees):
             read("tools/call", {"name": "a"}, MODERN | headers)
 
 
-def test_headers_of_the_newer_wire_mean_nothing_on_the_older():
-    headers = {"mcp-protocol-version": "2025-11-25", "mcp-method": "ping", "mcp-name": "b"}
-    assert read("tools/call", {"name": "a"}, headers).tools == ("a",)
+@pytest.mark.parametrize("version", [{}, {"mcp-protocol-version": "2025-11-25"}])
+@pytest.mark.parametrize("disagreeing", [{"mcp-method": "ping"}, {"mcp-name": "b"}])
+def test_they_must_agree_on_the_older_wire_too(version, disagreeing):
+    """A server may choose the revision by the body, and then act on the header."""
+    with pytest.raises(BadOperation, match="is not the"):
+        read("tools/call", {"name": "a"}, version | disagreeing)
+
+
+@pytest.mark.parametrize("stated", ["2025-11-25", "2026-07-29"])
+def test_the_version_in_the_header_must_be_that_in_the_body(stated):
+    params = {"name": "a", "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}
+    assert read("tools/call", params, MODERN).tools == ("a",)
+    with pytest.raises(BadOperation) as caught:
+        read("tools/call", params, {"mcp-protocol-version": stated})
+    assert (caught.value.error_id, caught.value.rpc_code, caught.value.rpc_id) == ("header_version", -32020, 1)
+
+
+@pytest.mark.parametrize(
+    "name", ["mcp-method", "Mcp-Name", "MCP-Protocol-Version", "mcp-session-id", "Mcp-Param-City", "mcp-future"]
+)
+def test_a_header_that_is_sent_twice_is_refused_even_if_both_are_equal(name):
+    headers = CIMultiDict([(name, "a"), (name.swapcase(), "a")])
+    with pytest.raises(BadOperation) as caught:
+        read("tools/list", {}, headers)
+    assert (caught.value.error_id, caught.value.rpc_code) == ("header_twice", -32020)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 
 from tests.mcp_service.conftest import LEGACY, modern, rpc
 
@@ -203,6 +204,20 @@ async def test_headers_that_say_something_else_than_the_body_are_refused(shared_
     assert answer.status == 400
     assert (await answer.json())["error"]["code"] == -32020
     assert shared_service.errors()[-1]["error_id"] == check
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+@pytest.mark.parametrize("name", ["Mcp-Session-Id", "MCP-Protocol-Version"])
+async def test_a_header_of_mcp_that_is_sent_twice_is_refused_for_every_method(shared_service, method, name):
+    """Servers differ in which of the two they read."""
+    headers = CIMultiDict({**LEGACY, **shared_service.auth()})
+    headers.popall(name, None)
+    headers.extend([(name, "2025-11-25")] * 2)
+    body = rpc("tools/list") if method == "POST" else None
+    answer = await shared_service.session.request(method, shared_service.url, json=body, headers=headers)
+    assert answer.status == 400
+    assert (await answer.json())["error"]["code"] == -32020
+    assert shared_service.errors()[-1]["error_id"] == "header_twice"
 
 
 async def test_a_name_wrapped_in_base64_is_the_same_name(shared_service):

@@ -50,7 +50,7 @@ def kill_all():
 
 @pytest.mark.parametrize("mode", ["", "stubborn"])
 async def test_an_idle_end_leaves_nothing(quick_ends, make_client, kill_all, mode):
-    client = await make_client(mode, upstream_idle_seconds=0.05)
+    client = await make_client(mode, upstream_process_idle_seconds=0.05)
     kill_all += await client.json("fork")
     assert (await ended(client))["reason"] == "idle"
     assert await gone(kill_all)

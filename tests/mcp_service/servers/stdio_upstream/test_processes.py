@@ -55,7 +55,7 @@ async def test_a_client_that_leaves_during_the_start_does_not_end_it(client):
 
 
 async def test_an_idle_process_is_ended_and_the_next_request_starts_another(make_client):
-    client = await make_client(upstream_idle_seconds=0.05)
+    client = await make_client(upstream_process_idle_seconds=0.05)
     first = await pid(client)
     assert (await ended(client))["reason"] == "idle"
     assert await pid(client) != first
@@ -63,7 +63,7 @@ async def test_an_idle_process_is_ended_and_the_next_request_starts_another(make
 
 
 async def test_a_process_with_a_listener_or_a_call_is_not_idle(make_client):
-    client = await make_client(upstream_idle_seconds=0.05, upstream_per="user")
+    client = await make_client(upstream_process_idle_seconds=0.05, upstream_per="user")
     async with asyncio.timeout(20):
         stream = await client.post("subscriptions/listen", {"notifications": {"toolsListChanged": True}}, sub="alice")
         await read_event(stream)

@@ -1,0 +1,84 @@
+"""Whether the server accepts connections, for `/readyz`.
+
+A connection is opened and closed. No request is sent: which one means nothing to a server depends on its revision of
+MCP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from shared.http.health import Readiness
+
+if TYPE_CHECKING:
+    import structlog
+
+    from mcp_service.servers.http_upstream.address import UpstreamAddress
+
+CHECK_SECONDS: Final = 2.0
+"""Between two checks."""
+
+
+class Availability:
+    """The result of the last check, and the loop that makes them."""
+
+    def __init__(
+        self,
+        address: UpstreamAddress,
+        *,
+        connect_seconds: float,
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
+        self._address = address
+        self._connect_seconds = connect_seconds
+        self._log = log
+        self._problem: str | None = "not checked yet"
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the last connection succeeded."""
+        return self._problem is None
+
+    def readiness(self) -> Readiness:
+        """The note holds no secret: it is the reason of the operating system."""
+        return Readiness(ready=self._problem is None, note=self._problem or "")
+
+    def refused(self, reason: str) -> None:
+        """A request was refused: the next check decides again."""
+        self._set(reason)
+
+    async def watch(self) -> None:
+        """Check again and again."""
+        while True:
+            self._set(await self._check())
+            await asyncio.sleep(CHECK_SECONDS)
+
+    async def _check(self) -> str | None:
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                await self._connect()
+        except TimeoutError:
+            return f"no connection within {self._connect_seconds:g} s"
+        except ssl.SSLError as exc:
+            return f"TLS: {exc.reason or type(exc).__name__}"
+        except OSError as exc:
+            return f"{type(exc).__name__}: {exc}"[:200]
+        return None
+
+    async def _connect(self) -> None:
+        address = self._address
+        if address.socket is not None:
+            _, writer = await asyncio.open_unix_connection(address.socket)
+        else:
+            _, writer = await asyncio.open_connection(address.url.raw_host, address.url.port, ssl=address.tls)
+        writer.close()
+
+    def _set(self, problem: str | None) -> None:
+        if (problem is None) != (self._problem is None):
+            if problem is None:
+                self._log.info("upstream_available")
+            else:
+                self._log.warning("upstream_unavailable", reason=problem)
+        self._problem = problem

@@ -1,0 +1,101 @@
+"""Whether the server is there is seen in the background, and how it is reached is configured."""
+
+import asyncio
+import ssl
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.errors import Misconfigured
+from shared.redis.certificate import ensure_certificate
+from tests.mcp_service.servers.http_upstream.conftest import Caller
+from tests.support.raw_upstream import RawUpstream
+
+
+@pytest.fixture(autouse=True)
+def quick_checks(monkeypatch):
+    monkeypatch.setattr("mcp_service.servers.http_upstream.availability.CHECK_SECONDS", 0.01)
+
+
+async def until_ready(service, *, ready):
+    async with asyncio.timeout(10):
+        while True:
+            async with service.session.get(f"{service.root}/readyz") as response:
+                answer = await response.json()
+                if (response.status == 200) is ready and answer["checks"]["keys"]["ready"]:
+                    return answer["checks"]["server"]
+            await asyncio.sleep(0.01)
+
+
+async def test_the_service_starts_before_the_server_and_becomes_ready_with_it(upstream, make_guard):
+    port = upstream.port
+    await upstream.stop()
+    service = await make_guard()
+    assert (await until_ready(service, ready=False))["ready"] is False
+    await upstream.start(port)
+    assert (await until_ready(service, ready=True))["ready"] is True
+    async with Caller(service).call() as response:
+        assert response.status == 200
+
+
+async def test_it_is_not_ready_while_the_server_is_away_and_recovers_by_itself(upstream, make_guard):
+    service = await make_guard()
+    await until_ready(service, ready=True)
+    await upstream.stop()
+    assert "refused" in (await until_ready(service, ready=False))["note"].lower()
+    await upstream.start(upstream.port)
+    await until_ready(service, ready=True)
+    assert [e["event"] for e in service.logs if e["event"].startswith("upstream_")] == [
+        "upstream_available",
+        "upstream_unavailable",
+        "upstream_available",
+    ]
+
+
+async def test_the_state_is_a_metric(upstream, make_guard):
+    service = await make_guard()
+    await until_ready(service, ready=True)
+    async with service.session.get(f"{service.root}/metrics") as response:
+        assert "sallyport_upstream_available 1.0" in await response.text()
+
+
+@pytest.fixture
+async def other():
+    """A server that the test starts."""
+    raw = RawUpstream()
+    yield raw
+    await raw.stop()
+
+
+async def test_a_unix_socket_takes_the_place_of_host_and_port(make_service, other, tmp_path):
+    await other.start(socket=str(tmp_path / "mcp.sock"))
+    service = await make_service(upstream="http://localhost/mcp", upstream_socket=str(tmp_path / "mcp.sock"))
+    await until_ready(service, ready=True)
+    for _ in range(2):
+        async with Caller(service).call() as response:
+            assert response.status == 200
+    assert other.requests[0].headers["host"] == "localhost"
+
+
+async def test_certificates_that_cannot_be_read_stop_the_start(make_service, tmp_path):
+    with pytest.raises(Misconfigured, match="MCP_UPSTREAM_CA_FILE"):
+        await make_service(upstream="https://localhost/mcp", upstream_ca_file=str(tmp_path / "none.pem"))
+
+
+async def test_tls_is_checked_against_the_private_authority(make_service, other, tmp_path):
+    ensure_certificate(tmp_path, ["localhost"], now=datetime.now(UTC))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "server.pem")
+    await other.start(tls=tls)
+    url = f"https://localhost:{other.port}/mcp"
+    service = await make_service(upstream=url, upstream_ca_file=str(tmp_path / "ca.pem"))
+    await until_ready(service, ready=True)
+    async with Caller(service).call() as response:
+        assert response.status == 200
+    stranger = await make_service(upstream=url)
+    async with asyncio.timeout(10):
+        while "TLS" not in (await until_ready(stranger, ready=False))["note"]:  # noqa: ASYNC110 - as until_ready
+            await asyncio.sleep(0.01)
+    async with Caller(stranger).call() as response:
+        assert response.status == 502, stranger.errors()
+    assert stranger.errors()[-1]["error_id"] == "upstream_refused"
