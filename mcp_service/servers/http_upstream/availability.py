@@ -1,5 +1,8 @@
 """Whether the server accepts connections, for `/readyz`.
 
+All replicas share the server. Without it a replica is impaired, not unready: otherwise a load balancer would have no
+replica for the metadata, the challenges and the errors that name the cause.
+
 A connection is opened and closed. No request is sent: which one means nothing to a server depends on its revision of
 MCP.
 """
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 CHECK_SECONDS: Final = 2.0
 """Between two checks."""
 
+_NOT_CHECKED: Final = "not checked yet"
+
 
 class Availability:
     """The result of the last check, and the loop that makes them."""
@@ -34,7 +39,7 @@ class Availability:
         self._address = address
         self._connect_seconds = connect_seconds
         self._log = log
-        self._problem: str | None = "not checked yet"
+        self._problem: str | None = _NOT_CHECKED
 
     @property
     def is_available(self) -> bool:
@@ -43,7 +48,7 @@ class Availability:
 
     def readiness(self) -> Readiness:
         """The note holds no secret: it is the reason of the operating system."""
-        return Readiness(ready=self._problem is None, note=self._problem or "")
+        return Readiness(ready=True, note=self._problem or "", impaired=self._problem is not None)
 
     def refused(self, reason: str) -> None:
         """A request was refused: the next check decides again."""
@@ -76,9 +81,8 @@ class Availability:
         writer.close()
 
     def _set(self, problem: str | None) -> None:
-        if (problem is None) != (self._problem is None):
-            if problem is None:
-                self._log.info("upstream_available")
-            else:
-                self._log.warning("upstream_unavailable", reason=problem)
+        if problem is None and self._problem is not None:
+            self._log.info("upstream_available")
+        elif problem is not None and self._problem in {None, _NOT_CHECKED}:
+            self._log.warning("upstream_unavailable", reason=problem)
         self._problem = problem

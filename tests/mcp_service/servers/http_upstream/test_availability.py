@@ -17,34 +17,39 @@ def quick_checks(monkeypatch):
     monkeypatch.setattr("mcp_service.servers.http_upstream.availability.CHECK_SECONDS", 0.01)
 
 
-async def until_ready(service, *, ready):
+async def until_available(service, *, available=True):
+    """The check of the server in `/readyz`, which is 200 either way."""
     async with asyncio.timeout(10):
         while True:
             async with service.session.get(f"{service.root}/readyz") as response:
                 answer = await response.json()
-                if (response.status == 200) is ready and answer["checks"]["keys"]["ready"]:
+                if answer["checks"]["keys"]["ready"] and ("server" not in answer["impaired"]) is available:
+                    assert response.status == 200
                     return answer["checks"]["server"]
             await asyncio.sleep(0.01)
 
 
-async def test_the_service_starts_before_the_server_and_becomes_ready_with_it(upstream, make_guard):
+async def test_the_service_starts_before_the_server_and_serves_calls_with_it(upstream, make_guard):
     port = upstream.port
     await upstream.stop()
     service = await make_guard()
-    assert (await until_ready(service, ready=False))["ready"] is False
+    async with asyncio.timeout(10):
+        while not [e for e in service.logs if e["event"] == "upstream_unavailable"]:  # noqa: ASYNC110 - as until_available
+            await asyncio.sleep(0.01)
+    await until_available(service, available=False)
     await upstream.start(port)
-    assert (await until_ready(service, ready=True))["ready"] is True
+    await until_available(service)
     async with Caller(service).call() as response:
         assert response.status == 200
 
 
-async def test_it_is_not_ready_while_the_server_is_away_and_recovers_by_itself(upstream, make_guard):
+async def test_it_is_impaired_while_the_server_is_away_and_recovers_by_itself(upstream, make_guard):
     service = await make_guard()
-    await until_ready(service, ready=True)
+    await until_available(service)
     await upstream.stop()
-    assert "refused" in (await until_ready(service, ready=False))["note"].lower()
+    assert "refused" in (await until_available(service, available=False))["note"].lower()
     await upstream.start(upstream.port)
-    await until_ready(service, ready=True)
+    await until_available(service)
     assert [e["event"] for e in service.logs if e["event"].startswith("upstream_")] == [
         "upstream_available",
         "upstream_unavailable",
@@ -54,7 +59,7 @@ async def test_it_is_not_ready_while_the_server_is_away_and_recovers_by_itself(u
 
 async def test_the_state_is_a_metric(upstream, make_guard):
     service = await make_guard()
-    await until_ready(service, ready=True)
+    await until_available(service)
     async with service.session.get(f"{service.root}/metrics") as response:
         assert "sallyport_upstream_available 1.0" in await response.text()
 
@@ -70,7 +75,7 @@ async def other():
 async def test_a_unix_socket_takes_the_place_of_host_and_port(make_service, other, tmp_path):
     await other.start(socket=str(tmp_path / "mcp.sock"))
     service = await make_service(upstream="http://localhost/mcp", upstream_socket=str(tmp_path / "mcp.sock"))
-    await until_ready(service, ready=True)
+    await until_available(service)
     for _ in range(2):
         async with Caller(service).call() as response:
             assert response.status == 200
@@ -89,12 +94,12 @@ async def test_tls_is_checked_against_the_private_authority(make_service, other,
     await other.start(tls=tls)
     url = f"https://localhost:{other.port}/mcp"
     service = await make_service(upstream=url, upstream_ca_file=str(tmp_path / "ca.pem"))
-    await until_ready(service, ready=True)
+    await until_available(service)
     async with Caller(service).call() as response:
         assert response.status == 200
     stranger = await make_service(upstream=url)
     async with asyncio.timeout(10):
-        while "TLS" not in (await until_ready(stranger, ready=False))["note"]:  # noqa: ASYNC110 - as until_ready
+        while "TLS" not in (await until_available(stranger, available=False))["note"]:  # noqa: ASYNC110 - as until_available
             await asyncio.sleep(0.01)
     async with Caller(stranger).call() as response:
         assert response.status == 502, stranger.errors()
