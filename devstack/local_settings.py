@@ -35,6 +35,7 @@ class LocalSettings:
     hosts: Sequence[str]
     auth_store_url: str
     notes_store_url: str
+    """Of the notes example; empty for another server."""
     key_encryption_key_file: Path
     log_format: str = "console"
 
@@ -63,8 +64,9 @@ class LocalSettings:
             "MCP_HOST": ",".join(self.hosts),
             "MCP_LOG_FORMAT": self.log_format,
             "MCP_DRAIN_SECONDS": "0",
-            "MCP_NOTES_REDIS_URL": self.notes_store_url,
         }
+        if self.notes_store_url:
+            defaults["MCP_NOTES_REDIS_URL"] = self.notes_store_url
         if not environment.get("MCP_ISSUER") and _are_two_local_origins(self.issuer, self.resource):
             defaults["MCP_FORWARD_OAUTH_TO"] = origin_of(self.issuer)
         return {**_without(environment, "AUTH_", "DEMO_"), **_unless_set(environment, defaults), "MCP_PORT": str(port)}

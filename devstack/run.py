@@ -23,6 +23,14 @@ from devstack.embedded_store import EmbeddedStore, EmbeddedStoreError
 from devstack.local_settings import LocalSettings
 from devstack.loopback import is_free, loopback_addresses
 from devstack.private_file import new_key_encryption_key, read_or_create, write
+from devstack.protected_server import (
+    declared_resources,
+    is_example,
+    name_for_clients,
+    report_when_it_answers,
+    why_it_is_away,
+    without_query,
+)
 from devstack.service_process import ServiceError, ServiceProcess, die_with_parent, service_command
 
 ENVIRONMENT_FILE = "auth-environment.json"
@@ -30,6 +38,11 @@ ENVIRONMENT_FILE = "auth-environment.json"
 
 KEY_FILE = "key-encryption-key"
 """The file with the key encryption key."""
+
+_MISSING: Final = """
+  Nothing answers at       {url}
+  ({reason})
+  Start your server: this is reported when it answers. Until then its calls are answered 502."""
 
 RESTORED_FILE = "restored"
 """Its presence says that the data were restored and that no service has run on them yet."""
@@ -71,9 +84,8 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
             key_encryption_key_file=key_file,
         )
         mcp_environment = settings.for_mcp(mcp_port, environment)
-        auth_environment = settings.for_auth(
-            auth_port, environment, resources=await _resources(environment, mcp_environment)
-        )
+        resources = await declared_resources(mcp_environment)
+        auth_environment = settings.for_auth(auth_port, environment, resources=resources)
         _save_environment(data_dir, auth_environment)
         auth = ServiceProcess(
             "auth_service", ["-m", "auth_service", "serve"], auth_environment, host=hosts[0], port=auth_port
@@ -85,8 +97,12 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
             user = await _run_until_stopped(stop, _start(auth, mcp, environment, data_dir, auth_environment))
             if user is None:
                 return 0
-            _announce(settings, user, data_dir, seconds=time.monotonic() - started)
-            return await _watch(stop, auth, mcp)
+            upstream = environment.get("MCP_UPSTREAM", "")
+            away = await why_it_is_away(mcp) if upstream else None
+            if away:
+                print(_MISSING.format(url=without_query(upstream), reason=away))
+            _announce(settings, user, data_dir, name_for_clients(resources), seconds=time.monotonic() - started)
+            return await _watch(stop, auth, mcp, missing=upstream if away else "")
         finally:
             # A second Ctrl-C kills the services.
             stop.clear()
@@ -136,12 +152,13 @@ async def _run_until_stopped(stop: asyncio.Event, coroutine: Coroutine[None, Non
     return task.result()
 
 
-async def _watch(stop: asyncio.Event, *services: ServiceProcess) -> int:
-    """Wait for a signal, or until a service ends unexpectedly."""
-    ends = {asyncio.ensure_future(service.ended()): service for service in services}
+async def _watch(stop: asyncio.Event, auth: ServiceProcess, mcp: ServiceProcess, *, missing: str) -> int:
+    """Wait for a signal, or until a service ends unexpectedly. `missing` is an upstream that has not answered yet."""
+    ends = {asyncio.ensure_future(service.ended()): service for service in (auth, mcp)}
     stopped = asyncio.ensure_future(stop.wait())
+    reporting = asyncio.ensure_future(report_when_it_answers(mcp, missing)) if missing else None
     done, pending = await asyncio.wait({stopped, *ends}, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
+    for task in (*pending, *([reporting] if reporting is not None else [])):
         task.cancel()
     if stopped in done:
         print("\nstopping …", flush=True)
@@ -166,19 +183,6 @@ async def _first_of(*futures: asyncio.Future[Any]) -> None:
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
-_NAMES_OF_A_SERVER: Final = ("MCP_SERVER", "MCP_UPSTREAM", "MCP_UPSTREAM_COMMAND", "MCP_SCOPES", "MCP_SCOPES_FILE")
-
-
-async def _resources(environment: Mapping[str, str], mcp_environment: Mapping[str, str]) -> str:
-    """AUTH_RESOURCES as declared by the configured MCP server; empty for the example. Raises ServiceError."""
-    if not any(environment.get(name) for name in _NAMES_OF_A_SERVER):
-        return ""
-    result = await service_command("mcp_service", mcp_environment, "check-config", "--print-resource")
-    if not result.succeeded:
-        raise ServiceError(f"mcp_service rejects its settings:\n{result.combined_output}")
-    return result.output
-
-
 def _stop_event() -> asyncio.Event:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -187,13 +191,17 @@ def _stop_event() -> asyncio.Event:
 
 
 def _store_urls(environment: Mapping[str, str], data_dir: Path, stack: ExitStack) -> tuple[str, str]:
-    """The Redis URLs of both services: two databases of the embedded server, unless set in the environment."""
+    """The Redis URLs of both services: two databases of the embedded server, unless set in the environment.
+
+    Only the notes example has one for notes; that of another server is empty.
+    """
     auth_store = environment.get("AUTH_REDIS_URL", "")
     notes_store = environment.get("MCP_NOTES_REDIS_URL", "")
-    if auth_store and notes_store:
+    needs_notes = is_example(environment)
+    if auth_store and (notes_store or not needs_notes):
         return auth_store, notes_store
     embedded = stack.enter_context(EmbeddedStore(data_dir / "valkey"))
-    return auth_store or f"{embedded.url}?db=0", notes_store or f"{embedded.url}?db=1"
+    return auth_store or f"{embedded.url}?db=0", notes_store or (f"{embedded.url}?db=1" if needs_notes else "")
 
 
 def data_dir_of(environment: Mapping[str, str]) -> Path:
@@ -227,7 +235,7 @@ def _save_environment(data_dir: Path, environment: Mapping[str, str]) -> None:
     write(data_dir / ENVIRONMENT_FILE, json.dumps({k: v for k, v in environment.items() if k.startswith("AUTH_")}))
 
 
-def _announce(settings: LocalSettings, user: DemoUser, data_dir: Path, *, seconds: float) -> None:
+def _announce(settings: LocalSettings, user: DemoUser, data_dir: Path, name: str, *, seconds: float) -> None:
     password = user.password or (f"(set earlier; change it with make auth ARGS='users set-password {user.username}')")
     print(
         f"""
@@ -235,7 +243,7 @@ def _announce(settings: LocalSettings, user: DemoUser, data_dir: Path, *, second
   Sign in as               {user.username}
   with the password        {password}
 
-  Claude Code:             claude mcp add --transport http notes {settings.resource}
+  Claude Code:             claude mcp add --transport http {name} {settings.resource}
   Issuer:                  {settings.issuer}
   Data and secrets:        {data_dir}
 

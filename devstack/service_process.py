@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from shared.http.probe import is_ready
+from shared.http.probe import is_ready, readiness
 
 _PR_SET_PDEATHSIG: Final = 1
 _PROBE_SECONDS: Final = 0.05
@@ -90,6 +91,11 @@ class ServiceProcess:
     def is_ready(self) -> bool:
         """Whether `/readyz` answers 200 now."""
         return is_ready(self.port, host=self._host)
+
+    def impairment(self, check: str) -> str | None:
+        """The note of this check of `/readyz` if the service is ready but impaired by it."""
+        answer = json.loads(readiness(self.port, host=self._host) or "{}")
+        return str(answer["checks"][check]["note"]) if check in answer.get("impaired", ()) else None
 
     async def ended(self) -> int:
         """Wait until the process ends. Returns the exit code (negative: the signal)."""

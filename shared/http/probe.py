@@ -10,12 +10,18 @@ TIMEOUT_SECONDS = 2.0
 
 def is_ready(port: int, *, host: str = "127.0.0.1") -> bool:
     """Whether `/readyz` answers 200 within two seconds."""
+    return readiness(port, host=host) is not None
+
+
+def readiness(port: int, *, host: str = "127.0.0.1") -> bytes | None:
+    """The JSON of `/readyz` if it answers 200 within two seconds."""
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
+        response = connection.getresponse()
+        return response.read() if response.status == 200 else None
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 

@@ -1,0 +1,65 @@
+"""What `make run` says about the MCP server behind the guard: its name for a client, and whether it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from devstack.service_process import ServiceError, ServiceProcess, service_command
+
+_EXAMPLE: Final = "notes"
+_OTHER_SERVERS: Final = ("MCP_SERVER", "MCP_UPSTREAM", "MCP_UPSTREAM_COMMAND")
+_DECLARING: Final = (*_OTHER_SERVERS, "MCP_SCOPES", "MCP_SCOPES_FILE", "MCP_RESOURCE_NAME")
+_CHECK_SECONDS: Final = 0.2
+_FIRST_CHECK_SECONDS: Final = 2.0
+"""How long a server may take to appear before `make run` says that it is missing."""
+
+
+def is_example(environment: Mapping[str, str]) -> bool:
+    """Whether the guard protects the notes example, the only server that uses the Redis for notes."""
+    return not any(environment.get(name) for name in _OTHER_SERVERS)
+
+
+async def declared_resources(mcp_environment: Mapping[str, str]) -> str:
+    """AUTH_RESOURCES as declared by the configured MCP server; empty for the example. Raises ServiceError."""
+    if not any(mcp_environment.get(name) for name in _DECLARING):
+        return ""
+    result = await service_command("mcp_service", mcp_environment, "check-config", "--print-resource")
+    if not result.succeeded:
+        raise ServiceError(f"mcp_service rejects its settings:\n{result.combined_output}")
+    return result.output
+
+
+def name_for_clients(resources: str) -> str:
+    """The name under which a client adds the server: that of the resource, in lower case, with hyphens."""
+    name = json.loads(resources)[0]["name"] if resources else _EXAMPLE
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "mcp-server"
+
+
+async def why_it_is_away(mcp: ServiceProcess) -> str | None:
+    """Why the server at MCP_UPSTREAM does not answer; None if it does, or if there is another server."""
+    deadline = time.monotonic() + _FIRST_CHECK_SECONDS
+    while (  # noqa: ASYNC110 - the service is another process
+        reason := await asyncio.to_thread(mcp.impairment, "server")
+    ) and time.monotonic() < deadline:
+        await asyncio.sleep(_CHECK_SECONDS)
+    return reason
+
+
+async def report_when_it_answers(mcp: ServiceProcess, upstream: str) -> None:
+    """Print a line when the server answers."""
+    while await asyncio.to_thread(mcp.impairment, "server"):  # noqa: ASYNC110 - the service is another process
+        await asyncio.sleep(_CHECK_SECONDS)
+    if mcp.pid is not None:
+        print(f"The server at {without_query(upstream)} answers now.", flush=True)
+
+
+def without_query(url: str) -> str:
+    """The URL as it may be shown: a query can hold a key."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
