@@ -1,13 +1,19 @@
 """`pair`: both services as processes, shared by a whole test session. `make_pair`: one of a test's own."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from devstack.service_process import REPOSITORY
 from tests.e2e.pair import Pair
 from tests.support.node_packages import install_node_packages
 from tests.support.user_agent import user_agent
+
+FASTMCP: Final = "fastmcp==4.2.3"
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +32,16 @@ def pair():
 def node_scripts():
     """The directory in which oidc-provider is, and the scripts that run it."""
     return install_node_packages(Path(__file__).parent / "servers_of_others", "npm-servers")
+
+
+@pytest.fixture(scope="session")
+def fastmcp_packages():
+    """A directory with the package fastmcp, apart from our environment: it brings many packages along."""
+    directory = REPOSITORY / "build" / "fastmcp-packages"
+    if not (directory / "fastmcp").exists():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(directory), FASTMCP]
+        subprocess.run(command, check=True, timeout=540)
+    return directory
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from tests.support.user_agent import user_agent
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(600)]
 
-FASTMCP = "fastmcp==4.2.3"
 PASSWORD = "a long enough password"
 
 FORECASTS = """
@@ -41,16 +40,6 @@ FILTERED = {
 }
 
 
-@pytest.fixture(scope="module")
-def packages():
-    """A directory with FastMCP, apart from our environment: it brings many packages along."""
-    directory = REPOSITORY / "build" / "fastmcp-packages"
-    if not (directory / "fastmcp").exists():
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(directory), FASTMCP]
-        subprocess.run(command, check=True, timeout=540)
-    return directory
-
-
 @pytest.fixture
 def server(tmp_path):
     file = tmp_path / "forecasts.py"
@@ -59,14 +48,14 @@ def server(tmp_path):
 
 
 @pytest.fixture
-def resource(tmp_path, packages, server, request):
+def resource(tmp_path, fastmcp_packages, server, request):
     """The address of the endpoint. A parameter holds further settings."""
     launcher = Launcher(
         tmp_path / "data",
         *(free_port(("127.0.0.1",)) for _ in range(2)),
         DEMO_PASSWORD=PASSWORD,
         MCP_SERVER=server,
-        PYTHONPATH=str(packages),
+        PYTHONPATH=str(fastmcp_packages),
         **getattr(request, "param", {}),
     )
     launcher.start().until_ready()
@@ -89,7 +78,7 @@ async def test_its_lists_show_what_the_token_covers(resource, wire):
         assert [tool.name for tool in (await client.list_tools()).tools] == ["caller"]
 
 
-def test_a_server_with_auth_of_its_own_is_refused(packages, server, tmp_path):
+def test_a_server_with_auth_of_its_own_is_refused(fastmcp_packages, server, tmp_path):
     (tmp_path / "forecasts.py").write_text(
         FORECASTS.replace(
             'FastMCP("Forecasts")', 'FastMCP("Forecasts", auth=StaticTokenVerifier({"t": {"client_id": "c"}}))'
@@ -104,7 +93,7 @@ def test_a_server_with_auth_of_its_own_is_refused(packages, server, tmp_path):
             "MCP_ISSUER": "http://localhost:9000",
             "MCP_RESOURCE": "http://localhost:9001/mcp",
             "MCP_SERVER": server,
-            "PYTHONPATH": f"{REPOSITORY}:{packages}",
+            "PYTHONPATH": f"{REPOSITORY}:{fastmcp_packages}",
         },
         capture_output=True,
         text=True,

@@ -42,11 +42,15 @@ class Launcher:
         return self
 
     def until_ready(self):
+        return self.until("ready")
+
+    def until(self, beginning):
+        """Wait for a line that begins so."""
         for line in self.process.stdout:
             self.said += line
-            if line.startswith("ready"):
+            if line.startswith(beginning):
                 return self
-        raise AssertionError(f"never ready:\n{self.said}\n{self.process.stderr.read()}")
+        raise AssertionError(f"never {beginning}:\n{self.said}\n{self.process.stderr.read()}")
 
     def end(self, number=signal.SIGINT):
         self.process.send_signal(number)
