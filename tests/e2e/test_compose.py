@@ -56,10 +56,14 @@ class Deployment:
         return [json.loads(line) for line in self.compose("ps", "--format", "json", service).splitlines()]
 
 
+def docker_answers():
+    docker = shutil.which("docker")
+    return docker is not None and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0
+
+
 @pytest.fixture(scope="module")
 def deployment():
-    docker = shutil.which("docker")
-    if docker is None or subprocess.run([docker, "info"], capture_output=True, check=False).returncode != 0:
+    if not docker_answers():
         pytest.skip("Docker does not answer")
     made = Deployment(f"sallyport-test-{os.getpid()}", free_port(("127.0.0.1",)))
     try:

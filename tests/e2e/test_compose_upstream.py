@@ -1,0 +1,138 @@
+"""A server in a container of its own behind the guard, set up as docs/upstream.md says, on a real Docker.
+
+The server is written with the MCP SDK, which the image of mcp_service contains.
+"""
+
+import asyncio
+import os
+import re
+import time
+
+import httpx2
+import pytest
+
+from devstack.loopback import free_port
+from devstack.service_process import REPOSITORY
+from tests.e2e.sdk_client import Memory, connected
+from tests.e2e.test_compose import PASSWORD, Deployment, docker_answers, text_of
+from tests.support.user_agent import user_agent
+
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
+
+GUIDE = (REPOSITORY / "docs" / "upstream.md").read_text(encoding="utf-8").split("## With docker compose")[1]
+OVERRIDE = re.search(r"```yaml\n(services:.*?)```", GUIDE, re.DOTALL)[1]
+SETTINGS = dict(re.findall(r"^(MCP_\w+)=(.*)$", GUIDE.split("```sh\n")[1].split("```")[0], re.MULTILINE))
+CHECK_CONFIG = re.search(r"\$\(docker compose (run .*? --print-resource)\)", GUIDE)[1].split()
+
+WEATHER = """
+from mcp.server import MCPServer
+
+server = MCPServer("Weather")
+
+@server.tool()
+async def forecast(city: str) -> str:
+    return f"Sunny in {city}"
+
+server.run("streamable-http", host="0.0.0.0", port=8000)
+"""
+YOUR_SERVER = """
+services:
+  server:
+    image: sallyport-mcp
+    command: [python, /weather.py]
+    healthcheck:
+      test: [CMD, python, -c, "import socket; socket.create_connection(('localhost', 8000), 2)"]
+      start_interval: 1s
+    volumes: ["{file}:/weather.py:ro"]
+"""
+LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory):
+    if not docker_answers():
+        pytest.skip("Docker does not answer")
+    directory = tmp_path_factory.mktemp("server")
+    files = {"weather.py": WEATHER, "override.yaml": OVERRIDE}
+    files["server.yaml"] = YOUR_SERVER.format(file=directory / "weather.py")
+    for name, text in files.items():
+        (directory / name).write_text(text)
+        (directory / name).chmod(0o644)
+    directory.chmod(0o755)
+    made = Deployment(f"sallyport-upstream-{os.getpid()}", free_port(("127.0.0.1",)))
+    composed = ("compose.yaml", directory / "override.yaml", directory / "server.yaml")
+    made.environment |= {**SETTINGS, "COMPOSE_FILE": ":".join(map(str, composed))}
+    try:
+        made.environment["AUTH_RESOURCES"] = made.compose(*CHECK_CONFIG)
+        made.make("up")
+        made.compose(
+            *("exec", "-T", "auth", "python", "-m", "auth_service", "users", "add", "alice", "--password-stdin"),
+            stdin=f"{PASSWORD}\n",
+        )
+        yield made
+    finally:
+        made.compose("down", "--volumes", "--remove-orphans")
+
+
+async def list_tools(deployment, memory):
+    """The status of a request with the access token, without a client that would sign in again."""
+    headers = {"Authorization": f"Bearer {memory.access_token}", "Accept": "application/json, text/event-stream"}
+    async with httpx2.AsyncClient() as http:
+        return (await http.post(f"{deployment.url}/mcp", json=LIST_TOOLS, headers=headers)).status_code
+
+
+async def until(condition, *, seconds):
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.2)
+
+
+@pytest.mark.invariant(12)
+@pytest.mark.parametrize("wire", ["2026-07-28", "legacy"])
+async def test_a_user_signs_in_calls_and_is_refused_after_the_revocation(deployment, wire):
+    memory = Memory()
+    async with user_agent("alice", PASSWORD) as user:
+        async with connected(f"{deployment.url}/mcp", user, memory=memory, wire=wire) as client:
+            assert text_of(await client.call_tool("forecast", {"city": "Oslo"})) == "Sunny in Oslo"
+        assert any(SETTINGS["MCP_RESOURCE_NAME"] in page for page in user.pages)
+    form = {"token": memory.tokens.refresh_token, "client_id": memory.registration.client_id}
+    async with httpx2.AsyncClient() as http:
+        assert (await http.post(f"{deployment.url}/token/revoke", data=form)).status_code == 200
+
+    async def is_refused():
+        return await list_tools(deployment, memory) == 401
+
+    await until(is_refused, seconds=10)
+
+
+def test_only_the_guard_reaches_the_server(deployment):
+    attempt = (
+        "import socket\n"
+        "try: socket.create_connection(('server', 8000), 3)\n"
+        "except OSError: print('unreachable')\n"
+        "else: print('reachable')"
+    )
+    assert deployment.compose("exec", "-T", "auth", "python", "-c", attempt).strip() == "unreachable"
+    assert deployment.compose("exec", "-T", "mcp", "python", "-c", attempt).strip() == "reachable"
+
+
+async def test_without_the_server_the_gateway_and_the_guard_go_on(deployment):
+    memory = Memory()
+    async with (
+        user_agent("alice", PASSWORD) as user,
+        connected(f"{deployment.url}/mcp", user, memory=memory) as client,
+    ):
+        await client.call_tool("forecast", {"city": "Oslo"})
+        await asyncio.to_thread(deployment.compose, "stop", "server")
+        await asyncio.to_thread(deployment.compose, "up", "--detach", "--wait", "--force-recreate", "--no-deps", "mcp")
+        assert await list_tools(deployment, memory) == 502
+        metadata = httpx2.get(f"{deployment.url}/.well-known/oauth-protected-resource/mcp")
+        assert metadata.json()["resource"] == f"{deployment.url}/mcp"
+        await asyncio.to_thread(deployment.compose, "start", "server")
+
+        async def is_served():
+            return await list_tools(deployment, memory) != 502
+
+        await until(is_served, seconds=30)
+        assert text_of(await client.call_tool("forecast", {"city": "Oslo"})) == "Sunny in Oslo"
