@@ -25,6 +25,7 @@ SETTINGS = dict(re.findall(r"^(MCP_\w+)=(.*)$", GUIDE.split("```sh\n")[1].split(
 CHECK_CONFIG = re.search(r"\$\(docker compose (run .*? --print-resource)\)", GUIDE)[1].split()
 
 WEATHER = """
+import sys
 from mcp.server import MCPServer
 
 server = MCPServer("Weather")
@@ -33,13 +34,16 @@ server = MCPServer("Weather")
 async def forecast(city: str) -> str:
     return f"Sunny in {city}"
 
-server.run("streamable-http", host="0.0.0.0", port=8000)
+if __name__ == "__main__" and sys.argv[1:]:
+    server.run("streamable-http", host="0.0.0.0", port=int(sys.argv[1]))
+elif __name__ == "__main__":
+    server.run()
 """
 YOUR_SERVER = """
 services:
   server:
     image: sallyport-mcp
-    command: [python, /weather.py]
+    command: [python, /weather.py, "8000"]
     healthcheck:
       test: [CMD, python, -c, "import socket; socket.create_connection(('localhost', 8000), 2)"]
       start_interval: 1s
@@ -49,9 +53,8 @@ LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory):
-    if not docker_answers():
-        pytest.skip("Docker does not answer")
+def directory(tmp_path_factory):
+    """The files of the server and of compose, readable for the user of the containers."""
     directory = tmp_path_factory.mktemp("server")
     files = {"weather.py": WEATHER, "override.yaml": OVERRIDE}
     files["server.yaml"] = YOUR_SERVER.format(file=directory / "weather.py")
@@ -59,6 +62,13 @@ def deployment(tmp_path_factory):
         (directory / name).write_text(text)
         (directory / name).chmod(0o644)
     directory.chmod(0o755)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def deployment(directory):
+    if not docker_answers():
+        pytest.skip("Docker does not answer")
     made = Deployment(f"sallyport-upstream-{os.getpid()}", free_port(("127.0.0.1",)))
     composed = ("compose.yaml", directory / "override.yaml", directory / "server.yaml")
     made.environment |= {**SETTINGS, "COMPOSE_FILE": ":".join(map(str, composed))}
@@ -135,4 +145,18 @@ async def test_without_the_server_the_gateway_and_the_guard_go_on(deployment):
             return await list_tools(deployment, memory) != 502
 
         await until(is_served, seconds=30)
+        assert text_of(await client.call_tool("forecast", {"city": "Oslo"})) == "Sunny in Oslo"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"MCP_UPSTREAM_COMMAND": "python /files/weather.py"}, {"MCP_SERVER": "/files/weather.py:server"}],
+    ids=["command", "object"],
+)
+async def test_a_file_that_is_mounted_is_a_server_too(deployment, directory, settings):
+    """Last: the deployment keeps these settings."""
+    deployment.environment |= {"MCP_UPSTREAM": "", "MCP_UPSTREAM_COMMAND": "", "MCP_SERVER": "", **settings}
+    deployment.environment["SALLYPORT_MCP_FILES"] = str(directory)
+    deployment.compose("up", "--detach", "--wait", "--no-deps", "mcp")
+    async with user_agent("alice", PASSWORD) as user, connected(f"{deployment.url}/mcp", user) as client:
         assert text_of(await client.call_tool("forecast", {"city": "Oslo"})) == "Sunny in Oslo"
