@@ -16,6 +16,7 @@ from tests.support.user_agent import user_agent
 
 pytestmark = pytest.mark.timeout(600)
 
+LOOPBACK = ("127.0.0.1",)
 PASSWORD = "a long enough password"
 SECTION = (REPOSITORY / "README.md").read_text(encoding="utf-8").split("## Protect your server")[1].split("\n## ")[0]
 WEATHER = re.search(r"```python\n(# weather\.py.*?)```", SECTION, re.DOTALL)[1]
@@ -47,8 +48,8 @@ def start(tmp_path):
     def make(settings, **own):
         # The directory of `make run` is that of the repository, where tests leave no files.
         settings = {name: value.replace("./", f"{tmp_path}/") for name, value in settings.items()}
-        ports = [free_port(("127.0.0.1",)) for _ in range(2)]
-        launcher = Launcher(tmp_path / "data", *ports, DEMO_PASSWORD=PASSWORD, **settings, **own)
+        auth_port, mcp_port = free_port(LOOPBACK), free_port(LOOPBACK)
+        launcher = Launcher(tmp_path / "data", auth_port, mcp_port, DEMO_PASSWORD=PASSWORD, **settings, **own)
         started.append(launcher)
         return launcher.start().until_ready()
 
@@ -65,7 +66,7 @@ async def forecast(launcher):
 
 async def test_a_server_over_http_may_start_after_the_guard(start, tmp_path):
     settings = command("MCP_UPSTREAM=")
-    port = free_port(("127.0.0.1",))
+    port = free_port(LOOPBACK)
     settings["MCP_UPSTREAM"] = settings["MCP_UPSTREAM"].replace(":3000/", f":{port}/") + "?key=not-to-be-shown"
     launcher = start(settings)
     assert re.search(rf"Nothing answers at +http://127\.0\.0\.1:{port}/mcp\n", launcher.said)
