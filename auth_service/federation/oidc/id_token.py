@@ -150,10 +150,7 @@ def _tenant(token: UnverifiedIdToken, expected: ExpectedIdToken) -> str | None:
 
 
 def _tenant_allowed(token: UnverifiedIdToken, expected: ExpectedIdToken) -> str | None:
-    tenants, tenant = expected.profile.tenants, token.claims.get("tid")
-    if expected.profile.refuses_personal_accounts and tenant == CONSUMERS_TENANT:
-        return "a personal account, which organizations excludes"
-    return f"the tenant {tenant!r:.60} is not one of the allowed" if tenants and tenant not in tenants else None
+    return expected.profile.tenant_refusal(token.claims.get("tid"))
 
 
 def _issuer(token: UnverifiedIdToken, expected: ExpectedIdToken) -> str | None:
