@@ -18,9 +18,7 @@ ISSUER = "https://idp.example"
 NOW = 1_800_000_000
 
 
-def provider(
-    name: str = "corp", *, issuer: str = ISSUER, allow: Any = None, deny: Any = None
-) -> ProviderConfiguration:
+def provider(name: str = "corp", *, issuer: str = ISSUER, allow: Any = None, deny: Any = None) -> ProviderConfiguration:
     """The configuration of a provider. Its kind makes no difference to accounts."""
     return GitHubProvider(
         kind="github",
@@ -53,7 +51,7 @@ def account_directory(
         users=UserRepository(store),
         creation=creation,
         passwords=passwords,
-        providers=providers,
+        issuers=dict.fromkeys(providers, ISSUER),
         audit=AuditLog(AuditRepository(store), CollectorRegistry()),
         clock=lambda: now,
     )

@@ -18,7 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
 from auth_service.federation.identity import MAX_SUBJECT_CHARACTERS
-from auth_service.federation.oidc.presets import CONSUMERS_TENANT, TENANT_PLACEHOLDER, is_tenant
+from auth_service.federation.oidc.presets import TENANT_PLACEHOLDER, is_tenant
 from auth_service.federation.provider import SignInRefused
 from shared.jose.jws import InvalidToken, UnverifiedJws, parse_compact_jws
 
