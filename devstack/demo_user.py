@@ -49,7 +49,8 @@ async def ensure_demo_user(data_dir: Path, username: str, password: str, environ
 
 def sign_in_lines(user: DemoUser, environment: Mapping[str, str]) -> str:
     """How to sign in with these settings of auth_service, which it has checked."""
-    entries = json.loads(environment.get("AUTH_IDENTITY_PROVIDERS") or "[]")
+    text, file = (environment.get(f"AUTH_IDENTITY_PROVIDERS{end}", "") for end in ("", "_FILE"))
+    entries = json.loads((Path(file).read_text(encoding="utf-8") if file else text) or "[]")
     names = ", ".join(entry["display_name"] for entry in entries)
     if environment.get("AUTH_PASSWORDS") == "off":
         return f"  Sign in through          {names}"
