@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,3 +45,15 @@ async def ensure_demo_user(data_dir: Path, username: str, password: str, environ
                 raise ServiceError(f"the demo user's password could not be set:\n{changed.combined_output}")
     write(file, wanted)
     return DemoUser(username, wanted)
+
+
+def sign_in_lines(user: DemoUser, environment: Mapping[str, str]) -> str:
+    """How to sign in with these settings of auth_service, which it has checked."""
+    text, file = (environment.get(f"AUTH_IDENTITY_PROVIDERS{end}", "") for end in ("", "_FILE"))
+    entries = json.loads((Path(file).read_text(encoding="utf-8") if file else text) or "[]")
+    names = ", ".join(entry["display_name"] for entry in entries)
+    if environment.get("AUTH_PASSWORDS") == "off":
+        return f"  Sign in through          {names}"
+    password = user.password or f"(set earlier; change it with make auth ARGS='users set-password {user.username}')"
+    lines = [f"  Sign in as               {user.username}", f"  with the password        {password}"]
+    return "\n".join([*lines, f"  or through               {names}"] if names else lines)

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from devstack.demo_user import DemoUser, ensure_demo_user
+from devstack.demo_user import DemoUser, ensure_demo_user, sign_in_lines
 from devstack.embedded_store import EmbeddedStore, EmbeddedStoreError
 from devstack.local_settings import LocalSettings
 from devstack.loopback import is_free, loopback_addresses
@@ -101,7 +101,9 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
             away = await why_it_is_away(mcp) if upstream else None
             if away:
                 print(_MISSING.format(url=without_query(upstream), reason=away))
-            _announce(settings, user, data_dir, name_for_clients(resources), seconds=time.monotonic() - started)
+            how_to_sign_in = sign_in_lines(user, auth_environment)
+            name = name_for_clients(resources)
+            _announce(settings, how_to_sign_in, data_dir, name, seconds=time.monotonic() - started)
             return await _watch(stop, auth, mcp, missing=upstream if away else "")
         finally:
             # A second Ctrl-C kills the services.
@@ -235,13 +237,11 @@ def _save_environment(data_dir: Path, environment: Mapping[str, str]) -> None:
     write(data_dir / ENVIRONMENT_FILE, json.dumps({k: v for k, v in environment.items() if k.startswith("AUTH_")}))
 
 
-def _announce(settings: LocalSettings, user: DemoUser, data_dir: Path, name: str, *, seconds: float) -> None:
-    password = user.password or (f"(set earlier; change it with make auth ARGS='users set-password {user.username}')")
+def _announce(settings: LocalSettings, how_to_sign_in: str, data_dir: Path, name: str, *, seconds: float) -> None:
     print(
         f"""
   Point an MCP client at   {settings.resource}
-  Sign in as               {user.username}
-  with the password        {password}
+{how_to_sign_in}
 
   Claude Code:             claude mcp add --transport http {name} {settings.resource}
   Issuer:                  {settings.issuer}

@@ -50,7 +50,7 @@ class IdentityList:
         user = await self._users.find(session.subject)
         has_password = user is not None and user.has_password and self._providers.passwords
         known = await self._accounts.identities_of(session.subject)
-        usable = sum(self._providers.find(entry.identity.provider) is not None for entry in known)
+        usable = {entry.identity.key for entry in known if self._accounts.can_sign_in(entry.identity)}
         return IdentitiesView(
             linked=tuple(
                 LinkedIdentityView(
@@ -59,7 +59,7 @@ class IdentityList:
                     account_name=identity_label(entry.identity),
                     linked_at=entry.linked_at,
                     is_current=entry.identity.key == session.identity,
-                    removable=has_password or usable - (self._providers.find(entry.identity.provider) is not None) > 0,
+                    removable=has_password or bool(usable - {entry.identity.key}),
                 )
                 for entry in known
             ),

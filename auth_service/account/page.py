@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
     from auth_service.sessions.repository import Session
-
-_CSRF_PURPOSE: Final = "account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +78,17 @@ class AccountPage:
         return _see_other(self.address)
 
     async def visit(self, request: web.Request) -> Visit | None:
-        """Check a posted form; None without a session. Raises PageError for a form of another origin or browser."""
+        """Check a posted form; None without a session.
+
+        Raises PageError for a form of another origin, browser or session: the page names the account that it changes.
+        """
         form = await read_first_party_form(request)
         browser = self._sessions.browser(request)
-        browser.check_csrf(_CSRF_PURPOSE, form.get("csrf"))
         session = await self._sessions.current(request)
-        return Visit(form, browser, session) if session is not None else None
+        if session is None:
+            return None
+        browser.check_csrf(_csrf_purpose(session), form.get("csrf"))
+        return Visit(form, browser, session)
 
     async def render(
         self,
@@ -100,7 +103,7 @@ class AccountPage:
         now = self._clock()
         view = AccountView(
             address=self.address,
-            csrf=browser.csrf(_CSRF_PURPOSE),
+            csrf=browser.csrf(_csrf_purpose(session)),
             username=session.username,
             applications=await self._applications.of(session.subject, now=now),
             now=now,
@@ -180,3 +183,8 @@ class ApplicationList:
 def _document_host(client_id: str) -> str | None:
     """The host of a client id that is the URL of a client ID metadata document."""
     return urlsplit(client_id).hostname if client_id.startswith("https://") else None
+
+
+def _csrf_purpose(session: Session) -> str:
+    """As for the consent page: after a sign-in as another user, the page of the first cannot be submitted."""
+    return f"account.{session.token_hash}"

@@ -8,7 +8,7 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     # Accounts
     "identity_refused": (
         "The rules of the provider do not let the identity in, at a sign-in or a refresh; the reason says why.",
-        "If the user is one of yours, extend allow of the provider in AUTH_IDENTITY_PROVIDERS.",
+        "Correct allow or deny, if the user is one of yours. What was not stated may be at userinfo, or need a scope.",
     ),
     "identity_age": (
         "The last sign-in with the identity is older than AUTH_IDENTITY_MAX_AGE; the grant goes on after the next.",

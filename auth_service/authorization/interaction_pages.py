@@ -108,9 +108,18 @@ class InteractionPages:
         return self._pages.sign_in(view, status=status)
 
     async def provider_unavailable(
-        self, browser: Browser, transaction: str, interaction: Interaction | None, entry: ConfiguredProvider
+        self,
+        browser: Browser,
+        transaction: str,
+        interaction: Interaction | None,
+        entry: ConfiguredProvider,
+        *,
+        request_id: str = "",
     ) -> web.Response:
-        """The sign-in page with a notice: 503 only if there is no other way to sign in (invariant 8)."""
+        """The sign-in page with a notice: 503 only if there is no other way to sign in (invariant 8).
+
+        `request_id`: where the error log has the reason.
+        """
         alone = self._providers.only is not None
         response = await self.sign_in(
             browser,
@@ -118,6 +127,7 @@ class InteractionPages:
             interaction,
             notice=f"{entry.display_name} does not answer just now."
             + (" Please try again in a moment." if alone else " Try again in a moment, or choose another way."),
+            request_id=request_id,
             status=503 if alone else 200,
         )
         if alone:

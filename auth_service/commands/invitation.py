@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from auth_service.commands.console import CommandFailed
-from auth_service.federation.prepared_account import IdentityTaken, configured_issuer, prepare_account
+from auth_service.federation.accepted_identities import configured_issuer
+from auth_service.federation.prepared_account import IdentityTaken, prepare_account
 from auth_service.users.repository import UserRepository
 
 if TYPE_CHECKING:

@@ -75,7 +75,18 @@ def refusal(*, allow: IdentityConditions, deny: IdentityConditions, identity: Id
         return None
     if allow.depends_on_groups and not identity.groups_complete:
         return "the provider left groups out, and no other allow rule matches"
-    return "no allow rule matches"
+    return f"no allow rule matches{_not_stated(allow, identity)}"
+
+
+def _not_stated(allow: IdentityConditions, identity: Identity) -> str:
+    """What rules name and the provider did not state, which is more often a fault of the entry than of the user."""
+    missing = sorted(allow.claims.keys() - identity.claims.keys())
+    if allow.emails or allow.domains:
+        if not identity.email:
+            missing.append("an address")
+        elif not identity.email_verified:
+            missing.append("that the address is verified")
+    return f"; the provider did not state {', '.join(missing)}" if missing else ""
 
 
 def _claim_matches(value: Any, accepted: tuple[str, ...]) -> bool:

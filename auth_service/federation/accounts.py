@@ -7,7 +7,7 @@ of the provider are evaluated at each sign-in, also for accounts that exist.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -61,15 +61,15 @@ class AccountDirectory:
         users: UserRepository,
         creation: AccountCreation,
         passwords: bool,
-        providers: Collection[str],
+        issuers: Mapping[str, str],
         audit: AuditLog,
         clock: Callable[[], float],
     ) -> None:
-        """`passwords`: whether users can sign in with one. `providers`: the ids of those that are configured."""
+        """`passwords`: whether users can sign in with one. `issuers`: of each configured provider, by its id."""
         self._users = users
         self._creation = creation
         self._passwords = passwords
-        self._providers = frozenset(providers)
+        self._issuers = dict(issuers)
         self._audit = audit
         self._clock = clock
 
@@ -107,18 +107,23 @@ class AccountDirectory:
     async def unlink(self, subject: str, key: str) -> bool:
         """Remove an identity from an account; False if it is not there. Raises LastWayToSignIn.
 
-        An identity of a provider that is no longer configured is no way to sign in, nor is a password while they are
-        off. The caller ends the sessions and grants that began with the identity.
+        A password is no way to sign in while they are off. The caller ends the sessions and grants that began with the
+        identity.
         """
-        known = {entry.identity.key: entry.identity.provider for entry in await self.identities_of(subject)}
-        others = [other for other, provider in known.items() if other != key and provider in self._providers]
+        known = {entry.identity.key: entry.identity for entry in await self.identities_of(subject)}
+        others = [other for other, identity in known.items() if other != key and self.can_sign_in(identity)]
         result = await self._users.unlink_identity(subject, key, password_counts=self._passwords, others=others)
         if result is UnlinkResult.LAST:
             raise LastWayToSignIn("no other way to sign in is left", error_id="last_way_to_sign_in")
         if result is UnlinkResult.NOT_LINKED:
             return False
-        self._audit.record(AuditEvent.USER_IDENTITY_UNLINKED, user=subject, provider=known.get(key, ""))
+        provider = known[key].provider if key in known else ""
+        self._audit.record(AuditEvent.USER_IDENTITY_UNLINKED, user=subject, provider=provider)
         return True
+
+    def can_sign_in(self, identity: Identity) -> bool:
+        """Whether its provider is still configured, with the issuer of the identity; its rules are not evaluated."""
+        return self._issuers.get(identity.provider) == identity.issuer
 
     async def identities_of(self, subject: str) -> list[KnownIdentity]:
         """The identities of an account, in the order in which they were linked."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auth_service.federation.accepted_identities import configured_issuer, tenant_refusal
 from auth_service.federation.access_rules import refusal
 from auth_service.protocol.errors import InvalidGrant
 from shared.errors import ServiceUnavailable
@@ -50,16 +51,23 @@ class IdentityReview:
             raise IdentityRefused("the identity is not linked any more", error_id="identity_refused")
         identity = known.identity
         configuration = self.providers.get(identity.provider)
-        if configuration is None:
+        if configuration is None or configured_issuer(configuration) != identity.issuer:
             # Kept to the second. Within that second it is not known which came first: nothing is ended.
             if known.signed_in_at >= int(self.read_at):
                 raise ServiceUnavailable(
-                    f"the provider {identity.provider} is not configured here, but a user signed in with it after this"
-                    " replica read its configuration: another replica has, or had, another one",
+                    f"the provider {identity.provider} at {identity.issuer} is not configured here, but a user signed"
+                    " in with it after this replica read its configuration: another replica has, or had, another one",
                     error_id="provider_configured",
                 )
-            raise IdentityRefused(f"the provider {identity.provider} was removed", error_id="identity_refused")
-        reason = refusal(allow=configuration.allow, deny=configuration.deny, identity=identity)
+            raise IdentityRefused(
+                f"the provider {identity.provider} was removed"
+                if configuration is None
+                else f"the provider {identity.provider} has another issuer than {identity.issuer}",
+                error_id="identity_refused",
+            )
+        reason = tenant_refusal(configuration, identity) or refusal(
+            allow=configuration.allow, deny=configuration.deny, identity=identity
+        )
         if reason is not None:
             raise IdentityRefused(reason, error_id="identity_refused")
         signed_in_at = min(known.signed_in_at, identity.authenticated_at)

@@ -8,31 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auth_service.federation.configuration import ExternalProvider, GitHubProvider
 from auth_service.federation.identity import MAX_SUBJECT_CHARACTERS, Identity
 from auth_service.federation.known_identity import KnownIdentity
-from auth_service.federation.oidc.presets import profile_of
 from auth_service.users.service import UsernameTaken
 from auth_service.users.user import Profile, User, check_username, new_subject
 
 if TYPE_CHECKING:
-    from auth_service.federation.configuration import ProviderConfiguration
     from auth_service.users.repository import UserRepository
 
 
 class IdentityTaken(Exception):
     """The identity belongs to another user already."""
-
-
-def configured_issuer(configuration: ProviderConfiguration) -> str:
-    """The issuer that all identities of a provider have."""
-    match configuration:
-        case GitHubProvider():
-            return configuration.origin
-        case ExternalProvider():
-            return configuration.issuer
-        case _:
-            return profile_of(configuration).issuer
 
 
 async def prepare_account(

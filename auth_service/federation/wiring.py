@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from auth_service.federation.accepted_identities import configured_issuer
 from auth_service.federation.accounts import AccountDirectory
 from auth_service.federation.configuration import ExternalProvider, GitHubProvider, OidcProvider
 from auth_service.federation.external.provider import ExternalIdentityProvider
@@ -82,7 +83,7 @@ def wire_federation(
         users=users,
         creation=chosen.account_creation,
         passwords=chosen.passwords,
-        providers=[entry.id for entry in chosen.providers],
+        issuers={entry.id: configured_issuer(entry) for entry in chosen.providers},
         audit=audit,
         clock=clock,
     )

@@ -98,7 +98,9 @@ class ProviderEndpoint:
     ) -> web.Response:
         transaction, interaction = response.pending.transaction, response.interaction
         if isinstance(error, ProviderUnavailable):
-            return await self._pages.provider_unavailable(browser, transaction, interaction, response.entry)
+            return await self._pages.provider_unavailable(
+                browser, transaction, interaction, response.entry, request_id=request[REQUEST_ID]
+            )
         if error.cancelled:
             notice = f"The sign-in at {response.entry.display_name} was cancelled."
             return await self._pages.sign_in(browser, transaction, interaction, notice=notice, choose_account=True)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from auth_service.federation.accepted_identities import configured_issuer
 from auth_service.federation.configuration import ProviderConfiguration
 from auth_service.federation.identity import Identity
 from auth_service.federation.provider import AuthorizationUrlRequest, PendingSignIn, ProviderUnavailable, SignInRefused
@@ -44,7 +45,7 @@ class FakeProvider:
 
     async def issuer(self) -> str:
         self._answer()
-        return f"https://{self.id}.example"
+        return configured_issuer(self.configuration)
 
     async def authorization_url(self, pending: PendingSignIn, request: AuthorizationUrlRequest) -> str:
         self._answer()

@@ -18,11 +18,12 @@ ISSUER = "https://idp.example"
 NOW = 1_800_000_000
 
 
-def provider(name: str = "corp", *, allow: Any = None, deny: Any = None) -> ProviderConfiguration:
+def provider(name: str = "corp", *, issuer: str = ISSUER, allow: Any = None, deny: Any = None) -> ProviderConfiguration:
     """The configuration of a provider. Its kind makes no difference to accounts."""
     return GitHubProvider(
         kind="github",
         id=name,
+        origin=issuer,
         display_name=name.title(),
         client_id="client",
         client_secret=SecretStr("secret"),
@@ -50,7 +51,7 @@ def account_directory(
         users=UserRepository(store),
         creation=creation,
         passwords=passwords,
-        providers=providers,
+        issuers=dict.fromkeys(providers, ISSUER),
         audit=AuditLog(AuditRepository(store), CollectorRegistry()),
         clock=lambda: now,
     )

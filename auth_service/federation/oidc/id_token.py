@@ -18,7 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
 from auth_service.federation.identity import MAX_SUBJECT_CHARACTERS
-from auth_service.federation.oidc.presets import CONSUMERS_TENANT, TENANT_PLACEHOLDER, is_tenant
+from auth_service.federation.oidc.presets import TENANT_PLACEHOLDER, is_tenant
 from auth_service.federation.provider import SignInRefused
 from shared.jose.jws import InvalidToken, UnverifiedJws, parse_compact_jws
 
@@ -150,10 +150,7 @@ def _tenant(token: UnverifiedIdToken, expected: ExpectedIdToken) -> str | None:
 
 
 def _tenant_allowed(token: UnverifiedIdToken, expected: ExpectedIdToken) -> str | None:
-    tenants, tenant = expected.profile.tenants, token.claims.get("tid")
-    if expected.profile.refuses_personal_accounts and tenant == CONSUMERS_TENANT:
-        return "a personal account, which organizations excludes"
-    return f"the tenant {tenant!r:.60} is not one of the allowed" if tenants and tenant not in tenants else None
+    return expected.profile.tenant_refusal(token.claims.get("tid"))
 
 
 def _issuer(token: UnverifiedIdToken, expected: ExpectedIdToken) -> str | None:

@@ -104,6 +104,14 @@ class ProviderProfile:
         """Whether the issuer of a token depends on its `tid`."""
         return TENANT_PLACEHOLDER in self.issuer
 
+    def tenant_refusal(self, tenant: object) -> str | None:
+        """Why users of this tenant may not sign in, for the log; None if they may, or if there is only one tenant."""
+        if self.refuses_personal_accounts and tenant == CONSUMERS_TENANT:
+            return "a personal account, which organizations excludes"
+        if self.tenants and tenant not in self.tenants:
+            return f"the tenant {tenant!r:.60} is not one of the allowed"
+        return None
+
 
 def profile_of(entry: OidcProvider) -> ProviderProfile:
     """The profile of an entry that was checked (entry_rules.py)."""

@@ -104,6 +104,17 @@ class TestLinking:
         await press(user, await user.get("/sign-in?again=1"), "acme")
         assert [r.force_reauthentication for r in upstreams["acme"].requests] == [False, True]
 
+    async def test_a_page_of_one_user_begins_nothing_for_another_who_signed_in_in_a_second_tab(
+        self, federated, ada, upstreams
+    ):
+        """The identity would be added to an account that the page did not name (P2, P10)."""
+        page = await ada.get("/account")
+        await federated.users.add("eve", PASSWORD)
+        await ada.sign_in(await ada.get("/sign-in"), "eve")
+        answer = await press(ada, page, "acme")
+        assert (answer.status, error_of(federated, answer)) == (400, "csrf")
+        assert upstreams["acme"].begun == []
+
     @pytest.mark.parametrize("csrf", ["", "A" * 43])
     async def test_a_form_of_another_site_begins_nothing(self, federated, ada, upstreams, csrf):
         answer = await press(ada, await ada.get("/account"), "acme", csrf=csrf)
@@ -220,9 +231,9 @@ class TestUnlinking:
         await sign_in_at(user, await user.get("/sign-in"), "acme")
         form = (await link(user, "globex")).forms
         keys = [f.inputs["identity"] for f in form if f.action == "/account/unlink"]
-        csrf = form[0].inputs["csrf"]
         assert len(keys) == 2
-        await user.post("/account/unlink", {"csrf": csrf, "identity": keys[1]})
+        page = await user.follow(await user.post("/account/unlink", form[0].inputs | {"identity": keys[1]}))
+        csrf = page.forms[0].inputs["csrf"]
         answer = await user.post("/account/unlink", {"csrf": csrf, "identity": keys[0]})
         assert "only way to sign in" in (await user.follow(answer)).words
         again = federated.user_agent()

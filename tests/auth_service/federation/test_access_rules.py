@@ -101,3 +101,16 @@ class TestGroupsThatTheProviderLeftOut:
 def test_a_rule_that_is_not_understood_is_refused(rule):
     with pytest.raises(ValueError, match="validation error"):
         conditions(**rule)
+
+
+@pytest.mark.parametrize(
+    ("allow", "stated", "missing"),
+    [
+        ({"domains": ["example.org"]}, {}, "an address"),
+        ({"emails": ["ada@example.org"]}, {"email": "ada@example.org"}, "that the address is verified"),
+        ({"claims": {"plan": ["paid"]}, "domains": ["example.org"]}, {}, "plan, an address"),
+    ],
+)
+def test_the_reason_says_what_a_rule_names_and_the_provider_did_not_state(allow, stated, missing):
+    reason = refusal(allow=IdentityConditions(**allow), deny=IdentityConditions(), identity=identity(**stated))
+    assert reason == f"no allow rule matches; the provider did not state {missing}"

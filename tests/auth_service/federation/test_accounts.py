@@ -320,6 +320,13 @@ async def test_an_identity_of_a_provider_that_is_gone_does_not_count(store):
         await account_directory(store, providers=("corp",)).unlink(made.subject, identity().key)
 
 
+async def test_an_identity_of_a_former_issuer_of_an_entry_does_not_count(store, accounts):
+    made = await accounts.resolve(CORP, identity())
+    await accounts.link(made.subject, OTHER, identity(provider="other", issuer="https://former.example"))
+    with pytest.raises(LastWayToSignIn):
+        await accounts.unlink(made.subject, identity().key)
+
+
 async def test_an_identity_of_another_user_is_not_unlinked(accounts, users):
     victim = await accounts.resolve(CORP, identity())
     eve = await users.add("eve", GOOD)

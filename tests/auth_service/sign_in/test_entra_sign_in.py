@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
+from auth_service.federation import identity_review
 from auth_service.federation.oidc import id_token, identity_mapping
 from tests.support.entra_model import CONTOSO, FABRIKAM, PERSONAL_ACCOUNTS, EntraModel, EntraUser
 from tests.support.fake_provider import press
@@ -25,6 +26,8 @@ def switch_off(monkeypatch, check):
     """Leave a check out, so that a test can show that nothing else refuses what it refuses."""
     assert check in id_token.CLAIMS_CHECKS
     monkeypatch.setitem(id_token.CLAIMS_CHECKS, check, lambda *_: None)
+    if check == "tenant_allowed":  # which is repeated for the consent page and at each refresh
+        monkeypatch.setattr(identity_review, "tenant_refusal", lambda *_: None)
 
 
 @pytest.fixture

@@ -332,6 +332,8 @@ class TestRefusals:
         page = await come_back(user, "acme", state=state, code="c")
         assert page.status == 200
         assert "Acme does not answer just now" in page.words
+        # A wrong client secret looks like this too: the operator needs it for `explain`.
+        assert page.headers["X-Request-Id"] in page.words
         assert (await user.sign_in(page, USERNAME, PASSWORD)).status == 303
 
 

@@ -118,8 +118,13 @@ class TestRefresh:
 
     @pytest.mark.parametrize(
         "entry",
-        [{"deny": {"subjects": ["upstream-ada"]}}, {"allow": {"emails": ["eve@example.org"]}}, {"id": "renamed"}],
-        ids=["denied", "not allowed", "provider removed"],
+        [
+            {"deny": {"subjects": ["upstream-ada"]}},
+            {"allow": {"emails": ["eve@example.org"]}},
+            {"id": "renamed"},
+            {"issuer": "https://new.example"},
+        ],
+        ids=["denied", "not allowed", "provider removed", "another issuer"],
     )
     @pytest.mark.parametrize("parameters", [{}, {"scope": "notes:read"}], ids=["plain", "with scope"])
     async def test_an_identity_that_is_not_let_in_any_more_ends_the_grant(

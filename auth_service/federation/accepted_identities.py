@@ -1,0 +1,35 @@
+"""Which identities the entry of a provider stands for today: an entry can keep its `id` and name another issuer. Pure.
+
+The rules of an entry are about the users of its issuer, and of its directories (invariant 13).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auth_service.federation.configuration import ExternalProvider, GitHubProvider, OidcProvider
+from auth_service.federation.oidc.presets import profile_of
+
+if TYPE_CHECKING:
+    from auth_service.federation.configuration import ProviderConfiguration
+    from auth_service.federation.identity import Identity
+
+
+def configured_issuer(configuration: ProviderConfiguration) -> str:
+    """The issuer that all identities of a provider have."""
+    match configuration:
+        case GitHubProvider():
+            return configuration.origin
+        case ExternalProvider():
+            return configuration.issuer
+        case _:
+            return profile_of(configuration).issuer
+
+
+def tenant_refusal(configuration: ProviderConfiguration, identity: Identity) -> str | None:
+    """Why an entry for several directories of Entra refuses that of the identity, for the log; None if it does not."""
+    if not isinstance(configuration, OidcProvider):
+        return None
+    profile = profile_of(configuration)
+    # The subject is the directory, a dot, and the object there (oidc/presets.py).
+    return profile.tenant_refusal(identity.subject.partition(".")[0]) if profile.has_several_tenants else None
