@@ -27,12 +27,17 @@ CHECK_CONFIG = re.search(r"\$\(docker compose (run .*? --print-resource)\)", GUI
 WEATHER = """
 import sys
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
 
 server = MCPServer("Weather")
 
 @server.tool()
 async def forecast(city: str) -> str:
     return f"Sunny in {city}"
+
+@server.tool()
+async def credential(ctx: Context) -> str:
+    return ctx.headers["x-key"]
 
 if __name__ == "__main__" and sys.argv[1:]:
     server.run("streamable-http", host="0.0.0.0", port=int(sys.argv[1]))
@@ -49,6 +54,9 @@ services:
       start_interval: 1s
     volumes: ["{file}:/weather.py:ro"]
 """
+# As the guide says: mounted as files, which replicas share.
+SECRETS = {"headers.json": '{"X-Key": "the key of the server"}', "session-key": "k" * 32}
+SETTINGS_OF_SECRETS = re.findall(r"`(MCP_UPSTREAM_\w+_FILE)=(/files/[\w.-]+)`", GUIDE)
 LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
@@ -56,7 +64,7 @@ LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 def directory(tmp_path_factory):
     """The files of the server and of compose, readable for the user of the containers."""
     directory = tmp_path_factory.mktemp("server")
-    files = {"weather.py": WEATHER, "override.yaml": OVERRIDE}
+    files = {"weather.py": WEATHER, "override.yaml": OVERRIDE, **SECRETS}
     files["server.yaml"] = YOUR_SERVER.format(file=directory / "weather.py")
     for name, text in files.items():
         (directory / name).write_text(text)
@@ -71,7 +79,8 @@ def deployment(directory):
         pytest.skip("Docker does not answer")
     made = Deployment(f"sallyport-upstream-{os.getpid()}", free_port(("127.0.0.1",)))
     composed = ("compose.yaml", directory / "override.yaml", directory / "server.yaml")
-    made.environment |= {**SETTINGS, "COMPOSE_FILE": ":".join(map(str, composed))}
+    made.environment |= {**SETTINGS, **dict(SETTINGS_OF_SECRETS), "SALLYPORT_MCP_FILES": str(directory)}
+    made.environment["COMPOSE_FILE"] = ":".join(map(str, composed))
     try:
         made.environment["AUTH_RESOURCES"] = made.compose(*CHECK_CONFIG)
         made.make("up")
@@ -116,6 +125,18 @@ async def test_a_user_signs_in_calls_and_is_refused_after_the_revocation(deploym
     await until(is_refused, seconds=10)
 
 
+async def test_replicas_share_sessions_and_the_credential_by_mounted_files(deployment):
+    assert len(SETTINGS_OF_SECRETS) == len(SECRETS)
+    await asyncio.to_thread(deployment.make, "scale", "MCP=2")
+    async with (
+        user_agent("alice", PASSWORD) as user,
+        connected(f"{deployment.url}/mcp", user, wire="legacy") as client,
+    ):
+        for _ in range(10):
+            assert text_of(await client.call_tool("credential", {})) == "the key of the server"
+    await asyncio.to_thread(deployment.make, "scale", "MCP=1")
+
+
 def test_only_the_guard_reaches_the_server(deployment):
     attempt = (
         "import socket\n"
@@ -153,10 +174,10 @@ async def test_without_the_server_the_gateway_and_the_guard_go_on(deployment):
     [{"MCP_UPSTREAM_COMMAND": "python /files/weather.py"}, {"MCP_SERVER": "/files/weather.py:server"}],
     ids=["command", "object"],
 )
-async def test_a_file_that_is_mounted_is_a_server_too(deployment, directory, settings):
+async def test_a_file_that_is_mounted_is_a_server_too(deployment, settings):
     """Last: the deployment keeps these settings."""
-    deployment.environment |= {"MCP_UPSTREAM": "", "MCP_UPSTREAM_COMMAND": "", "MCP_SERVER": "", **settings}
-    deployment.environment["SALLYPORT_MCP_FILES"] = str(directory)
+    unset = {"MCP_UPSTREAM": "", "MCP_UPSTREAM_COMMAND": "", "MCP_SERVER": ""} | {n: "" for n, _ in SETTINGS_OF_SECRETS}
+    deployment.environment |= {**unset, **settings}
     deployment.compose("up", "--detach", "--wait", "--no-deps", "mcp")
     async with user_agent("alice", PASSWORD) as user, connected(f"{deployment.url}/mcp", user) as client:
         assert text_of(await client.call_tool("forecast", {"city": "Oslo"})) == "Sunny in Oslo"
