@@ -55,11 +55,13 @@ def build_app(
     runtime = Runtime(settings, registry or CollectorRegistry(), log, clock, monotonic)
     supervisor = TaskSupervisor(runtime.registry, runtime.log)
     configured = configure_server(runtime)
+    own_keys = configured.own_keys
     metadata = ProtectedResourceMetadata(
         resource=settings.resource,
         issuer=settings.issuer,
         name=settings.resource_name or configured.name,
         scopes=configured.scopes.requested_first,
+        jwks_uri=None if own_keys is None else own_keys.jwks_uri,
     )
     jwks = wire_jwks(runtime)
     status_lists = wire_status_lists(runtime, keys=jwks.cache)
@@ -106,9 +108,11 @@ def build_app(
                     "keys": jwks.cache.readiness,
                     "status_lists": status_lists.cache.readiness,
                     "server": servers.server.readiness,
+                    **({"assertion_keys": own_keys.source.readiness} if own_keys is not None else {}),
                 }
             ),
             metrics_route(runtime.registry),
+            *(own_keys.endpoint.routes() if own_keys is not None else ()),
             *(forwarding.routes() if forwarding is not None else ()),
         ]
     )
@@ -125,6 +129,9 @@ def build_app(
             if forwarding is not None:
                 stack.push_async_callback(forwarding.close)
                 await forwarding.start()
+            if own_keys is not None:
+                stack.push_async_callback(own_keys.source.stop)
+                await own_keys.source.start(supervisor)
             await jwks.cache.start(supervisor)
             await status_lists.cache.start(supervisor)
             await stack.enter_async_context(servers.server.lifespan(supervisor))

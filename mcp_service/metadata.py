@@ -26,6 +26,8 @@ class ProtectedResourceMetadata:
     issuer: str
     name: str
     scopes: Sequence[str]
+    jwks_uri: str | None = None
+    """Of the resource's own keys, if it has some."""
 
     @property
     def url(self) -> str:
@@ -48,6 +50,8 @@ class ProtectedResourceMetadata:
         # An empty list would mean that no scope exists; without the member, a client need not name one.
         if self.scopes:
             document["scopes_supported"] = list(self.scopes)
+        if self.jwks_uri is not None:
+            document["jwks_uri"] = self.jwks_uri
         return document
 
     @cached_property

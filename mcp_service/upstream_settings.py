@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
 
-from shared.settings import ServiceSettings
+from pydantic import Field, model_validator
+
+from mcp_service.upstream_identity_settings import UpstreamIdentitySettings
 
 
-class UpstreamSettings(ServiceSettings):
+class UpstreamSettings(UpstreamIdentitySettings):
     """The part of McpSettings for MCP_UPSTREAM and MCP_UPSTREAM_COMMAND. Durations are in seconds."""
 
     upstream: str | None = Field(
@@ -16,3 +18,9 @@ class UpstreamSettings(ServiceSettings):
     upstream_command: str | None = Field(
         None, description="The command of your MCP server that speaks on standard input and output."
     )
+
+    @model_validator(mode="after")
+    def _identity_fits(self) -> Self:
+        if self.upstream is not None:
+            self.check_identity(self.upstream)
+        return self

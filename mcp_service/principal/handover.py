@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from shared.access_tokens.verifier import VerifiedToken
 
 
@@ -17,4 +16,17 @@ class PrincipalHandover(Protocol):
         """The headers that tell the principal of a verified token; None is a public operation.
 
         `method`, `path` (with the query, as sent to the server) and `body` are those of the request to the server.
+        Raises PrincipalTooLong, or ServiceUnavailable while nothing can be signed.
         """
+
+
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+
+class NoHandover:
+    """The server learns nothing about the caller."""
+
+    def headers(self, token: VerifiedToken | None, *, method: str, path: str, body: bytes) -> Mapping[str, str]:
+        """No headers."""
+        del token, method, path, body
+        return _NO_HEADERS

@@ -21,6 +21,7 @@ from shared.errors import Misconfigured
 
 if TYPE_CHECKING:
     from mcp_service.guard.wiring import GuardComponents
+    from mcp_service.principal.wiring import OwnKeyComponents
     from mcp_service.runtime import Runtime
     from mcp_service.servers.loading import SdkServer
     from mcp_service.servers.protected_server import ProtectedServer
@@ -38,6 +39,8 @@ class ConfiguredServer:
     build: Callable[[GuardComponents], ProtectedServer]
     redis: RedisClient | None = None
     """The connection of the notes example, if it uses one."""
+    own_keys: OwnKeyComponents | None = None
+    """The guard's own keys, if it signs assertions for the server."""
 
 
 @dataclass(frozen=True, slots=True)
