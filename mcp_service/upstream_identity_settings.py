@@ -58,13 +58,13 @@ class UpstreamIdentitySettings(ServiceSettings):
 
     @field_validator("upstream_private")
     @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _private_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         parse_networks(text for text in value if text != _ALL_PRIVATE)
         return value
 
     @field_validator("upstream_claims")
     @classmethod
-    def _claims(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _claims_about_the_user(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         folded = [re.sub(r"[_.]", "-", claim.lower()) for claim in value]
         for claim in value:
             if claim in RESERVED_CLAIMS:

@@ -5,6 +5,7 @@ A name may resolve to another address at any time: the address of the connection
 
 from __future__ import annotations
 
+import errno
 import socket
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Final
@@ -44,8 +45,10 @@ class PrivatePeers:
         It is not for Unix sockets, whose peer has no address.
         """
         if not self.allows(address_text):
+            # With a number, so that aiohttp shows the text.
             raise PeerRefused(
-                f"{address_text} is neither loopback nor in MCP_UPSTREAM_PRIVATE, and gets no identity headers"
+                errno.EACCES,
+                f"{address_text} is neither loopback nor in MCP_UPSTREAM_PRIVATE, and gets no identity headers",
             )
 
 
