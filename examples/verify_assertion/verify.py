@@ -18,7 +18,7 @@ class AssertionVerifier:
 
     def __init__(self, resource: str, audience: str) -> None:
         """`resource` is MCP_RESOURCE of Sallyport, `audience` its MCP_UPSTREAM or MCP_UPSTREAM_AUDIENCE."""
-        self._names = {"issuer": resource, "audience": audience}
+        self._resource, self._audience = resource, audience
         self._keys = jwt.PyJWKClient(f"{resource}/jwks.json", lifespan=300)
         self._used: dict[str, float] = {}
 
@@ -26,7 +26,13 @@ class AssertionVerifier:
         """The claims. `path` is as it arrived, with its query. Raises jwt.PyJWTError: answer 401."""
         key = self._keys.get_signing_key_from_jwt(assertion)
         read = jwt.decode_complete(
-            assertion, key, ["ES256", "EdDSA"], leeway=LEEWAY, options={"require": REQUIRED}, **self._names
+            assertion,
+            key,
+            algorithms=["ES256", "EdDSA"],
+            issuer=self._resource,
+            audience=self._audience,
+            leeway=LEEWAY,
+            options={"require": REQUIRED},
         )
         claims: dict[str, Any] = read["payload"]
         digest = urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mcp_service.principal.assertion import PrincipalAssertions
@@ -24,14 +25,15 @@ _KEY = import_verification_key(new_key("issuer", "ES256").as_dict(private=False)
 
 
 def verified_token(
+    user: Mapping[str, Any] | None = None,
     *,
     subject: str = "user-1",
     issuer: str = "https://auth.example",
     client_id: str = "client-1",
     scopes: tuple[str, ...] = ("notes:write",),
-    **user: Any,
+    **also: Any,
 ) -> VerifiedToken:
-    """A token as the verifier makes it; `user` are the claims about the user."""
+    """A token as the verifier makes it; `user` and `also` are the claims about the user."""
     claims = VerifiedClaims(
         issuer=issuer,
         subject=subject,
@@ -43,7 +45,7 @@ def verified_token(
         token_id="token-1",
         grant_id=None,
         status=None,
-        user=user,
+        user={**(user or {}), **also},
     )
     return VerifiedToken(claims, _KEY)
 

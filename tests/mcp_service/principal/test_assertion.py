@@ -79,7 +79,7 @@ def test_a_public_operation_has_an_empty_header(keys):
 @pytest.mark.invariant(14)
 def test_claims_of_the_user_replace_none_of_the_protocol(keys):
     taken = {"iss": "https://evil.example", "htm": "GET", "path": "/", "body_sha256": "x", "jti": "1"}
-    _, claims = asserted(assertions(keys, claims=tuple(taken), now=NOW), verified_token(**taken))
+    _, claims = asserted(assertions(keys, claims=tuple(taken), now=NOW), verified_token(taken))
     assert claims["claims"] == taken
     assert (claims["iss"], claims["htm"], claims["path"]) == ("https://tools.example/mcp", "POST", "/mcp?a=1")
 

@@ -77,7 +77,7 @@ def test_the_ring_is_read_back_as_it_was_written(tmp_path):
     ring = directory.change(first)
     assert directory.read() == ring
     later = 1_000 + OVERLAP_SECONDS
-    after = directory.change(lambda stored: rotated(stored, new_own_key(now=later), now=later))
+    after = directory.change(lambda _: rotated(ring, new_own_key(now=later), now=later))
     assert directory.read() == after
     assert after.active.kid == ring.pending.kid
 

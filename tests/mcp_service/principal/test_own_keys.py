@@ -67,7 +67,9 @@ async def test_a_replica_follows_a_rotation_of_another(tmp_path, clock):
     await keys.refresh()
     before, known = signing(keys), published(keys)
     now = int(clock.now) + OVERLAP_SECONDS
-    KeyDirectory(tmp_path).change(lambda ring: rotated(ring, new_own_key(now=now), now=now))
+    ring = KeyDirectory(tmp_path).read()
+    assert ring is not None
+    KeyDirectory(tmp_path).change(lambda _: rotated(ring, new_own_key(now=now), now=now))
     await keys.refresh()
     assert signing(keys) != before
     assert signing(keys) in known

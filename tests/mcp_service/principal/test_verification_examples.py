@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import jwt
 import pytest
 from aiohttp import web
+from joserfc.jwk import Key
 
 from devstack.service_process import REPOSITORY
 from examples.verify_assertion.verify import AssertionVerifier
@@ -83,8 +84,8 @@ class Guard:
     """A guard whose JWKS is served at its resource."""
 
     resource: str
-    key: object
-    second_key: object
+    key: Key
+    second_key: Key
 
     def sign(self, *, keys=None, audience=AUDIENCE, resource=None, now=None, request=REQUEST):
         method, path, body = request

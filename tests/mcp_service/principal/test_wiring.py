@@ -104,7 +104,7 @@ async def service(request, monkeypatch, tmp_path):
 async def test_the_jwks_is_where_the_metadata_say_and_ready_with_the_service(service):
     async with service("/.well-known/oauth-protected-resource/mcp") as answer:
         assert (await answer.json())["jwks_uri"] == "http://localhost:9001/mcp/jwks.json"
-    documents = []
+    documents, etag = [], ""
     for path in ("/mcp/jwks.json", "/.well-known/jwks.json"):
         async with service(path) as answer:
             assert (answer.status, answer.content_type) == (200, "application/json")
