@@ -16,7 +16,8 @@ class PrincipalHandover(Protocol):
         """The headers that tell the principal of a verified token; None is a public operation.
 
         `method`, `path` (with the query, as sent to the server) and `body` are those of the request to the server.
-        Raises PrincipalTooLong, or ServiceUnavailable while nothing can be signed.
+        A request that is sent again needs new ones: a reader refuses the second use of an assertion. Raises
+        PrincipalTooLong, or ServiceUnavailable while nothing can be signed.
         """
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiohttp.resolver import DefaultResolver
+from aiohttp import ThreadedResolver
 
 from mcp_service.principal.assertion import PrincipalAssertions
 from mcp_service.principal.handover import NoHandover
@@ -48,8 +48,8 @@ class PrincipalComponents:
     """Only where assertions are signed."""
 
     def resolver(self) -> AbstractResolver:
-        """The resolver of the connector to the server. Needs a running event loop."""
-        return DefaultResolver() if self.peers is None else PrivateResolver(DefaultResolver(), self.peers)
+        """The resolver of the connector to the server: the system's. Needs a running event loop."""
+        return ThreadedResolver() if self.peers is None else PrivateResolver(ThreadedResolver(), self.peers)
 
 
 def wire_principal(runtime: Runtime, scopes: ScopeMap) -> PrincipalComponents:
