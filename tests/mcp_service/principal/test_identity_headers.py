@@ -1,6 +1,10 @@
 """The principal in plain headers: always all of them, and no name from outside that could be taken for one."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcp_service.principal.handover import NoHandover
 from mcp_service.principal.identity_headers import PrincipalHeaders, PrincipalTooLong, is_identity_header
@@ -89,6 +93,25 @@ def test_the_headers_together_are_bounded_too():
 )
 def test_a_name_that_some_server_reads_as_ours_is_ours(name):
     assert is_identity_header(name)
+
+
+def as_variable(name):
+    """As CGI and servers in its tradition name a header: every other character than letters and digits is `_`."""
+    return "HTTP_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+@pytest.mark.invariant(14)
+@given(
+    st.sampled_from(sorted(NAMES)),
+    st.lists(st.sampled_from("!#$%&'*+-.^_`|~"), min_size=4, max_size=4),
+    st.lists(st.booleans(), min_size=40, max_size=40),
+)
+def test_no_spelling_of_a_variable_that_ours_has_too_goes_through(name, separators, upper):
+    spelled = "".join(c.upper() if up else c.lower() for c, up in zip(name, upper, strict=False))
+    others = iter(separators)
+    spelled = "".join(next(others) if c == "-" else c for c in spelled)
+    assert as_variable(spelled) == as_variable(name)
+    assert is_identity_header(spelled)
 
 
 @pytest.mark.parametrize("name", ["Accept", "X-Sallyport-Subject", "Sallyports-Subject", "Sally-Port", "", "Mcp-Name"])
