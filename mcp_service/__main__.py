@@ -13,6 +13,7 @@ from shared.loading import garbage_collection_paused
 
 with garbage_collection_paused():
     from mcp_service.commands import scopes
+    from mcp_service.principal.commands import keys
     from mcp_service.settings import McpSettings
     from shared.logs.configuration import configure_command_logs, service_logs
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
+cli.add_typer(keys, name="keys")
 
 
 def _settings() -> McpSettings:

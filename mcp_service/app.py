@@ -13,8 +13,7 @@ from prometheus_client import CollectorRegistry
 from mcp_service.forwarding.wiring import wire_forwarding
 from mcp_service.guard.errors import McpError, TooManyUnauthenticatedRequests, render
 from mcp_service.guard.scope_map import ScopeMap
-from mcp_service.guard.wiring import wire_guard
-from mcp_service.issuer.scope_check import IssuerScopeCheck
+from mcp_service.guard.wiring import wire_guard, wire_scope_check
 from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.wiring import wire_jwks
 from mcp_service.metadata import ProtectedResourceMetadata
@@ -56,20 +55,16 @@ def build_app(
     runtime = Runtime(settings, registry or CollectorRegistry(), log, clock, monotonic)
     supervisor = TaskSupervisor(runtime.registry, runtime.log)
     configured = configure_server(runtime)
+    own_keys = configured.own_keys
     metadata = ProtectedResourceMetadata(
         resource=settings.resource,
         issuer=settings.issuer,
         name=settings.resource_name or configured.name,
         scopes=configured.scopes.requested_first,
         all_scopes={name: described.implies for name, described in configured.scopes.scopes.items()},
+        jwks_uri=None if own_keys is None else own_keys.jwks_uri,
     )
-    scope_check = IssuerScopeCheck(
-        tuple(configured.scopes.scopes),
-        issuer=settings.issuer,
-        registry=runtime.registry,
-        log=runtime.log,
-        enabled=settings.scope_check == "on",
-    )
+    scope_check = wire_scope_check(runtime, configured.scopes)
     jwks = wire_jwks(runtime)
     status_lists = wire_status_lists(runtime, keys=jwks.cache)
     guard = wire_guard(
@@ -116,9 +111,11 @@ def build_app(
                     "status_lists": status_lists.cache.readiness,
                     "server": servers.server.readiness,
                     "scopes": scope_check.readiness,
+                    **({"assertion_keys": own_keys.source.readiness} if own_keys is not None else {}),
                 }
             ),
             metrics_route(runtime.registry),
+            *(own_keys.endpoint.routes() if own_keys is not None else ()),
             *(forwarding.routes() if forwarding is not None else ()),
         ]
     )
@@ -135,6 +132,9 @@ def build_app(
             if forwarding is not None:
                 stack.push_async_callback(forwarding.close)
                 await forwarding.start()
+            if own_keys is not None:
+                stack.push_async_callback(own_keys.source.stop)
+                await own_keys.source.start(supervisor)
             await jwks.cache.start(supervisor)
             await status_lists.cache.start(supervisor)
             await stack.enter_async_context(servers.server.lifespan(supervisor))

@@ -29,6 +29,8 @@ class ProtectedResourceMetadata:
     scopes: Sequence[str]
     all_scopes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Every scope with those that it implies. Public: challenges name them anyway; no tool is named."""
+    jwks_uri: str | None = None
+    """Of the resource's own keys, if it has some."""
 
     @property
     def url(self) -> str:
@@ -53,6 +55,8 @@ class ProtectedResourceMetadata:
             document["scopes_supported"] = list(self.scopes)
         if self.all_scopes:
             document[RESOURCE_SCOPES] = published_scopes(self.all_scopes)
+        if self.jwks_uri is not None:
+            document["jwks_uri"] = self.jwks_uri
         return document
 
     @cached_property

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from mcp_service.upstream_identity_settings import UpstreamIdentitySettings
 from shared.jose.strict_json import parse_json_object
-from shared.settings import ServiceSettings
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _HEADER_VALUE: Final = re.compile(r"[!-~]([\t -~]*[!-~])?")
@@ -36,7 +36,7 @@ _GUARDS_OWN: Final = frozenset(
 _GUARDS_OWN_BEGINNINGS: Final = ("mcp-", "sallyport-", "x-forwarded-")
 
 
-class UpstreamSettings(ServiceSettings):
+class UpstreamSettings(UpstreamIdentitySettings):
     """The part of McpSettings for MCP_UPSTREAM and MCP_UPSTREAM_COMMAND. Durations are in seconds."""
 
     upstream: str | None = Field(
@@ -154,6 +154,13 @@ class UpstreamSettings(ServiceSettings):
     def _of_the_command(self) -> Self:
         if self.upstream_command is None and {"upstream_per", "upstream_environment"} & self.model_fields_set:
             raise ValueError("UPSTREAM_PER and UPSTREAM_ENVIRONMENT are for UPSTREAM_COMMAND, which is not set")
+        return self
+
+    @model_validator(mode="after")
+    def _identity_fits(self) -> Self:
+        if self.upstream is not None:
+            # A Unix socket is on this machine, whatever the URL names.
+            self.check_identity(self.upstream if self.upstream_socket is None else "http://localhost")
         return self
 
     def upstream_header_map(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from mcp_service.guard.bearer import AllowedOrigins, BearerAuthenticator, GuardM
 from mcp_service.guard.errors import Challenger
 from mcp_service.guard.operation import ScopeRules
 from mcp_service.guard.rate_limits import RequestLimits
+from mcp_service.issuer.scope_check import IssuerScopeCheck
 from shared.access_tokens.profile import AccessTokenPolicy
 from shared.access_tokens.verifier import TokenVerifier
 from shared.ip_addresses import parse_networks
@@ -61,3 +62,14 @@ def wire_guard(
         metrics=GuardMetrics(runtime.registry),
     )
     return GuardComponents(verifier, authenticator, rules, limits)
+
+
+def wire_scope_check(runtime: Runtime, scopes: ScopeMap) -> IssuerScopeCheck:
+    """Build the comparison of the scope map with what the issuer says of scopes."""
+    return IssuerScopeCheck(
+        tuple(scopes.scopes),
+        issuer=runtime.settings.issuer,
+        registry=runtime.registry,
+        log=runtime.log,
+        enabled=runtime.settings.scope_check == "on",
+    )

@@ -23,6 +23,7 @@ from shared.errors import Misconfigured
 
 if TYPE_CHECKING:
     from mcp_service.guard.wiring import GuardComponents
+    from mcp_service.principal.wiring import OwnKeyComponents
     from mcp_service.runtime import Runtime
     from mcp_service.servers.loading import SdkServer
     from mcp_service.servers.protected_server import ProtectedServer
@@ -40,6 +41,8 @@ class ConfiguredServer:
     build: Callable[[GuardComponents], ProtectedServer]
     redis: RedisClient | None = None
     """The connection of the notes example, if it uses one."""
+    own_keys: OwnKeyComponents | None = None
+    """The guard's own keys, if it signs assertions for the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +114,21 @@ def _in_process(
 
 def _http_upstream(runtime: Runtime, url: str, scopes: ScopeMap) -> ConfiguredServer:
     # Imported here: another server needs none of it.
-    from aiohttp import ThreadedResolver
-
-    from mcp_service.principal.handover import NoHandover
+    from mcp_service.principal.wiring import wire_principal
     from mcp_service.servers.http_upstream.wiring import build_http_upstream
+
+    principal = wire_principal(runtime, scopes)
 
     def build(guard: GuardComponents) -> ProtectedServer:
         return build_http_upstream(
             runtime,
             url,
             lists=list_policy(runtime, guard),
-            principal=NoHandover(),
-            make_resolver=ThreadedResolver,
+            principal=principal.handover,
+            make_resolver=principal.resolver,
         )
 
-    return ConfiguredServer("MCP server", scopes, build)
+    return ConfiguredServer("MCP server", scopes, build, own_keys=principal.own_keys)
 
 
 def declared_scopes(settings: McpSettings) -> ScopeMap:

@@ -245,6 +245,7 @@ async def attacked(signing_key):
 
 ALLOWED_NAMES = {
     "accept", "content-length", "content-type", "host", "mcp-method", "mcp-name", "mcp-protocol-version",
+    "sallyport-client", "sallyport-issuer", "sallyport-scopes", "sallyport-subject",
     "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id",
 }  # fmt: skip
 
@@ -269,6 +270,7 @@ async def test_the_server_gets_what_was_judged_or_nothing(attacked, expected, at
         assert set(names) <= ALLOWED_NAMES
         assert request.headers["host"] == f"127.0.0.1:{attacked.upstream.port}"
         assert request.headers["x-forwarded-for"] == "127.0.0.1"
+        assert request.headers["sallyport-subject"] == "user-1"
         if request.body:
             assert json.loads(request.body)["params"]["name"] == "allowed"
     assert attacked.upstream.bytes_seen == b"".join(r.head + b"\r\n\r\n" + r.body for r in arrived)

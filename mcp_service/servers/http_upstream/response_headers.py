@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from multidict import CIMultiDict
 
+from mcp_service.principal.identity_headers import is_identity_header
+
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
@@ -64,7 +66,6 @@ _REMOVED_BEGINNINGS: Final = (
     "cf-access-",
     "proxy-",
     "remote-",
-    "sallyport-",
     "x-accel-",
     "x-auth-request-",
     "x-authentik-",
@@ -89,7 +90,7 @@ def kept_headers(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
         folded = name.lower().translate(_SEPARATORS)
         if folded in _REMOVED or name.lower() in removed or _VALUE.fullmatch(value) is None:
             continue
-        if folded.startswith(_REMOVED_BEGINNINGS) and name.lower() not in _KEPT:
+        if (folded.startswith(_REMOVED_BEGINNINGS) and name.lower() not in _KEPT) or is_identity_header(name):
             continue
         kept.add(name, value)
     return kept

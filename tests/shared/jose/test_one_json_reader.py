@@ -15,8 +15,9 @@ OWN_RECORDS = {
     "auth_service/grants/record.py",
     "auth_service/keys/repository.py",
     "auth_service/sessions/repository.py",
+    "mcp_service/principal/key_directory.py",
 }
-"""Records that the service itself wrote to its store, or encrypted with authentication."""
+"""Records that the service itself wrote to its store or its own directory, or encrypted with authentication."""
 
 READERS = {
     "loads",

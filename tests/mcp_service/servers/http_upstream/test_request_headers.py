@@ -113,6 +113,10 @@ async def test_the_server_gets_the_guards_own_headers_and_no_token(upstream, mak
         "content-type": "application/json",
         "host": "notes.internal:80",
         "mcp-protocol-version": "2025-11-25",
+        "sallyport-client": "client-1",
+        "sallyport-issuer": service.issuer.url,
+        "sallyport-scopes": "mcp:tools",
+        "sallyport-subject": "user-1",
         "x-api-key": "k",
         "x-forwarded-for": "127.0.0.1",
         "x-forwarded-host": "localhost:9001",
@@ -127,7 +131,7 @@ async def test_the_headers_of_the_principal_replace_those_of_the_client(upstream
     def headers(_self, token, *, method, path, body):
         return {"Sallyport-Subject": token.claims.subject, "X-Seen": f"{method} {path} {len(body)}"}
 
-    monkeypatch.setattr("mcp_service.principal.handover.NoHandover.headers", headers)
+    monkeypatch.setattr("mcp_service.principal.identity_headers.PrincipalHeaders.headers", headers)
     caller = Caller(guard, sub="ada")
     async with caller.call(headers={"Sallyport-Subject": "eve", "Connection": "sallyport-subject"}) as response:
         assert response.status == 200

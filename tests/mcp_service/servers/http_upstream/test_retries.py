@@ -103,7 +103,7 @@ async def test_a_request_that_is_repeated_tells_the_principal_anew(
         made.append(f"assertion-{len(made)}")
         return {"Sallyport-Assertion": made[-1]}
 
-    monkeypatch.setattr("mcp_service.principal.handover.NoHandover.headers", headers)
+    monkeypatch.setattr("mcp_service.principal.identity_headers.PrincipalHeaders.headers", headers)
     for _ in range(2):
         async with caller.post(message("tools/list")) as response:
             await response.read()

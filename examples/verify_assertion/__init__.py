@@ -1,0 +1,1 @@
+"""Verification of who calls, in an MCP server behind Sallyport: docs/who-calls.md."""
