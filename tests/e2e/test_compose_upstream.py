@@ -39,6 +39,10 @@ async def forecast(city: str) -> str:
 async def credential(ctx: Context) -> str:
     return ctx.headers["x-key"]
 
+@server.tool()
+async def caller(ctx: Context) -> str:
+    return f'{ctx.headers["sallyport-issuer"]} {ctx.headers["sallyport-subject"]}'
+
 if __name__ == "__main__" and sys.argv[1:]:
     server.run("streamable-http", host="0.0.0.0", port=int(sys.argv[1]))
 elif __name__ == "__main__":
@@ -114,6 +118,8 @@ async def test_a_user_signs_in_calls_and_is_refused_after_the_revocation(deploym
     async with user_agent("alice", PASSWORD) as user:
         async with connected(f"{deployment.url}/mcp", user, memory=memory, wire=wire) as client:
             assert text_of(await client.call_tool("forecast", {"city": "Oslo"})) == "Sunny in Oslo"
+            issuer, subject = text_of(await client.call_tool("caller", {})).split(" ")
+            assert (issuer, bool(subject)) == (deployment.url, True)
         assert any(SETTINGS["MCP_RESOURCE_NAME"] in page for page in user.pages)
     form = {"token": memory.tokens.refresh_token, "client_id": memory.registration.client_id}
     async with httpx2.AsyncClient() as http:
