@@ -46,7 +46,7 @@ class UpstreamIdentitySettings(ServiceSettings):
     )
     upstream_key: SecretStr | None = Field(
         None,
-        description="Instead of STATE_DIR: a private JWK (P-256 or Ed25519) that signs assertions, or a JWKS whose "
+        description="Instead of STATE_DIR: a private JWK (P-256) that signs assertions, or a JWKS whose "
         "first key signs and whose others are published.",
     )
     upstream_key_rotation_interval: int = Field(

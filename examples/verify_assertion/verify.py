@@ -28,7 +28,7 @@ class AssertionVerifier:
         read = jwt.decode_complete(
             assertion,
             key,
-            algorithms=["ES256", "EdDSA"],
+            algorithms=["ES256"],
             issuer=self._resource,
             audience=self._audience,
             leeway=LEEWAY,

@@ -15,7 +15,7 @@ export function assertionVerifier(resource: string, audience: string) {
       issuer: resource,
       audience,
       typ: "sallyport-assertion+jwt",
-      algorithms: ["ES256", "EdDSA"],
+      algorithms: ["ES256"],
       clockTolerance: leeway,
       requiredClaims: ["exp", "iat", "jti", "sub"],
     });

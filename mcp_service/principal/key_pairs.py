@@ -8,23 +8,38 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, import_key
+from joserfc.jwk import ECKey
+from pydantic_core import to_json
 
 from mcp_service.principal.key_lifecycle import KeyState, OwnKey
 from shared.jose.algorithms import signature_algorithm
-from shared.jose.signing_key import SigningKey
 from shared.jose.strict_json import BadJson, parse_json_object
 
 if TYPE_CHECKING:
     from mcp_service.principal.key_lifecycle import OwnKeys
 
 _PUBLIC_MEMBERS: Final = ("kty", "crv", "x", "y")
-_ALGORITHMS: Final = ("ES256", "EdDSA")
+_ALGORITHM: Final = "ES256"
+"""The one that every JWT library verifies. The name EdDSA is deprecated (RFC 9864), its successor little known."""
 
 
 class InvalidOwnKey(ValueError):
     """A configured or stored key that cannot sign. The text holds no part of the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One private key."""
+
+    kid: str
+    key: ECKey
+
+    def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
+        """A compact JWS (RFC 7515)."""
+        header = {"alg": _ALGORITHM, "kid": self.kid, "typ": typ}
+        return jws.serialize_compact(header, to_json(claims), self.key, algorithms=[_ALGORITHM])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +94,21 @@ def _usable(signing_key: SigningKey, public: Mapping[str, Mapping[str, str]]) ->
     return UsableKeys(signing_key, jwks, f'"{hashlib.sha256(jwks).hexdigest()[:32]}"')
 
 
-def _published(keys: Iterable[tuple[str, Mapping[str, str]]]) -> Iterable[dict[str, str | None]]:
+def _published(keys: Iterable[tuple[str, Mapping[str, str]]]) -> Iterable[dict[str, str]]:
     for kid, public in keys:
-        yield {**public, "kid": kid, "alg": signature_algorithm(public), "use": "sig"}
+        yield {**public, "kid": kid, "alg": _ALGORITHM, "use": "sig"}
 
 
 def _signing_key(jwk: Mapping[str, Any], kid: str) -> SigningKey:
     if "d" not in jwk:
         raise InvalidOwnKey("the key that signs has no private part")
-    return SigningKey(kid, str(_algorithm(jwk)), _import(jwk))
+    return SigningKey(kid, _import(jwk))
 
 
-def _import(jwk: Mapping[str, Any]) -> Any:
-    _algorithm(jwk)
+def _import(jwk: Mapping[str, Any]) -> ECKey:
+    if signature_algorithm({name: value for name, value in jwk.items() if name != "key_ops"}) != _ALGORITHM:
+        raise InvalidOwnKey("a key of the curve P-256, for signatures, is needed")
     try:
-        return import_key({name: jwk[name] for name in (*_PUBLIC_MEMBERS, "d") if name in jwk})
+        return ECKey.import_key({name: jwk[name] for name in (*_PUBLIC_MEMBERS, "d") if name in jwk})
     except (JoseError, ValueError, TypeError, KeyError) as exc:
         raise InvalidOwnKey(f"the key cannot be read: {type(exc).__name__}") from exc
-
-
-def _algorithm(jwk: Mapping[str, Any]) -> str:
-    algorithm = signature_algorithm({name: value for name, value in jwk.items() if name != "key_ops"})
-    if algorithm not in _ALGORITHMS:
-        raise InvalidOwnKey("a key of the curve P-256 or Ed25519, for signatures, is needed")
-    return algorithm

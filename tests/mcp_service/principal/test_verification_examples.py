@@ -160,7 +160,7 @@ def changed_payload(assertion):
 
 @pytest.fixture
 async def guard():
-    key, second_key = new_key("guard-1", "ES256"), new_key("guard-2", "EdDSA")
+    key, second_key = new_key("guard-1", "ES256"), new_key("guard-2", "ES256")
     app = web.Application()
     app.add_routes(OwnJwksEndpoint(keys=own_keys(key, second_key), resource_path="/mcp").routes())
     runner = web.AppRunner(app, shutdown_timeout=0.1)
