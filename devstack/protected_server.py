@@ -45,7 +45,7 @@ async def why_it_is_away(mcp: ServiceProcess) -> str | None:
     """Why the server at MCP_UPSTREAM does not answer; None if it does, or if there is another server."""
     deadline = time.monotonic() + _FIRST_CHECK_SECONDS
     while (  # noqa: ASYNC110 - the service is another process
-        reason := await asyncio.to_thread(mcp.impairment, "server")
+        reason := await asyncio.to_thread(mcp.problem_of, "server")
     ) and time.monotonic() < deadline:
         await asyncio.sleep(_CHECK_SECONDS)
     return reason
@@ -53,7 +53,7 @@ async def why_it_is_away(mcp: ServiceProcess) -> str | None:
 
 async def report_when_it_answers(mcp: ServiceProcess, upstream: str) -> None:
     """Print a line when the server answers."""
-    while await asyncio.to_thread(mcp.impairment, "server"):  # noqa: ASYNC110 - the service is another process
+    while await asyncio.to_thread(mcp.problem_of, "server"):  # noqa: ASYNC110 - the service is another process
         await asyncio.sleep(_CHECK_SECONDS)
     if mcp.pid is not None:
         print(f"The server at {without_query(upstream)} answers now.", flush=True)

@@ -126,7 +126,9 @@ async def _start(
         ),
         auth.wait_until_ready(),
     )
-    await mcp.start()
+    mcp.spawn()
+    # The guard works without a server at MCP_UPSTREAM, which may be started later.
+    await mcp.wait_until_ready(apart_from="server" if environment.get("MCP_UPSTREAM") else "")
     return user
 
 

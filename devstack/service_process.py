@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from shared.http.probe import is_ready, readiness
 
@@ -77,25 +77,34 @@ class ServiceProcess:
         self.spawn()
         await self.wait_until_ready(timeout_seconds=timeout_seconds)
 
-    async def wait_until_ready(self, *, timeout_seconds: float = 30.0) -> None:
-        """Wait until the service is ready. Raises ServiceError if it ends or the time is over."""
+    async def wait_until_ready(self, *, timeout_seconds: float = 30.0, apart_from: str = "") -> None:
+        """Wait until the service is ready, or is but for one check. Raises ServiceError if it ends or time is over."""
         try:
             async with asyncio.timeout(timeout_seconds):
-                while not await asyncio.to_thread(self.is_ready):
+                while not await asyncio.to_thread(self.is_ready, apart_from):
                     if self.pid is None:
                         raise ServiceError(f"{self.name} ended before it was ready{self._log_tail()}")
                     await asyncio.sleep(_PROBE_SECONDS)
         except TimeoutError:
             raise ServiceError(f"{self.name} is not ready after {timeout_seconds:g} s{self._log_tail()}") from None
 
-    def is_ready(self) -> bool:
-        """Whether `/readyz` answers 200 now."""
-        return is_ready(self.port, host=self._host)
+    def is_ready(self, apart_from: str = "") -> bool:
+        """Whether `/readyz` answers 200 now, or names no check but this one."""
+        if not apart_from:
+            return is_ready(self.port, host=self._host)
+        checks = self._readiness().get("checks", {})
+        unready = {name for name, check in checks.items() if not check["ready"]}
+        return bool(checks) and unready <= {apart_from}
 
-    def impairment(self, check: str) -> str | None:
-        """The note of this check of `/readyz` if the service is ready but impaired by it."""
-        answer = json.loads(readiness(self.port, host=self._host) or "{}")
-        return str(answer["checks"][check]["note"]) if check in answer.get("impaired", ()) else None
+    def problem_of(self, check: str) -> str | None:
+        """The note of this check of `/readyz` if it makes the service unready or impairs it."""
+        answer = self._readiness()
+        found = answer.get("checks", {}).get(check, {"ready": True})
+        return None if found["ready"] and check not in answer["impaired"] else str(found["note"])
+
+    def _readiness(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(readiness(self.port, host=self._host) or '{"impaired": []}')
+        return answer
 
     async def ended(self) -> int:
         """Wait until the process ends. Returns the exit code (negative: the signal)."""

@@ -10,18 +10,22 @@ TIMEOUT_SECONDS = 2.0
 
 def is_ready(port: int, *, host: str = "127.0.0.1") -> bool:
     """Whether `/readyz` answers 200 within two seconds."""
-    return readiness(port, host=host) is not None
+    return _get(port, host)[0] == 200
 
 
 def readiness(port: int, *, host: str = "127.0.0.1") -> bytes | None:
-    """The JSON of `/readyz` if it answers 200 within two seconds."""
+    """The JSON of `/readyz`, of a service that is ready or not, if it answers within two seconds."""
+    return _get(port, host)[1]
+
+
+def _get(port: int, host: str) -> tuple[int | None, bytes | None]:
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/readyz")
         response = connection.getresponse()
-        return response.read() if response.status == 200 else None
+        return response.status, response.read()
     except (OSError, http.client.HTTPException):
-        return None
+        return None, None
     finally:
         connection.close()
 

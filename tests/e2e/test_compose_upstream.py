@@ -162,7 +162,6 @@ async def test_without_the_server_the_gateway_and_the_guard_go_on(deployment):
     ):
         await client.call_tool("forecast", {"city": "Oslo"})
         await asyncio.to_thread(deployment.compose, "stop", "server")
-        await asyncio.to_thread(deployment.compose, "up", "--detach", "--wait", "--force-recreate", "--no-deps", "mcp")
         assert await list_tools(deployment, memory) == 502
         metadata = httpx2.get(f"{deployment.url}/.well-known/oauth-protected-resource/mcp")
         assert metadata.json()["resource"] == f"{deployment.url}/mcp"

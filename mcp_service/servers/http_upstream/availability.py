@@ -1,7 +1,8 @@
 """Whether the server accepts connections, for `/readyz`.
 
-All replicas share the server. Without it a replica is impaired, not unready: otherwise a load balancer would have no
-replica for the metadata, the challenges and the errors that name the cause.
+A replica that has never reached the server is not ready: its address may be wrong, and one with other settings serves
+better. Afterwards it is impaired at most, because all replicas share the server: otherwise a load balancer would have
+no replica for the metadata, the challenges and the errors that name the cause.
 
 A connection is opened and closed. No request is sent: which one means nothing to a server depends on its revision of
 MCP.
@@ -40,6 +41,7 @@ class Availability:
         self._connect_seconds = connect_seconds
         self._log = log
         self._problem: str | None = _NOT_CHECKED
+        self._was_reached = False
 
     @property
     def is_available(self) -> bool:
@@ -48,7 +50,8 @@ class Availability:
 
     def readiness(self) -> Readiness:
         """The note holds no secret: it is the reason of the operating system."""
-        return Readiness(ready=True, note=self._problem or "", impaired=self._problem is not None)
+        is_away = self._problem is not None
+        return Readiness(ready=self._was_reached, note=self._problem or "", impaired=self._was_reached and is_away)
 
     def refused(self, reason: str) -> None:
         """A request was refused: the next check decides again."""
@@ -86,3 +89,4 @@ class Availability:
         elif problem is not None and self._problem in {None, _NOT_CHECKED}:
             self._log.warning("upstream_unavailable", reason=problem)
         self._problem = problem
+        self._was_reached = self._was_reached or problem is None

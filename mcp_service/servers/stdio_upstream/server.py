@@ -89,8 +89,11 @@ class StdioServer:
             return Readiness(ready=False, note=f"{self._command.words[0]} is not executable")
         pause = 0.0 if self._per_user else self._pool.failing_seconds(SHARED)
         if pause:
+            # Other replicas may be well, but a user who makes the process fail must not take replicas away.
             return Readiness(
-                ready=False, note=f"the process failed; it is started again in {pause:.0f} s at the latest"
+                ready=True,
+                note=f"the process failed; it is started again in {pause:.0f} s at the latest",
+                impaired=True,
             )
         return Readiness(ready=True)
 

@@ -18,14 +18,15 @@ def quick_checks(monkeypatch):
 
 
 async def until_available(service, *, available=True):
-    """The check of the server in `/readyz`, which is 200 either way."""
+    """The check of the server in `/readyz`, and the status."""
     async with asyncio.timeout(10):
         while True:
             async with service.session.get(f"{service.root}/readyz") as response:
                 answer = await response.json()
-                if answer["checks"]["keys"]["ready"] and ("server" not in answer["impaired"]) is available:
-                    assert response.status == 200
-                    return answer["checks"]["server"]
+                check = answer["checks"]["server"]
+                is_available = check["ready"] and "server" not in answer["impaired"]
+                if answer["checks"]["keys"]["ready"] and is_available is available:
+                    return check | {"status": response.status}
             await asyncio.sleep(0.01)
 
 
@@ -36,9 +37,9 @@ async def test_the_service_starts_before_the_server_and_serves_calls_with_it(ups
     async with asyncio.timeout(10):
         while not [e for e in service.logs if e["event"] == "upstream_unavailable"]:  # noqa: ASYNC110 - as until_available
             await asyncio.sleep(0.01)
-    await until_available(service, available=False)
+    assert (await until_available(service, available=False))["status"] == 503
     await upstream.start(port)
-    await until_available(service)
+    assert (await until_available(service))["status"] == 200
     async with Caller(service).call() as response:
         assert response.status == 200
 
@@ -47,7 +48,9 @@ async def test_it_is_impaired_while_the_server_is_away_and_recovers_by_itself(up
     service = await make_guard()
     await until_available(service)
     await upstream.stop()
-    assert "refused" in (await until_available(service, available=False))["note"].lower()
+    check = await until_available(service, available=False)
+    assert "refused" in check["note"].lower()
+    assert check["status"] == 200
     await upstream.start(upstream.port)
     await until_available(service)
     assert [e["event"] for e in service.logs if e["event"].startswith("upstream_")] == [
