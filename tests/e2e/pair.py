@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from devstack.embedded_store import EmbeddedStore
 from devstack.local_settings import LocalSettings
@@ -48,11 +48,13 @@ class Pair:
         gateway: Gateway | None = None,
         resource: str | None = None,
         forwards: bool = False,
+        scopes: Mapping[str, Any] | None = None,
         own: Mapping[str, str] | None = None,
     ) -> None:
         """`gateway` is started between the two services, and its address is that of both.
 
         `forwards`: mcp_service forwards token requests where it would not by itself, and both trust their proxies.
+        `scopes` is the scope map of a server in place of the notes example, which both services are told.
         `own` holds further `AUTH_*` and `MCP_*` settings, which win over the usual ones.
         """
         self._directory = Path(tempfile.mkdtemp(prefix="sp-"))
@@ -91,6 +93,7 @@ class Pair:
                 **inherited,
                 **(inside if gateway and gateway.secure else {}),
                 **(forwarding if forwards else {}),
+                **({} if scopes is None else self._declared(scopes)),
                 **(own or {}),
             }
         )
@@ -103,6 +106,15 @@ class Pair:
             self._process("mcp_service", number, settings.for_mcp(port, environment), port)
             for number, port in enumerate(mcp_ports)
         ]
+
+    def _declared(self, scopes: Mapping[str, Any]) -> dict[str, str]:
+        resource = {
+            "identifier": self.resource,
+            "name": "Protected",
+            "scopes": scopes["scopes"],
+            "default_scopes": scopes["default"],
+        }
+        return {"AUTH_RESOURCES": json.dumps([resource]), "MCP_SCOPES": json.dumps(scopes)}
 
     def _process(self, module: str, number: int, environment: Mapping[str, str], port: int) -> ServiceProcess:
         return ServiceProcess(

@@ -64,10 +64,11 @@ async def connected(
     wire: Wire = "auto",
     scope: str | None = None,
     tls: ssl.SSLContext | None = None,
+    **options: Any,
 ) -> AsyncIterator[Client]:
     """A client of the SDK, connected; the user is asked whenever the client needs a new authorization.
 
-    `tls` is whom to trust; the usual authorities when None.
+    `tls` is whom to trust; the usual authorities when None. `options` are further ones of the SDK's client.
     """
     callbacks: list[dict[str, Any]] = []
     memory = memory or Memory()
@@ -95,6 +96,6 @@ async def connected(
     memory.provider = provider
     async with (
         httpx2.AsyncClient(auth=provider, timeout=30, follow_redirects=False, verify=tls or True) as http,
-        Client(streamable_http_client(resource, http_client=http), mode=wire) as client,
+        Client(streamable_http_client(resource, http_client=http), mode=wire, **options) as client,
     ):
         yield client

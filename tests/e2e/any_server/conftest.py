@@ -1,0 +1,49 @@
+"""`behind`: a pair whose guard stands in front of the `server` that a test is parametrized with."""
+
+import contextlib
+
+import pytest_asyncio
+
+from tests.e2e.any_server.foreign_server import SERVERS, guarded
+
+
+class Stage:
+    """One server at a time, kept until a test asks for another one."""
+
+    def __init__(self, new_directory):
+        self._new_directory = new_directory
+        self._stack = contextlib.AsyncExitStack()
+        self._running = None
+
+    async def show(self, server):
+        if self._running is None or self._running.server is not server:
+            await self.clear()
+            self._running = await self._stack.enter_async_context(guarded(server, self._new_directory()))
+        return self._running
+
+    async def clear(self):
+        self._running = None
+        await self._stack.aclose()
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def stage(tmp_path_factory):
+    stage = Stage(lambda: tmp_path_factory.mktemp("any-server"))
+    yield stage
+    await stage.clear()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def behind(server, stage):
+    return await stage.show(server)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the tests of one server in a row."""
+
+    def position(item):
+        callspec = getattr(item, "callspec", None)
+        server = None if callspec is None else callspec.params.get("server")
+        return SERVERS.index(server) if server in SERVERS else -1
+
+    items.sort(key=position)
