@@ -88,6 +88,8 @@ class ForeignServer:
     arguments: dict[str, Any]
     text: str
     """A part of what the tool says."""
+    restricted: tuple[str, dict[str, Any]]
+    """A tool that the guard demands a further scope for, and its arguments."""
     transport: Literal["http", "stdio"] = "http"
     wires: tuple[Wire, ...] = (LEGACY,)
     has_sessions: bool = False
@@ -101,11 +103,14 @@ class ForeignServer:
 
 
 GREETING: dict[str, Any] = {"tool": "greet", "arguments": {"name": "Ada"}, "text": "Hello, Ada!"}
+OF_OURS: dict[str, Any] = {**GREETING, "restricted": ("archive", {}), "counts": ("count", {})}
+"""The tools of the programs in servers/."""
 EVERYTHING: dict[str, Any] = {
     "command": _everything,
-    "tool": "get-sum",
-    "arguments": {"a": 40, "b": 2},
-    "text": "is 42",
+    "tool": "echo",
+    "arguments": {"message": "good day"},
+    "text": "good day",
+    "restricted": ("get-sum", {"a": 40, "b": 2}),
     "counts": ("trigger-long-running-operation", {"duration": 0.3, "steps": 3}),
 }
 BOTH = (LEGACY, MODERN)
@@ -118,39 +123,35 @@ TYPESCRIPT_V1 = ForeignServer(
     _example,
     has_sessions=True,
     asks=("collect-user-info", {"infoType": "feedback"}, {"rating": 5, "comments": "Ada"}),
+    restricted=("list-files", {}),
     **GREETING,
 )
 TYPESCRIPT_V2 = ForeignServer(
     "TypeScript SDK v2",
     lambda port: _node("typescript_server.mjs", port),
     wires=BOTH,
-    counts=("count", {}),
-    **GREETING,
+    **OF_OURS,
 )
 FASTMCP = ForeignServer(
     "FastMCP",
     _fastmcp,
     wires=BOTH,
     has_sessions=True,
-    counts=("count", {}),
     asks=("ask", {}, {"value": "Ada"}),
-    **GREETING,
+    **OF_OURS,
 )
-FASTMCP_STATELESS = ForeignServer(
-    "FastMCP stateless", lambda port: _fastmcp(port, "stateless"), wires=BOTH, counts=("count", {}), **GREETING
-)
+FASTMCP_STATELESS = ForeignServer("FastMCP stateless", lambda port: _fastmcp(port, "stateless"), wires=BOTH, **OF_OURS)
 EVERYTHING_STDIO = ForeignServer("server-everything on stdio", transport="stdio", wires=BOTH, **EVERYTHING)
-FASTMCP_STDIO = ForeignServer(
-    "FastMCP on stdio", _fastmcp, transport="stdio", wires=BOTH, counts=("count", {}), **GREETING
-)
+FASTMCP_STDIO = ForeignServer("FastMCP on stdio", _fastmcp, transport="stdio", wires=BOTH, **OF_OURS)
 TIME_STDIO = ForeignServer(
     "mcp-server-time on stdio",
     _time,
     transport="stdio",
     wires=BOTH,
-    tool="convert_time",
-    arguments={"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"},
-    text="21:00",
+    tool="get_current_time",
+    arguments={"timezone": "Europe/Oslo"},
+    text="Europe/Oslo",
+    restricted=("convert_time", {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"}),
 )
 SERVERS = (
     EVERYTHING_HTTP,
@@ -176,11 +177,11 @@ def one(servers: Iterable[ForeignServer]) -> pytest.MarkDecorator:
 
 
 def scope_map(server: ForeignServer) -> dict[str, Any]:
-    """One scope for everything, and one more for the server's first tool."""
+    """One scope for everything, and one more for the restricted tool."""
     return {
         "scopes": {"tools:use": {"description": "Use the tools"}, "tools:more": {"description": "Use more of them"}},
         "default": ["tools:use"],
-        "tools": {server.tool: ["tools:use", "tools:more"]},
+        "tools": {server.restricted[0]: ["tools:use", "tools:more"]},
     }
 
 
@@ -210,7 +211,7 @@ class Guarded:
             yield client
 
     async def token(self, *, username: str | None = None, more: bool = True) -> str:
-        """An access token; with the scope of the server's first tool if `more`."""
+        """An access token; with the scope of the restricted tool if `more`."""
         memory = Memory()
         scope = "tools:use tools:more" if more else "tools:use"
         async with self.client("legacy", memory=memory, username=username, scope=scope) as client:

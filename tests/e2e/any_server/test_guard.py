@@ -46,12 +46,12 @@ async def first_event_id(answer):
 async def test_a_call_without_its_scope_never_reaches_the_server(behind):
     token = await behind.token(more=False)
     before = behind.received()
-    async with behind.raw("POST", token, call(behind.server.tool, behind.server.arguments)) as answer:
+    async with behind.raw("POST", token, call(*behind.server.restricted)) as answer:
         assert answer.status == 403
         challenge = answer.headers["WWW-Authenticate"]
     assert 'error="insufficient_scope"' in challenge
     assert "tools:more" in challenge
-    async with behind.raw("POST", "no.such.token", call(behind.server.tool, behind.server.arguments)) as answer:
+    async with behind.raw("POST", "no.such.token", call(*behind.server.restricted)) as answer:
         assert answer.status == 401
     assert behind.received() == before
 

@@ -19,15 +19,16 @@ pytestmark = [
 
 
 @each(SERVERS)
-async def test_a_client_lists_tools_and_steps_up_for_one(behind, wire):
+async def test_a_client_lists_and_calls_tools_and_steps_up_for_one(behind, wire):
     server, memory = behind.server, Memory()
     async with behind.client(wire, memory=memory, scope="tools:use") as client:
         tools = {tool.name for tool in (await client.list_tools()).tools}
-        assert server.tool in tools
+        assert {server.tool, server.restricted[0]} <= tools
+        called = await client.call_tool(server.tool, server.arguments)
         assert "tools:more" not in memory.tokens.scope.split()
-        result = await client.call_tool(server.tool, server.arguments)
-    assert not result.is_error
-    assert server.text in result.content[0].text
+        restricted = await client.call_tool(*server.restricted)
+    assert server.text in called.content[0].text
+    assert not restricted.is_error
     assert {"tools:use", "tools:more"} <= set(memory.tokens.scope.split())
 
 

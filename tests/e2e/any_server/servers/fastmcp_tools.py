@@ -28,6 +28,12 @@ async def ask(ctx: Context) -> str:
     return f"Hello, {answer.data}!"
 
 
+@server.tool  # type: ignore[untyped-decorator]
+def archive() -> str:
+    """Archive."""
+    return "Archived."
+
+
 if sys.argv[1] == "stdio":
     server.run(show_banner=False)
 else:

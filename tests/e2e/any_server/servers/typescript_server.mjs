@@ -27,6 +27,7 @@ function buildServer() {
     const question = inputRequired.elicit({ message: "What is your name?", requestedSchema: name });
     return inputRequired({ inputRequests: { who: question } });
   });
+  server.registerTool("archive", {}, async () => text("Archived."));
   server.registerTool("change", {}, async () => {
     handler.notify.resourceUpdated(NOTE);
     return text("Changed.");
