@@ -5,30 +5,22 @@ Each run asks for the scenarios that one revision of the specification requires,
 
 from __future__ import annotations
 
-import asyncio
-import json
-import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from mcp_service.app import build_app
 from mcp_service.settings import McpSettings
+from tests.conformance.scenarios import NEWER, OLDER, SCENARIOS, run_scenarios, statuses
 from tests.conformance.token_proxy import TokenProxy
 from tests.mcp_service.conftest import RESOURCE, Service
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SERVER_TO_CLIENT = "a call back to the client needs a session, which MCP_STATEFUL keeps"
 NO_RECONNECTION_TOOL = (
     "no tool test_reconnection: streams cannot be resumed, as events are not stored (SHOULD, SEP-1699)"
 )
-
-OLDER = "2025-11-25"
-NEWER = "2026-07-28"
 
 EXCEPTIONS: dict[tuple[str, str], dict[str, str]] = {
     (OLDER, "stateless"): {
@@ -46,41 +38,12 @@ EXCEPTIONS: dict[tuple[str, str], dict[str, str]] = {
 NOT_SCORED = ("tasks-", "json-schema-2020-12", "http-header-validation", "http-custom-header-server-validation")
 """What the suite runs besides the frozen set of 2026-07-28: extensions and pending scenarios."""
 
-SCENARIOS = {OLDER: 33, NEWER: 37}
-
 pytestmark = [
     pytest.mark.npm,
     pytest.mark.timeout(600),
     # The scenarios ask for logging and sampling, of which the SDK warns since 2026-07-28.
     pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning"),
 ]
-
-
-async def run_scenarios(packages: Path, url: str, revision: str, results: Path) -> None:
-    """Run those of the revision; each leaves a folder of results."""
-    process = await asyncio.create_subprocess_exec(
-        str(packages / ".bin/node"),
-        str(packages / "@modelcontextprotocol/conformance/dist/index.js"),
-        "server",
-        "--url",
-        url,
-        "--requirements",
-        revision,
-        "--output-dir",
-        str(results),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    await process.wait()
-
-
-def outcomes(results: Path) -> dict[str, list[str]]:
-    """The failed checks of each scenario by its name."""
-    found = {}
-    for checks in results.glob("*/checks.json"):
-        name = re.sub(r"^server-|-\d{4}-\d\d-\d\dT.*$", "", checks.parent.name)
-        found[name] = [c["id"] for c in json.loads(checks.read_text()) if c["status"] == "FAILURE"]
-    return found
 
 
 @pytest.mark.parametrize(("revision", "mode"), EXCEPTIONS)
@@ -108,10 +71,10 @@ async def test_all_scenarios_pass_but_those_with_a_reason(packages, tmp_path, re
         finally:
             await service.stop()
             await issuer.stop()
-    found = outcomes(tmp_path)
+    found = statuses(tmp_path)
     if revision == NEWER:
         found = {name: checks for name, checks in found.items() if not name.startswith(NOT_SCORED)}
-    failed = {f"{name}/{check}" for name, checks in found.items() for check in checks}
+    failed = {f"{name}/{check}" for name, checks in found.items() for check, status in checks if status == "FAILURE"}
     assert len(found) == SCENARIOS[revision]
     assert failed == EXCEPTIONS[revision, mode].keys()
     assert not [e for e in entries if e.get("event") == "unexpected"]
