@@ -44,6 +44,32 @@ class Journey:
     async def __aexit__(self, *_exc: object) -> None:
         await self._http.close()
 
+    async def connect(self) -> dict[str, Any]:
+        """The first steps; the tokens."""
+        await self.discover()
+        await self.identify()
+        return await self.authorize(self.asked_scope())
+
+    async def call_refresh_and_step_up(self, tokens: dict[str, Any]) -> None:
+        """The further steps, with list_notes, which needs notes:read, and add_note, which needs notes:write too."""
+        assert "notes:read" in tokens["scope"].split()
+        assert (await self.call("list_notes", {}, tokens))[0] == 200
+
+        tokens = await self.refresh(tokens)
+        assert (await self.call("list_notes", {}, tokens))[0] == 200
+
+        note = {"text": f"by {self.profile}"}
+        status, challenge = await self.call("add_note", note, tokens)
+        if "notes:write" in tokens["scope"].split():
+            assert status == 200
+            return
+        # Step-up (interop.md R6): one challenge names everything that is needed, what is granted already included.
+        assert (status, challenge["error"]) == (403, "insufficient_scope")
+        assert {"notes:read", "notes:write"} <= set(challenge["scope"].split())
+        tokens = await self.authorize(challenge["scope"])
+        assert (await self.call("add_note", note, tokens))[0] == 200
+        assert (await self.call("list_notes", {}, await self.refresh(tokens)))[0] == 200
+
     async def discover(self) -> None:
         """From a refused call to the endpoints, as this client looks for them (interop.md R1 to R5, A1, A2)."""
         status, challenge, _ = await self._call("list_notes", {}, token=None)

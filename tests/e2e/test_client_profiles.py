@@ -78,26 +78,9 @@ async def test_the_client_connects_calls_refreshes_and_steps_up(users, profile):
         await users.new_user(f"user-{PROFILES.index(profile)}") as user,
         Journey(profile, users.pair, user) as client,
     ):
-        await client.discover()
-        await client.identify()
-        tokens = await client.authorize(client.asked_scope())
+        tokens = await client.connect()
         users.assert_signed_in(user)
-        assert "notes:read" in tokens["scope"].split()
-        assert (await client.call("list_notes", {}, tokens))[0] == 200
-
-        tokens = await client.refresh(tokens)
-        assert (await client.call("list_notes", {}, tokens))[0] == 200
-
-        status, challenge = await client.call("add_note", {"text": f"by {profile}"}, tokens)
-        if "notes:write" in tokens["scope"].split():
-            assert status == 200
-            return
-        # Step-up (interop.md R6): one challenge names everything that is needed, what is granted already included.
-        assert (status, challenge["error"]) == (403, "insufficient_scope")
-        assert {"notes:read", "notes:write"} <= set(challenge["scope"].split())
-        tokens = await client.authorize(challenge["scope"])
-        assert (await client.call("add_note", {"text": f"by {profile}"}, tokens))[0] == 200
-        assert (await client.call("list_notes", {}, await client.refresh(tokens)))[0] == 200
+        await client.call_refresh_and_step_up(tokens)
 
 
 async def test_every_row_of_the_table_has_a_name_of_its_own():
