@@ -5,17 +5,10 @@ Each run asks for the scenarios that one revision of the specification requires,
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from structlog.testing import capture_logs
 
-from mcp_service.app import build_app
-from mcp_service.settings import McpSettings
+from tests.conformance.guard import guarded
 from tests.conformance.scenarios import NEWER, OLDER, SCENARIOS, run_scenarios, statuses
-from tests.conformance.token_proxy import TokenProxy
-from tests.mcp_service.conftest import RESOURCE, Service
-from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 SERVER_TO_CLIENT = "a call back to the client needs a session, which MCP_STATEFUL keeps"
 NO_RECONNECTION_TOOL = (
@@ -48,33 +41,16 @@ pytestmark = [
 
 @pytest.mark.parametrize(("revision", "mode"), EXCEPTIONS)
 async def test_all_scenarios_pass_but_those_with_a_reason(packages, tmp_path, revision, mode):
-    key = new_key()
-    issuer = LocalIssuer()
-    await issuer.publish(key)
-    await issuer.start()
-    chosen: dict[str, Any] = {
-        "issuer": issuer.url,
-        "resource": RESOURCE,
-        "port": 0,
+    chosen = {
         "server": "tests.conformance.server:server",
         "scopes": "tests.conformance.server:scopes",
         "stateful": mode == "stateful",
     }
-    settings = McpSettings(**chosen)
-    token_issuer = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
-    with capture_logs() as entries:
-        service = Service(build_app(settings), issuer, token_issuer, entries)
-        await service.start()
-        try:
-            async with TokenProxy(service.url, lambda: token_issuer.issue(scope="conformance")) as proxy:
-                await run_scenarios(packages, proxy.url, revision, tmp_path)
-        finally:
-            await service.stop()
-            await issuer.stop()
+    async with guarded("conformance", **chosen) as url:
+        await run_scenarios(packages, url, revision, tmp_path)
     found = statuses(tmp_path)
     if revision == NEWER:
         found = {name: checks for name, checks in found.items() if not name.startswith(NOT_SCORED)}
     failed = {f"{name}/{check}" for name, checks in found.items() for check, status in checks if status == "FAILURE"}
     assert len(found) == SCENARIOS[revision]
     assert failed == EXCEPTIONS[revision, mode].keys()
-    assert not [e for e in entries if e.get("event") == "unexpected"]
