@@ -4,7 +4,8 @@ import contextlib
 
 import pytest_asyncio
 
-from tests.e2e.any_server.foreign_server import SERVERS, guarded
+from tests.e2e.any_server.foreign_server import SERVERS
+from tests.e2e.any_server.guarded import guarded
 
 
 class Stage:

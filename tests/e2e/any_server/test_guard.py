@@ -44,7 +44,7 @@ async def first_event_id(answer):
 
 @one(SERVERS)
 async def test_a_call_without_its_scope_never_reaches_the_server(behind):
-    token = await behind.token(more=False)
+    token = await behind.token()
     before = behind.received()
     async with behind.raw("POST", token, call(*behind.server.restricted)) as answer:
         assert answer.status == 403
@@ -59,7 +59,7 @@ async def test_a_call_without_its_scope_never_reaches_the_server(behind):
 @one(SERVERS)
 async def test_the_server_never_sees_the_token(behind):
     memory = Memory()
-    async with behind.client("legacy", memory=memory, scope="tools:use tools:more") as client:
+    async with behind.client("legacy", memory=memory) as client:
         await client.call_tool(behind.server.tool, behind.server.arguments)
     received = behind.received()
     assert b"tools/call" in received
@@ -70,7 +70,7 @@ async def test_the_server_never_sees_the_token(behind):
 @one(STATEFUL)
 async def test_a_session_is_unknown_to_another_user_and_after_its_end(behind):
     owner = await behind.token()
-    other = await behind.token(username=await behind.another_user())
+    other = await behind.token(await behind.another_user())
     session = await open_session(behind, owner)
     listing = {"jsonrpc": "2.0", "id": 3, "method": "tools/list"}
     before = behind.received()
