@@ -41,6 +41,8 @@ class Guarded:
     """A server, and a pair whose guard stands in front of it."""
 
     server: ForeignServer
+    place: str
+    """The URL of the server, or its command."""
     pair: Pair
     received: Callable[[], bytes]
     """Everything that the server has been sent."""
@@ -101,7 +103,7 @@ async def guarded(server: ForeignServer, directory: Path) -> AsyncIterator[Guard
             port = free_port(("127.0.0.1",))
             await stack.enter_async_context(serving(port, *server.command(str(port))))
             tap = await stack.enter_async_context(Wiretap(port))
-            own = {"MCP_UPSTREAM": f"http://127.0.0.1:{tap.port}/mcp"}
+            setting, place = "MCP_UPSTREAM", f"http://127.0.0.1:{tap.port}/mcp"
 
             def received() -> bytes:
                 return bytes(tap.received)
@@ -111,9 +113,9 @@ async def guarded(server: ForeignServer, directory: Path) -> AsyncIterator[Guard
             copy.touch()
             # `tee` keeps what the command reads.
             pipeline = f"tee {shlex.quote(str(copy))} | {shlex.join(server.command('stdio'))}"
-            own = {"MCP_UPSTREAM_COMMAND": shlex.join(["sh", "-c", pipeline])}
+            setting, place = "MCP_UPSTREAM_COMMAND", shlex.join(["sh", "-c", pipeline])
             received = copy.read_bytes
-        pair = Pair(scopes=scope_map(server), own=own)
+        pair = Pair(scopes=scope_map(server), own={setting: place})
         stack.push_async_callback(pair.close)
         await pair.start()
-        yield Guarded(server, pair, received)
+        yield Guarded(server, place, pair, received)

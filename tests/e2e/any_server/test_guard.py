@@ -1,9 +1,12 @@
 """What the guard keeps from servers of other projects: refused requests, tokens, and the sessions of other users."""
 
 import asyncio
+import os
 
 import pytest
 
+from devstack.service_process import service_command
+from mcp_service.guard.scope_map import ScopeMap
 from tests.e2e.any_server.foreign_server import EVERYTHING_HTTP, FASTMCP, SERVERS, TYPESCRIPT_V1, one
 from tests.e2e.sdk_client import Memory
 
@@ -54,6 +57,14 @@ async def test_a_call_without_its_scope_never_reaches_the_server(behind):
     async with behind.raw("POST", "no.such.token", call(*behind.server.restricted)) as answer:
         assert answer.status == 401
     assert behind.received() == before
+
+
+@one(SERVERS)
+async def test_a_scope_map_is_made_from_what_the_server_lists(behind):
+    outcome = await service_command("mcp_service", dict(os.environ), "scopes", "--from", behind.place)
+    assert outcome.succeeded, outcome.combined_output
+    declared = ScopeMap.model_validate_json(outcome.output)
+    assert {behind.server.tool, behind.server.restricted[0]} <= declared.tools.keys()
 
 
 @one(SERVERS)
