@@ -23,12 +23,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 CHOSEN = {
     "ChatGPT by document, with its key",
     "Claude hosted by registration",
-    "VS Code by document",
     "Microsoft Copilot Studio",
     "Cursor of old, without state",
     "MCP Inspector in the browser",
     "mcp-remote",
-    "Le Chat",
 }
 COMMAND = [sys.executable, str(SCRIPTS / "notes.py")]
 

@@ -67,6 +67,7 @@ async def test_a_scope_map_is_made_from_what_the_server_lists(behind):
     assert {behind.server.tool, behind.server.restricted[0]} <= declared.tools.keys()
 
 
+@pytest.mark.invariant(14)
 @one(SERVERS)
 async def test_the_server_never_sees_the_token(behind):
     memory = Memory()
