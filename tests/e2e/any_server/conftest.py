@@ -8,35 +8,35 @@ from tests.e2e.any_server.foreign_server import SERVERS
 from tests.e2e.any_server.guarded import guarded
 
 
-class Stage:
-    """One server at a time, kept until a test asks for another one."""
+class Runner:
+    """Runs one server at a time, until a test needs another one."""
 
     def __init__(self, new_directory):
         self._new_directory = new_directory
         self._stack = contextlib.AsyncExitStack()
         self._running = None
 
-    async def show(self, server):
+    async def start(self, server):
         if self._running is None or self._running.server is not server:
-            await self.clear()
+            await self.stop()
             self._running = await self._stack.enter_async_context(guarded(server, self._new_directory()))
         return self._running
 
-    async def clear(self):
+    async def stop(self):
         self._running = None
         await self._stack.aclose()
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
-async def stage(tmp_path_factory):
-    stage = Stage(lambda: tmp_path_factory.mktemp("any-server"))
-    yield stage
-    await stage.clear()
+async def runner(tmp_path_factory):
+    runner = Runner(lambda: tmp_path_factory.mktemp("any-server"))
+    yield runner
+    await runner.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def behind(server, stage):
-    return await stage.show(server)
+async def behind(server, runner):
+    return await runner.start(server)
 
 
 def pytest_collection_modifyitems(items):
