@@ -141,7 +141,7 @@ def wire(
         build=build_provider,
     )
     errors = ErrorLog(ErrorRepository(redis), registry, monotonic=runtime.monotonic)
-    browser = wire_browser_pages(runtime, users=users)
+    browser = wire_browser_pages(runtime, users=users, encryption_keys=encryption_keys)
     limits = RateLimits(
         repository=RateLimitRepository(redis),
         shared_networks=parse_networks(settings.rate_limit_shared_networks),

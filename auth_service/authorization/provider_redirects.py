@@ -75,7 +75,9 @@ class ProviderRedirects:
 
         Raises TooManyRequests, ProviderUnavailable, RequestTooLarge, RedisUnavailable; nothing is stored then.
         """
-        await self._limits.check_provider_sign_in(beginning.address, asked=beginning.asked)
+        # Any site can lead a browser to an authorization request: that must not use up the user's share.
+        known_user = beginning.browser.known_user if beginning.asked else ""
+        await self._limits.check_provider_sign_in(beginning.address, known_user=known_user)
         provider, request = entry.provider, beginning.interaction.request if beginning.interaction else None
         max_age = self._max_age(beginning)
         try:
@@ -103,8 +105,12 @@ class ProviderRedirects:
             self._metrics.count(entry.id, "unavailable")
             raise
         limit = MAX_BYTES if beginning.asked else MAX_UNASKED_BYTES
-        if not await self._pending.store(pending, max_bytes=limit):
+        record = self._pending.encrypt(pending)
+        if len(record) > limit:
             raise RequestTooLarge(f"the sign-in at {entry.id} has more than {limit} bytes", error_id="sign_in_size")
+        # Last: what is not stored must not keep others from signing in.
+        await self._limits.check_provider_sign_ins(beginning.address, asked=beginning.asked, known_user=known_user)
+        await self._pending.store(pending.state, record)
         self._metrics.count(entry.id, "begun")
         return location
 

@@ -130,6 +130,7 @@ class TestBounds:
         """docs/rate-limits.md gives the sums."""
         for limit, kilobytes, most in (
             (policy.PROVIDER_SIGN_INS_IN_ALL, 12, 45_000),
+            (policy.KNOWN_BROWSER_SIGN_INS_IN_ALL, 12, 45_000),
             (policy.PROVIDER_REDIRECTS_IN_ALL, 3, 12_000),
         ):
             records = limit.rate.burst + 600 * limit.rate.requests // limit.rate.seconds
