@@ -163,6 +163,7 @@ def wire(
         grants=grants,
         limits=limits,
         audit=audit,
+        errors=errors,
         encryption_keys=encryption_keys,
         keys=keys.ring,
         lists=status_lists.board,

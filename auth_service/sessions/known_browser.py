@@ -37,9 +37,7 @@ class KnownBrowsers:
         if not SUBJECT.fullmatch(subject):
             return ""
         presented = unverified_mac.encode("utf-8", "replace")
-        valid = any(
-            hmac.compare_digest(presented, _mac(key, browser_secret, subject).encode()) for key in self._keys
-        )
+        valid = any(hmac.compare_digest(presented, _mac(key, browser_secret, subject).encode()) for key in self._keys)
         return subject if valid else ""
 
 
