@@ -204,18 +204,24 @@ class McpSettings(ServiceSettings):
     @model_validator(mode="after")
     def _safe_together(self) -> Self:
         if self.resource == self.issuer:
-            raise ValueError("RESOURCE and ISSUER are the same; they name two different services")
+            raise ValueError("MCP_RESOURCE and MCP_ISSUER are the same; they name two different services")
         if self.forward_oauth_to is not None:
             if origin_of(self.resource) == origin_of(self.issuer):
-                raise ValueError("FORWARD_OAUTH_TO is for two origins; RESOURCE and ISSUER have the same one")
+                raise ValueError(
+                    "MCP_FORWARD_OAUTH_TO is for two origins; MCP_RESOURCE and MCP_ISSUER have the same one"
+                )
             if self.path in {"/authorize", "/register", "/token"}:
-                raise ValueError(f"FORWARD_OAUTH_TO needs the path {self.path} of RESOURCE for itself")
+                raise ValueError(f"MCP_FORWARD_OAUTH_TO needs the path {self.path} of MCP_RESOURCE for itself")
         if self.status_lists_url is not None and self.status_list_prefixes:
-            raise ValueError("STATUS_LISTS_URL is for an issuer with a feed, STATUS_LIST_PREFIXES for one without")
+            raise ValueError(
+                "MCP_STATUS_LISTS_URL is for an issuer with a feed, MCP_STATUS_LIST_PREFIXES for one without"
+            )
         if self.reuse_port and self.stateful:
-            raise ValueError("STATEFUL needs one replica: no REUSE_PORT, or no STATEFUL")
+            raise ValueError("MCP_STATEFUL needs one replica: no MCP_REUSE_PORT, or no MCP_STATEFUL")
         if self.reuse_port and self.server is None and self.notes_redis_url is None:
-            raise ValueError("REUSE_PORT needs NOTES_REDIS_URL: in memory, each replica would keep notes of its own")
+            raise ValueError(
+                "MCP_REUSE_PORT needs MCP_NOTES_REDIS_URL: in memory, each replica would keep notes of its own"
+            )
         return self
 
     @property
