@@ -9,10 +9,12 @@ from auth_service.http.urls import Urls
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.renderer import Pages
 from auth_service.sessions.cookies import SessionCookies
+from auth_service.sessions.known_browser import KNOWN_BROWSER_LABEL, KnownBrowsers
 from auth_service.sessions.manager import SessionManager
 from auth_service.sessions.repository import SessionRepository
 
 if TYPE_CHECKING:
+    from auth_service.key_encryption import EncryptionKeys
     from auth_service.runtime import Runtime
     from auth_service.users.service import UserService
 
@@ -26,14 +28,16 @@ class BrowserPages:
     sessions: SessionManager
 
 
-def wire_browser_pages(runtime: Runtime, *, users: UserService) -> BrowserPages:
+def wire_browser_pages(runtime: Runtime, *, users: UserService, encryption_keys: EncryptionKeys) -> BrowserPages:
     """Build the components."""
     settings = runtime.settings
     return BrowserPages(
         urls=Urls(settings.issuer, settings.base_path),
         pages=Pages(Appearance(product_name=settings.product_name, accent=settings.brand_color)),
         sessions=SessionManager(
-            cookies=SessionCookies(secure=not settings.is_local),
+            cookies=SessionCookies(
+                secure=not settings.is_local, known=KnownBrowsers(encryption_keys.derive(KNOWN_BROWSER_LABEL))
+            ),
             repository=SessionRepository(runtime.redis, lifetime_seconds=settings.session_ttl),
             users=users,
             lifetime_seconds=settings.session_ttl,

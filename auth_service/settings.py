@@ -257,21 +257,21 @@ class AuthSettings(ServiceSettings):
     @model_validator(mode="after")
     def _safe_together(self) -> Self:
         if self.passwords == "off" and not self.identity_providers:
-            raise ValueError("PASSWORDS is off, and IDENTITY_PROVIDERS is empty: nobody could sign in")
+            raise ValueError("AUTH_PASSWORDS is off, and AUTH_IDENTITY_PROVIDERS is empty: nobody could sign in")
         if self.refresh_token_absolute_ttl < self.refresh_token_ttl:
-            raise ValueError("REFRESH_TOKEN_ABSOLUTE_TTL is shorter than REFRESH_TOKEN_TTL")
+            raise ValueError("AUTH_REFRESH_TOKEN_ABSOLUTE_TTL is shorter than AUTH_REFRESH_TOKEN_TTL")
         if self.refresh_token_ttl < self.access_token_ttl:
-            raise ValueError("REFRESH_TOKEN_TTL is shorter than ACCESS_TOKEN_TTL")
+            raise ValueError("AUTH_REFRESH_TOKEN_TTL is shorter than AUTH_ACCESS_TOKEN_TTL")
         if self.key_publish_lead_seconds < self.key_set_max_age:
             raise ValueError(
-                "KEY_PUBLISH_LEAD_TIME is shorter than KEY_SET_MAX_AGE: verifiers would refuse tokens of a key that is "
-                "not in their cached key set"
+                "AUTH_KEY_PUBLISH_LEAD_TIME is shorter than AUTH_KEY_SET_MAX_AGE: verifiers would refuse tokens of a "
+                "key that is not in their cached key set"
             )
         if self.cimd_loopback and not self.is_local:
-            raise ValueError("CIMD_LOOPBACK is for development: the issuer must be http on a loopback host")
+            raise ValueError("AUTH_CIMD_LOOPBACK is for development: the issuer must be http on a loopback host")
         if self.registration_ttl < self.refresh_token_ttl + DAY:
             raise ValueError(
-                "REGISTRATION_TTL must be a day longer than REFRESH_TOKEN_TTL: clients outlive their grants"
+                "AUTH_REGISTRATION_TTL must be a day longer than AUTH_REFRESH_TOKEN_TTL: clients outlive their grants"
             )
         return self
 

@@ -148,7 +148,7 @@ def wire(
         build=build_provider,
     )
     errors = ErrorLog(ErrorRepository(redis), registry, monotonic=runtime.monotonic)
-    browser = wire_browser_pages(runtime, users=users)
+    browser = wire_browser_pages(runtime, users=users, encryption_keys=encryption_keys)
     limits = RateLimits(
         repository=RateLimitRepository(redis),
         shared_networks=parse_networks(settings.rate_limit_shared_networks),
@@ -170,6 +170,7 @@ def wire(
         grants=grants,
         limits=limits,
         audit=audit,
+        errors=errors,
         encryption_keys=encryption_keys,
         keys=keys.ring,
         lists=status_lists.board,

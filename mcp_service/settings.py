@@ -217,30 +217,42 @@ class McpSettings(UpstreamSettings):
     @model_validator(mode="after")
     def _safe_together(self) -> Self:
         if self.resource == self.issuer:
-            raise ValueError("RESOURCE and ISSUER are the same; they name two different services")
-        servers = {"SERVER": self.server, "UPSTREAM": self.upstream, "UPSTREAM_COMMAND": self.upstream_command}
+            raise ValueError("MCP_RESOURCE and MCP_ISSUER are the same; they name two different services")
+        servers = {
+            "MCP_SERVER": self.server,
+            "MCP_UPSTREAM": self.upstream,
+            "MCP_UPSTREAM_COMMAND": self.upstream_command,
+        }
         configured = [name for name, value in servers.items() if value is not None]
         if len(configured) > 1:
             raise ValueError(f"{' and '.join(configured)} name several servers; one is protected")
         if self.forward_oauth_to is not None:
             if origin_of(self.resource) == origin_of(self.issuer):
-                raise ValueError("FORWARD_OAUTH_TO is for two origins; RESOURCE and ISSUER have the same one")
+                raise ValueError(
+                    "MCP_FORWARD_OAUTH_TO is for two origins; MCP_RESOURCE and MCP_ISSUER have the same one"
+                )
             if self.path in {"/authorize", "/register", "/token"}:
-                raise ValueError(f"FORWARD_OAUTH_TO needs the path {self.path} of RESOURCE for itself")
+                raise ValueError(f"MCP_FORWARD_OAUTH_TO needs the path {self.path} of MCP_RESOURCE for itself")
         if self.status_lists_url is not None and self.status_list_prefixes:
-            raise ValueError("STATUS_LISTS_URL is for an issuer with a feed, STATUS_LIST_PREFIXES for one without")
+            raise ValueError(
+                "MCP_STATUS_LISTS_URL is for an issuer with a feed, MCP_STATUS_LIST_PREFIXES for one without"
+            )
         if self.upstream is not None and (self.stateful or self.json_response):
-            raise ValueError("STATEFUL and JSON_RESPONSE are for SERVER; a server at UPSTREAM decides that itself")
+            raise ValueError(
+                "MCP_STATEFUL and MCP_JSON_RESPONSE are for MCP_SERVER; a server at MCP_UPSTREAM decides that itself"
+            )
         if self.reuse_port and self.upstream is not None and self.upstream_session_key is None:
-            raise ValueError("REUSE_PORT needs UPSTREAM_SESSION_KEY: replicas must know one another's sessions")
+            raise ValueError("MCP_REUSE_PORT needs MCP_UPSTREAM_SESSION_KEY: replicas must know one another's sessions")
         if self.reuse_port and self.stateful:
-            raise ValueError("STATEFUL needs one replica: no REUSE_PORT, or no STATEFUL")
+            raise ValueError("MCP_STATEFUL needs one replica: no MCP_REUSE_PORT, or no MCP_STATEFUL")
         if self.stateful and self.upstream_command is not None:
             raise ValueError(
-                "STATEFUL is for a server in this process; the clients of UPSTREAM_COMMAND have no sessions"
+                "MCP_STATEFUL is for a server in this process; the clients of MCP_UPSTREAM_COMMAND have no sessions"
             )
         if self.reuse_port and self.is_example and self.notes_redis_url is None:
-            raise ValueError("REUSE_PORT needs NOTES_REDIS_URL: in memory, each replica would keep notes of its own")
+            raise ValueError(
+                "MCP_REUSE_PORT needs MCP_NOTES_REDIS_URL: in memory, each replica would keep notes of its own"
+            )
         return self
 
     @property

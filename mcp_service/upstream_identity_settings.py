@@ -85,12 +85,14 @@ class UpstreamIdentitySettings(ServiceSettings):
         """Refuse a server that must not get what is configured (invariant 14). Raises ValueError."""
         if self.upstream_identity == "headers" and not _may_be_private(upstream, self.private_networks):
             raise ValueError(
-                "UPSTREAM is not on a loopback or private address, so that others could send it Sallyport-* headers: "
-                "set UPSTREAM_IDENTITY to assertion (signed) or to none; or, if only this service reaches it, set "
-                "UPSTREAM_PRIVATE to its network, or to true for every private one"
+                "MCP_UPSTREAM is not on a loopback or private address, so that others could send it Sallyport-* "
+                "headers: set MCP_UPSTREAM_IDENTITY to assertion (signed) or to none; or, if only this service "
+                "reaches it, set MCP_UPSTREAM_PRIVATE to its network, or to true for every private one"
             )
         if self.upstream_identity == "assertion" and (self.state_dir is None) == (self.upstream_key is None):
-            raise ValueError("UPSTREAM_IDENTITY=assertion needs a key: either STATE_DIR or UPSTREAM_KEY_FILE")
+            raise ValueError(
+                "MCP_UPSTREAM_IDENTITY=assertion needs a key: either MCP_STATE_DIR or MCP_UPSTREAM_KEY_FILE"
+            )
 
 
 def _may_be_private(upstream: str, networks: tuple[IPNetwork, ...]) -> bool:

@@ -140,20 +140,22 @@ class UpstreamSettings(UpstreamIdentitySettings):
     @model_validator(mode="after")
     def _of_an_upstream(self) -> Self:
         needy = ("upstream_socket", "upstream_host", "upstream_headers", "upstream_ca_file", "upstream_session_key")
-        stray = [name.upper() for name in needy if getattr(self, name) is not None]
+        stray = [f"MCP_{name.upper()}" for name in needy if getattr(self, name) is not None]
         if self.upstream is None and stray:
-            raise ValueError(f"{' and '.join(stray)} need UPSTREAM")
+            raise ValueError(f"{' and '.join(stray)} need MCP_UPSTREAM")
         is_https = self.upstream is not None and self.upstream.startswith("https:")
         if self.upstream_ca_file is not None and not is_https:
-            raise ValueError("UPSTREAM_CA_FILE is for an https UPSTREAM")
+            raise ValueError("MCP_UPSTREAM_CA_FILE is for an https MCP_UPSTREAM")
         if self.upstream_socket is not None and is_https:
-            raise ValueError("UPSTREAM_SOCKET needs an http UPSTREAM, such as http://localhost/mcp")
+            raise ValueError("MCP_UPSTREAM_SOCKET needs an http MCP_UPSTREAM, such as http://localhost/mcp")
         return self
 
     @model_validator(mode="after")
     def _of_the_command(self) -> Self:
         if self.upstream_command is None and {"upstream_per", "upstream_environment"} & self.model_fields_set:
-            raise ValueError("UPSTREAM_PER and UPSTREAM_ENVIRONMENT are for UPSTREAM_COMMAND, which is not set")
+            raise ValueError(
+                "MCP_UPSTREAM_PER and MCP_UPSTREAM_ENVIRONMENT are for MCP_UPSTREAM_COMMAND, which is not set"
+            )
         return self
 
     @model_validator(mode="after")

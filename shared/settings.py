@@ -64,8 +64,10 @@ class ServiceSettings(BaseSettings):
                 return cls._build(values)
             except ValidationError as exc:
                 for error in exc.errors(include_input=False, include_url=False):
-                    where = prefix + "_".join(str(part) for part in error["loc"]).upper()
-                    problems.append(f"{where}: {error['msg'].removeprefix('Value error, ')}")
+                    # A check of several settings has no place: its message names them in full.
+                    where = "_".join(str(part) for part in error["loc"]).upper()
+                    problem = error["msg"].removeprefix("Value error, ")
+                    problems.append(f"{prefix}{where}: {problem}" if where else problem)
         raise Misconfigured("\n".join(problems))
 
     @classmethod

@@ -21,7 +21,6 @@ from auth_service.pages.views import (
     ProviderRedirectView,
 )
 from auth_service.protocol.errors import TooManyRequests
-from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
@@ -64,7 +63,12 @@ class IdentityList:
                 for entry in known
             ),
             providers=tuple(
-                ProviderButton(entry.id, entry.display_name, available=entry.provider.is_available)
+                ProviderButton(
+                    entry.id,
+                    entry.display_name,
+                    available=entry.provider.is_available,
+                    rejects_client=entry.provider.rejects_client,
+                )
                 for entry in self._providers.entries
             ),
             has_password=has_password,
@@ -104,7 +108,7 @@ class LinkEndpoint:
         if entry is None:
             return self._page.to_page(visit.browser)
         try:
-            location = await self._redirects.begin(entry, _beginning(request, visit))
+            location = await self._redirects.begin(request, entry, _beginning(visit))
         except (ProviderUnavailable, TooManyRequests, RequestTooLarge) as exc:
             request[LOG_FIELDS].update(error_id=exc.error_id, reason=exc.reason)
             away = isinstance(exc, ProviderUnavailable)
@@ -171,10 +175,9 @@ def is_recent(session: Session, *, now: float) -> bool:
     return session.authenticated_at >= now - LINK_MAX_AGE
 
 
-def _beginning(request: web.Request, visit: Visit) -> Beginning:
+def _beginning(visit: Visit) -> Beginning:
     return Beginning(
         browser=visit.browser,
-        address=request[CLIENT_ADDRESS],
         purpose=Purpose.LINK,
         subject=visit.session.subject,
     )

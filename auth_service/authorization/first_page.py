@@ -15,8 +15,7 @@ from auth_service.authorization.provider_redirects import Beginning, RequestTooL
 from auth_service.federation.provider import ProviderUnavailable
 from auth_service.http.messages import NO_STORE
 from auth_service.protocol.errors import TooManyRequests
-from shared.http.client_address import CLIENT_ADDRESS
-from shared.http.request_middleware import LOG_FIELDS
+from shared.http.request_middleware import LOG_FIELDS, REQUEST_ID
 
 if TYPE_CHECKING:
     from auth_service.authorization.deciding_user import DecidingUsers
@@ -66,7 +65,6 @@ class FirstPage:
         elif self._providers.only is not None:
             beginning = Beginning(
                 browser=browser,
-                address=request[CLIENT_ADDRESS],
                 transaction=transaction,
                 interaction=interaction,
                 choose_account=choose_account,
@@ -80,7 +78,7 @@ class FirstPage:
 
     async def _straight_on(self, request: web.Request, entry: ConfiguredProvider, beginning: Beginning) -> web.Response:
         try:
-            location = await self._redirects.begin(entry, beginning)
+            location = await self._redirects.begin(request, entry, beginning)
         except (TooManyRequests, RequestTooLarge) as exc:
             request[LOG_FIELDS].update(error_id=exc.error_id, reason=exc.reason)
             return await self._pages.sign_in(
@@ -92,6 +90,11 @@ class FirstPage:
         except ProviderUnavailable as exc:
             request[LOG_FIELDS].update(error_id=exc.error_id, reason=exc.reason)
             return await self._pages.provider_unavailable(
-                beginning.browser, beginning.transaction, beginning.interaction, entry
+                beginning.browser,
+                beginning.transaction,
+                beginning.interaction,
+                entry,
+                exc,
+                request_id=request[REQUEST_ID],
             )
         return web.Response(status=303, headers={"Location": location, "Referrer-Policy": "no-referrer", **NO_STORE})

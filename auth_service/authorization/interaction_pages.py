@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from auth_service.clients.client import ClientKind
 from auth_service.federation.account_profile import identity_label
+from auth_service.federation.provider import ClientRejected
 from auth_service.http.urls import authorization_redirect
 from auth_service.pages.views import (
     ConsentView,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from auth_service.authorization.deciding_user import DecidingUser, UserRefusal
     from auth_service.authorization.interaction import Interaction, Interactions
     from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
+    from auth_service.federation.provider import ProviderUnavailable
     from auth_service.grants.repository import GrantRepository
     from auth_service.http.urls import Urls
     from auth_service.pages.renderer import Pages
@@ -98,7 +100,12 @@ class InteractionPages:
             notice=notice,
             request_id=request_id,
             providers=tuple(
-                ProviderButton(entry.id, entry.display_name, available=entry.provider.is_available)
+                ProviderButton(
+                    entry.id,
+                    entry.display_name,
+                    available=entry.provider.is_available,
+                    rejects_client=entry.provider.rejects_client,
+                )
                 for entry in self._providers.ordered(browser.last_provider)
             ),
             passwords=self._providers.passwords,
@@ -113,20 +120,26 @@ class InteractionPages:
         transaction: str,
         interaction: Interaction | None,
         entry: ConfiguredProvider,
+        error: ProviderUnavailable,
         *,
-        request_id: str = "",
+        request_id: str,
     ) -> web.Response:
         """The sign-in page with a notice: 503 only if there is no other way to sign in (invariant 8).
 
         `request_id`: where the error log has the reason.
         """
         alone = self._providers.only is not None
+        if isinstance(error, ClientRejected):
+            notice = f"{entry.display_name} is not set up correctly here. Please tell the operator of this service"
+            notice += "." if alone else ", or choose another way."
+        else:
+            notice = f"{entry.display_name} does not answer just now."
+            notice += " Please try again in a moment." if alone else " Try again in a moment, or choose another way."
         response = await self.sign_in(
             browser,
             transaction,
             interaction,
-            notice=f"{entry.display_name} does not answer just now."
-            + (" Please try again in a moment." if alone else " Try again in a moment, or choose another way."),
+            notice=notice,
             request_id=request_id,
             status=503 if alone else 200,
         )

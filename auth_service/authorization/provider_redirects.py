@@ -13,14 +13,19 @@ from auth_service.federation.pending_repository import MAX_BYTES, MAX_UNASKED_BY
 from auth_service.federation.provider import AuthorizationUrlRequest, PendingSignIn, ProviderUnavailable, Purpose
 from auth_service.protocol.errors import InvalidRequest
 from auth_service.protocol.opaque import new_secret
+from shared.http.client_address import CLIENT_ADDRESS
+from shared.http.request_middleware import REQUEST_ID
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from auth_service.authorization.interaction import Interaction
     from auth_service.federation.identity_providers import ConfiguredProvider
     from auth_service.federation.metrics import ProviderMetrics
     from auth_service.federation.pending_repository import PendingSignInRepository
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.sessions.cookies import Browser
+    from shared.http.request_middleware import OnError
 
 LINK_MAX_AGE: Final = 300
 """Linking demands that the user authenticated here and there within this time (invariant 13). Seconds."""
@@ -31,8 +36,6 @@ class Beginning:
     """What a sign-in at a provider is for."""
 
     browser: Browser
-    address: str
-    """Of the client; limits count by its network."""
     purpose: Purpose = Purpose.SIGN_IN
     transaction: str = ""
     interaction: Interaction | None = None
@@ -61,22 +64,30 @@ class ProviderRedirects:
         limits: RateLimits,
         metrics: ProviderMetrics,
         identity_max_age: int | None,
+        on_error: OnError,
         clock: Callable[[], float],
     ) -> None:
-        """`identity_max_age`: how long a sign-in through a provider counts here, in seconds; None is for ever."""
+        """`identity_max_age`: how long a sign-in through a provider counts here, in seconds; None is for ever.
+
+        `on_error` records why a provider is unavailable, which the page does not tell.
+        """
         self._pending = pending
         self._limits = limits
         self._metrics = metrics
         self._identity_max_age = identity_max_age
+        self._on_error = on_error
         self._clock = clock
 
-    async def begin(self, entry: ConfiguredProvider, beginning: Beginning) -> str:
+    async def begin(self, request: web.Request, entry: ConfiguredProvider, beginning: Beginning) -> str:
         """The address of the provider to which this browser is sent.
 
         Raises TooManyRequests, ProviderUnavailable, RequestTooLarge, RedisUnavailable; nothing is stored then.
         """
-        await self._limits.check_provider_sign_in(beginning.address, asked=beginning.asked)
-        provider, request = entry.provider, beginning.interaction.request if beginning.interaction else None
+        address, provider = request[CLIENT_ADDRESS], entry.provider
+        request_of_client = beginning.interaction.request if beginning.interaction else None
+        # Any site can lead a browser to an authorization request: that must not use up the user's share.
+        known_user = beginning.browser.known_user if beginning.asked else ""
+        await self._limits.check_provider_sign_in(address, known_user=known_user)
         max_age = self._max_age(beginning)
         try:
             pending = PendingSignIn(
@@ -95,16 +106,21 @@ class ProviderRedirects:
             location = await provider.authorization_url(
                 pending,
                 AuthorizationUrlRequest(
-                    login_hint=(request.login_hint if request else None) or "",
+                    login_hint=(request_of_client.login_hint if request_of_client else None) or "",
                     force_reauthentication=max_age == 0 or beginning.choose_account,
                 ),
             )
-        except ProviderUnavailable:
+        except ProviderUnavailable as exc:
             self._metrics.count(entry.id, "unavailable")
+            self._on_error(request, exc, request[REQUEST_ID])
             raise
         limit = MAX_BYTES if beginning.asked else MAX_UNASKED_BYTES
-        if not await self._pending.store(pending, max_bytes=limit):
+        record = self._pending.encrypt(pending)
+        if len(record) > limit:
             raise RequestTooLarge(f"the sign-in at {entry.id} has more than {limit} bytes", error_id="sign_in_size")
+        # Last: what is not stored must not keep others from signing in.
+        await self._limits.check_provider_sign_ins(address, asked=beginning.asked, known_user=known_user)
+        await self._pending.store(pending.state, record)
         self._metrics.count(entry.id, "begun")
         return location
 

@@ -23,6 +23,7 @@ from auth_service.tokens.id_token_hint import IdTokenHints
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from auth_service.audit.error_log import ErrorLog
     from auth_service.audit.log import AuditLog
     from auth_service.browser_pages import BrowserPages
     from auth_service.clients.client import ClientUse
@@ -60,6 +61,7 @@ def wire_authorization(
     grants: GrantRepository,
     limits: RateLimits,
     audit: AuditLog,
+    errors: ErrorLog,
     encryption_keys: EncryptionKeys,
     keys: VerificationKeyResolver,
     lists: StatusListBoard,
@@ -85,7 +87,12 @@ def wire_authorization(
     users = DecidingUsers(sessions=browser.sessions, identities=identities, resources=resources, pages=pages)
     pending = PendingSignInRepository(runtime.redis, RecordEncryption(encryption_keys.derive(PENDING_LABEL)))
     redirects = ProviderRedirects(
-        pending=pending, limits=limits, metrics=metrics, identity_max_age=settings.identity_max_age, clock=clock
+        pending=pending,
+        limits=limits,
+        metrics=metrics,
+        identity_max_age=settings.identity_max_age,
+        on_error=errors,
+        clock=clock,
     )
     return AuthorizationComponents(
         interactions=interactions,

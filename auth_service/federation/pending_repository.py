@@ -42,19 +42,19 @@ _HANDLE: Final = re.compile(r"([0-9a-f]{64})\.([A-Za-z0-9_-]{43})")
 
 
 class PendingSignInRepository:
-    """Every method raises RedisUnavailable, and only that."""
+    """Every asynchronous method raises RedisUnavailable, and only that."""
 
     def __init__(self, redis: RedisClient, encryption: RecordEncryption) -> None:
         self._redis = redis
         self._encryption = encryption
 
-    async def store(self, pending: PendingSignIn, *, max_bytes: int) -> bool:
-        """Store a sign-in for LIFETIME_SECONDS; False if it is larger than `max_bytes`, and nothing is stored."""
-        record = self._encryption.encrypt(json.dumps(asdict(pending), separators=(",", ":")).encode())
-        if len(record) > max_bytes:
-            return False
-        await self._redis.command("SET", _key(digest(pending.state)), record, "EX", LIFETIME_SECONDS)
-        return True
+    def encrypt(self, pending: PendingSignIn) -> str:
+        """The record of a sign-in, as it is stored. The caller bounds its size."""
+        return self._encryption.encrypt(json.dumps(asdict(pending), separators=(",", ":")).encode())
+
+    async def store(self, state: str, record: str) -> None:
+        """Store the record of the sign-in with this state for LIFETIME_SECONDS."""
+        await self._redis.command("SET", _key(digest(state)), record, "EX", LIFETIME_SECONDS)
 
     async def find(self, unverified_state: str) -> PendingSignIn | None:
         """The sign-in with this state; it is not consumed."""

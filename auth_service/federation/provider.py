@@ -59,6 +59,12 @@ class ProviderUnavailable(ServiceUnavailable):
     public = "The sign-in service does not answer just now. Please try again, or choose another way to sign in."
 
 
+class ClientRejected(ProviderUnavailable):
+    """The provider does not accept this server as its client, such as for an expired secret: the operator must act."""
+
+    public = "The sign-in service is not set up correctly. Please tell the operator."
+
+
 class SignInRefused(RequestRejected):
     """The response of the provider is not accepted: no user is signed in. The private reason says which check failed.
 
@@ -88,6 +94,10 @@ class IdentityProvider(Protocol):
     @property
     def is_available(self) -> bool:
         """Whether the last attempt to reach the provider succeeded, or there was none."""
+
+    @property
+    def rejects_client(self) -> bool:
+        """Whether it is unavailable because it does not accept this server as its client."""
 
     async def issuer(self) -> str:
         """The issuer that responses must come from. Raises ProviderUnavailable."""

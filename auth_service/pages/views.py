@@ -13,6 +13,8 @@ class ProviderButton:
     id: str
     name: str
     available: bool = True
+    rejects_client: bool = False
+    """It is unavailable until the operator corrects its configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,7 @@ class AccountNotice(StrEnum):
     NOT_LINKED = "not-linked"
     LAST_WAY = "last-way"
     PROVIDER_UNAVAILABLE = "provider-unavailable"
+    PROVIDER_REJECTS_CLIENT = "provider-rejects-client"
     SIGN_IN_AGAIN = "sign-in-again"
     TOO_MANY = "too-many"
 

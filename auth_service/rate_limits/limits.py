@@ -106,10 +106,18 @@ class RateLimits:
         """A password attempt from a browser that never signed in to the account."""
         await self._check_in_redis(policy.SIGN_INS, address, self._network_of(address))
 
-    async def check_provider_sign_in(self, address: str, *, asked: bool) -> None:
-        """A sign-in at an identity provider, which is stored. `asked`: the user pressed a button for it."""
-        await self._check_in_redis(policy.PROVIDER_SIGN_INS, address, self._network_of(address))
+    async def check_provider_sign_in(self, address: str, *, known_user: str) -> None:
+        """A sign-in at an identity provider: counted per user in a browser that signed in before, else per network."""
+        if known_user:
+            await self._check_in_redis(policy.KNOWN_BROWSER_SIGN_INS, address, known_user)
+        else:
+            await self._check_in_redis(policy.PROVIDER_SIGN_INS, address, self._network_of(address))
+
+    async def check_provider_sign_ins(self, address: str, *, asked: bool, known_user: str) -> None:
+        """All of them together: one that is about to be stored. `asked`: the user pressed a button for it."""
         in_all = policy.PROVIDER_SIGN_INS_IN_ALL if asked else policy.PROVIDER_REDIRECTS_IN_ALL
+        if known_user:
+            in_all = policy.KNOWN_BROWSER_SIGN_INS_IN_ALL
         await self._check_in_redis(in_all, address, "all")
 
     def begin_fetch(self, address: str) -> Callable[[], None]:

@@ -93,6 +93,18 @@ PROVIDER_SIGN_INS_IN_ALL: Final = RateLimit(
     Backend.REDIS,
     "the same for which the user pressed a button, of all networks together",
 )
+KNOWN_BROWSER_SIGN_INS: Final = RateLimit(
+    "known_browser_sign_ins",
+    Rate(6, 60, burst=20),
+    Backend.REDIS,
+    "the same in browsers that signed in before, in place of both, per user",
+)
+KNOWN_BROWSER_SIGN_INS_IN_ALL: Final = RateLimit(
+    "known_browser_sign_ins_in_all",
+    Rate(300, 60, burst=600),
+    Backend.REDIS,
+    "the same in browsers that signed in before, of all users together",
+)
 PROVIDER_REDIRECTS_IN_ALL: Final = RateLimit(
     "provider_redirects_in_all",
     Rate(300, 60, burst=600),
@@ -127,6 +139,8 @@ LIMITS: Final = (
     SIGN_INS,
     PROVIDER_SIGN_INS,
     PROVIDER_SIGN_INS_IN_ALL,
+    KNOWN_BROWSER_SIGN_INS,
+    KNOWN_BROWSER_SIGN_INS_IN_ALL,
     PROVIDER_REDIRECTS_IN_ALL,
     REGISTRATION_HOST,
     REGISTRATIONS,

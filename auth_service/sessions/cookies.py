@@ -6,28 +6,33 @@ Only a hash of a cookie's value is stored (invariant 4).
 from __future__ import annotations
 
 import hmac
-import re
 from typing import TYPE_CHECKING, Final
 
 from auth_service.protocol.errors import PageError
 from auth_service.protocol.opaque import SECRET_BYTES, digest, mac, new_secret
+from auth_service.sessions.known_browser import SUBJECT
 from shared.jose import base64url
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from auth_service.sessions.known_browser import KnownBrowsers
+
 _BROWSER_DAYS: Final = 180
-_SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Browser:
     """One browser, identified by its cookie."""
 
-    def __init__(self, secret: str, *, is_new: bool, last_provider: str = "") -> None:
-        """`last_provider`: the id of the identity provider that its cookie names, unverified."""
+    def __init__(self, secret: str, *, is_new: bool, last_provider: str = "", known_user: str = "") -> None:
+        """`last_provider`: the id of the identity provider that its cookie names, unverified.
+
+        `known_user`: the subject of the user who last signed in in this browser; empty if none did.
+        """
         self.secret = secret
         self.is_new = is_new
         self.last_provider = last_provider
+        self.known_user = known_user
 
     @property
     def secret_hash(self) -> str:
@@ -57,18 +62,23 @@ class Browser:
 class SessionCookies:
     """Reads and writes the cookies. Over https they have the __Host- prefix, so that no sibling host can set them."""
 
-    def __init__(self, *, secure: bool) -> None:
+    def __init__(self, *, secure: bool, known: KnownBrowsers) -> None:
         prefix = "__Host-" if secure else ""
         self._secure = secure
+        self._known = known
         self._browser_name = f"{prefix}sallyport-browser"
         self._session_name = f"{prefix}sallyport-session"
         self._provider_name = f"{prefix}sallyport-provider"
+        self._known_name = f"{prefix}sallyport-known"
 
     def browser(self, request: web.Request) -> Browser:
         """The browser that sent the request: identified by its cookie, or new."""
         value = _well_formed(request.cookies.get(self._browser_name))
         last_provider = request.cookies.get(self._provider_name, "")
-        return Browser(value or new_secret(), is_new=value is None, last_provider=last_provider)
+        if value is None:
+            return Browser(new_secret(), is_new=True, last_provider=last_provider)
+        known_user = self._known.read(value, request.cookies.get(self._known_name, ""))
+        return Browser(value, is_new=False, last_provider=last_provider, known_user=known_user)
 
     def remember_browser(self, response: web.StreamResponse, browser: Browser) -> None:
         """Set the cookie if the browser does not have it yet."""
@@ -79,10 +89,15 @@ class SessionCookies:
         """Offer this identity provider first the next time. The value is no secret and decides nothing else."""
         self._set(response, self._provider_name, provider_id, max_age=_BROWSER_DAYS * 86_400)
 
+    def remember_user(self, response: web.StreamResponse, browser: Browser, subject: str) -> None:
+        """Recognise this browser as one in which the user has signed in."""
+        value = self._known.write(browser.secret, subject)
+        self._set(response, self._known_name, value, max_age=_BROWSER_DAYS * 86_400)
+
     def session(self, request: web.Request) -> tuple[str, str] | None:
         """The subject and token that the session cookie claims, both unverified."""
         subject, _, token = request.cookies.get(self._session_name, "").rpartition(".")
-        if not _SUBJECT.fullmatch(subject) or not _well_formed(token):
+        if not SUBJECT.fullmatch(subject) or not _well_formed(token):
             return None
         return subject, token
 

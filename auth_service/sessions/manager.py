@@ -100,6 +100,7 @@ class SessionManager:
             await self._repository.end(session)
             return False
         self._cookies.set_session(response, subject, token, seconds=self._lifetime)
+        self._cookies.remember_user(response, self.browser(request), subject)
         return True
 
     async def sign_out(self, response: web.StreamResponse, session: Session) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from auth_service.authorization.provider_redirects import Beginning
 from auth_service.federation.provider import ProviderUnavailable
 from auth_service.protocol.errors import PageError, TooManyRequests
-from shared.http.client_address import CLIENT_ADDRESS
-from shared.http.request_middleware import LOG_FIELDS
+from shared.http.request_middleware import LOG_FIELDS, REQUEST_ID
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -50,13 +49,12 @@ class ProviderButtons:
         transaction = form.get("transaction") or ""
         beginning = Beginning(
             browser=browser,
-            address=request[CLIENT_ADDRESS],
             transaction=transaction,
             interaction=interaction,
             choose_account=form.get("choose") is not None,
         )
         try:
-            return self._pages.to_provider(entry, await self._redirects.begin(entry, beginning))
+            return self._pages.to_provider(entry, await self._redirects.begin(request, entry, beginning))
         except TooManyRequests as exc:
             request[LOG_FIELDS].update(error_id=exc.error_id, reason=exc.reason)
             response = await self._pages.sign_in(
@@ -66,4 +64,6 @@ class ProviderButtons:
             return response
         except ProviderUnavailable as exc:
             request[LOG_FIELDS].update(error_id=exc.error_id, reason=exc.reason)
-            return await self._pages.provider_unavailable(browser, transaction, interaction, entry)
+            return await self._pages.provider_unavailable(
+                browser, transaction, interaction, entry, exc, request_id=request[REQUEST_ID]
+            )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from auth_service.federation.accounts import AccountRefused
-from auth_service.federation.provider import ProviderUnavailable, Purpose, SignInRefused
+from auth_service.federation.provider import ClientRejected, ProviderUnavailable, Purpose, SignInRefused
 from auth_service.pages.views import AccountNotice
 from auth_service.sign_in.completion import see_other
 from shared.http.request_middleware import LOG_FIELDS, REQUEST_ID
@@ -99,7 +99,7 @@ class ProviderEndpoint:
         transaction, interaction = response.pending.transaction, response.interaction
         if isinstance(error, ProviderUnavailable):
             return await self._pages.provider_unavailable(
-                browser, transaction, interaction, response.entry, request_id=request[REQUEST_ID]
+                browser, transaction, interaction, response.entry, error, request_id=request[REQUEST_ID]
             )
         if error.cancelled:
             notice = f"The sign-in at {response.entry.display_name} was cancelled."
@@ -116,6 +116,8 @@ class ProviderEndpoint:
 
 
 def _link_notice(error: SignInRefused | ProviderUnavailable) -> AccountNotice:
+    if isinstance(error, ClientRejected):
+        return AccountNotice.PROVIDER_REJECTS_CLIENT
     if isinstance(error, ProviderUnavailable):
         return AccountNotice.PROVIDER_UNAVAILABLE
     return AccountNotice.NONE if error.cancelled else _LINK_NOTICES.get(error.error_id, AccountNotice.NOT_LINKED)

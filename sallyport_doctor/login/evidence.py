@@ -96,6 +96,13 @@ class StepUpEvidence:
     granted: tuple[str, ...]
     response: HttpExchange
 
+    @property
+    def hides_challenge(self) -> bool:
+        """Whether the response is 200, with the challenge in `_meta` of the result."""
+        result = (self.response.document or {}).get("result") if self.response.ok else None
+        meta = result.get("_meta") if isinstance(result, dict) else None
+        return isinstance(meta, dict) and "mcp/www_authenticate" in meta
+
 
 @dataclass(frozen=True, slots=True)
 class LoginEvidence:

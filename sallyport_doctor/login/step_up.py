@@ -75,7 +75,10 @@ async def call_tool_beyond(
 async def call_with_narrowed_token(
     http: HttpProbe, url: str, client: TokenClient, granted: tuple[str, ...], *, current_revision: bool
 ) -> StepUpEvidence | None:
-    """Refresh with the first of several scopes and call tools/list; None if the server does not narrow the scope."""
+    """Refresh with the first of several scopes and call tools/list.
+
+    None if the server does not narrow the scope, or lists with fewer scopes: then the call needed no more.
+    """
     scopes = [scope for scope in granted if scope not in _NOT_RESOURCE_SCOPES]
     if len(scopes) < 2 or not client.refresh_token:
         return None
@@ -87,6 +90,7 @@ async def call_with_narrowed_token(
         headers, body = legacy_headers(initialized=True), legacy_request("tools/list")
     bearer = {"Authorization": f"Bearer {client.access_token}"}
     response = await http.request("POST", url, headers={**headers, **bearer}, json=body)
-    return StepUpEvidence(
+    step_up = StepUpEvidence(
         request="tools/list", required=tuple(scopes), granted=tuple(narrowed.scope.split()), response=response
     )
+    return None if response.ok and not step_up.hides_challenge else step_up

@@ -48,9 +48,7 @@ def step_up_without_insufficient_scope(evidence: Evidence) -> str | None:
 
 def step_up_hidden_in_result(evidence: Evidence) -> str | None:
     step_up = _step_up(evidence)
-    result = (step_up.response.document or {}).get("result") if step_up is not None and step_up.response.ok else None
-    meta = result.get("_meta") if isinstance(result, dict) else None
-    if step_up is None or not isinstance(meta, dict) or "mcp/www_authenticate" not in meta:
+    if step_up is None or not step_up.hides_challenge:
         return None
     return f"200 to {step_up.request}, with the challenge in _meta"
 

@@ -56,6 +56,12 @@ def test_private_networks_and_those_of_a_provider_may_be_proxies(networks):
     assert AuthSettings.from_environment(environment(AUTH_TRUSTED_PROXIES=networks)).trusted_proxies
 
 
+def test_settings_that_are_unsafe_together_are_named_in_full_without_a_place():
+    found = complaint(AUTH_PASSWORDS="off")
+    assert found == "AUTH_PASSWORDS is off, and AUTH_IDENTITY_PROVIDERS is empty: nobody could sign in"
+    assert "AUTH_:" not in complaint(AUTH_REFRESH_TOKEN_TTL="60")
+
+
 @pytest.mark.parametrize("seconds", ["0", "299"])
 def test_a_key_is_published_for_as_long_as_the_key_set_may_be_cached(seconds):
     """Invariant 5: a verifier that caches the older set would refuse its tokens."""
@@ -152,8 +158,8 @@ class TestSecrets:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"AUTH_REFRESH_TOKEN_ABSOLUTE_TTL": "3600"}, "shorter than REFRESH_TOKEN_TTL"),
-        ({"AUTH_REFRESH_TOKEN_TTL": "3600", "AUTH_ACCESS_TOKEN_TTL": "7200"}, "shorter than ACCESS_TOKEN_TTL"),
+        ({"AUTH_REFRESH_TOKEN_ABSOLUTE_TTL": "3600"}, "shorter than AUTH_REFRESH_TOKEN_TTL"),
+        ({"AUTH_REFRESH_TOKEN_TTL": "3600", "AUTH_ACCESS_TOKEN_TTL": "7200"}, "shorter than AUTH_ACCESS_TOKEN_TTL"),
         ({"AUTH_REGISTRATION_TTL": str(30 * DAY)}, "clients outlive their grants"),
         ({"AUTH_RESOURCES": "[]"}, "AUTH_RESOURCES"),
         ({"AUTH_RESOURCES": "{"}, "AUTH_RESOURCES"),

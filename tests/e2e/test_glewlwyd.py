@@ -145,7 +145,7 @@ async def test_a_wrong_client_secret_signs_no_user_in_and_is_named_in_the_log_on
     """P17."""
     error_ids, page = await servers.refusal("ada", "mistaken")
     assert error_ids == ["provider_rejects_client"]
-    assert "does not answer just now" in page.words
+    assert "is not set up correctly here" in page.words
     assert "unauthorized_client" not in page.text
     assert "another-client-secret" not in json.dumps(servers.pair.log(servers.pair.auth[0]))
 

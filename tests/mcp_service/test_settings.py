@@ -70,7 +70,7 @@ def test_a_setting_that_is_wrong_is_told(name, value, complaint):
 @pytest.mark.parametrize(
     ("other", "complaint"),
     [
-        ({"MCP_NOTES_REDIS_URL": "redis://notes", "MCP_STATEFUL": "true"}, "STATEFUL needs one replica"),
+        ({"MCP_NOTES_REDIS_URL": "redis://notes", "MCP_STATEFUL": "true"}, "^MCP_STATEFUL needs one replica"),
         ({}, "NOTES_REDIS_URL"),
     ],
 )
@@ -87,7 +87,7 @@ def test_replicas_of_a_custom_server_may_share_a_port():
     ("resource", "complaint"),
     [
         ("https://auth.example/mcp", "have the same one"),
-        ("https://tools.example/token", "needs the path /token of RESOURCE for itself"),
+        ("https://tools.example/token", "^MCP_FORWARD_OAUTH_TO needs the path /token of MCP_RESOURCE for itself"),
     ],
 )
 def test_forwarding_is_refused_where_it_would_meet_itself(resource, complaint):
@@ -103,17 +103,17 @@ def test_the_prefix_of_status_lists_is_https_or_internal_http(prefix):
 
 
 def test_status_lists_come_by_a_feed_or_by_their_addresses():
-    with pytest.raises(Misconfigured, match="STATUS_LISTS_URL is for an issuer with a feed"):
+    with pytest.raises(Misconfigured, match=r"^MCP_STATUS_LISTS_URL is for an issuer with a feed"):
         read(MCP_STATUS_LIST_PREFIXES="https://a.example", MCP_STATUS_LISTS_URL="https://auth.example/status-lists")
 
 
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"MCP_UPSTREAM_COMMAND": "x", "MCP_SERVER": "a:b"}, "SERVER and UPSTREAM_COMMAND name several servers"),
-        ({"MCP_UPSTREAM_COMMAND": "x", "MCP_STATEFUL": "true"}, "the clients of UPSTREAM_COMMAND have no sessions"),
-        ({"MCP_UPSTREAM_PER": "user"}, "for UPSTREAM_COMMAND, which is not set"),
-        ({"MCP_UPSTREAM_ENVIRONMENT": "API_KEY"}, "for UPSTREAM_COMMAND, which is not set"),
+        ({"MCP_UPSTREAM_COMMAND": "x", "MCP_SERVER": "a:b"}, "SERVER and MCP_UPSTREAM_COMMAND name several servers"),
+        ({"MCP_UPSTREAM_COMMAND": "x", "MCP_STATEFUL": "true"}, "the clients of MCP_UPSTREAM_COMMAND have no sessions"),
+        ({"MCP_UPSTREAM_PER": "user"}, "for MCP_UPSTREAM_COMMAND, which is not set"),
+        ({"MCP_UPSTREAM_ENVIRONMENT": "API_KEY"}, "for MCP_UPSTREAM_COMMAND, which is not set"),
     ],
 )
 def test_settings_of_a_command_go_with_a_command_alone(settings, complaint):

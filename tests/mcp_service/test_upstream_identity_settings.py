@@ -67,8 +67,11 @@ def test_what_is_signed_or_left_out_may_go_anywhere(identity):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"MCP_UPSTREAM_IDENTITY": "assertion"}, "STATE_DIR or UPSTREAM_KEY_FILE"),
-        ({"MCP_UPSTREAM_IDENTITY": "assertion", "MCP_STATE_DIR": "/a", "MCP_UPSTREAM_KEY": "{}"}, "either STATE_DIR"),
+        ({"MCP_UPSTREAM_IDENTITY": "assertion"}, "MCP_STATE_DIR or MCP_UPSTREAM_KEY_FILE"),
+        (
+            {"MCP_UPSTREAM_IDENTITY": "assertion", "MCP_STATE_DIR": "/a", "MCP_UPSTREAM_KEY": "{}"},
+            "either MCP_STATE_DIR",
+        ),
         ({"MCP_UPSTREAM_IDENTITY": "both"}, "headers"),
         ({"MCP_UPSTREAM_PRIVATE": "server.internal"}, "MCP_UPSTREAM_PRIVATE"),
         ({"MCP_UPSTREAM_PRIVATE": "10.1.2.3/8"}, "host bits"),

@@ -39,7 +39,7 @@ def read(**changes):
         ("MCP_UPSTREAM_HEADERS", '{"content-length": "5"}', "set by the guard itself"),
         ("MCP_UPSTREAM_HEADERS", '{"Mcp-Name": "x"}', "set by the guard itself"),
         ("MCP_UPSTREAM_HEADERS", '{"Sallyport-Subject": "x"}', "set by the guard itself"),
-        ("MCP_UPSTREAM_CA_FILE", "/etc/ca.pem", "for an https UPSTREAM"),
+        ("MCP_UPSTREAM_CA_FILE", "/etc/ca.pem", "for an https MCP_UPSTREAM"),
         ("MCP_UPSTREAM_SESSION_KEY", "short", "at least 32"),
         ("MCP_SERVER", "a:b", "name several servers"),
         ("MCP_STATEFUL", "true", "decides that itself"),
@@ -56,12 +56,12 @@ def test_a_setting_that_is_wrong_is_told_and_no_secret(name, value, complaint):
 
 @pytest.mark.parametrize("name", ["SOCKET", "HOST", "CA_FILE", "SESSION_KEY"])
 def test_settings_of_a_server_that_is_not_named_are_refused(name):
-    with pytest.raises(Misconfigured, match="need UPSTREAM"):
+    with pytest.raises(Misconfigured, match="need MCP_UPSTREAM"):
         read(MCP_UPSTREAM="", **{f"MCP_UPSTREAM_{name}": "a" * 32})
 
 
 def test_a_socket_is_for_plain_http():
-    with pytest.raises(Misconfigured, match="needs an http UPSTREAM"):
+    with pytest.raises(Misconfigured, match="needs an http MCP_UPSTREAM"):
         read(MCP_UPSTREAM="https://localhost/mcp", MCP_UPSTREAM_SOCKET="/run/mcp.sock")
 
 

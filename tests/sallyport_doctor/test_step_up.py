@@ -5,6 +5,7 @@ import pytest
 from sallyport_doctor.http_exchange import HttpExchange
 from sallyport_doctor.login.step_up import ToolScopes, find_tool_beyond
 from tests.sallyport_doctor.faulty_servers.endpoint import rpc
+from tests.sallyport_doctor.faulty_servers.faults_step_up import MiddlewareRequiresAllScopes
 from tests.sallyport_doctor.faulty_servers.healthy import SigningIn
 
 WRITE = [{"type": "oauth2", "scopes": ["notes:write"]}]
@@ -69,3 +70,21 @@ async def test_without_a_sign_in_no_tool_is_called(run):
     model = Recording()
     await run(model, register=True)
     assert model.called == []
+
+
+class ListsForAll(MiddlewareRequiresAllScopes):
+    """A token with one of two scopes lists the tools, which declare nothing."""
+
+    async def answer_call(self, request):
+        return await SigningIn.answer_call(self, request)
+
+
+async def test_a_list_that_needs_no_more_scopes_is_not_called_a_call_that_does(run):
+    diagnosis = await run(ListsForAll(), login=True)
+    assert not [remark for remark in diagnosis.remarks if "needs more than" in remark]
+    assert diagnosis.findings == ()
+
+
+async def test_a_list_that_needs_more_scopes_is_a_call_that_does(run):
+    diagnosis = await run(MiddlewareRequiresAllScopes(), login=True)
+    assert "A call that needs more than the token's scopes got 403 to tools/list." in diagnosis.remarks

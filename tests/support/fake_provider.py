@@ -8,7 +8,13 @@ from urllib.parse import urlencode
 from auth_service.federation.accepted_identities import configured_issuer
 from auth_service.federation.configuration import ProviderConfiguration
 from auth_service.federation.identity import Identity
-from auth_service.federation.provider import AuthorizationUrlRequest, PendingSignIn, ProviderUnavailable, SignInRefused
+from auth_service.federation.provider import (
+    AuthorizationUrlRequest,
+    ClientRejected,
+    PendingSignIn,
+    ProviderUnavailable,
+    SignInRefused,
+)
 from tests.support.user_agent import Answer, UserAgent
 
 
@@ -19,6 +25,7 @@ class FakeProvider:
     configuration: ProviderConfiguration
     redirect_uri: str
     available: bool = True
+    rejects_client: bool = False
     refusal: SignInRefused | None = None
     subject: str = "upstream-ada"
     statement: dict[str, object] = field(default_factory=dict)
@@ -41,7 +48,7 @@ class FakeProvider:
 
     @property
     def is_available(self) -> bool:
-        return self.available
+        return self.available and not self.rejects_client
 
     async def issuer(self) -> str:
         self._answer()
@@ -56,6 +63,8 @@ class FakeProvider:
 
     async def identify(self, pending: PendingSignIn, parameters: Mapping[str, str]) -> Identity:
         self.identified.append((pending, dict(parameters)))
+        if self.rejects_client:
+            raise ClientRejected("the secret is wrong", error_id="provider_rejects_client")
         self._answer()
         if self.refusal is not None:
             raise self.refusal

@@ -21,6 +21,8 @@ MAX_ASSERTION_SECONDS: Final = 60
 LEEWAY_SECONDS: Final = 5
 """By which the clock of the issuer may be ahead."""
 MAX_TEXT_CHARACTERS: Final = 300
+MAX_TIME: Final = 2**53
+"""A JSON number is exact up to there."""
 MAX_FURTHER_CLAIMS: Final = 50
 
 READ_HERE: Final = frozenset(
@@ -186,4 +188,6 @@ def _time(claims: Mapping[str, Any], name: str) -> float | None:
     # A bool is an int to Python, and NaN passes every comparison.
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise refused(name, f"{name} is not a number")
+    if not 0 <= value <= MAX_TIME:
+        raise refused(name, f"{name} is no time")
     return value

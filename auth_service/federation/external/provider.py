@@ -76,6 +76,11 @@ class ExternalIdentityProvider:
     def is_available(self) -> bool:
         return self._published_keys.is_available
 
+    @property
+    def rejects_client(self) -> bool:
+        """It has no clients."""
+        return False
+
     async def issuer(self) -> str:
         return self._configuration.issuer
 

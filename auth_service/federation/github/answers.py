@@ -24,6 +24,7 @@ MAX_MEMBERSHIP_CHARACTERS: Final = 5000
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,2000}")
 _CODE_OF_THE_USER: Final = frozenset({"bad_verification_code", "unverified_user_email"})
 """Errors of the token request that are no fault of the configuration: a used or expired code, an unverified account."""
+_CODE_OF_THE_OPERATOR: Final = frozenset({"incorrect_client_credentials", "redirect_uri_mismatch"})
 _INCLUDED: Final[Mapping[str, tuple[str, ...]]] = {
     "user": ("user:email",),
     "admin:org": ("read:org",),
@@ -34,6 +35,10 @@ _INCLUDED: Final[Mapping[str, tuple[str, ...]]] = {
 
 class BadAnswer(Exception):
     """GitHub, or something in its place, does not answer as documented. The text is for the log."""
+
+
+class BadClient(BadAnswer):
+    """GitHub does not accept the app, or its callback address."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,10 +102,11 @@ def issued_token(response: ProviderResponse) -> IssuedToken:
     if not isinstance(answer, dict):
         raise BadAnswer("the token response is no object")
     if "error" in answer:
-        error = answer["error"]
+        error = str(answer["error"])
         if error in _CODE_OF_THE_USER:
             raise SignInRefused(f"token request: {error}", error_id="github_code")
-        raise BadAnswer(f"token request: {error!r:.100}")
+        kind_of_answer = BadClient if error in _CODE_OF_THE_OPERATOR else BadAnswer
+        raise kind_of_answer(f"token request: {error!r:.100}")
     token, kind, scope = answer.get("access_token"), answer.get("token_type"), answer.get("scope")
     if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:
         raise BadAnswer("the token response has no access_token")

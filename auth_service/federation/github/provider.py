@@ -17,7 +17,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from auth_service.federation.github import answers
 from auth_service.federation.github.answers import BadAnswer, IssuedToken, Memberships
 from auth_service.federation.identity import MAX_GROUPS, Identity
-from auth_service.federation.provider import ProviderUnavailable, SignInRefused
+from auth_service.federation.provider import ClientRejected, ProviderUnavailable, SignInRefused
 from shared.fetch.ssrf_safe_client import FetchFailed
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class GitHubIdentityProvider:
         self._http = fetch
         self._clock = clock
         self._is_available = True
+        self._rejects_client = False
         self._reads_memberships = reads_memberships(configuration)
         origin = configuration.origin
         self._api = configuration.api or (PUBLIC_API if origin == PUBLIC_ORIGIN else f"{origin}/api/v3")
@@ -73,6 +74,10 @@ class GitHubIdentityProvider:
     @property
     def is_available(self) -> bool:
         return self._is_available
+
+    @property
+    def rejects_client(self) -> bool:
+        return self._rejects_client
 
     async def issuer(self) -> str:
         """The origin: GitHub has no issuer of identities."""
@@ -108,10 +113,10 @@ class GitHubIdentityProvider:
             async with asyncio.timeout(ANSWER_SECONDS):
                 identity = await self._identify(pending, code)
         except (BadAnswer, FetchFailed) as exc:
-            raise self._unavailable(str(exc)) from exc
+            raise self._unavailable(str(exc), rejects_client=isinstance(exc, answers.BadClient)) from exc
         except TimeoutError as exc:
             raise self._unavailable(f"not all answers within {ANSWER_SECONDS} s") from exc
-        self._is_available = True
+        self._is_available, self._rejects_client = True, False
         return identity
 
     async def describe_problems(self) -> list[str]:
@@ -210,9 +215,10 @@ class GitHubIdentityProvider:
             raise BadAnswer(f"{path}: rate limit, status {response.status}")
         return response
 
-    def _unavailable(self, reason: str) -> ProviderUnavailable:
-        self._is_available = False
-        return ProviderUnavailable(f"{self._configuration.origin}: {reason}", error_id="github_unavailable")
+    def _unavailable(self, reason: str, *, rejects_client: bool = False) -> ProviderUnavailable:
+        self._is_available, self._rejects_client = False, rejects_client
+        kind = ClientRejected if rejects_client else ProviderUnavailable
+        return kind(f"{self._configuration.origin}: {reason}", error_id="github_unavailable")
 
 
 def reads_memberships(configuration: GitHubProvider) -> bool:

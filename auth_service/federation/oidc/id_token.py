@@ -222,6 +222,8 @@ def _authentication_time(token: UnverifiedIdToken, expected: ExpectedIdToken) ->
     problem = _by_library(lambda: _times(expected).validate_iat(stated))
     if problem is not None:
         return f"auth_time: {problem}"
+    if stated < 0:
+        return "auth_time is before 1970"
     if expected.max_age is not None and stated < expected.started_at - expected.max_age - LEEWAY_SECONDS:
         return "auth_time is longer ago than max_age permits"
     return None

@@ -18,7 +18,7 @@ from auth_service.federation.oidc.identity_mapping import map_identity
 from auth_service.federation.oidc.presets import profile_of
 from auth_service.federation.oidc.token_request import TokenClient
 from auth_service.federation.oidc.userinfo import fetch_userinfo
-from auth_service.federation.provider import ProviderUnavailable
+from auth_service.federation.provider import ClientRejected, ProviderUnavailable
 from auth_service.federation.published_keys import COOLDOWN_SECONDS
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class OidcIdentityProvider:
             monotonic=monotonic,
         )
         self._unavailable_until = float("-inf")
+        self._rejects_client = False
 
     @property
     def id(self) -> str:
@@ -74,6 +75,10 @@ class OidcIdentityProvider:
     @property
     def is_available(self) -> bool:
         return self._monotonic() >= self._unavailable_until
+
+    @property
+    def rejects_client(self) -> bool:
+        return self._rejects_client and not self.is_available
 
     async def issuer(self) -> str:
         return self._profile.issuer
@@ -142,6 +147,7 @@ class OidcIdentityProvider:
         """The result. A failure of the provider is remembered for a while, for the sign-in page."""
         try:
             return await work
-        except ProviderUnavailable:
+        except ProviderUnavailable as exc:
+            self._rejects_client = isinstance(exc, ClientRejected)
             self._unavailable_until = self._monotonic() + COOLDOWN_SECONDS
             raise

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_service.federation.provider import ProviderUnavailable, SignInRefused
+from auth_service.federation.provider import ClientRejected, ProviderUnavailable, SignInRefused
 from shared.fetch.ssrf_safe_client import FetchFailed
 from shared.jose.strict_json import BadJson, parse_json_object
 
@@ -100,7 +100,7 @@ def _error(response: ProviderResponse) -> SignInRefused | ProviderUnavailable:
     detail = _DETAIL.match(str(members.get("error_description", "")))
     reason = f"the token endpoint answers {response.status}, {name}{f' ({detail[0]})' if detail else ''}"
     if name in _OUR_FAULT or response.status in {401, 403}:
-        return ProviderUnavailable(
+        return ClientRejected(
             f"{reason}: the client is not accepted; check client_id, its credential and the callback address",
             error_id="provider_rejects_client",
         )

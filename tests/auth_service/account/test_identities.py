@@ -196,6 +196,10 @@ class TestLinking:
             answer = await come_back(ada, "acme", state=state_in(answer), code="c")
         assert "does not answer just now" in (await ada.follow(answer)).words
 
+    async def test_a_provider_that_rejects_the_client_is_for_the_operator(self, federated, ada, upstreams):
+        upstreams["acme"].rejects_client = True
+        assert "not set up correctly here. Please tell the operator" in (await link(ada)).words
+
     async def test_a_provider_that_is_not_configured_is_passed_over(self, federated, ada):
         page = await ada.get("/account")
         form = next(form for form in page.forms if form.action == "/account/link")

@@ -237,6 +237,14 @@ def test_a_refused_sign_in_says_so_beside_the_fields_and_keeps_the_name_alone(pa
     assert "<title>Not signed in" in response.text
 
 
+def test_a_provider_that_rejects_the_client_is_not_said_to_be_silent(pages):
+    providers = (ProviderButton("acme", "Acme", available=False, rejects_client=True),)
+    account = replace(ACCOUNT, identities=replace(ACCOUNT.identities, providers=providers))
+    for page in (pages.sign_in(replace(SIGN_IN, providers=providers)), pages.account(account)):
+        assert "is not set up correctly</span>" in page.text
+        assert "does not answer" not in page.text
+
+
 @pytest.mark.parametrize("first", [False, True])
 def test_providers_have_a_form_of_their_own_so_that_enter_in_the_password_field_presses_none(pages, first):
     text = pages.sign_in(replace(PROVIDERS, providers_first=first)).text

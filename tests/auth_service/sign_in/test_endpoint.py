@@ -193,9 +193,9 @@ class TestSessions:
         user = auth.user_agent()
         first = await user.get(auth.authorize_url(client))
         second = await user.sign_in(first)
-        for answer, name in ((first, BROWSER), (second, SESSION)):
-            (text,) = answer.headers.getall("Set-Cookie")
-            assert text.startswith(f"{name}=")
+        texts = [text for answer in (first, second) for text in answer.headers.getall("Set-Cookie")]
+        assert {text.partition("=")[0] for text in texts} == {BROWSER, SESSION, "__Host-sallyport-known"}
+        for text in texts:
             attributes = {part.strip().lower() for part in text.split(";")[1:]}
             assert {"httponly", "secure", "samesite=lax", "path=/"} <= attributes
             assert not any(a.startswith("domain") for a in attributes)
@@ -205,7 +205,7 @@ class TestSessions:
         await auth.users.add(USERNAME, PASSWORD)
         user = auth.user_agent()
         await auth.tokens(await auth.register(), user)
-        assert user.cookies.keys() == {"sallyport-browser", "sallyport-session"}
+        assert user.cookies.keys() == {"sallyport-browser", "sallyport-session", "sallyport-known"}
 
     async def test_each_user_gets_a_session_of_their_own_and_the_one_before_ends(self, auth):
         """Session fixation: neither a planted value nor that of another user is signed in."""

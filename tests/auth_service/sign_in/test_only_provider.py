@@ -2,6 +2,7 @@
 
 import pytest
 
+from auth_service.audit.error_repository import ErrorRepository
 from auth_service.rate_limits import policy
 from shared.rates import Rate
 from tests.support.auth_server import HOSTED
@@ -130,6 +131,7 @@ class TestBounds:
         """docs/rate-limits.md gives the sums."""
         for limit, kilobytes, most in (
             (policy.PROVIDER_SIGN_INS_IN_ALL, 12, 45_000),
+            (policy.KNOWN_BROWSER_SIGN_INS_IN_ALL, 12, 45_000),
             (policy.PROVIDER_REDIRECTS_IN_ALL, 3, 12_000),
         ):
             records = limit.rate.burst + 600 * limit.rate.requests // limit.rate.seconds
@@ -146,7 +148,12 @@ class TestAProviderThatIsAway:
         assert answer.status == 503
         assert int(answer.headers["Retry-After"]) > 0
         assert "Acme does not answer just now" in answer.words
+        assert answer.headers["X-Request-Id"] in answer.words
         assert await upstream_sizes(only_acme) == []
+        await only_acme.stop()
+        found = await ErrorRepository(only_acme.store).find(answer.headers["X-Request-Id"])
+        assert found is not None
+        assert found.error_id == "provider_away"
 
     async def test_and_the_button_goes_on_once_it_is_back(self, only_acme, client, lone):
         user = only_acme.user_agent()

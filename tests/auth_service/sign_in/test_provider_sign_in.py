@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from auth_service.audit.error_repository import ErrorRepository
 from auth_service.federation.provider import SignInRefused
 from shared.jose.base64url import decode
 from tests.support.auth_server import PASSWORD, USERNAME
@@ -15,6 +16,13 @@ BROWSER, SESSION, PROVIDER = "__Host-sallyport-browser", "__Host-sallyport-sessi
 
 def error_of(server, answer):
     return server.log_of(answer.headers["X-Request-Id"]).get("error_id")
+
+
+async def explained(server, answer):
+    """The error that `explain` finds by the request id of an answer; the log is written when the server has stopped."""
+    await server.stop()
+    found = await ErrorRepository(server.store).find(answer.headers["X-Request-Id"])
+    return found.error_id if found else None
 
 
 async def stored(server, pattern):
@@ -111,8 +119,10 @@ class TestTheButtons:
         answer = await press(user, page, "acme")
         assert answer.status == 200
         assert "Acme does not answer just now" in answer.words
+        assert answer.headers["X-Request-Id"] in answer.words
         consent = await user.follow(await sign_in_at(user, answer, "globex"))
         assert ("decision", "approve") in consent.forms[0].buttons
+        assert await explained(federated, answer) == "provider_away"
 
 
 class TestTheWayBack:
@@ -332,9 +342,20 @@ class TestRefusals:
         page = await come_back(user, "acme", state=state, code="c")
         assert page.status == 200
         assert "Acme does not answer just now" in page.words
-        # A wrong client secret looks like this too: the operator needs it for `explain`.
         assert page.headers["X-Request-Id"] in page.words
         assert (await user.sign_in(page, USERNAME, PASSWORD)).status == 303
+
+    async def test_a_provider_that_rejects_the_client_is_for_the_operator_to_set_up(self, federated, begun, upstreams):
+        user, state = begun
+        upstreams["acme"].rejects_client = True
+        page = await come_back(user, "acme", state=state, code="c")
+        assert page.status == 200
+        assert "Acme is not set up correctly here. Please tell the operator of this service, or choose" in page.words
+        assert "Continue with Acme is not set up correctly" in page.words
+        assert "does not answer" not in page.words
+        assert page.headers["X-Request-Id"] in page.words
+        assert (await user.sign_in(page, USERNAME, PASSWORD)).status == 303
+        assert await explained(federated, page) == "provider_rejects_client"
 
 
 @pytest.mark.parametrize("provider", ["initech", "page"])

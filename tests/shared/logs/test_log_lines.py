@@ -60,7 +60,8 @@ class Logged:
         configure_command_logs(level="info", log_format=self.format)
         started = time.perf_counter()
         write(structlog.get_logger("test"))
-        assert time.perf_counter() - started < 1
+        # Without bounds some of these take minutes.
+        assert time.perf_counter() - started < 15
         return self._capfd.readouterr().err
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from auth_service.federation.access_rules import IdentityConditions, refusal
 from auth_service.federation.github import answers, provider
 from auth_service.federation.identity import MAX_GROUPS
-from auth_service.federation.provider import ProviderUnavailable, SignInRefused
+from auth_service.federation.provider import ClientRejected, ProviderUnavailable, SignInRefused
 from tests.auth_service.federation.github.browser import READS_ORGANIZATIONS
 from tests.support.github_model import GitHubModel
 
@@ -103,9 +103,10 @@ async def test_a_response_without_a_proper_code_asks_nothing_of_github(sign_in, 
     [
         ({"data": {"error": "bad_verification_code"}}, SignInRefused),
         ({"data": {"error": "unverified_user_email"}}, SignInRefused),
-        ({"data": {"error": "incorrect_client_credentials"}}, ProviderUnavailable),
-        ({"data": {"error": "redirect_uri_mismatch"}}, ProviderUnavailable),
+        ({"data": {"error": "incorrect_client_credentials"}}, ClientRejected),
+        ({"data": {"error": "redirect_uri_mismatch"}}, ClientRejected),
         ({"data": {"error": "of tomorrow"}}, ProviderUnavailable),
+        ({"data": {"error": ["incorrect_client_credentials"]}}, ProviderUnavailable),
         ({"data": {"error": "bad_verification_code"} | TOKEN}, SignInRefused),
         ({"data": {}}, ProviderUnavailable),
         ({"data": []}, ProviderUnavailable),

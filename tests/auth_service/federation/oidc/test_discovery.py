@@ -162,6 +162,18 @@ async def test_a_refused_response_says_nothing_of_the_provider(sign_in, model):
     assert provider.is_available
 
 
+async def test_a_wrong_client_secret_is_told_apart_from_a_provider_that_is_away(sign_in, model):
+    provider = sign_in.provider()
+    for answer, rejected in (({"status": 401}, True), ({"status": 503}, False)):
+        model.answers["token"] = answer
+        with pytest.raises(ProviderUnavailable):
+            await sign_in.at(provider)
+        assert (provider.is_available, provider.rejects_client) == (False, rejected)
+    model.answers.clear()
+    await sign_in.at(provider)
+    assert (provider.is_available, provider.rejects_client) == (True, False)
+
+
 async def test_a_token_endpoint_that_failed_is_not_forgotten_by_the_next_sign_in_that_begins(sign_in, model):
     provider = sign_in.provider()
     model.answers["token"] = {"status": 503}
