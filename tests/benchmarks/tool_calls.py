@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import statistics
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.benchmarks.harness import processor_seconds
@@ -77,8 +79,25 @@ class Callers:
 
         await asyncio.gather(*(some(*connection) for connection in self._connections))
 
+    async def latency(self, calls: Sequence[bytes]) -> float:
+        """The median of the seconds that one of them takes, one after the other on one connection."""
+        return statistics.median([await self._seconds(data) for data in calls])
+
+    async def seconds(self, calls: Sequence[bytes]) -> float:
+        """The seconds for one of them while all connections are busy: one divided by the rate."""
+        started = time.perf_counter()
+        await self.make(calls)
+        return (time.perf_counter() - started) / len(calls)
+
     async def cost(self, calls: Sequence[bytes]) -> float:
         """The server's processor time for one of them, in seconds."""
         before = processor_seconds(self._pid)
         await self.make(calls)
         return (processor_seconds(self._pid) - before) / len(calls)
+
+    async def _seconds(self, data: bytes) -> float:
+        started = time.perf_counter()
+        status, body = await self.once(data)
+        taken = time.perf_counter() - started
+        assert status == 200, (status, body)
+        return taken
