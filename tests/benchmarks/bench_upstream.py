@@ -53,16 +53,19 @@ async def run(report: Report) -> None:
 
 async def _sdk_server(report: Report, name: str, issuer: LocalIssuer, token: str) -> None:
     calls = [_forecast(token)] * _count(report, CALLS // 4)
-    async with _behind_guard("sdk_server", issuer) as (server, guard):
-        async with Callers(server.port, server.pid) as direct, Callers(guard.port, server.pid) as through:
-            await direct.make(calls)
-            await through.make(calls)
-            rate = await in_turns(
-                calling_from(GUARD_CORE, lambda: direct.seconds(calls)),
-                calling_from(GUARD_CORE, lambda: through.seconds(calls)),
-                rounds=ROUNDS,
-            )
-            work = await in_turns(lambda: through.cost(calls), lambda: direct.cost(calls), rounds=ROUNDS // 2)
+    async with (
+        _behind_guard("sdk_server", issuer) as (server, guard),
+        Callers(server.port, server.pid, connections=CONNECTIONS) as direct,
+        Callers(guard.port, server.pid, connections=CONNECTIONS) as through,
+    ):
+        await direct.make(calls)
+        await through.make(calls)
+        rate = await in_turns(
+            calling_from(GUARD_CORE, lambda: direct.seconds(calls)),
+            calling_from(GUARD_CORE, lambda: through.seconds(calls)),
+            rounds=ROUNDS,
+        )
+        work = await in_turns(lambda: through.cost(calls), lambda: direct.cost(calls), rounds=ROUNDS // 2)
     report.add(
         name,
         rate.ratio,
@@ -74,18 +77,18 @@ async def _sdk_server(report: Report, name: str, issuer: LocalIssuer, token: str
 
 async def _bare_server(report: Report, name: str, issuer: LocalIssuer, token: str) -> None:
     calls = [_who(token)] * _count(report, CALLS)
-    async with _behind_guard("bare_server", issuer) as (server, guard):
-        async with (
-            Callers(server.port, server.pid, connections=CONNECTIONS) as direct,
-            Callers(guard.port, guard.pid, connections=CONNECTIONS) as through,
-        ):
-            await direct.make(calls)
-            await through.make(calls)
-            cost = await in_turns(
-                calling_from(GUARD_CORE, lambda: direct.cost(calls)),
-                calling_from(SERVER_CORE, lambda: through.cost(calls)),
-                rounds=ROUNDS,
-            )
+    async with (
+        _behind_guard("bare_server", issuer) as (server, guard),
+        Callers(server.port, server.pid, connections=CONNECTIONS) as direct,
+        Callers(guard.port, guard.pid, connections=CONNECTIONS) as through,
+    ):
+        await direct.make(calls)
+        await through.make(calls)
+        cost = await in_turns(
+            calling_from(GUARD_CORE, lambda: direct.cost(calls)),
+            calling_from(SERVER_CORE, lambda: through.cost(calls)),
+            rounds=ROUNDS,
+        )
     report.add(
         name,
         cost.ratio,
@@ -97,14 +100,17 @@ async def _bare_server(report: Report, name: str, issuer: LocalIssuer, token: st
 
 async def _latency(report: Report, name: str, issuer: LocalIssuer, token: str) -> None:
     calls = [_who(token)] * _count(report, CALLS // 2)
-    async with _behind_guard("bare_server", issuer) as (server, guard):
-        async with Callers(server.port, None) as direct, Callers(guard.port, None) as through:
-            await through.latency(calls)
-            taken = await in_turns(
-                calling_from(SERVER_CORE, lambda: through.latency(calls)),
-                calling_from(SERVER_CORE, lambda: direct.latency(calls)),
-                rounds=ROUNDS,
-            )
+    async with (
+        _behind_guard("bare_server", issuer) as (server, guard),
+        Callers(server.port, None) as direct,
+        Callers(guard.port, None) as through,
+    ):
+        await through.latency(calls)
+        taken = await in_turns(
+            calling_from(SERVER_CORE, lambda: through.latency(calls)),
+            calling_from(SERVER_CORE, lambda: direct.latency(calls)),
+            rounds=ROUNDS,
+        )
     report.add(
         name,
         taken.differences.median * 1e3,
@@ -117,19 +123,19 @@ async def _latency(report: Report, name: str, issuer: LocalIssuer, token: str) -
 
 async def _events(report: Report, name: str, issuer: LocalIssuer, token: str) -> None:
     rounds = _count(report, 8)
-    async with _behind_guard("bare_server", issuer) as (server, guard):
-        async with (
-            EventReaders(server.port, server.pid, token=token, events=EVENTS) as direct,
-            EventReaders(guard.port, guard.pid, token=token, events=EVENTS) as through,
-        ):
-            await direct.read(rounds)
-            await through.read(rounds)
-            cost = await in_turns(
-                calling_from(GUARD_CORE, lambda: direct.cost(rounds)),
-                calling_from(SERVER_CORE, lambda: through.cost(rounds)),
-                rounds=ROUNDS,
-            )
-            rate = await in_turns(lambda: direct.seconds(rounds), lambda: through.seconds(rounds), rounds=ROUNDS)
+    async with (
+        _behind_guard("bare_server", issuer) as (server, guard),
+        EventReaders(server.port, server.pid, token=token, events=EVENTS) as direct,
+        EventReaders(guard.port, guard.pid, token=token, events=EVENTS) as through,
+    ):
+        await direct.read(rounds)
+        await through.read(rounds)
+        cost = await in_turns(
+            calling_from(GUARD_CORE, lambda: direct.cost(rounds)),
+            calling_from(SERVER_CORE, lambda: through.cost(rounds)),
+            rounds=ROUNDS,
+        )
+        rate = await in_turns(lambda: direct.seconds(rounds), lambda: through.seconds(rounds), rounds=ROUNDS)
     report.add(
         name,
         cost.ratio,
@@ -180,9 +186,9 @@ async def _idle(report: Report, name: str, issuer: LocalIssuer, token: str) -> N
 
 ROWS: Final[Mapping[str, Callable[[Report, str, LocalIssuer, str], Awaitable[None]]]] = {
     "calls of a Python SDK server behind the guard, against direct ones": _sdk_server,
-    "calls that the guard passes on with one core, against those that a bare aiohttp server answers with one": _bare_server,
+    "calls passed on with one core, against those that a bare aiohttp server answers with one": _bare_server,
     "what the guard adds to the median latency of one connection": _latency,
-    "events that the guard passes on with one core, against those that the bare server sends with one": _events,
+    "events passed on with one core, against those that the bare server sends with one": _events,
     "calls of the SDK server through the guard on one core, against FastMCP's proxy with its JWT verifier": _fastmcp,
     "memory of the guard for an idle stream": _idle,
 }

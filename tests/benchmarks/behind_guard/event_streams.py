@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 CONNECTIONS: Final = 4
 _LAST_CHUNK: Final = b"0\r\n\r\n"
-_LIMIT: Final = 1 << 24
 
 
 class EventReaders:
@@ -27,22 +26,23 @@ class EventReaders:
         self._pid = pid
         self._call = tool_call(token, "who", {"events": events})
         self._events = events
-        self._connections: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._readers: list[_Reader] = []
 
     async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
         for _ in range(CONNECTIONS):
-            self._connections.append(await asyncio.open_connection("127.0.0.1", self._port, limit=_LIMIT))
+            self._readers.append((await loop.create_connection(_Reader, "127.0.0.1", self._port))[1])
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for _reader, writer in self._connections:
-            writer.close()
+        for reader in self._readers:
+            reader.close()
 
     async def read(self, rounds: int) -> None:
         """Every connection makes so many calls and reads all events of each."""
-        await asyncio.gather(*(self._read(*connection, rounds) for connection in self._connections))
+        await asyncio.gather(*(self._read(reader, rounds) for reader in self._readers))
 
     async def cost(self, rounds: int) -> float:
         """The processor time for one event, in seconds."""
@@ -56,13 +56,62 @@ class EventReaders:
         await self.read(rounds)
         return (time.perf_counter() - started) / (rounds * CONNECTIONS * self._events)
 
-    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rounds: int) -> None:
+    async def _read(self, reader: _Reader, rounds: int) -> None:
         for _ in range(rounds):
-            writer.write(self._call)
-            head = await reader.readuntil(b"\r\n\r\n")
+            head, _, body = (await reader.ask(self._call)).partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200"), head
-            body = await reader.readuntil(_LAST_CHUNK)
-            assert body.count(EVENT) == self._events, body[:200]
+            found = unchunked(body).count(EVENT)
+            assert found == self._events, f"{found} of {self._events} events have come"
+
+
+def unchunked(body: bytes) -> bytes:
+    """A body without its chunk framing (RFC 9112 section 7.1)."""
+    parts, at = [], 0
+    while True:
+        end = body.index(b"\r\n", at)
+        size = int(body[at:end], 16)
+        if size == 0:
+            return b"".join(parts)
+        parts.append(body[end + 2 : end + 2 + size])
+        at = end + size + 4
+
+
+class _Reader(asyncio.Protocol):
+    """Collects one chunked answer after the other: a client that costs little for each part that comes."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._tail = b""
+        self._answer: asyncio.Future[bytes] | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._tail = (self._tail + data[-len(_LAST_CHUNK) :])[-len(_LAST_CHUNK) :]
+        if self._tail == _LAST_CHUNK and self._answer is not None:
+            self._answer.set_result(b"".join(self._parts))
+            self._answer = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._answer is not None:
+            self._answer.set_exception(ConnectionResetError(b"".join(self._parts)[:200]))
+
+    async def ask(self, request: bytes) -> bytes:
+        """The whole answer, as it came."""
+        assert self._transport is not None
+        self._parts.clear()
+        self._tail = b""
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._answer
+
+    def close(self) -> None:
+        """Leave."""
+        if self._transport is not None:
+            self._transport.close()
 
 
 class OpenStream(asyncio.Protocol):

@@ -53,7 +53,7 @@ async def measure_idle_streams(report: Report, name: str, guard: Child, *, token
         name,
         (after - before) * 1e3 / STREAMS,
         unit="kB",
-        detail=f"{before:.0f} MB before {STREAMS:,} streams, {after:.0f} MB with them; all opened within {opening:.1f} s; "
+        detail=f"{before:.0f} MB before {STREAMS:,} streams, {after:.0f} MB with them; opened within {opening:.1f} s; "
         f"{at_rest:.1%} of a core while idle",
     )
     report.add(
