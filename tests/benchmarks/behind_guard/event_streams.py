@@ -66,7 +66,8 @@ class EventReaders:
 
 def unchunked(body: bytes) -> bytes:
     """A body without its chunk framing (RFC 9112 section 7.1)."""
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     while True:
         end = body.index(b"\r\n", at)
         size = int(body[at:end], 16)

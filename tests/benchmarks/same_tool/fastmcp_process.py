@@ -24,7 +24,7 @@ async def fastmcp_process(python: Path, module: str, *arguments: str) -> AsyncIt
     """Run a module of the benchmarks, whose last argument is the port to listen on, and end it afterwards."""
     port = free_port((_HOST,))
     process = await asyncio.create_subprocess_exec(
-        *(python, "-m", f"tests.benchmarks.{module}", *arguments, str(port)),
+        *(str(python), "-m", f"tests.benchmarks.{module}", *arguments, str(port)),
         cwd=REPOSITORY,
         env=with_repository(os.environ),
         preexec_fn=die_with_parent,
