@@ -1,7 +1,7 @@
 """A server over HTTP behind the guard: what the guard costs its calls and streams, and FastMCP's proxy beside it.
 
-The guard runs on one core, the server behind it on another. Where the work of one process counts, its processor time is
-measured while the client runs on the core of the other.
+The guard runs on one core, the server behind it on another, with the client; a server that is asked directly has the
+client on the other core where its processor time counts, so that the process that is measured shares its core with none.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ async def _sdk_server(report: Report, name: str, issuer: LocalIssuer, token: str
         await direct.make(calls)
         await through.make(calls)
         rate = await in_turns(
-            calling_from(GUARD_CORE, lambda: direct.seconds(calls)),
-            calling_from(GUARD_CORE, lambda: through.seconds(calls)),
+            calling_from(SERVER_CORE, lambda: direct.seconds(calls)),
+            calling_from(SERVER_CORE, lambda: through.seconds(calls)),
             rounds=ROUNDS,
         )
         work = await in_turns(lambda: through.cost(calls), lambda: direct.cost(calls), rounds=ROUNDS // 2)
