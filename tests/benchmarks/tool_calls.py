@@ -47,10 +47,10 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, d
 class Callers:
     """A few connections to one server, held open. An async context manager."""
 
-    def __init__(self, port: int, pid: int | None, *, connections: int = CONNECTIONS) -> None:
-        """`pid` is of the server's one process, whose processor time counts."""
+    def __init__(self, port: int, *pids: int | None, connections: int = CONNECTIONS) -> None:
+        """`pids` are of the processes whose processor time counts: the server's one, or all that a call passes."""
         self._port = port
-        self._pid = pid
+        self._pids = pids
         self._count = connections
         self._connections: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
@@ -90,10 +90,10 @@ class Callers:
         return (time.perf_counter() - started) / len(calls)
 
     async def cost(self, calls: Sequence[bytes]) -> float:
-        """The server's processor time for one of them, in seconds."""
-        before = processor_seconds(self._pid)
+        """The processor time for one of them, in seconds: that of the process which needs most, and limits the rate."""
+        before = [processor_seconds(pid) for pid in self._pids]
         await self.make(calls)
-        return (processor_seconds(self._pid) - before) / len(calls)
+        return max(processor_seconds(pid) - b for pid, b in zip(self._pids, before, strict=True)) / len(calls)
 
     async def _seconds(self, data: bytes) -> float:
         started = time.perf_counter()
