@@ -74,7 +74,7 @@ async def _sdk_server(report: Report, name: str, issuer: LocalIssuer, token: str
         name,
         cost.ratio,
         at_least=0.95,
-        detail=f"{cost.yardstick * 1e6:.0f} against {cost.subject * 1e6:.0f} µs of the processor of the busiest process; "
+        detail=f"{cost.yardstick * 1e6:.0f} against {cost.subject * 1e6:.0f} µs in the busiest process; "
         f"{cost.ratios.quartiles()}; by the clock {1 / rate.yardstick:,.0f} against {1 / rate.subject:,.0f} a second, "
         f"{rate.ratios.quartiles()}",
     )
@@ -98,7 +98,7 @@ async def _bare_server(report: Report, name: str, issuer: LocalIssuer, token: st
         name,
         cost.ratio,
         at_least=0.35,
-        detail=f"{cost.yardstick * 1e6:.0f} against {cost.subject * 1e6:.0f} µs of the processor; "
+        detail=f"{cost.yardstick * 1e6:.0f} against {cost.subject * 1e6:.0f} µs of processor time; "
         f"{cost.ratios.quartiles()}",
     )
 
@@ -145,7 +145,7 @@ async def _events(report: Report, name: str, issuer: LocalIssuer, token: str) ->
         name,
         cost.ratio,
         at_least=0.6,
-        detail=f"{cost.yardstick * 1e6:.1f} against {cost.subject * 1e6:.1f} µs of the processor; "
+        detail=f"{cost.yardstick * 1e6:.1f} against {cost.subject * 1e6:.1f} µs of processor time; "
         f"{cost.ratios.quartiles()}; by the clock {1 / rate.yardstick:,.0f} against {1 / rate.subject:,.0f} "
         f"a second, {rate.ratios.quartiles()}",
     )
