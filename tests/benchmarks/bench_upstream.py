@@ -1,7 +1,7 @@
 """A server over HTTP behind the guard: what the guard costs its calls and streams, and FastMCP's proxy beside it.
 
-The guard runs on one core, the server behind it on another. What counts is the processor time of the process that limits
-the rate: it has its core for itself, but for the SDK server, which shares its core with the client in both cases.
+The guard runs on one core, the server behind it on another. What counts is the processor time of the process that
+limits the rate: it has its core for itself, but for the SDK server, which shares its core with the client in all turns.
 """
 
 from __future__ import annotations
