@@ -8,7 +8,6 @@ import asyncio
 import importlib
 import platform
 import time
-import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,9 +35,8 @@ def run_topics(topics: Mapping[str, Callable[[Report], Coroutine[Any, Any, None]
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(run(report))
-        except Exception as exc:  # noqa: BLE001 - the other topics and the table do not depend on it
-            traceback.print_exc()
-            report.add_missing(name, why=f"{type(exc).__name__}: {exc}".splitlines()[0][:200])
+        except Exception as exc:  # noqa: BLE001 - the other topics do not depend on it
+            report.add_failed(name, exc)
 
 
 def _arguments(known: dict[str, Path]) -> tuple[list[str], float]:

@@ -7,10 +7,10 @@ around it. What counts is the processor time of the process that answers.
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from tests.benchmarks.child_process import child_process
 from tests.benchmarks.harness import UNLIMITED, in_turns, processor_seconds
 from tests.e2e.pair import Pair
 
@@ -90,16 +90,8 @@ async def _asking(port: int, pid: int | None, path: str) -> AsyncIterator[Reader
 
 @asynccontextmanager
 async def _static(size: int) -> AsyncIterator[Reader]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.benchmarks.static_server", str(size)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        async with _asking(int(await process.stdout.readline()), process.pid, "/static") as reader:
-            yield reader
-    finally:
-        process.stdin.close()
-        await process.wait()
+    async with (
+        child_process("static_server", str(size)) as server,
+        _asking(server.port, server.pid, "/static") as reader,
+    ):
+        yield reader

@@ -7,32 +7,26 @@ requests, in turns. What counts is the processor time of the server's process.
 
 from __future__ import annotations
 
-import asyncio
-import os
-import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devstack.loopback import free_port
-from devstack.service_process import REPOSITORY, ServiceProcess, die_with_parent, with_repository
+from tests.benchmarks.guard_process import RESOURCE, guard_process
 from tests.benchmarks.harness import in_turns
+from tests.benchmarks.same_tool.fastmcp_process import fastmcp_process
 from tests.benchmarks.same_tool.installation import NotInstallable, python_with_fastmcp
 from tests.benchmarks.tool_calls import MODERN, OLDER, Callers, tool_call
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.benchmarks.harness import Report
 
-RESOURCE = "http://localhost:9001/mcp"
 OURS = "tests.benchmarks.same_tool.our_server"
-LOOPBACK = ("127.0.0.1",)
 ROUNDS, CALLS = 8, 200
 AGAINST = "authenticated tool calls on one core, against FastMCP with its JWT verifier serving the same tool"
-START_SECONDS = 30
 
 
 async def run(report: Report) -> None:
@@ -99,58 +93,12 @@ def _rates(cost) -> str:
 
 @asynccontextmanager
 async def _ours(issuer: LocalIssuer) -> AsyncIterator[Callers]:
-    with tempfile.TemporaryDirectory(prefix="sp-") as directory:
-        settings = {
-            "MCP_ISSUER": issuer.url,
-            "MCP_RESOURCE": RESOURCE,
-            "MCP_SERVER": f"{OURS}:server",
-            "MCP_SCOPES": f"{OURS}:scopes",
-            "MCP_JSON_RESPONSE": "true",
-            "MCP_RATE_LIMITS": "off",
-            "MCP_LOG_LEVEL": "warning",
-            "MCP_PORT": str(free_port(LOOPBACK)),
-        }
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MCP_")}
-        service = ServiceProcess(
-            "mcp_service",
-            ["-m", "mcp_service", "serve"],
-            {**inherited, **settings},
-            host=LOOPBACK[0],
-            port=int(settings["MCP_PORT"]),
-            log=Path(directory) / "log",
-        )
-        await service.start()
-        try:
-            yield Callers(service.port, service.pid)
-        finally:
-            await service.stop()
+    own = {"MCP_SERVER": f"{OURS}:server", "MCP_SCOPES": f"{OURS}:scopes", "MCP_JSON_RESPONSE": "true"}
+    async with guard_process(issuer, own) as service:
+        yield Callers(service.port, service.pid)
 
 
 @asynccontextmanager
 async def _fastmcp(python: Path, issuer: LocalIssuer) -> AsyncIterator[Callers]:
-    port = free_port(LOOPBACK)
-    process = await asyncio.create_subprocess_exec(
-        *(python, "-m", "tests.benchmarks.same_tool.fastmcp_server", issuer.url, RESOURCE, str(port)),
-        cwd=REPOSITORY,
-        env=with_repository(os.environ),
-        preexec_fn=die_with_parent,
-    )
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            while not await _listens(port):
-                assert process.returncode is None, "FastMCP ended before it was ready"
-                await asyncio.sleep(0.1)
-        yield Callers(port, process.pid)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _reader, writer = await asyncio.open_connection(LOOPBACK[0], port)
-    except OSError:
-        return False
-    writer.close()
-    return True
+    async with fastmcp_process(python, "same_tool.fastmcp_server", issuer.url, RESOURCE) as server:
+        yield Callers(server.port, server.pid)

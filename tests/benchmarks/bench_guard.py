@@ -9,19 +9,19 @@ import asyncio
 import json
 import secrets
 import statistics
-import sys
 import time
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.benchmarks.child_process import child_process
 from tests.benchmarks.harness import in_turns
 from tests.benchmarks.tool_calls import CONNECTIONS, Callers, exchange, tool_call
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
+    from tests.benchmarks.child_process import Child
     from tests.benchmarks.harness import Report
 
 RESOURCE = "http://localhost:9001/mcp"
@@ -31,16 +31,7 @@ TURNS, CALLS = 12, 200
 """The guard costs a few hundredths of a call: many short turns show it."""
 
 
-@dataclass(frozen=True)
-class ToolServer:
-    """A server in another process."""
-
-    port: int
-    pid: int
-
-
-@asynccontextmanager
-async def tool_server(mode: str, issuer: LocalIssuer) -> AsyncIterator[ToolServer]:
+def tool_server(mode: str, issuer: LocalIssuer) -> AbstractAsyncContextManager[Child]:
     """Start it, and end it afterwards."""
     settings = {
         "issuer": issuer.url,
@@ -49,23 +40,7 @@ async def tool_server(mode: str, issuer: LocalIssuer) -> AsyncIterator[ToolServe
         "scopes": f"{SERVER}:scopes",
         "rate_limits": "off",
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.benchmarks.tool_server",
-        json.dumps(settings),
-        mode,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield ToolServer(int(await process.stdout.readline()), process.pid)
-    finally:
-        process.stdin.close()
-        await process.wait()
+    return child_process("tool_server", json.dumps(settings), mode)
 
 
 async def load(port: int, make: Callable[[], bytes], seconds: float, expect: int) -> list[float]:
@@ -100,7 +75,7 @@ async def run(report: Report) -> None:
     await issuer.stop()
 
 
-async def _guard(report: Report, guarded: ToolServer, unguarded: ToolServer, token_issuer: Minter) -> None:
+async def _guard(report: Report, guarded: Child, unguarded: Child, token_issuer: Minter) -> None:
     calls = [_call(token_issuer.issue(scope="slow:use"))] * max(20, round(CALLS * report.seconds))
     async with Callers(guarded.port, guarded.pid) as behind, Callers(unguarded.port, unguarded.pid) as without:
         await behind.make(calls)
@@ -114,7 +89,7 @@ async def _guard(report: Report, guarded: ToolServer, unguarded: ToolServer, tok
     )
 
 
-async def _flood(report: Report, server: ToolServer, issuer: LocalIssuer, token_issuer: Minter) -> None:
+async def _flood(report: Report, server: Child, issuer: LocalIssuer, token_issuer: Minter) -> None:
     good = _call(token_issuer.issue(scope="slow:use"))
     rest = token_issuer.issue(scope="slow:use").partition(".")[2]
     cheap = new_key("cheap", "ES256")

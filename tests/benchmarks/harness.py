@@ -28,10 +28,11 @@ import inspect
 import os
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 UNLIMITED: Final = {
     "AUTH_RATE_LIMITS": "off",
@@ -101,6 +102,11 @@ class Report:
         self.figures.append(figure)
         print(f"  {_row(figure)}", flush=True)
 
+    def add_failed(self, name: str, exc: Exception) -> None:
+        """Add a figure whose measurement failed: the other figures and the table do not depend on it."""
+        traceback.print_exception(exc)
+        self.add_missing(name, why=f"{type(exc).__name__}: {exc}".splitlines()[0][:200])
+
     def table(self) -> str:
         """The table, in Markdown, ready for the README."""
         rows = ["| figure | measured | goal | |", "|---|---|---|---|"]
@@ -139,13 +145,54 @@ async def compare(subject: Work, yardstick: Work, *, seconds: float, rounds: int
 
 
 @dataclass(frozen=True)
-class Turns:
-    """Two costs measured in turns: the medians, and the median of the ratios of neighbouring turns."""
+class Spread:
+    """A median, and the quartiles around it."""
 
-    subject: float
-    yardstick: float
-    ratio: float
-    """The subject's cost as so many times the yardstick's."""
+    low: float
+    median: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """Of at least one value."""
+        # A single value has no quartiles of its own before Python 3.13.
+        return cls(*statistics.quantiles(values if len(values) > 1 else [*values, *values], method="inclusive"))
+
+    def quartiles(self, scale: float = 1) -> str:
+        """In words; each value is multiplied by `scale`."""
+        return f"quartiles {_number(self.low * scale)} and {_number(self.high * scale)}"
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Two costs measured in turns: each pair is a turn of the subject and its neighbour of the yardstick."""
+
+    pairs: tuple[tuple[float, float], ...]
+
+    @property
+    def subject(self) -> float:
+        """The median of the subject's cost."""
+        return statistics.median(subject for subject, _ in self.pairs)
+
+    @property
+    def yardstick(self) -> float:
+        """The median of the yardstick's cost."""
+        return statistics.median(yardstick for _, yardstick in self.pairs)
+
+    @property
+    def ratios(self) -> Spread:
+        """The subject's cost as so many times the yardstick's."""
+        return Spread.of([subject / yardstick for subject, yardstick in self.pairs])
+
+    @property
+    def ratio(self) -> float:
+        """The median of the ratios."""
+        return self.ratios.median
+
+    @property
+    def differences(self) -> Spread:
+        """What the subject costs more than the yardstick."""
+        return Spread.of([subject - yardstick for subject, yardstick in self.pairs])
 
 
 async def in_turns(
@@ -164,8 +211,7 @@ async def in_turns(
         else:
             cost_of_subject = await subject()
             pairs.append((cost_of_subject, await yardstick()))
-    subjects, yardsticks = zip(*pairs, strict=True)
-    return Turns(statistics.median(subjects), statistics.median(yardsticks), statistics.median(s / y for s, y in pairs))
+    return Turns(tuple(pairs))
 
 
 def processor_seconds(pid: int | None) -> float:

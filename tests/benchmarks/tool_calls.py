@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import statistics
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.benchmarks.harness import processor_seconds
@@ -45,10 +47,10 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, d
 class Callers:
     """A few connections to one server, held open. An async context manager."""
 
-    def __init__(self, port: int, pid: int | None, *, connections: int = CONNECTIONS) -> None:
-        """`pid` is of the server's one process, whose processor time counts."""
+    def __init__(self, port: int, *pids: int | None, connections: int = CONNECTIONS) -> None:
+        """`pids` are of the processes whose processor time counts: the server's one, or all that a call passes."""
         self._port = port
-        self._pid = pid
+        self._pids = pids
         self._count = connections
         self._connections: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
@@ -77,8 +79,25 @@ class Callers:
 
         await asyncio.gather(*(some(*connection) for connection in self._connections))
 
-    async def cost(self, calls: Sequence[bytes]) -> float:
-        """The server's processor time for one of them, in seconds."""
-        before = processor_seconds(self._pid)
+    async def latency(self, calls: Sequence[bytes]) -> float:
+        """The median of the seconds that one of them takes, one after the other on one connection."""
+        return statistics.median([await self._seconds(data) for data in calls])
+
+    async def seconds(self, calls: Sequence[bytes]) -> float:
+        """The seconds for one of them while all connections are busy: one divided by the rate."""
+        started = time.perf_counter()
         await self.make(calls)
-        return (processor_seconds(self._pid) - before) / len(calls)
+        return (time.perf_counter() - started) / len(calls)
+
+    async def cost(self, calls: Sequence[bytes]) -> float:
+        """The processor time for one of them, in seconds: that of the process which needs most, and limits the rate."""
+        before = [processor_seconds(pid) for pid in self._pids]
+        await self.make(calls)
+        return max(processor_seconds(pid) - b for pid, b in zip(self._pids, before, strict=True)) / len(calls)
+
+    async def _seconds(self, data: bytes) -> float:
+        started = time.perf_counter()
+        status, body = await self.once(data)
+        taken = time.perf_counter() - started
+        assert status == 200, (status, body)
+        return taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -23,6 +24,8 @@ class UpstreamMetrics:
             ("outcome",),
             registry=registry,
         )
+        # Looking a label up costs more than the count itself.
+        self._outcome = lru_cache(64)(self._requests.labels)
         self._head = Histogram(
             "sallyport_upstream_response_seconds",
             "Time from a request to the head of the MCP server's answer.",
@@ -41,7 +44,7 @@ class UpstreamMetrics:
 
     def ended(self, outcome: str) -> None:
         """Count one request."""
-        self._requests.labels(outcome).inc()
+        self._outcome(outcome).inc()
 
     def answered(self, seconds: float) -> None:
         """Record the time to the head of an answer."""

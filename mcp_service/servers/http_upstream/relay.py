@@ -152,12 +152,15 @@ class Relay:
 
     async def _read(self, answer: aiohttp.ClientResponse, seconds: float | None) -> bytes | None:
         """The next bytes; empty at the end, None if there are none within the time. Raises _BrokeOff."""
-        limit = asyncio.timeout(seconds)
+        limit = None
         try:
-            async with limit:
+            if answer.content.is_eof():
+                # The rest has come, as it mostly has with the head: no timer is needed.
+                return await answer.content.readany()
+            async with asyncio.timeout(seconds) as limit:
                 return await answer.content.readany()
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
-            if limit.expired():
+            if limit is not None and limit.expired():
                 return None
             raise _BrokeOff(broken(f"{type(exc).__name__} within the body")) from exc
 

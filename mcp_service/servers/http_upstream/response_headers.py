@@ -7,6 +7,7 @@ would obey as if the guard had said it.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from multidict import CIMultiDict
@@ -87,13 +88,18 @@ def kept_headers(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
     }
     kept: CIMultiDict[str] = CIMultiDict()
     for name, value in headers.items():
-        folded = name.lower().translate(_SEPARATORS)
-        if folded in _REMOVED or name.lower() in removed or _VALUE.fullmatch(value) is None:
-            continue
-        if (folded.startswith(_REMOVED_BEGINNINGS) and name.lower() not in _KEPT) or is_identity_header(name):
-            continue
-        kept.add(name, value)
+        if _may_pass(name) and name.lower() not in removed and _VALUE.fullmatch(value) is not None:
+            kept.add(name, value)
     return kept
+
+
+@lru_cache(256)
+def _may_pass(name: str) -> bool:
+    lower = name.lower()
+    folded = lower.translate(_SEPARATORS)
+    if folded in _REMOVED or is_identity_header(name):
+        return False
+    return lower in _KEPT or not folded.startswith(_REMOVED_BEGINNINGS)
 
 
 def for_stream(kept: CIMultiDict[str]) -> CIMultiDict[str]:

@@ -145,6 +145,8 @@ class HttpUpstreamServer:
         limit = asyncio.timeout(admitted.seconds)
         try:
             async with limit:
+                if admitted.ending is None:
+                    return await self._exchange(request, admitted, relay)
                 with _expiring_with(admitted.ending, limit):
                     return await self._exchange(request, admitted, relay)
         except TimeoutError:
@@ -223,11 +225,8 @@ def _may_repeat(operation: Operation | None) -> bool:
 
 
 @contextmanager
-def _expiring_with(ending: asyncio.Event | None, limit: asyncio.Timeout) -> Iterator[None]:
+def _expiring_with(ending: asyncio.Event, limit: asyncio.Timeout) -> Iterator[None]:
     """Let the limit expire when the event is set."""
-    if ending is None:
-        yield
-        return
     loop = asyncio.get_running_loop()
     is_over = False
 

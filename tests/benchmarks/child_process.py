@@ -1,0 +1,38 @@
+"""A server of the benchmarks in a process of its own, which prints its port and ends when its standard input closes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@dataclass(frozen=True)
+class Child:
+    """Where it listens on 127.0.0.1, and its process id."""
+
+    port: int
+    pid: int
+
+
+@asynccontextmanager
+async def child_process(module: str, *arguments: str) -> AsyncIterator[Child]:
+    """Start a module of the benchmarks, and end it afterwards."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"tests.benchmarks.{module}", *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield Child(int(await process.stdout.readline()), process.pid)
+    finally:
+        process.stdin.close()
+        await process.wait()

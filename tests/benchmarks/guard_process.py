@@ -1,0 +1,50 @@
+"""mcp_service as it is run in production, for benchmarks."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from devstack.loopback import free_port
+from devstack.service_process import ServiceProcess
+from tests.benchmarks.harness import UNLIMITED
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from tests.support.local_issuer import LocalIssuer
+
+RESOURCE: Final = "http://localhost:9001/mcp"
+_HOST: Final = "127.0.0.1"
+
+
+@asynccontextmanager
+async def guard_process(issuer: LocalIssuer, own: Mapping[str, str]) -> AsyncIterator[ServiceProcess]:
+    """Start it with these settings of its own, a quiet log and no rate limits, and end it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="sp-") as directory:
+        port = free_port((_HOST,))
+        settings = {
+            **UNLIMITED,
+            "MCP_ISSUER": issuer.url,
+            "MCP_RESOURCE": RESOURCE,
+            "MCP_LOG_LEVEL": "warning",
+            "MCP_PORT": str(port),
+            **own,
+        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MCP_")}
+        service = ServiceProcess(
+            "mcp_service",
+            ["-m", "mcp_service", "serve"],
+            {**inherited, **settings},
+            host=_HOST,
+            port=port,
+            log=Path(directory) / "log",
+        )
+        await service.start()
+        try:
+            yield service
+        finally:
+            await service.stop()
