@@ -18,7 +18,7 @@ help: ## List the targets
 ##@ Local
 
 run: $(VENV)/.local-installed ## Start Valkey, auth_service and mcp_service on localhost; Ctrl-C stops all
-	@$(PY) -m devstack.run --end-with-parent
+	@INVOKED_FROM="$(PWD)" $(PY) -m devstack.run --end-with-parent
 
 auth: $(VENV)/.local-installed ## Run a command of auth_service against `make run`: make auth ARGS="users list"
 	@$(PY) -m devstack.command $(ARGS)

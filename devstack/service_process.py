@@ -39,12 +39,17 @@ class ServiceProcess:
         host: str,
         port: int,
         log: Path | None = None,
+        directory: Path | None = None,
     ) -> None:
-        """`arguments` are those of the interpreter. Output goes to `log`, by default to the parent's output."""
+        """`arguments` are those of the interpreter. Output goes to `log`, by default to the parent's output.
+
+        It runs in `directory`, by default the parent's.
+        """
         self.name = name
         self.port = port
         self.log = log
         self._host = host
+        self._directory = directory
         self._arguments = tuple(arguments)
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,6 +67,7 @@ class ServiceProcess:
                 [sys.executable, *self._arguments],
                 env=with_repository(self._environment),
                 stdin=subprocess.DEVNULL,
+                cwd=self._directory,
                 stdout=output,
                 stderr=output,
                 # A new session: Ctrl-C reaches the launcher only, which stops its children in order.
@@ -161,12 +167,13 @@ class CommandResult:
 
 
 async def service_command(
-    module: str, environment: Mapping[str, str], *arguments: str, stdin: str = ""
+    module: str, environment: Mapping[str, str], *arguments: str, stdin: str = "", directory: Path | None = None
 ) -> CommandResult:
-    """Run `python -m module arguments…` to its end; `stdin` is one line of input."""
+    """Run `python -m module arguments…` to its end; `stdin` is one line of input. See ServiceProcess."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         env=with_repository(environment),
+        cwd=directory,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -178,9 +185,12 @@ async def service_command(
 
 
 def with_repository(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment with this repository on the module path, so that the services start from any directory."""
+    """The environment with this repository on the module path, so that the services start from any directory.
+
+    Python would import modules of the current directory before those of the repository.
+    """
     paths = [str(REPOSITORY), *filter(None, [environment.get("PYTHONPATH")])]
-    return {**environment, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**environment, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
 
 
 def die_with_parent() -> None:

@@ -97,7 +97,7 @@ def _load(reference: str, setting: str) -> Any:
         form = "./file.py:attribute" if is_file else "package.module:attribute"
         raise Misconfigured(f"{setting}: {reference!r} is not of the form {form}")
     try:
-        found: Any = _module_of_file(Path(name), setting) if is_file else importlib.import_module(name)
+        found: Any = _module_of_file(Path(name), setting) if is_file else _module(name)
     except Misconfigured:
         raise
     except ModuleNotFoundError as exc:
@@ -116,10 +116,15 @@ def _load(reference: str, setting: str) -> Any:
     return found
 
 
+def _module(name: str) -> ModuleType:
+    """A module of the environment, or else of the current directory: a file `mcp.py` there does not hide the SDK."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    return importlib.import_module(name)
+
+
 def _hint(name: str, exc: ModuleNotFoundError) -> str:
-    """What to write instead, when a file of that name is in the current directory or the package is missing."""
-    if exc.name == name.partition(".")[0] and (file := Path(*name.split(".")).with_suffix(".py")).is_file():
-        return f"; the file ./{file} is there: name it by its path"
+    """What to do when a package that the server imports is missing."""
     if exc.name and exc.name != name:
         return f"; install the package that has {exc.name} into the environment of mcp_service"
     return ""

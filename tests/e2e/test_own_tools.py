@@ -30,6 +30,8 @@ async def forecast(city: str) -> str:
 @pytest.fixture
 def start(tmp_path):
     (tmp_path / "weather.py").write_text(WEATHER)
+    # A file of the user must not take the place of a module of the service.
+    (tmp_path / "shared.py").write_text("raise RuntimeError('this file was imported')")
     started = []
 
     def make(**own):
@@ -38,7 +40,7 @@ def start(tmp_path):
             tmp_path / "data",
             *ports,
             DEMO_PASSWORD=PASSWORD,
-            **{"MCP_SERVER": "weather:server", "PYTHONPATH": str(tmp_path), **own},
+            **{"MCP_SERVER": "weather:server", "INVOKED_FROM": str(tmp_path), **own},
         )
         started.append(launcher)
         launcher.start().until_ready()

@@ -105,10 +105,11 @@ def test_a_file_with_the_name_of_a_package_does_not_replace_it(file):
     assert hasattr(sys.modules["mcp"], "server")
 
 
-def test_a_module_that_is_a_file_of_this_directory_is_named_as_one(file):
-    file("nearby.py", "")
-    with pytest.raises(Misconfigured, match=r"the file ./nearby.py is there: name it by its path"):
-        load_server("nearby:server")
+def test_a_module_of_the_current_directory_is_found_after_those_of_the_environment(file):
+    file("nearby.py", "from mcp.server import MCPServer\nserver = MCPServer('Nearby')")
+    file("tests.py", "raise RuntimeError('this file was imported')")
+    assert load_server("nearby:server").name == "Nearby"
+    assert isinstance(load_server(f"{MIXED}:server"), MCPServer)
 
 
 @pytest.mark.parametrize(
