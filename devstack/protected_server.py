@@ -7,7 +7,6 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -26,19 +25,11 @@ def is_example(environment: Mapping[str, str]) -> bool:
     return not any(environment.get(name) for name in _OTHER_SERVERS)
 
 
-def directory_of_the_user(environment: Mapping[str, str]) -> Path | None:
-    """Where `make` was called, also by `make -C`: files and commands of the server are named from there."""
-    invoked_from = Path(environment.get("INVOKED_FROM") or ".")
-    return invoked_from if invoked_from.is_dir() else None
-
-
-async def declared_resources(mcp_environment: Mapping[str, str], directory: Path | None) -> str:
+async def declared_resources(mcp_environment: Mapping[str, str]) -> str:
     """AUTH_RESOURCES as declared by the configured MCP server; empty for the example. Raises ServiceError."""
     if not any(mcp_environment.get(name) for name in _DECLARING):
         return ""
-    result = await service_command(
-        "mcp_service", mcp_environment, "check-config", "--print-resource", directory=directory
-    )
+    result = await service_command("mcp_service", mcp_environment, "check-config", "--print-resource")
     if not result.succeeded:
         raise ServiceError(f"mcp_service rejects its settings:\n{result.combined_output}")
     return result.output

@@ -25,7 +25,6 @@ from devstack.loopback import is_free, loopback_addresses
 from devstack.private_file import new_key_encryption_key, read_or_create, write
 from devstack.protected_server import (
     declared_resources,
-    directory_of_the_user,
     is_example,
     name_for_clients,
     report_when_it_answers,
@@ -85,20 +84,14 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
             key_encryption_key_file=key_file,
         )
         mcp_environment = settings.for_mcp(mcp_port, environment)
-        directory = directory_of_the_user(environment)
-        resources = await declared_resources(mcp_environment, directory)
+        resources = await declared_resources(mcp_environment)
         auth_environment = settings.for_auth(auth_port, environment, resources=resources)
         _save_environment(data_dir, auth_environment)
         auth = ServiceProcess(
             "auth_service", ["-m", "auth_service", "serve"], auth_environment, host=hosts[0], port=auth_port
         )
         mcp = ServiceProcess(
-            "mcp_service",
-            ["-m", "mcp_service", "serve"],
-            mcp_environment,
-            host=hosts[0],
-            port=mcp_port,
-            directory=directory,
+            "mcp_service", ["-m", "mcp_service", "serve"], mcp_environment, host=hosts[0], port=mcp_port
         )
         try:
             user = await _run_until_stopped(stop, _start(auth, mcp, environment, data_dir, auth_environment))

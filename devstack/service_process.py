@@ -39,17 +39,12 @@ class ServiceProcess:
         host: str,
         port: int,
         log: Path | None = None,
-        directory: Path | None = None,
     ) -> None:
-        """`arguments` are those of the interpreter. Output goes to `log`, by default to the parent's output.
-
-        It runs in `directory`, by default the parent's.
-        """
+        """`arguments` are those of the interpreter. Output goes to `log`, by default to the parent's output."""
         self.name = name
         self.port = port
         self.log = log
         self._host = host
-        self._directory = directory
         self._arguments = tuple(arguments)
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,7 +62,7 @@ class ServiceProcess:
                 [sys.executable, *self._arguments],
                 env=with_repository(self._environment),
                 stdin=subprocess.DEVNULL,
-                cwd=self._directory,
+                cwd=_directory_of_the_user(self._environment),
                 stdout=output,
                 stderr=output,
                 # A new session: Ctrl-C reaches the launcher only, which stops its children in order.
@@ -167,13 +162,13 @@ class CommandResult:
 
 
 async def service_command(
-    module: str, environment: Mapping[str, str], *arguments: str, stdin: str = "", directory: Path | None = None
+    module: str, environment: Mapping[str, str], *arguments: str, stdin: str = ""
 ) -> CommandResult:
-    """Run `python -m module arguments…` to its end; `stdin` is one line of input. See ServiceProcess."""
+    """Run `python -m module arguments…` to its end; `stdin` is one line of input."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         env=with_repository(environment),
-        cwd=directory,
+        cwd=_directory_of_the_user(environment),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -182,6 +177,12 @@ async def service_command(
     return CommandResult(
         process.returncode == 0, output.decode(errors="replace").strip(), errors.decode(errors="replace").strip()
     )
+
+
+def _directory_of_the_user(environment: Mapping[str, str]) -> Path | None:
+    """Where `make` was called, also by `make -C`: files and commands in settings are named from there."""
+    invoked_from = Path(environment.get("INVOKED_FROM") or ".")
+    return invoked_from if invoked_from.is_dir() else None
 
 
 def with_repository(environment: Mapping[str, str]) -> dict[str, str]:
