@@ -35,6 +35,22 @@ DISCOVERY_METHODS: Final = LIFECYCLE_METHODS | {
 }
 """Methods that need no token where anonymous access is allowed: a client can list before its user signs in."""
 
+_MESSAGE: Final = {name: name for name in ("jsonrpc", "id", "method", "params", "result", "error")}
+_NAME: Final = {"name": "name"}
+_URI: Final = {"uri": "uri"}
+_REFERENCE: Final = _NAME | _URI
+_LISTENED: Final = {"resourcesubscriptions": "resourceSubscriptions"}
+_PARAMS: Final[Mapping[str, Mapping[str, str]]] = {
+    "tools/call": _NAME,
+    "prompts/get": _NAME,
+    "resources/read": _URI,
+    "resources/subscribe": _URI,
+    "resources/unsubscribe": _URI,
+    "completion/complete": {"ref": "ref"},
+    "subscriptions/listen": {"notifications": "notifications"},
+}
+"""The members that decide a permission, by what is left of their spelling (`_check_spelling`)."""
+
 RequestId = str | int | None
 
 
@@ -79,6 +95,7 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
     rpc_id = message.get("id")
     if isinstance(rpc_id, bool) or not isinstance(rpc_id, str | int | None):
         raise BadOperation("body_id", "the request id is neither text nor a number")
+    _check_spelling(message, _MESSAGE, rpc_id)
     check_single_headers(headers, rpc_id)
     if "method" not in message and ("result" in message or "error" in message):
         return Operation("response", is_notification=True)
@@ -87,6 +104,10 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
     if not isinstance(method, str) or not isinstance(params, dict | None):
         raise BadOperation("body_shape", "method or params have the wrong type", rpc_id=rpc_id)
     params = params or {}
+    if method in _PARAMS:
+        _check_spelling(params, _PARAMS[method], rpc_id)
+        _check_spelling(params.get("ref"), _REFERENCE, rpc_id)
+        _check_spelling(params.get("notifications"), _LISTENED, rpc_id)
     _check_headers(method, params, headers, rpc_id)
     tools, prompts, resources = _names(method, params)
     return Operation(
@@ -106,6 +127,21 @@ def check_single_headers(headers: Mapping[str, str], rpc_id: RequestId = None) -
     names = [lower for name, _ in headers.items() if (lower := name.lower()).startswith("mcp-")]
     if len(set(names)) < len(names):
         raise BadOperation("header_twice", "an Mcp header is sent twice", rpc_code=HEADER_MISMATCH, rpc_id=rpc_id)
+
+
+def _check_spelling(members: Any, known: Mapping[str, str], rpc_id: RequestId) -> None:
+    """Refuse a member that some parser takes for one that decides, and the guard does not.
+
+    Parsers of Go match names in any case, or up to a NUL, and of several the last one wins (CVE-2026-27896,
+    GHSA-q382-vc8q-7jhj); pydantic takes the name of a field for that of its member. `known` has the names by what is
+    left of their spelling.
+    """
+    if not isinstance(members, dict):
+        return
+    for name in members:
+        spelled = name if name in known else "".join(filter(str.isalnum, name.casefold()))
+        if known.get(spelled, name) != name:
+            raise BadOperation("body_spelling", f"a member is spelled nearly as {known[spelled]}", rpc_id=rpc_id)
 
 
 def _check_headers(method: str, params: Mapping[str, Any], headers: Mapping[str, str], rpc_id: RequestId) -> None:
