@@ -167,6 +167,14 @@ ATTACKS = {
     "a session twice": (REFUSED, post("Mcp-Session-Id: a", "mcp-session-id: b")),
     "two types": (REFUSED, post("Content-Type: application/x-www-form-urlencoded")),
     "a type with another coding": (REFUSED, post("Content-Encoding: gzip")),
+    "a charset in which the body is another message": (
+        REFUSED,
+        post(
+            "Content-Type: application/json; charset=utf-7",
+            usual=USUAL[:-1],
+            body=call("allowed", x="+ACI-,+ACI-name+ACI-:+ACI-forbidden"),
+        ),
+    ),
     "two tokens": (REFUSED, post("Authorization: Bearer other")),
     "names of identity": (
         ARRIVES,
