@@ -14,6 +14,7 @@ from typing import Any, Final
 from mcp.shared.inbound import NAME_BEARING_METHODS, decode_header_value
 
 from mcp_service.guard.name_patterns import NamePatterns
+from mcp_service.guard.resource_uris import ResourceUris
 from mcp_service.guard.scope_map import PUBLIC, ScopeMap
 from shared.jose.strict_json import BadJson, parse_json
 from shared.scopes import ScopeHierarchy
@@ -221,10 +222,8 @@ class ScopeRules:
         """The granted scopes and all that they imply."""
         self._tools = NamePatterns(declared.tools)
         self._prompts = NamePatterns(declared.prompts)
-        self._exact = {k: v for k, v in declared.resources.items() if not k.endswith("*")}
-        # The longest pattern is the most specific one.
-        self._patterns = sorted(
-            ((k[:-1], v) for k, v in declared.resources.items() if k.endswith("*")), key=lambda p: -len(p[0])
+        self._resources = ResourceUris(
+            declared.resources, default=self.default, everything=tuple(declared.scopes) or self.default
         )
 
     def is_public(self, operation: Operation) -> bool:
@@ -268,20 +267,8 @@ class ScopeRules:
         for name in operation.prompts:
             yield prompts[name] if name in prompts else self._prompts.find(name, self.default)
         for uri in operation.resources:
-            yield self._resource(uri)
-
-    def _resource(self, uri: str) -> tuple[str, ...] | str:
-        if uri in self._exact:
-            return self._exact[uri]
-        if _has_two_readings(uri):
-            # Two resolvers may read such a URI differently: it needs every scope of the server.
-            return tuple(self.declared.scopes) or self.default
-        return next((needed for prefix, needed in self._patterns if uri.startswith(prefix)), self.default)
+            yield self._resources.find(uri)
 
 
 def _call(tool: str) -> Operation:
     return Operation("tools/call", tools=(tool,))
-
-
-def _has_two_readings(uri: str) -> bool:
-    return ".." in uri or "%" in uri or "\\" in uri or not uri.isprintable()
