@@ -50,7 +50,8 @@ _PARAMS: Final[Mapping[str, Mapping[str, str]]] = {
     "completion/complete": {"ref": "ref"},
     "subscriptions/listen": {"notifications": "notifications"},
 }
-"""The members that decide a permission, by what is left of their spelling (`_check_spelling`)."""
+"""The members that decide a permission, by what is left of their spelling (`_check_members`)."""
+_TYPES: Final = {"name": str, "uri": str, "ref": dict, "notifications": dict, "resourceSubscriptions": list}
 
 RequestId = str | int | None
 
@@ -96,7 +97,7 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
     rpc_id = message.get("id")
     if isinstance(rpc_id, bool) or not isinstance(rpc_id, str | int | None):
         raise BadOperation("body_id", "the request id is neither text nor a number")
-    _check_spelling(message, _MESSAGE, rpc_id)
+    _check_members(message, _MESSAGE, rpc_id)
     check_single_headers(headers, rpc_id)
     if "method" not in message and ("result" in message or "error" in message):
         return Operation("response", is_notification=True)
@@ -106,9 +107,9 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
         raise BadOperation("body_shape", "method or params have the wrong type", rpc_id=rpc_id)
     params = params or {}
     if method in _PARAMS:
-        _check_spelling(params, _PARAMS[method], rpc_id)
-        _check_spelling(params.get("ref"), _REFERENCE, rpc_id)
-        _check_spelling(params.get("notifications"), _LISTENED, rpc_id)
+        _check_members(params, _PARAMS[method], rpc_id)
+        _check_members(params.get("ref"), _REFERENCE, rpc_id)
+        _check_members(params.get("notifications"), _LISTENED, rpc_id)
     _check_headers(method, params, headers, rpc_id)
     tools, prompts, resources = _names(method, params)
     return Operation(
@@ -130,7 +131,7 @@ def check_single_headers(headers: Mapping[str, str], rpc_id: RequestId = None) -
         raise BadOperation("header_twice", "an Mcp header is sent twice", rpc_code=HEADER_MISMATCH, rpc_id=rpc_id)
 
 
-def _check_spelling(members: Any, known: Mapping[str, str], rpc_id: RequestId) -> None:
+def _check_members(members: Any, known: Mapping[str, str], rpc_id: RequestId) -> None:
     """Refuse a member that some parser takes for one that decides, and the guard does not.
 
     Parsers of Go match names in any case, or up to a NUL, and of several the last one wins (CVE-2026-27896,
@@ -139,10 +140,13 @@ def _check_spelling(members: Any, known: Mapping[str, str], rpc_id: RequestId) -
     """
     if not isinstance(members, dict):
         return
-    for name in members:
+    for name, value in members.items():
         spelled = name if name in known else "".join(filter(str.isalnum, name.casefold()))
         if known.get(spelled, name) != name:
             raise BadOperation("body_spelling", f"a member is spelled nearly as {known[spelled]}", rpc_id=rpc_id)
+        if spelled in known and value is not None and not isinstance(value, _TYPES.get(name, object)):
+            # JavaScript takes a list with one text for the text.
+            raise BadOperation("body_type", f"{name} has the wrong type", rpc_id=rpc_id)
 
 
 def _check_headers(method: str, params: Mapping[str, Any], headers: Mapping[str, str], rpc_id: RequestId) -> None:

@@ -28,7 +28,7 @@ def read(method, params=None, headers=None, **message):
         ("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["x://a", 5]}}, ((), (), ("x://a",))),
         ("tools/list", {}, ((), (), ())),
         ("tools/list", None, ((), (), ())),
-        ("tools/call", {"name": 5}, ((), (), ())),
+        ("tools/call", {"name": None}, ((), (), ())),
         ("tools/call", {"name": "a", "uri": "x://a"}, (("a",), (), ())),
     ],
 )
@@ -138,6 +138,27 @@ def test_a_member_that_another_parser_takes_for_one_of_the_message_is_refused(me
     with pytest.raises(BadOperation) as caught:
         read(method, params, **message)
     assert (caught.value.error_id, caught.value.rpc_code) == ("body_spelling", -32600)
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("tools/call", {"name": ["b"]}),
+        ("tools/call", {"name": 5}),
+        ("prompts/get", {"name": {"toString": "b"}}),
+        ("resources/read", {"uri": ["x://b"]}),
+        ("completion/complete", {"ref": [{"name": "b"}]}),
+        ("completion/complete", {"ref": {"name": ["b"]}}),
+        ("completion/complete", {"ref": {"uri": ["x://b"]}}),
+        ("subscriptions/listen", {"notifications": []}),
+        ("subscriptions/listen", {"notifications": {"resourceSubscriptions": "x://b"}}),
+    ],
+)
+def test_a_name_of_another_type_is_refused(method, params):
+    """JavaScript takes a list with one text for the text."""
+    with pytest.raises(BadOperation) as caught:
+        read(method, params)
+    assert (caught.value.error_id, caught.value.rpc_code) == ("body_type", -32600)
 
 
 @pytest.mark.parametrize(
