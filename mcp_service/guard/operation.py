@@ -14,6 +14,7 @@ from typing import Any, Final
 from mcp.shared.inbound import NAME_BEARING_METHODS, decode_header_value
 
 from mcp_service.guard.name_patterns import NamePatterns
+from mcp_service.guard.resource_uris import ResourceUris
 from mcp_service.guard.scope_map import PUBLIC, ScopeMap
 from shared.jose.strict_json import BadJson, parse_json
 from shared.scopes import ScopeHierarchy
@@ -34,6 +35,23 @@ DISCOVERY_METHODS: Final = LIFECYCLE_METHODS | {
     "prompts/list",
 }
 """Methods that need no token where anonymous access is allowed: a client can list before its user signs in."""
+
+_MESSAGE: Final = {name: name for name in ("jsonrpc", "id", "method", "params", "result", "error")}
+_NAME: Final = {"name": "name"}
+_URI: Final = {"uri": "uri"}
+_REFERENCE: Final = _NAME | _URI
+_LISTENED: Final = {"resourcesubscriptions": "resourceSubscriptions"}
+_PARAMS: Final[Mapping[str, Mapping[str, str]]] = {
+    "tools/call": _NAME,
+    "prompts/get": _NAME,
+    "resources/read": _URI,
+    "resources/subscribe": _URI,
+    "resources/unsubscribe": _URI,
+    "completion/complete": {"ref": "ref"},
+    "subscriptions/listen": {"notifications": "notifications"},
+}
+"""The members that decide a permission, by what is left of their spelling (`_check_members`)."""
+_TYPES: Final = {"name": str, "uri": str, "ref": dict, "notifications": dict, "resourceSubscriptions": list}
 
 RequestId = str | int | None
 
@@ -79,6 +97,7 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
     rpc_id = message.get("id")
     if isinstance(rpc_id, bool) or not isinstance(rpc_id, str | int | None):
         raise BadOperation("body_id", "the request id is neither text nor a number")
+    _check_members(message, _MESSAGE, rpc_id)
     check_single_headers(headers, rpc_id)
     if "method" not in message and ("result" in message or "error" in message):
         return Operation("response", is_notification=True)
@@ -87,6 +106,10 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
     if not isinstance(method, str) or not isinstance(params, dict | None):
         raise BadOperation("body_shape", "method or params have the wrong type", rpc_id=rpc_id)
     params = params or {}
+    if method in _PARAMS:
+        _check_members(params, _PARAMS[method], rpc_id)
+        _check_members(params.get("ref"), _REFERENCE, rpc_id)
+        _check_members(params.get("notifications"), _LISTENED, rpc_id)
     _check_headers(method, params, headers, rpc_id)
     tools, prompts, resources = _names(method, params)
     return Operation(
@@ -106,6 +129,24 @@ def check_single_headers(headers: Mapping[str, str], rpc_id: RequestId = None) -
     names = [lower for name, _ in headers.items() if (lower := name.lower()).startswith("mcp-")]
     if len(set(names)) < len(names):
         raise BadOperation("header_twice", "an Mcp header is sent twice", rpc_code=HEADER_MISMATCH, rpc_id=rpc_id)
+
+
+def _check_members(members: Any, known: Mapping[str, str], rpc_id: RequestId) -> None:
+    """Refuse a member that some parser takes for one that decides, and the guard does not.
+
+    Parsers of Go match names in any case, or up to a NUL, and of several the last one wins (CVE-2026-27896,
+    GHSA-q382-vc8q-7jhj); pydantic takes the name of a field for that of its member. `known` has the names by what is
+    left of their spelling.
+    """
+    if not isinstance(members, dict):
+        return
+    for name, value in members.items():
+        spelled = name if name in known else "".join(filter(str.isalnum, name.casefold()))
+        if known.get(spelled, name) != name:
+            raise BadOperation("body_spelling", f"a member is spelled nearly as {known[spelled]}", rpc_id=rpc_id)
+        if spelled in known and value is not None and not isinstance(value, _TYPES.get(name, object)):
+            # JavaScript takes a list with one text for the text.
+            raise BadOperation("body_type", f"{name} has the wrong type", rpc_id=rpc_id)
 
 
 def _check_headers(method: str, params: Mapping[str, Any], headers: Mapping[str, str], rpc_id: RequestId) -> None:
@@ -185,10 +226,8 @@ class ScopeRules:
         """The granted scopes and all that they imply."""
         self._tools = NamePatterns(declared.tools)
         self._prompts = NamePatterns(declared.prompts)
-        self._exact = {k: v for k, v in declared.resources.items() if not k.endswith("*")}
-        # The longest pattern is the most specific one.
-        self._patterns = sorted(
-            ((k[:-1], v) for k, v in declared.resources.items() if k.endswith("*")), key=lambda p: -len(p[0])
+        self._resources = ResourceUris(
+            declared.resources, default=self.default, everything=tuple(declared.scopes) or self.default
         )
 
     def is_public(self, operation: Operation) -> bool:
@@ -232,20 +271,8 @@ class ScopeRules:
         for name in operation.prompts:
             yield prompts[name] if name in prompts else self._prompts.find(name, self.default)
         for uri in operation.resources:
-            yield self._resource(uri)
-
-    def _resource(self, uri: str) -> tuple[str, ...] | str:
-        if uri in self._exact:
-            return self._exact[uri]
-        if _has_two_readings(uri):
-            # Two resolvers may read such a URI differently: it needs every scope of the server.
-            return tuple(self.declared.scopes) or self.default
-        return next((needed for prefix, needed in self._patterns if uri.startswith(prefix)), self.default)
+            yield self._resources.find(uri)
 
 
 def _call(tool: str) -> Operation:
     return Operation("tools/call", tools=(tool,))
-
-
-def _has_two_readings(uri: str) -> bool:
-    return ".." in uri or "%" in uri or "\\" in uri or not uri.isprintable()

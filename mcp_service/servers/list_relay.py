@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 8 << 20
 """Of a JSON answer, and of one event."""
 
+_LINE_OVERHEAD: Final = 64
+"""Bytes of memory of a line of an event besides its own."""
+
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _OTHER_FIELDS: Final = (b"event:", b"id:", b"retry:", b":")
 
@@ -80,7 +83,7 @@ class ListRelay:
             start = self._scanned = after
             if line:
                 self._event.append(line)
-                self._event_bytes += len(line)
+                self._event_bytes += len(line) + _LINE_OVERHEAD
                 self._check_size(self._event_bytes)
             elif self._event:
                 ready.append(self._event_rewritten(self._event))

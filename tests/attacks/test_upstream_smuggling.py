@@ -167,6 +167,14 @@ ATTACKS = {
     "a session twice": (REFUSED, post("Mcp-Session-Id: a", "mcp-session-id: b")),
     "two types": (REFUSED, post("Content-Type: application/x-www-form-urlencoded")),
     "a type with another coding": (REFUSED, post("Content-Encoding: gzip")),
+    "a charset in which the body is another message": (
+        REFUSED,
+        post(
+            "Content-Type: application/json; charset=utf-7",
+            usual=USUAL[:-1],
+            body=call("allowed", x="+ACI-,+ACI-name+ACI-:+ACI-forbidden"),
+        ),
+    ),
     "two tokens": (REFUSED, post("Authorization: Bearer other")),
     "names of identity": (
         ARRIVES,
@@ -180,6 +188,11 @@ ATTACKS = {
     "a batch": (REFUSED, post(body=b"[" + ALLOWED + b"," + FORBIDDEN + b"]")),
     "two messages": (REFUSED, post(body=ALLOWED + b"\n" + FORBIDDEN)),
     "a repeated name": (REFUSED, post(body=ALLOWED.replace(b'"allowed"', b'"forbidden", "name": "allowed"'))),
+    "a name in other letters": (REFUSED, post(body=call("allowed", Name="forbidden"))),
+    "a response with a call in other letters": (
+        REFUSED,
+        post(body=b'{"jsonrpc": "2.0", "result": {}, "Method": "tools/call", "Params": {"name": "forbidden"}}'),
+    ),
     "an escaped name": (ARRIVES, post(body=ALLOWED.replace(b'"name"', b'"n\\u0061me"'))),
     "a byte order mark": (REFUSED, post(body=b"\xef\xbb\xbf" + ALLOWED)),
     "UTF-16": (REFUSED, post(body=ALLOWED.decode().encode("utf-16"))),

@@ -4,20 +4,25 @@ A replica that has never reached the server is not ready: its address may be wro
 better. Afterwards it is impaired at most, because all replicas share the server: otherwise a load balancer would have
 no replica for the metadata, the challenges and the errors that name the cause.
 
-A connection is opened and closed. No request is sent: which one means nothing to a server depends on its revision of
-MCP.
+A connection is opened and closed, if the name leads where requests may go. No request is sent: which one means nothing
+to a server depends on its revision of MCP.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from typing import TYPE_CHECKING, Final
 
 from shared.http.health import Readiness
+from shared.ip_addresses import parse_ip_address
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import structlog
+    from aiohttp.abc import AbstractResolver
 
     from mcp_service.servers.http_upstream.address import UpstreamAddress
 
@@ -35,10 +40,12 @@ class Availability:
         address: UpstreamAddress,
         *,
         connect_seconds: float,
+        make_resolver: Callable[[], AbstractResolver],
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
         self._address = address
         self._connect_seconds = connect_seconds
+        self._make_resolver = make_resolver
         self._log = log
         self._problem: str | None = _NOT_CHECKED
         self._was_reached = False
@@ -80,7 +87,11 @@ class Availability:
         if address.socket is not None:
             _, writer = await asyncio.open_unix_connection(address.socket)
         else:
-            _, writer = await asyncio.open_connection(address.url.raw_host, address.url.port, ssl=address.tls)
+            host, port = address.url.raw_host or "", address.url.port or 0
+            if parse_ip_address(host) is None:
+                # The resolver of the requests: it refuses a name that leads to addresses that may not learn who calls.
+                await self._make_resolver().resolve(host, port, socket.AF_UNSPEC)
+            _, writer = await asyncio.open_connection(host, port, ssl=address.tls)
         writer.close()
 
     def _set(self, problem: str | None) -> None:

@@ -40,7 +40,9 @@ def build_http_upstream(
     address = read_address(url, settings)
     key = settings.upstream_session_key
     metrics = UpstreamMetrics(runtime.registry)
-    availability = Availability(address, connect_seconds=settings.upstream_connect_seconds, log=runtime.log)
+    availability = Availability(
+        address, connect_seconds=settings.upstream_connect_seconds, make_resolver=make_resolver, log=runtime.log
+    )
     metrics.watch(lambda: availability.is_available)
     resource = urlsplit(settings.resource)
     return HttpUpstreamServer(

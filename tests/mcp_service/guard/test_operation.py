@@ -28,7 +28,7 @@ def read(method, params=None, headers=None, **message):
         ("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["x://a", 5]}}, ((), (), ("x://a",))),
         ("tools/list", {}, ((), (), ())),
         ("tools/list", None, ((), (), ())),
-        ("tools/call", {"name": 5}, ((), (), ())),
+        ("tools/call", {"name": None}, ((), (), ())),
         ("tools/call", {"name": "a", "uri": "x://a"}, (("a",), (), ())),
     ],
 )
@@ -109,3 +109,65 @@ def test_what_the_client_calls_itself_is_a_hint(method, params, name):
 
 def test_a_response_of_a_client_is_a_message_without_an_operation():
     assert read_operation(b'{"jsonrpc": "2.0", "id": 1, "result": {}}', {}).method == "response"
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "message"),
+    [
+        ("tools/list", {}, {"Method": "tools/call", "Params": {"name": "b"}}),
+        ("tools/list", {}, {"METHOD": "tools/call"}),
+        ("tools/list", {}, {"param\u017f": {"name": "b"}}),
+        ("tools/list", {}, {"method\0": "tools/call"}),
+        (None, None, {"result": {}, "Method": "tools/call", "Params": {"name": "b"}}),
+        ("notifications/initialized", {}, {"id": None, "ID": 1}),
+        ("tools/call", {"name": "a", "Name": "b"}, {}),
+        ("tools/call", {"name": "a", "name\0": "b"}, {}),
+        ("prompts/get", {"NAME": "b"}, {}),
+        ("resources/read", {"uri": "x://a", "URI": "x://b"}, {}),
+        ("resources/subscribe", {"Uri": "x://b"}, {}),
+        ("completion/complete", {"Ref": {"name": "b"}}, {}),
+        ("completion/complete", {"ref": {"name": "a", "Name": "b"}}, {}),
+        ("completion/complete", {"ref": {"uri": "x://a", "URI": "x://b"}}, {}),
+        ("subscriptions/listen", {"Notifications": {}}, {}),
+        ("subscriptions/listen", {"notifications": {"resource_subscriptions": ["x://b"]}}, {}),
+        ("subscriptions/listen", {"notifications": {"resourcesubscriptions": ["x://b"]}}, {}),
+    ],
+)
+def test_a_member_that_another_parser_takes_for_one_of_the_message_is_refused(method, params, message):
+    """Go matches names in any case, some parsers ignore NUL, pydantic takes the name of the field too."""
+    with pytest.raises(BadOperation) as caught:
+        read(method, params, **message)
+    assert (caught.value.error_id, caught.value.rpc_code) == ("body_spelling", -32600)
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("tools/call", {"name": ["b"]}),
+        ("tools/call", {"name": 5}),
+        ("prompts/get", {"name": {"toString": "b"}}),
+        ("resources/read", {"uri": ["x://b"]}),
+        ("completion/complete", {"ref": [{"name": "b"}]}),
+        ("completion/complete", {"ref": {"name": ["b"]}}),
+        ("completion/complete", {"ref": {"uri": ["x://b"]}}),
+        ("subscriptions/listen", {"notifications": []}),
+        ("subscriptions/listen", {"notifications": {"resourceSubscriptions": "x://b"}}),
+    ],
+)
+def test_a_name_of_another_type_is_refused(method, params):
+    """JavaScript takes a list with one text for the text."""
+    with pytest.raises(BadOperation) as caught:
+        read(method, params)
+    assert (caught.value.error_id, caught.value.rpc_code) == ("body_type", -32600)
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("tools/call", {"name": "a", "arguments": {"Name": "b", "Uri": "c", "Method": "d"}, "Uri": "x"}),
+        ("vendor/method", {"Name": "b", "URI": "c"}),
+        ("subscriptions/listen", {"notifications": {"toolsListChanged": True}}),
+    ],
+)
+def test_other_members_may_have_any_name(method, params):
+    assert read(method, params).method == method

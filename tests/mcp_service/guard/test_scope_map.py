@@ -81,12 +81,23 @@ def test_an_operation_needs_what_the_map_says_and_else_the_default(rules, operat
         "file://public/..\\secret",
         "file://public/a%2Fb",
         "file://public/\n",
+        "FILE://secret",
+        " file://secret",
+        "file:secret",
     ],
 )
 def test_a_uri_with_two_readings_needs_everything(mixed, uri):
     """What is behind it depends on who resolves it, so no pattern may let it pass."""
     assert mixed.required(read(uri)) == ("files:read", "files:write", "files:share")
     assert not mixed.is_public(read(uri))
+
+
+def test_a_uri_whose_readings_need_the_same_needs_no_more():
+    rules = ScopeRules(ScopeMap.model_validate(DECLARED | {"resources": {"http://host": "files:share"}}))
+    assert rules.required(read("HTTP://other/a")) == ("files:read",)
+    assert rules.required(read("note://Mixed/Case/\xe9")) == ("files:read",)
+    assert rules.required(read("http://host")) == ("files:share",)
+    assert rules.required(read("HTTP://host:80")) == ("files:read", "files:write", "files:share")
 
 
 @pytest.mark.parametrize(

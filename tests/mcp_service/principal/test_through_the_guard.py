@@ -121,7 +121,7 @@ async def test_no_header_leaves_for_a_name_that_leads_outside(make_service, upst
     monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", resolve)
     service = await make_service(upstream=f"http://server.internal:{upstream.port}/mcp", upstream_private=("true",))
     assert (await call(service))[0] == 502
-    assert asked == ["server.internal"]
+    assert set(asked) == {"server.internal"}
     assert "MCP_UPSTREAM_PRIVATE" in service.errors()[-1]["reason"]
     assert upstream.received == []
 

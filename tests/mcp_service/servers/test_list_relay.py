@@ -124,6 +124,8 @@ def test_what_cannot_be_read_is_refused(body, content_type):
         ("application/json", b"x" * 100),
         (EVENTS, b"data: " + b"x" * 100),
         (EVENTS, b"data: x\n" * 20),
+        # As objects, short lines occupy far more than their bytes.
+        (EVENTS, b"a\n" * 20),
         (EVENTS, b"x" * 100),
     ],
 )

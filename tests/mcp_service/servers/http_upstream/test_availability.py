@@ -8,6 +8,7 @@ import pytest
 
 from shared.errors import Misconfigured
 from shared.redis.certificate import ensure_certificate
+from tests.mcp_service.principal.test_private_peers import FixedResolver
 from tests.mcp_service.servers.http_upstream.conftest import Caller
 from tests.support.raw_upstream import RawUpstream
 
@@ -107,3 +108,15 @@ async def test_tls_is_checked_against_the_private_authority(make_service, other,
     async with Caller(stranger).call() as response:
         assert response.status == 502, stranger.errors()
     assert stranger.errors()[-1]["error_id"] == "upstream_refused"
+
+
+async def test_a_name_that_leads_to_others_is_not_available(upstream, make_guard, monkeypatch):
+    """No request would be sent there, with or without a connection."""
+    resolver = FixedResolver("127.0.0.1", "203.0.113.7")
+    monkeypatch.setattr("mcp_service.principal.wiring.ThreadedResolver", lambda: resolver)
+    service = await make_guard(upstream=f"http://localhost:{upstream.port}/mcp")
+    check = await until_available(service, available=False)
+    assert (check["status"], check["ready"]) == (503, False)
+    assert "203.0.113.7 is neither loopback" in check["note"]
+    resolver.addresses = ("127.0.0.1",)
+    assert (await until_available(service))["status"] == 200
