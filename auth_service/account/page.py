@@ -78,17 +78,15 @@ class AccountPage:
         return _see_other(self.address)
 
     async def visit(self, request: web.Request) -> Visit | None:
-        """Check a posted form; None without a session.
+        """Check a posted form; None if its session has ended.
 
         Raises PageError for a form of another origin, browser or session: the page names the account that it changes.
         """
         form = await read_first_party_form(request)
         browser = self._sessions.browser(request)
+        browser.check_csrf(_csrf_purpose(self._sessions.claimed(request)), form.get("csrf"))
         session = await self._sessions.current(request)
-        if session is None:
-            return None
-        browser.check_csrf(_csrf_purpose(session), form.get("csrf"))
-        return Visit(form, browser, session)
+        return Visit(form, browser, session) if session is not None else None
 
     async def render(
         self,
@@ -103,7 +101,7 @@ class AccountPage:
         now = self._clock()
         view = AccountView(
             address=self.address,
-            csrf=browser.csrf(_csrf_purpose(session)),
+            csrf=browser.csrf(_csrf_purpose(session.token_hash)),
             username=session.username,
             applications=await self._applications.of(session.subject, now=now),
             now=now,
@@ -185,6 +183,6 @@ def _document_host(client_id: str) -> str | None:
     return urlsplit(client_id).hostname if client_id.startswith("https://") else None
 
 
-def _csrf_purpose(session: Session) -> str:
+def _csrf_purpose(token_hash: str) -> str:
     """As for the consent page: after a sign-in as another user, the page of the first cannot be submitted."""
-    return f"account.{session.token_hash}"
+    return f"account.{token_hash}"

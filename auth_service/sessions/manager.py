@@ -49,6 +49,11 @@ class SessionManager:
         """Offer this identity provider first in this browser."""
         self._cookies.remember_provider(response, provider_id)
 
+    def claimed(self, request: web.Request) -> str:
+        """The stored form of the session token that the browser has, also of one that has ended; empty without one."""
+        claimed = self._cookies.session(request)
+        return digest(claimed[1]) if claimed is not None else ""
+
     async def current(self, request: web.Request) -> Session | None:
         """The session of this browser, if it is signed in. Raises RedisUnavailable."""
         session = await self._stored(request)

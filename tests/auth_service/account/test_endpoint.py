@@ -72,6 +72,11 @@ class TestThePage:
         answer = await Visitor(auth).page()
         assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
 
+    @pytest.mark.parametrize("step", ["end-access", "sign-out", "password", "link", "unlink"])
+    async def test_refuses_a_form_that_it_did_not_make_also_without_a_session(self, auth, step):
+        answer = await Visitor(auth).user.post(f"{auth.base}/account/{step}", {"csrf": "x" * 43})
+        assert answer.status == 400
+
     async def test_is_where_the_issuer_s_own_address_leads(self, auth):
         answer = await auth.get("/")
         assert (answer.status, answer.headers["Location"]) == (303, "/account")
