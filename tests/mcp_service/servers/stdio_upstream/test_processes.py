@@ -9,6 +9,7 @@ import pytest
 
 from mcp_service.servers.stdio_upstream.backoff import FORGOTTEN_SECONDS, LONGEST_SECONDS, MAX_KEYS, Backoff
 from mcp_service.servers.stdio_upstream.command import Command
+from mcp_service.servers.stdio_upstream.pool import ProcessPool
 from shared.errors import Misconfigured
 from tests.mcp_service.servers.stdio_upstream.conftest import command, content, eventually, read_event
 from tests.mcp_service.servers.stdio_upstream.test_hostile_servers import ended, entries, started_again
@@ -159,6 +160,12 @@ async def test_readiness_says_that_the_shared_process_is_failing(client, slow_re
     assert is_impaired
     assert check["ready"]
     assert "started again" in check["note"]
+
+
+async def test_readiness_rounds_a_pause_up(client, monkeypatch):
+    monkeypatch.setattr(ProcessPool, "failing_seconds", lambda *_: 0.3)
+    async with client.service.session.get(f"{client.service.root}/readyz") as answer:
+        assert (await answer.json())["checks"]["server"]["note"].endswith("it can be started again in 1 s")
 
 
 async def test_readiness_says_that_the_program_has_gone(make_client, tmp_path):
