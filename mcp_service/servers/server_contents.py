@@ -103,7 +103,7 @@ class _Problem:
             return f"the command cannot be started: {exc.strerror or exc}"
         if isinstance(exc, httpx2.ConnectError):
             self.is_final = True
-            return f"nothing answers there: {exc}"
+            return f"{'no TLS connection' if str(exc).startswith('[SSL') else 'nothing answers there'}: {exc}"
         return f"it does not answer as an MCP server: {str(exc) or type(exc).__name__}"
 
 
