@@ -171,13 +171,15 @@ class UpstreamSettings(UpstreamIdentitySettings):
 
 
 def _check_upstream(value: str) -> None:
+    if " " in value and "://" not in value:
+        raise ValueError("is no URL; for a command set MCP_UPSTREAM_COMMAND")
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ValueError("has characters that a URL cannot have")
     parts = urlsplit(value)
     if not value.startswith(("http://", "https://")) or not parts.hostname or parts.port == 0:
         raise ValueError("needs to be an absolute http or https URL")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("has user information: use UPSTREAM_HEADERS for a credential")
+        raise ValueError("has user information: use MCP_UPSTREAM_HEADERS for a credential")
     if "#" in value or not parts.path:
         raise ValueError("needs a path, such as /mcp, and no fragment")
 

@@ -211,6 +211,8 @@ async def test_no_shell_reads_the_command(make_client, tmp_path):
     [
         ("no-such-program-anywhere --x", "MCP_UPSTREAM_COMMAND: no-such-program-anywhere is no executable file"),
         ("/etc/passwd", "MCP_UPSTREAM_COMMAND: /etc/passwd is no executable file"),
+        ("http://127.0.0.1:3000/mcp", "for a server at a URL set MCP_UPSTREAM=http://127.0.0.1:3000/mcp"),
+        ("./weather.py:server", "for an object of Python code set MCP_SERVER=./weather.py:server"),
         ("'unfinished", "MCP_UPSTREAM_COMMAND: No closing quotation"),
         ("   ", "MCP_UPSTREAM_COMMAND: names no program"),
     ],
