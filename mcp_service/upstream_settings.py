@@ -141,6 +141,10 @@ class UpstreamSettings(UpstreamIdentitySettings):
     def _of_an_upstream(self) -> Self:
         needy = ("upstream_socket", "upstream_host", "upstream_headers", "upstream_ca_file", "upstream_session_key")
         stray = [f"MCP_{name.upper()}" for name in needy if getattr(self, name) is not None]
+        # A server of another kind gets no headers, and would rely on what never comes.
+        stray += ["MCP_UPSTREAM_IDENTITY=assertion"] if self.upstream_identity == "assertion" else []
+        stray += ["MCP_UPSTREAM_CLAIMS"] if self.upstream_claims else []
+        stray += ["MCP_UPSTREAM_AUDIENCE"] if self.upstream_audience is not None else []
         if self.upstream is None and stray:
             raise ValueError(f"{' and '.join(stray)} need MCP_UPSTREAM")
         is_https = self.upstream is not None and self.upstream.startswith("https:")
