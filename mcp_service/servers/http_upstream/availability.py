@@ -81,7 +81,7 @@ class Availability:
         except TimeoutError:
             return f"no connection within {self._connect_seconds:g} s"
         except ssl.SSLCertVerificationError as exc:
-            hint = ": MCP_UPSTREAM_CA_FILE names its authority" if exc.verify_code in _UNKNOWN_AUTHORITY else ""
+            hint = ": set MCP_UPSTREAM_CA_FILE to its authority" if exc.verify_code in _UNKNOWN_AUTHORITY else ""
             return f"TLS: {exc.verify_message}{hint}"
         except ssl.SSLError as exc:
             hint = ": does the server speak http?" if exc.reason in _NO_TLS else ""

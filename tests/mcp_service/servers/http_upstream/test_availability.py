@@ -118,7 +118,7 @@ async def test_tls_is_checked_against_the_private_authority(make_service, other,
     async with Caller(service).call() as response:
         assert response.status == 200
     stranger = await make_service(upstream=url)
-    assert (await tls_problem(stranger)).endswith("MCP_UPSTREAM_CA_FILE names its authority")
+    assert (await tls_problem(stranger)).endswith("set MCP_UPSTREAM_CA_FILE to its authority")
     async with Caller(stranger).call() as response:
         assert response.status == 502, stranger.errors()
     assert stranger.errors()[-1]["error_id"] == "upstream_refused"
