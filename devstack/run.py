@@ -40,9 +40,9 @@ KEY_FILE = "key-encryption-key"
 """The file with the key encryption key."""
 
 _MISSING: Final = """
-  Nothing answers at       {url}
+  No connection to         {url}
   ({reason})
-  Start your server: this is reported when it answers. Until then its calls are answered 502."""
+  If your server is not running, start it: this is reported when it answers. Until then its calls are answered 502."""
 
 RESTORED_FILE = "restored"
 """Its presence says that the data were restored and that no service has run on them yet."""

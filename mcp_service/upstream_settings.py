@@ -141,6 +141,10 @@ class UpstreamSettings(UpstreamIdentitySettings):
     def _of_an_upstream(self) -> Self:
         needy = ("upstream_socket", "upstream_host", "upstream_headers", "upstream_ca_file", "upstream_session_key")
         stray = [f"MCP_{name.upper()}" for name in needy if getattr(self, name) is not None]
+        # A server of another kind gets no headers, and would rely on what never comes.
+        stray += ["MCP_UPSTREAM_IDENTITY=assertion"] if self.upstream_identity == "assertion" else []
+        stray += ["MCP_UPSTREAM_CLAIMS"] if self.upstream_claims else []
+        stray += ["MCP_UPSTREAM_AUDIENCE"] if self.upstream_audience is not None else []
         if self.upstream is None and stray:
             raise ValueError(f"{' and '.join(stray)} need MCP_UPSTREAM")
         is_https = self.upstream is not None and self.upstream.startswith("https:")
@@ -171,13 +175,15 @@ class UpstreamSettings(UpstreamIdentitySettings):
 
 
 def _check_upstream(value: str) -> None:
+    if " " in value and "://" not in value:
+        raise ValueError("is no URL; for a command set MCP_UPSTREAM_COMMAND")
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ValueError("has characters that a URL cannot have")
     parts = urlsplit(value)
     if not value.startswith(("http://", "https://")) or not parts.hostname or parts.port == 0:
         raise ValueError("needs to be an absolute http or https URL")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("has user information: use UPSTREAM_HEADERS for a credential")
+        raise ValueError("has user information: use MCP_UPSTREAM_HEADERS for a credential")
     if "#" in value or not parts.path:
         raise ValueError("needs a path, such as /mcp, and no fragment")
 

@@ -64,7 +64,12 @@ def load_scope_map(text: str) -> ScopeMap:
         return ScopeMap.model_validate(dict(found))
     except ValidationError as exc:
         problems = (
-            f"MCP_SCOPES: {'.'.join(str(part) for part in error['loc'])}: {error['msg'].removeprefix('Value error, ')}"
+            ": ".join(
+                filter(
+                    None,
+                    ("MCP_SCOPES", ".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")),
+                )
+            )
             for error in exc.errors(include_input=False, include_url=False)
         )
         raise Misconfigured("\n".join(problems)) from exc

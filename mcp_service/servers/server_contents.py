@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -71,6 +72,10 @@ async def read_server(source: str, *, headers: Mapping[str, str], seconds: float
         if not isinstance(server, MCPServer | Server):
             raise UnreadableServer(f"{source} is a FastMCP object; name its command: --from 'fastmcp run {source}'")
         return await _read(lambda _mode: Client(server), ("auto",), seconds, _Problem())
+    if re.fullmatch(r"\S+\.py", source) and shutil.which(source) is None:
+        raise UnreadableServer(
+            f"{source} is not executable: name an object in it ({source}:server) or a command ('python {source}')"
+        )
     try:
         command, *arguments = shlex.split(source)
     except ValueError as exc:
@@ -98,7 +103,7 @@ class _Problem:
             return f"the command cannot be started: {exc.strerror or exc}"
         if isinstance(exc, httpx2.ConnectError):
             self.is_final = True
-            return f"nothing answers there: {exc}"
+            return f"{'no TLS connection' if str(exc).startswith('[SSL') else 'nothing answers there'}: {exc}"
         return f"it does not answer as an MCP server: {str(exc) or type(exc).__name__}"
 
 

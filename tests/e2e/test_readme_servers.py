@@ -69,7 +69,7 @@ async def test_a_server_over_http_may_start_after_the_guard(start, tmp_path):
     port = free_port(LOOPBACK)
     settings["MCP_UPSTREAM"] = settings["MCP_UPSTREAM"].replace(":3000/", f":{port}/") + "?key=not-to-be-shown"
     launcher = start(settings)
-    assert re.search(rf"Nothing answers at +http://127\.0\.0\.1:{port}/mcp\n", launcher.said)
+    assert re.search(rf"No connection to +http://127\.0\.0\.1:{port}/mcp\n", launcher.said)
     assert f"claude mcp add --transport http mcp-server http://localhost:{launcher.mcp_port}/mcp" in launcher.said
     async with serving(port, sys.executable, tmp_path / "over_http.py", port):
         launcher.until(f"The server at http://127.0.0.1:{port}/mcp answers now.")

@@ -91,3 +91,12 @@ def test_what_cannot_work_is_refused(changes, complaint):
 
 def test_without_an_upstream_nothing_is_demanded():
     assert McpSettings.from_environment({k: v for k, v in GOOD.items() if k != "MCP_UPSTREAM"}).state_dir is None
+
+
+@pytest.mark.parametrize(
+    "setting", [{"IDENTITY": "assertion", "KEY": "{}"}, {"CLAIMS": "email"}, {"AUDIENCE": "https://mcp.example"}]
+)
+def test_what_no_command_is_told_is_refused(setting):
+    named = {f"MCP_UPSTREAM_{name}": value for name, value in setting.items()}
+    with pytest.raises(Misconfigured, match="need MCP_UPSTREAM"):
+        read(MCP_UPSTREAM="", MCP_UPSTREAM_COMMAND="sh", **named)

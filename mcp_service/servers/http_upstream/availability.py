@@ -30,6 +30,10 @@ CHECK_SECONDS: Final = 2.0
 """Between two checks."""
 
 _NOT_CHECKED: Final = "not checked yet"
+_UNKNOWN_AUTHORITY: Final = frozenset({18, 19, 20, 21})
+"""Codes of OpenSSL for a certificate of an authority that is not trusted, and of none."""
+_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
+"""What OpenSSL, by version, says of an answer that is no TLS."""
 
 
 class Availability:
@@ -76,8 +80,12 @@ class Availability:
                 await self._connect()
         except TimeoutError:
             return f"no connection within {self._connect_seconds:g} s"
+        except ssl.SSLCertVerificationError as exc:
+            hint = ": set MCP_UPSTREAM_CA_FILE to its authority" if exc.verify_code in _UNKNOWN_AUTHORITY else ""
+            return f"TLS: {exc.verify_message}{hint}"
         except ssl.SSLError as exc:
-            return f"TLS: {exc.reason or type(exc).__name__}"
+            hint = ": does the server speak http?" if exc.reason in _NO_TLS else ""
+            return f"TLS: {exc.reason or type(exc).__name__}{hint}"
         except OSError as exc:
             return f"{type(exc).__name__}: {exc}"[:200]
         return None

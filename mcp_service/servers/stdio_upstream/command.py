@@ -41,9 +41,20 @@ class Command:
         allowed = {name: environment[name] for name in (*ALWAYS_PASSED, *passed) if name in environment}
         command = cls(words, allowed, memory_bytes)
         if not command.is_executable():
-            raise Misconfigured(f"MCP_UPSTREAM_COMMAND: {words[0]} is no executable file, and none in PATH")
+            raise Misconfigured(
+                f"MCP_UPSTREAM_COMMAND: {words[0]} is no executable file, and none in PATH{_hint(words)}"
+            )
         return command
 
     def is_executable(self) -> bool:
         """Whether the program exists now."""
         return shutil.which(self.words[0], path=self.environment.get("PATH", os.defpath)) is not None
+
+
+def _hint(words: tuple[str, ...]) -> str:
+    """Which other setting a word that stands alone may be for; empty if none."""
+    if len(words) > 1:
+        return ""
+    if words[0].startswith(("http://", "https://")):
+        return f"; for a server at a URL set MCP_UPSTREAM={words[0]}"
+    return f"; for an object of Python code set MCP_SERVER={words[0]}" if ".py:" in words[0] else ""

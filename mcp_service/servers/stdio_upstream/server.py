@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from contextlib import asynccontextmanager
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from mcp_service.servers.in_process import run_asgi
@@ -92,7 +93,7 @@ class StdioServer:
             # Other replicas may be well, but a user who makes the process fail must not take replicas away.
             return Readiness(
                 ready=True,
-                note=f"the process failed; it is started again in {pause:.0f} s at the latest",
+                note=f"the process failed; it can be started again in {ceil(pause)} s",
                 impaired=True,
             )
         return Readiness(ready=True)

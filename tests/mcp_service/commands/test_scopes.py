@@ -58,6 +58,7 @@ def test_the_names_of_the_scopes_can_be_chosen():
         ("no_such_module:server", "cannot be imported"),
         (f"{MIXED}:not_a_server", "is of type int"),
         ("http://127.0.0.1:1/mcp", "nothing answers there"),
+        ("./weather.py", "name an object in it (./weather.py:server) or a command ('python ./weather.py')"),
     ],
 )
 def test_a_server_that_cannot_be_read_is_told_in_one_line(source, complaint):

@@ -147,7 +147,7 @@ def test_a_map_is_loaded_by_name_or_read_as_json():
     [
         ("{", "not JSON"),
         (f"{MIXED}:not_a_server", "of type int, not a dict"),
-        ('{"scopes": {}, "default": "a"}', "names 'a'"),
+        ('{"scopes": {"b": "B"}, "default": "a"}', "^MCP_SCOPES: default names 'a'"),
         ('{"scopes": {"a": 5}}', "scopes.a"),
     ],
 )

@@ -123,6 +123,12 @@ async def test_what_is_no_server_to_read_is_told(serve, handler, complaint):
         await read(await serve(handler))
 
 
+async def test_a_server_without_tls_is_told(serve):
+    url = await serve(answer_404)
+    with pytest.raises(UnreadableServer, match=r"no TLS connection: \[SSL"):
+        await read(url.replace("http:", "https:"))
+
+
 async def test_a_server_that_never_answers_is_given_up(serve):
     async def hang(_request):
         await asyncio.get_running_loop().create_future()

@@ -5,12 +5,14 @@ import ssl
 from datetime import UTC, datetime
 
 import pytest
+from aiohttp import web
 
 from shared.errors import Misconfigured
 from shared.redis.certificate import ensure_certificate
 from tests.mcp_service.principal.test_private_peers import FixedResolver
 from tests.mcp_service.servers.http_upstream.conftest import Caller
 from tests.support.raw_upstream import RawUpstream
+from tests.support.service_server import ServiceServer
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +70,20 @@ async def test_the_state_is_a_metric(upstream, make_guard):
         assert "sallyport_upstream_available 1.0" in await response.text()
 
 
+async def tls_problem(service):
+    """The note of the check when TLS has failed."""
+    async with asyncio.timeout(10):
+        while "TLS" not in (note := (await until_available(service, available=False))["note"]):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return note
+
+
+async def test_tls_with_a_server_that_has_none_is_told(make_service):
+    async with ServiceServer(web.Application()) as without_tls:
+        service = await make_service(upstream=str(without_tls.make_url("/mcp").with_scheme("https")))
+        assert (await tls_problem(service)).endswith("does the server speak http?")
+
+
 @pytest.fixture
 async def other():
     """A server that the test starts."""
@@ -102,9 +118,7 @@ async def test_tls_is_checked_against_the_private_authority(make_service, other,
     async with Caller(service).call() as response:
         assert response.status == 200
     stranger = await make_service(upstream=url)
-    async with asyncio.timeout(10):
-        while "TLS" not in (await until_available(stranger, available=False))["note"]:  # noqa: ASYNC110 - as until_available
-            await asyncio.sleep(0.01)
+    assert (await tls_problem(stranger)).endswith("set MCP_UPSTREAM_CA_FILE to its authority")
     async with Caller(stranger).call() as response:
         assert response.status == 502, stranger.errors()
     assert stranger.errors()[-1]["error_id"] == "upstream_refused"

@@ -9,6 +9,7 @@ import pytest
 
 from mcp_service.servers.stdio_upstream.backoff import FORGOTTEN_SECONDS, LONGEST_SECONDS, MAX_KEYS, Backoff
 from mcp_service.servers.stdio_upstream.command import Command
+from mcp_service.servers.stdio_upstream.pool import ProcessPool
 from shared.errors import Misconfigured
 from tests.mcp_service.servers.stdio_upstream.conftest import command, content, eventually, read_event
 from tests.mcp_service.servers.stdio_upstream.test_hostile_servers import ended, entries, started_again
@@ -161,6 +162,12 @@ async def test_readiness_says_that_the_shared_process_is_failing(client, slow_re
     assert "started again" in check["note"]
 
 
+async def test_readiness_rounds_a_pause_up(client, monkeypatch):
+    monkeypatch.setattr(ProcessPool, "failing_seconds", lambda *_: 0.3)
+    async with client.service.session.get(f"{client.service.root}/readyz") as answer:
+        assert (await answer.json())["checks"]["server"]["note"].endswith("it can be started again in 1 s")
+
+
 async def test_readiness_says_that_the_program_has_gone(make_client, tmp_path):
     program = tmp_path / "server"
     program.symlink_to(sys.executable)
@@ -204,6 +211,8 @@ async def test_no_shell_reads_the_command(make_client, tmp_path):
     [
         ("no-such-program-anywhere --x", "MCP_UPSTREAM_COMMAND: no-such-program-anywhere is no executable file"),
         ("/etc/passwd", "MCP_UPSTREAM_COMMAND: /etc/passwd is no executable file"),
+        ("http://127.0.0.1:3000/mcp", "for a server at a URL set MCP_UPSTREAM=http://127.0.0.1:3000/mcp"),
+        ("./weather.py:server", "for an object of Python code set MCP_SERVER=./weather.py:server"),
         ("'unfinished", "MCP_UPSTREAM_COMMAND: No closing quotation"),
         ("   ", "MCP_UPSTREAM_COMMAND: names no program"),
     ],
