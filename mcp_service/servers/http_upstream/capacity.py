@@ -1,17 +1,19 @@
 """The bound on requests that are in progress at the server at once.
 
-Streams that only listen take three quarters at most, so that they cannot exclude calls.
+Streams that only listen take three quarters at most, so that they cannot exclude calls. One user takes half, so that
+the others are not excluded.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mcp_service.servers.http_upstream.errors import TooBusy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from prometheus_client import Gauge
 
@@ -23,17 +25,22 @@ class Capacity:
         """`gauge` has the label `kind`: call or stream."""
         self._most = most
         self._most_streams = most * 3 // 4
+        self._most_of_one = most // 2
         self._calls = self._streams = 0
+        self._holders: Counter[Hashable] = Counter()
         gauge.labels("call").set_function(lambda: self._calls)
         gauge.labels("stream").set_function(lambda: self._streams)
 
     @contextmanager
-    def taken(self, *, is_stream: bool) -> Iterator[None]:
-        """Count one request for as long as it is in progress. Raises TooBusy."""
+    def taken(self, holder: Hashable, *, is_stream: bool) -> Iterator[None]:
+        """Count one request for as long as it is in progress. `holder` is its user. Raises TooBusy."""
         if self._calls + self._streams >= self._most:
             raise TooBusy(f"{self._most} requests are in progress")
         if is_stream and self._streams >= self._most_streams:
             raise TooBusy(f"{self._most_streams} streams are open")
+        if self._holders[holder] >= self._most_of_one:
+            raise TooBusy(f"{self._most_of_one} requests of this user are in progress")
+        self._holders[holder] += 1
         if is_stream:
             self._streams += 1
         else:
@@ -41,6 +48,9 @@ class Capacity:
         try:
             yield
         finally:
+            self._holders[holder] -= 1
+            if not self._holders[holder]:
+                del self._holders[holder]
             if is_stream:
                 self._streams -= 1
             else:

@@ -105,11 +105,12 @@ class HttpUpstreamServer:
 
     async def respond(self, request: web.Request, admitted: AdmittedRequest) -> web.StreamResponse:
         """Send the request on and pass the answer back. Raises McpError and AnswerOverdue."""
-        operation = admitted.authorized.operation
+        operation, token = admitted.authorized.operation, admitted.authorized.token
         relay = Relay(request, idle_seconds=self._answers.idle_seconds, max_bytes=self._answers.max_bytes)
         outcome = "left"
         try:
-            with self._capacity.taken(is_stream=admitted.ending is not None):
+            holder = request[CLIENT_ADDRESS] if token is None else (token.claims.issuer, token.claims.subject)
+            with self._capacity.taken(holder, is_stream=admitted.ending is not None):
                 response = await self._until_overdue(request, admitted, relay)
             outcome = relay.failure or "answered"
         except McpError as error:

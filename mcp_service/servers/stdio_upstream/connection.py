@@ -176,7 +176,9 @@ class Connection:
         message = read_message(line)
         if message is None:
             if line.strip():
-                self._log_once("upstream_noise", line=line[:200].decode(errors="replace").rstrip())
+                # What begins like a message may be an answer to a user with a fault in its form.
+                shown = line[:200].decode(errors="replace").rstrip()
+                self._log_once("upstream_noise", line="{…" if shown.lstrip().startswith("{") else shown)
         elif isinstance(message, Answer):
             call = self._calls.pop(message.rpc_id, None)
             if call is not None:

@@ -25,9 +25,9 @@ def silent(upstream):
 
 async def test_beyond_the_bound_a_call_is_503_and_the_bound_is_free_again_after_an_end(make_guard, upstream, silent):
     service = await make_guard(upstream_max_requests=4)
-    caller = Caller(service)
+    caller, other = Caller(service), Caller(service, sub="other")
     async with asyncio.timeout(10):
-        calls = [asyncio.create_task(_send(caller.call())) for _ in range(4)]
+        calls = [asyncio.create_task(_send(one.call())) for one in (caller, other, caller, other)]
         await upstream.until(4)
         async with caller.call(request_id="fifth") as response:
             message = await response.json()
@@ -44,6 +44,21 @@ async def test_beyond_the_bound_a_call_is_503_and_the_bound_is_free_again_after_
     await asyncio.gather(*calls, return_exceptions=True)
 
 
+async def test_one_user_leaves_room_for_others(make_guard, upstream, silent):
+    service = await make_guard(upstream_max_requests=4)
+    caller, other = Caller(service), Caller(service, sub="other")
+    async with asyncio.timeout(10):
+        calls = [asyncio.create_task(_send(caller.call())) for _ in range(2)]
+        await upstream.until(2)
+        async with caller.call() as response:
+            assert response.status == 503
+        calls.append(asyncio.create_task(_send(other.call())))
+        await upstream.until(3)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+
+
 async def _send(pending):
     async with pending as response:
         return await response.read()
@@ -51,12 +66,12 @@ async def _send(pending):
 
 async def test_streams_leave_room_for_calls(make_guard, upstream, silent):
     service = await make_guard(upstream_max_requests=4)
-    caller = Caller(service)
+    caller, other = Caller(service), Caller(service, sub="other")
     async with asyncio.timeout(10), AsyncExitStack() as stack:
-        for _ in range(3):
-            assert (await stack.enter_async_context(caller.get())).status == 200
-        assert (await stack.enter_async_context(caller.get())).status == 503
-        call = asyncio.create_task(_send(caller.call()))
+        for one in (caller, other, caller):
+            assert (await stack.enter_async_context(one.get())).status == 200
+        assert (await stack.enter_async_context(other.get())).status == 503
+        call = asyncio.create_task(_send(other.call()))
         await upstream.until(4)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import structlog
+import structlog.testing
 
 from mcp_service.servers.stdio_upstream.connection import Connection
 from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content, eventually
@@ -198,6 +199,29 @@ async def test_standard_error_is_logged_within_bounds(client):
     assert suppressed + len(lines) == 20_002
 
 
+async def ignore(_method, _params):
+    pass
+
+
+async def test_a_line_that_begins_like_a_message_is_not_quoted_in_the_log():
+    """It may be the answer to a user, with a fault in its form."""
+
+    class Process:
+        def __init__(self):
+            self.lines = [b'{"jsonrpc": "2.0", "id": 6.0, "result": {"secret": "of a user"}}\n']
+
+        async def read_line(self):
+            return self.lines.pop() if self.lines else None
+
+        def write_line(self, line):
+            raise AssertionError("nothing is answered")
+
+    with structlog.testing.capture_logs() as logs:
+        await Connection(Process(), on_notification=ignore, log=structlog.get_logger()).run()
+    [entry] = [entry for entry in logs if entry["event"] == "upstream_noise"]
+    assert entry["line"] == "{…"
+
+
 async def test_lines_that_have_arrived_leave_other_requests_their_turn():
     class Flooding:
         left = 10_000
@@ -208,9 +232,6 @@ async def test_lines_that_have_arrived_leave_other_requests_their_turn():
 
         def write_line(self, line):
             raise AssertionError("nothing is answered")
-
-    async def ignore(_method, _params):
-        pass
 
     connection = Connection(Flooding(), on_notification=ignore, log=structlog.get_logger())
     reading, turns = asyncio.create_task(connection.run()), 0
