@@ -100,7 +100,7 @@ def deployment(directory):
 async def list_tools(deployment, memory):
     """The status of a request with the access token, without a client that would sign in again."""
     headers = {"Authorization": f"Bearer {memory.access_token}", "Accept": "application/json, text/event-stream"}
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=30) as http:
         return (await http.post(f"{deployment.url}/mcp", json=LIST_TOOLS, headers=headers)).status_code
 
 
@@ -162,13 +162,14 @@ async def test_without_the_server_the_gateway_and_the_guard_go_on(deployment):
     ):
         await client.call_tool("forecast", {"city": "Oslo"})
         await asyncio.to_thread(deployment.compose, "stop", "server")
-        assert await list_tools(deployment, memory) == 502
+        # Until its name is forgotten, connections to it get no answer.
+        assert await list_tools(deployment, memory) in {502, 504}
         metadata = httpx2.get(f"{deployment.url}/.well-known/oauth-protected-resource/mcp")
         assert metadata.json()["resource"] == f"{deployment.url}/mcp"
         await asyncio.to_thread(deployment.compose, "start", "server")
 
         async def is_served():
-            return await list_tools(deployment, memory) != 502
+            return await list_tools(deployment, memory) not in {502, 504}
 
         await until(is_served, seconds=30)
         assert text_of(await client.call_tool("forecast", {"city": "Oslo"})) == "Sunny in Oslo"
