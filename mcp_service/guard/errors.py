@@ -120,12 +120,34 @@ class NotAcceptable(McpError):
     rpc_code = -32600
 
 
-class UnreadableAnswer(McpError):
-    """502: the protected server's answer cannot be read, so that it cannot be checked (RFC 9110 section 15.6.3)."""
+class BadGateway(McpError):
+    """502: the protected server refused, ended, or gave an answer that is not one of MCP (RFC 9110 section 15.6.3)."""
 
     status = 502
     code = "bad_gateway"
+    public = "The MCP server behind this address did not answer properly. Please try again."
+
+
+class UnreadableAnswer(BadGateway):
+    """502: the protected server's answer cannot be read, so that it cannot be checked."""
+
     public = "The server behind this address gave an answer that cannot be used."
+
+
+class GatewayTimeout(McpError):
+    """504: the protected server did not answer in time (RFC 9110 section 15.6.5)."""
+
+    status = 504
+    code = "gateway_timeout"
+    public = "The MCP server behind this address did not answer in time."
+
+
+class ServerBusy(McpError):
+    """503: as many requests as are allowed are in progress at the protected server, or it does not read them."""
+
+    status = 503
+    code = "temporarily_unavailable"
+    public = "The server is busy. Please try again."
 
 
 class TooManyRequests(McpError):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from mcp_service.servers.http_upstream.errors import BadGateway, not_http, not_mcp
+from mcp_service.guard.errors import BadGateway
+from mcp_service.servers.http_upstream.errors import not_http, not_mcp
 from shared.http.media_type import essence_of
 
 if TYPE_CHECKING:

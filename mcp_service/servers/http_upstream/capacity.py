@@ -10,7 +10,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mcp_service.servers.http_upstream.errors import TooBusy
+from mcp_service.servers.http_upstream.errors import too_busy
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -33,13 +33,13 @@ class Capacity:
 
     @contextmanager
     def taken(self, holder: Hashable, *, is_stream: bool) -> Iterator[None]:
-        """Count one request for as long as it is in progress. `holder` is its user. Raises TooBusy."""
+        """Count one request for as long as it is in progress. `holder` is its user. Raises ServerBusy."""
         if self._calls + self._streams >= self._most:
-            raise TooBusy(f"{self._most} requests are in progress")
+            raise too_busy(f"{self._most} requests are in progress")
         if is_stream and self._streams >= self._most_streams:
-            raise TooBusy(f"{self._most_streams} streams are open")
+            raise too_busy(f"{self._most_streams} streams are open")
         if self._holders[holder] >= self._most_of_one:
-            raise TooBusy(f"{self._most_of_one} requests of this user are in progress")
+            raise too_busy(f"{self._most_of_one} requests of this user are in progress")
         self._holders[holder] += 1
         if is_stream:
             self._streams += 1

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
+from mcp_service.guard.errors import GatewayTimeout
 from mcp_service.issuer.keepalive import open_probed_socket
-from mcp_service.servers.http_upstream.errors import GatewayTimeout, broken, not_http, not_reached
+from mcp_service.servers.http_upstream.errors import broken, not_http, not_reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,36 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from mcp_service.guard.errors import McpError
+from mcp_service.guard.errors import BadGateway, McpError, ServerBusy
 
 RETRY_SECONDS: Final = 2
-
-
-class BadGateway(McpError):
-    """502: the server refused the connection, or its answer is not one of MCP (RFC 9110 section 15.6.3)."""
-
-    status = 502
-    code = "bad_gateway"
-    public = "The MCP server behind this address did not answer properly. Please try again."
-
-
-class GatewayTimeout(McpError):
-    """504: the server did not answer in time (RFC 9110 section 15.6.5)."""
-
-    status = 504
-    code = "gateway_timeout"
-    public = "The MCP server behind this address did not answer in time."
-
-
-class TooBusy(McpError):
-    """503: as many requests as this process allows are in progress at the server."""
-
-    status = 503
-    code = "temporarily_unavailable"
-    public = "The service is busy. Please try again."
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, error_id="upstream_busy", headers={"Retry-After": str(RETRY_SECONDS)})
 
 
 class StreamEnded(McpError):
@@ -67,6 +40,11 @@ class SessionNotFound(McpError):
 def not_reached(reason: str) -> BadGateway:
     """The server refused the connection, or there is nothing at its address."""
     return BadGateway(reason, error_id="upstream_refused", headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+def too_busy(reason: str) -> ServerBusy:
+    """As many requests as this process allows are in progress at the server."""
+    return ServerBusy(reason, error_id="upstream_busy", headers={"Retry-After": str(RETRY_SECONDS)})
 
 
 def broken(reason: str) -> BadGateway:

@@ -15,8 +15,8 @@ import aiohttp
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from mcp_service.guard.errors import UnreadableAnswer
-from mcp_service.servers.http_upstream.errors import GatewayTimeout, broken, not_mcp
+from mcp_service.guard.errors import GatewayTimeout, UnreadableAnswer
+from mcp_service.servers.http_upstream.errors import broken, not_mcp
 from mcp_service.servers.http_upstream.response_headers import for_stream
 from shared.http.request_middleware import LOG_FIELDS, REQUEST_ID, REQUEST_ID_HEADER
 

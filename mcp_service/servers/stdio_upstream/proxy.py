@@ -28,7 +28,7 @@ from mcp_types import (
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from mcp_service.guard.errors import McpError
+from mcp_service.guard.errors import BadGateway, GatewayTimeout, McpError, ServerBusy
 from mcp_service.guard.list_filter import LIST_METHODS, UnreadableList
 from mcp_service.servers.in_process import InProcessApplication
 from mcp_service.servers.security_schemes import with_security_schemes
@@ -66,27 +66,15 @@ _CACHEABLE: Final = frozenset(
 )
 
 
-class ServerGone(McpError):
+class ServerGone(BadGateway):
     """502: the process ended before it answered. The request is not repeated: it may have taken effect."""
 
-    status = 502
-    code = "bad_gateway"
     public = "The server ended before it answered. Whether the operation took effect is unknown."
 
 
-class ServerBusy(McpError):
-    """503: the process does not read what waits for it already."""
-
-    status = 503
-    code = "temporarily_unavailable"
-    public = "The server is busy. Please try again."
-
-
-class AnswerLate(McpError):
+class AnswerLate(GatewayTimeout):
     """504: the process did not answer in time. It is told that the request is cancelled."""
 
-    status = 504
-    code = "gateway_timeout"
     public = "The server did not answer in time. Whether the operation took effect is unknown."
 
 

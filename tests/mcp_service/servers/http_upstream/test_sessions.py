@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from mcp_service.servers.http_upstream.errors import BadGateway, SessionNotFound
+from mcp_service.guard.errors import BadGateway
+from mcp_service.servers.http_upstream.errors import SessionNotFound
 from mcp_service.servers.http_upstream.sessions import MAX_SESSION_ID, SessionBinding
 from shared.access_tokens.profile import VerifiedClaims
 from shared.access_tokens.verifier import VerifiedToken
