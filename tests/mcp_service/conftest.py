@@ -1,5 +1,6 @@
 """mcp_service as an application over real HTTP, with an issuer of the test's own."""
 
+import sys
 from typing import Any
 
 import aiohttp
@@ -25,6 +26,13 @@ LEGACY = {
     "Accept": "application/json, text/event-stream",
     "MCP-Protocol-Version": "2025-11-25",
 }
+
+
+@pytest.fixture(autouse=True)
+def servers_of_their_own():
+    """Each test imports the server of mixed access anew: a service adds its list middleware to the object."""
+    yield
+    sys.modules.pop("tests.mcp_service.mixed_server", None)
 
 
 def rpc(method, params=None, *, request_id=1):

@@ -29,6 +29,28 @@ def test_the_map_is_accepted_as_it_is(tmp_path):
     assert load_scope_map(result.stdout) == rules.declared
 
 
+@pytest.mark.xfail(strict=True, reason="what the server prints stands in the map")
+def test_what_the_server_prints_stays_out_of_the_map(tmp_path, monkeypatch):
+    file = tmp_path / "talkative.py"
+    file.write_text(
+        """
+from mcp.server import MCPServer
+
+print("loaded")
+
+class Talkative(MCPServer):
+    async def list_tools(self):
+        print("asked")
+        return await super().list_tools()
+
+server = Talkative("talkative")
+"""
+    )
+    result = run("--from", f"{file}:server")
+    assert json.loads(result.stdout)["tools"] == {"*": "talkative:write"}
+    assert "loaded\nasked\n" in result.stderr
+
+
 def test_a_tool_that_the_server_gets_later_needs_the_scope_that_may_change_things():
     rules = ScopeRules(load_scope_map(run("--from", f"{MIXED}:server").stdout))
     assert rules.tool("drop_everything") == ("mixed:write",)
