@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
+import sys
 from typing import Annotated, Final
 
 import typer
@@ -59,7 +61,10 @@ def scopes(
     if prefix is not None and not valid_prefix(prefix):
         raise typer.BadParameter(f"{prefix!r} cannot begin a scope", param_hint="--prefix")
     try:
-        contents = asyncio.run(read_server(source or _configured(), headers=_headers(header or ()), seconds=seconds))
+        # The module of a server may print; standard output is for the map alone.
+        with contextlib.redirect_stdout(sys.stderr):
+            reading = read_server(source or _configured(), headers=_headers(header or ()), seconds=seconds)
+            contents = asyncio.run(reading)
     except (UnreadableServer, Misconfigured) as exc:
         typer.echo(f"The server cannot be read: {exc}", err=True)
         raise typer.Exit(1) from None

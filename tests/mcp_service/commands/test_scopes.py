@@ -29,7 +29,6 @@ def test_the_map_is_accepted_as_it_is(tmp_path):
     assert load_scope_map(result.stdout) == rules.declared
 
 
-@pytest.mark.xfail(strict=True, reason="what the server prints stands in the map")
 def test_what_the_server_prints_stays_out_of_the_map(tmp_path, monkeypatch):
     file = tmp_path / "talkative.py"
     file.write_text(
@@ -44,10 +43,14 @@ class Talkative(MCPServer):
         return await super().list_tools()
 
 server = Talkative("talkative")
+
+@server.tool()
+def wave() -> str:
+    return "hello"
 """
     )
     result = run("--from", f"{file}:server")
-    assert json.loads(result.stdout)["tools"] == {"*": "talkative:write"}
+    assert json.loads(result.stdout)["tools"] == {"wave": "talkative:write", "*": "talkative:write"}
     assert "loaded\nasked\n" in result.stderr
 
 
