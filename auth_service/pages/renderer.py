@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from gettext import NullTranslations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from auth_service.pages.appearance import Appearance
+from auth_service.pages.catalogue import install_texts
 from auth_service.pages.client_reset_instructions import RESET_INSTRUCTIONS
 from auth_service.pages.formatting import plain_host, relative_time, short_name, strip_invisible, timestamp
 from auth_service.pages.headers import FormTarget, security_headers
@@ -51,13 +53,18 @@ class Destination(Enum):
 class Pages:
     """Renders every page. Templates and style sheet are loaded once."""
 
-    def __init__(self, appearance: Appearance = Appearance()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        appearance: Appearance = Appearance(),  # noqa: B008 - frozen
+        translations: NullTranslations = NullTranslations(),  # noqa: B008 - English, without state
+    ) -> None:
         """Raises ValueError if the accent of the appearance is not a colour."""
         # A file of the package; the Content-Security-Policy contains the hash of exactly this text.
         self._style: Final = Markup(appearance.style_sheet())  # noqa: S704
         self._templates: Final = Environment(
             loader=PackageLoader("auth_service", "pages/templates"),
             autoescape=True,
+            extensions=["jinja2.ext.i18n"],
             undefined=StrictUndefined,
             auto_reload=False,
             trim_blocks=True,
@@ -65,6 +72,7 @@ class Pages:
             # Applied to every value that a template shows, so that no view can omit it.
             finalize=lambda value: strip_invisible(value) if type(value) is str else value,
         )
+        install_texts(self._templates, translations)
         self._templates.filters |= {
             "plain_host": plain_host,
             "relative_time": relative_time,
