@@ -114,18 +114,18 @@ async def test_there_are_never_more_connections_than_the_limit_and_no_write_is_e
 
 
 async def test_one_deadline_covers_connecting_and_the_answer(make, server):
-    batcher = make(timeout_seconds=0.5)
-    server.connect_seconds = 0.4
+    batcher = make(timeout_seconds=1.5)
+    server.connect_seconds = 1.2
     server.gate.clear()
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         await call(batcher)
-    assert time.monotonic() - began < 0.8, "a deadline for each would be 0.9 s"
+    assert time.monotonic() - began < 2.5, "a deadline for each would be 2.7 s"
     assert server.open == 0
 
 
 async def test_the_deadline_covers_the_time_in_the_queue(make, server):
-    batcher = make(timeout_seconds=0.5)
+    batcher = make(timeout_seconds=1.5)
     server.gate.clear()
     first = []
     for _ in range(MAX_CONNECTIONS):
@@ -135,12 +135,12 @@ async def test_the_deadline_covers_the_time_in_the_queue(make, server):
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         await call(batcher)
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 2.8, "a deadline that begins after the queue would be 3 s"
     await asyncio.gather(*first, return_exceptions=True)
 
 
 async def test_a_full_queue_refuses_at_once(make, server):
-    batcher = make(timeout_seconds=0.5)
+    batcher = make(timeout_seconds=60)
     server.gate.clear()
     calls = []
     for _ in range(MAX_CONNECTIONS):
@@ -151,7 +151,7 @@ async def test_a_full_queue_refuses_at_once(make, server):
     began = time.monotonic()
     with pytest.raises(RedisConnectionError, match="waiting"):
         await call(batcher)
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < 30
     server.gate.set()
     assert set(await asyncio.gather(*calls)) == {"OK"}
 
