@@ -64,7 +64,8 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     """A connection to Chromium; what is opened through it is gone after the test."""
     async with async_playwright() as playwright:
-        connected = await playwright.chromium.connect_over_cdp(chromium)
+        # The first connection waits until Chromium has drawn up its processes.
+        connected = await playwright.chromium.connect_over_cdp(chromium, timeout=120_000)
         yield connected
         await connected.close()
 
@@ -74,5 +75,5 @@ async def browser_page(browser: Browser) -> Page:
     """One tab without JavaScript, which no page of ours needs. For another kind, ask `browser.new_context(...)`."""
     context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     return page
