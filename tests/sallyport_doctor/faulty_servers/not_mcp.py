@@ -1,0 +1,41 @@
+"""Servers without an MCP endpoint at the URL that the user enters."""
+
+from aiohttp import web
+
+from tests.sallyport_doctor.faulty_servers.healthy import HealthyServer
+
+
+class WebServer(HealthyServer):
+    """A web site: a page at its root, and 404 everywhere else."""
+
+    def routes(self):
+        return {("GET", "/"): "answer_page"}
+
+    async def answer_page(self, request):
+        return web.Response(text="<!doctype html><title>A shop</title>", content_type="text/html")
+
+
+class SinglePageApplication(WebServer):
+    """Every path and method gets the same page."""
+
+    def routes(self):
+        return {("*", "/{path:.*}"): "answer_page"}
+
+
+class EnteredWithoutPath(HealthyServer):
+    """The user enters the origin of a healthy server; the metadata at the root names the endpoint."""
+
+    @property
+    def entered(self):
+        return f"{self.origin}/"
+
+
+class EnteredWithWrongPath(EnteredWithoutPath):
+    """Nothing names the endpoint, which has the usual path."""
+
+    @property
+    def entered(self):
+        return f"{self.origin}/sse"
+
+    def missing_routes(self):
+        return {("GET", "/.well-known/oauth-protected-resource")}
