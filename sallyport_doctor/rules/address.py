@@ -25,6 +25,23 @@ def mcp_redirected_to_other_host(evidence: Evidence) -> str | None:
     return f"{response.status} to {response.redirect_target}"
 
 
+def mcp_at_other_url(evidence: Evidence) -> str | None:
+    response, found = evidence.unauthenticated_response, evidence.endpoint_elsewhere
+    if response is None or found is None:
+        return None
+    named = found == (evidence.prm or {}).get("resource")
+    return f"{response.summary()}; an MCP server responds at {found}{', which the metadata names' if named else ''}"
+
+
+def no_mcp_server(evidence: Evidence) -> str | None:
+    response, resource = evidence.unauthenticated_response, (evidence.prm or {}).get("resource")
+    if response is None or not evidence.no_endpoint or evidence.endpoint_elsewhere is not None:
+        return None
+    if isinstance(resource, str) and resource.rstrip("/") == evidence.url.rstrip("/"):
+        return None  # the metadata names this URL
+    return response.summary()
+
+
 def mcp_not_found(evidence: Evidence) -> str | None:
     response = evidence.unauthenticated_response
     if response is None or response.status != 404:

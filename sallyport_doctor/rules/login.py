@@ -26,18 +26,16 @@ def login_impossible(evidence: Evidence) -> str | None:
     return login.failure
 
 
-def consent_blocked_by_csp(evidence: Evidence) -> str | None:
-    login = evidence.login
-    return (
-        f"form-action {login.form_action}"
-        if login is not None and login.timed_out and _csp_blocks_callback(login)
-        else None
-    )
-
-
 def login_timed_out(evidence: Evidence) -> str | None:
     login = evidence.login
-    return login.failure if login is not None and login.timed_out and not _csp_blocks_callback(login) else None
+    return login.failure if login is not None and login.timed_out else None
+
+
+def consent_may_be_blocked(evidence: Evidence) -> str | None:
+    login = evidence.login
+    if login is None or not login.timed_out or not _csp_blocks_callback(login):
+        return None
+    return f"form-action {login.form_action} on the first page, and no callback"
 
 
 def login_refused(evidence: Evidence) -> str | None:
@@ -96,10 +94,6 @@ def granted_scope_missing(evidence: Evidence) -> str | None:
 def refresh_token_missing(evidence: Evidence) -> str | None:
     exchange = _exchange(evidence)
     return "no refresh_token" if exchange is not None and "refresh_token" not in exchange.members else None
-
-
-def _silent(login: LoginEvidence) -> bool:
-    return not login.callback_received and "response came" in login.failure
 
 
 def _csp_blocks_callback(login: LoginEvidence) -> bool:

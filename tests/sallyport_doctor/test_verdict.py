@@ -53,4 +53,4 @@ def test_each_reason_is_given_once(verdicts_for):
 
 def test_a_cors_fault_touches_only_clients_that_run_in_a_browser(verdicts_for):
     found = verdicts_for("cors-preflight-refused")
-    assert {name for name, v in found.items() if v.outcome is not Outcome.WORKS} == {"inspector"}
+    assert {name for name, v in found.items() if v.outcome is not Outcome.WORKS} == {"inspector-page"}

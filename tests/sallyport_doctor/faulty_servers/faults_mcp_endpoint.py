@@ -84,7 +84,7 @@ class RequiresNoToken(HealthyServer):
         return await self.answer_call(request)
 
 
-@faulty("no-protection")
+@faulty("server-open")
 class OpenWithoutMetadata(HealthyServer):
     async def answer_mcp(self, request):
         return await self.answer_call(request)
@@ -214,6 +214,10 @@ class OfflineAccessInChallenge(HealthyServer):
 
 @faulty("challenge-scope-not-advertised")
 class UnknownScope(HealthyServer):
+    def metadata(self):
+        document = super().metadata()
+        return document | {"scopes_supported": [*document["scopes_supported"], "notes:admin"]}
+
     def challenge(self, *, error=None):
         return super().challenge(error=error).replace("notes:read", "notes:read notes:admin")
 
@@ -238,7 +242,7 @@ class MetadataNamedAtRoot(HealthyServer):
         return f"{self.origin}/.well-known/oauth-protected-resource"
 
 
-@faulty("no-protection")
+@faulty("server-open")
 class OpenWithSessions(OpenWithoutMetadata):
     """The legacy revision with SDK defaults: each call carries the session id of its handshake."""
 

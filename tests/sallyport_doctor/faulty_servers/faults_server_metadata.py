@@ -237,7 +237,7 @@ class ScopesOfOthers(MetadataWith):
     changes = MappingProxyType({"scopes_supported": ["openid", "offline_access", "notes:read"]})
 
 
-@faulty("scopes-of-resource-unknown", "prm-scopes-missing")
+@faulty("requested-scope-unknown", "prm-scopes-missing")
 class ScopesOfTheChallengeUnknown(ScopesOfOthers):
     """The metadata of the resource names no scope; its challenge does."""
 

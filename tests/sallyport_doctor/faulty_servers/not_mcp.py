@@ -2,9 +2,10 @@
 
 from aiohttp import web
 
-from tests.sallyport_doctor.faulty_servers.healthy import HealthyServer
+from tests.sallyport_doctor.faulty_servers.healthy import HealthyServer, faulty
 
 
+@faulty("no-mcp-server")
 class WebServer(HealthyServer):
     """A web site: a page at its root, and 404 everywhere else."""
 
@@ -15,6 +16,7 @@ class WebServer(HealthyServer):
         return web.Response(text="<!doctype html><title>A shop</title>", content_type="text/html")
 
 
+@faulty("no-mcp-server")
 class SinglePageApplication(WebServer):
     """Every path and method gets the same page."""
 
@@ -22,6 +24,7 @@ class SinglePageApplication(WebServer):
         return {("*", "/{path:.*}"): "answer_page"}
 
 
+@faulty("mcp-at-other-url")
 class EnteredWithoutPath(HealthyServer):
     """The user enters the origin of a healthy server; the metadata at the root names the endpoint."""
 
@@ -30,6 +33,7 @@ class EnteredWithoutPath(HealthyServer):
         return f"{self.origin}/"
 
 
+@faulty("mcp-at-other-url")
 class EnteredWithWrongPath(EnteredWithoutPath):
     """Nothing names the endpoint, which has the usual path."""
 
