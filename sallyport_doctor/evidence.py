@@ -197,3 +197,9 @@ def _is_of_web_server(response: HttpExchange) -> bool:
 def strings(value: Any) -> tuple[str, ...]:
     """The strings of a JSON list; empty when the value is not a list."""
     return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
+
+
+def null_lists(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """The members of a metadata document that are null and are lists by their specification."""
+    lists = (name for name in document if name.endswith("_supported") or name == "authorization_servers")
+    return tuple(name for name in lists if document[name] is None)
