@@ -98,6 +98,15 @@ def uses_plain_http(url: str) -> bool:
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
+def without_default_port(url: str) -> str:
+    """The URL without `:443` of https or `:80` of http; unchanged otherwise."""
+    parts = split(url)
+    default = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
+    if not default or not parts.netloc.endswith(default):
+        return url
+    return url.replace(parts.netloc, parts.netloc.removesuffix(default), 1)
+
+
 def with_scheme(entered: str) -> str:
     """The entered URL with the scheme that people leave out: http on this machine, https elsewhere.
 

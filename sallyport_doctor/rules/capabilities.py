@@ -32,11 +32,16 @@ def pkce_plain_offered(evidence: Evidence) -> str | None:
     return "plain in addition to S256" if "plain" in methods and "S256" in methods else None
 
 
-def response_type_code_missing(evidence: Evidence) -> str | None:
+def response_types_missing(evidence: Evidence) -> str | None:
     metadata = evidence.metadata
-    if metadata is None or "code" in strings(metadata.get("response_types_supported")):
-        return None
-    return f"response_types_supported is {metadata.get('response_types_supported')!r:.80}"
+    return (
+        "no response_types_supported" if metadata is not None and "response_types_supported" not in metadata else None
+    )
+
+
+def response_type_code_missing(evidence: Evidence) -> str | None:
+    types = (evidence.metadata or {}).get("response_types_supported")
+    return None if types is None or "code" in strings(types) else f"response_types_supported is {types!r:.80}"
 
 
 def response_mode_query_missing(evidence: Evidence) -> str | None:

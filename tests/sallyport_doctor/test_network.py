@@ -56,6 +56,36 @@ async def test_a_healthy_server_under_a_public_name_has_no_finding_and_no_remark
     assert (ids(diagnosis), diagnosis.remarks) == (set(), ())
 
 
+class AtDefaultPort(HealthyServer):
+    """Reached at port 443; its resource metadata writes the port of the issuer, its other documents do not."""
+
+    named = f"https://{NAME}:443"
+
+    async def start(self, **arguments):
+        await super().start(**arguments)
+        self.origin = f"https://{NAME}"
+
+    def resource_metadata(self):
+        return super().resource_metadata() | {"authorization_servers": [self.named]}
+
+
+class WithoutPort(AtDefaultPort):
+    """The control: the same server, its issuer written in one way."""
+
+    named = f"https://{NAME}"
+
+
+async def test_a_default_port_in_one_of_two_places_fails_clients_that_compare_issuers(published):
+    diagnosis = await published(AtDefaultPort())
+    assert ids(diagnosis) == {"issuer-default-port"}
+    assert {name for name, outcome in outcomes(diagnosis).items() if outcome == "fails"} >= {"claude", "vscode"}
+    assert outcomes(diagnosis)["python-sdk"] == "works"
+
+
+async def test_without_the_default_port_there_is_no_finding(published):
+    assert ids(await published(WithoutPort())) == set()
+
+
 async def test_plain_http_on_a_public_name_is_named_once(published):
     assert ids(await published(HealthyServer(), https=False)) == {"plain-http"}
 
