@@ -103,7 +103,7 @@ def test_explain_guesses_what_was_meant():
 
 async def test_the_first_line_names_the_clients_that_fail_and_the_details_come_last(command, faulty):
     _status, out, _err = await command(faulty.resource)
-    assert out.splitlines()[2].startswith("Fails for 6 of 13 clients: ChatGPT, Claude, ")
+    assert out.splitlines()[2].startswith("Fails for 6 of 14 clients: ChatGPT, Claude, ")
     places = [out.index(heading) for heading in ("What to do", "Clients", "Details")]
     assert places == sorted(places)
 
