@@ -32,7 +32,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command(context_settings={"help_option_names": ["-h", "--help"]})
 def doctor(
     context: typer.Context,
-    url: Annotated[str | None, typer.Argument(help="The URL of the MCP endpoint, as users enter it.")] = None,
+    url: Annotated[
+        str | None,
+        typer.Argument(
+            help="The URL of the MCP endpoint, as users enter it. Without a scheme: http on this machine, else https."
+        ),
+    ] = None,
     *,
     register: Annotated[
         bool, typer.Option("--register", help="Register like real clients; delete the clients afterwards.")

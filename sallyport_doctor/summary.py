@@ -42,22 +42,29 @@ def summarize(findings: Sequence[Finding], verdicts: Sequence[Verdict], *, endpo
     )
     if findings and findings[0].entry.headline:
         return Summary(findings[0].id, printable(findings[0].entry.headline.format(endpoint=endpoint)), steps)
-    kind, headline = _of_clients(verdicts) or _of_findings(findings, has_clients=bool(verdicts))
+    kind, headline = _of_clients(verdicts, findings) or _of_findings(findings, has_clients=bool(verdicts))
     return Summary(kind, headline, steps)
 
 
-def _of_clients(verdicts: Sequence[Verdict]) -> tuple[str, str] | None:
+def _of_clients(verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> tuple[str, str] | None:
     """The kind and headline when a client fails or is limited."""
     failing = [v.name for v in verdicts if v.outcome is Outcome.FAILS]
     limited = [v.name for v in verdicts if v.outcome is Outcome.LIMITED]
     if failing and len(failing) == len(verdicts):
-        return "fails", "Fails: no client can use this server."
+        signs_in = not _areas_of(verdicts, findings) & {"network", "address", "mcp_endpoint"}
+        return "fails", "Protected, but no client can sign in." if signs_in else "No client can use this server."
     others = " Limited: {}.".format(", ".join(limited)) if limited else ""
     if failing:
         return "fails", f"Fails for {len(failing)} of {len(verdicts)} clients: {', '.join(failing)}.{others}"
     if limited and len(limited) == len(verdicts):
         return "limited", "Every client works, each with a limitation."
     return ("limited", f"Every client works, with limitations for {', '.join(limited)}.") if limited else None
+
+
+def _areas_of(verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> set[str]:
+    """The areas of the findings that the verdicts give as reasons."""
+    reasons = {reason.finding for verdict in verdicts for reason in verdict.reasons}
+    return {f.entry.area for f in findings if f.id in reasons}
 
 
 def _of_findings(findings: Sequence[Finding], *, has_clients: bool) -> tuple[str, str]:
@@ -68,7 +75,7 @@ def _of_findings(findings: Sequence[Finding], *, has_clients: bool) -> tuple[str
     if all(f.severity is Severity.NOTE for f in findings):
         return "notes", f"Healthy. {works}{_count(findings, Severity.NOTE)} to consider."
     counts = [_count(findings, s) for s in (Severity.ERROR, Severity.WARNING) if any(f.severity is s for f in findings)]
-    return "warnings", f"{works}{' and '.join(counts)} to fix."
+    return "warnings", f"{works}{' and '.join(counts).capitalize()} below."
 
 
 def _count(findings: Sequence[Finding], severity: Severity) -> str:

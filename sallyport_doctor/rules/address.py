@@ -39,7 +39,8 @@ def no_mcp_server(evidence: Evidence) -> str | None:
         return None
     if isinstance(resource, str) and resource.rstrip("/") == evidence.url.rstrip("/"):
         return None  # the metadata names this URL
-    return response.summary()
+    issuer = "; there is an authorization server on this host" if evidence.metadata is not None else ""
+    return f"{response.summary()}{issuer}"
 
 
 def mcp_not_found(evidence: Evidence) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 from sallyport_doctor.http_exchange import Failure
 from sallyport_doctor.http_probe import HttpProbe
 from tests.sallyport_doctor.faulty_servers.healthy import HealthyServer
+from tests.sallyport_doctor.faulty_servers.not_mcp import WebServer
 from tests.sallyport_doctor.publishing import NAME, PUBLIC, FakeDns, Publisher
 
 
@@ -84,6 +85,21 @@ async def test_a_default_port_in_one_of_two_places_fails_clients_that_compare_is
 
 async def test_without_the_default_port_there_is_no_finding(published):
     assert ids(await published(WithoutPort())) == set()
+
+
+class NamesInternalEndpoint(WebServer):
+    """No endpoint here; its metadata names one inside the operator's network."""
+
+    def routes(self):
+        return super().routes() | {("GET", "/.well-known/oauth-protected-resource"): "answer_resource_metadata"}
+
+    def resource_metadata(self):
+        return super().resource_metadata() | {"resource": "http://10.1.2.3/mcp"}
+
+
+async def test_an_endpoint_that_metadata_names_in_a_private_network_is_not_asked(published):
+    diagnosis = await published(NamesInternalEndpoint())
+    assert ids(diagnosis) == {"no-mcp-server", "document-names-private-address"}
 
 
 async def test_plain_http_on_a_public_name_is_named_once(published):

@@ -25,7 +25,7 @@ class DocumentsOnly(SigningIn):
         return document
 
 
-@faulty("login-timed-out", "consent-may-be-blocked")
+@faulty("login-timed-out")
 class DeadButton(SigningIn):
     """Chrome would block the redirect to the client."""
 
