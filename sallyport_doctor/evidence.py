@@ -96,9 +96,17 @@ class Evidence:
         return bool(self.mcp) and all(_is_of_web_server(e) for name, e in self.mcp.items() if name != "slash variant")
 
     @property
+    def named_by_metadata(self) -> bool:
+        """Whether the resource metadata names the entered URL, give or take a trailing slash."""
+        resource = (self.prm or {}).get("resource")
+        return isinstance(resource, str) and resource.rstrip("/") == self.url.rstrip("/")
+
+    @property
     def endpoint_elsewhere(self) -> str | None:
         """Another URL where an MCP endpoint responds; None unless there is none at the entered one."""
-        candidates = (self.other_urls.get("metadata"), self.mcp.get("slash variant"), self.other_urls.get("usual"))
+        candidates = [self.other_urls.get("metadata"), self.mcp.get("slash variant")]
+        if not self.named_by_metadata:
+            candidates.append(self.other_urls.get("usual"))
         found = next((e.url for e in candidates if e is not None and e.answers_as_mcp), None)
         return found if self.no_endpoint else None
 

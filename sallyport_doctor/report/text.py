@@ -63,6 +63,7 @@ def print_explanation(console: Console, entry: Entry, table: ClientTable) -> Non
     for name, affected in (
         ("Breaks", [c.name for c in table.clients if entry.id in c.fails]),
         ("Limits", [c.name for c in table.clients if entry.id in c.limited and entry.id not in c.fails]),
+        ("Connects without a sign-in", [c.name for c in table.clients if entry.id in c.anonymous]),
     ):
         if affected:
             console.print(f"[bold]{name}[/bold]")

@@ -34,11 +34,11 @@ def mcp_at_other_url(evidence: Evidence) -> str | None:
 
 
 def no_mcp_server(evidence: Evidence) -> str | None:
-    response, resource = evidence.unauthenticated_response, (evidence.prm or {}).get("resource")
+    response = evidence.unauthenticated_response
     if response is None or not evidence.no_endpoint or evidence.endpoint_elsewhere is not None:
         return None
-    if isinstance(resource, str) and resource.rstrip("/") == evidence.url.rstrip("/"):
-        return None  # the metadata names this URL
+    if evidence.named_by_metadata:
+        return None  # mcp-not-found or challenge-wrong-status applies
     issuer = "; there is an authorization server on this host" if evidence.metadata is not None else ""
     return f"{response.summary()}{issuer}"
 

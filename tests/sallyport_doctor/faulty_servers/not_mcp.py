@@ -43,3 +43,31 @@ class EnteredWithWrongPath(EnteredWithoutPath):
 
     def missing_routes(self):
         return {("GET", "/.well-known/oauth-protected-resource")}
+
+
+@faulty("mcp-at-other-url")
+class EnteredWithSlash(HealthyServer):
+    """Nothing names the endpoint, whose path has no trailing slash."""
+
+    mcp_path = "/api/notes"
+
+    @property
+    def entered(self):
+        return f"{self.resource}/"
+
+    def missing_routes(self):
+        resource = "/.well-known/oauth-protected-resource"
+        return {("POST", self.entered.removeprefix(self.origin)), ("GET", resource), ("GET", resource + self.mcp_path)}
+
+
+@faulty("mcp-not-found")
+class BesideAnotherServer(HealthyServer):
+    """The metadata names the entered URL, which has no endpoint; the server at the usual path is another one."""
+
+    mcp_path = "/notes"
+
+    def missing_routes(self):
+        return {("POST", self.mcp_path), ("POST", f"{self.mcp_path}/")}
+
+    def routes(self):
+        return super().routes() | {("POST", "/mcp"): "answer_mcp"}
