@@ -16,9 +16,9 @@ from auth_service.pages.appearance import Appearance
 from auth_service.pages.catalogue import install_texts
 from auth_service.pages.client_reset_instructions import RESET_INSTRUCTIONS
 from auth_service.pages.formatting import plain_host, relative_time, short_name, strip_invisible, timestamp
-from auth_service.pages.headers import FormTarget, security_headers
 from shared.configured_url import is_loopback_host
 from shared.errors import ServiceUnavailable
+from shared.http.page_headers import FormTarget, security_headers
 
 if TYPE_CHECKING:
     from auth_service.pages.views import (
