@@ -1,0 +1,72 @@
+"""The pages themselves: what they say for which address, and what a browser may do with them."""
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from mcp_service.pages.browser_pages import BrowserPages
+
+PUBLIC = "https://mcp.example.com/mcp"
+LOCAL = "http://localhost:9001/mcp"
+
+
+def html(page):
+    return page.body.decode()
+
+
+@pytest.mark.parametrize("kind", ["server", "not_found"])
+class TestEachPage:
+    def page(self, kind):
+        return getattr(BrowserPages.of("Notes", PUBLIC), kind)
+
+    def test_names_the_server_and_its_address(self, kind):
+        assert "Notes" in html(self.page(kind))
+        assert PUBLIC in html(self.page(kind))
+
+    def test_may_load_nothing_run_nothing_and_cannot_be_framed(self, kind):
+        page = self.page(kind)
+        (style,) = re.findall(r"<style>(.*?)</style>", html(page), re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        policy = page.headers["Content-Security-Policy"].split("; ")
+        assert set(policy) == {
+            "default-src 'none'",
+            f"style-src 'sha256-{digest}'",
+            "img-src data:",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        }
+        assert re.findall(r"<(?:script|img|iframe|form|object)|style=| on\w+=", html(page)) == []
+
+    def test_is_small_and_never_stored(self, kind):
+        page = self.page(kind)
+        assert len(page.body) < 6000
+        assert page.headers["Cache-Control"] == "no-store"
+
+    def test_has_a_language_a_title_one_heading_and_one_main_part(self, kind):
+        text = html(self.page(kind))
+        assert '<html lang="en">' in text
+        assert [len(re.findall(tag, text)) for tag in (r"<title>[^<]+", "<h1>", "<main>")] == [1, 1, 1]
+
+
+def test_a_public_address_is_for_hosted_clients_too():
+    text = html(BrowserPages.of("Notes", PUBLIC).server)
+    headings = re.findall("<h2>(.*?)</h2>", text)
+    assert headings == ["Claude", "ChatGPT", "Claude Code", "VS Code", "Cursor", "Any other client"]
+    assert "make doctor" not in text
+
+
+def test_an_address_of_this_machine_is_for_local_clients_and_names_the_doctor():
+    text = html(BrowserPages.of("Notes", LOCAL).server)
+    assert re.findall("<h2>(.*?)</h2>", text) == ["Claude Code", "VS Code", "Cursor", "Any other client"]
+    assert f"make doctor URL={LOCAL}" in text
+
+
+@pytest.mark.parametrize("kind", ["server", "not_found"])
+def test_no_name_of_a_server_becomes_markup(kind):
+    text = html(getattr(BrowserPages.of("</title><script>alert(1)</script>$main\"'", LOCAL), kind))
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert text.count("<main>") == 1
