@@ -65,7 +65,7 @@ def _not_found(name: str, resource: str) -> str:
 
 def _setup(setup: ClientSetup) -> str:
     client = escape(setup.client)
-    link = f'<p><a class="open" href="{escape(setup.link)}">Add to {client}</a></p>' if setup.link else ""
+    link = f'<p><a class="button" href="{escape(setup.link)}">Add to {client}</a></p>' if setup.link else ""
     copied = _copied(setup.copied) if setup.copied else ""
     return f"<h2>{client}</h2>\n<p>{escape(setup.steps)}</p>\n{link}{copied}"
 

@@ -1,31 +1,16 @@
 """Pages for people, measured in a real Chromium: WCAG 2.2 AA as far as a program can judge it."""
 
 import re
-import shutil
-import subprocess
 
 import pytest
 
 from auth_service.pages.appearance import contrast
+from tests.support.every_page import every_page
 
 pytestmark = pytest.mark.browser
 
-PAGES = [
-    "/sign-in",
-    "/consent",
-    "/going-on",
-    "/error",
-    "/account",
-    "/account-refused",
-    "/consent-by-provider",
-    "/user-refused",
-    "/unknown-client",
-    "/signed-out",
-    "/sign-in-providers",
-    "/sign-in-providers-first",
-    "/sign-in-no-passwords",
-    "/account-again",
-]
+LEAVES_AT_ONCE = {"to-provider", "going-back"}
+PAGES = [f"/{name}" for name in every_page() if name not in LEAVES_AT_ONCE]
 
 TEXT_COLOURS = """() => {
   const opaque = (element) => {
@@ -195,34 +180,6 @@ async def test_nothing_is_printed(browser_page, door):
     await browser_page.goto(f"{door.origin}/consent")
     await browser_page.emulate_media(media="print")
     assert not await browser_page.locator("main").is_visible()
-
-
-AXE = "axe-core@4.14.1"
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory):
-    """The source of axe-core, from the npm registry."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("no npm on the path")
-    folder = tmp_path_factory.mktemp("axe")
-    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), AXE]
-    installed = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
-    if installed.returncode:
-        pytest.skip(f"npm could not install {AXE}")
-    return (folder / "node_modules/axe-core/axe.min.js").read_text()
-
-
-@pytest.mark.npm
-@pytest.mark.parametrize("scheme", SCHEMES)
-async def test_axe_finds_nothing(browser, door, axe, scheme):
-    page = await (await browser.new_context(color_scheme=scheme)).new_page()
-    for address in PAGES:
-        await page.goto(door.origin + address)
-        await page.evaluate(axe)
-        found = await page.evaluate("async () => (await axe.run()).violations")
-        assert [(address, v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
 
 
 async def test_a_provider_is_reached_by_keyboard_and_enter_in_the_password_field_signs_in(browser_page, door):
