@@ -5,12 +5,9 @@ import re
 import pytest
 
 from auth_service.pages.appearance import contrast
-from tests.support.every_page import every_page
+from tests.support.every_page import every_page, show
 
 pytestmark = pytest.mark.browser
-
-LEAVES_AT_ONCE = {"to-provider", "going-back"}
-PAGES = [f"/{name}" for name in every_page() if name not in LEAVES_AT_ONCE]
 
 TEXT_COLOURS = """() => {
   const opaque = (element) => {
@@ -57,13 +54,13 @@ async def page(browser, request):
     return await context.new_page()
 
 
-async def test_every_text_stands_out_from_its_ground(page, door):
-    for address in PAGES:
-        await page.goto(door.origin + address)
+async def test_every_text_stands_out_from_its_ground(page):
+    for name, example in every_page().items():
+        await show(page, example)
         texts = await page.evaluate(TEXT_COLOURS)
         assert len(texts) >= 4
         weak = [(text, a, b) for text, a, b in texts if contrast(rgb(a), rgb(b)) < 4.5]
-        assert weak == [], address
+        assert weak == [], name
 
 
 async def test_every_control_has_an_edge_and_a_focus_that_can_be_seen(page, door):
@@ -77,29 +74,21 @@ async def test_every_control_has_an_edge_and_a_focus_that_can_be_seen(page, door
             assert contrast(rgb(outline), rgb(around)) >= 3, name
 
 
-async def test_a_phone_of_320_pixels_never_scrolls_sideways_even_with_text_twice_as_large(page, door):
-    for address in PAGES:
-        await page.goto(door.origin + address)
+async def test_a_phone_of_320_pixels_never_scrolls_sideways_even_with_text_twice_as_large(page):
+    for name, example in every_page().items():
+        await show(page, example)
         for size in ("100%", "200%"):
             await page.evaluate("size => { document.documentElement.style.fontSize = size }", size)
-            assert await page.evaluate("document.documentElement.scrollWidth") <= 320, (address, size)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 320, (name, size)
 
 
-async def test_what_is_pressed_is_large_enough_for_a_finger(page, door):
-    for address in (
-        "/sign-in",
-        "/consent",
-        "/user-refused",
-        "/going-on",
-        "/account",
-        "/signed-out",
-        "/sign-in-providers",
-    ):
-        await page.goto(door.origin + address)
+async def test_what_is_pressed_is_large_enough_for_a_finger(page):
+    for name, example in every_page().items():
+        await show(page, example)
         for control in await page.locator(CONTROLS).all():
             box = await control.bounding_box()
-            assert box["height"] >= 44, address
-            assert box["width"] >= 44, address
+            assert box["height"] >= 44, name
+            assert box["width"] >= 44, name
 
 
 async def test_sign_in_and_consent_need_no_more_than_a_keyboard(browser_page, door, client_origin):
