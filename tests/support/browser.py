@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 _CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_ARGUMENTS = (
+ARGUMENTS = (
     "--no-sandbox",  # tests may run as root, where Chromium's own sandbox refuses to start
     "--disable-gpu",
     "--disable-quic",
@@ -37,7 +37,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if path is None:
         pytest.skip("no Chromium on the path; name one in CHROMIUM")
     profile = tmp_path_factory.mktemp("chromium")
-    command = [path, *_ARGUMENTS, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
+    command = [path, *ARGUMENTS, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert process.stderr is not None
     try:
