@@ -7,8 +7,10 @@ from html import escape
 from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from mcp_service.pages.client_setup import client_setups, is_public_address
+from shared.configured_url import is_loopback_host
 from shared.http.page_headers import security_headers
 from shared.http.static_page import StaticPage
 
@@ -43,16 +45,19 @@ def _server(name: str, resource: str) -> str:
             '<p class="soft">The app then opens a page where you sign in and decide what it may do.</p>',
             setups,
             others,
-            "" if is_public_address(resource) else _NOT_PUBLIC.format(resource=escape(resource)),
+            _limits(resource),
         )
     )
 
 
-_NOT_PUBLIC = (
-    '<p class="soft">Claude and ChatGPT on the web need a public https address; this one is not public. If a client '
-    "fails, this command finds out why:</p>\n"
-    '<pre class="copied">make doctor URL={resource}</pre>'
-)
+def _limits(resource: str) -> str:
+    """What an address that is not public cannot do, and on this machine the command that finds faults."""
+    if is_public_address(resource):
+        return ""
+    text = '<p class="soft">Claude and ChatGPT on the web need a public https address, which this one is not.</p>'
+    if is_loopback_host(urlsplit(resource).hostname or ""):
+        text += f"\n<p>If a client fails, this command finds out why:</p>\n{_copied(f'make doctor URL={resource}')}"
+    return text
 
 
 def _not_found(name: str, resource: str) -> str:

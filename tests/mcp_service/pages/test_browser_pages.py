@@ -45,6 +45,12 @@ def test_an_address_of_this_machine_is_for_local_clients_and_names_the_doctor():
     assert f"make doctor URL={LOCAL}" in text
 
 
+def test_an_address_of_a_private_network_names_no_command_of_this_machine():
+    text = html(BrowserPages.of("Notes", "https://mcp.internal/mcp").server)
+    assert "<h2>ChatGPT</h2>" not in text
+    assert "make doctor" not in text
+
+
 @pytest.mark.parametrize("kind", ["server", "not_found"])
 def test_no_name_of_a_server_becomes_markup(kind):
     text = html(getattr(BrowserPages.of("</title><script>alert(1)</script>$main\"'", LOCAL), kind))
