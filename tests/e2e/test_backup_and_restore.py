@@ -126,7 +126,7 @@ def story(tmp_path_factory):
         lists = status_lists(before)
         asyncio.run(happen_since(before, held))
         revoked = unverified_header(held["refreshed_once"].tokens["access_token"])["kid"]
-        operate(before, "devstack.command", "keys", "revoke", revoked)
+        operate(before, "devstack.command", "keys", "revoke", revoked, "--yes")
         held |= asyncio.run(connect(before, password, "new"))
 
         before.end()
@@ -192,7 +192,7 @@ class TestAfterTheRestore:
             _status, body = await refresh(client, story.held["quiet"])
             assert unverified_header(body["access_token"])["kid"] == story.revoked_since
             assert (await client.call_tool(body["access_token"]))[0] == 200
-            operate(story.run, "devstack.command", "keys", "revoke", story.revoked_since)
+            operate(story.run, "devstack.command", "keys", "revoke", story.revoked_since, "--yes")
             assert story.revoked_since not in story.run.key_ids()
             assert (await client.call_tool(body["access_token"]))[0] == 401
 
