@@ -34,6 +34,8 @@ MAX_BYTES: Final = 64 * 1024
 FIRST_SECONDS: Final = 1.0
 """After the start: the resource servers may be starting too."""
 LONGEST_SECONDS: Final = 300.0
+REPORTED_AFTER_FAILURES: Final = 5
+"""In a row, 31 seconds after the start: a resource server that starts later than this service is nothing to report."""
 MEND: Final = "python -m mcp_service check-config --print-resource prints the entry that agrees."
 
 
@@ -117,6 +119,7 @@ class ResourceScopeCheck:
         self._log = log
         self._enabled = enabled
         self._found = ScopeDifferences({}, {})
+        self._failures: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._gauge = Gauge(
             "sallyport_scope_differences",
@@ -146,8 +149,9 @@ class ResourceScopeCheck:
         # What is not known now stays as it was.
         kept = {name: before.different[name] for name in found.not_compared if name in before.different}
         self._found = ScopeDifferences({**kept, **found.different}, found.not_compared)
+        self._failures = {name: self._failures.get(name, 0) + 1 for name in found.not_compared}
         for name, reason in found.not_compared.items():
-            if name not in before.not_compared:
+            if self._failures[name] == REPORTED_AFTER_FAILURES:
                 self._log.info("resource_scopes_not_compared", resource=name, reason=reason[:500])
         for resource in self._resources:
             name = resource.identifier

@@ -100,7 +100,7 @@ async def happen_since(run, held):
     async with PlainClient(doors_of(run)) as client:
         for name in ("refreshed_once", "refreshed_twice", "refreshed_twice"):
             assert (await refresh(client, held[name]))[0] == 200
-    operate(run, "devstack.command", "grants", "revoke", grant_of(held["ended_since"]), "--yes")
+    operate(run, "devstack.command", "auth_service", "grants", "revoke", grant_of(held["ended_since"]), "--yes")
 
 
 def grant_of(held):
@@ -119,14 +119,14 @@ def story(tmp_path_factory):
         before.until_ready()
         password = re.search(r"with the password +(\S+)", before.said)[1]
         held = asyncio.run(connect(before, password, *NAMES))
-        operate(before, "devstack.command", "keys", "rotate")
+        operate(before, "devstack.command", "auth_service", "keys", "rotate")
         kids = before.key_ids()
         operate(before, "devstack.backup", "save", str(place / "backup"))
 
         lists = status_lists(before)
         asyncio.run(happen_since(before, held))
         revoked = unverified_header(held["refreshed_once"].tokens["access_token"])["kid"]
-        operate(before, "devstack.command", "keys", "revoke", revoked, "--yes")
+        operate(before, "devstack.command", "auth_service", "keys", "revoke", revoked, "--yes")
         held |= asyncio.run(connect(before, password, "new"))
 
         before.end()
@@ -183,7 +183,15 @@ class TestAfterTheRestore:
 
     async def test_access_that_was_ended_since_is_open_again_until_it_is_ended_again(self, story):
         assert (await story.refresh("ended_since"))[0] == 200
-        operate(story.run, "devstack.command", "grants", "revoke", grant_of(story.held["ended_since"]), "--yes")
+        operate(
+            story.run,
+            "devstack.command",
+            "auth_service",
+            "grants",
+            "revoke",
+            grant_of(story.held["ended_since"]),
+            "--yes",
+        )
         assert (await story.refresh("ended_since"))[0] == 400
 
     async def test_a_key_that_was_revoked_since_is_good_again_until_it_is_revoked_again(self, story):
@@ -192,7 +200,7 @@ class TestAfterTheRestore:
             _status, body = await refresh(client, story.held["quiet"])
             assert unverified_header(body["access_token"])["kid"] == story.revoked_since
             assert (await client.call_tool(body["access_token"]))[0] == 200
-            operate(story.run, "devstack.command", "keys", "revoke", story.revoked_since, "--yes")
+            operate(story.run, "devstack.command", "auth_service", "keys", "revoke", story.revoked_since, "--yes")
             assert story.revoked_since not in story.run.key_ids()
             assert (await client.call_tool(body["access_token"]))[0] == 401
 

@@ -64,8 +64,18 @@ class Launcher:
         return self.process.returncode, out + err
 
     def get(self, port, path):
+        return json.loads(self.text(port, path))
+
+    def text(self, port, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
-            return json.load(response)
+            return response.read().decode()
+
+    def printed_errors(self):
+        """What is on standard error so far."""
+        os.set_blocking(self.process.stderr.fileno(), False)
+        with contextlib.suppress(BlockingIOError):
+            return (os.read(self.process.stderr.fileno(), 65_536) or b"").decode()
+        return ""
 
     def key_ids(self):
         return [key["kid"] for key in self.get(self.auth_port, "/.well-known/jwks.json")["keys"]]
@@ -133,8 +143,23 @@ def test_it_says_where_to_point_a_client_and_how_to_sign_in(running):
     assert resource["resource"] == f"http://localhost:{running.mcp_port}/mcp"
 
 
+def test_requests_are_logged_to_files_and_the_terminal_shows_none(running):
+    running.get(running.auth_port, "/.well-known/openid-configuration")
+    file = running.data_dir / "auth_service.log"
+    assert str(file) in running.said
+    wait_until(lambda: "route=/.well-known/openid-configuration" in file.read_text())
+    assert "route=" in (running.data_dir / "mcp_service.log").read_text()
+    assert running.printed_errors() == ""
+
+
+def test_the_scopes_of_both_services_are_compared_without_a_report(running):
+    metric = f'sallyport_scope_differences{{resource="http://localhost:{running.mcp_port}/mcp"}} 0.0'
+    wait_until(lambda: metric in running.text(running.auth_port, "/metrics"))
+    assert "resource_scopes" not in (running.data_dir / "auth_service.log").read_text()
+
+
 def test_secrets_are_readable_by_their_owner_only(running):
-    for name in ("key-encryption-key", "auth-environment.json", "password-of-demo"):
+    for name in ("key-encryption-key", "environment.json", "password-of-demo", "auth_service.log", "mcp_service.log"):
         assert stat.S_IMODE((running.data_dir / name).stat().st_mode) == 0o600
     assert stat.S_IMODE(running.data_dir.stat().st_mode) == 0o700
 
@@ -162,7 +187,7 @@ def test_a_second_launcher_on_the_same_data_is_refused(running):
 
 def test_commands_reach_the_store_of_the_last_run(running):
     users = subprocess.run(
-        [sys.executable, "-m", "devstack.command", "users", "list"],
+        [sys.executable, "-m", "devstack.command", "auth_service", "users", "list"],
         env={**os.environ, "DATA_DIR": str(running.data_dir)},
         cwd=REPOSITORY,
         capture_output=True,
