@@ -31,6 +31,13 @@ auth: $(VENV)/.local-installed ## Run a command of auth_service against `make ru
 mcp: $(VENV)/.local-installed ## Run a command of mcp_service against `make run`: make mcp ARGS="check-config"
 	@$(PY) -m devstack.command mcp_service $(ARGS)
 
+token: ## Print an access token for curl and scripts: make token ARGS="--scope notes:read"; of `make run` at once, of `make up` after a consent
+	@if [ -n "$$($(COMPOSE) ps --quiet auth 2>/dev/null)" ]; then \
+		$(COMPOSE) exec $(TTY) auth python -m auth_service tokens issue --paste $(ARGS); \
+	else \
+		$(MAKE) --silent $(VENV)/.local-installed && $(PY) -m devstack.token $(ARGS); \
+	fi
+
 backup: $(VENV)/.local-installed ## Back up the data of `make run`, also while it runs: make backup TO=directory
 	@test -n "$(TO)" || { echo "name a directory: make backup TO=directory"; exit 2; }
 	@$(PY) -m devstack.backup save "$(TO)"
@@ -172,4 +179,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth mcp backup restore doctor test test-long test-topologies test-clients test-tools test-conformance fuzz attack soak lint format screenshots bench request-path settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-revocation drill-failover
+.PHONY: help run auth mcp token backup restore doctor test test-long test-topologies test-clients test-tools test-conformance fuzz attack soak lint format screenshots bench request-path settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-revocation drill-failover

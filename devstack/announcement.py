@@ -55,7 +55,7 @@ def command_prefix(environment: Mapping[str, str], data_dir: Path) -> str:
 
 
 def waited_seconds(environment: Mapping[str, str], *, started_at: float, now: float | None = None) -> float:
-    """Seconds since make was called, installation included, by MAKE_STARTED_AT of the Makefile; else since `started_at`.
+    """Seconds since make was called, installation included; without MAKE_STARTED_AT of the Makefile since `started_at`.
 
     All times in seconds since 1970.
     """

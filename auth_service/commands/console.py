@@ -126,6 +126,11 @@ def echo(text: str) -> None:
     Console(soft_wrap=True, highlight=False).print(Text(text))
 
 
+def tell(text: str) -> None:
+    """Print text on standard error, beside a result that a program may read."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(Text(text))
+
+
 def show_json(value: Any) -> None:
     """Print one JSON document on one line."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -185,16 +186,46 @@ def test_a_second_launcher_on_the_same_data_is_refused(running):
     assert "another `make run` uses" in said
 
 
-def test_commands_reach_the_store_of_the_last_run(running):
-    users = subprocess.run(
-        [sys.executable, "-m", "devstack.command", "auth_service", "users", "list"],
-        env={**os.environ, "DATA_DIR": str(running.data_dir)},
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "demo" in users.stdout
+def command(running, module, *arguments):
+    """What a command of make prints, as it runs it."""
+    environment = {**os.environ, "DATA_DIR": str(running.data_dir)}
+    words = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(words, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+
+
+def test_commands_reach_the_services_of_the_last_run(running):
+    assert "demo" in command(running, "devstack.command", "auth_service", "users", "list").stdout
+    checked = command(running, "devstack.command", "mcp_service", "check-config")
+    assert (checked.stdout, checked.stderr) == ("ok\n", "")
+
+
+def list_tools(running, token):
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
+    url = f"http://127.0.0.1:{running.mcp_port}/mcp"
+    request = urllib.request.Request(url, body, headers | {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as exc:
+        exc.close()
+        return exc.code, ""
+
+
+def test_a_token_for_the_demo_user_works_at_once_is_listed_and_can_be_ended(running):
+    printed = command(running, "devstack.token", "--scope", "notes:read")
+    token = printed.stdout.removesuffix("\n")
+    assert printed.stderr == ""
+    status, tools = list_tools(running, token)
+    assert (status, "list_notes" in tools) == (200, True)
+    (grant,) = json.loads(command(running, "devstack.command", "auth_service", "grants", "list", "--json").stdout)
+    assert (grant["username"], grant["client_id"], grant["scopes"]) == ("demo", "sallyport-tokens", ["notes:read"])
+    command(running, "devstack.command", "auth_service", "grants", "revoke", grant["grant"], "--yes")
+    wait_until(lambda: list_tools(running, token)[0] == 401)
+    password = re.search(r"with the password +(\S+)", running.said)[1]
+    for name in ("auth_service.log", "mcp_service.log"):
+        logged = (running.data_dir / name).read_text()
+        assert (token in logged, password in logged) == (False, False)
 
 
 def test_a_restart_keeps_keys_and_password_and_ctrl_c_leaves_no_process(launcher):
