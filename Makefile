@@ -31,7 +31,7 @@ auth: $(VENV)/.local-installed ## Run a command of auth_service against `make ru
 mcp: $(VENV)/.local-installed ## Run a command of mcp_service against `make run`: make mcp ARGS="check-config"
 	@$(PY) -m devstack.command mcp_service $(ARGS)
 
-token: ## Print an access token for curl and scripts: make token ARGS="--scope notes:read"; of `make run` at once, of `make up` after a consent
+token: ## Print an access token for curl and scripts: make token ARGS="--scope notes:read"
 	@if [ -n "$$($(COMPOSE) ps --quiet auth 2>/dev/null)" ]; then \
 		$(COMPOSE) exec $(TTY) auth python -m auth_service tokens issue --paste $(ARGS); \
 	else \

@@ -92,7 +92,7 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
         _save_environment(data_dir, username_of(environment), auth_environment, mcp_environment)
         outputs = [ServiceOutput(name, LogFile(data_dir / f"{name}.log")) for name in ("auth_service", "mcp_service")]
         auth, mcp = (
-            ServiceProcess(name, ["-m", name, "serve"], own, host=hosts[0], port=port, output=output)
+            ServiceProcess(name, ["-m", name, "serve"], own, host=hosts[0], port=port, log=output)
             for name, own, port, output in (
                 ("auth_service", auth_environment, auth_port, outputs[0]),
                 ("mcp_service", mcp_environment, mcp_port, outputs[1]),

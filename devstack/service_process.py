@@ -45,17 +45,16 @@ class ServiceProcess:
         *,
         host: str,
         port: int,
-        log: Path | None = None,
-        output: Output | None = None,
+        log: Path | Output | None = None,
     ) -> None:
         """`arguments` are those of the interpreter.
 
-        What it prints goes to `output` or is appended to `log`; by default it goes where that of the parent goes.
+        What it prints goes to `log`, by default to where the parent prints; to a file it is appended.
         """
         self.name = name
         self.port = port
-        self.log = log
-        self._output = output
+        self.log = log if isinstance(log, Path) else None
+        self._output = None if isinstance(log, Path) else log
         self._host = host
         self._arguments = tuple(arguments)
         self._environment = dict(environment)

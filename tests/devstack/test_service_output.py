@@ -47,7 +47,7 @@ async def test_the_output_of_a_process_is_filed_whole_and_the_terminal_names_the
     program = (
         f"import sys; print({INFO!r}); print({WARNING!r}, file=sys.stderr, flush=True); print('no newline', end='')"
     )
-    process = ServiceProcess("auth_service", ["-c", program], dict(os.environ), host="", port=0, output=output)
+    process = ServiceProcess("auth_service", ["-c", program], dict(os.environ), host="", port=0, log=output)
     process.spawn()
     assert await process.ended() == 0
     await output.end()
@@ -58,7 +58,7 @@ async def test_the_output_of_a_process_is_filed_whole_and_the_terminal_names_the
 async def test_a_disk_that_is_full_does_not_end_a_service(tmp_path):
     terminal = io.StringIO()
     output = ServiceOutput("mcp_service", LogFile(tmp_path / "missing" / "log"), terminal=terminal)
-    process = ServiceProcess("m", ["-c", f"print({WARNING!r})"], dict(os.environ), host="", port=0, output=output)
+    process = ServiceProcess("m", ["-c", f"print({WARNING!r})"], dict(os.environ), host="", port=0, log=output)
     process.spawn()
     await asyncio.gather(process.ended(), output.end())
     assert WARNING in terminal.getvalue()
@@ -69,7 +69,7 @@ async def test_during_a_stop_the_terminal_is_quiet(tmp_path):
     terminal = io.StringIO()
     output = ServiceOutput("mcp_service", LogFile(tmp_path / "log"), terminal=terminal)
     output.mute()
-    process = ServiceProcess("m", ["-c", f"print({WARNING!r})"], dict(os.environ), host="", port=0, output=output)
+    process = ServiceProcess("m", ["-c", f"print({WARNING!r})"], dict(os.environ), host="", port=0, log=output)
     process.spawn()
     await asyncio.gather(process.ended(), output.end())
     assert (terminal.getvalue(), WARNING in (tmp_path / "log").read_text()) == ("", True)
