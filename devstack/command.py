@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from devstack.run import ENVIRONMENT_FILE
 from devstack.service_process import ServiceError, with_repository
@@ -15,18 +15,22 @@ from devstack.service_process import ServiceError, with_repository
 _PREFIXES = {"auth_service": "AUTH_", "mcp_service": "MCP_"}
 
 
-def main() -> int:
-    """Run the command with the settings of the last `make run` on DATA_DIR. Returns its exit code."""
+def main() -> None:
+    """Become the command, with the settings of the last `make run` on DATA_DIR."""
     service, *arguments = sys.argv[1:]
     try:
         saved = saved_settings(Path(os.environ.get("DATA_DIR") or ".data"))
     except ServiceError as exc:
-        print(exc, file=sys.stderr)
-        return 1
+        sys.exit(str(exc))
+    become(service, arguments, saved)
+
+
+def become(service: str, arguments: Sequence[str], saved: Mapping[str, str]) -> NoReturn:
+    """Replace this process: Ctrl-C then reaches the command alone."""
     # A service gets nothing of the other's settings (invariant 2).
     own = {name: value for name, value in saved.items() if name.startswith(_PREFIXES[service])}
-    command = [sys.executable, "-m", service, *arguments]
-    return subprocess.run(command, env=with_repository({**os.environ, **own}), check=False).returncode
+    environment = with_repository({**os.environ, **own})
+    os.execve(sys.executable, [sys.executable, "-m", service, *arguments], environment)  # noqa: S606 - no shell
 
 
 def saved_settings(data_dir: Path) -> Mapping[str, str]:
@@ -39,4 +43,4 @@ def saved_settings(data_dir: Path) -> Mapping[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

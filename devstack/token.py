@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +11,10 @@ import typer
 
 from auth_service.commands.console import CommandFailed, JsonOption, fail, run
 from auth_service.commands.tokens import ResourceOption, ScopeOption, issue_and_show
-from devstack.command import saved_settings
+from devstack.command import become, saved_settings
 from devstack.demo_browser import DemoBrowser
 from devstack.demo_user import DemoUser, password_file, username_of
-from devstack.service_process import ServiceError, with_repository
+from devstack.service_process import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +43,8 @@ def token(
         settings = saved_settings(data_dir)
         _check_is_running(data_dir)
         if browser:
-            raise typer.Exit(_in_a_browser(settings, scope, resource, as_json=as_json))
+            options = ["--scope", scope, "--resource", resource, *(["--json"] if as_json else [])]
+            become("auth_service", ["tokens", "issue", *options], settings)
         demo_browser = DemoBrowser(settings["AUTH_ISSUER"], _demo_user(data_dir, settings))
     except ServiceError as exc:
         fail(str(exc), hint="" if "make" in str(exc) else _BY_HAND)
@@ -79,13 +78,6 @@ def _check_is_running(data_dir: Path) -> None:
         except BlockingIOError:
             return
     raise ServiceError("the services do not run: start them with `make run`, in another terminal")
-
-
-def _in_a_browser(settings: Mapping[str, str], scope: str, resource: str, *, as_json: bool) -> int:
-    options = ["--scope", scope, "--resource", resource, *(["--json"] if as_json else [])]
-    own = {name: value for name, value in settings.items() if name.startswith("AUTH_")}
-    command = [sys.executable, "-m", "auth_service", "tokens", "issue", *options]
-    return subprocess.run(command, env=with_repository({**os.environ, **own}), check=False).returncode
 
 
 if __name__ == "__main__":

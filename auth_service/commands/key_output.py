@@ -59,10 +59,10 @@ def format_fetch(at_ms: int, client: str) -> str:
 
 
 def format_remaining(deadline_ms: int, now_ms: int) -> str:
-    """How long a rotation still waits at most, and what the operator can do meanwhile."""
+    """How long a rotation still waits at most, and what the operator can do meanwhile: short, for a narrow terminal."""
     minutes, seconds = divmod(max(0, -(-(deadline_ms - now_ms) // 1000)), 60)
     left = f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
-    return f"{left} left. Ctrl-C is safe: the active key goes on signing. --force does not wait."
+    return f"{left} left. Ctrl-C is safe; --force does not wait."
 
 
 def format_revocation(ring: Ring, kid: str) -> str:

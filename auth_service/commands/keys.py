@@ -110,7 +110,8 @@ def rotate(
                         f"not rotated within {timeout:g} s. {format_status(result)}",
                         hint=f"{request.kid} still signs. Run the command again, or pass --force.",
                     )
-                progress.show(format_status(result), format_remaining(result.deadline_ms, _now_ms()))
+                reason = f"{format_status(result)} {request.kid} goes on signing meanwhile."
+                progress.show(reason, format_remaining(result.deadline_ms, _now_ms()))
                 await asyncio.sleep(POLL_SECONDS)
         _show_rotated(result, waited=time.monotonic() - started, as_json=as_json)
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -157,8 +158,12 @@ async def test_an_answer_to_another_request_is_refused_and_the_wait_goes_on(oper
     assert seen[0][0] == 400
 
 
-async def test_the_listener_is_on_a_loopback_address_and_its_answer_runs_nothing():
-    async with CallbackListener(state="s", issuer=ISSUER) as listener:
+async def test_the_listener_is_on_a_loopback_address_and_its_page_runs_and_keeps_nothing():
+    async with CallbackListener(state="s", issuer=ISSUER) as listener, aiohttp.ClientSession() as http:
+        async with http.get(f"{listener.redirect_uri}?state=<script>") as answer:
+            assert "script" not in await answer.text()
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+            assert (answer.headers["Cache-Control"], answer.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
         assert listener.redirect_uri.startswith("http://127.0.0.1:")
         (site,) = listener._runner.sites
         assert site._server.sockets[0].getsockname()[0] == "127.0.0.1"
