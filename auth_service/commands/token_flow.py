@@ -39,7 +39,6 @@ _METADATA: Final = ClientMetadata(
     authentication_method="none",
     client_name=_CLIENT_NAME,
 )
-_MAX_BYTES: Final = 65_536
 _HTTP_SECONDS: Final = 5.0
 
 OpenPage = Callable[[str], Awaitable[None]]
@@ -169,10 +168,10 @@ async def _answer(http: aiohttp.ClientSession, method: str, url: str, **options:
     """Status and JSON object of an answer. Raises CommandFailed."""
     try:
         async with http.request(method, url, allow_redirects=False, **options) as response:
-            status, body = response.status, await response.content.read(_MAX_BYTES)
-        document = parse_json_object(body)
+            status, body = response.status, await response.read()
     except (aiohttp.ClientError, TimeoutError) as exc:
         raise CommandFailed(f"auth_service does not answer at {url}", status=ExitStatus.UNAVAILABLE) from exc
+    try:
+        return status, parse_json_object(body)
     except BadJson as exc:
         raise CommandFailed(f"{url} answered {status} without JSON") from exc
-    return status, document

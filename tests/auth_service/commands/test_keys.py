@@ -211,7 +211,12 @@ def test_revoking_shows_what_it_will_do_and_without_a_terminal_needs_yes(command
     assert refused.exit_code == 1
     assert "--yes" in refused.stderr
     questions = []
-    monkeypatch.setattr("typer.confirm", lambda question: bool(questions.append(question)))
+
+    def answer_no(question):
+        questions.append(question)
+        return False
+
+    monkeypatch.setattr("typer.confirm", answer_no)
     terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr("auth_service.commands.console.sys", terminal)
     assert "nothing was done" in commands.run("keys", "revoke", kid).stderr

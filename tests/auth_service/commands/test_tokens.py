@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 import time
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -246,7 +247,7 @@ async def test_a_pipe_gets_the_token_alone(operator, capsys):
 
 
 async def test_a_terminal_gets_an_example_and_the_end_of_the_token_too(operator, capsys, monkeypatch):
-    monkeypatch.setattr(tokens.sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     async with shown(operator, capsys, as_json=False) as printed:
         token = printed.out.strip()
         assert f"curl {NOTES} -H 'Authorization: Bearer {token}'" in printed.err
