@@ -64,16 +64,18 @@ class DemoBrowser:
         """Raises ServiceError for an issuer on another host: the password of the demo user stays on this machine."""
         if not is_loopback_host(urlsplit(issuer).hostname or ""):
             raise ServiceError(f"the demo user gets a token at once on this machine only, and the issuer is {issuer}")
+        self._issuer = issuer
         self._home = origin_of(issuer)
         self._user = user
 
     async def allow(self, url: str) -> None:
-        """Go from the authorization request to the redirect URI, and visit it. Raises ServiceError."""
+        """Go from the authorization request to the redirect URI, visit it, and sign out. Raises ServiceError."""
         timeout = aiohttp.ClientTimeout(total=_SECONDS)
         jar = aiohttp.CookieJar(unsafe=True)  # also for an address in the place of a name
         try:
             async with aiohttp.ClientSession(cookie_jar=jar, timeout=timeout) as http:
                 await self._walk(http, url)
+                await self._sign_out(http)
         except (aiohttp.ClientError, TimeoutError) as exc:
             raise ServiceError(f"{self._home} does not answer: {exc}") from exc
 
@@ -102,6 +104,16 @@ class DemoBrowser:
                 raise ServiceError(f"{self._home} does not let {self._user.username} decide: {wrong}")
             url, method = urljoin(url, form.action), "POST"
         raise ServiceError(f"the pages of {self._home} lead nowhere")
+
+    async def _sign_out(self, http: aiohttp.ClientSession) -> None:
+        """Of this browser, which is gone in a moment; the session would otherwise last for hours."""
+        account = f"{self._issuer}/account"
+        async with http.get(account, allow_redirects=False) as answer:
+            form = _with_button(_Page(await answer.text()).forms, "where", "here")
+        if form is not None:
+            fields, headers = [*form.fields, ("where", "here")], {"Origin": self._home}
+            async with http.post(urljoin(account, form.action), data=fields, headers=headers) as answer:
+                await answer.read()
 
     @staticmethod
     async def _return_to_client(http: aiohttp.ClientSession, url: str) -> None:

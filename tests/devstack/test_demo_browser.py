@@ -18,6 +18,11 @@ CONSENT = """<form action="/consent" method="post"><input type="hidden" name="cs
 <input type="checkbox" name="scope" value="a" checked><input type="checkbox" name="scope" value="b">
 <button name="decision" value="deny">Deny</button><button name="decision" value="approve">Allow</button></form>"""
 
+ACCOUNT = """<form action="/account/sign-out" method="post"><input type="hidden" name="csrf" value="4">
+<button name="where" value="everywhere">Everywhere</button></form>
+<form action="/account/sign-out" method="post"><input type="hidden" name="csrf" value="5">
+<button name="where" value="here">Here</button></form>"""
+
 
 class Site:
     """The pages of a service, as far as the browser reads them."""
@@ -31,6 +36,8 @@ class Site:
         app.router.add_post("/sign-in", self.sign_in)
         app.router.add_get("/consent", self.show(CONSENT))
         app.router.add_post("/consent", self.consent)
+        app.router.add_get("/account", self.show(ACCOUNT))
+        app.router.add_post("/account/sign-out", self.sign_out)
         self.server = TestServer(app)
 
     @staticmethod
@@ -48,6 +55,10 @@ class Site:
         answer = web.Response(status=303, headers={"Location": "/consent"})
         answer.set_cookie("session", "s")
         return answer
+
+    async def sign_out(self, request):
+        self.sent.append(list((await request.post()).items()))
+        return web.Response()
 
     async def consent(self, request):
         assert request.cookies["session"] == "s"
@@ -84,7 +95,7 @@ async def site():
     await made.server.close()
 
 
-async def test_it_signs_in_ticks_nothing_else_allows_and_returns_to_the_client(site):
+async def test_it_signs_in_ticks_nothing_else_allows_returns_to_the_client_and_signs_out(site):
     async with listener() as (address, arrived):
         site.target = f"{address}?code=c&amp;state=s"
         await DemoBrowser(site.issuer, USER).allow(f"{site.issuer}/authorize")
@@ -92,6 +103,7 @@ async def test_it_signs_in_ticks_nothing_else_allows_and_returns_to_the_client(s
     assert site.sent == [
         [("csrf", "2"), ("username", "demo"), ("password", "x3f8-p9km")],
         [("csrf", "3"), ("scope", "a"), ("decision", "approve")],
+        [("csrf", "5"), ("where", "here")],
     ]
 
 

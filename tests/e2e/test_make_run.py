@@ -220,6 +220,8 @@ def test_a_token_for_the_demo_user_works_at_once_is_listed_and_can_be_ended(runn
     assert (status, "list_notes" in tools) == (200, True)
     (grant,) = json.loads(command(running, "devstack.command", "auth_service", "grants", "list", "--json").stdout)
     assert (grant["username"], grant["client_id"], grant["scopes"]) == ("demo", "sallyport-tokens", ["notes:read"])
+    events = command(running, "devstack.command", "auth_service", "audit", "--json").stdout
+    assert {"consent.approved", "user.signed_out"} <= {json.loads(line)["event"] for line in events.splitlines()}
     command(running, "devstack.command", "auth_service", "grants", "revoke", grant["grant"], "--yes")
     wait_until(lambda: list_tools(running, token)[0] == 401)
     password = re.search(r"with the password +(\S+)", running.said)[1]
