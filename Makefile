@@ -10,6 +10,9 @@ TTY     = $$(test -t 0 -a -t 1 || echo --no-TTY)
 # Tests start the services as processes many times: keep compiled bytecode for the next start.
 export PYTHONDONTWRITEBYTECODE :=
 
+# Commands in hints are then printed for make.
+run auth mcp doctor: export SALLYPORT_RUN_BY := make
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 

@@ -48,13 +48,18 @@ load() {
         mv /secrets/new /secrets/key-encryption-key' <"$1/key-encryption-key"
     # Before auth_service makes grants on restored data.
     $compose up --detach --wait store
+    auth_service="$compose run --rm --no-deps auth python -m auth_service"
     $compose run --rm --no-deps -T auth python -m auth_service grants renew-lists
     cat <<END
 Restored. The restore has undone what happened after the backup. The database runs. Before \`make up\`, repeat these
-changes with $compose run --rm --no-deps auth python -m auth_service …
-- signing keys that were revoked:         keys list, keys revoke KID
-- grants that were ended:                 grants list, grants revoke GRANT
-- users removed, passwords changed:       users list, users remove, users set-password
+changes:
+- signing keys that were revoked:    $auth_service keys list
+                                     $auth_service keys revoke KID
+- grants that were ended:            $auth_service grants list
+                                     $auth_service grants revoke GRANT
+- users removed, passwords changed:  $auth_service users list
+                                     $auth_service users remove NAME
+                                     $auth_service users set-password NAME
 Details: docs/operations.md, "Backup and restore".
 END
 }

@@ -28,11 +28,15 @@ _TIMEOUT_SECONDS: Final = 600.0
 
 RESTORED: Final = """\
 Restored. Changes since the backup are undone. Before others use the service, repeat those that matter:
-- signing keys revoked since then are valid again:      keys list, keys revoke KID
-- grants revoked since then are active again:           grants list, grants revoke GRANT
-- removed users and changed passwords are as before:    users list, users remove, users set-password
+- signing keys revoked since then are valid again:    make auth ARGS="keys list"
+                                                      make auth ARGS="keys revoke KID"
+- grants revoked since then are active again:         make auth ARGS="grants list"
+                                                      make auth ARGS="grants revoke GRANT"
+- removed users and changed passwords are as before:  make auth ARGS="users list"
+                                                      make auth ARGS="users remove NAME"
+                                                      make auth ARGS="users set-password NAME"
 Users of clients that refreshed more than once since then, and of new clients, sign in again.
-The next `make run` opens new status lists (grants renew-lists). See docs/operations.md."""
+The next `make run`, which these commands need, opens new status lists. See docs/operations.md."""
 
 
 def save(data_dir: Path, to: Path) -> None:

@@ -114,6 +114,7 @@ async def _compare_scopes(issuer: str, scopes: tuple[str, ...]) -> None:
     """Print the difference, as a warning on standard error."""
     from mcp_service.issuer.scope_check import MEND, NotCompared, difference_note, scopes_unknown_to_issuer
     from mcp_service.issuer.session import IssuerSession
+    from shared.operator_commands import runnable
 
     session = IssuerSession()
     try:
@@ -122,7 +123,7 @@ async def _compare_scopes(issuer: str, scopes: tuple[str, ...]) -> None:
         typer.echo(f"The scopes are not compared: {exc}", err=True)
     else:
         if unknown:
-            typer.echo(f"warning: {difference_note(unknown, scopes)}: {' '.join(unknown)}\n{MEND}", err=True)
+            typer.echo(f"warning: {difference_note(unknown, scopes)}: {' '.join(unknown)}\n{runnable(MEND)}", err=True)
     finally:
         await session.close()
 

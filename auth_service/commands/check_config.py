@@ -19,6 +19,7 @@ from auth_service.settings import AuthSettings
 from auth_service.wiring import federation_settings
 from shared.errors import Misconfigured
 from shared.jose import base64url
+from shared.operator_commands import runnable
 from shared.redis.durability import find_configuration_warnings
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ async def _scope_differences(context: CommandContext) -> tuple[list[str], list[s
         found = await compare_resources(http, context.settings.resources)
     finally:
         await http.close()
-    differences = [*found.sentences(), *([MEND] if found.different else [])]
+    differences = [*found.sentences(), *([runnable(MEND)] if found.different else [])]
     return differences, [f"not compared: {resource}: {why}" for resource, why in found.not_compared.items()]
 
 

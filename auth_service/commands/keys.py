@@ -133,7 +133,7 @@ def revoke(
     """
 
     async def revoke_key(context: CommandContext) -> None:
-        unknown = CommandFailed(f"there is no key {kid}", hint="keys list shows all.")
+        unknown = CommandFailed(f"there is no key {kid}", hint="`auth_service keys list` shows all.")
         before = await KeyRingRepository(context.redis).read()
         if before is None or kid not in {key.kid for key in before.keys}:
             raise unknown

@@ -19,6 +19,7 @@ from shared.configured_url import origin_of, path_of
 from shared.fetch.ssrf_safe_client import FetchFailed, SsrfSafeClient
 from shared.http.health import Readiness
 from shared.jose.strict_json import BadJson, parse_json_object
+from shared.operator_commands import runnable
 from shared.scope_difference import ScopeDifference, compare_scopes, scope_tokens, unverified_published_scopes
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ FIRST_SECONDS: Final = 1.0
 LONGEST_SECONDS: Final = 300.0
 REPORTED_AFTER_FAILURES: Final = 5
 """In a row, 31 seconds after the start: a resource server that starts later than this service is nothing to report."""
-MEND: Final = "python -m mcp_service check-config --print-resource prints the entry that agrees."
+MEND: Final = "`mcp_service check-config --print-resource` prints the entry that agrees."
+"""Of a difference; see shared/operator_commands.py."""
 
 
 class NotCompared(Exception):
@@ -161,7 +163,7 @@ class ResourceScopeCheck:
                 len({*difference.unknown_to_issuer, *difference.unknown_to_resource, *difference.implied_differently})
             )
             if now is not None and now != was:
-                self._log.warning("resource_scopes_differ", resource=name, problems=list(now.sentences()), hint=MEND)
+                self._log.warning("resource_scopes_differ", resource=name, problems=list(now.sentences()), hint=runnable(MEND))
             elif now is None and was is not None:
                 self._log.info("resource_scopes_agree", resource=name)
         return not found.not_compared

@@ -13,18 +13,19 @@ from typing import Annotated, Final
 import typer
 
 from shared.errors import Misconfigured
+from shared.operator_commands import operator_command
 
-HELP: Final = """Print a scope map (JSON) for a server, to edit.
+HELP: Final = f"""Print a scope map (JSON) for a server, to edit.
 
 The tools, resources and prompts are those that the server lists. A tool with readOnlyHint needs the read scope, every
 other one the write scope, which implies it; so does a tool that the server gets later. The names of the scopes come
 from the server's name.
 
-    python -m mcp_service scopes --from http://127.0.0.1:3000/mcp > scopes.json
+    {operator_command("mcp_service", "scopes", "--from", "http://127.0.0.1:3000/mcp")} > scopes.json
 
-    python -m mcp_service scopes --from "npx -y some-mcp-server" > scopes.json
+    {operator_command("mcp_service", "scopes", "--from", "npx -y some-mcp-server")} > scopes.json
 
-    python -m mcp_service scopes --from weather:server > scopes.json
+    {operator_command("mcp_service", "scopes", "--from", "weather:server")} > scopes.json
 
 Then edit the file and set MCP_SCOPES=./scopes.json. Exit status 1 if the server cannot be read.
 """
