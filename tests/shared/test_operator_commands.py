@@ -111,9 +111,7 @@ def test_no_hint_of_a_program_names_a_command_that_only_works_elsewhere():
         for path in sorted((REPOSITORY / package).rglob("*.py"))
         if path.name not in {"operator_commands.py", "settings.py"}
         for line in path.read_text(encoding="utf-8").splitlines()
-        if ("python -m " in line
-        and not line.lstrip().startswith('"""')
-        and "prog" not in line)
+        if ("python -m " in line and not line.lstrip().startswith('"""') and "prog" not in line)
         or any(f'hint="{command} ' in line for command in COMMANDS)
     ]
     assert found == []
