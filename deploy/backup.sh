@@ -6,7 +6,16 @@ umask 077
 compose=${COMPOSE:-docker compose}
 
 save() {
+    if [ -e "$1" ] && [ -n "$(ls -A "$1")" ]; then
+        echo "$1 is not empty, and a backup replaces nothing: name another directory" >&2
+        exit 1
+    fi
+    # Nothing half-written is left: a directory that exists is emptied, another one is removed again.
+    directory=$1
+    made=$(test -d "$1" || echo "$1")
     mkdir -p "$1"
+    trap 'rm -f "$directory"/store.rdb* "$directory"/key-encryption-key*; test -z "$made" || rmdir "$made"' EXIT
+    trap 'exit 130' INT TERM
     $compose exec -T store sh -euc '
         cli="$(command -v valkey-cli || command -v redis-cli) --tls --cacert /secrets/ca.pem"
         VALKEYCLI_AUTH=$(sed -n "s/^requirepass //p" /secrets/valkey.conf)
@@ -23,6 +32,7 @@ save() {
         test -s "$1/$file.new"
         mv "$1/$file.new" "$1/$file"
     done
+    trap - EXIT
     echo "Saved in $1. It contains the key encryption key: store it like a secret."
 }
 

@@ -226,13 +226,32 @@ async def ask(store, *command):
         await client.close()
 
 
-def test_a_backup_is_readable_by_its_owner_only_and_can_be_replaced(data_dir, tmp_path):
-    for _ in range(2):
-        save(data_dir, tmp_path / "backup")
+def test_a_backup_is_readable_by_its_owner_only(data_dir, tmp_path):
+    save(data_dir, tmp_path / "backup")
     modes = {f.name: stat.S_IMODE(f.stat().st_mode) for f in (tmp_path / "backup").iterdir()}
     assert modes == {"store.rdb": 0o600, "key-encryption-key": 0o600}
     assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
     assert not (data_dir / "valkey" / "dump.rdb").exists()
+
+
+def test_a_second_backup_to_the_same_place_is_refused_and_changes_nothing(data_dir, tmp_path):
+    save(data_dir, tmp_path / "backup")
+    before = {f.name: f.read_bytes() for f in (tmp_path / "backup").iterdir()}
+    with pytest.raises(ServiceError, match="backup is not empty, and a backup replaces nothing"):
+        save(data_dir, tmp_path / "backup")
+    assert {f.name: f.read_bytes() for f in (tmp_path / "backup").iterdir()} == before
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_backup_that_fails_leaves_nothing_behind(data_dir, tmp_path, exists):
+    if exists:
+        (tmp_path / "backup").mkdir()
+    # A directory cannot be copied as a file: the failure comes after the snapshot.
+    (data_dir / "password-of-demo").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        save(data_dir, tmp_path / "backup")
+    assert list(tmp_path.glob("backup/*")) == []
+    assert (tmp_path / "backup").exists() == exists
 
 
 def test_a_restored_store_keeps_what_is_added_to_it(data_dir, tmp_path):
