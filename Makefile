@@ -163,16 +163,19 @@ drill-failover: $(VENV)/.dev-installed ## Fail a Redis primary under load, on se
 
 # Installation: once, and again when a requirements file changes. The second set includes the first.
 
+install = echo "installing …"; $(PY) -m pip install --quiet --require-hashes -r $(1) \
+	|| { echo "make: the packages of $(1) are missing: pip, whose messages are above, needs a network, or in its" \
+		"configuration a mirror or a folder of wheels." >&2; exit 1; }
+
 $(VENV)/.local-installed: requirements-local.txt
 	@$(MAKE) --no-print-directory $(VENV)/bin/python
 	@test -e $(VENV)/.dev-installed -a ! requirements-local.txt -nt $(VENV)/.dev-installed \
-		|| { echo "installing …"; $(PY) -m pip install --quiet --require-hashes -r requirements-local.txt; }
+		|| { $(call install,requirements-local.txt); }
 	@touch $@
 
 $(VENV)/.dev-installed: requirements-dev.txt
 	@$(MAKE) --no-print-directory $(VENV)/bin/python
-	@echo "installing …"
-	@$(PY) -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@$(call install,requirements-dev.txt)
 	@touch $@
 
 $(VENV)/bin/python:

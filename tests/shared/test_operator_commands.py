@@ -13,7 +13,7 @@ from shared.operator_commands import log_search, operator_command, runnable
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch):
-    for name in ("SALLYPORT_RUN_BY", "DATA_DIR"):
+    for name in ("SALLYPORT_RUN_BY", "DATA_DIR", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         monkeypatch.delenv(name, raising=False)
 
 
