@@ -61,7 +61,7 @@ class AuthSettings(ServiceSettings):
     key_encryption_key: tuple[SecretStr, ...] = Field(
         min_length=1,
         description="Secrets of 32 bytes, base64url, comma-separated: the first encrypts, all decrypt. "
-        "Generate one with: python -m auth_service check-config --new-key",
+        "`python -m auth_service check-config --new-key` makes one.",
     )
     host: tuple[str, ...] = Field(("127.0.0.1",), description="Addresses to listen on.")
     port: int = Field(9000, ge=0, le=65_535, description="Port to listen on.")

@@ -51,7 +51,7 @@ def test_only_the_gateway_is_reachable_from_outside():
 def test_every_name_that_the_file_reads_is_in_the_list_of_settings():
     read = set(re.findall(r"\$\{([A-Z_]+)", (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")))
     listed = set(re.findall(r"^#([A-Z_]+)=", (REPOSITORY / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
-    assert {name.removesuffix("_FILE") for name in read} <= listed
+    assert {name.removesuffix("_FILE") for name in read} <= {name.removesuffix("_FILE") for name in listed}
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
