@@ -81,11 +81,12 @@ def check_config(
     print_resource: Annotated[
         bool, typer.Option(help="Print the entry for AUTH_RESOURCES that matches this server's scope map.")
     ] = False,
-    offline: Annotated[bool, typer.Option(help="Do not compare the scopes with those of the issuer.")] = False,
+    offline: Annotated[bool, typer.Option(help="Ask neither the issuer nor the server at MCP_UPSTREAM.")] = False,
 ) -> None:
     """Check the settings, the server and its scope map, and compare the scopes with those that the issuer lists.
 
-    The service is not started. A difference of the scopes is a warning: an issuer need not list all that it has.
+    The service is not started. A difference of the scopes is a warning: an issuer need not list all that it has. So is
+    what answers at MCP_UPSTREAM and is no MCP server.
     """
     with garbage_collection_paused():
         from mcp_service.app import METADATA, SCOPES, build_app
@@ -106,8 +107,16 @@ def check_config(
         typer.echo(json.dumps([authorization_server_entry(app[METADATA], app[SCOPES].scopes)], indent=2))
         return
     if not offline:
-        asyncio.run(_compare_scopes(settings.issuer, tuple(app[SCOPES].scopes)))
+        asyncio.run(_ask_others(settings, tuple(app[SCOPES].scopes)))
     typer.echo("ok")
+
+
+async def _ask_others(settings: McpSettings, scopes: tuple[str, ...]) -> None:
+    from mcp_service.commands.upstream_check import upstream_warning
+
+    warning, _ = await asyncio.gather(upstream_warning(settings), _compare_scopes(settings.issuer, scopes))
+    if warning is not None:
+        typer.echo(f"warning: {warning}", err=True)
 
 
 async def _compare_scopes(issuer: str, scopes: tuple[str, ...]) -> None:
