@@ -60,6 +60,16 @@ def log_search(text: str) -> str:
     return ""
 
 
+def redis_hint(setting: str) -> str:
+    """What to look at while Redis is unavailable; `setting` has its address."""
+    run_by = os.environ.get("SALLYPORT_RUN_BY", "")
+    if run_by == "make":
+        return f"`make {_data_dir()}run` starts it, and stops it when it ends: run it in another terminal."
+    if run_by == "compose":
+        return "`docker compose ps --all store` shows whether it runs."
+    return f"Is Redis running, and {setting} right, with its host name and ssl_ca_certs?"
+
+
 def _data_dir() -> str:
     """`make run` may have been given another directory of data; without it the command would not find the settings."""
     directory = os.environ.get("DATA_DIR", "")

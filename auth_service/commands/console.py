@@ -25,7 +25,7 @@ from auth_service.data_format import UnreadableData, check_data_format
 from auth_service.settings import AuthSettings
 from shared.background import end_tasks
 from shared.errors import Misconfigured, RedisUnavailable, RequestRejected, ServiceUnavailable
-from shared.operator_commands import operator_command, runnable
+from shared.operator_commands import operator_command, redis_hint, runnable
 from shared.redis.topology import open_redis_client
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def run(command: Callable[[CommandContext], Awaitable[None]]) -> None:
     except UnreadableData as exc:
         fail(str(exc), status=ExitStatus.MISCONFIGURED)
     except ServiceUnavailable as exc:
-        hint = "Is Redis running, and AUTH_REDIS_URL right, with its host name and ssl_ca_certs?"
-        fail(exc.reason, hint=hint if isinstance(exc, RedisUnavailable) else "", status=ExitStatus.UNAVAILABLE)
+        hint = redis_hint("AUTH_REDIS_URL") if isinstance(exc, RedisUnavailable) else ""
+        fail(exc.reason, hint=hint, status=ExitStatus.UNAVAILABLE)
     except RequestRejected as exc:
         fail(exc.reason, status=ExitStatus.FAILED)
     except KeyboardInterrupt:

@@ -55,6 +55,21 @@ def test_the_hint_of_a_command_can_be_pasted_beside_make_run(commands, arguments
     assert f'`make auth ARGS="{hint}"`' in result.output
 
 
+@pytest.mark.parametrize(
+    ("run_by", "hint"),
+    [
+        ("", "Is Redis running, and AUTH_REDIS_URL right"),
+        ("make", "`make run` starts it"),
+        ("compose", "`docker compose ps --all store` shows"),
+    ],
+)
+def test_while_redis_is_away_the_hint_says_how_it_is_started_here(commands, run_by, hint):
+    away = {"SALLYPORT_RUN_BY": run_by, "AUTH_REDIS_URL": "redis://127.0.0.1:1/0"}
+    result = commands.run("users", "list", env=away)
+    assert result.exit_code == 3
+    assert hint in result.stderr
+
+
 def test_wrong_settings_in_a_container_are_explained_by_a_command_that_needs_no_running_one(commands):
     result = commands.run("users", "list", env={"SALLYPORT_RUN_BY": "compose", "AUTH_PORT": "x"})
     assert result.exit_code == 4
