@@ -8,6 +8,7 @@ import re
 import shlex
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -30,14 +31,27 @@ def is_example(environment: Mapping[str, str]) -> bool:
     return not any(environment.get(name) for name in _OTHER_SERVERS)
 
 
-async def declared_resources(mcp_environment: Mapping[str, str]) -> str:
-    """AUTH_RESOURCES as declared by the configured MCP server; empty for the example. Raises ServiceError."""
+@dataclass(frozen=True, slots=True)
+class DeclaredServer:
+    """What `check-config` of mcp_service says of the configured server."""
+
+    resources: str
+    """AUTH_RESOURCES; empty for the example."""
+    warning: str
+    """What is wrong with the server at MCP_UPSTREAM, if it was asked; or empty."""
+
+
+async def declared_server(mcp_environment: Mapping[str, str]) -> DeclaredServer:
+    """The configured MCP server as it declares itself. Raises ServiceError."""
     if not any(mcp_environment.get(name) for name in _DECLARING):
-        return ""
-    result = await service_command("mcp_service", mcp_environment, "check-config", "--print-resource")
+        return DeclaredServer("", "")
+    result = await service_command(
+        "mcp_service", mcp_environment, "check-config", "--print-resource", "--read-upstream"
+    )
     if not result.succeeded:
         raise ServiceError(f"mcp_service rejects its settings:\n{result.combined_output}")
-    return result.output
+    warnings = [line for line in result.errors.splitlines() if line.startswith("warning: ")]
+    return DeclaredServer(result.output, "\n".join(warnings))
 
 
 def describe_server(environment: Mapping[str, str], resources: str) -> str:

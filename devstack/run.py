@@ -25,7 +25,7 @@ from devstack.local_settings import LocalSettings
 from devstack.loopback import is_free, loopback_addresses
 from devstack.private_file import new_key_encryption_key, read_or_create, write
 from devstack.protected_server import (
-    declared_resources,
+    declared_server,
     describe_server,
     is_example,
     name_for_clients,
@@ -87,7 +87,8 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
             key_encryption_key_file=key_file,
         )
         mcp_environment = settings.for_mcp(mcp_port, environment)
-        resources = await declared_resources(mcp_environment)
+        declared = await declared_server(mcp_environment)
+        resources = declared.resources
         auth_environment = settings.for_auth(auth_port, environment, resources=resources)
         _save_environment(data_dir, username_of(environment), auth_environment, mcp_environment)
         outputs = [ServiceOutput(name, LogFile(data_dir / f"{name}.log")) for name in ("auth_service", "mcp_service")]
@@ -106,6 +107,8 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
             away = await why_it_is_away(mcp) if upstream else None
             if away:
                 print(_MISSING.format(url=without_query(upstream), reason=away))
+            elif declared.warning:
+                print(f"\n{declared.warning}")
             announcement = Announcement(
                 server=describe_server(environment, resources),
                 name=name_for_clients(resources),

@@ -81,6 +81,9 @@ def check_config(
     print_resource: Annotated[
         bool, typer.Option(help="Print the entry for AUTH_RESOURCES that matches this server's scope map.")
     ] = False,
+    read_upstream: Annotated[
+        bool, typer.Option("--read-upstream", help="With --print-resource: read the server at MCP_UPSTREAM too.")
+    ] = False,
     offline: Annotated[bool, typer.Option(help="Ask neither the issuer nor the server at MCP_UPSTREAM.")] = False,
 ) -> None:
     """Check the settings, the server and its scope map, and compare the scopes with those that the issuer lists.
@@ -105,6 +108,8 @@ def check_config(
         _refuse(exc)
     if print_resource:
         typer.echo(json.dumps([authorization_server_entry(app[METADATA], app[SCOPES].scopes)], indent=2))
+        if read_upstream:
+            asyncio.run(_warn_of_upstream(settings))
         return
     if not offline:
         asyncio.run(_ask_others(settings, tuple(app[SCOPES].scopes)))
@@ -112,9 +117,17 @@ def check_config(
 
 
 async def _ask_others(settings: McpSettings, scopes: tuple[str, ...]) -> None:
+    await asyncio.gather(_warn_of_upstream(settings), _compare_scopes(settings.issuer, scopes))
+
+
+async def _warn_of_upstream(settings: McpSettings) -> None:
+    """Print why there is no MCP server at MCP_UPSTREAM, as a warning on standard error."""
+    if settings.upstream is None:
+        return
+    # Imported here: it loads a client of MCP.
     from mcp_service.commands.upstream_check import upstream_warning
 
-    warning, _ = await asyncio.gather(upstream_warning(settings), _compare_scopes(settings.issuer, scopes))
+    warning = await upstream_warning(settings)
     if warning is not None:
         typer.echo(f"warning: {warning}", err=True)
 

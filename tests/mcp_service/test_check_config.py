@@ -131,3 +131,11 @@ def test_an_address_at_which_no_mcp_server_answers_is_a_warning(run, served):
 def test_the_server_is_not_asked_offline(run, served):
     origin, _ = served
     assert "warning" not in run("--offline", MCP_UPSTREAM=f"{origin}/wrong").stderr
+
+
+def test_the_entry_for_the_authorization_server_is_printed_without_asking_the_server_unless_told_so(run, served):
+    origin, _ = served
+    assert run("--print-resource", MCP_UPSTREAM=f"{origin}/wrong").stderr == ""
+    told = run("--print-resource", "--read-upstream", MCP_UPSTREAM=f"{origin}/wrong")
+    assert "warning: there is no MCP server" in told.stderr
+    assert json.loads(told.stdout)[0]["identifier"] == GOOD["MCP_RESOURCE"]
