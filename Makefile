@@ -11,7 +11,7 @@ TTY     = $$(test -t 0 -a -t 1 || echo --no-TTY)
 export PYTHONDONTWRITEBYTECODE :=
 
 # Commands in hints are then printed for make.
-run auth mcp doctor: export SALLYPORT_RUN_BY := make
+run auth mcp token rotate-keys doctor: export SALLYPORT_RUN_BY := make
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -52,6 +52,8 @@ def runnable(text: str, **known: str) -> str:
 def log_search(text: str) -> str:
     """The command that finds lines with this text in the logs of both services; empty if it is not known."""
     run_by, quoted = os.environ.get("SALLYPORT_RUN_BY", ""), shlex.quote(text)
+    if run_by == "make":
+        return f"grep -F {quoted} {shlex.quote(os.environ.get('DATA_DIR') or '.data')}/*_service.log"
     if run_by == "compose":
         return f"docker compose logs auth mcp | grep -F {quoted}"
     if run_by == "kubernetes":

@@ -25,6 +25,7 @@ from auth_service.commands.console import CommandFailed, ExitStatus, printable
 from auth_service.commands.token_callback import PATH, CallbackListener
 from shared.jose import base64url
 from shared.jose.strict_json import BadJson, parse_json_object
+from shared.operator_commands import operator_command
 
 if TYPE_CHECKING:
     from auth_service.commands.console import CommandContext
@@ -99,9 +100,10 @@ async def request_token(context: CommandContext, wish: TokenWish) -> IssuedToken
         }
         status, tokens = await _answer(http, "POST", f"{service_url}/token", data=form)
     if status != 200:
+        explain = operator_command("auth_service", "explain", str(tokens.get("request_id", "REQUEST_ID")))
         raise CommandFailed(
             f"no token was issued: {printable(tokens.get('error_description') or tokens.get('error'))}",
-            hint=f"explain {printable(tokens.get('request_id', 'REQUEST_ID'))} tells more.",
+            hint=f"`{explain}` tells more.",
         )
     token = str(tokens["access_token"])
     return IssuedToken(
@@ -139,7 +141,8 @@ async def _add_client(context: CommandContext) -> None:
     if not isinstance(found, StoredClient) or found.metadata != _METADATA or found.secret_hash is not None:
         raise CommandFailed(
             f"there is another client with the id {CLIENT_ID}, which this command needs",
-            hint=f"clients show {CLIENT_ID} prints it; clients remove {CLIENT_ID} frees the id.",
+            hint=f"`auth_service clients show {CLIENT_ID}` prints it, "
+            f"`auth_service clients remove {CLIENT_ID}` frees the id.",
         )
 
 

@@ -163,7 +163,9 @@ class ResourceScopeCheck:
                 len({*difference.unknown_to_issuer, *difference.unknown_to_resource, *difference.implied_differently})
             )
             if now is not None and now != was:
-                self._log.warning("resource_scopes_differ", resource=name, problems=list(now.sentences()), hint=runnable(MEND))
+                self._log.warning(
+                    "resource_scopes_differ", resource=name, problems=list(now.sentences()), hint=runnable(MEND)
+                )
             elif now is None and was is not None:
                 self._log.info("resource_scopes_agree", resource=name)
         return not found.not_compared

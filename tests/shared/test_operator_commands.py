@@ -89,6 +89,8 @@ def test_commands_in_a_text_are_printed_as_they_are_run_and_other_text_stays(mon
 def test_the_logs_of_both_services_are_searched_at_once(monkeypatch):
     monkeypatch.setenv("SALLYPORT_RUN_BY", "compose")
     assert shlex.split(log_search("a b"))[-3:] == ["grep", "-F", "a b"]
+    monkeypatch.setenv("SALLYPORT_RUN_BY", "make")
+    assert log_search("x") == "grep -F x .data/*_service.log"
     monkeypatch.delenv("SALLYPORT_RUN_BY")
     assert log_search("x") == "", "where the output of a service goes is unknown"
 
@@ -100,7 +102,7 @@ def test_whatever_starts_the_services_says_how_commands_are_run():
         manifest = (REPOSITORY / f"deploy/kubernetes/{service}-service.yaml").read_text(encoding="utf-8")
         assert "{name: SALLYPORT_RUN_BY, value: kubernetes}" in manifest
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    assert "run auth mcp doctor: export SALLYPORT_RUN_BY := make" in makefile
+    assert "run auth mcp token rotate-keys doctor: export SALLYPORT_RUN_BY := make" in makefile
 
 
 def test_no_hint_of_a_program_names_a_command_that_only_works_elsewhere():
