@@ -9,6 +9,7 @@ from devstack.setting_values import AUTH_VALUES, MCP_VALUES
 from devstack.settings_reference import render
 from mcp_service.settings import McpSettings
 from shared.errors import Misconfigured
+from shared.settings import ServiceSettings
 
 ENTRIES = re.findall(r"^((?:# .*\n)+)#([A-Z_]+)=(.*)$", render(), re.MULTILINE)
 REQUIRED = {
@@ -16,7 +17,7 @@ REQUIRED = {
     | {name: AUTH_VALUES[name].example for name in ("AUTH_ISSUER", "AUTH_RESOURCES", "AUTH_REDIS_URL")},
     "MCP": {name: MCP_VALUES[name].example for name in ("MCP_ISSUER", "MCP_RESOURCE")},
 }
-SETTINGS = {"AUTH": AuthSettings, "MCP": McpSettings}
+SETTINGS: dict[str, type[ServiceSettings]] = {"AUTH": AuthSettings, "MCP": McpSettings}
 
 
 def test_every_setting_of_both_services_has_an_entry():

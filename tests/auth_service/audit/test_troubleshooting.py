@@ -2,6 +2,8 @@
 
 import re
 from fnmatch import fnmatchcase
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +12,9 @@ import mcp_service
 import shared
 from auth_service.audit.troubleshooting import TROUBLESHOOTING, is_error_id, troubleshooting_for
 from tests.support.error_ids import error_ids
+
+if TYPE_CHECKING:
+    from shared.settings import ServiceSettings
 
 SERVICES = {"auth_service": auth_service, "mcp_service": mcp_service}
 
@@ -42,7 +47,7 @@ def test_every_error_id_in_the_code_has_a_troubleshooting_entry(collected, servi
     assert missing == []
 
 
-def test_an_error_id_that_is_passed_by_position_or_through_a_helper_is_collected(tmp_path, monkeypatch):
+def test_an_error_id_that_is_passed_by_position_or_through_a_helper_is_collected(tmp_path):
     package = tmp_path / "a_service"
     package.mkdir()
     (package / "__init__.py").write_text(
@@ -57,10 +62,9 @@ def test_an_error_id_that_is_passed_by_position_or_through_a_helper_is_collected
         "    raise Bad(claims.pop(), 'x')\n",
         encoding="utf-8",
     )
-    monkeypatch.syspath_prepend(tmp_path)
-    import a_service
-
-    found = error_ids(a_service)
+    package_as_imported = ModuleType("a_service")
+    package_as_imported.__path__ = [str(package)]
+    found = error_ids(package_as_imported)
     assert found.named == {"exp", "first", "rule_*"}
     assert found.unread == {"a_service/__init__.py:9: claims.pop()"}
 
@@ -108,7 +112,7 @@ def test_entries_name_only_settings_and_commands_that_exist():
     from mcp_service.settings import McpSettings
 
     text = " ".join(f"{e.meaning} {e.remedy}" for table in TROUBLESHOOTING.values() for e in table.values())
-    settings = {"AUTH": AuthSettings, "MCP": McpSettings}
+    settings: dict[str, type[ServiceSettings]] = {"AUTH": AuthSettings, "MCP": McpSettings}
     for prefix, name in re.findall(r"\b(AUTH|MCP)_([A-Z_]+[A-Z])", text):
         assert name.lower().removesuffix("_file") in settings[prefix].model_fields, name
     commands = {"auth_service": COMMANDS, "mcp_service": ("check-config", "keys", "scopes")}

@@ -1,6 +1,7 @@
 """`python -m mcp_service scopes`: a map that MCP_SCOPES takes as it is, or one sentence that says what is wrong."""
 
 import json
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -69,7 +70,7 @@ def test_the_configured_server_is_read_without_an_option(monkeypatch):
 
 def test_the_configured_server_over_http_is_read_as_the_guard_reaches_it(monkeypatch):
     """No other setting has to be complete for it: not even the identity that the server would be told."""
-    seen = {}
+    seen: dict[str, Any] = {}
 
     async def read(source, *, access, seconds):
         seen.update(source=source, access=access)
