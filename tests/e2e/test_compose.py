@@ -6,6 +6,7 @@ Runs where Docker answers and its images are there; leaves no container, network
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -116,6 +117,31 @@ async def test_no_call_fails_while_replicas_come_and_go_and_keys_are_replaced(de
             await caller
     assert calls > 20
     assert len(deployment.running("mcp")) == 1
+
+
+async def test_a_user_decides_about_a_token_and_the_address_of_the_last_page_is_pasted(deployment):
+    """The listener of the command is in the container, where no browser reaches it."""
+    command = await asyncio.create_subprocess_exec(
+        *("make", "-s", "token", "ARGS=--scope notes:read"),
+        cwd=REPOSITORY,
+        env=deployment.environment,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said = ""
+    while not (address := re.search(r"http\S+/authorize\?\S+", said)):
+        line = (await command.stderr.readline()).decode()
+        assert line, said
+        said += line
+    async with user_agent("alice", PASSWORD) as user:
+        await user.authorize(address[0])
+    token, _ = await command.communicate(f"{user.callback}\n".encode())
+    assert (command.returncode, len(token.split())) == (0, 1)
+    headers = {"Authorization": f"Bearer {token.decode().strip()}", "Accept": "application/json, text/event-stream"}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    async with httpx2.AsyncClient() as http:
+        assert (await http.post(f"{deployment.url}/mcp", json=call, headers=headers)).status_code == 200
 
 
 @pytest.mark.invariant(5)
