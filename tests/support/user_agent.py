@@ -7,7 +7,7 @@ callback. Tests that need a real browser use `tests/support/browser.py`.
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,8 +28,29 @@ class Form:
     """One form of a page."""
 
     action: str
-    inputs: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)
+    """What it posts without a button: text, or a list where a name repeats. An empty checkbox posts nothing."""
     buttons: list[tuple[str, str]] = field(default_factory=list)
+    ticked: dict[str, bool] = field(default_factory=dict)
+    """Its checkboxes by `name=value`, in order."""
+
+    def add(self, name: str, value: str) -> None:
+        """One more value that the form posts."""
+        before = self.inputs.get(name)
+        self.inputs[name] = value if before is None else [*_listed(before), value]
+
+    def without(self, *boxes: str) -> dict[str, Any]:
+        """What it posts after the user has cleared these checkboxes, each as `name=value`."""
+        left = {name: _listed(value) for name, value in self.inputs.items()}
+        for box in boxes:
+            assert self.ticked[box], f"{box} is not ticked"
+            name, _, value = box.partition("=")
+            left[name].remove(value)
+        return left
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
 
 
 class _Parser(HTMLParser):
@@ -39,18 +60,33 @@ class _Parser(HTMLParser):
         super().__init__()
         self.forms: list[Form] = []
         self.refresh: str | None = None
+        self._by_id: dict[str, Form] = {}
+        self._elsewhere: list[tuple[str, dict[str, str]]] = []
         self.feed(html)
+        for form_id, found in self._elsewhere:
+            self._add_input(self._by_id[form_id], found)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append(Form(found.get("action", "")))
+            self._by_id[found.get("id", "")] = self.forms[-1]
+        elif tag == "input" and "name" in found and "form" in found:
+            self._elsewhere.append((found["form"], found))
         elif tag == "input" and self.forms and "name" in found:
-            self.forms[-1].inputs[found["name"]] = found.get("value", "")
+            self._add_input(self.forms[-1], found)
         elif tag == "button" and self.forms and "name" in found:
             self.forms[-1].buttons.append((found["name"], found.get("value", "")))
         elif tag == "meta" and found.get("http-equiv", "").lower() == "refresh":
             self.refresh = found["content"].partition("url=")[2].strip()
+
+    @staticmethod
+    def _add_input(form: Form, found: dict[str, str]) -> None:
+        name, value = found["name"], found.get("value", "")
+        if found.get("type") == "checkbox":
+            form.ticked[f"{name}={value}"] = "checked" in found
+        if found.get("type") != "checkbox" or "checked" in found:
+            form.add(name, value)
 
 
 @dataclass
@@ -136,9 +172,10 @@ class UserAgent:
         """GET an address, absolute or relative to `base`."""
         return await self._request("GET", url, **options)
 
-    async def post(self, url: str | URL, form: Mapping[str, str], **options: Any) -> Answer:
-        """Send a form to an address, absolute or relative to `base`."""
-        return await self._request("POST", url, data=form, **options)
+    async def post(self, url: str | URL, form: Mapping[str, Any], **options: Any) -> Answer:
+        """Send a form to an address, absolute or relative to `base`; of a list each member."""
+        fields = [(name, value) for name, values in form.items() for value in _listed(values)]
+        return await self._request("POST", url, data=aiohttp.FormData(fields), **options)
 
     async def follow(self, answer: Answer) -> Answer:
         """Go where a redirect points."""
@@ -146,11 +183,11 @@ class UserAgent:
         assert answer.onward is not None
         return await self.get(answer.onward)
 
-    async def submit(self, page: Answer, **values: str) -> Answer:
-        """Send the first form of a page, with these values filled in."""
+    async def submit(self, page: Answer, *, clear: Sequence[str] = (), **values: str | list[str]) -> Answer:
+        """Send the first form of a page, with these checkboxes cleared and these values filled in."""
         form = page.forms[0]
         headers = {} if self._base else {"Origin": str(page.url.origin()), "Referer": str(page.url)}
-        return await self.post(page.url.join(URL(form.action)), form.inputs | values, headers=headers)
+        return await self.post(page.url.join(URL(form.action)), form.without(*clear) | values, headers=headers)
 
     async def sign_in(self, page: Answer, username: str | None = None, password: str | None = None) -> Answer:
         """Sign in on the page."""
@@ -170,9 +207,9 @@ class UserAgent:
         assert ("decision", "approve") in page.forms[0].buttons, page.text
         return page
 
-    async def decide(self, page: Answer, decision: str | None = None) -> dict[str, str]:
+    async def decide(self, page: Answer, decision: str | None = None, *, clear: Sequence[str] = ()) -> dict[str, str]:
         """Decide; the parameters with which the user agent is sent back to the client."""
-        answer = await self.submit(page, decision=decision or self.decision)
+        answer = await self.submit(page, clear=clear, decision=decision or self.decision)
         assert answer.status == 200, answer.text
         return redirect_parameters(answer.refresh)
 
