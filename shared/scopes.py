@@ -36,12 +36,14 @@ def format_scope(scopes: Iterable[str]) -> str:
 
 
 class ScopeDescription(BaseModel):
-    """One scope in words, for the consent page, and the scopes that it implies."""
+    """One scope as the consent page treats it: in words, with the scopes that it implies."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     description: str = Field(min_length=1, max_length=200)
     implies: tuple[str, ...] = ()
+    required: bool = False
+    """Whether a user who allows a request that has it cannot leave it out."""
 
 
 class ScopeHierarchy:

@@ -17,6 +17,7 @@ from auth_service.http.messages import NO_STORE, read_first_party_form
 from auth_service.pages.views import AccountNotice, AccountView, ApplicationView, ScopeView
 from auth_service.protocol.errors import UnknownClient
 from auth_service.resources.catalogue import describe_scopes
+from auth_service.resources.user_access import describe_claims
 from auth_service.sessions.notices import read_notice, with_notice
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ class ApplicationList:
             on_device=grant.on_device,
             resource_name=resource.name if resource else grant.resource,
             scopes=tuple(ScopeView(name, words) for name, words in scopes),
+            told=describe_claims(c for c in grant.claims if resource and c in resource.claims),
             since=grant.created_at,
             used=grant.used_at,
             refreshed=grant.refreshed_at,

@@ -1,4 +1,4 @@
-"""GET and POST /consent: shows the request to the user and records the decision (invariants 3 and 7).
+"""GET and POST /consent: shows the request to the user and records the decision (invariants 3, 7 and 15).
 
 The response to a decision is a 200 page that navigates to the client: Chromium blocks a redirect after a form post
 under the page's own Content-Security-Policy (interop.md F6).
@@ -6,13 +6,14 @@ under the page's own Content-Security-Policy (interop.md F6).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from auth_service.authorization.interaction import ConsentDecision, Interaction
 from auth_service.http.messages import read_first_party_form
 from auth_service.http.urls import authorization_redirect
 from auth_service.pages.views import ContinueView
 from auth_service.protocol.errors import PageError
+from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from auth_service.authorization.interaction import Interactions
     from auth_service.authorization.interaction_pages import InteractionPages
     from auth_service.pages.renderer import Pages
+
+
+_REPEATABLE: Final = frozenset({"scope", "claim"})
+_MAX_PARAMETERS: Final = 256
+"""A scope of the resource is one parameter each."""
 
 
 class ConsentEndpoint:
@@ -55,8 +61,11 @@ class ConsentEndpoint:
         return await self._interaction_pages.consent(browser, transaction, interaction, user)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
-        """POST: record the decision once, then return the browser to the client."""
-        form = await read_first_party_form(request)
+        """POST: record the decision once, then return the browser to the client.
+
+        An approval that leaves nothing to do at the resource is no decision: the page is shown again.
+        """
+        form = await read_first_party_form(request, repeatable=_REPEATABLE, most=_MAX_PARAMETERS)
         browser = self._users.sessions.browser(request)
         transaction = form.get("transaction") or ""
         interaction = await self._interactions.find(browser, transaction)
@@ -75,11 +84,15 @@ class ConsentEndpoint:
                 public="The form arrived without a decision.",
                 hint="Go back and choose one of the two buttons.",
             ) from exc
+        choice = user.choice(form)
         client = await self._interactions.client_of(interaction)
         if decision is ConsentDecision.APPROVE:
+            if user.leaves_nothing(choice):
+                request[LOG_FIELDS]["error_id"] = "scope_chosen"
+                return await self._interaction_pages.consent(browser, transaction, interaction, user, returned=choice)
             # Before the grant exists: a registration with a live grant is never evicted (interop.md A18).
             await self._interactions.clients.record_use(client)
-        recorded = await self._decisions.record(interaction, decision, client, user, browser)
+        recorded = await self._decisions.record(interaction, decision, choice, client, user, browser)
         return self._pages.continue_to(
             ContinueView(
                 location=self._location(interaction, recorded.response_parameters),

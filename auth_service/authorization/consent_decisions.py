@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from auth_service.clients.client import Client
     from auth_service.grants.repository import GrantRepository
     from auth_service.rate_limits.limits import RateLimits
+    from auth_service.resources.choice import Choice
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.repository import Session
 
@@ -57,11 +58,17 @@ class ConsentDecisions:
         await self._limits.check_decision(session.subject)
 
     async def record(
-        self, interaction: Interaction, decision: ConsentDecision, client: Client, user: DecidingUser, browser: Browser
+        self,
+        interaction: Interaction,
+        decision: ConsentDecision,
+        choice: Choice,
+        client: Client,
+        user: DecidingUser,
+        browser: Browser,
     ) -> RecordedDecision:
-        """Record the decision. Raises PageError, RedisUnavailable."""
+        """Record the decision; of an approval with the choice. Raises PageError, RedisUnavailable."""
         code = derive_code(browser.secret, interaction.identifier, interaction.nonce)
-        recorded = await self._record_once(interaction, decision, client, user, code)
+        recorded = await self._record_once(interaction, decision, choice, client, user, code)
         if recorded is ConsentDecision.DENY:
             return RecordedDecision(recorded, {"error": "access_denied", "error_description": "The user declined."})
         if interaction.decision is not None:
@@ -69,10 +76,16 @@ class ConsentDecisions:
         return RecordedDecision(recorded, {"code": code})
 
     async def _record_once(
-        self, interaction: Interaction, decision: ConsentDecision, client: Client, user: DecidingUser, code: str
+        self,
+        interaction: Interaction,
+        decision: ConsentDecision,
+        choice: Choice,
+        client: Client,
+        user: DecidingUser,
+        code: str,
     ) -> ConsentDecision:
         requested, session = interaction.request, user.session
-        recorded = await self._interactions.record_consent(
+        outcome = await self._interactions.record_consent(
             interaction,
             decision,
             code_lifetime_seconds=self._code_lifetime,
@@ -82,28 +95,37 @@ class ConsentDecisions:
                 client_id=client.client_id,
                 client_name=(client.client_name or "")[:100],
                 resource=requested.resource,
-                scopes=user.scopes,
+                scopes=choice.scopes,
                 redirect_uri=requested.redirect_uri,
                 code_hash=short_digest(code),
                 code_challenge=requested.code_challenge,
                 authenticated_at=int(session.authenticated_at),
                 nonce=requested.nonce,
                 identity=session.identity,
+                claims=choice.claims,
             ),
         )
-        if recorded is None:
+        if outcome is None:
             raise expired("the interaction expired before the decision", error_id="interaction_known")
-        if interaction.decision is None:
-            approved = recorded is ConsentDecision.APPROVE
-            self._audit.record(
-                AuditEvent.CONSENT_APPROVED if approved else AuditEvent.CONSENT_DENIED,
-                user=session.subject,
-                client=client.client_id,
-                resource=requested.resource,
-                grant=interaction.identifier,
-                scope=" ".join(user.scopes),
-            )
-        return recorded
+        if outcome.is_new:
+            self._audit_decision(interaction, outcome.decision, choice, user)
+        return outcome.decision
+
+    def _audit_decision(
+        self, interaction: Interaction, decision: ConsentDecision, choice: Choice, user: DecidingUser
+    ) -> None:
+        approved = decision is ConsentDecision.APPROVE
+        left_out = [s for s in user.scopes if s not in choice.scopes]
+        left_out += [f"claim {c}" for c in user.resource.claims if c not in choice.claims]
+        self._audit.record(
+            AuditEvent.CONSENT_APPROVED if approved else AuditEvent.CONSENT_DENIED,
+            user=user.session.subject,
+            client=interaction.request.client_id,
+            resource=interaction.request.resource,
+            grant=interaction.identifier,
+            scope=" ".join(choice.scopes if approved else user.scopes),
+            **({"reason": f"the user left out: {', '.join(left_out)}"} if approved and left_out else {}),
+        )
 
     async def _check_code_is_unused(self, interaction: Interaction) -> None:
         """Raise PageError rather than return a used code: presented twice, it would end its grant (invariant 6)."""

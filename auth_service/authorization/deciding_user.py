@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auth_service.federation.identity_review import IdentityRefused, IdentityTooOld
 from auth_service.http.error_responses import ErrorWithPage
 from auth_service.resources.catalogue import OFFLINE_ACCESS
+from auth_service.resources.choice import Choice, choose, leaves_nothing, required_scopes
 from auth_service.resources.user_access import scopes_of
 from shared.errors import ServiceUnavailable
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from auth_service.authorization.interaction_pages import InteractionPages
     from auth_service.federation.identity import Identity
     from auth_service.federation.identity_review import IdentityReview
+    from auth_service.protocol.parameters import Parameters
     from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
@@ -38,13 +40,28 @@ class DecidingUser:
     """Of the requested scopes those that the user may not have."""
 
     def csrf_purpose(self, interaction: Interaction) -> str:
-        """A CSRF value of the consent page is valid for one interaction, one session, and the scopes that it shows.
+        """A CSRF value of the consent page is valid for one interaction, one session, and the choice that it offers.
 
         After a sign-in as another user in a second tab, the page of the first user cannot be submitted; an attacker who
-        planted the browser cookie does not know the session's token; and scopes that the user may have only now are not
-        approved by a page that did not show them.
+        planted the browser cookie does not know the session's token; scopes that the user may have only now are not
+        approved by a page that did not show them; and what is required only now is not added to what the user left
+        ticked.
         """
-        return f"{interaction.identifier}.{self.session.token_hash}.{' '.join(self.scopes)}"
+        offered = (self.scopes, required_scopes(self.resource, self.scopes), self.resource.required_claims)
+        return f"{interaction.identifier}.{self.session.token_hash}." + "\n".join(map(" ".join, offered))
+
+    def choice(self, form: Parameters) -> Choice:
+        """What the form leaves of the scopes and claims that this user may grant (invariant 15)."""
+        return choose(
+            self.resource,
+            self.scopes,
+            unverified_scopes=form.all("scope"),
+            unverified_claims=form.all("claim"),
+        )
+
+    def leaves_nothing(self, choice: Choice) -> bool:
+        """Whether the client could do nothing at the resource."""
+        return leaves_nothing(self.resource, self.scopes, choice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +108,8 @@ class DecidingUsers:
         """The user of a session; None if the identity by which the session began is not let in any more.
 
         Raises ErrorWithPage for another user than the client asked for, and for one who may have nothing of the
-        request; ServiceUnavailable. The client is told by a click only: another user may sign in, and decide.
+        request, or not all that the resource requires; ServiceUnavailable. The client is told by a click only: another
+        user may sign in, and decide.
         """
         requested = interaction.request
         resource = self._resources.find(requested.resource)
@@ -137,6 +155,17 @@ def _refusal(user: DecidingUser, interaction: Interaction) -> UserRefusal | None
             code="access_denied",
             title="Not available to your account",
             message="The application asks for what this account may not be given:",
+            hint="The operator of this service decides who may have it.",
+            shows_scopes=True,
+        )
+    missing = required_scopes(user.resource, user.unavailable)
+    if any(s in user.resource.scopes for s in missing):
+        return UserRefusal(
+            reason=f"the user may not have what the resource requires: {' '.join(missing)}",
+            error_id="user_required_scopes",
+            code="access_denied",
+            title="Not available to your account",
+            message="The application cannot work without what this account may not be given:",
             hint="The operator of this service decides who may have it.",
             shows_scopes=True,
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from auth_service.authorization.consent_offer import offer_of
 from auth_service.clients.client import ClientKind
 from auth_service.federation.account_profile import identity_label
 from auth_service.federation.provider import ClientRejected
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from auth_service.grants.repository import GrantRepository
     from auth_service.http.urls import Urls
     from auth_service.pages.renderer import Pages
+    from auth_service.resources.choice import Choice
     from auth_service.sessions.cookies import Browser
 
 
@@ -152,23 +154,28 @@ class InteractionPages:
         return self._pages.to_provider(ProviderRedirectView(location, entry.display_name))
 
     async def consent(
-        self, browser: Browser, transaction: str, interaction: Interaction, user: DecidingUser
+        self,
+        browser: Browser,
+        transaction: str,
+        interaction: Interaction,
+        user: DecidingUser,
+        *,
+        returned: Choice | None = None,
     ) -> web.Response:
-        """The consent page; scopes that the client already holds are listed separately.
+        """The consent page; scopes that the client already holds are listed separately, and are no choice.
 
-        Raises UnknownClient, PageError if the client has changed.
+        `returned` is the choice of a form that left nothing. Raises UnknownClient, PageError if the client has changed.
         """
         requested = interaction.request
         client = await self._interactions.client_of(interaction)
         session, resource = user.session, user.resource
         target = redirect_target(requested.redirect_uri)
-        held = {
-            scope
+        grants = [
+            grant
             for grant in await self._grants.find_by_subject(session.subject, now=self._clock())
             if grant.client_id == client.client_id and grant.resource == requested.resource
-            for scope in grant.scopes
-        }
-        described = describe_scopes(user.scopes, resource)
+        ]
+        offer = offer_of(resource, user.scopes, grants, returned=returned)
         view = ConsentView(
             action=self._urls.consent(),
             transaction=transaction,
@@ -181,15 +188,18 @@ class InteractionPages:
             resource_name=resource.name,
             resource=resource.identifier,
             user=self._described(user),
-            scopes=tuple(ScopeView(name, text) for name, text in described if name not in held),
-            already_granted=tuple(ScopeView(name, text) for name, text in described if name in held),
+            scopes=offer.new,
+            already_granted=offer.held,
             unavailable=_unavailable(user),
-            told=describe_claims(resource),
+            told=describe_claims(resource.required_claims),
+            optional_claims=offer.claims,
+            kept_scopes=offer.kept,
+            nothing_left=returned is not None,
             verified=client.kind is ClientKind.PRE_REGISTERED,
             switch=self._switch(browser, transaction),
             account_address=self._urls.account,
         )
-        return self._pages.consent(view)
+        return self._pages.consent(view, status=200 if returned is None else 400)
 
     def user_refused(
         self,

@@ -6,7 +6,7 @@ Keys: sp:{<list>}:interaction:<random>   string   JSON, expires
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from auth_service.authorization.interaction import ConsentDecision, Interaction
@@ -28,6 +28,15 @@ REPLAY_WINDOW_SECONDS: Final = 600
 
 DECISION_SLACK_SECONDS: Final = 600
 """A decision outlives its interaction by the most that the clocks of a replica and of Redis may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedConsent:
+    """The decision of an interaction."""
+
+    decision: ConsentDecision
+    is_new: bool
+    """This call has recorded it; otherwise it stands from before, and nothing of this call was taken."""
 
 
 class InteractionRepository:
@@ -64,7 +73,7 @@ class InteractionRepository:
         *,
         grant: NewGrant,
         code_lifetime_seconds: int,
-    ) -> ConsentDecision | None:
+    ) -> RecordedConsent | None:
         """Record the decision once, atomically; an approval creates the grant. Returns the decision that is recorded.
 
         Returns None if the interaction has expired, by the clock of Redis and with the slack. Raises ServiceUnavailable
@@ -72,7 +81,7 @@ class InteractionRepository:
         """
         list_id, _ = split_identifier(interaction.identifier)
         remembered_until = interaction.expires_at + DECISION_SLACK_SECONDS
-        recorded = await self._redis.run(
+        outcome, decided = await self._redis.run(
             _RECORD_CONSENT,
             [
                 _decision_key(interaction.identifier),
@@ -90,9 +99,9 @@ class InteractionRepository:
                 new_record(grant),
             ],
         )
-        if recorded == "full":
+        if outcome == "full":
             raise ServiceUnavailable(f"the status list {list_id} has no free entry", error_id="status_list_full")
-        return None if recorded == "gone" else ConsentDecision(recorded)
+        return None if outcome == "gone" else RecordedConsent(ConsentDecision(decided), is_new=outcome == "new")
 
 
 def _key(identifier: str) -> str:

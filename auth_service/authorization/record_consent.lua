@@ -7,24 +7,24 @@
 -- ARGV: decision, until when it is kept and can be made (ms since 1970), lifetime of the code (ms), ms for which the
 -- grant is kept after the code has expired, candidate entries, ms after which the last token of the grant has expired,
 -- the record of the grant, without entry and times.
--- Returns 'gone', 'full' if the list has no free entry, or the recorded decision.
+-- Returns {'gone', ''}, {'full', ''} if the list has no free entry, or {'new' or 'repeated', the recorded decision}.
 local recorded = redis.call('GET', KEYS[1])
 if recorded then
-  return recorded
+  return {'repeated', recorded}
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])
 if redis.call('EXISTS', KEYS[1]) == 0 then
-  return 'gone'
+  return {'gone', ''}
 end
 if ARGV[1] == 'approve' then
   local now, code_lifetime = now_ms(), tonumber(ARGV[3])
   local entry = allocate_entry(KEYS[3], KEYS[4], ARGV[5], now + code_lifetime + tonumber(ARGV[6]))
   if not entry then
     redis.call('DEL', KEYS[1])
-    return 'full'
+    return {'full', ''}
   end
   local grant = cjson.decode(ARGV[7])
   grant[ENTRY], grant[CREATED_AT], grant[EXPIRES] = entry, now, code_lifetime
   write_grant(KEYS[2], grant, 'PX', code_lifetime + tonumber(ARGV[4]))
 end
-return ARGV[1]
+return {'new', ARGV[1]}

@@ -55,6 +55,8 @@ class NewGrant:
     nonce: str | None
     identity: str = ""
     """The key of the identity by which the user signed in; empty after a password."""
+    claims: tuple[str, ...] = ()
+    """What access tokens may tell about the user."""
     kind: GrantKind = GrantKind.USER
 
 
@@ -97,7 +99,8 @@ class Grant:
     ended_reason: str | None
     ended_at: float | None
     identity: str
-    """As in NewGrant."""
+    claims: tuple[str, ...]
+    """Both as in NewGrant."""
 
     def has_redirect_uri(self, unverified: str) -> bool:
         """Whether this is the redirect URI of the authorization request. Only its digest is stored."""

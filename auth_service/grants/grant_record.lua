@@ -36,6 +36,7 @@ local ENDED = 29
 -- one. '' without refresh tokens, and once the grant has ended.
 local TOKENS = 30
 local IDENTITY = 31         -- key of the identity by which the user signed in; '' or nil after a password
+local CLAIMS = 32           -- what access tokens may tell about the user; nil is nothing
 local HASH_WIDTH, SALT_WIDTH, TIME_WIDTH = 22, 11, 10
 local TOKEN_WIDTH = HASH_WIDTH + SALT_WIDTH + TIME_WIDTH
 local LOST_SALT = string.rep('.', SALT_WIDTH)

@@ -58,6 +58,7 @@ class Position(IntEnum):
     ENDED = auto()
     TOKENS = auto()
     IDENTITY = auto()
+    CLAIMS = auto()
 
 
 def new_record(grant: NewGrant) -> str:
@@ -87,6 +88,7 @@ def new_record(grant: NewGrant) -> str:
         Position.ENDED_REASON: "",
         Position.TOKENS: "",
         Position.IDENTITY: grant.identity,
+        Position.CLAIMS: " ".join(grant.claims),
     }
     return json.dumps([values.get(p, 0) for p in Position], ensure_ascii=False, separators=(",", ":"))
 
@@ -128,4 +130,5 @@ def read_record(grant_id: str, record: str) -> Grant:
         ended_reason=values[Position.ENDED_REASON] or None,
         ended_at=moment(Position.ENDED) if status is GrantStatus.ENDED else None,
         identity=values[Position.IDENTITY] if len(values) > Position.IDENTITY else "",
+        claims=tuple(values[Position.CLAIMS].split()) if len(values) > Position.CLAIMS else (),
     )

@@ -57,7 +57,7 @@ class Rotation:
     `outcome`: rotated, repeated, recovered (after a failover), or a rejection: unknown, wrong_client, wrong_resource,
     ended, expired, diverged, reused, resource_removed, not_configured (the resource, in this replica), list_full (the
     grant was to be narrowed and has ended instead). For `unreviewed` nothing was changed: the step is to be taken again
-    once the user of `subject`, `identity` and `resource` has been reviewed.
+    once the user of `subject`, `identity` and `resource` has been reviewed, for `claims`.
     `dropped` are the scopes that this step took from the grant.
     `chain` holds, for `repeated`, the salts of the successors and their hashes in order.
     """
@@ -74,6 +74,7 @@ class Rotation:
     dropped: tuple[str, ...] = ()
     chain: tuple[tuple[str, str], ...] = ()
     identity: str = ""
+    claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,13 @@ class GrantRepository:
         if len(reply) == 2:
             return Rotation(outcome=reply[0], reason=reply[1])
         if reply[0] == "unreviewed":
-            return Rotation(outcome=reply[0], subject=reply[2], identity=reply[3], resource=reply[4])
+            return Rotation(
+                outcome=reply[0],
+                subject=reply[2],
+                identity=reply[3],
+                resource=reply[4],
+                claims=tuple(reply[5].split()),
+            )
         chain = reply[10:]
         return Rotation(
             outcome=reply[0],

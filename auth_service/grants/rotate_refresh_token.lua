@@ -18,7 +18,7 @@
 --       client and user, which the caller has just read, 19 '?' or the identity that the caller has reviewed ('' for none),
 --       20 the resources whose tokens tell about the user, which is reviewed for them too: "\n<resource>\n<resource>\n".
 --       13 and 18: of each resource a line, "\n<resource> <scope> <scope> \n"; the next line may share the line break.
--- Returns {outcome, reason}, {'unreviewed', '', subject, identity, resource}, or {outcome, '', generation, subject, scope, resource, authenticated_at, username, entry,
+-- Returns {outcome, reason}, {'unreviewed', '', subject, identity, resource, claims}, or {outcome, '', generation, subject, scope, resource, authenticated_at, username, entry,
 -- dropped scopes, …}; for 'repeated' the pairs salt of n, hash of n+1 follow, up to the current generation.
 local key, n = KEYS[1], tonumber(ARGV[2])
 local now = now_ms()
@@ -53,7 +53,7 @@ end
 
 local identity = grant[IDENTITY] or ''
 if ARGV[19] ~= identity and (identity ~= '' or string.find(ARGV[20], '\n' .. resource .. '\n', 1, true)) then
-  return {'unreviewed', '', grant[SUBJECT], identity, resource}
+  return {'unreviewed', '', grant[SUBJECT], identity, resource, grant[CLAIMS] or ''}
 end
 
 -- Drops the scopes that the grant may not have today; the access tokens that have them name the entry that is revoked.

@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic_core import to_json
 
 from auth_service.protocol.errors import InvalidRequest, PageError
-from auth_service.protocol.parameters import Parameters, parse_urlencoded
+from auth_service.protocol.parameters import MAX_PARAMETERS, REPEATABLE, Parameters, parse_urlencoded
 from shared.http.media_type import essence_of
 
 MAX_BODY_SECONDS: Final = 15.0
@@ -26,8 +26,10 @@ NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8", **NO_STORE}
 
 
-async def read_form(request: web.Request) -> Parameters:
-    """Parse application/x-www-form-urlencoded (interop.md A13).
+async def read_form(
+    request: web.Request, *, repeatable: frozenset[str] = REPEATABLE, most: int = MAX_PARAMETERS
+) -> Parameters:
+    """Parse application/x-www-form-urlencoded (interop.md A13) with `most` parameters at most.
 
     Raises InvalidRequest; aiohttp raises HTTPRequestEntityTooLarge.
     """
@@ -38,10 +40,10 @@ async def read_form(request: web.Request) -> Parameters:
             public="The request must be application/x-www-form-urlencoded.",
         )
     if request.content.is_eof():  # received together with the headers: no timeout is needed
-        return parse_urlencoded(await request.read())
+        return parse_urlencoded(await request.read(), repeatable=repeatable, most=most)
     async with reading_body():
         body = await request.read()
-    return parse_urlencoded(body)
+    return parse_urlencoded(body, repeatable=repeatable, most=most)
 
 
 def is_form(request: web.Request) -> bool:
@@ -50,7 +52,9 @@ def is_form(request: web.Request) -> bool:
     return content_type == _FORM or essence_of(content_type) == _FORM
 
 
-async def read_first_party_form(request: web.Request) -> Parameters:
+async def read_first_party_form(
+    request: web.Request, *, repeatable: frozenset[str] = frozenset(), most: int = MAX_PARAMETERS
+) -> Parameters:
     """Parse a form of our own pages. Raises PageError if the browser reports that a page of another origin sent it.
 
     The CSRF value protects a form. This check is added because cookies can be planted over plain http on localhost:
@@ -65,7 +69,7 @@ async def read_first_party_form(request: web.Request) -> Parameters:
             hint="If you wanted to connect an application, start again from there.",
             status=403,
         )
-    return await read_form(request)
+    return await read_form(request, repeatable=repeatable, most=most)
 
 
 @asynccontextmanager

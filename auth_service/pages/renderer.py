@@ -88,9 +88,9 @@ class Pages:
         """The sign-in form. `status` tells programs why it is shown again; `view.problem` tells the user."""
         return self._render("sign_in.html", {"view": view}, status=status, form_target="'self'")
 
-    def consent(self, view: ConsentView) -> web.Response:
+    def consent(self, view: ConsentView, status: int = 200) -> web.Response:
         """The consent page (invariant 7: it names the redirect's host for every client)."""
-        return self._render("consent.html", {"view": view}, form_target="'self'")
+        return self._render("consent.html", {"view": view}, status=status, form_target="'self'")
 
     def continue_to(self, view: ContinueView) -> web.Response:
         """A page that navigates to the client by itself, without a redirect that a browser could block.

@@ -50,6 +50,21 @@ class ScopeView:
 
     name: str
     description: str
+    required: bool = True
+    """Without a choice; otherwise the page has a checkbox."""
+    ticked: bool = True
+    """The state of the checkbox."""
+    includes: tuple[str, ...] = ()
+    """Descriptions of the scopes that it implies: whoever has it has those too, whatever their checkboxes say."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimView:
+    """Something that the access tokens may tell about the user, with a checkbox."""
+
+    name: str
+    description: str
+    ticked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +93,10 @@ class SwitchUserForm:
 
 @dataclass(frozen=True, slots=True)
 class ConsentView:
-    """The consent page; posts `decision` (approve or deny), `transaction` and `csrf` to `action`."""
+    """The consent page; posts `decision` (approve or deny), `transaction`, `csrf`, and `scope` and `claim` to `action`.
+
+    `scope` and `claim` repeat, once for each ticked checkbox; `scope` also for each of `kept_scopes`.
+    """
 
     action: str
     transaction: str
@@ -99,7 +117,13 @@ class ConsentView:
     unavailable: tuple[ScopeView, ...] = ()
     """What was asked for and this user may not have: it is not granted."""
     told: tuple[str, ...] = ()
-    """What the access tokens tell about the user, in words."""
+    """What the access tokens tell about the user without a choice, in words."""
+    optional_claims: tuple[ClaimView, ...] = ()
+    """What they tell if the user leaves it ticked."""
+    kept_scopes: tuple[str, ...] = ()
+    """Hidden inputs `scope`: what is granted without a checkbox although no setting requires it."""
+    nothing_left: bool = False
+    """The page is shown again after an approval that left no scope of the resource."""
     verified: bool = False
     """The operator pre-registered this client."""
     switch: SwitchUserForm | None = None
@@ -227,6 +251,8 @@ class ApplicationView:
     refreshed: float | None
     address: str
     """The client address of the last refresh, or of the beginning; may be empty."""
+    told: tuple[str, ...] = ()
+    """What its access tokens tell about the user, in words."""
     verified: bool = False
 
 

@@ -58,13 +58,15 @@ class Parameters:
         return value
 
 
-def parse_urlencoded(text: str | bytes) -> Parameters:
-    """Parse application/x-www-form-urlencoded. Raises InvalidRequest for bad UTF-8 or too many parameters."""
+def parse_urlencoded(
+    text: str | bytes, *, repeatable: frozenset[str] = REPEATABLE, most: int = MAX_PARAMETERS
+) -> Parameters:
+    """Parse application/x-www-form-urlencoded. Raises InvalidRequest for bad UTF-8 or more parameters than `most`."""
     try:
         raw = text.decode("utf-8") if isinstance(text, bytes) else text
-        pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+        pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=most)
     except ValueError as exc:
         raise InvalidRequest(f"the parameters cannot be decoded: {exc}", error_id="parameters_decodable") from exc
     if ("\x00" in raw or "%00" in raw) and any("\x00" in name or "\x00" in value for name, value in pairs):
         raise InvalidRequest("a parameter contains NUL", error_id="parameters_decodable")
-    return Parameters(pairs)
+    return Parameters(pairs, repeatable=repeatable)

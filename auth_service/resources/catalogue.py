@@ -56,6 +56,8 @@ class ProtectedResource(BaseModel):
     default_scopes: tuple[str, ...] = ()
     claims: tuple[str, ...] = Field((), max_length=20)
     """What its access tokens tell about the user, such as `email`, `name` and `groups`, if it is known."""
+    required_claims: tuple[str, ...] = ()
+    """Those of `claims` that a user who allows a request cannot leave out."""
     metadata_url: str | None = None
     """Where this service reads the resource's metadata to compare the scopes, if the public address cannot be reached.
     An internal address may be plain http."""
@@ -93,6 +95,9 @@ class ProtectedResource(BaseModel):
         for scope in self.default_scopes:
             if scope not in self.scopes:
                 raise ValueError(f"the default scope {scope!r} is not one of the resource's scopes")
+        for claim in self.required_claims:
+            if claim not in self.claims:
+                raise ValueError(f"the required claim {claim!r:.120} is not one of the resource's claims")
         return self
 
     def hierarchy(self) -> ScopeHierarchy:

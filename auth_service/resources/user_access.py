@@ -6,7 +6,7 @@ A user without an identity signed in with a password: no requirement of a scope 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,8 +59,8 @@ class KnownUser:
     identity: Identity | None = None
 
 
-def claims_of(resource: ProtectedResource, user: KnownUser) -> dict[str, Any]:
-    """The claims that the resource names and that are known, within MAX_CLAIMS_BYTES.
+def claims_of(resource: ProtectedResource, user: KnownUser, *, granted: Container[str]) -> dict[str, Any]:
+    """The claims that the resource names, the grant holds and that are known, within MAX_CLAIMS_BYTES (invariant 15).
 
     `email` comes with `email_verified`. A list has at most MAX_MEMBERS members; if the provider or this limit left some
     out, `<claim>_complete` is false. A claim for which no room is left, or that JSON cannot hold,
@@ -68,7 +68,7 @@ def claims_of(resource: ProtectedResource, user: KnownUser) -> dict[str, Any]:
     """
     told: dict[str, Any] = {}
     left_out: list[str] = []
-    for name in resource.claims:
+    for name in (name for name in resource.claims if name in granted):
         found = _claim(name, user)
         if _fits(told | found):
             told |= found
@@ -77,9 +77,9 @@ def claims_of(resource: ProtectedResource, user: KnownUser) -> dict[str, Any]:
     return told | {LEFT_OUT: left_out} if left_out else told
 
 
-def describe_claims(resource: ProtectedResource) -> tuple[str, ...]:
-    """The claims in words, for the consent page; one without words by its name."""
-    return tuple(_DESCRIPTIONS.get(name, f"“{name}”") for name in resource.claims)
+def describe_claims(claims: Iterable[str]) -> tuple[str, ...]:
+    """The claims in words, for pages; one without words by its name."""
+    return tuple(_DESCRIPTIONS.get(name, f"“{name}”") for name in claims)
 
 
 def _claim(name: str, user: KnownUser) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class AuthorizationCodeHandler:
             key=grant.identity,
             client_id=grant.client_id,
             resource=self._authority.resources.find(grant.resource),
+            granted_claims=grant.claims,
         )
         # Signed before the code is consumed: a failure afterwards would lose a valid code (invariant 8).
         issued = self._issue(grant, request, user, secret)

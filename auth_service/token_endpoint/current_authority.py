@@ -53,7 +53,14 @@ class UserReview:
         self._audit = audit
 
     async def read(
-        self, *, grant_id: str, subject: str, key: str, client_id: str, resource: ProtectedResource | None
+        self,
+        *,
+        grant_id: str,
+        subject: str,
+        key: str,
+        client_id: str,
+        resource: ProtectedResource | None,
+        granted_claims: tuple[str, ...],
     ) -> ReviewedUser:
         """Raises IdentityRefused (the grant has ended), IdentityTooOld (it has not), InvalidGrant, ServiceUnavailable.
 
@@ -69,7 +76,11 @@ class UserReview:
                     AuditEvent.GRANT_REVOKED, user=subject, client=client_id, grant=grant_id, reason=exc.reason
                 )
             raise
-        claims = claims_of(resource, await self._known(subject, identity)) if resource and resource.claims else {}
+        claims = (
+            claims_of(resource, await self._known(subject, identity), granted=granted_claims)
+            if resource and resource.claims
+            else {}
+        )
         return ReviewedUser(key, resource.identifier if resource else "", identity, claims)
 
     async def _known(self, subject: str, identity: Identity | None) -> KnownUser:

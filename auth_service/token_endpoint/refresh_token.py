@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from auth_service.audit.log import AuditLog
     from auth_service.clients.client import Client
-    from auth_service.grants.grant import GrantLifetimes
+    from auth_service.grants.grant import Grant, GrantLifetimes
     from auth_service.grants.repository import GrantRepository, Rotation
     from auth_service.protocol.parameters import Parameters
     from auth_service.rate_limits.limits import RateLimits
@@ -122,9 +122,7 @@ class RefreshTokenHandler:
         successor = new_successor(presented.secret)
         rotation = await self._rotate(presented, resource, successor, request, user)
         if rotation.outcome == "unreviewed":
-            user = await self._review(
-                presented.grant_id, rotation.subject, rotation.identity, rotation.resource, request.client
-            )
+            user = await self._review(presented.grant_id, rotation, request.client)
             rotation = await self._rotate(presented, resource, successor, request, user)
         self._recorder.record(rotation, presented, request)
         if rotation.outcome == "wrong_resource":
@@ -169,15 +167,16 @@ class RefreshTokenHandler:
             address=request.address,
         )
 
-    async def _review(self, grant_id: str, subject: str, identity: str, resource: str, client: Client) -> ReviewedUser:
+    async def _review(self, grant_id: str, found: Grant | Rotation, client: Client) -> ReviewedUser:
         """Review the user before anything is consumed: a token is good again after a fresh sign-in (invariant 13)."""
         try:
             return await self._authority.users.read(
                 grant_id=grant_id,
-                subject=subject,
-                key=identity,
+                subject=found.subject,
+                key=found.identity,
                 client_id=client.client_id,
-                resource=self._resources.find(resource),
+                resource=self._resources.find(found.resource),
+                granted_claims=found.claims,
             )
         except InvalidGrant as exc:
             self._recorder.refused(exc.error_id)
@@ -218,7 +217,7 @@ class RefreshTokenHandler:
         grant = await self._grants.find(grant_id)
         if grant is None or grant.client_id != client.client_id or grant.resource not in self._resources.grantable:
             return None  # refused by the atomic step, for a reason of its own
-        user = await self._review(grant_id, grant.subject, grant.identity, grant.resource, client)
+        user = await self._review(grant_id, grant, client)
         if not self._narrowed(grant.resource, grant.scopes, requested, client, user):
             raise InvalidScope("none of the requested scopes is granted", error_id="scope_granted")
         return user

@@ -115,7 +115,7 @@ async def _forms(pair: DeploymentWithUser) -> list[Sent]:
     cookie = (("Cookie", "; ".join(f"{name}={value}" for name, value in user.cookies.items())),)
     mark = ("csrf", page.forms[0].inputs["csrf"])
     sign_in = (mark, ("transaction", ""), ("username", "fuzz"), ("password", "wrong"))
-    consent = (mark, ("transaction", "x" * 22), ("decision", "approve"))
+    consent = (mark, ("transaction", "x" * 22), ("decision", "approve"), ("scope", "a"), ("claim", "b"))
     password = (mark, ("current_password", "a"), ("new_password", "b"), ("repeated_password", "b"))
     return [
         Sent("auth", "GET", "/sign-in", (("transaction", "x" * 22),), headers=cookie),

@@ -27,11 +27,11 @@ def asked():
     return interaction()
 
 
-def decide(store, asked, decision):
+def decide(store, asked, decision, **granted):
     return InteractionRepository(store, grant_seconds=86_400).record_consent(
         asked,
         decision,
-        grant=new_grant(),
+        grant=new_grant(**granted),
         code_lifetime_seconds=60,
     )
 
@@ -107,7 +107,8 @@ async def test_approve_and_deny_at_once_leave_one_decision(stores, asked):
 
     made = await asyncio.gather(*(decide(one, asked, next(wanted)) for one in stores for _ in range(10)))
 
-    assert len(set(made)) == 1
+    assert len({outcome.decision for outcome in made}) == 1
+    assert [outcome.is_new for outcome in made].count(True) == 1
 
 
 @pytest.mark.invariant(3)
@@ -115,9 +116,26 @@ async def test_one_value_posted_eighty_times_over_eight_connections_makes_one_de
     """Nothing is stored before, so the decision itself is what keeps a value from being used twice."""
     made = await asyncio.gather(*(decide(one, asked, ConsentDecision.APPROVE) for one in stores for _ in range(10)))
 
-    assert made == [ConsentDecision.APPROVE] * 80
+    assert [outcome.decision for outcome in made] == [ConsentDecision.APPROVE] * 80
     keys = [key async for page in stores[0].scan(f"*{asked.identifier.partition('-')[2]}*") for key in page]
     assert sorted(key.split(":")[2] for key in keys) == ["decision", "grant"]
+
+
+@pytest.mark.invariant(3, 15)
+async def test_of_different_choices_at_once_the_grant_holds_one_as_it_was_made(stores, asked):
+    """Not what one form left together with what another left."""
+    choices = [(("notes:read",), ("email",)), (("notes:write",), ()), (("notes:share",), ("name", "groups"))]
+    made = await asyncio.gather(
+        *(
+            decide(one, asked, ConsentDecision.APPROVE, scopes=scopes, claims=claims)
+            for one in stores
+            for scopes, claims in choices
+        )
+    )
+
+    [winner] = [position for position, outcome in enumerate(made) if outcome.is_new]
+    grant = await GrantRepository(stores[0]).find(asked.identifier)
+    assert (grant.scopes, grant.claims) == choices[winner % len(choices)]
 
 
 @pytest.mark.invariant(3)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from auth_service.authorization.interaction import ConsentDecision
-from auth_service.authorization.interaction_repository import InteractionRepository
+from auth_service.authorization.interaction_repository import InteractionRepository, RecordedConsent
 from auth_service.grants.grant import GrantStatus
 from auth_service.grants.refresh_token_format import RefreshToken, follow, new_successor
 from auth_service.grants.repository import GENERATIONS_KEPT, MAX_LOST_ANSWERS, GrantRepository, Rotation, grant_key
@@ -150,11 +150,13 @@ async def test_another_resource_is_refused_and_spends_nothing(grants, opened):
 
 @pytest.mark.invariant(3, 13)
 async def test_of_a_grant_with_an_identity_nothing_changes_before_that_identity_has_been_reviewed(store, grants):
-    opened = await open_grant(store, identity="an-identity")
+    opened = await open_grant(store, identity="an-identity", claims=("email", "plan"))
     before = await store.command("GET", grant_key(opened.grant_id))
     for other in (None, "", "another-identity"):
         asked = await present(grants, opened, scopes=replace(allowed(), reviewed=other))
-        assert asked.rotation == Rotation("unreviewed", subject="user", identity="an-identity", resource=RESOURCE)
+        assert asked.rotation == Rotation(
+            "unreviewed", subject="user", identity="an-identity", resource=RESOURCE, claims=("email", "plan")
+        )
     assert await store.command("GET", grant_key(opened.grant_id)) == before
     reviewed = await present(grants, opened, scopes=replace(ALLOWED, reviewed="an-identity"))
     assert reviewed.outcome == "rotated"
@@ -260,7 +262,7 @@ async def test_an_interaction_is_decided_once_and_the_decision_stands(store):
         for decision in (ConsentDecision.DENY, ConsentDecision.APPROVE)
     ]
 
-    assert made == [ConsentDecision.DENY, ConsentDecision.DENY]
+    assert made == [RecordedConsent(ConsentDecision.DENY, is_new=is_new) for is_new in (True, False)]
     assert await GrantRepository(store).find(asked.identifier) is None
 
 

@@ -63,7 +63,20 @@ def test_a_resource_cannot_name_claims_of_the_token_itself(name):
 def told(*names, username="corp/ada", **stated):
     user = identity("1", **stated)
     known = KnownUser(username, user.name, user.email, user.email_verified, user)
-    return claims_of(resource(claims=names), known)
+    return claims_of(resource(claims=names), known, granted=names)
+
+
+@pytest.mark.invariant(15)
+def test_only_what_the_resource_names_and_the_grant_holds_is_told():
+    user = KnownUser("ada", "Ada", "a@b.example", email_verified=True)
+    granted = ("name", "preferred_username")
+    assert claims_of(resource(claims=["name", "email"]), user, granted=granted) == {"name": "Ada"}
+
+
+def test_what_the_user_left_out_takes_no_room_from_the_others():
+    stated = identity("1", claims={"first": "x" * 4000, "second": "y" * 4000})
+    known = KnownUser("ada", None, None, email_verified=False, identity=stated)
+    assert claims_of(resource(claims=["first", "second"]), known, granted=("second",)) == {"second": "y" * 4000}
 
 
 def test_only_what_is_named_and_known_is_told():

@@ -1,0 +1,72 @@
+"""What a user who allows a request chooses: which scopes and claims are a choice, and what a form leaves of them.
+
+Pure. `openid` and `offline_access` are no choice: the one tells an identifier only, which every access token has, and a
+refresh token is issued whether the other is requested or not (interop.md A10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from auth_service.resources.catalogue import OFFLINE_ACCESS
+
+if TYPE_CHECKING:
+    from auth_service.resources.catalogue import ProtectedResource
+
+_NEVER_A_CHOICE: Final = ("openid", OFFLINE_ACCESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user left of a request: its grant holds this and nothing else."""
+
+    scopes: tuple[str, ...]
+    claims: tuple[str, ...]
+    """What access tokens may tell about the user."""
+
+
+def required_scopes(resource: ProtectedResource, scopes: Iterable[str]) -> tuple[str, ...]:
+    """Of these scopes those that a user cannot leave out: the required ones, and what they imply."""
+    asked = tuple(scopes)
+    required = (s for s in asked if s in resource.scopes and resource.scopes[s].required)
+    kept = resource.hierarchy().effective((*_NEVER_A_CHOICE, *required))
+    return tuple(s for s in asked if s in kept)
+
+
+def choose(
+    resource: ProtectedResource,
+    available: Iterable[str],
+    *,
+    unverified_scopes: Iterable[str],
+    unverified_claims: Container[str],
+) -> Choice:
+    """What a form leaves of the available scopes and of the claims of the resource (invariant 15).
+
+    A scope that a chosen one implies is part of it. Names that are not available are ignored.
+    """
+    asked = tuple(available)
+    chosen = (*required_scopes(resource, asked), *(s for s in unverified_scopes if s in asked))
+    effective = resource.hierarchy().effective(chosen)
+    return Choice(
+        scopes=tuple(s for s in asked if s in effective),
+        claims=tuple(c for c in resource.claims if c in resource.required_claims or c in unverified_claims),
+    )
+
+
+def leaves_nothing(resource: ProtectedResource, available: Iterable[str], choice: Choice) -> bool:
+    """Whether no scope of the resource is left of those that could be granted: the client could do nothing there."""
+    return any(s in resource.scopes for s in available) and not any(s in resource.scopes for s in choice.scopes)
+
+
+def optional_scopes(resource: ProtectedResource, available: Iterable[str], held: Container[str]) -> tuple[str, ...]:
+    """The scopes that have a checkbox: those that are not required and that the client does not hold yet.
+
+    If only one scope of the resource is new, it has none: to refuse it, the user denies the request.
+    """
+    asked = tuple(available)
+    required = required_scopes(resource, asked)
+    new = [s for s in asked if s not in held]
+    is_only_one = sum(s in resource.scopes for s in new) == 1
+    return tuple(s for s in new if s not in required and not (is_only_one and s in resource.scopes))
