@@ -22,6 +22,10 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
         "The user may have none of the scopes that the application asked for; the reason names them.",
         "Compare what AUTH_RESOURCES requires for these scopes with the identity: `auth_service users show NAME`.",
     ),
+    "user_required_scopes": (
+        "The user may not have a scope of the request that the resource declares as required; the reason names it.",
+        "Compare what AUTH_RESOURCES requires for it with the identity: `users show NAME`. Or declare it as optional.",
+    ),
     "identity_size": (
         "The provider stated more about the identity than is stored: usually too many groups.",
         "Let the provider send fewer groups: those assigned to the application, or those that rules name.",

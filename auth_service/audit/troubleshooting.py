@@ -160,11 +160,16 @@ _AUTH_SERVICE: Final[dict[str, Troubleshooting]] = {
         f"{_RECONNECT} If it recurs, the client's metadata document changes from fetch to fetch.",
     ),
     "csrf": Troubleshooting(
-        "The form does not belong to this browser: its cookie is missing or blocked, or another site made the form.",
+        "The form does not belong to this browser or is outdated: its cookie is missing or blocked, the settings of the "
+        "resource changed, or another site made the form.",
         _ATTACK,
     ),
     "decision_current": Troubleshooting("The consent page is outdated.", _RECONNECT),
     "form_origin": Troubleshooting("Another site submitted a form of this service.", _ATTACK),
+    "scope_chosen": Troubleshooting(
+        "The user allowed the request but left no scope of the resource; the consent page was shown again.",
+        "No action needed.",
+    ),
     "decision_present": Troubleshooting("The consent form contains no decision.", _CLIENT),
     "sign_in_delay": Troubleshooting(
         "Password attempts for this account are delayed after failures (docs/rate-limits.md).",
