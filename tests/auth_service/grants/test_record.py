@@ -12,7 +12,7 @@ from auth_service.grants.grant import GrantKind, GrantStatus
 from auth_service.grants.record import PROLOGUE, Position, new_record
 from auth_service.grants.repository import GrantRepository, grant_key
 from auth_service.status_lists.identifiers import ENTRIES
-from tests.support.grant_material import NOW, age_grant, allowed, new_grant, open_grant, present
+from tests.support.grant_material import NOW, RESOURCE, age_grant, allowed, new_grant, open_grant, present
 
 TYPICAL: dict[str, Any] = {
     "subject": "mKq7RYcVbWl1Y0mC3rJk2g",
@@ -88,6 +88,19 @@ async def test_positions_that_a_later_version_appended_are_kept(store, grants):
     assert json.loads(await store.command("GET", key))[len(Position)] == "later"
     assert await grants.end(token.grant_id, reason="by_hand")
     assert json.loads(await store.command("GET", key))[len(Position)] == "later"
+
+
+@pytest.mark.store
+@pytest.mark.invariant(11, 15)
+async def test_of_a_record_without_claims_nothing_is_told(store, grants):
+    """An earlier version wrote it."""
+    token = await open_grant(store, claims=("email",))
+    key = grant_key(token.grant_id)
+    record = json.loads(await store.command("GET", key))
+    await store.command("SET", key, json.dumps(record[: Position.CLAIMS - 1]), "KEEPTTL")
+    asked = await present(grants, token, scopes=replace(allowed("notes:read"), told=f"\n{RESOURCE}\n"))
+    assert (asked.outcome, asked.rotation.claims) == ("unreviewed", ())
+    assert (await grants.find(token.grant_id)).claims == ()
 
 
 @pytest.mark.store
