@@ -63,10 +63,9 @@ def leaves_nothing(resource: ProtectedResource, available: Iterable[str], choice
 def optional_scopes(resource: ProtectedResource, available: Iterable[str], held: Container[str]) -> tuple[str, ...]:
     """The scopes that have a checkbox: those that are not required and that the client does not hold yet.
 
-    If only one scope of the resource is new, it has none: to refuse it, the user denies the request.
+    If the request has only one scope of the resource, that has none: to refuse it, the user denies the request.
     """
     asked = tuple(available)
     required = required_scopes(resource, asked)
-    new = [s for s in asked if s not in held]
-    is_only_one = sum(s in resource.scopes for s in new) == 1
-    return tuple(s for s in new if s not in required and not (is_only_one and s in resource.scopes))
+    is_only_one = sum(s in resource.scopes for s in asked) == 1
+    return tuple(s for s in asked if s not in held and s not in required and not (is_only_one and s in resource.scopes))

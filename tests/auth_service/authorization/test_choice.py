@@ -264,7 +264,7 @@ class TestStepUp:
         await (await Asked.at(auth, client, user)).left(WRITE, SHARE)
         asked = await Asked.at(auth, client, user, scope="notes:read notes:share")
         assert "Read your notes" in asked.page.words.partition("What you already allow it")[2]
-        assert not [box for box in asked.form.ticked if box.startswith("scope")]
+        assert [box for box in asked.form.ticked if box.startswith("scope")] == [SHARE]
         assert (await asked.granted())["scope"] == "notes:read notes:share"
 
     async def test_whoever_leaves_the_missing_ones_out_keeps_what_is_held(self, start_auth):
@@ -275,6 +275,8 @@ class TestStepUp:
         asked = await Asked.at(auth, client, user)
         assert list(asked.form.ticked)[:2] == ["scope=notes:read", WRITE]
         assert (await asked.left("scope=notes:read", WRITE))["scope"] == "notes:share"
+        again = await Asked.at(auth, client, user, scope="notes:share notes:delete")
+        assert (await again.left("scope=notes:delete"))["scope"] == "notes:share"
 
     async def test_a_client_that_asks_for_what_is_missing_alone_keeps_its_earlier_grant(self, auth, client):
         """A token never carries what was not asked for; the grant beside it goes on."""
