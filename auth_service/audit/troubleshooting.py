@@ -160,8 +160,8 @@ _AUTH_SERVICE: Final[dict[str, Troubleshooting]] = {
         f"{_RECONNECT} If it recurs, the client's metadata document changes from fetch to fetch.",
     ),
     "csrf": Troubleshooting(
-        "The form does not belong to this browser or is outdated: its cookie is missing or blocked, the settings of the "
-        "resource changed, or another site made the form.",
+        "The form does not belong to this browser, or is outdated: its cookie is missing or blocked, the resource's "
+        "settings changed, or another site made the form.",
         _ATTACK,
     ),
     "decision_current": Troubleshooting("The consent page is outdated.", _RECONNECT),

@@ -23,6 +23,8 @@ class UserAtBrowser:
         self.decision = decision
         self.complaints: list[str] = []
         self.decided: list[str] = []
+        self.clears: list[str] = []
+        """The scopes that the user leaves out of the next decision."""
         page.on("console", lambda message: self.complaints.append(message.text))
 
     async def listen(self):
@@ -37,6 +39,8 @@ class UserAtBrowser:
             await self.page.get_by_role("button", name="Sign in").click()
         await self.page.locator("[name=decision]").first.wait_for()
         self.decided.append(await self.page.locator("main").inner_text())
+        while self.clears:
+            await self.page.locator(f"[name=scope][value='{self.clears.pop()}']").uncheck()
         await self.page.locator(f"[name=decision][value={self.decision}]").click()
         await self.page.wait_for_url(f"{REDIRECT_URI}*")
         return dict(parse_qsl(urlsplit(self.page.url).query, keep_blank_values=True))
@@ -72,6 +76,20 @@ async def test_a_client_that_needs_more_asks_again_and_what_it_has_stands_apart(
     assert "notes:write" not in first
     assert "notes:write" in second
     assert "What you already allow it" in second
+
+
+@pytest.mark.invariant(15)
+async def test_what_a_user_leaves_out_is_refused_until_the_client_asks_again(pair, user_at_browser):
+    user_at_browser.clears = ["notes:write"]
+    memory = Memory()
+    async with connected(pair.resource, user_at_browser, memory=memory) as client:
+        assert not (await client.call_tool("list_notes", {})).is_error
+        assert memory.tokens.scope.split() == ["notes:read", "offline_access"]
+        assert not (await client.call_tool("add_note", {"text": "remember the milk"})).is_error
+    assert {"notes:read", "notes:write"} <= set(memory.tokens.scope.split())
+    assert len(user_at_browser.decided) == 2
+    assert "Read your notes" in user_at_browser.decided[1].partition("What you already allow it")[2]
+    assert user_at_browser.complaints == []
 
 
 async def test_a_user_ends_the_access_on_their_page_and_the_client_must_ask_again(pair, user_at_browser):
