@@ -211,6 +211,7 @@ def _as_row(grant: Grant) -> dict[str, Any]:
         "client_name": grant.client_name,
         "resource": grant.resource,
         "scopes": list(grant.scopes),
+        "claims": list(grant.claims),
         "created": format_time(int(grant.created_at)),
         "used": format_time(int(grant.used_at)),
         "refreshed": None if grant.refreshed_at is None else format_time(int(grant.refreshed_at)),
