@@ -88,7 +88,7 @@ class ConsentEndpoint:
         client = await self._interactions.client_of(interaction)
         if decision is ConsentDecision.APPROVE:
             if user.leaves_nothing(choice):
-                request[LOG_FIELDS]["error_id"] = "scope_chosen"
+                request[LOG_FIELDS].update(error_id="scope_chosen", reason="no scope of the resource was left")
                 return await self._interaction_pages.consent(browser, transaction, interaction, user, returned=choice)
             # Before the grant exists: a registration with a live grant is never evicted (interop.md A18).
             await self._interactions.clients.record_use(client)

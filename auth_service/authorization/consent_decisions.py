@@ -124,7 +124,7 @@ class ConsentDecisions:
             resource=interaction.request.resource,
             grant=interaction.identifier,
             scope=" ".join(choice.scopes if approved else user.scopes),
-            **({"reason": f"the user left out: {', '.join(left_out)}"} if approved and left_out else {}),
+            reason=f"the user left out: {', '.join(left_out)}" if approved and left_out else "",
         )
 
     async def _check_code_is_unused(self, interaction: Interaction) -> None:

@@ -3,13 +3,16 @@
 import asyncio
 import copy
 import json
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from auth_service.audit.repository import AuditRepository
 from tests.auth_service.authorization.test_authorize import pre_register
-from tests.support.auth_server import FILES, PASSWORD, RESOURCES, USERNAME, Code
-from tests.support.oauth import unverified_claims
+from tests.support.auth_server import FILES, PASSWORD, RESOURCES, USERNAME, AuthServer, Client, Code
+from tests.support.oauth import redirect_parameters, unverified_claims
+from tests.support.user_agent import Answer, UserAgent
 
 pytestmark = pytest.mark.invariant(15)
 
@@ -19,7 +22,8 @@ WRITE, SHARE = "scope=notes:write", "scope=notes:share"
 
 def configured(*, required=("notes:read",), claims=("email", "name"), required_claims=(), further=()):
     """AUTH_RESOURCES: of the notes four scopes, of which `notes:write` implies `notes:read`; and the files."""
-    notes, files = copy.deepcopy(RESOURCES)
+    declared: list[dict[str, Any]] = copy.deepcopy(RESOURCES)
+    notes, files = declared
     notes["scopes"] |= {"notes:share": {"description": "Share notes"}, "notes:delete": {"description": "Delete notes"}}
     notes["scopes"] |= {name: {"description": name} for name in further}
     for name in required:
@@ -40,17 +44,25 @@ async def client(auth):
     return await auth.register(client_name="Desk", method="client_secret_basic")
 
 
+@dataclass
 class Asked:
     """A request at its consent page."""
 
+    auth: AuthServer
+    client: Client
+    user: UserAgent
+    verifier: str
+    page: Answer
+
     @classmethod
     async def at(cls, auth, client, user=None, **changes):
-        self = cls()
-        self.auth, self.client, self.user = auth, client, user or auth.user_agent()
-        url, self.verifier = auth.authorization(client, **{"scope": ASKED} | changes)
-        self.page = await self.user.consent_page(url)
-        self.form = self.page.forms[0]
-        return self
+        user = user or auth.user_agent()
+        url, verifier = auth.authorization(client, **{"scope": ASKED} | changes)
+        return cls(auth, client, user, verifier, await user.consent_page(url))
+
+    @property
+    def form(self):
+        return self.page.forms[0]
 
     async def post(self, **changes):
         """Approve by a form of this browser, with changes."""
@@ -58,8 +70,7 @@ class Asked:
 
     async def granted(self, answer=None, **changes):
         """The token response after an approval."""
-        code = (answer or await self.post(**changes)).refresh
-        parameters = dict(pair.split("=") for pair in code.partition("?")[2].split("&"))
+        parameters = redirect_parameters((answer or await self.post(**changes)).refresh)
         response = await self.auth.redeem(Code(parameters, self.verifier, self.client))
         assert response.status == 200, response.text
         return response.json
