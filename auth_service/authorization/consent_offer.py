@@ -25,7 +25,7 @@ class ConsentOffer:
     held: tuple[ScopeView, ...]
     claims: tuple[ClaimView, ...]
     kept: tuple[str, ...]
-    """Scopes that the form posts without a checkbox: those held already, and the only one of a request."""
+    """Scopes held already, which the form posts without a checkbox."""
 
 
 def offer_of(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from auth_service.federation.identity_review import IdentityRefused, IdentityTooOld
 from auth_service.http.error_responses import ErrorWithPage
 from auth_service.resources.catalogue import OFFLINE_ACCESS
-from auth_service.resources.choice import Choice, choose, leaves_nothing, required_scopes
+from auth_service.resources.choice import Choice, choose, declared_required, leaves_nothing, required_scopes
 from auth_service.resources.user_access import scopes_of
 from shared.errors import ServiceUnavailable
 
@@ -158,8 +158,8 @@ def _refusal(user: DecidingUser, interaction: Interaction) -> UserRefusal | None
             hint="The operator of this service decides who may have it.",
             shows_scopes=True,
         )
-    missing = required_scopes(user.resource, user.unavailable)
-    if any(s in user.resource.scopes for s in missing):
+    missing = declared_required(user.resource, user.unavailable)
+    if missing:
         return UserRefusal(
             reason=f"the user may not have what the resource requires: {' '.join(missing)}",
             error_id="user_required_scopes",

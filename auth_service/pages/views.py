@@ -121,7 +121,7 @@ class ConsentView:
     optional_claims: tuple[ClaimView, ...] = ()
     """What they tell if the user leaves it ticked."""
     kept_scopes: tuple[str, ...] = ()
-    """Hidden inputs `scope`: what is granted without a checkbox although no setting requires it."""
+    """Hidden inputs `scope`: what the client holds already, which has no checkbox."""
     nothing_left: bool = False
     """The page is shown again after an approval that left no scope of the resource."""
     verified: bool = False

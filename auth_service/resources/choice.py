@@ -27,10 +27,19 @@ class Choice:
     """What access tokens may tell about the user."""
 
 
+def declared_required(resource: ProtectedResource, scopes: Iterable[str]) -> tuple[str, ...]:
+    """Of these scopes those that the resource declares as required."""
+    return tuple(s for s in scopes if s in resource.scopes and resource.scopes[s].required)
+
+
 def required_scopes(resource: ProtectedResource, scopes: Iterable[str]) -> tuple[str, ...]:
-    """Of these scopes those that a user cannot leave out: the required ones, and what they imply."""
+    """Of these scopes those that a user cannot leave out: the required ones, and what they imply.
+
+    The only scope of the resource in a request is one of them: to refuse it, the user denies the request.
+    """
     asked = tuple(scopes)
-    required = (s for s in asked if s in resource.scopes and resource.scopes[s].required)
+    of_resource = tuple(s for s in asked if s in resource.scopes)
+    required = of_resource if len(of_resource) == 1 else declared_required(resource, of_resource)
     kept = resource.hierarchy().effective((*_NEVER_A_CHOICE, *required))
     return tuple(s for s in asked if s in kept)
 
@@ -61,11 +70,7 @@ def leaves_nothing(resource: ProtectedResource, available: Iterable[str], choice
 
 
 def optional_scopes(resource: ProtectedResource, available: Iterable[str], held: Container[str]) -> tuple[str, ...]:
-    """The scopes that have a checkbox: those that are not required and that the client does not hold yet.
-
-    If the request has only one scope of the resource, that has none: to refuse it, the user denies the request.
-    """
+    """The scopes that have a checkbox: those that can be left out and that the client does not hold yet."""
     asked = tuple(available)
     required = required_scopes(resource, asked)
-    is_only_one = sum(s in resource.scopes for s in asked) == 1
-    return tuple(s for s in asked if s not in held and s not in required and not (is_only_one and s in resource.scopes))
+    return tuple(s for s in asked if s not in held and s not in required)

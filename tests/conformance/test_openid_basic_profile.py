@@ -14,7 +14,6 @@ from functools import partial
 
 import pytest
 import pytest_asyncio
-from aiohttp import FormData
 
 import auth_service.wiring
 from auth_service.app import build_service
@@ -395,7 +394,7 @@ async def test_oidcc_ensure_registered_redirect_uri(op, rp, user):
 async def test_oidcc_ensure_post_request_succeeds(op, rp, user):
     url, verifier = op.authorization(rp, scope="openid")
     path, _, query = url.partition("?")
-    posted = await user.post(path, FormData(redirect_parameters(f"?{query}")))
+    posted = await user.post(path, redirect_parameters(f"?{query}"))
     assert posted.status == 303
     page = await user.follow(await user.sign_in(await user.follow(posted)))
     parameters = await user.decide(page)

@@ -47,6 +47,10 @@ def test_a_required_scope_and_what_it_implies_stay_without_being_posted():
     assert chosen(("read", "share")).scopes == ()
 
 
+def test_the_only_scope_of_the_resource_stays_without_being_posted():
+    assert chosen(("share", "email")).scopes == ("share",)
+
+
 def test_what_a_ticked_scope_implies_is_granted_with_it_if_it_was_requested():
     assert chosen(("write", "list", "share"), "write").scopes == ("write", "list")
     assert chosen(("write", "share"), "write").scopes == ("write",)
