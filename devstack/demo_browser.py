@@ -40,21 +40,33 @@ class _Page(HTMLParser):
         super().__init__()
         self.forms: list[_Form] = []
         self.refresh = ""
+        self._by_id: dict[str, _Form] = {}
+        self._elsewhere: list[dict[str, str]] = []
         self.feed(html)
+        for found in self._elsewhere:
+            if form := self._by_id.get(found["form"]):
+                self._add(form, found)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
         name, value = found.get("name", ""), found.get("value", "")
         if tag == "form":
             self.forms.append(_Form(found.get("action", "")))
+            self._by_id[found.get("id", "")] = self.forms[-1]
         elif tag == "meta" and found.get("http-equiv", "").lower() == "refresh":
             self.refresh = found.get("content", "").partition("url=")[2]
         elif self.forms and tag == "button":
             self.forms[-1].buttons.add((name, value))
+        elif tag == "input" and name and "form" in found:
+            self._elsewhere.append(found)
         elif self.forms and tag == "input" and name:
-            self.forms[-1].names.add(name)
-            if found.get("type") != "checkbox" or "checked" in found:
-                self.forms[-1].fields.append((name, value))
+            self._add(self.forms[-1], found)
+
+    @staticmethod
+    def _add(form: _Form, found: dict[str, str]) -> None:
+        form.names.add(found["name"])
+        if found.get("type") != "checkbox" or "checked" in found:
+            form.fields.append((found["name"], found.get("value", "")))
 
 
 class DemoBrowser:

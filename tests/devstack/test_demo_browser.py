@@ -14,8 +14,9 @@ USER = DemoUser("demo", "x3f8-p9km")
 SIGN_IN = """<form action="/sign-in" method="post"><input name="csrf" value="1"><button name="provider" value="acme">
 </form><form action="/sign-in" method="post"><input type="hidden" name="csrf" value="2"><input name="username" value="">
 <input name="password" type="password"></form>"""
-CONSENT = """<form action="/consent" method="post"><input type="hidden" name="csrf" value="3">
-<input type="checkbox" name="scope" value="a" checked><input type="checkbox" name="scope" value="b">
+CONSENT = """<input type="checkbox" name="scope" value="a" form="decision" checked>
+<input type="checkbox" name="scope" value="b" form="decision">
+<form action="/consent" method="post" id="decision"><input type="hidden" name="csrf" value="3">
 <button name="decision" value="deny">Deny</button><button name="decision" value="approve">Allow</button></form>"""
 
 ACCOUNT = """<form action="/account/sign-out" method="post"><input type="hidden" name="csrf" value="4">
