@@ -24,7 +24,7 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     ),
     "user_required_scopes": (
         "The user may not have a scope of the request that the resource declares as required; the reason names it.",
-        "Compare what AUTH_RESOURCES requires for it with the identity: `users show NAME`. Or declare it as optional.",
+        "Compare what AUTH_RESOURCES requires for it with the identity: `auth_service users show NAME`.",
     ),
     "identity_size": (
         "The provider stated more about the identity than is stored: usually too many groups.",
