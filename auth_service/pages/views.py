@@ -50,6 +50,8 @@ class ScopeView:
 
     name: str
     description: str
+    required: bool = True
+    """The user cannot leave it out; for any other the consent page has a ticked checkbox named `scope`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +79,33 @@ class SwitchUserForm:
 
 
 @dataclass(frozen=True, slots=True)
+class ImitationView:
+    """The app whose name a client uses, and a host of that app."""
+
+    app_name: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLifetimeView:
+    """When access ends without the user, in seconds: after this long without use, and after this long in any case."""
+
+    unused: int
+    absolute: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentView:
     """The consent page; posts `decision` (approve or deny), `transaction` and `csrf` to `action`."""
 
     action: str
     transaction: str
     csrf: str
+    client_id: str
     client_name: str
     client_host: str | None
     """The host of the client ID metadata document, which verifies the name; None without a document."""
+    redirect_uri: str
     redirect_host: str
     """The host to which the user is redirected: always shown (invariant 7)."""
     redirect_is_local: bool
@@ -102,6 +122,12 @@ class ConsentView:
     """What the access tokens tell about the user, in words."""
     verified: bool = False
     """The operator pre-registered this client."""
+    imitation: ImitationView | None = None
+    """The client uses the name of a known app from a host that is none of the app's: the page warns."""
+    letter_colour: str = ""
+    """`#rrggbb`, behind the letter of a known client whose document's host is verified; empty for all others."""
+    lifetime: AccessLifetimeView | None = None
+    """None omits the sentence."""
     switch: SwitchUserForm | None = None
     """None omits the button."""
     account_address: str = ""

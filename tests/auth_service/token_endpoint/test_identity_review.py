@@ -197,7 +197,8 @@ class TestClaims:
         )
         client = await server.register()
         user, page, verifier = await federated.consent(server, client)
-        assert "your e-mail address, your groups and “plan”, as far as known." in page.text
+        told = page.text.partition("It will also see")[2]
+        assert all(f"<li>{claim}</li>" in told for claim in ("your e-mail address", "your groups", "“plan”"))
         tokens = (await server.redeem(Code(await user.decide(page), verifier, client))).json
         claims = unverified_claims(tokens["access_token"])
         profile = ["iss", "sub", "aud", "client_id", "scope", "iat", "exp", "jti", "gid", "status"]
