@@ -15,12 +15,12 @@ from auth_service.pages.renderer import Pages
 from auth_service.pages.views import ImitationView, ScopeView
 from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.users.passwords import PasswordHasher
-from tests.support.every_page import CONSENT_BY_PROVIDER
 from tests.e2e.browser.providers.user import DESKTOP, PHONE
 from tests.e2e.client_profiles import PROFILES
 from tests.e2e.local_pair import LocalPair
 from tests.e2e.profile_journey import Journey
 from tests.support.auth_server import CHEAP
+from tests.support.every_page import CONSENT_BY_PROVIDER
 from tests.support.openid_provider import OpenIdProvider, through_provider
 from tests.support.user_agent import user_agent
 
