@@ -195,7 +195,7 @@ class InteractionPages:
             unavailable=_unavailable(user),
             told=describe_claims(resource),
             verified=client.kind is ClientKind.PRE_REGISTERED,
-            imitation=imitated and ImitationView(imitated.name, imitated.hosts[0]),
+            imitation=ImitationView(imitated.name, imitated.hosts[0]) if imitated else None,
             letter_colour=document_colour(host),
             lifetime=self._lifetime(client),
             switch=self._switch(browser, transaction),

@@ -263,11 +263,12 @@ def test_the_page_says_who_verified_the_name_or_that_nobody_did(pages):
 
 def test_an_answer_that_stays_on_the_device_comes_with_a_warning_even_for_a_verified_name(pages):
     assert 'class="identity calm"' in pages.consent(CONSENT).text
-    for change, reason in (
-        ({"redirect_is_local": True}, "It could be any program."),
-        ({"redirect_is_local": True, "redirect_is_app_scheme": True}, "Another app could have claimed this address."),
+    on_device = replace(CONSENT, redirect_is_local=True)
+    for view, reason in (
+        (on_device, "It could be any program."),
+        (replace(on_device, redirect_is_app_scheme=True), "Another app could have claimed this address."),
     ):
-        text = pages.consent(replace(CONSENT, **change)).text
+        text = pages.consent(view).text
         assert 'class="identity careful"' in text
         assert " on this device." in text
         assert reason in text

@@ -131,7 +131,7 @@ LARGEST = replace(
 async def test_the_largest_request_of_a_client_with_hostile_names_does_not_push_the_decision_away(browser):
     page = await (await browser.new_context()).new_page()
     assert len(LONG_HOST) == 253
-    shown = ShownPage("hostile", LONG_HOST, Pages().consent(LARGEST).text)
+    shown = ShownPage("hostile", LONG_HOST, Pages().consent(LARGEST).text or "")
     assert await unseen_in(page, shown) == {390: [], 1280: []}
 
 
