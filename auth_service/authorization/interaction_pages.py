@@ -5,7 +5,6 @@ Each carries the interaction in a hidden form field, encrypted or as an identifi
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auth_service.clients.client import ClientKind
@@ -13,10 +12,9 @@ from auth_service.clients.known_apps import document_colour, document_host, imit
 from auth_service.federation.account_profile import identity_label
 from auth_service.federation.provider import ClientRejected
 from auth_service.http.urls import authorization_redirect
+from auth_service.pages.consent_views import AccessLifetimeView, ImitationView
 from auth_service.pages.views import (
-    AccessLifetimeView,
     ConsentView,
-    ImitationView,
     ProviderButton,
     ProviderRedirectView,
     ScopeView,
@@ -58,7 +56,6 @@ class InteractionPages:
         grants: GrantRepository,
         lifetimes: GrantLifetimes,
         providers: IdentityProviders,
-        clock: Callable[[], float],
     ) -> None:
         self._urls = urls
         self._pages = pages
@@ -66,7 +63,7 @@ class InteractionPages:
         self._grants = grants
         self._lifetimes = lifetimes
         self._providers = providers
-        self._clock = clock
+        self._clock = interactions.clock
 
     async def sign_in(
         self,

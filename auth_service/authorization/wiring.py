@@ -84,7 +84,6 @@ def wire_authorization(
         grants=grants,
         lifetimes=GrantLifetimes.from_settings(settings),
         providers=providers,
-        clock=clock,
     )
     users = DecidingUsers(sessions=browser.sessions, identities=identities, resources=resources, pages=pages)
     pending = PendingSignInRepository(runtime.redis, RecordEncryption(encryption_keys.derive(PENDING_LABEL)))

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auth_service.pages.consent_views import AccessLifetimeView, ImitationView
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +80,6 @@ class SwitchUserForm:
     address: str
     transaction: str
     csrf: str
-
-
-@dataclass(frozen=True, slots=True)
-class ImitationView:
-    """The app whose name a client uses, and a host of that app."""
-
-    app_name: str
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class AccessLifetimeView:
-    """When access ends without the user, in seconds: after this long without use, and after this long in any case."""
-
-    unused: int
-    absolute: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from auth_service.pages.consent_views import AccessLifetimeView, ImitationView
 from auth_service.pages.renderer import Pages
 from auth_service.pages.views import (
-    AccessLifetimeView,
     AccountNotice,
     AccountView,
     ApplicationView,
@@ -21,7 +21,6 @@ from auth_service.pages.views import (
     ErrorView,
     HomeView,
     IdentitiesView,
-    ImitationView,
     LinkedIdentityView,
     NotFoundView,
     ProviderButton,

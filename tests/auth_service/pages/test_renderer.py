@@ -7,9 +7,9 @@ from markupsafe import escape
 
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.client_reset_instructions import RESET_INSTRUCTIONS
+from auth_service.pages.consent_views import AccessLifetimeView, ImitationView
 from auth_service.pages.renderer import Pages
 from auth_service.pages.views import (
-    AccessLifetimeView,
     AccountNotice,
     AccountView,
     ApplicationView,
@@ -17,7 +17,6 @@ from auth_service.pages.views import (
     ContinueView,
     ErrorView,
     IdentitiesView,
-    ImitationView,
     LinkedIdentityView,
     ProviderButton,
     ProviderRedirectView,

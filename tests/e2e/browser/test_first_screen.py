@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import auth_service.wiring
+from auth_service.pages.consent_views import ImitationView
 from auth_service.pages.renderer import Pages
-from auth_service.pages.views import ImitationView, ScopeView
+from auth_service.pages.views import ScopeView
 from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.users.passwords import PasswordHasher
 from tests.e2e.browser.providers.user import DESKTOP, PHONE
