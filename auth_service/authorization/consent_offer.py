@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auth_service.pages.views import ClaimView, ScopeView
+from auth_service.pages.consent_views import ClaimView
+from auth_service.pages.views import ScopeView
 from auth_service.resources.catalogue import describe_scopes
 from auth_service.resources.choice import optional_scopes, required_scopes
 from auth_service.resources.user_access import describe_claims

@@ -5,17 +5,16 @@ Each carries the interaction in a hidden form field, encrypted or as an identifi
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from auth_service.authorization.consent_offer import offer_of
 from auth_service.clients.client import ClientKind
+from auth_service.clients.known_apps import document_colour, document_host, imitated_app
 from auth_service.federation.account_profile import identity_label
 from auth_service.federation.provider import ClientRejected
 from auth_service.http.urls import authorization_redirect
+from auth_service.pages.consent_views import AccessLifetimeView, ConsentView, ImitationView
 from auth_service.pages.views import (
-    ConsentView,
     ProviderButton,
     ProviderRedirectView,
     ScopeView,
@@ -35,8 +34,10 @@ if TYPE_CHECKING:
 
     from auth_service.authorization.deciding_user import DecidingUser, UserRefusal
     from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.clients.client import Client
     from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
     from auth_service.federation.provider import ProviderUnavailable
+    from auth_service.grants.grant import GrantLifetimes
     from auth_service.grants.repository import GrantRepository
     from auth_service.http.urls import Urls
     from auth_service.pages.renderer import Pages
@@ -54,15 +55,16 @@ class InteractionPages:
         pages: Pages,
         interactions: Interactions,
         grants: GrantRepository,
+        lifetimes: GrantLifetimes,
         providers: IdentityProviders,
-        clock: Callable[[], float],
     ) -> None:
         self._urls = urls
         self._pages = pages
         self._interactions = interactions
         self._grants = grants
+        self._lifetimes = lifetimes
         self._providers = providers
-        self._clock = clock
+        self._clock = interactions.clock
 
     async def sign_in(
         self,
@@ -170,6 +172,7 @@ class InteractionPages:
         client = await self._interactions.client_of(interaction)
         session, resource = user.session, user.resource
         target = redirect_target(requested.redirect_uri)
+        host, imitated = document_host(client), imitated_app(client, target)
         grants = [
             grant
             for grant in await self._grants.find_by_subject(session.subject, now=self._clock())
@@ -180,8 +183,10 @@ class InteractionPages:
             action=self._urls.consent(),
             transaction=transaction,
             csrf=browser.csrf(user.csrf_purpose(interaction)),
+            client_id=client.client_id,
             client_name=client.client_name or client.client_id,
-            client_host=urlsplit(client.client_id).hostname if client.kind is ClientKind.METADATA_DOCUMENT else None,
+            client_host=host,
+            redirect_uri=requested.redirect_uri,
             redirect_host=target.host,
             redirect_is_local=target.is_local,
             redirect_is_app_scheme=target.is_app_scheme,
@@ -196,6 +201,9 @@ class InteractionPages:
             kept_scopes=offer.kept,
             nothing_left=returned is not None,
             verified=client.kind is ClientKind.PRE_REGISTERED,
+            imitation=ImitationView(imitated.name, imitated.hosts[0]) if imitated else None,
+            letter_colour=document_colour(host),
+            lifetime=self._lifetime(client),
             switch=self._switch(browser, transaction),
             account_address=self._urls.account,
         )
@@ -230,6 +238,11 @@ class InteractionPages:
             request_id=request_id,
         )
         return self._pages.user_refused(view)
+
+    def _lifetime(self, client: Client) -> AccessLifetimeView:
+        if "refresh_token" in client.grant_types:
+            return AccessLifetimeView(self._lifetimes.unused, self._lifetimes.absolute)
+        return AccessLifetimeView(self._lifetimes.access_token, self._lifetimes.access_token)
 
     def _described(self, user: DecidingUser) -> UserView:
         username, identity = user.session.username, user.identity

@@ -17,6 +17,7 @@ from auth_service.authorization.interaction_repository import InteractionReposit
 from auth_service.authorization.provider_redirects import ProviderRedirects
 from auth_service.authorization.redirects import RedirectPolicy
 from auth_service.federation.pending_repository import PENDING_LABEL, PendingSignInRepository
+from auth_service.grants.grant import GrantLifetimes
 from auth_service.key_encryption import RecordEncryption
 from auth_service.tokens.id_token_hint import IdTokenHints
 
@@ -81,8 +82,8 @@ def wire_authorization(
         pages=browser.pages,
         interactions=interactions,
         grants=grants,
+        lifetimes=GrantLifetimes.from_settings(settings),
         providers=providers,
-        clock=clock,
     )
     users = DecidingUsers(sessions=browser.sessions, identities=identities, resources=resources, pages=pages)
     pending = PendingSignInRepository(runtime.redis, RecordEncryption(encryption_keys.derive(PENDING_LABEL)))

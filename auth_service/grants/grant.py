@@ -5,9 +5,13 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from auth_service.protocol.opaque import short_digest
 from auth_service.protocol.pkce import verifier_matches
+
+if TYPE_CHECKING:
+    from auth_service.settings import AuthSettings
 
 
 class GrantStatus(StrEnum):
@@ -36,6 +40,16 @@ class GrantLifetimes:
     """A replaced refresh token yields its successor for this long (SECURITY.md, invariant 6)."""
     access_token: int
     """The last access token expires at most this long after its grant; a grant without a refresh token ends with it."""
+
+    @classmethod
+    def from_settings(cls, settings: AuthSettings) -> GrantLifetimes:
+        """The lifetimes that the operator chose."""
+        return cls(
+            unused=settings.refresh_token_ttl,
+            absolute=settings.refresh_token_absolute_ttl,
+            reuse_interval=settings.refresh_token_reuse_interval,
+            access_token=settings.access_token_ttl,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,11 @@ def short_name(text: str | None, *, limit: int = MAX_NAME) -> str:
     return seen if len(seen) <= limit else f"{seen[: limit - 1].rstrip()}…"
 
 
+def first_letter(text: str) -> str:
+    """The first letter or digit of the visible text, in upper case; `?` if it has none."""
+    return next((c.upper()[0] for c in strip_invisible(text) if c.isalnum()), "?")
+
+
 def plain_host(host: str) -> str:
     """A host name in ASCII, never cut: look-alike letters show as `xn--…`."""
     seen = strip_invisible(host).replace(" ", "")
@@ -82,6 +87,15 @@ def relative_time(moment: float, now: float) -> str:
     seconds, unit = max(u for u in _UNITS if u[0] <= passed)
     count = passed // seconds
     return f"{count} {unit} ago" if count == 1 else f"{count} {unit}s ago"
+
+
+def duration(seconds: int) -> tuple[int, str]:
+    """A whole number and its unit, `minute`, `hour` or `day`: the largest unit that fits evenly or at least twice."""
+    return next((seconds // size, unit) for size, unit in reversed(_UNITS) if _fits(seconds, size))
+
+
+def _fits(seconds: int, size: int) -> bool:
+    return seconds >= 2 * size or seconds % size == 0 or size == _UNITS[0][0]
 
 
 def timestamp(moment: float) -> str:

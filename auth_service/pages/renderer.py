@@ -15,16 +15,24 @@ from markupsafe import Markup
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.catalogue import install_texts
 from auth_service.pages.client_reset_instructions import RESET_INSTRUCTIONS
-from auth_service.pages.formatting import plain_host, relative_time, short_name, strip_invisible, timestamp
+from auth_service.pages.formatting import (
+    duration,
+    first_letter,
+    plain_host,
+    relative_time,
+    short_name,
+    strip_invisible,
+    timestamp,
+)
 from shared.configured_url import is_loopback_host
 from shared.errors import ServiceUnavailable
 from shared.http.page_headers import FormTarget, security_headers
 from shared.http.static_page import StaticPage
 
 if TYPE_CHECKING:
+    from auth_service.pages.consent_views import ConsentView
     from auth_service.pages.views import (
         AccountView,
-        ConsentView,
         ContinueView,
         ErrorView,
         HomeView,
@@ -77,6 +85,8 @@ class Pages:
         )
         install_texts(self._templates, translations)
         self._templates.filters |= {
+            "duration": duration,
+            "first_letter": first_letter,
             "plain_host": plain_host,
             "relative_time": relative_time,
             "short_name": short_name,

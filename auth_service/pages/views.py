@@ -59,15 +59,6 @@ class ScopeView:
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimView:
-    """Something that the access tokens may tell about the user, with a checkbox."""
-
-    name: str
-    description: str
-    ticked: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class UserView:
     """The signed-in user. All names may be chosen by the user."""
 
@@ -89,47 +80,6 @@ class SwitchUserForm:
     address: str
     transaction: str
     csrf: str
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentView:
-    """The consent page; posts `decision` (approve or deny), `transaction`, `csrf`, and `scope` and `claim` to `action`.
-
-    `scope` and `claim` repeat, once for each ticked checkbox; `scope` also for each of `kept_scopes`.
-    """
-
-    action: str
-    transaction: str
-    csrf: str
-    client_name: str
-    client_host: str | None
-    """The host of the client ID metadata document, which verifies the name; None without a document."""
-    redirect_host: str
-    """The host to which the user is redirected: always shown (invariant 7)."""
-    redirect_is_local: bool
-    """The redirect goes to a program on this device: any program can receive it, so the page warns."""
-    redirect_is_app_scheme: bool
-    resource_name: str
-    resource: str
-    user: UserView
-    scopes: tuple[ScopeView, ...]
-    already_granted: tuple[ScopeView, ...] = ()
-    unavailable: tuple[ScopeView, ...] = ()
-    """What was asked for and this user may not have: it is not granted."""
-    told: tuple[str, ...] = ()
-    """What the access tokens tell about the user without a choice, in words."""
-    optional_claims: tuple[ClaimView, ...] = ()
-    """What they tell if the user leaves it ticked."""
-    kept_scopes: tuple[str, ...] = ()
-    """Hidden inputs `scope`: what the client holds already, which has no checkbox."""
-    nothing_left: bool = False
-    """The page is shown again after an approval that left no scope of the resource."""
-    verified: bool = False
-    """The operator pre-registered this client."""
-    switch: SwitchUserForm | None = None
-    """None omits the button."""
-    account_address: str = ""
-    """The account page, where the access can be ended; empty omits the hint."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,12 +53,7 @@ def wire_token_endpoint(
         id_tokens=IdTokenIssuer(issuer=settings.issuer, signer=signer),
         refresh_tokens=refresh_tokens,
     )
-    lifetimes = GrantLifetimes(
-        unused=settings.refresh_token_ttl,
-        absolute=settings.refresh_token_absolute_ttl,
-        reuse_interval=settings.refresh_token_reuse_interval,
-        access_token=settings.access_token_ttl,
-    )
+    lifetimes = GrantLifetimes.from_settings(settings)
     authority = CurrentAuthority(
         resources=resources,
         read_at_ms=int(runtime.clock() * 1000),

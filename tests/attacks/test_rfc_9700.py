@@ -6,6 +6,7 @@ test_client_assertions.py.
 """
 
 import asyncio
+import re
 from urllib.parse import urlencode
 
 import pytest
@@ -288,21 +289,23 @@ class TestConsentPhishing:
     @pytest.mark.invariant(7)
     async def test_a_registration_that_calls_itself_claude_shows_where_the_answer_really_goes(self, auth):
         page = await auth.user_agent().consent_page(auth.authorize_url(await auth.register(EVIL, client_name="Claude")))
-        assert "evil.example" in page.text
-        assert "This name is not verified" in page.text
+        assert '<code class="host">evil.example</code>' in page.text
+        assert "Unverified app." in page.text
+        assert "This may not be Claude." in page.text
 
     async def test_an_app_scheme_that_looks_like_a_host_is_not_shown_as_one(self, auth):
         page = await auth.user_agent().consent_page(
             auth.authorize_url(await auth.register("cursor://claude.ai/callback", client_name="Claude"))
         )
-        assert "claude.ai" not in page.text
-        assert "cursor://" in page.text
+        outside_of_details = re.sub(r"<details.*?</details>", "", page.text, flags=re.DOTALL)
+        assert "claude.ai" not in outside_of_details
+        assert '<code class="host">cursor://</code>' in page.text
 
     async def test_a_program_on_the_device_is_warned_of(self, auth):
         page = await auth.user_agent().consent_page(
             auth.authorize_url(await auth.register(LOOPBACK, client_name="VS Code"))
         )
-        assert "it could be any program" in page.text
+        assert "It could be any program." in page.text
 
     @pytest.mark.parametrize(
         "name",
@@ -321,7 +324,7 @@ class TestConsentPhishing:
         await auth.tokens(await auth.register(HOSTED, client_name="Claude"), user)
         page = await user.consent_page(auth.authorize_url(await auth.register(EVIL, client_name="Claude")))
         assert ("decision", "approve") in page.forms[0].buttons
-        assert "What you already allow it" not in page.text
+        assert "Already allowed" not in page.text
 
     async def test_an_attacker_cannot_take_over_the_record_that_hosted_clients_share(self, auth):
         honest = await auth.register(HOSTED, client_name="Hosted")

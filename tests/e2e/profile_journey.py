@@ -111,18 +111,7 @@ class Journey:
         """Ask the user; then redeem the code (interop.md A3, A8, A9, A10)."""
         verifier = secrets.token_urlsafe(48)
         state = secrets.token_urlsafe(8)
-        query = [
-            ("response_type", "code"),
-            ("client_id", self.client_id),
-            ("redirect_uri", self.profile.redirect_uri),
-            ("code_challenge", challenge(verifier)),
-            ("code_challenge_method", "S256"),
-            *([("state", state)] if self.profile.state else []),
-            *([("scope", scope)] if scope else []),
-            *self._resource(),
-            *self.profile.authorize_with.items(),
-        ]
-        answer = await self.user.authorize(f"{self.server['authorization_endpoint']}?{urlencode(query)}")
+        answer = await self.user.authorize(self.authorization_url(scope, verifier, state))
         assert self.user.callback is not None
         assert self.user.callback.startswith(f"{self.profile.redirect_uri}?")
         assert answer.get("state") == (state if self.profile.state else None)
@@ -136,6 +125,21 @@ class Journey:
                 *self._resource(),
             ]
         )
+
+    def authorization_url(self, scope: str | None, verifier: str, state: str) -> str:
+        """The authorization request as this client sends it."""
+        query = [
+            ("response_type", "code"),
+            ("client_id", self.client_id),
+            ("redirect_uri", self.profile.redirect_uri),
+            ("code_challenge", challenge(verifier)),
+            ("code_challenge_method", "S256"),
+            *([("state", state)] if self.profile.state else []),
+            *([("scope", scope)] if scope else []),
+            *self._resource(),
+            *self.profile.authorize_with.items(),
+        ]
+        return f"{self.server['authorization_endpoint']}?{urlencode(query)}"
 
     async def refresh(self, tokens: dict[str, Any]) -> dict[str, Any]:
         """As this client does it: with or without scope and resource."""

@@ -59,7 +59,7 @@ async def test_a_user_lets_a_client_in_and_it_calls_a_tool(pair, user_at_browser
         result = await client.call_tool("whoami", {})
         assert not result.is_error
     (page,) = user_at_browser.decided
-    for told in ["A test client", "127.0.0.1", "This name is not verified.", pair.username, pair.resource]:
+    for told in ["A test client", "127.0.0.1", "Unverified app.", pair.username]:
         assert told in page
     assert user_at_browser.complaints == []
 
@@ -73,9 +73,9 @@ async def test_a_client_that_needs_more_asks_again_and_what_it_has_stands_apart(
         result = await client.call_tool("add_note", {"text": "remember the milk"})
         assert not result.is_error
     first, second = user_at_browser.decided
-    assert "notes:write" not in first
-    assert "notes:write" in second
-    assert "What you already allow it" in second
+    assert "Add and delete notes" not in first
+    assert "Add and delete notes" in second.partition("Already allowed")[0]
+    assert "Read your notes" in second.partition("Already allowed")[2]
 
 
 @pytest.mark.invariant(15)
@@ -88,7 +88,7 @@ async def test_what_a_user_leaves_out_is_refused_until_the_client_asks_again(pai
         assert not (await client.call_tool("add_note", {"text": "remember the milk"})).is_error
     assert {"notes:read", "notes:write"} <= set(memory.tokens.scope.split())
     assert len(user_at_browser.decided) == 2
-    assert "Read your notes" in user_at_browser.decided[1].partition("What you already allow it")[2]
+    assert "Read your notes" in user_at_browser.decided[1].partition("Already allowed")[2]
     assert user_at_browser.complaints == []
 
 
@@ -184,7 +184,7 @@ async def test_a_hostile_name_stays_text_even_where_scripts_run(pair, browser):
     assert "code" in answer
     (shown,) = user.decided
     assert "<script>alert(2)</script>" in shown
-    assert "This name is not verified." in shown
+    assert "Unverified app." in shown
     assert "\u202e" not in shown
     assert user.complaints == []
 
@@ -199,7 +199,7 @@ async def test_reload_back_and_a_second_tab_each_lead_on(pair, user_at_browser):
     await second.route(f"{REDIRECT_URI}*", arrived)
     await second.goto(url.replace("state=one", "state=two"))
     await type_password(first, pair)
-    await first.get_by_role("heading", name="Let A test client use").wait_for()
+    await first.get_by_role("heading", name="This will let A test client use").wait_for()
     assert "transaction=" in first.url
     await first.go_back()
     assert "/authorize?" in first.url

@@ -116,7 +116,7 @@ async def test_a_session_that_glewlwyd_remembers_does_not_skip_the_decision_here
         async with servers.user("ada", there=ada.there) as elsewhere:
             await subject_after_connecting(servers.pair, elsewhere)
         assert ada.there.passwords_typed == 1
-    assert "Let A test client use Notes ?" in elsewhere.decided
+    assert "This will let A test client use Notes" in elsewhere.decided
     assert "signed in with Everyone as" in elsewhere.decided
 
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from auth_service.pages.consent_views import AccessLifetimeView, ConsentView, ImitationView
 from auth_service.pages.renderer import Pages
 from auth_service.pages.views import (
     AccountNotice,
     AccountView,
     ApplicationView,
-    ConsentView,
     ContinueView,
     ErrorView,
     HomeView,
@@ -60,8 +60,10 @@ CONSENT = ConsentView(
     action="/consent",
     transaction="tx",
     csrf="cs",
+    client_id="own-abcdefghijklm",
     client_name="Claude Code",
     client_host=None,
+    redirect_uri="http://127.0.0.1:53682/callback",
     redirect_host="127.0.0.1",
     redirect_is_local=True,
     redirect_is_app_scheme=False,
@@ -72,6 +74,7 @@ CONSENT = ConsentView(
     already_granted=(ScopeView("notes:read", "Read your notes"),),
     switch=SwitchUserForm("/sign-in", "tx", "cs"),
     account_address="/account",
+    lifetime=AccessLifetimeView(unused=30 * 86_400, absolute=180 * 86_400),
 )
 CONSENT_BY_PROVIDER = replace(
     CONSENT,
@@ -80,6 +83,15 @@ CONSENT_BY_PROVIDER = replace(
     ),
     unavailable=(ScopeView("notes:admin", "Manage the notes of all users"),),
     told=("your e-mail address", "your groups"),
+)
+CONSENT_IMITATION = replace(
+    CONSENT,
+    client_name="Claude",
+    redirect_uri="https://client.example/callback",
+    redirect_host="client.example",
+    redirect_is_local=False,
+    scopes=(*CONSENT.scopes, ScopeView("email", "See your e-mail address", required=False)),
+    imitation=ImitationView("Claude", "claude.ai"),
 )
 USER_REFUSED = UserRefusedView(
     title="Not available to your account",
@@ -152,6 +164,7 @@ def auth_pages(pages: Pages) -> dict[str, Example]:
         "to-provider": pages.to_provider(TO_PROVIDER),
         "consent": pages.consent(CONSENT),
         "consent-by-provider": pages.consent(CONSENT_BY_PROVIDER),
+        "consent-imitation": pages.consent(CONSENT_IMITATION),
         "going-on": pages.continue_to(GOING_ON),
         "going-back": pages.continue_to(ContinueView("https://client.example/callback?error=a", "Claude", False)),
         "user-refused": pages.user_refused(USER_REFUSED),

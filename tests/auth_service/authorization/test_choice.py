@@ -274,7 +274,7 @@ class TestStepUp:
         user = auth.user_agent()
         await (await Asked.at(auth, client, user)).left(WRITE, SHARE)
         asked = await Asked.at(auth, client, user, scope="notes:read notes:share")
-        assert "Read your notes" in asked.page.words.partition("What you already allow it")[2]
+        assert "Read your notes" in asked.page.words.partition("Already allowed")[2]
         assert [box for box in asked.form.ticked if box.startswith("scope")] == [SHARE]
         assert (await asked.granted())["scope"] == "notes:read notes:share"
 

@@ -39,7 +39,21 @@ class TestPage:
         page = await auth.user_agent().consent_page(
             auth.authorize_url(await auth.register(HOSTED, client_name="Claude"))
         )
-        assert "This name is not verified" in page.text
+        assert "Unverified app." in page.text
+
+    @pytest.mark.invariant(7)
+    async def test_it_warns_of_a_name_that_imitates_a_known_client_and_of_no_other(self, auth):
+        for name, imitated in (("Сlaude", True), ("Clara's notes", False)):
+            page = await auth.user_agent().consent_page(
+                auth.authorize_url(await auth.register(HOSTED, client_name=name))
+            )
+            assert ("This may not be Claude." in page.text) is imitated
+
+    async def test_it_says_how_long_access_lasts_without_the_user(self, auth):
+        lasting, passing = await auth.register(), await auth.register(grant_types=["authorization_code"])
+        shown = [(await auth.user_agent().consent_page(auth.authorize_url(c))).text for c in (lasting, passing)]
+        assert "It ends by itself after 30 days without use, and after 180 days at the latest." in shown[0]
+        assert "It ends by itself after 1 hour." in shown[1]
 
     async def test_it_says_in_words_what_is_asked_for(self, auth, client):
         page = await auth.user_agent().consent_page(
@@ -57,9 +71,9 @@ class TestPage:
         user = auth.user_agent()
         await auth.tokens(client, user)
         page = await user.consent_page(auth.authorize_url(client, scope="notes:read notes:write"))
-        assert "What you already allow it" in page.text
-        assert "Read your notes" in page.text.partition("What you already allow it")[2]
-        assert "Write notes" in page.text.partition("What you already allow it")[0]
+        new, old = page.text.split("Already allowed")
+        assert "Read your notes" in old
+        assert "Write notes" in new
 
     async def test_it_cannot_be_framed_nor_stored(self, auth, client):
         page = await auth.user_agent().consent_page(auth.authorize_url(client))

@@ -70,7 +70,9 @@ async def test_sign_in_alone_redirects_to_no_client(auth):
     user = auth.user_agent()
     answer = await user.sign_in(await user.arrive(auth.authorize_url(client)))
     assert answer.headers["Location"].startswith("/consent?")
-    assert HOSTED not in (await user.follow(answer)).text
+    page = await user.follow(answer)
+    assert page.refresh is None
+    assert f'="{HOSTED}' not in page.text
 
 
 async def test_a_document_of_an_unknown_host_is_answered_by_a_link(start_auth, hosts):

@@ -7,12 +7,12 @@ from markupsafe import escape
 
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.client_reset_instructions import RESET_INSTRUCTIONS
+from auth_service.pages.consent_views import AccessLifetimeView, ConsentView, ImitationView
 from auth_service.pages.renderer import Pages
 from auth_service.pages.views import (
     AccountNotice,
     AccountView,
     ApplicationView,
-    ConsentView,
     ContinueView,
     ErrorView,
     IdentitiesView,
@@ -37,8 +37,10 @@ CONSENT = ConsentView(
     action="/consent",
     transaction="tx",
     csrf="cs",
+    client_id="https://claude.ai/oauth/mcp-oauth-client-metadata",
     client_name="Claude",
     client_host="claude.ai",
+    redirect_uri="https://claude.com/api/mcp/auth_callback",
     redirect_host="claude.com",
     redirect_is_local=False,
     redirect_is_app_scheme=False,
@@ -109,6 +111,7 @@ def hostile(view):
         changed["onward"] = REFUSED.onward
     if isinstance(view, ConsentView):
         changed |= {
+            "imitation": ImitationView(HOSTILE, HOSTILE),
             "told": (HOSTILE,),
             "scopes": (ScopeView(HOSTILE, HOSTILE),),
             "already_granted": (ScopeView(HOSTILE, HOSTILE),),
@@ -226,21 +229,98 @@ def test_the_consent_page_always_shows_where_the_answer_goes(pages):
         assert '<code class="host">claude.com</code>' in pages.consent(replace(CONSENT, **change)).text
 
 
-def test_an_unverified_name_comes_with_a_warning(pages):
-    assert "This name is not verified" not in pages.consent(CONSENT).text
-    assert "This name is not verified" not in pages.consent(replace(CONSENT, client_host=None, verified=True)).text
-    assert "This name is not verified" in pages.consent(replace(CONSENT, client_host=None)).text
+def outside_of_details(text):
+    return re.sub(r"<details.*?</details>", "", text, flags=re.DOTALL)
 
 
-def test_an_answer_that_stays_on_the_device_comes_with_a_warning_even_for_a_vouched_name(pages):
-    assert "a program on this device" not in pages.consent(CONSENT).text
-    assert "a program on this device" in pages.consent(replace(CONSENT, redirect_is_local=True)).text
-    assert "an app on this device" in pages.consent(replace(CONSENT, redirect_is_app_scheme=True)).text
+@pytest.mark.invariant(7)
+def test_the_host_of_the_answer_stands_beside_the_buttons_and_not_in_the_fold(pages):
+    for change in ({}, {"imitation": ImitationView("Claude", "claude.ai")}, {"redirect_is_app_scheme": True}):
+        text = pages.consent(replace(CONSENT, **change)).text
+        (decision,) = re.findall(r'<form [^>]*id="decision".*?</form>', text, re.DOTALL)
+        assert '<code class="host">claude.com</code>' in decision
+        assert "<details" not in decision
+
+
+def test_addresses_and_names_of_scopes_are_in_the_fold(pages):
+    text = pages.consent(replace(CONSENT, already_granted=(ScopeView("notes:list", "List your notes"),))).text
+    (fold,) = re.findall(r"<details.*?</details>", text, re.DOTALL)
+    for shown in (CONSENT.redirect_uri, CONSENT.resource, CONSENT.client_id, "notes:read", "notes:list"):
+        assert f"<code>{shown}</code>" in fold
+        assert shown not in outside_of_details(text)
+
+
+def test_the_page_says_who_verified_the_name_or_that_nobody_did(pages):
+    assert "Verified by <code>claude.ai</code>." in pages.consent(CONSENT).text
+    operator = pages.consent(replace(CONSENT, client_host=None, verified=True)).text
+    assert "Added by the operator of this service." in operator
+    nobody = pages.consent(replace(CONSENT, client_host=None)).text
+    assert "Unverified app." in nobody
+    assert "Unverified app." not in pages.consent(CONSENT).text + operator
+
+
+def test_an_answer_that_stays_on_the_device_comes_with_a_warning_even_for_a_verified_name(pages):
+    assert 'class="identity calm"' in pages.consent(CONSENT).text
+    on_device = replace(CONSENT, redirect_is_local=True)
+    for view, reason in (
+        (on_device, "It could be any program."),
+        (replace(on_device, redirect_is_app_scheme=True), "Another app could have claimed this address."),
+    ):
+        text = pages.consent(view).text
+        assert 'class="identity careful"' in text
+        assert " on this device." in text
+        assert reason in text
+        assert reason not in pages.consent(CONSENT).text
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_a_name_that_imitates_is_warned_of_instead(pages, local):
+    imitation = ImitationView("Claude", "claude.ai")
+    text = pages.consent(
+        replace(CONSENT, client_host="evil.example", imitation=imitation, redirect_is_local=local)
+    ).text
+    assert 'class="identity wrong"' in text
+    assert "This may not be Claude." in text
+    assert "Claude itself is at <code>claude.ai</code>." in text
+    assert text.count("Allow this only if") == 1
+    assert (" on this device." in text) is local
+
+
+def test_only_a_known_client_with_a_verified_host_has_a_letter_in_colour(pages):
+    assert '<rect width="40" height="40" rx="10"/>' in pages.consent(CONSENT).text
+    text = pages.consent(replace(CONSENT, letter_colour="#b5522f")).text
+    assert '<rect width="40" height="40" rx="10" fill="#b5522f"/>' in text
+    assert re.search(r"<text [^>]*>C</text>", text)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "words"),
+    [
+        ((30, 180), "It ends by itself after 30 days without use, and after 180 days at the latest."),
+        ((1, 1), "It ends by itself after 1 day."),
+    ],
+)
+def test_the_page_says_how_long_access_lasts(pages, lifetime, words):
+    unused, absolute = (days * 86_400 for days in lifetime)
+    text = pages.consent(replace(CONSENT, lifetime=AccessLifetimeView(unused, absolute))).text
+    assert words in text
+    assert "ends by itself" not in pages.consent(CONSENT).text
+
+
+def test_a_scope_that_is_not_required_is_a_ticked_checkbox_of_the_decision(pages):
+    scopes = (ScopeView("notes:read", "Read your notes"), ScopeView("notes:write", "Write notes", required=False))
+    text = pages.consent(replace(CONSENT, scopes=scopes)).text
+    assert re.findall(r'<input type="checkbox"[^>]*>', text) == [
+        '<input type="checkbox" name="scope" value="notes:write" form="decision" checked>'
+    ]
+    assert '<form method="post" action="/consent" id="decision"' in text
 
 
 def test_scopes_already_granted_stand_apart(pages):
-    text = pages.consent(replace(CONSENT, already_granted=(ScopeView("notes:write", "Change your notes"),))).text
-    new, old = text.split("What you already allow it")
+    text = outside_of_details(
+        pages.consent(replace(CONSENT, already_granted=(ScopeView("notes:write", "Change your notes"),))).text
+    )
+    new, old = text.split("Already allowed")
     assert "Read your notes" in new
     assert "Change your notes" in old
 
@@ -254,7 +334,7 @@ def test_a_long_name_is_cut_and_a_long_host_is_not(pages):
 
 def test_the_consent_page_names_the_provider_the_user_there_and_the_account_if_it_says_more(pages):
     def lead(user):
-        text = re.search(r'<p class="lead">(.*?)</p>', pages.consent(replace(CONSENT, user=user)).text, re.DOTALL)[1]
+        text = re.search(r'<p class="fine">(.*?)</p>', pages.consent(replace(CONSENT, user=user)).text, re.DOTALL)[1]
         return " ".join(re.sub(r"<[^>]*>", "", text).split())
 
     assert lead(UserView("ada")) == "You are signed in as ada."
@@ -294,7 +374,10 @@ def test_a_user_who_cannot_decide_can_sign_in_as_another_or_go_back(pages):
 
 
 def test_a_client_without_a_visible_name_is_called_one_without_a_name(pages):
-    assert "A program without a name" in pages.consent(replace(CONSENT, client_name="\u202e\u200b")).text
+    assert (
+        "This will let <strong><bdi>an unnamed app</bdi></strong> use"
+        in pages.consent(replace(CONSENT, client_name="\u202e\u200b")).text
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.pages.formatting import MAX_NAME, plain_host, short_name, strip_invisible
+from auth_service.pages.formatting import MAX_NAME, first_letter, plain_host, short_name, strip_invisible
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,11 @@ def test_any_host_shows_in_ascii(host):
 def test_the_end_of_a_host_is_never_cut():
     host = "login.bank.example." + "a" * 3000 + ".evil.example"
     assert plain_host(host) == host
+
+
+@pytest.mark.parametrize(
+    ("name", "letter"),
+    [("claude", "C"), ("\u202e(n8n)", "N"), ("6sense", "6"), ("ß", "S"), ("写作", "写"), ("!?", "?"), ("", "?")],
+)
+def test_a_name_is_represented_by_its_first_letter(name, letter):
+    assert first_letter(name) == letter

@@ -15,10 +15,10 @@ class TestConsent:
     async def test_a_user_gets_what_the_identity_allows_and_learns_what_is_left_out(self, federated, server, desk):
         federated.state(groups=("guests",))
         user, page, verifier = await federated.consent(server, desk)
-        left_out = page.text.partition("Not available to your account")[2]
-        assert "notes:write" in left_out
-        assert "notes:admin" in left_out
-        assert "notes:read" in page.text.partition("Not available to your account")[0]
+        offered, left_out = page.text.split("Not available to your account")
+        assert "Read your notes" in offered
+        assert "Write notes" in left_out
+        assert "Manage notes" in left_out
         tokens = (await server.redeem(Code(await user.decide(page), verifier, desk))).json
         assert tokens["scope"] == "notes:read"
         assert (await server.grants.find(grant_of(tokens))).scopes == ("notes:read",)
@@ -197,8 +197,8 @@ class TestClaims:
         )
         client = await server.register()
         user, page, verifier = await federated.consent(server, client)
-        for told in ("your e-mail address", "your groups", "“plan”"):
-            assert told in page.text
+        told = page.text.partition("It will also see")[2]
+        assert all(f"<span>{claim}</span>" in told for claim in ("your e-mail address", "your groups", "“plan”"))
         tokens = (await server.redeem(Code(await user.decide(page), verifier, client))).json
         claims = unverified_claims(tokens["access_token"])
         profile = ["iss", "sub", "aud", "client_id", "scope", "iat", "exp", "jti", "gid", "status"]

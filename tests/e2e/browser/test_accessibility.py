@@ -106,7 +106,7 @@ async def test_sign_in_and_consent_need_no_more_than_a_keyboard(browser_page, do
     await keys.type("right")
     await keys.press("Enter")
     await browser_page.wait_for_url(f"{door.origin}/consent")
-    for reached in ("Not you?", "Deny", "Allow"):
+    for reached in ("Not you?", "your account", "Details", "Deny", "Allow"):
         await keys.press("Tab")
         assert await browser_page.locator(":focus").inner_text() == reached
     await keys.press("Enter")
@@ -149,14 +149,12 @@ async def test_a_reader_hears_the_consent_page_in_the_order_that_matters(browser
     order = [
         "- banner",
         "- main",
-        'heading "Let Claude Code use Notes?" [level=1]',
-        'region "Who asks"',
-        'heading "Who asks" [level=2]',
-        "127.0.0.1",
-        "This name is not verified.",
-        'region "What it could then do"',
+        'heading "This will let Claude Code use Notes" [level=1]',
         "Add, change and delete your notes",
-        'heading "What you already allow it" [level=3]',
+        'heading "Already allowed" [level=2]',
+        "Unverified app.",
+        "127.0.0.1",
+        "It could be any program.",
         'button "Deny"',
         'button "Allow"',
     ]  # fmt: skip

@@ -18,7 +18,7 @@ async def test_a_user_signs_in_at_a_provider_decides_here_and_finds_it_first_the
     words = await user.words()
     assert "signed in with Acme as ada@example.com" in words
     assert "127.0.0.1" in words
-    assert "will be told your e-mail address and your groups" in words
+    assert words.partition("It will also see\n")[2].splitlines()[:2] == ["your e-mail address", "your groups"]
     await user.expect_to_fit()
     response = await user.allow()
     assert response["code"]
@@ -51,7 +51,7 @@ async def test_a_keyboard_is_enough(open_user):
     await keys.type("grace")
     await keys.press("Enter")
     await user.page.locator("[name=decision]").first.wait_for()
-    for reached in ("Not you?", "Deny", "Allow"):
+    for reached in ("Not you?", "your account", "Details", "Deny", "Allow"):
         await keys.press("Tab")
         assert await focused.inner_text() == reached
     await keys.press("Enter")

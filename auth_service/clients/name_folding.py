@@ -1,0 +1,46 @@
+"""Names as a reader takes them in: what looks or reads alike is folded into the same words. Pure.
+
+The folded text is for comparison only. Unicode Technical Standard 39 has the complete table of confusable characters;
+here is the part that imitates Latin letters in common fonts.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from auth_service.pages.formatting import strip_invisible
+
+_LOOKALIKES: Final = str.maketrans(
+    # Cyrillic
+    "аАвВсСԁеЕһНіІјЈкКӏӀмМпоОрРԛѕЅтТуУѵԝхХ"
+    # Greek
+    "αΑβΒεΕΖΗιΙκΚΜνΝοΟρΡτΤυΥχΧγω"
+    # Armenian, Cherokee, and Latin letters that no normalization reduces
+    "օսցհոᎪᏴᏟᎠᎬᎻᏞᎷᏢᏚᎢᏙᎳᏃɑɡıɩłøđɢʟʀɪɴʏ",
+    "aAbBcCdeEhHiIjJkKlImMnoOpPqsStTyYvwxXaAbBeEZHiIkKMvNoOpPtTuYxXywoughnABCDEHLMPSTVWZagiilodGLRINY",
+)
+
+_LETTERS_FOR_DIGITS: Final = str.maketrans("013457|!i", "olealtlll")
+"""`i`, `l`, `1` and `|` become one letter: sans-serif fonts hardly tell them apart."""
+
+_PAIRS: Final = (("rn", "m"), ("vv", "w"))
+
+
+def folded_words(name: str) -> tuple[tuple[str, ...], ...]:
+    """The words of a name, as far as anything is left of them; twice if it has digits: as letters, and left out.
+
+    Case, accents and letters that look alike make no difference; `ChatGPT` is two words.
+    """
+    decomposed = unicodedata.normalize("NFKD", strip_invisible(name)).translate(_LOOKALIKES)
+    letters = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", letters).casefold()
+    return tuple(dict.fromkeys((_words(apart), _words(re.sub(r"\d", "", apart)))))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    text = text.translate(_LETTERS_FOR_DIGITS)
+    for pair, letter in _PAIRS:
+        text = text.replace(pair, letter)
+    return tuple(word for word in re.split(r"[\W_]+", text) if word)
