@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auth_service.http.urls import Urls
 from auth_service.pages.appearance import Appearance
+from auth_service.pages.catalogue import ENGLISH, read_catalogue
 from auth_service.pages.renderer import Pages
 from auth_service.sessions.cookies import SessionCookies
 from auth_service.sessions.known_browser import KNOWN_BROWSER_LABEL, KnownBrowsers
@@ -33,7 +35,10 @@ def wire_browser_pages(runtime: Runtime, *, users: UserService, encryption_keys:
     settings = runtime.settings
     return BrowserPages(
         urls=Urls(settings.issuer, settings.base_path),
-        pages=Pages(Appearance(product_name=settings.product_name, accent=settings.brand_color)),
+        pages=Pages(
+            Appearance(product_name=settings.product_name, accent=settings.brand_color),
+            read_catalogue(Path(settings.pages_catalogue)) if settings.pages_catalogue else ENGLISH,
+        ),
         sessions=SessionManager(
             cookies=SessionCookies(
                 secure=not settings.is_local, known=KnownBrowsers(encryption_keys.derive(KNOWN_BROWSER_LABEL))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
     from auth_service.sessions.repository import Session
+    from auth_service.texts import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class AccountPage:
         session: Session,
         *,
         notice: AccountNotice = AccountNotice.NONE,
-        password_problem: str = "",
+        password_problem: Text | None = None,
         status: int = 200,
     ) -> web.Response:
         """The page itself. Raises RedisUnavailable."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auth_service.audit.events import AuditEvent
 from auth_service.pages.views import AccountNotice
 from auth_service.protocol.errors import TooManyRequests
+from auth_service.texts import Text, message
 from auth_service.users.password_rules import WeakPassword, check_new_password
 from auth_service.users.service import UnknownUser
 from shared.http.client_address import CLIENT_ADDRESS
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class _NotChanged(Exception):
-    def __init__(self, problem: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, problem: Text, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(problem)
         self.problem = problem
         self.status = status
@@ -83,7 +84,7 @@ class PasswordEndpoint:
         """The user and the new password. Raises _NotChanged."""
         new = visit.form.get("new_password") or ""
         if not new or new != visit.form.get("repeated_password"):
-            raise _NotChanged("The new password was not the same both times.")
+            raise _NotChanged(message("The two new passwords aren't the same."))
         try:
             user = await self._confirmed(visit, passwords, address=address)
         except TooManyRequests as exc:
@@ -91,7 +92,7 @@ class PasswordEndpoint:
         try:
             check_new_password(new, username=user.username)
         except WeakPassword as exc:
-            raise _NotChanged(f"The new password is {exc}.") from exc
+            raise _NotChanged(exc.public) from exc
         return user, new
 
     async def _confirmed(self, visit: Visit, passwords: PasswordAuthenticator, *, address: str) -> User:
@@ -100,7 +101,7 @@ class PasswordEndpoint:
         password = visit.form.get("current_password") or ""
         authenticated = await passwords.authenticate(session.username, password, browser=visit.browser, address=address)
         if authenticated is None or authenticated[0].subject != session.subject:
-            raise _NotChanged("The current password is not right.", status=403)
+            raise _NotChanged(message("That isn't your current password."), status=403)
         user, attempt = authenticated
         await passwords.succeeded(attempt)
         return user

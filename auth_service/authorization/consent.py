@@ -13,6 +13,7 @@ from auth_service.http.messages import read_first_party_form
 from auth_service.http.urls import authorization_redirect
 from auth_service.pages.views import ContinueView
 from auth_service.protocol.errors import PageError
+from auth_service.texts import message
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -71,9 +72,9 @@ class ConsentEndpoint:
             raise PageError(
                 "the form has no decision",
                 error_id="decision_present",
-                title="Please decide",
-                public="The form arrived without a decision.",
-                hint="Go back and choose one of the two buttons.",
+                title=message("Choose Allow or Deny"),
+                public=message("We didn't get your choice."),
+                hint=message("Go back and use one of the two buttons."),
             ) from exc
         client = await self._interactions.client_of(interaction)
         if decision is ConsentDecision.APPROVE:

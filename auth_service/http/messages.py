@@ -15,6 +15,7 @@ from pydantic_core import to_json
 
 from auth_service.protocol.errors import InvalidRequest, PageError
 from auth_service.protocol.parameters import Parameters, parse_urlencoded
+from auth_service.texts import message
 from shared.http.media_type import essence_of
 
 MAX_BODY_SECONDS: Final = 15.0
@@ -60,9 +61,9 @@ async def read_first_party_form(request: web.Request) -> Parameters:
         raise PageError(
             "the browser reports that a page of another origin sent the form",
             error_id="form_origin",
-            title="This form was not ours",
-            public="Another website tried to decide for you. Nothing was done.",
-            hint="If you wanted to connect an application, start again from there.",
+            title=message("Blocked for your safety"),
+            public=message("Another website tried to submit this form for you. Nothing was changed."),
+            hint=message("To connect an app, start again from that app."),
             status=403,
         )
     return await read_form(request)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from gettext import NullTranslations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -13,9 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from auth_service.pages.appearance import Appearance
-from auth_service.pages.catalogue import install_texts
+from auth_service.pages.catalogue import ENGLISH, Catalogue
 from auth_service.pages.client_reset_instructions import RESET_INSTRUCTIONS
-from auth_service.pages.formatting import plain_host, relative_time, short_name, strip_invisible, timestamp
+from auth_service.pages.formatting import plain_host, relative_time, short_name, timestamp
 from auth_service.pages.headers import FormTarget, security_headers
 from shared.configured_url import is_loopback_host
 from shared.errors import ServiceUnavailable
@@ -56,7 +55,7 @@ class Pages:
     def __init__(
         self,
         appearance: Appearance = Appearance(),  # noqa: B008 - frozen
-        translations: NullTranslations = NullTranslations(),  # noqa: B008 - English, without state
+        catalogue: Catalogue = ENGLISH,
     ) -> None:
         """Raises ValueError if the accent of the appearance is not a colour."""
         # A file of the package; the Content-Security-Policy contains the hash of exactly this text.
@@ -69,10 +68,8 @@ class Pages:
             auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
-            # Applied to every value that a template shows, so that no view can omit it.
-            finalize=lambda value: strip_invisible(value) if type(value) is str else value,
         )
-        install_texts(self._templates, translations)
+        catalogue.install(self._templates)
         self._templates.filters |= {
             "plain_host": plain_host,
             "relative_time": relative_time,

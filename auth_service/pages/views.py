@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auth_service.texts import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,10 @@ class SignInView:
     client_name: str | None
     resource_name: str | None
     username: str = ""
-    problem: str = ""
-    """Why the last attempt was rejected, without disclosing whether the name exists; empty at first."""
-    notice: str = ""
-    """What became of a sign-in at a provider; empty at first."""
+    problem: Text | None = None
+    """Why the last attempt was rejected, without disclosing whether the name exists."""
+    notice: Text | None = None
+    """What became of a sign-in at a provider."""
     request_id: str = ""
     """Of the request that the notice is about; empty omits it."""
     providers: tuple[ProviderButton, ...] = ()
@@ -129,11 +133,13 @@ class ProviderRedirectView:
 class ErrorView:
     """An error page."""
 
-    title: str
-    message: str
-    hint: str
+    title: Text
+    message: Text
+    hint: Text | None
     request_id: str
     status: int
+    detail: str = ""
+    """For the developer of the app, in technical English; empty omits it."""
     onward: str = ""
     """Target of a link that the user may follow; an untrusted party chose it."""
     onward_host: str = ""
@@ -143,9 +149,9 @@ class ErrorView:
 class UserRefusedView:
     """The signed-in user cannot decide about a request of a client; another user might."""
 
-    title: str
-    message: str
-    hint: str
+    title: Text
+    message: Text
+    hint: Text
     user: UserView
     unavailable: tuple[ScopeView, ...]
     """What this user may not have; empty if that is not the reason."""
@@ -243,7 +249,7 @@ class AccountView:
     unseen_minutes: int
     """How long an application can use its access without the authorization server: the lifetime of an access token."""
     notice: AccountNotice = AccountNotice.NONE
-    password_problem: str = ""
+    password_problem: Text | None = None
     identities: IdentitiesView = IdentitiesView()
     sign_in_address: str = ""
     """Where the user signs in again before identities may change."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from aiohttp import web
 
+from auth_service.pages.catalogue import ENGLISH
 from auth_service.pages.renderer import Pages
 from auth_service.pages.views import (
     AccountNotice,
@@ -25,6 +26,7 @@ from auth_service.pages.views import (
     UserRefusedView,
     UserView,
 )
+from auth_service.texts import message
 
 SIGN_IN = SignInView(
     action="/sign-in", transaction="tx", csrf="cs", client_name="Claude Code", resource_name="Notes", username=""
@@ -59,9 +61,9 @@ BY_PROVIDER = replace(
     told=("your e-mail address", "your groups"),
 )
 USER_REFUSED = UserRefusedView(
-    title="Not available to your account",
-    message="The application asks for what this account may not be given:",
-    hint="The operator of this service decides who may have it.",
+    title=message("Your account can't use this"),
+    message=message("The app asks for access that your account doesn't have:"),
+    hint=message("Your administrator decides who gets this access."),
     user=UserView("", "Google", "ada@example.org"),
     unavailable=BY_PROVIDER.unavailable,
     switch=SwitchUserForm("/sign-in", "tx", "cs"),
@@ -99,10 +101,17 @@ ACCOUNT = AccountView(
     sign_in_address="/sign-in",
     unseen_minutes=60,
 )
-ERROR = ErrorView("Not known here", "This program is not known here.", "Connect it anew.", "abcde23456", 400)
+ERROR = ErrorView(
+    title=message("This is a problem with the app"),
+    message=message("The app asked for something that doesn't work here."),
+    hint=message("You did nothing wrong. If it happens again, tell the app's developer."),
+    request_id="abcde23456",
+    status=400,
+    detail="code_challenge is missing (PKCE, RFC 7636).",
+)
 ICON = "<link rel=icon href=data:,>"
 """Keeps the browser from asking a client's server for one."""
-PROBLEM = "The user name or the password is wrong."
+PROBLEM = message("Incorrect username or password.")
 
 
 @dataclass
@@ -117,8 +126,14 @@ class Door:
 
 
 @pytest.fixture
-async def door(aiohttp_server):
-    pages, door = Pages(), Door()
+def catalogue():
+    """The language of the pages."""
+    return ENGLISH
+
+
+@pytest.fixture
+async def door(aiohttp_server, catalogue):
+    pages, door = Pages(catalogue=catalogue), Door()
 
     async def sign_in(request: web.Request) -> web.Response:
         if request.method == "GET":
@@ -151,13 +166,20 @@ async def door(aiohttp_server):
     app.router.add_get("/going-on", going_on)
     other = {
         "/account": pages.account(replace(ACCOUNT, notice=AccountNotice.ACCESS_ENDED)),
-        "/account-refused": pages.account(replace(ACCOUNT, password_problem="The current password is not right.")),
+        "/account-refused": pages.account(
+            replace(ACCOUNT, password_problem=message("That isn't your current password."))
+        ),
         "/consent-by-provider": pages.consent(BY_PROVIDER),
         "/user-refused": pages.user_refused(USER_REFUSED),
         "/unknown-client": pages.unknown_client(UnknownClientView(ended=True, request_id="abcde23456")),
         "/sign-in-providers": pages.sign_in(replace(SIGN_IN, providers=PROVIDERS)),
         "/sign-in-providers-first": pages.sign_in(
-            replace(SIGN_IN, providers=PROVIDERS, providers_first=True, notice="The sign-in at Google was cancelled.")
+            replace(
+                SIGN_IN,
+                providers=PROVIDERS,
+                providers_first=True,
+                notice=message("You cancelled the sign-in with Google."),
+            )
         ),
         "/sign-in-no-passwords": pages.sign_in(replace(SIGN_IN, providers=PROVIDERS, passwords=False)),
         "/sign-in-one": pages.sign_in(replace(SIGN_IN, providers=PROVIDERS[:1], passwords=False)),

@@ -154,7 +154,7 @@ async def test_nothing_is_decided_by_a_key_before_a_button_is_chosen(browser_pag
 
 async def test_a_reader_hears_the_sign_in_form_with_its_labels_and_its_problem(browser_page, door):
     await browser_page.goto(f"{door.origin}/sign-in")
-    await browser_page.get_by_label("User name").fill("ada")
+    await browser_page.get_by_label("Username").fill("ada")
     await browser_page.get_by_label("Password").fill("wrong")
     await browser_page.get_by_role("button", name="Sign in").click()
     await browser_page.get_by_role("alert").wait_for()
@@ -165,8 +165,8 @@ async def test_a_reader_hears_the_sign_in_form_with_its_labels_and_its_problem(b
         for node in tree
         if node.get("role", {}).get("value") == "textbox" and "description" in node
     }
-    assert set(described) == {"User name", "Password"}
-    assert all("The user name or the password is wrong." in text for text in described.values())
+    assert set(described) == {"Username", "Password"}
+    assert all("Incorrect username or password." in text for text in described.values())
 
 
 async def test_a_reader_hears_the_consent_page_in_the_order_that_matters(browser_page, door):
@@ -231,7 +231,7 @@ async def test_a_provider_is_reached_by_keyboard_and_enter_in_the_password_field
     await keys.press("Tab")
     assert await browser_page.locator(":focus").inner_text() == "Continue with Google"
     await keys.press("Tab")
-    assert "does not answer just now" in await browser_page.locator(":focus").inner_text()
+    assert "isn't responding" in await browser_page.locator(":focus").inner_text()
     await keys.press("Tab")
     await keys.type("ada")
     await keys.press("Tab")

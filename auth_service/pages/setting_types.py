@@ -1,0 +1,29 @@
+"""The types of settings of the pages, which check a value at start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from auth_service.pages.appearance import parse_colour
+from auth_service.pages.catalogue import read_catalogue
+
+
+def _colour(value: str) -> str:
+    parse_colour(value)
+    return value
+
+
+def _catalogue(value: str) -> str:
+    if value:
+        read_catalogue(Path(value))
+    return value
+
+
+BrandColour = Annotated[str, AfterValidator(_colour)]
+"""`#rrggbb`."""
+
+CataloguePath = Annotated[str, AfterValidator(_catalogue)]
+"""The path of a compiled catalogue; empty for none."""
