@@ -36,7 +36,11 @@ def wire_browser_pages(runtime: Runtime, *, users: UserService, encryption_keys:
     return BrowserPages(
         urls=Urls(settings.issuer, settings.base_path),
         pages=Pages(
-            Appearance(product_name=settings.product_name, accent=settings.brand_color),
+            Appearance(
+                product_name=settings.product_name,
+                accent=settings.brand_color,
+                forgot_password=settings.forgot_password,
+            ),
             read_catalogue(Path(settings.pages_catalogue)) if settings.pages_catalogue else ENGLISH,
         ),
         sessions=SessionManager(

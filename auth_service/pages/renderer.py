@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -60,6 +61,9 @@ class Pages:
         """Raises ValueError if the accent of the appearance is not a colour."""
         # A file of the package; the Content-Security-Policy contains the hash of exactly this text.
         self._style: Final = Markup(appearance.style_sheet())  # noqa: S704
+        self._show_password: Final = Markup(  # noqa: S704 - as above
+            resources.files("auth_service.pages").joinpath("static/show_password.js").read_text("utf-8")
+        )
         self._templates: Final = Environment(
             loader=PackageLoader("auth_service", "pages/templates"),
             autoescape=True,
@@ -76,11 +80,16 @@ class Pages:
             "short_name": short_name,
             "timestamp": timestamp,
         }
-        self._templates.globals |= {"product_name": appearance.product_name, "accent": appearance.accent}
+        self._templates.globals |= {
+            "product_name": appearance.product_name,
+            "accent": appearance.accent,
+            "forgot_password": appearance.forgot_password,
+        }
 
     def sign_in(self, view: SignInView, status: int = 200) -> web.Response:
         """The sign-in form. `status` tells programs why it is shown again; `view.problem` tells the user."""
-        return self._render("sign_in.html", {"view": view}, status=status, form_target="'self'")
+        script = self._show_password if view.passwords else ""
+        return self._render("sign_in.html", {"view": view}, status=status, form_target="'self'", script=script)
 
     def consent(self, view: ConsentView) -> web.Response:
         """The consent page (invariant 7: it names the redirect's host for every client)."""
@@ -140,14 +149,15 @@ class Pages:
         status: int = 200,
         form_target: FormTarget = "'none'",
         keep_opener: bool = True,
+        script: str = "",
     ) -> web.Response:
         style = self._style
         return web.Response(
-            text=self._templates.get_template(template).render(context, style=style),
+            text=self._templates.get_template(template).render(context, style=style, script=script),
             status=status,
             content_type="text/html",
             charset="utf-8",
-            headers=security_headers(style=style, form_target=form_target, keep_opener=keep_opener),
+            headers=security_headers(style=style, form_target=form_target, keep_opener=keep_opener, script=script),
         )
 
 

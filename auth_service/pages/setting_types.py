@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +23,17 @@ def _catalogue(value: str) -> str:
     return value
 
 
+def _help_address(value: str) -> str:
+    if value and not re.fullmatch(r"https://[^/\s\"<>]+[^\s\"<>]*|mailto:[^\s\"<>@?]+@[^\s\"<>@]+", value):
+        raise ValueError(f"{value!r:.60} is neither an https URL nor a mailto: address")
+    return value
+
+
 BrandColour = Annotated[str, AfterValidator(_colour)]
 """`#rrggbb`."""
 
 CataloguePath = Annotated[str, AfterValidator(_catalogue)]
 """The path of a compiled catalogue; empty for none."""
+
+HelpAddress = Annotated[str, AfterValidator(_help_address)]
+"""Where a user gets help: an https URL or a mailto: address; empty for none."""

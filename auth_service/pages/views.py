@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from auth_service.texts import Text
@@ -177,6 +177,8 @@ class AccountNotice(StrEnum):
 
     NONE = ""
     ACCESS_ENDED = "access-ended"
+    ALL_ACCESS_ENDED = "all-access-ended"
+    BROWSER_SIGNED_OUT = "browser-signed-out"
     PASSWORD_CHANGED = "password-changed"
     IDENTITY_LINKED = "identity-linked"
     IDENTITY_UNLINKED = "identity-unlinked"
@@ -213,6 +215,23 @@ class ApplicationView:
 
 
 @dataclass(frozen=True, slots=True)
+class BrowserView:
+    """A browser in which the user is signed in. Times in seconds since 1970."""
+
+    handle: str
+    """Names the session in the form that ends it."""
+    browser: str
+    system: str
+    """Both as the browser called itself, by a closed list; empty if unknown."""
+    address: str
+    """The client address at sign-in; empty if unknown."""
+    since: float
+    seen: float
+    """0 if unknown."""
+    is_this: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LinkedIdentityView:
     """An account at an identity provider by which the user signs in. Times in seconds since 1970."""
 
@@ -237,6 +256,14 @@ class IdentitiesView:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordProblem:
+    """Why the password was not changed. It is shown beside the field that it is about."""
+
+    text: Text
+    field: Literal["current", "new", "repeated"]
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """The account page; its forms post `csrf` and their own fields to addresses under `address`."""
 
@@ -249,7 +276,8 @@ class AccountView:
     unseen_minutes: int
     """How long an application can use its access without the authorization server: the lifetime of an access token."""
     notice: AccountNotice = AccountNotice.NONE
-    password_problem: Text | None = None
+    password_problem: PasswordProblem | None = None
+    browsers: tuple[BrowserView, ...] = ()
     identities: IdentitiesView = IdentitiesView()
     sign_in_address: str = ""
     """Where the user signs in again before identities may change."""

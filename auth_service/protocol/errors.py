@@ -105,6 +105,7 @@ class PageError(RequestRejected):
     """Shown to the user as a page, never redirected: client or redirect URI are not verified."""
 
     code = "invalid_request"
+    public: Text
 
     def __init__(
         self,

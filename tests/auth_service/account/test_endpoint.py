@@ -1,7 +1,9 @@
+import re
 import time
 
 import pytest
 
+from auth_service.audit.repository import AuditRepository
 from auth_service.clients.repository import ClientRepository
 from tests.support.auth_server import HOSTED, PASSWORD, USERNAME
 
@@ -72,7 +74,9 @@ class TestThePage:
         answer = await Visitor(auth).page()
         assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
 
-    @pytest.mark.parametrize("step", ["end-access", "sign-out", "password", "link", "unlink"])
+    @pytest.mark.parametrize(
+        "step", ["end-access", "end-all-access", "sign-out", "sign-out-browser", "password", "link", "unlink"]
+    )
     async def test_refuses_a_form_that_it_did_not_make_also_without_a_session(self, auth, step):
         answer = await Visitor(auth).user.post(f"{auth.base}/account/{step}", {"csrf": "x" * 43})
         assert answer.status == 400
@@ -121,6 +125,28 @@ class TestEndingAccess:
         assert not await still_works(auth, first, ended)
         assert await still_works(auth, second, kept)
 
+    async def test_of_all_applications_ends_each_of_them(self, auth, ada, elsewhere):
+        clients = [await auth.register(client_name=name) for name in ("First", "Second")]
+        tokens = [await ada.let_in(client) for client in clients]
+        page = await ada.take("end-all-access")
+        assert "All access removed." in page.text
+        assert "No app has access." in page.text
+        assert [await still_works(auth, *pair) for pair in zip(clients, tokens, strict=True)] == [False, False]
+        assert await elsewhere.is_signed_in()
+        await auth.stop()
+        entries = [e async for e in AuditRepository(auth.store).read() if e.event == "grant.revoked"]
+        assert [entry.fields["reason"] for entry in entries] == ["ended_by_user"] * 2
+
+    async def test_of_all_applications_leaves_those_of_other_users(self, auth, ada):
+        tokens = await ada.let_in(client := await auth.register())
+        await auth.users.add(EVE, PASSWORD)
+        eve = Visitor(auth)
+        await eve.sign_in(EVE)
+        theirs = await eve.let_in(of_eve := await auth.register(client_name="Eve's"))
+        await eve.take("end-all-access", grant="x", user=USERNAME)
+        assert await still_works(auth, client, tokens)
+        assert not await still_works(auth, of_eve, theirs)
+
     async def test_twice_is_the_same_as_once(self, auth, ada):
         await ada.let_in(await auth.register())
         page = await ada.page()
@@ -150,7 +176,7 @@ class TestEndingAccess:
 class TestAFormFromElsewhere:
     """CSRF (RFC 9700 section 4.7)."""
 
-    @pytest.mark.parametrize("step", ["end-access", "password", "sign-out"])
+    @pytest.mark.parametrize("step", ["end-access", "end-all-access", "password", "sign-out"])
     async def test_is_refused_and_changes_nothing(self, auth, ada, elsewhere, step):
         tokens = await ada.let_in(client := await auth.register())
         theirs = (await elsewhere.page()).forms[0].inputs["csrf"]
@@ -196,7 +222,7 @@ class TestChangingThePassword:
     async def test_that_cannot_be_done_is_explained_and_the_old_one_stays(self, auth, ada, elsewhere, fields, told):
         answer = await ada.take("password", **fields)
         assert told in answer.text
-        assert "Your password wasn't changed." in answer.text
+        assert "Your password wasn't changed." in answer.words
         assert not fields["new_password"] or fields["new_password"] not in answer.text
         assert await elsewhere.is_signed_in()
         assert await auth.users.authenticate(USERNAME, PASSWORD)
@@ -205,6 +231,22 @@ class TestChangingThePassword:
         page = await ada.page()
         await auth.users.remove(await auth.users.find_by_name(USERNAME))
         assert "Password changed." not in (await ada.take("password", page=page, **change())).text
+
+    @pytest.mark.parametrize(
+        ("fields", "marked"),
+        [
+            (change(new="password12", repeated="password12"), "new"),
+            (change(current="not the password"), "current"),
+            (change(repeated=NEW_PASSWORD + "x"), "repeated"),
+        ],
+    )
+    async def test_marks_the_field_that_is_wrong_and_says_why_beside_it(self, ada, fields, marked):
+        text = (await ada.take("password", **fields)).text
+        wrong = re.findall(r'<input id="(\w+)"[^>]*aria-invalid="true" autofocus aria-describedby="problem', text)
+        assert wrong == [marked]
+        assert text.count('aria-invalid="true" autofocus') == text.count('id="problem"') == 1
+        assert re.search(rf'<input id="{marked}"[^>]*>\s*<p class="problem" id="problem">', text)
+        assert re.search(r"<details open>\s*<summary>\s*<strong>Password</strong>", text)
 
 
 class TestSigningOut:

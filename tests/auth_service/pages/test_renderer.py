@@ -3,6 +3,7 @@ import hashlib
 import re
 from dataclasses import fields, replace
 from gettext import NullTranslations
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from auth_service.pages.views import (
     AccountNotice,
     AccountView,
     ApplicationView,
+    BrowserView,
     ConsentView,
     ContinueView,
     ErrorView,
@@ -92,6 +94,10 @@ ACCOUNT = AccountView(
         providers=(ProviderButton("acme", "Acme"), ProviderButton("globex", "Globex", available=False)),
     ),
     unseen_minutes=60,
+    browsers=(
+        BrowserView("h1", "Chrome", "Windows", "198.51.100.1", 1_795_380_000, 1_795_415_300, is_this=True),
+        BrowserView("h2", "Safari", "iPhone", "198.51.100.2", 1_795_390_000, 1_795_400_000, is_this=False),
+    ),
 )
 PROVIDERS = replace(
     SIGN_IN,
@@ -101,9 +107,12 @@ PROVIDERS = replace(
 )
 TO_PROVIDER = ProviderRedirectView("https://acme.example/authorize?state=s&nonce=n", "Acme")
 
+SHOW_PASSWORD = resources.files("auth_service.pages").joinpath("static/show_password.js").read_text("utf-8")
+
 VALUES = {
     "Sallyport", "Claude", "claude.ai", "claude.com", "Notes", "Read your notes", "notes:read", "Manage notes",
-    "notes:admin", "Acme", "Globex", "ada@example.org", "ada", "203.0.113.9", "abcde23456",
+    "notes:admin", "Acme", "Globex", "ada@example.org", "ada", "203.0.113.9", "abcde23456", "Chrome", "Windows",
+    "198.51.100.1", "Safari", "iPhone", "198.51.100.2",
     *(instruction.client for instruction in RESET_INSTRUCTIONS),
     *(instruction.command for instruction in RESET_INSTRUCTIONS),
 }  # fmt: skip
@@ -171,7 +180,8 @@ class TestEveryPage:
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "base-uri 'none'" in policy
-        assert not any("unsafe" in p or "script-src" in p or "http" in p for p in policy)
+        assert not any("unsafe" in p or "http" in p for p in policy)
+        assert any("script-src" in p for p in policy) == (name in {"sign_in", "providers"})
         assert every_page(pages)[name].headers["X-Frame-Options"] == "DENY"
 
     def test_has_exactly_the_style_that_its_policy_names(self, pages, name):
@@ -181,8 +191,16 @@ class TestEveryPage:
         assert f"style-src 'sha256-{digest}'" in response.headers["Content-Security-Policy"]
         assert "style=" not in response.text
 
+    def test_runs_exactly_the_script_that_its_policy_names_if_it_has_one(self, pages, name):
+        response = every_page(pages)[name]
+        scripts = re.findall(r"<script>(.*?)</script>", response.text, re.DOTALL)
+        hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+        policy = response.headers["Content-Security-Policy"]
+        assert re.findall(r"script-src 'sha256-([^']+)'(?:;|$)", policy) == hashes
+        assert len(re.findall("<script", response.text)) == len(scripts)
+
     def test_names_no_foreign_address_to_load(self, pages, name):
-        loaded = re.findall(r"<(?:link|img|script|iframe|object)[^>]*>", every_page(pages)[name].text)
+        loaded = re.findall(r"<(?:link|img|script [^>]|iframe|object)[^>]*>", every_page(pages)[name].text)
         assert len(loaded) == 1
         assert 'rel="icon" href="data:' in loaded[0]
 
@@ -217,7 +235,7 @@ class TestEveryPage:
     ],
 )
 def test_no_text_of_a_view_becomes_markup_or_hides_itself(pages, render):
-    text = render(pages).text
+    text = render(pages).text.replace(f"<script>{SHOW_PASSWORD}</script>", "")
     assert "<script" not in text
     assert "<img" not in text
     assert "&lt;script&gt;" in text
@@ -252,6 +270,14 @@ def test_a_refused_sign_in_says_so_beside_the_fields_and_keeps_the_name_alone(pa
     assert "<title>Not signed in" in response.text
 
 
+def test_the_sign_in_page_leads_to_help_with_a_forgotten_password_where_there_is_some(pages):
+    assert "Forgot" not in pages.sign_in(SIGN_IN).text
+    helped = Pages(Appearance(forgot_password="https://example.com/reset?a=1&b=2"))
+    link = '<a href="https://example.com/reset?a=1&amp;b=2" rel="noreferrer">Forgot your password?</a>'
+    assert link in (helped.sign_in(SIGN_IN).text or "")
+    assert link not in (helped.sign_in(replace(PROVIDERS, passwords=False)).text or "")
+
+
 def test_a_provider_that_rejects_the_client_is_not_said_to_be_silent(pages):
     providers = (ProviderButton("acme", "Acme", available=False, rejects_client=True),)
     account = replace(ACCOUNT, identities=replace(ACCOUNT.identities, providers=providers))
@@ -278,6 +304,7 @@ def test_without_passwords_there_are_buttons_only(pages):
     text = pages.sign_in(replace(PROVIDERS, passwords=False)).text
     assert 'name="provider" value="acme"' in text
     assert "<input" not in text.replace('<input type="hidden"', "")
+    assert "<script" not in text
     assert 'class="button"' in text
     assert (
         'class="button main"'
@@ -469,7 +496,7 @@ def test_the_account_page_says_whether_a_name_is_verified(pages):
 
 def test_every_form_of_the_account_page_carries_the_csrf_value(pages):
     text = pages.account(ACCOUNT).text
-    assert text.count("<form") == text.count('<input type="hidden" name="csrf" value="cs">') == 6
+    assert text.count("<form") == text.count('<input type="hidden" name="csrf" value="cs">') == 8
 
 
 def test_the_account_page_tells_what_the_last_step_did(pages):
@@ -499,7 +526,7 @@ class Bracketed(NullTranslations):
 @pytest.mark.parametrize("name", sorted(set(every_page(Pages())) - {"consent"}))
 def test_every_text_of_a_page_is_in_the_catalogue(name):
     text = every_page(Pages(catalogue=Catalogue(Bracketed(), language="en")))[name].text
-    words = re.sub(r"<style>.*?</style>|<[^>]*>", " ", text, flags=re.DOTALL)
+    words = re.sub(r"<(style|script)>.*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL)
     while (outside := re.sub(r"«[^«»]*»", "", words)) != words:
         words = outside
     for value in sorted(VALUES, key=len, reverse=True):

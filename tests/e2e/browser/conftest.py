@@ -11,11 +11,13 @@ from auth_service.pages.views import (
     AccountNotice,
     AccountView,
     ApplicationView,
+    BrowserView,
     ConsentView,
     ContinueView,
     ErrorView,
     IdentitiesView,
     LinkedIdentityView,
+    PasswordProblem,
     ProviderButton,
     ProviderRedirectView,
     ScopeView,
@@ -100,6 +102,15 @@ ACCOUNT = AccountView(
     ),
     sign_in_address="/sign-in",
     unseen_minutes=60,
+    browsers=(
+        BrowserView("h1", "Chrome", "Windows", "203.0.113.9", 1_795_380_000, 1_795_415_300, is_this=True),
+        BrowserView(
+            *("h2", "Safari", "iPhone", "2001:db8:85a3:8d3:1319:8a2e:370:7348"),
+            *(1_795_390_000, 1_795_400_000),
+            is_this=False,
+        ),
+        BrowserView("h3", "", "", "", 1_795_390_000, 0, is_this=False),
+    ),
 )
 ERROR = ErrorView(
     title=message("This is a problem with the app"),
@@ -167,7 +178,7 @@ async def door(aiohttp_server, catalogue):
     other = {
         "/account": pages.account(replace(ACCOUNT, notice=AccountNotice.ACCESS_ENDED)),
         "/account-refused": pages.account(
-            replace(ACCOUNT, password_problem=message("That isn't your current password."))
+            replace(ACCOUNT, password_problem=PasswordProblem(message("That isn't your current password."), "current"))
         ),
         "/consent-by-provider": pages.consent(BY_PROVIDER),
         "/user-refused": pages.user_refused(USER_REFUSED),

@@ -55,6 +55,9 @@ EDGE_COLOURS = """(controls) => [...document.querySelectorAll(controls)].map((el
 })"""
 
 
+UNFOLD = "document.querySelectorAll('details').forEach((fold) => { fold.open = true })"
+
+
 def rgb(colour):
     channels = re.fullmatch(r"rgb\((\d+), (\d+), (\d+)\)", colour)
     assert channels, f"{colour} is not opaque: its contrast cannot be told"
@@ -75,6 +78,7 @@ async def page(browser, request):
 async def test_every_text_stands_out_from_its_ground(page, door):
     for address in PAGES:
         await page.goto(door.origin + address)
+        await page.evaluate(UNFOLD)
         texts = await page.evaluate(TEXT_COLOURS)
         assert len(texts) >= 4
         weak = [(text, a, b) for text, a, b in texts if contrast(rgb(a), rgb(b)) < 4.5]
@@ -84,6 +88,7 @@ async def test_every_text_stands_out_from_its_ground(page, door):
 async def test_every_control_has_an_edge_and_a_focus_that_can_be_seen(page, door):
     for address in ("/sign-in", "/consent", "/user-refused", "/account-refused", "/sign-in-providers-first"):
         await page.goto(door.origin + address)
+        await page.evaluate(UNFOLD)
         controls = await page.evaluate(EDGE_COLOURS, CONTROLS)
         assert controls
         for name, edge, outline, style, around in controls:
@@ -95,6 +100,7 @@ async def test_every_control_has_an_edge_and_a_focus_that_can_be_seen(page, door
 async def test_a_phone_of_320_pixels_never_scrolls_sideways_even_with_text_twice_as_large(page, door):
     for address in PAGES:
         await page.goto(door.origin + address)
+        await page.evaluate(UNFOLD)
         for size in ("100%", "200%"):
             await page.evaluate("size => { document.documentElement.style.fontSize = size }", size)
             assert await page.evaluate("document.documentElement.scrollWidth") <= 320, (address, size)
@@ -111,7 +117,8 @@ async def test_what_is_pressed_is_large_enough_for_a_finger(page, door):
         "/sign-in-providers",
     ):
         await page.goto(door.origin + address)
-        for control in await page.locator(CONTROLS).all():
+        await page.evaluate(UNFOLD)
+        for control in await page.locator(f"{CONTROLS}, summary").all():
             box = await control.bounding_box()
             assert box["height"] >= 44, address
             assert box["width"] >= 44, address
