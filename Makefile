@@ -74,6 +74,9 @@ attack: $(VENV)/.dev-installed ## Play attacks against a running pair, one table
 soak: $(VENV)/.dev-installed ## Attack a running pair from many networks beside honest users: make soak ARGS="sign-ins --seconds 30"
 	@$(PY) -m tests.soak $(ARGS)
 
+screenshots: $(VENV)/.dev-installed ## Take every page of both services with Chromium, and remake the images of the documentation
+	@$(PY) -m tests.screenshots
+
 lint: $(VENV)/.dev-installed ## Check format, style, import layers and types
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
@@ -164,4 +167,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-tools test-conformance fuzz attack soak lint format bench request-path settings messages requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-revocation drill-failover
+.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-tools test-conformance fuzz attack soak lint format screenshots bench request-path settings messages requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-revocation drill-failover

@@ -64,6 +64,7 @@ def build_service(
                 render=ErrorRenderer(
                     issuer=settings.issuer,
                     pages=components.browser.pages,
+                    not_found=components.browser.not_found,
                     page_paths=frozenset(route.path for route in page_routes),
                 ),
                 log=runtime.log,

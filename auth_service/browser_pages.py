@@ -10,6 +10,7 @@ from auth_service.http.urls import Urls
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.catalogue import ENGLISH, read_catalogue
 from auth_service.pages.renderer import Pages
+from auth_service.pages.views import HomeView, NotFoundView, ResourceLink
 from auth_service.sessions.cookies import SessionCookies
 from auth_service.sessions.known_browser import KNOWN_BROWSER_LABEL, KnownBrowsers
 from auth_service.sessions.manager import SessionManager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from auth_service.key_encryption import EncryptionKeys
     from auth_service.runtime import Runtime
     from auth_service.users.service import UserService
+    from shared.http.static_page import StaticPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +30,26 @@ class BrowserPages:
     urls: Urls
     pages: Pages
     sessions: SessionManager
+    home: StaticPage
+    not_found: StaticPage
 
 
 def wire_browser_pages(runtime: Runtime, *, users: UserService, encryption_keys: EncryptionKeys) -> BrowserPages:
     """Build the components."""
     settings = runtime.settings
-    return BrowserPages(
-        urls=Urls(settings.issuer, settings.base_path),
-        pages=Pages(
-            Appearance(
-                product_name=settings.product_name,
-                accent=settings.brand_color,
-                forgot_password=settings.forgot_password,
-            ),
-            read_catalogue(Path(settings.pages_catalogue)) if settings.pages_catalogue else ENGLISH,
+    urls = Urls(settings.issuer, settings.base_path)
+    pages = Pages(
+        Appearance(
+            product_name=settings.product_name,
+            accent=settings.brand_color,
+            forgot_password=settings.forgot_password,
         ),
+        read_catalogue(Path(settings.pages_catalogue)) if settings.pages_catalogue else ENGLISH,
+    )
+    links = tuple(ResourceLink(resource.name, resource.identifier) for resource in settings.resources)
+    return BrowserPages(
+        urls=urls,
+        pages=pages,
         sessions=SessionManager(
             cookies=SessionCookies(
                 secure=not settings.is_local, known=KnownBrowsers(encryption_keys.derive(KNOWN_BROWSER_LABEL))
@@ -53,4 +60,6 @@ def wire_browser_pages(runtime: Runtime, *, users: UserService, encryption_keys:
             identity_max_age=settings.identity_max_age,
             clock=runtime.clock,
         ),
+        home=pages.home(HomeView(urls.account, links)),
+        not_found=pages.not_found(NotFoundView(urls.home, urls.account)),
     )

@@ -30,7 +30,7 @@ def pages(base: str, c: Components) -> list[web.RouteDef]:
         web.post(f"{base}/sign-in/callback/{{provider}}", c.sign_in.callback.receive),
         web.get(f"{base}/consent", c.authorization.consent.show, allow_head=False),
         web.post(f"{base}/consent", c.authorization.consent.submit),
-        web.get(f"{base}/", c.account.page.redirect_to_account, allow_head=False),
+        web.get(f"{base}/", c.account.home.show, allow_head=False),
         web.get(f"{base}/account", c.account.page.show, allow_head=False),
         web.post(f"{base}/account/end-access", c.account.endpoint.end_access),
         web.post(f"{base}/account/link", c.account.link.__call__),

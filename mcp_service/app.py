@@ -17,6 +17,7 @@ from mcp_service.guard.wiring import wire_guard, wire_scope_check
 from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.wiring import wire_jwks
 from mcp_service.metadata import ProtectedResourceMetadata
+from mcp_service.pages.errors import pages_for_browsers
 from mcp_service.runtime import Runtime
 from mcp_service.servers.wiring import configure_server, wire_server
 from mcp_service.status_lists.cache import StatusListCache
@@ -68,11 +69,7 @@ def build_app(
     jwks = wire_jwks(runtime)
     status_lists = wire_status_lists(runtime, keys=jwks.cache)
     guard = wire_guard(
-        runtime,
-        keys=jwks.cache,
-        status_lists=status_lists.cache,
-        scopes=configured.scopes,
-        metadata_url=metadata.url,
+        runtime, keys=jwks.cache, status_lists=status_lists.cache, scopes=configured.scopes, metadata_url=metadata.url
     )
     servers = wire_server(runtime, configured, guard)
     jwks.cache.on_change(servers.streams.end_refused)
@@ -88,7 +85,11 @@ def build_app(
         client_max_size=settings.max_body_bytes,
         middlewares=[
             client_address_middleware(parse_networks(settings.trusted_proxies)),
-            request_middleware(render=render, log=runtime.log, metrics=RequestMetrics(runtime.registry)),
+            request_middleware(
+                render=pages_for_browsers(render, name=metadata.name, resource=metadata.resource),
+                log=runtime.log,
+                metrics=RequestMetrics(runtime.registry),
+            ),
             rate_limits(
                 guard.limits.check_unauthenticated,
                 counting_paths=endpoint_paths,

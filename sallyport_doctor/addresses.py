@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from enum import StrEnum
+from typing import TypeGuard
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 
@@ -97,7 +98,27 @@ def uses_plain_http(url: str) -> bool:
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
-def is_absolute(url: object) -> bool:
+def without_default_port(url: str) -> str:
+    """The URL without `:443` of https or `:80` of http; unchanged otherwise."""
+    parts = split(url)
+    default = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
+    if not default or not parts.netloc.endswith(default):
+        return url
+    return url.replace(parts.netloc, parts.netloc.removesuffix(default), 1)
+
+
+def with_scheme(entered: str) -> str:
+    """The entered URL with the scheme that people leave out: http on this machine, https elsewhere.
+
+    Unchanged if it has a scheme or is no URL with either.
+    """
+    completed = f"https://{entered}"
+    if "://" in entered or not is_absolute(completed):
+        return entered
+    return f"http://{entered}" if is_loopback(split(completed).hostname or "") else completed
+
+
+def is_absolute(url: object) -> TypeGuard[str]:
     """Whether a value is an absolute http or https URL."""
     if not isinstance(url, str):
         return False

@@ -17,10 +17,12 @@ _SCHEME = re.compile(rf"({_TOKEN})(?:\s+|$)")
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One challenge: the scheme in lower case, its parameters by lower-case name."""
+    """One challenge: the scheme in lower case, its parameters by lower-case name; of a repeated one the first value."""
 
     scheme: str
     parameters: Mapping[str, str]
+    repeated: tuple[tuple[str, str], ...] = ()
+    """The further values of repeated parameters, which RFC 9110 section 11.2 forbids."""
 
 
 def read_challenges(header: str) -> tuple[Challenge, ...]:
@@ -33,13 +35,17 @@ def read_challenges(header: str) -> tuple[Challenge, ...]:
             return ()
         rest = rest[scheme.end() :].lstrip(", ")
         parameters: dict[str, str] = {}
+        repeated: list[tuple[str, str]] = []
         while parameter := _PARAMETER.match(rest):
             name, value = parameter.group(1).lower(), parameter.group(2)
             if value.startswith('"'):
                 value = re.sub(r"\\(.)", r"\1", value[1:-1])
-            parameters.setdefault(name, value)
+            if name in parameters:
+                repeated.append((name, value))
+            else:
+                parameters[name] = value
             rest = rest[parameter.end() :].lstrip(", ")
-        found.append(Challenge(scheme.group(1).lower(), MappingProxyType(parameters)))
+        found.append(Challenge(scheme.group(1).lower(), MappingProxyType(parameters), tuple(repeated)))
     return tuple(found)
 
 

@@ -31,7 +31,13 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 @app.command(context_settings={"help_option_names": ["-h", "--help"]})
 def doctor(
-    url: Annotated[str | None, typer.Argument(help="The URL of the MCP endpoint, as users enter it.")] = None,
+    context: typer.Context,
+    url: Annotated[
+        str | None,
+        typer.Argument(
+            help="The URL of the MCP endpoint, as users enter it. Without a scheme: http on this machine, else https."
+        ),
+    ] = None,
     *,
     register: Annotated[
         bool, typer.Option("--register", help="Register like real clients; delete the clients afterwards.")
@@ -76,10 +82,10 @@ def doctor(
     token, client_secret = _read_secret("Token", token), _read_secret("Client secret", client_secret)
     if url is None and token:
         diagnosis = run_offline(token, knowledge)
-        write(console, diagnosis, report_format)
+        write(console, diagnosis, report_format, command=context.command_path)
         raise typer.Exit(diagnosis.exit_status)
     if url is None:
-        errors.print("URL missing. Example: python -m sallyport_doctor https://host/mcp")
+        errors.print(f"URL missing. Example: {context.command_path} https://host/mcp")
         raise typer.Exit(EXAMINATION_FAILED)
     # Progress goes to a terminal only; with a pipe, standard error stays empty.
     progress = errors.status("examining") if errors.is_terminal else None
@@ -111,7 +117,7 @@ def doctor(
         except KeyboardInterrupt as exc:
             errors.print("interrupted; registered clients were deleted where the server supports it")
             raise typer.Exit(INTERRUPTED) from exc
-    write(console, diagnosis, report_format)
+    write(console, diagnosis, report_format, command=context.command_path)
     raise typer.Exit(diagnosis.exit_status)
 
 

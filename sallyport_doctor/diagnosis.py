@@ -10,6 +10,7 @@ from sallyport_doctor.evaluation import evaluate_rules, printable
 from sallyport_doctor.evidence import Evidence
 from sallyport_doctor.knowledge.catalogue import Severity
 from sallyport_doctor.login.evidence import Signature
+from sallyport_doctor.summary import Summary, summarize
 from sallyport_doctor.verdict import Outcome, verdicts
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ _SIGNATURES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The findings, the verdict per client, and remarks that are not findings."""
+    """The summary, the findings, the verdict per client, and remarks that are not findings."""
 
     url: str
+    summary: Summary
     findings: tuple[Finding, ...]
     verdicts: tuple[Verdict, ...]
     remarks: tuple[str, ...]
@@ -49,10 +51,12 @@ class Diagnosis:
 def diagnose(evidence: Evidence, catalogue: Mapping[str, Entry], table: ClientTable) -> Diagnosis:
     """Turn evidence into a diagnosis."""
     findings = evaluate_rules(evidence, catalogue)
+    by_client = verdicts(findings, table)
     return Diagnosis(
         url=evidence.url,
+        summary=summarize(findings, by_client, endpoint=evidence.endpoint_elsewhere or evidence.url),
         findings=findings,
-        verdicts=verdicts(findings, table),
+        verdicts=by_client,
         remarks=_remarks(evidence, table),
         clients_as_of=table.as_of,
     )
@@ -60,10 +64,11 @@ def diagnose(evidence: Evidence, catalogue: Mapping[str, Entry], table: ClientTa
 
 def diagnose_token(token: TokenEvidence, *, now: float, catalogue: Mapping[str, Entry]) -> Diagnosis:
     """The diagnosis of a token without a server, so without verdicts. `now` is in seconds since 1970."""
-    evidence = Evidence(url="", now=now, supplied_token=token)
+    findings = evaluate_rules(Evidence(url="", now=now, supplied_token=token), catalogue)
     return Diagnosis(
         url="the supplied token",
-        findings=evaluate_rules(evidence, catalogue),
+        summary=summarize(findings, (), endpoint=""),
+        findings=findings,
         verdicts=(),
         remarks=(describe_token(token),),
         clients_as_of="",
@@ -86,10 +91,14 @@ def describe_token(token: TokenEvidence) -> str:
 
 def _remarks(evidence: Evidence, table: ClientTable) -> tuple[str, ...]:
     remarks: list[str] = []
-    if evidence.reach is Reach.LOOPBACK:
+    if evidence.scheme_assumed:
+        scheme, _, rest = evidence.url.partition("://")
+        other = "https" if scheme == "http" else "http"
+        remarks.append(f"The URL has no scheme: {scheme} is assumed. If that is wrong, use {other}://{rest}")
+    if evidence.reach is Reach.LOOPBACK and not evidence.no_endpoint:
         hosted = ", ".join(c.name for c in table.clients if c.hosted)
         remarks.append(
-            f"This address is on this machine. {hosted} call from their vendors' servers and cannot reach it; "
+            f"This URL is on this machine. Clients that call from their vendors' servers cannot reach it ({hosted}); "
             "their verdict assumes that the server is published over https."
         )
     if evidence.registration is not None:

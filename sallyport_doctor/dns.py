@@ -32,9 +32,9 @@ class DnsResolver:
             self._cache[host] = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
         return self._cache[host]
 
-    async def connect_addresses(self, host: str) -> tuple[str, ...]:
-        """The addresses to connect to: the same as `addresses`. Raises OSError when it does not resolve."""
-        return await self.addresses(host)
+    async def sockets(self, host: str, port: int) -> tuple[tuple[str, int], ...]:
+        """The addresses and the port to connect to. Raises OSError when the host does not resolve."""
+        return tuple((address, port) for address in await self.addresses(host))
 
 
 class GuardedResolver(AbstractResolver):
@@ -65,12 +65,12 @@ class GuardedResolver(AbstractResolver):
             ResolveResult(
                 hostname=host,
                 host=address,
-                port=port,
+                port=connect_port,
                 family=socket.AF_INET6 if ":" in address else socket.AF_INET,
                 proto=0,
                 flags=socket.AI_NUMERICHOST,
             )
-            for address in await self._dns.connect_addresses(host)
+            for address, connect_port in await self._dns.sockets(host, port)
             if family in {socket.AF_UNSPEC, socket.AF_INET6 if ":" in address else socket.AF_INET}
         ]
 

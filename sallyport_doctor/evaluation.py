@@ -81,13 +81,18 @@ def all_rules() -> dict[str, Rule]:
 
 
 def evaluate_rules(evidence: Evidence, catalogue: Mapping[str, Entry]) -> tuple[Finding, ...]:
-    """Run every rule. Findings are sorted by severity, then in the order of the examination."""
+    """Run every rule. Findings that decide the report come first, then by severity, then as examined.
+
+    Beside a conclusive finding only those about the network are kept.
+    """
     found = [
         Finding(entry=catalogue[name], observed=printable(observed))
         for name, rule in all_rules().items()
         if (observed := rule(evidence)) is not None
     ]
-    return tuple(sorted(found, key=lambda f: _ORDER.index(f.severity)))
+    if any(f.entry.conclusive for f in found):
+        found = [f for f in found if f.entry.conclusive or f.entry.area == "network"]
+    return tuple(sorted(found, key=lambda f: (not f.entry.headline, _ORDER.index(f.severity))))
 
 
 def printable(text: str) -> str:

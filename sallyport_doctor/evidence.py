@@ -53,12 +53,19 @@ class Evidence:
     """All evidence of a run; exchanges by a name of the request."""
 
     url: str
-    """The URL as the user entered it."""
+    """The URL that the user entered, with a scheme."""
     now: float
     """The time of the examination, in seconds since 1970."""
+    scheme_assumed: bool = False
+    """Whether the user left the scheme out."""
     hosts: tuple[HostEvidence, ...] = ()
     mcp: HttpExchanges = field(default_factory=dict)
     """Requests to the MCP endpoint without a valid token: tools/list, initialize, server/discover, and variants."""
+    other_urls: HttpExchanges = field(default_factory=dict)
+    """The opening request to other URLs of the server, sent only if there may be no endpoint at the entered one.
+
+    By origin of the URL: metadata (which names it), usual (the path /mcp).
+    """
     resource_metadata: HttpExchanges = field(default_factory=dict)
     """By form: named (by the challenge), path, root."""
     server_metadata: HttpExchanges = field(default_factory=dict)
@@ -82,6 +89,26 @@ class Evidence:
     def unauthenticated_response(self) -> HttpExchange | None:
         """The response to tools/list without a token, which should carry the challenge."""
         return self.mcp.get("tools/list")
+
+    @property
+    def no_endpoint(self) -> bool:
+        """Whether every response at the entered URL is one of a web server without an MCP endpoint there."""
+        return bool(self.mcp) and all(_is_of_web_server(e) for name, e in self.mcp.items() if name != "slash variant")
+
+    @property
+    def named_by_metadata(self) -> bool:
+        """Whether the resource metadata names the entered URL, give or take a trailing slash."""
+        resource = (self.prm or {}).get("resource")
+        return isinstance(resource, str) and resource.rstrip("/") == self.url.rstrip("/")
+
+    @property
+    def endpoint_elsewhere(self) -> str | None:
+        """Another URL where an MCP endpoint responds; None unless there is none at the entered one."""
+        candidates = [self.other_urls.get("metadata"), self.mcp.get("slash variant")]
+        if not self.named_by_metadata:
+            candidates.append(self.other_urls.get("usual"))
+        found = next((e.url for e in candidates if e is not None and e.answers_as_mcp), None)
+        return found if self.no_endpoint else None
 
     @property
     def challenge(self) -> Challenge | None:
@@ -169,6 +196,18 @@ class Evidence:
         return any(e.status in {401, 403} for e in self.mcp.values())
 
 
+def _is_of_web_server(response: HttpExchange) -> bool:
+    if response.is_json_rpc or response.header("WWW-Authenticate") is not None:
+        return False
+    return response.ok or response.status in {204, 404, 405, 410, 501}
+
+
 def strings(value: Any) -> tuple[str, ...]:
     """The strings of a JSON list; empty when the value is not a list."""
     return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
+
+
+def null_lists(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """The members of a metadata document that are null and are lists by their specification."""
+    lists = (name for name in document if name.endswith("_supported") or name == "authorization_servers")
+    return tuple(name for name in lists if document[name] is None)

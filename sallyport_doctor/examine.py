@@ -20,6 +20,7 @@ from sallyport_doctor.probes.metadata import (
 )
 from sallyport_doctor.probes.network import is_private, probe_host
 from sallyport_doctor.probes.oauth_endpoints import probe_oauth_endpoints
+from sallyport_doctor.probes.other_urls import probe_other_urls
 
 if TYPE_CHECKING:
     import ssl
@@ -52,6 +53,8 @@ async def examine(
     named = _named_metadata(mcp["tools/list"].header("WWW-Authenticate"))
     resource_metadata = await fetch_resource_metadata(http, url, named=named)
     evidence = Evidence(url=url, now=clock(), hosts=(host,), mcp=mcp, resource_metadata=resource_metadata)
+    if evidence.no_endpoint:
+        evidence = replace(evidence, other_urls=await probe_other_urls(http, url, evidence.prm))
     issuer = evidence.requested_issuer
     server_metadata = await fetch_server_metadata(http, url, issuer) if issuer else {}
     evidence = replace(evidence, server_metadata=server_metadata)
@@ -70,8 +73,7 @@ async def examine(
 def check_address(url: str) -> None:
     """Raise ExaminationError unless this is an absolute http or https URL without credentials and fragment."""
     if not is_absolute(url):
-        hint = f": did you mean https://{url}?" if is_absolute(f"https://{url}") and "://" not in url else ""
-        raise ExaminationError(f"{url!r} is not an http or https URL{hint}")
+        raise ExaminationError(f"{url!r} is not an http or https URL")
     parts = split(url)
     if parts.username is not None or parts.password is not None:
         raise ExaminationError("the URL contains a user name or password; clients do not send it, so leave it out")

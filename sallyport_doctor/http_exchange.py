@@ -102,6 +102,17 @@ class HttpExchange:
         except (ValueError, RecursionError):
             return None
 
+    @property
+    def is_json_rpc(self) -> bool:
+        """Whether the body is a JSON-RPC 2.0 message."""
+        document = self.document
+        return document is not None and document.get("jsonrpc") == "2.0"
+
+    @property
+    def answers_as_mcp(self) -> bool:
+        """Whether an MCP endpoint, open or protected, may have sent this response to an opening request."""
+        return self.is_json_rpc or self.status == 401
+
     def summary(self) -> str:
         """Request and status in one phrase, without body and credentials."""
         path = split(self.url)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from sallyport_doctor.addresses import with_scheme
 from sallyport_doctor.diagnosis import diagnose, diagnose_token
 from sallyport_doctor.dns import DnsResolver
 from sallyport_doctor.examine import examine
@@ -53,15 +54,17 @@ async def run(
     `open_page` takes the user to the sign-in page; `on_request` gets a description of each request before it is sent.
     """
     dns = dns or DnsResolver()
+    url = with_scheme(options.url)
     async with HttpProbe(
-        options.url,
+        url,
         dns=dns,
         tls=tls,
         timeout_seconds=options.timeout_seconds,
         monotonic_clock=monotonic_clock,
         on_request=on_request,
     ) as http:
-        evidence = await examine(options.url, http=http, dns=dns, tls=tls, clock=clock)
+        evidence = await examine(url, http=http, dns=dns, tls=tls, clock=clock)
+        evidence = replace(evidence, scheme_assumed=url != options.url)
         if options.register:
             evidence = replace(evidence, registration=await probe_registration(http, evidence, knowledge.clients))
         if options.login:

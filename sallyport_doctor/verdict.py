@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,7 +18,12 @@ class Outcome(StrEnum):
 
     WORKS = "works"
     LIMITED = "works with a limitation"
+    ANONYMOUS = "connects without a sign-in"
     FAILS = "fails"
+
+
+_WITHOUT_SIGN_IN: Final = frozenset({"network", "address", "mcp_endpoint", "cors"})
+"""The areas whose findings affect a client that does not sign in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,17 @@ def verdicts(findings: Iterable[Finding], table: ClientTable) -> tuple[Verdict, 
 
 
 def _verdict(client: Client, found: dict[str, Finding]) -> Verdict:
+    anonymous = _reasons(client.anonymous, found)
+    if anonymous:
+        found = {name: f for name, f in found.items() if f.entry.area in _WITHOUT_SIGN_IN}
     failing = _reasons(client.fails, found)
     registration = _registration(client, found)
     if failing or registration is _Registration.BLOCKED:
         blocking = _registration_reasons(client, found) if registration is _Registration.BLOCKED else ()
         reasons = _unique(failing + blocking)
         return Verdict(client.id, client.name, Outcome.FAILS, reasons, _error_message(client, reasons))
+    if anonymous:
+        return Verdict(client.id, client.name, Outcome.ANONYMOUS, anonymous)
     limiting = _reasons(client.limited, found)
     if registration is _Registration.MANUAL_ONLY:
         limiting += _registration_reasons(client, found)

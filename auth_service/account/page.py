@@ -74,10 +74,6 @@ class AccountPage:
         self._sessions.remember_browser(response, browser)
         return response
 
-    async def redirect_to_account(self, _request: web.Request) -> web.StreamResponse:
-        """GET of the issuer's own URL, which a user may enter in a browser."""
-        return _see_other(self.address)
-
     async def visit(self, request: web.Request) -> Visit | None:
         """Check a posted form; None if its session has ended.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from auth_service.account.browsers import BrowserEndpoint
 from auth_service.account.endpoint import AccountEndpoint
+from auth_service.account.home import HomeEndpoint
 from auth_service.account.identities import IdentityList, LinkEndpoint, UnlinkEndpoint
 from auth_service.account.page import AccountPage, ApplicationList
 from auth_service.account.password import PasswordEndpoint
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AccountComponents:
-    """The page and the endpoints of its forms."""
+    """The page, the endpoints of its forms, and the page of the issuer's own URL, which leads to it."""
 
+    home: HomeEndpoint
     page: AccountPage
     endpoint: AccountEndpoint
     password: PasswordEndpoint
@@ -67,6 +69,7 @@ def wire_account(
         clock=runtime.clock,
     )
     return AccountComponents(
+        home=HomeEndpoint(page=browser.home, urls=browser.urls),
         page=page,
         endpoint=AccountEndpoint(
             page=page, pages=browser.pages, sessions=sessions, grants=grants, audit=audit, clock=runtime.clock

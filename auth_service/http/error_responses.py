@@ -20,6 +20,7 @@ from auth_service.protocol.errors import (
 )
 from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.texts import message
+from shared.http.static_page import StaticPage, opens_page
 
 if TYPE_CHECKING:
     from auth_service.pages.renderer import Pages
@@ -45,10 +46,14 @@ class ErrorWithPage(OAuthError):
 class ErrorRenderer:
     """Renders every error of auth_service."""
 
-    def __init__(self, *, issuer: str, pages: Pages, page_paths: frozenset[str]) -> None:
-        """`page_paths` are the paths of pages, as their routes spell them: there, any error is a page."""
+    def __init__(self, *, issuer: str, pages: Pages, not_found: StaticPage, page_paths: frozenset[str]) -> None:
+        """`page_paths` are the paths of pages, as their routes spell them: there, any error is a page.
+
+        `not_found` is for a browser at an address that has no page.
+        """
         self._issuer = issuer
         self._pages = pages
+        self._not_found = not_found
         self._page_paths = page_paths
 
     def __call__(self, request: web.Request, error: RequestRejected, request_id: str) -> web.StreamResponse:
@@ -59,7 +64,11 @@ class ErrorRenderer:
             return self._redirect(error, request_id)
         if isinstance(error, PageError):
             return self._page(error, request_id, error.title, error.public, error.hint, detail=error.detail)
-        return self._shown(error, request_id) if self._is_page(request) else self._json(error, request_id)
+        if self._is_page(request):
+            return self._shown(error, request_id)
+        answer = self._json(error, request_id)
+        is_wrong_address = error.status in {404, 405} and opens_page(request)
+        return self._not_found.in_place_of(answer) if is_wrong_address else answer
 
     def _shown(self, error: RequestRejected, request_id: str) -> web.Response:
         if isinstance(error, UnacceptableCimd):

@@ -15,6 +15,11 @@ class Urls:
     base_path: str
 
     @property
+    def home(self) -> str:
+        """The page at the issuer's own URL."""
+        return f"{self.base_path}/"
+
+    @property
     def account(self) -> str:
         """The account page."""
         return f"{self.base_path}/account"

@@ -16,9 +16,10 @@ from auth_service.pages.appearance import Appearance
 from auth_service.pages.catalogue import ENGLISH, Catalogue
 from auth_service.pages.client_reset_instructions import RESET_INSTRUCTIONS
 from auth_service.pages.formatting import plain_host, relative_time, short_name, timestamp
-from auth_service.pages.headers import FormTarget, security_headers
 from shared.configured_url import is_loopback_host
 from shared.errors import ServiceUnavailable
+from shared.http.page_headers import FormTarget, security_headers
+from shared.http.static_page import StaticPage
 
 if TYPE_CHECKING:
     from auth_service.pages.views import (
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
         ConsentView,
         ContinueView,
         ErrorView,
+        HomeView,
+        NotFoundView,
         ProviderRedirectView,
         SignedOutView,
         SignInView,
@@ -140,6 +143,18 @@ class Pages:
     def signed_out(self, view: SignedOutView) -> web.Response:
         """The end of a session."""
         return self._render("signed_out.html", {"view": view}, keep_opener=False)
+
+    def home(self, view: HomeView) -> StaticPage:
+        """What this service is, for a user who enters its URL."""
+        return self._static("home.html", view)
+
+    def not_found(self, view: NotFoundView) -> StaticPage:
+        """An address at which nothing is. It has no request id: it holds nothing of a request."""
+        return self._static("not_found.html", view)
+
+    def _static(self, template: str, view: HomeView | NotFoundView) -> StaticPage:
+        page = self._render(template, {"view": view}, keep_opener=False)
+        return StaticPage((page.text or "").encode(), dict(page.headers))
 
     def _render(
         self,

@@ -172,6 +172,30 @@ class UnknownClientView:
     status: int = 400
 
 
+@dataclass(frozen=True, slots=True)
+class ResourceLink:
+    """An MCP server that this service signs users in for: its display name and its URL."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class HomeView:
+    """The page at the issuer's own URL, which a user may enter in a browser."""
+
+    account_address: str
+    resources: tuple[ResourceLink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotFoundView:
+    """The page of an address at which nothing is."""
+
+    home_address: str
+    account_address: str
+
+
 class AccountNotice(StrEnum):
     """The notice on the account page about the action just taken."""
 

@@ -42,6 +42,10 @@ class Entry:
     fix: str
     interop: tuple[str, ...] = ()
     """Rows of docs/interop.md: `R1` is the anchor `#r1`."""
+    headline: str = ""
+    """The first line of the report, for a finding that decides it; `{endpoint}` is the URL of the endpoint found."""
+    conclusive: bool = False
+    """Whether other findings about the server mean nothing beside this one."""
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -32,6 +32,8 @@ class Client:
     registration_methods: tuple[RegistrationMethod, ...]
     fails: Mapping[str, str]
     limited: Mapping[str, str]
+    anonymous: Mapping[str, str]
+    """Findings with which the client connects without a sign-in."""
     error_messages: Mapping[str, str]
     """The message that the client shows to its user, by finding; `*` is the default."""
     redirects: tuple[str, ...]
@@ -51,7 +53,7 @@ class ClientTable:
         """Every finding that the table refers to."""
         named: set[str] = set()
         for client in self.clients:
-            named |= {*client.fails, *client.limited}
+            named |= {*client.fails, *client.limited, *client.anonymous}
             for method in client.registration_methods:
                 named |= method.blocked_by
         return frozenset(named)
@@ -76,6 +78,7 @@ def _client(raw: dict[str, Any], groups: dict[str, Any], methods: dict[str, Regi
         registration_methods=tuple(methods[name] for name in raw["registration_methods"]),
         fails=_of_groups("fails", raw["groups"], groups) | raw.get("fails", {}),
         limited=_of_groups("limited", raw["groups"], groups) | raw.get("limited", {}),
+        anonymous=_of_groups("anonymous", raw["groups"], groups),
         error_messages=raw.get("error_messages", {}),
         redirects=tuple(raw["redirects"]),
         sources=tuple(raw["sources"]),
@@ -84,4 +87,4 @@ def _client(raw: dict[str, Any], groups: dict[str, Any], methods: dict[str, Regi
 
 
 def _of_groups(kind: str, names: list[str], groups: dict[str, Any]) -> dict[str, str]:
-    return {finding: "" for name in names for finding in groups[name][kind]}
+    return {finding: "" for name in names for finding in groups[name].get(kind, ())}

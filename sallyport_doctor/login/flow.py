@@ -97,7 +97,7 @@ async def _authorize(
     await options.open_page(url)
     parameters = await callback.parameters(within_seconds=options.wait_seconds)
     if parameters is None:
-        failure = f"no callback within {options.wait_seconds:.0f} seconds{_first_step(page)}"
+        failure = f"nobody finished the sign-in within {options.wait_seconds:g} s{_first_step(page)}"
         return replace(login, timed_out=True, failure=failure)
     login = replace(
         login,

@@ -38,10 +38,10 @@ def is_private(host_evidence: HostEvidence) -> bool:
 
 async def _handshake(dns: DnsResolver, host: str, port: int, context: ssl.SSLContext) -> TlsEvidence | None:
     """None when the host is unreachable: the exchanges record that."""
-    addresses = await dns.connect_addresses(host)
+    address, connect_port = (await dns.sockets(host, port))[0]
     try:
         _reader, writer = await asyncio.wait_for(
-            asyncio.open_connection(addresses[0], port, ssl=context, server_hostname=host), _CONNECT_SECONDS
+            asyncio.open_connection(address, connect_port, ssl=context, server_hostname=host), _CONNECT_SECONDS
         )
     except ssl.SSLCertVerificationError as exc:
         problem = {_EXPIRED: "expired", _WRONG_NAME: "wrong-name"}.get(exc.verify_code, "untrusted")

@@ -30,7 +30,7 @@ async def probe_oauth_endpoints(
 ) -> dict[str, HttpExchange]:
     """Send a refresh and an authorization request with an unknown client_id.
 
-    The refresh is sent to the origin of the resource too, where some clients send it (interop.md F21).
+    The refresh is sent to /token of the resource's origin too, where some clients send it (interop.md F21).
     """
     exchanges: dict[str, HttpExchange] = {}
     if is_absolute(metadata.get("token_endpoint")):
@@ -41,8 +41,9 @@ async def probe_oauth_endpoints(
             ("resource", resource),
         ]
         exchanges["token"] = await http.request("POST", metadata["token_endpoint"], form=form)
-        if origin_of(metadata["token_endpoint"]) != origin_of(resource):
-            exchanges["token at resource"] = await http.request("POST", f"{origin_of(resource)}/token", form=form)
+        at_resource = f"{origin_of(resource)}/token"
+        if metadata["token_endpoint"] != at_resource:
+            exchanges["token at resource"] = await http.request("POST", at_resource, form=form)
     if is_absolute(metadata.get("authorization_endpoint")):
         query = [
             ("response_type", "code"),

@@ -21,6 +21,11 @@ def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "url": diagnosis.url,
         "exit_status": diagnosis.exit_status,
+        "summary": {
+            "kind": diagnosis.summary.kind,
+            "headline": diagnosis.summary.headline,
+            "steps": [{"finding": s.finding, "fix": s.fix} for s in diagnosis.summary.steps],
+        },
         "clients_as_of": diagnosis.clients_as_of,
         "findings": [
             {

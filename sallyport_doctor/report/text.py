@@ -1,17 +1,18 @@
-"""The diagnosis as text for a terminal or a pipe: the clients as a table, then each finding."""
+"""The diagnosis as text for a terminal or a pipe: what matters first, what to do, the clients, the details."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from sallyport_doctor.knowledge.catalogue import Severity
 from sallyport_doctor.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
@@ -22,21 +23,31 @@ if TYPE_CHECKING:
     from sallyport_doctor.verdict import Verdict
 
 _SEVERITY_STYLE: Final = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
-_OUTCOME_STYLE: Final = {Outcome.WORKS: "green", Outcome.LIMITED: "yellow", Outcome.FAILS: "bold red"}
+_ORDER: Final = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
+_OUTCOME_STYLE: Final = {
+    Outcome.WORKS: "green",
+    Outcome.LIMITED: "yellow",
+    Outcome.ANONYMOUS: "yellow",
+    Outcome.FAILS: "bold red",
+}
 
 
-def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
-    """Write the report. Without a terminal there are no colours, and each text is one line, for grep."""
-    console.print(f"[bold]{escape(diagnosis.url)}[/bold]", soft_wrap=True)
+def print_diagnosis(console: Console, diagnosis: Diagnosis, *, command: str = "sallyport-doctor") -> None:
+    """Write the report: the summary, what to do, the clients, then the details of each finding.
+
+    Without a terminal there are no colours, and each text is one line, for grep. `command` is how the doctor was
+    called, for the hint to its explanations.
+    """
+    _print(console, f"[bold]{escape(diagnosis.url)}[/bold]\n")
+    _print(console, f"[{_style(diagnosis)}]{escape(diagnosis.summary.headline)}[/]")
+    _print_steps(console, diagnosis)
+    _print_clients(console, diagnosis)
     for remark in diagnosis.remarks:
-        console.print(escape(remark), style="dim", soft_wrap=not console.is_terminal)
-    console.print()
-    if diagnosis.verdicts:
-        console.print(_clients(diagnosis))
+        _print(console, f"\n[dim]{escape(remark)}[/dim]")
+    if diagnosis.findings:
+        _print(console, f"\n[bold]Details[/bold] (more: {command} --explain ID)")
     for finding in diagnosis.findings:
         _print_finding(console, finding)
-    console.print()
-    console.print(_summary(diagnosis), soft_wrap=not console.is_terminal)
 
 
 def print_explanation(console: Console, entry: Entry, table: ClientTable) -> None:
@@ -52,6 +63,7 @@ def print_explanation(console: Console, entry: Entry, table: ClientTable) -> Non
     for name, affected in (
         ("Breaks", [c.name for c in table.clients if entry.id in c.fails]),
         ("Limits", [c.name for c in table.clients if entry.id in c.limited and entry.id not in c.fails]),
+        ("Connects without a sign-in", [c.name for c in table.clients if entry.id in c.anonymous]),
     ):
         if affected:
             console.print(f"[bold]{name}[/bold]")
@@ -61,19 +73,61 @@ def print_explanation(console: Console, entry: Entry, table: ClientTable) -> Non
         console.print(f"  {escape(source)}")
 
 
-def _clients(diagnosis: Diagnosis) -> Table:
-    table = Table(caption=f"clients as of {diagnosis.clients_as_of}", caption_justify="left", expand=False)
-    table.add_column("client", no_wrap=True)
+def _print(console: Console, text: str) -> None:
+    console.print(text, soft_wrap=not console.is_terminal)
+
+
+def _style(diagnosis: Diagnosis) -> str:
+    failing = any(v.outcome is Outcome.FAILS for v in diagnosis.verdicts)
+    worst = Severity.ERROR if failing else min((f.severity for f in diagnosis.findings), key=_ORDER.index, default=None)
+    return "bold green" if worst in {None, Severity.NOTE} else f"bold {_SEVERITY_STYLE[worst].removeprefix('bold ')}"
+
+
+def _print_steps(console: Console, diagnosis: Diagnosis) -> None:
+    if not diagnosis.summary.steps:
+        return
+    _print(console, "\n[bold]What to do[/bold]")
+    for number, step in enumerate(diagnosis.summary.steps, start=1):
+        style = _SEVERITY_STYLE[step.severity]
+        _print(console, f"{number:>3}. [{style}]{step.severity.value}[/]: {escape(step.title)} ({step.finding})")
+        if console.is_terminal:
+            console.print(Padding(escape(step.fix), (0, 0, 0, 5)))
+        else:
+            _print(console, f"     {escape(step.fix)}")
+
+
+def _print_clients(console: Console, diagnosis: Diagnosis) -> None:
+    """A table of the clients that do not simply work, a row for those alike; one line if all fare alike."""
+    if not diagnosis.verdicts or any(f.entry.conclusive for f in diagnosis.findings):
+        return
+    _print(console, f"\n[bold]Clients[/bold] (as of {diagnosis.clients_as_of})")
+    first = diagnosis.verdicts[0]
+    if all((v.outcome, v.reasons, v.error_message) == (first.outcome, first.reasons, "") for v in diagnosis.verdicts):
+        findings = ", ".join(r.finding for r in first.reasons)
+        _print_line(console, f"Every client {first.outcome.value}{findings and f' ({findings})'}", diagnosis.verdicts)
+        return
+    table = Table(expand=False, show_lines=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("reason", overflow="fold")
+    table.add_column("clients", ratio=1)
+    table.add_column("reason", overflow="fold", ratio=2)
     titles = {f.id: f.entry.title for f in diagnosis.findings}
-    for verdict in diagnosis.verdicts:
-        style = _OUTCOME_STYLE[verdict.outcome]
-        table.add_row(verdict.name, f"[{style}]{verdict.outcome.value}[/]", escape(_reasons(verdict, titles)))
-    return table
+    for outcome in (Outcome.FAILS, Outcome.ANONYMOUS, Outcome.LIMITED):
+        names: dict[str, list[str]] = {}
+        for verdict in (v for v in diagnosis.verdicts if v.outcome is outcome):
+            names.setdefault(_reasons_of(verdict, titles), []).append(verdict.name)
+        for reasons, alike in names.items():
+            style = _OUTCOME_STYLE[outcome]
+            table.add_row(f"[{style}]{outcome.value}[/]", escape(", ".join(alike)), escape(reasons))
+    console.print(table)
+    _print_line(console, "Works", [v for v in diagnosis.verdicts if v.outcome is Outcome.WORKS])
 
 
-def _reasons(verdict: Verdict, titles: Mapping[str, str]) -> str:
+def _print_line(console: Console, label: str, verdicts: Sequence[Verdict]) -> None:
+    if verdicts:
+        _print(console, f"{label}: {escape(', '.join(v.name for v in verdicts))}.")
+
+
+def _reasons_of(verdict: Verdict, titles: Mapping[str, str]) -> str:
     """Client-specific reasons in full, other findings by id: their titles follow below the table."""
     specific = [f"{r.finding}: {r.why}" for r in verdict.reasons if r.why != titles.get(r.finding)]
     others = ", ".join(r.finding for r in verdict.reasons if r.why == titles.get(r.finding))
@@ -84,36 +138,15 @@ def _reasons(verdict: Verdict, titles: Mapping[str, str]) -> str:
 def _print_finding(console: Console, finding: Finding) -> None:
     entry = finding.entry
     style = _SEVERITY_STYLE[entry.severity]
-    console.print()
-    heading = f"[{style}]{entry.severity.value}[/] [bold]{escape(entry.id)}[/bold]: {escape(entry.title)}"
-    console.print(heading, soft_wrap=not console.is_terminal)
+    _print(console, f"\n[{style}]{entry.severity.value}[/] [bold]{escape(entry.id)}[/bold]: {escape(entry.title)}")
+    texts = {"observed": finding.observed, "expected": entry.expected, "why": entry.why, "fix": entry.fix}
+    if finding.severity is not Severity.NOTE:
+        del texts["fix"]  # see what to do
     grid = Table.grid(padding=(0, 2, 0, 0))
-    for name, text in (
-        ("observed", finding.observed),
-        ("expected", entry.expected),
-        ("why", entry.why),
-        ("fix", entry.fix),
-        ("sources", "; ".join(entry.references)),
-    ):
+    for name, text in {**texts, "sources": "; ".join(entry.references)}.items():
         if console.is_terminal:
             grid.add_row(f"  [dim]{name:>8}[/dim]", escape(text))
         else:
             console.print(f"  {name:>8}  {escape(text)}", soft_wrap=True)
     if console.is_terminal:
         console.print(grid)
-
-
-def _summary(diagnosis: Diagnosis) -> str:
-    if not diagnosis.findings:
-        return "[green]Nothing to fix.[/green]"
-    counts = {s: sum(f.severity is s for f in diagnosis.findings) for s in Severity}
-    totals = ", ".join(f"{n} {s.value}{'' if n == 1 else 's'}" for s, n in counts.items() if n)
-    clients = "".join(_clients_with(diagnosis, outcome) for outcome in (Outcome.FAILS, Outcome.LIMITED))
-    return f"{totals}. Details: python -m sallyport_doctor --explain ID{clients}"
-
-
-def _clients_with(diagnosis: Diagnosis, outcome: Outcome) -> str:
-    """A line with the clients of this outcome; empty when there are none."""
-    names = [v.name for v in diagnosis.verdicts if v.outcome is outcome]
-    listed = "every client" if len(names) == len(diagnosis.verdicts) else ", ".join(names)
-    return f"\n{outcome.value.capitalize()}: {listed}." if names else ""

@@ -25,10 +25,10 @@ class ReportFormat(Enum):
     JUNIT = 4
 
 
-def write(console: Console, diagnosis: Diagnosis, report_format: ReportFormat) -> None:
-    """Write the diagnosis and nothing else."""
+def write(console: Console, diagnosis: Diagnosis, report_format: ReportFormat, *, command: str) -> None:
+    """Write the diagnosis and nothing else. `command` is how the doctor was called."""
     if report_format is ReportFormat.TEXT:
-        print_diagnosis(console, diagnosis)
+        print_diagnosis(console, diagnosis, command=command)
         return
     if report_format is ReportFormat.JUNIT:
         console.out(as_junit(diagnosis), highlight=False)

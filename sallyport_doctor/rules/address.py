@@ -25,6 +25,24 @@ def mcp_redirected_to_other_host(evidence: Evidence) -> str | None:
     return f"{response.status} to {response.redirect_target}"
 
 
+def mcp_at_other_url(evidence: Evidence) -> str | None:
+    response, found = evidence.unauthenticated_response, evidence.endpoint_elsewhere
+    if response is None or found is None:
+        return None
+    named = found == (evidence.prm or {}).get("resource")
+    return f"{response.summary()}; an MCP server responds at {found}{', which the metadata names' if named else ''}"
+
+
+def no_mcp_server(evidence: Evidence) -> str | None:
+    response = evidence.unauthenticated_response
+    if response is None or not evidence.no_endpoint or evidence.endpoint_elsewhere is not None:
+        return None
+    if evidence.named_by_metadata:
+        return None  # mcp-not-found or challenge-wrong-status applies
+    issuer = "; there is an authorization server on this host" if evidence.metadata is not None else ""
+    return f"{response.summary()}{issuer}"
+
+
 def mcp_not_found(evidence: Evidence) -> str | None:
     response = evidence.unauthenticated_response
     if response is None or response.status != 404:

@@ -32,11 +32,16 @@ def pkce_plain_offered(evidence: Evidence) -> str | None:
     return "plain in addition to S256" if "plain" in methods and "S256" in methods else None
 
 
-def response_type_code_missing(evidence: Evidence) -> str | None:
+def response_types_missing(evidence: Evidence) -> str | None:
     metadata = evidence.metadata
-    if metadata is None or "code" in strings(metadata.get("response_types_supported")):
-        return None
-    return f"response_types_supported is {metadata.get('response_types_supported')!r:.80}"
+    return (
+        "no response_types_supported" if metadata is not None and "response_types_supported" not in metadata else None
+    )
+
+
+def response_type_code_missing(evidence: Evidence) -> str | None:
+    types = (evidence.metadata or {}).get("response_types_supported")
+    return None if types is None or "code" in strings(types) else f"response_types_supported is {types!r:.80}"
 
 
 def response_mode_query_missing(evidence: Evidence) -> str | None:
@@ -130,22 +135,22 @@ def scopes_not_advertised(evidence: Evidence) -> str | None:
     )
 
 
-def scopes_of_resource_unknown(evidence: Evidence) -> str | None:
+def requested_scope_unknown(evidence: Evidence) -> str | None:
     known = strings((evidence.metadata or {}).get("scopes_supported"))
-    prm = evidence.prm or {}
-    required = strings(prm.get("scopes_supported")) or _challenged(evidence)
-    # Sallyport's guard publishes every scope, besides those to request first.
-    published = prm.get("sallyport_scopes")
-    others = tuple(published) if isinstance(published, dict) else ()
-    missing = [s for s in dict.fromkeys((*required, *others)) if s not in known]
+    missing = [s for s in evidence.requested_scope.split() if s not in known and s != "offline_access"]
     return " ".join(missing) if known and missing else None
 
 
-def _challenged(evidence: Evidence) -> tuple[str, ...]:
-    """The scopes of the challenge, for a resource whose metadata names none."""
-    challenge = evidence.challenge
-    scopes = challenge.parameters.get("scope", "").split() if challenge is not None else ()
-    return tuple(s for s in scopes if s != "offline_access")
+def scopes_of_resource_unknown(evidence: Evidence) -> str | None:
+    known = strings((evidence.metadata or {}).get("scopes_supported"))
+    prm = evidence.prm or {}
+    # Sallyport's guard publishes every scope, besides those to request first.
+    published = prm.get("sallyport_scopes")
+    others = tuple(published) if isinstance(published, dict) else ()
+    requested = evidence.requested_scope.split()  # requested-scope-unknown applies
+    required = dict.fromkeys((*strings(prm.get("scopes_supported")), *others))
+    missing = [s for s in required if s not in known and s not in requested]
+    return " ".join(missing) if known and missing else None
 
 
 def par_required(evidence: Evidence) -> str | None:

@@ -23,7 +23,14 @@ def _header(evidence: Evidence) -> str:
 
 
 def challenge_header_missing(evidence: Evidence) -> str | None:
-    return "401 without a WWW-Authenticate header" if _refused(evidence) and not _header(evidence) else None
+    if not _refused(evidence) or _header(evidence) or _renamed_header(evidence):
+        return None
+    return "401 without a WWW-Authenticate header"
+
+
+def challenge_header_renamed(evidence: Evidence) -> str | None:
+    renamed = _renamed_header(evidence) if _refused(evidence) and not _header(evidence) else None
+    return f"401 with {renamed} instead of WWW-Authenticate" if renamed else None
 
 
 def challenge_malformed(evidence: Evidence) -> str | None:
@@ -36,6 +43,15 @@ def challenge_not_bearer(evidence: Evidence) -> str | None:
     if not challenges or any(c.scheme == "bearer" for c in challenges):
         return None
     return f"scheme {challenges[0].scheme}"
+
+
+def challenge_metadata_repeated(evidence: Evidence) -> str | None:
+    challenges = [c for c in read_challenges(_header(evidence)) if c.scheme == "bearer"] if _refused(evidence) else []
+    repeated = [value for c in challenges for name, value in c.repeated if name == "resource_metadata"]
+    first = [c.parameters["resource_metadata"] for c in challenges if "resource_metadata" in c.parameters]
+    if not repeated and len(set(first)) < 2:
+        return None
+    return " and ".join(dict.fromkeys((*first, *repeated)))
 
 
 def challenge_without_resource_metadata(evidence: Evidence) -> str | None:
@@ -98,6 +114,13 @@ def unknown_token_without_error(evidence: Evidence) -> str | None:
     challenge = bearer_challenge(response.header("WWW-Authenticate"))
     error = challenge.parameters.get("error") if challenge is not None else None
     return None if error == "invalid_token" else f"error is {error!r}"
+
+
+def _renamed_header(evidence: Evidence) -> str | None:
+    """A header that carries the challenge under another name, such as x-amzn-remapped-www-authenticate."""
+    response = evidence.unauthenticated_response
+    names = [name.lower() for name, _ in response.headers] if response is not None else []
+    return next((name for name in names if name.endswith("-www-authenticate")), None)
 
 
 def _scopes(evidence: Evidence) -> list[str]:

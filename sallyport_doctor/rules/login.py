@@ -26,18 +26,12 @@ def login_impossible(evidence: Evidence) -> str | None:
     return login.failure
 
 
-def consent_blocked_by_csp(evidence: Evidence) -> str | None:
-    login = evidence.login
-    return (
-        f"form-action {login.form_action}"
-        if login is not None and login.timed_out and _csp_blocks_callback(login)
-        else None
-    )
-
-
 def login_timed_out(evidence: Evidence) -> str | None:
     login = evidence.login
-    return login.failure if login is not None and login.timed_out and not _csp_blocks_callback(login) else None
+    if login is None or not login.timed_out:
+        return None
+    policy = f"; the policy of its first page has form-action {login.form_action}" if _may_block(login) else ""
+    return f"{login.failure}{policy}"
 
 
 def login_refused(evidence: Evidence) -> str | None:
@@ -98,10 +92,7 @@ def refresh_token_missing(evidence: Evidence) -> str | None:
     return "no refresh_token" if exchange is not None and "refresh_token" not in exchange.members else None
 
 
-def _silent(login: LoginEvidence) -> bool:
-    return not login.callback_received and "response came" in login.failure
-
-
-def _csp_blocks_callback(login: LoginEvidence) -> bool:
+def _may_block(login: LoginEvidence) -> bool:
+    """Whether the first page has a policy with which a browser may refuse a redirect to the client after its form."""
     sources = login.form_action.split()
     return bool(sources) and not any(s in {"*", "http:"} or s.startswith("http://127.0.0.1") for s in sources)

@@ -48,7 +48,7 @@ def token_not_required(evidence: Evidence) -> str | None:
     return "initialize and tools/list both returned 200 without a token"
 
 
-def no_protection(evidence: Evidence) -> str | None:
+def server_open(evidence: Evidence) -> str | None:
     openers = _opening_responses(evidence)
     if (
         not openers

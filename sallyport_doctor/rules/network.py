@@ -22,6 +22,7 @@ _DAY: Final = 86_400
 def _all_exchanges(evidence: Evidence) -> Iterator[HttpExchange]:
     for group in (
         evidence.mcp,
+        evidence.other_urls,
         evidence.resource_metadata,
         evidence.server_metadata,
         evidence.oauth_endpoints,

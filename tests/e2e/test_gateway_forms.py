@@ -97,6 +97,21 @@ async def test_no_answer_names_a_server_and_https_is_for_good(behind, path):
                 assert answer.headers.getall("Strict-Transport-Security", []) == expected
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/mcp"])
+async def test_a_browser_sees_a_page_with_a_way_on_at_either_host(behind, path):
+    gateway, pair = behind
+    connector = aiohttp.TCPConnector(ssl=gateway.trust()) if gateway.secure else None
+    async with aiohttp.ClientSession(connector=connector) as http:
+        for url in {gateway.auth_url, gateway.mcp_url}:
+            async with http.get(f"{url}{path}", headers=BROWSER) as answer:
+                assert answer.content_type == "text/html"
+                page = await answer.text()
+                assert 'href="/account"' in page or pair.resource in page
+
+
 async def test_plain_http_is_sent_on_to_https_where_there_is_a_name(behind):
     gateway, _pair = behind
     if not gateway.secure:

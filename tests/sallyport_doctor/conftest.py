@@ -38,7 +38,7 @@ async def run(knowledge):
         if not started or started[-1] is not model:
             await model.start()
             started.append(model)
-        options = {"url": model.resource, "timeout_seconds": 10, "wait_seconds": 10} | options
+        options = {"url": model.entered, "timeout_seconds": 10, "wait_seconds": 10} | options
         return await run_doctor(RunOptions(**options), knowledge=knowledge, open_page=user)
 
     yield examine

@@ -52,7 +52,7 @@ def block(stage):
 def findings(knowledge):
     """The rows of the table of findings."""
     return [
-        f"| `{e.id}` | {e.severity.value} | {e.title} | {', '.join(map(interop_link, e.interop))} |"
+        f'| <a id="{e.id}"></a>`{e.id}` | {e.severity.value} | {e.title} | {", ".join(map(interop_link, e.interop))} |'
         for e in knowledge.catalogue.values()
     ]
 

@@ -10,17 +10,18 @@ PUBLIC = "93.184.216.34"
 
 
 class FakeDns(DnsResolver):
-    """Reports the given addresses for the public name and connects to this machine."""
+    """Reports the given addresses for the public name and connects to this machine; port 443 leads to `port`."""
 
-    def __init__(self, *addresses):
+    def __init__(self, *addresses, port=443):
         super().__init__()
         self._addresses = addresses
+        self._port = port
 
     async def addresses(self, host):
         return self._addresses if host == NAME else (host,)
 
-    async def connect_addresses(self, host):
-        return ("127.0.0.1",)
+    async def sockets(self, host, port):
+        return (("127.0.0.1", self._port if port == 443 else port),)
 
 
 class Publisher:
@@ -44,7 +45,7 @@ class Publisher:
             RunOptions(**{"url": model.resource, "timeout_seconds": 10, **(options or {})}),
             knowledge=self._knowledge,
             open_page=user,
-            dns=FakeDns(*addresses),
+            dns=FakeDns(*addresses, port=model.port),
             tls=client or self.authority.client_context(),
             **settings,
         )

@@ -28,3 +28,9 @@ def test_what_is_no_challenge_is_none(header):
 
 def test_without_a_bearer_challenge_there_is_none():
     assert bearer_challenge('Basic realm="x"') is None
+
+
+def test_of_a_repeated_parameter_the_first_value_counts_and_the_others_are_kept():
+    challenge = bearer_challenge('Bearer resource_metadata="https://h/1", scope="x", resource_metadata="https://h/2"')
+    assert challenge.parameters["resource_metadata"] == "https://h/1"
+    assert challenge.repeated == (("resource_metadata", "https://h/2"),)

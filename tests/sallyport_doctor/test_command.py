@@ -54,7 +54,7 @@ async def test_it_ends_with_2_when_there_is_nothing_to_look_at(command, argument
 @pytest.mark.parametrize(
     ("address", "told"),
     [
-        ("mcp.example/mcp", "did you mean https://mcp.example/mcp?"),
+        ("mcp.invalid/mcp", "the host of https://mcp.invalid/mcp does not resolve"),
         ("https://ada:lovelace@mcp.example/mcp", "leave it out"),
         ("https://mcp.example/mcp#top", "fragment"),
         ("http://localhost:1/mcp", "the connection was refused. Is the server running"),
@@ -101,9 +101,11 @@ def test_explain_guesses_what_was_meant():
     assert "Perhaps: resource-trailing-slash" in result.stderr
 
 
-async def test_at_the_end_it_names_the_clients_that_fail(command, faulty):
+async def test_the_first_line_names_the_clients_that_fail_and_the_details_come_last(command, faulty):
     _status, out, _err = await command(faulty.resource)
-    assert out.splitlines()[-1].startswith("Fails: ChatGPT, Claude, ")
+    assert out.splitlines()[2].startswith("Fails for 6 of 14 clients: ChatGPT, Claude, ")
+    places = [out.index(heading) for heading in ("What to do", "Clients", "Details")]
+    assert places == sorted(places)
 
 
 async def test_a_token_at_hand_is_examined_and_sent_nowhere(command, healthy):

@@ -18,7 +18,7 @@ async def test_the_migration_page_shows_what_the_doctor_says_at_each_stage(stage
 
 def test_the_list_of_findings_is_the_catalogue(knowledge):
     page = (DOCS / "doctor-findings.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| `.*\|$", page, re.MULTILINE) == findings(knowledge)
+    assert re.findall(r"^\| <a id=.*\|$", page, re.MULTILINE) == findings(knowledge)
 
 
 def test_the_page_of_the_command_names_every_option():

@@ -18,6 +18,7 @@ ELSEWHERE = {
     "response-too-slow",
     "response-slow",
     "document-names-private-address",
+    "issuer-default-port",
     "cimd-vendor-refused",
 }
 

@@ -7,6 +7,7 @@ import pytest
 from sallyport_doctor.http_exchange import Failure
 from sallyport_doctor.http_probe import HttpProbe
 from tests.sallyport_doctor.faulty_servers.healthy import HealthyServer
+from tests.sallyport_doctor.faulty_servers.not_mcp import WebServer
 from tests.sallyport_doctor.publishing import NAME, PUBLIC, FakeDns, Publisher
 
 
@@ -54,6 +55,51 @@ def outcomes(diagnosis):
 async def test_a_healthy_server_under_a_public_name_has_no_finding_and_no_remark(published):
     diagnosis = await published(HealthyServer())
     assert (ids(diagnosis), diagnosis.remarks) == (set(), ())
+
+
+class AtDefaultPort(HealthyServer):
+    """Reached at port 443; its resource metadata writes the port of the issuer, its other documents do not."""
+
+    named = f"https://{NAME}:443"
+
+    async def start(self, **arguments):
+        await super().start(**arguments)
+        self.origin = f"https://{NAME}"
+
+    def resource_metadata(self):
+        return super().resource_metadata() | {"authorization_servers": [self.named]}
+
+
+class WithoutPort(AtDefaultPort):
+    """The control: the same server, its issuer written in one way."""
+
+    named = f"https://{NAME}"
+
+
+async def test_a_default_port_in_one_of_two_places_fails_clients_that_compare_issuers(published):
+    diagnosis = await published(AtDefaultPort())
+    assert ids(diagnosis) == {"issuer-default-port"}
+    assert {name for name, outcome in outcomes(diagnosis).items() if outcome == "fails"} >= {"claude", "vscode"}
+    assert outcomes(diagnosis)["python-sdk"] == "works"
+
+
+async def test_without_the_default_port_there_is_no_finding(published):
+    assert ids(await published(WithoutPort())) == set()
+
+
+class NamesInternalEndpoint(WebServer):
+    """No endpoint here; its metadata names one inside the operator's network."""
+
+    def routes(self):
+        return super().routes() | {("GET", "/.well-known/oauth-protected-resource"): "answer_resource_metadata"}
+
+    def resource_metadata(self):
+        return super().resource_metadata() | {"resource": "http://10.1.2.3/mcp"}
+
+
+async def test_an_endpoint_that_metadata_names_in_a_private_network_is_not_asked(published):
+    diagnosis = await published(NamesInternalEndpoint())
+    assert ids(diagnosis) == {"no-mcp-server", "document-names-private-address"}
 
 
 async def test_plain_http_on_a_public_name_is_named_once(published):

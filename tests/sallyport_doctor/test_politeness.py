@@ -8,6 +8,7 @@ from aiohttp import web
 
 from sallyport_doctor.run import RunOptions
 from sallyport_doctor.run import run as run_doctor
+from tests.sallyport_doctor.faulty_servers.faults_mcp_endpoint import OpenWithSessions
 from tests.sallyport_doctor.faulty_servers.flow import page
 from tests.sallyport_doctor.faulty_servers.healthy import SigningIn
 from tests.sallyport_doctor.user import unresponsive_user
@@ -125,3 +126,28 @@ async def test_a_run_that_is_stopped_half_way_leaves_no_client_behind(knowledge,
     await model.stop()
     assert had > 0
     assert model.clients == {}
+
+
+class OpenAtUsualPath(OpenWithSessions):
+    """The user enters the origin; at the usual path each handshake opens a session."""
+
+    @property
+    def entered(self):
+        return f"{self.origin}/"
+
+    def routes(self):
+        return super().routes() | {("DELETE", self.mcp_path): "end_session"}
+
+    def __init__(self):
+        super().__init__()
+        self.ended = []
+
+    async def end_session(self, request):
+        self.ended.append(request.headers["Mcp-Session-Id"])
+        return web.Response(status=204)
+
+
+async def test_a_session_that_was_opened_while_looking_for_the_endpoint_is_ended(run):
+    model = OpenAtUsualPath()
+    diagnosis = await run(model)
+    assert ({f.id for f in diagnosis.findings}, model.ended) == ({"mcp-at-other-url"}, ["session-1"])

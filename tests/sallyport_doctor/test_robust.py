@@ -129,6 +129,7 @@ def test_no_answer_makes_a_rule_fail(seed):
             now=1.0e9,
             hosts=(HostEvidence("mcp.example", ("93.184.216.34",)),),
             mcp=answers("tools/list", "initialize", "server/discover", "invalid token", "slash variant"),
+            other_urls=answers("metadata", "usual"),
             resource_metadata=answers("named", "path", "root"),
             server_metadata=answers("oauth", "openid", "openid-appended", "at-resource"),
             key_set=random_responses.exchange(),

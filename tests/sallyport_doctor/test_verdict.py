@@ -53,4 +53,25 @@ def test_each_reason_is_given_once(verdicts_for):
 
 def test_a_cors_fault_touches_only_clients_that_run_in_a_browser(verdicts_for):
     found = verdicts_for("cors-preflight-refused")
-    assert {name for name, v in found.items() if v.outcome is not Outcome.WORKS} == {"inspector"}
+    assert {name for name, v in found.items() if v.outcome is not Outcome.WORKS} == {"inspector-page"}
+
+
+@pytest.mark.parametrize("finding", ["prm-null-member", "as-metadata-null-member", "response-types-missing"])
+def test_metadata_that_the_typescript_sdk_rejects_fails_its_clients_only(verdicts_for, finding):
+    failing = {name for name, v in verdicts_for(finding).items() if v.outcome is Outcome.FAILS}
+    assert failing == {"claude-code", "inspector-page", "inspector-cli", "mcp-remote"}
+
+
+def test_no_token_endpoint_at_the_origin_of_the_resource_limits_clients_of_the_python_sdk(verdicts_for):
+    affected = {name: v.outcome for name, v in verdicts_for("token-endpoint-not-at-resource").items()}
+    assert {name for name, outcome in affected.items() if outcome is not Outcome.WORKS} == {"python-sdk"}
+    assert affected["python-sdk"] is Outcome.LIMITED
+
+
+def test_faults_of_the_sign_in_do_not_touch_clients_that_need_none(verdicts_for):
+    assert {v.outcome for v in verdicts_for("server-open", "issuer-differs").values()} == {Outcome.ANONYMOUS}
+
+
+def test_a_page_still_fails_at_an_open_server_that_it_cannot_read(verdicts_for):
+    found = verdicts_for("server-open", "cors-preflight-refused")
+    assert (found["inspector-page"].outcome, found["inspector-cli"].outcome) == (Outcome.FAILS, Outcome.ANONYMOUS)

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 _CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_ARGUMENTS = (
+ARGUMENTS = (
     "--no-sandbox",  # tests may run as root, where Chromium's own sandbox refuses to start
     "--disable-gpu",
     "--disable-quic",
@@ -37,7 +37,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if path is None:
         pytest.skip("no Chromium on the path; name one in CHROMIUM")
     profile = tmp_path_factory.mktemp("chromium")
-    command = [path, *_ARGUMENTS, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
+    command = [path, *ARGUMENTS, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert process.stderr is not None
     try:
@@ -64,7 +64,8 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     """A connection to Chromium; what is opened through it is gone after the test."""
     async with async_playwright() as playwright:
-        connected = await playwright.chromium.connect_over_cdp(chromium)
+        # The first connection waits until Chromium has drawn up its processes.
+        connected = await playwright.chromium.connect_over_cdp(chromium, timeout=120_000)
         yield connected
         await connected.close()
 
@@ -74,5 +75,5 @@ async def browser_page(browser: Browser) -> Page:
     """One tab without JavaScript, which no page of ours needs. For another kind, ask `browser.new_context(...)`."""
     context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     return page

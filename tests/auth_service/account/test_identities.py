@@ -70,7 +70,7 @@ class TestThePage:
         user = server.user_agent()
         await user.sign_in(await user.get("/sign-in"))
         page = await user.get("/account")
-        assert "Ways to sign in" not in page.words
+        assert "Link " not in page.words
         assert "Current password" in page.words
 
 

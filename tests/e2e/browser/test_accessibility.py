@@ -1,31 +1,13 @@
 """Pages for people, measured in a real Chromium: WCAG 2.2 AA as far as a program can judge it."""
 
 import re
-import shutil
-import subprocess
 
 import pytest
 
 from auth_service.pages.appearance import contrast
+from tests.support.every_page import every_page, show
 
 pytestmark = pytest.mark.browser
-
-PAGES = [
-    "/sign-in",
-    "/consent",
-    "/going-on",
-    "/error",
-    "/account",
-    "/account-refused",
-    "/consent-by-provider",
-    "/user-refused",
-    "/unknown-client",
-    "/signed-out",
-    "/sign-in-providers",
-    "/sign-in-providers-first",
-    "/sign-in-no-passwords",
-    "/account-again",
-]
 
 TEXT_COLOURS = """() => {
   const opaque = (element) => {
@@ -75,14 +57,14 @@ async def page(browser, request):
     return await context.new_page()
 
 
-async def test_every_text_stands_out_from_its_ground(page, door):
-    for address in PAGES:
-        await page.goto(door.origin + address)
+async def test_every_text_stands_out_from_its_ground(page):
+    for name, example in every_page().items():
+        await show(page, example)
         await page.evaluate(UNFOLD)
         texts = await page.evaluate(TEXT_COLOURS)
         assert len(texts) >= 4
         weak = [(text, a, b) for text, a, b in texts if contrast(rgb(a), rgb(b)) < 4.5]
-        assert weak == [], address
+        assert weak == [], name
 
 
 async def test_every_control_has_an_edge_and_a_focus_that_can_be_seen(page, door):
@@ -97,31 +79,23 @@ async def test_every_control_has_an_edge_and_a_focus_that_can_be_seen(page, door
             assert contrast(rgb(outline), rgb(around)) >= 3, name
 
 
-async def test_a_phone_of_320_pixels_never_scrolls_sideways_even_with_text_twice_as_large(page, door):
-    for address in PAGES:
-        await page.goto(door.origin + address)
+async def test_a_phone_of_320_pixels_never_scrolls_sideways_even_with_text_twice_as_large(page):
+    for name, example in every_page().items():
+        await show(page, example)
         await page.evaluate(UNFOLD)
         for size in ("100%", "200%"):
             await page.evaluate("size => { document.documentElement.style.fontSize = size }", size)
-            assert await page.evaluate("document.documentElement.scrollWidth") <= 320, (address, size)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 320, (name, size)
 
 
-async def test_what_is_pressed_is_large_enough_for_a_finger(page, door):
-    for address in (
-        "/sign-in",
-        "/consent",
-        "/user-refused",
-        "/going-on",
-        "/account",
-        "/signed-out",
-        "/sign-in-providers",
-    ):
-        await page.goto(door.origin + address)
+async def test_what_is_pressed_is_large_enough_for_a_finger(page):
+    for name, example in every_page().items():
+        await show(page, example)
         await page.evaluate(UNFOLD)
         for control in await page.locator(f"{CONTROLS}, summary").all():
             box = await control.bounding_box()
-            assert box["height"] >= 44, address
-            assert box["width"] >= 44, address
+            assert box["height"] >= 44, name
+            assert box["width"] >= 44, name
 
 
 async def test_sign_in_and_consent_need_no_more_than_a_keyboard(browser_page, door, client_origin):
@@ -202,34 +176,6 @@ async def test_nothing_is_printed(browser_page, door):
     await browser_page.goto(f"{door.origin}/consent")
     await browser_page.emulate_media(media="print")
     assert not await browser_page.locator("main").is_visible()
-
-
-AXE = "axe-core@4.14.1"
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory):
-    """The source of axe-core, from the npm registry."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("no npm on the path")
-    folder = tmp_path_factory.mktemp("axe")
-    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), AXE]
-    installed = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
-    if installed.returncode:
-        pytest.skip(f"npm could not install {AXE}")
-    return (folder / "node_modules/axe-core/axe.min.js").read_text()
-
-
-@pytest.mark.npm
-@pytest.mark.parametrize("scheme", SCHEMES)
-async def test_axe_finds_nothing(browser, door, axe, scheme):
-    page = await (await browser.new_context(color_scheme=scheme)).new_page()
-    for address in PAGES:
-        await page.goto(door.origin + address)
-        await page.evaluate(axe)
-        found = await page.evaluate("async () => (await axe.run()).violations")
-        assert [(address, v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
 
 
 async def test_a_provider_is_reached_by_keyboard_and_enter_in_the_password_field_signs_in(browser_page, door):

@@ -25,9 +25,9 @@ class DocumentsOnly(SigningIn):
         return document
 
 
-@faulty("consent-blocked-by-csp")
+@faulty("login-timed-out")
 class DeadButton(SigningIn):
-    """Chrome blocks the redirect to the client, so no callback arrives."""
+    """Chrome would block the redirect to the client."""
 
     options = ABANDONED
 

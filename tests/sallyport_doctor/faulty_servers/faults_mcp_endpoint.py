@@ -84,7 +84,7 @@ class RequiresNoToken(HealthyServer):
         return await self.answer_call(request)
 
 
-@faulty("no-protection")
+@faulty("server-open")
 class OpenWithoutMetadata(HealthyServer):
     async def answer_mcp(self, request):
         return await self.answer_call(request)
@@ -176,6 +176,36 @@ class NoHeader(HealthyServer):
         return web.json_response({"error": "unauthorized"}, status=401)
 
 
+@faulty("challenge-header-renamed")
+class RenamedByGateway(HealthyServer):
+    """AWS API Gateway renames the header of its integrations."""
+
+    def refuse(self, error):
+        response = super().refuse(error)
+        response.headers["x-amzn-Remapped-WWW-Authenticate"] = response.headers.pop("WWW-Authenticate")
+        return response
+
+
+@faulty("challenge-metadata-repeated")
+class MetadataNamedTwice(HealthyServer):
+    """A layer in front adds the parameter to a challenge that has it."""
+
+    def challenge(self, *, error=None):
+        root = f"{self.origin}/.well-known/oauth-protected-resource"
+        return f'{super().challenge(error=error)}, resource_metadata="{root}"'
+
+
+@faulty("challenge-metadata-repeated")
+class TwoChallenges(HealthyServer):
+    """Two headers disagree."""
+
+    def refuse(self, error):
+        response = super().refuse(error)
+        root = f"{self.origin}/.well-known/oauth-protected-resource"
+        response.headers.add("WWW-Authenticate", f'Bearer resource_metadata="{root}"')
+        return response
+
+
 @faulty("challenge-malformed")
 class UnreadableHeader(HealthyServer):
     def challenge(self, *, error=None):
@@ -214,6 +244,10 @@ class OfflineAccessInChallenge(HealthyServer):
 
 @faulty("challenge-scope-not-advertised")
 class UnknownScope(HealthyServer):
+    def metadata(self):
+        document = super().metadata()
+        return document | {"scopes_supported": [*document["scopes_supported"], "notes:admin"]}
+
     def challenge(self, *, error=None):
         return super().challenge(error=error).replace("notes:read", "notes:read notes:admin")
 
@@ -238,7 +272,7 @@ class MetadataNamedAtRoot(HealthyServer):
         return f"{self.origin}/.well-known/oauth-protected-resource"
 
 
-@faulty("no-protection")
+@faulty("server-open")
 class OpenWithSessions(OpenWithoutMetadata):
     """The legacy revision with SDK defaults: each call carries the session id of its handshake."""
 

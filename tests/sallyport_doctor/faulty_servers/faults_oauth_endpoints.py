@@ -73,6 +73,19 @@ class TwoOrigins(HealthyServer):
         }
 
 
+@faulty("token-endpoint-not-at-resource")
+class TokenEndpointWithPath(HealthyServer):
+    """One origin, but the token endpoint is not where clients look that lost the metadata."""
+
+    def routes(self):
+        return {key: name for key, name in super().routes().items() if key != ("POST", "/token")} | {
+            ("POST", "/oauth/token"): "answer_token"
+        }
+
+    def metadata(self):
+        return super().metadata() | {"token_endpoint": f"{self.origin}/oauth/token"}
+
+
 @faulty("authorize-open-redirect")
 class OpenRedirect(HealthyServer):
     def unknown_client(self, request):

@@ -74,7 +74,21 @@ class MetadataAsText(HealthyServer):
 @faulty("prm-forms-differ")
 class FormsDisagree(HealthyServer):
     async def answer_root_resource_metadata(self, request):
-        return web.json_response(self.resource_metadata() | {"resource": self.origin})
+        return web.json_response(self.resource_metadata() | {"scopes_supported": ["notes:read"]})
+
+
+@faulty("prm-root-of-other-resource")
+class RootIsOfAnotherResource(HealthyServer):
+    """A host with two resources describes the other one at its root."""
+
+    async def answer_root_resource_metadata(self, request):
+        return web.json_response(self.resource_metadata() | {"resource": f"{self.origin}/calendar"})
+
+
+@faulty("prm-null-member")
+class NullInMetadata(HealthyServer):
+    def resource_metadata(self):
+        return super().resource_metadata() | {"resource_signing_alg_values_supported": None}
 
 
 @faulty("resource-missing")

@@ -101,6 +101,18 @@ class MetadataWith(HealthyServer):
         return {name: value for name, value in merged.items() if value is not None}
 
 
+@faulty("as-metadata-null-member")
+class NullInServerMetadata(HealthyServer):
+    def metadata(self):
+        return super().metadata() | {"revocation_endpoint_auth_methods_supported": None}
+
+
+@faulty("authorization-endpoint-names-resource")
+class EndpointNamesResource(HealthyServer):
+    def metadata(self):
+        return super().metadata() | {"authorization_endpoint": f"{self.origin}/authorize?resource={self.resource}"}
+
+
 @faulty("issuer-missing")
 class WithoutIssuer(MetadataWith):
     changes = MappingProxyType({"issuer": None})
@@ -160,9 +172,14 @@ class PkcePlainToo(MetadataWith):
     changes = MappingProxyType({"code_challenge_methods_supported": ["plain", "S256"]})
 
 
-@faulty("response-type-code-missing")
+@faulty("response-types-missing")
 class NoResponseTypes(MetadataWith):
     changes = MappingProxyType({"response_types_supported": None})
+
+
+@faulty("response-type-code-missing")
+class TokensOnly(MetadataWith):
+    changes = MappingProxyType({"response_types_supported": ["token"]})
 
 
 @faulty("response-mode-query-missing")
@@ -237,7 +254,7 @@ class ScopesOfOthers(MetadataWith):
     changes = MappingProxyType({"scopes_supported": ["openid", "offline_access", "notes:read"]})
 
 
-@faulty("scopes-of-resource-unknown", "prm-scopes-missing")
+@faulty("requested-scope-unknown", "prm-scopes-missing")
 class ScopesOfTheChallengeUnknown(ScopesOfOthers):
     """The metadata of the resource names no scope; its challenge does."""
 

@@ -69,6 +69,30 @@ class ChallengeWithoutMetadata(StepUpWith):
     changes = MappingProxyType({"resource_metadata": None})
 
 
+class BehindProxy(SigningIn):
+    """Base class: the server sends a whole challenge, and a proxy in front forwards some parameters only."""
+
+    forwarded: tuple[str, ...] = ()
+
+    def demand_more(self):
+        kept = ", ".join(f'{name}="{value}"' for name, value in self.step_up().items() if name in self.forwarded)
+        return web.json_response(
+            {"error": "insufficient_scope", "scope": self.step_up()["scope"]},
+            status=403,
+            headers={"WWW-Authenticate": f"Bearer {kept}"},
+        )
+
+
+@faulty("step-up-challenge-stripped")
+class ProxyDropsScope(BehindProxy):
+    forwarded = ("error", "resource_metadata")
+
+
+@faulty("step-up-challenge-stripped")
+class ProxyForwardsMetadataOnly(BehindProxy):
+    forwarded = ("resource_metadata",)
+
+
 @faulty("step-up-without-scope")
 class MiddlewareRequiresAllScopes(SigningIn):
     """Every call requires two scopes and no tool declares it; only a token with one of them gets the challenge."""

@@ -48,6 +48,11 @@ class HealthyServer(Flow, Endpoint):
         return self.origin + self.mcp_path
 
     @property
+    def entered(self):
+        """The URL that the user enters."""
+        return self.resource
+
+    @property
     def issuer(self):
         return self.origin
 

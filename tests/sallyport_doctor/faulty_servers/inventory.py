@@ -13,6 +13,7 @@ from tests.sallyport_doctor.faulty_servers import (
     faults_step_up,
     faults_token,
     faults_token_lifecycle,
+    not_mcp,
     opaque,
 )
 from tests.sallyport_doctor.faulty_servers.healthy import HealthyServer
@@ -30,6 +31,7 @@ MODULES = (
     faults_server_metadata,
     faults_step_up,
     faults_token,
+    not_mcp,
     opaque,
 )
 

@@ -1,4 +1,4 @@
-"""The security headers of every page. Pure."""
+"""The security headers of every page of both services. Pure."""
 
 from __future__ import annotations
 
