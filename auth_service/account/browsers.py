@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
-from auth_service.pages.views import AccountNotice, BrowserView
+from auth_service.pages.account_views import AccountNotice, BrowserView
 
 if TYPE_CHECKING:
     from aiohttp import web

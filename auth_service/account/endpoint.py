@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
-from auth_service.pages.views import AccountNotice, SignedOutView
+from auth_service.pages.account_views import AccountNotice, SignedOutView
 from auth_service.status_lists.identifiers import is_identifier
 
 if TYPE_CHECKING:

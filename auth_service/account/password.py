@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
-from auth_service.pages.views import AccountNotice, PasswordProblem
+from auth_service.pages.account_views import AccountNotice, PasswordProblem
 from auth_service.protocol.errors import TooManyRequests
 from auth_service.texts import message
 from auth_service.users.password_rules import WeakPassword, check_new_password

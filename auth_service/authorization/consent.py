@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from auth_service.authorization.interaction import ConsentDecision, Interaction
 from auth_service.http.messages import read_first_party_form
 from auth_service.http.urls import authorization_redirect
-from auth_service.pages.views import ContinueView
+from auth_service.pages.views import (
+    ContinueView,
+)
 from auth_service.protocol.errors import PageError
 from auth_service.texts import message
 

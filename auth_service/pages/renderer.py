@@ -22,15 +22,14 @@ from shared.http.page_headers import FormTarget, security_headers
 from shared.http.static_page import StaticPage
 
 if TYPE_CHECKING:
+    from auth_service.pages.account_views import AccountView, SignedOutView
     from auth_service.pages.views import (
-        AccountView,
         ConsentView,
         ContinueView,
         ErrorView,
         HomeView,
         NotFoundView,
         ProviderRedirectView,
-        SignedOutView,
         SignInView,
         UnknownClientView,
         UserRefusedView,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.federation.accounts import AccountRefused
 from auth_service.federation.provider import ClientRejected, ProviderUnavailable, Purpose, SignInRefused
-from auth_service.pages.views import AccountNotice
+from auth_service.pages.account_views import AccountNotice
 from auth_service.sign_in.completion import see_other
 from auth_service.texts import message
 from shared.http.request_middleware import LOG_FIELDS, REQUEST_ID

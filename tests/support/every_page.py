@@ -10,26 +10,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_service.pages.catalogue import ENGLISH, Catalogue
-from auth_service.pages.renderer import Pages
-from auth_service.pages.views import (
+from auth_service.pages.account_views import (
     AccountNotice,
     AccountView,
     ApplicationView,
     BrowserView,
+    IdentitiesView,
+    LinkedIdentityView,
+    PasswordProblem,
+    SignedOutView,
+)
+from auth_service.pages.catalogue import ENGLISH, Catalogue
+from auth_service.pages.renderer import Pages
+from auth_service.pages.views import (
     ConsentView,
     ContinueView,
     ErrorView,
     HomeView,
-    IdentitiesView,
-    LinkedIdentityView,
     NotFoundView,
-    PasswordProblem,
     ProviderButton,
     ProviderRedirectView,
     ResourceLink,
     ScopeView,
-    SignedOutView,
     SignInView,
     SwitchUserForm,
     UnknownClientView,

@@ -7,24 +7,26 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
+from auth_service.pages.account_views import (
+    AccountNotice,
+    AccountView,
+    ApplicationView,
+    BrowserView,
+    IdentitiesView,
+    LinkedIdentityView,
+    SignedOutView,
+)
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.catalogue import Catalogue
 from auth_service.pages.client_reset_instructions import RESET_INSTRUCTIONS
 from auth_service.pages.renderer import Pages
 from auth_service.pages.views import (
-    AccountNotice,
-    AccountView,
-    ApplicationView,
-    BrowserView,
     ConsentView,
     ContinueView,
     ErrorView,
-    IdentitiesView,
-    LinkedIdentityView,
     ProviderButton,
     ProviderRedirectView,
     ScopeView,
-    SignedOutView,
     SignInView,
     SwitchUserForm,
     UnknownClientView,

@@ -15,10 +15,10 @@ class TestConsent:
     async def test_a_user_gets_what_the_identity_allows_and_learns_what_is_left_out(self, federated, server, desk):
         federated.state(groups=("guests",))
         user, page, verifier = await federated.consent(server, desk)
-        left_out = page.text.partition("Your account can't use this")[2]
+        left_out = page.text.partition("Not available to your account")[2]
         assert "notes:write" in left_out
         assert "notes:admin" in left_out
-        assert "notes:read" in page.text.partition("Your account can't use this")[0]
+        assert "notes:read" in page.text.partition("Not available to your account")[0]
         tokens = (await server.redeem(Code(await user.decide(page), verifier, desk))).json
         assert tokens["scope"] == "notes:read"
         assert (await server.grants.find(grant_of(tokens))).scopes == ("notes:read",)
