@@ -4,9 +4,14 @@
 VENV   ?= .venv
 PY     := $(VENV)/bin/python
 COMPOSE ?= docker compose
+# With a terminal, Ctrl-C reaches a command in a container; without one, docker compose must not ask for it.
+TTY     = $$(test -t 0 -a -t 1 || echo --no-TTY)
 
 # Tests start the services as processes many times: keep compiled bytecode for the next start.
 export PYTHONDONTWRITEBYTECODE :=
+
+# Commands in hints are then printed for make.
+run auth mcp token rotate-keys doctor: export SALLYPORT_RUN_BY := make
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -20,8 +25,21 @@ help: ## List the targets
 run: $(VENV)/.local-installed ## Start Valkey, auth_service and mcp_service on localhost; Ctrl-C stops all
 	@INVOKED_FROM="$(PWD)" $(PY) -m devstack.run --end-with-parent
 
+# The time that the user waits includes the installation.
+run: export MAKE_STARTED_AT := $(shell date +%s)
+
 auth: $(VENV)/.local-installed ## Run a command of auth_service against `make run`: make auth ARGS="users list"
-	@$(PY) -m devstack.command $(ARGS)
+	@$(PY) -m devstack.command auth_service $(ARGS)
+
+mcp: $(VENV)/.local-installed ## Run a command of mcp_service against `make run`: make mcp ARGS="check-config"
+	@$(PY) -m devstack.command mcp_service $(ARGS)
+
+token: ## Print an access token for curl and scripts: make token ARGS="--scope notes:read"
+	@if [ -n "$$($(COMPOSE) ps --quiet auth 2>/dev/null)" ]; then \
+		$(COMPOSE) exec $(TTY) auth python -m auth_service tokens issue --paste $(ARGS); \
+	else \
+		$(MAKE) --silent $(VENV)/.local-installed && $(PY) -m devstack.token $(ARGS); \
+	fi
 
 backup: $(VENV)/.local-installed ## Back up the data of `make run`, also while it runs: make backup TO=directory
 	@test -n "$(TO)" || { echo "name a directory: make backup TO=directory"; exit 2; }
@@ -122,11 +140,11 @@ compose-restore: ## Restore a backup into an empty deployment: make compose-rest
 	@test -n "$(FROM)" || { echo "name a backup: make compose-restore FROM=directory"; exit 2; }
 	@COMPOSE="$(COMPOSE)" deploy/backup.sh load "$(FROM)"
 
-rotate-keys: ## Rotate the signing key of the running deployment without a failed call
+rotate-keys: ## Rotate the signing key of the running deployment without a failed call: make rotate-keys ARGS="--timeout 30"
 	@if [ -n "$$($(COMPOSE) ps --quiet auth 2>/dev/null)" ]; then \
-		$(COMPOSE) exec --no-TTY auth python -m auth_service keys rotate; \
+		$(COMPOSE) exec $(TTY) auth python -m auth_service keys rotate $(ARGS); \
 	else \
-		$(MAKE) --no-print-directory auth ARGS="keys rotate"; \
+		$(MAKE) --silent $(VENV)/.local-installed && $(PY) -m devstack.command auth_service keys rotate $(ARGS); \
 	fi
 
 drill-key-compromise: $(VENV)/.dev-installed ## Revoke the signing key of the running deployment as after a theft, and print the times
@@ -148,16 +166,19 @@ drill-failover: $(VENV)/.dev-installed ## Fail a Redis primary under load, on se
 
 # Installation: once, and again when a requirements file changes. The second set includes the first.
 
+install = echo "installing …"; $(PY) -m pip install --quiet --require-hashes -r $(1) \
+	|| { echo "make: the packages of $(1) are missing: pip, whose messages are above, needs a network, or in its" \
+		"configuration a mirror or a folder of wheels." >&2; exit 1; }
+
 $(VENV)/.local-installed: requirements-local.txt
 	@$(MAKE) --no-print-directory $(VENV)/bin/python
 	@test -e $(VENV)/.dev-installed -a ! requirements-local.txt -nt $(VENV)/.dev-installed \
-		|| { echo "installing …"; $(PY) -m pip install --quiet --require-hashes -r requirements-local.txt; }
+		|| { $(call install,requirements-local.txt); }
 	@touch $@
 
 $(VENV)/.dev-installed: requirements-dev.txt
 	@$(MAKE) --no-print-directory $(VENV)/bin/python
-	@echo "installing …"
-	@$(PY) -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@$(call install,requirements-dev.txt)
 	@touch $@
 
 $(VENV)/bin/python:
@@ -167,4 +188,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth backup restore doctor test test-long test-topologies test-clients test-tools test-conformance fuzz attack soak lint format screenshots bench request-path settings messages requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-revocation drill-failover
+.PHONY: help run auth mcp token backup restore doctor test test-long test-topologies test-clients test-tools test-conformance fuzz attack soak lint format screenshots bench request-path settings messages requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-revocation drill-failover

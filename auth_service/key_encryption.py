@@ -21,12 +21,12 @@ from joserfc.jwk import OctKey
 from shared.errors import Misconfigured
 from shared.jose import base64url
 from shared.jose.strict_json import parse_json_object
+from shared.operator_commands import operator_command
 
 _LABEL: Final = b"sallyport signing keys at rest"
 _ENCRYPTION: Final = "A256GCM"
 _RECORD_HEADER: Final = {"alg": "dir", "enc": _ENCRYPTION}
 _RECORD_ALGORITHMS: Final = ("dir", _ENCRYPTION)
-_HINT: Final = "make one with: python -m auth_service check-config --new-key"
 
 
 class DecryptionFailed(Exception):
@@ -103,14 +103,14 @@ class EncryptionKeys:
 def parse_encryption_keys(values: Sequence[str]) -> EncryptionKeys:
     """Check and decode the configured secrets. Raises Misconfigured, which never shows a secret."""
     if not values:
-        raise Misconfigured(f"no secret is given; {_HINT}")
+        raise Misconfigured(f"no secret is given; {_how_to_make_one()}")
     secrets: list[bytes] = []
     for number, value in enumerate(values, start=1):
         try:
             secret = _decode(value)
             _reject_weak(secret)
         except ValueError as exc:
-            raise Misconfigured(f"secret {number} {exc}; {_HINT}") from None
+            raise Misconfigured(f"secret {number} {exc}; {_how_to_make_one()}") from None
         if secret in secrets:
             raise Misconfigured(f"secret {number} repeats an earlier one")
         secrets.append(secret)
@@ -140,3 +140,7 @@ def _reject_weak(secret: bytes) -> None:
 
 def _fingerprint(key: bytes) -> str:
     return hashlib.sha256(b"sallyport key encryption key id" + key).hexdigest()[:12]
+
+
+def _how_to_make_one() -> str:
+    return f"make one with: {operator_command('auth_service', 'check-config', '--new-key', stopped=True)}"

@@ -11,7 +11,7 @@ from pydantic_settings import SettingsConfigDict
 
 from auth_service.federation.configuration import ProviderConfiguration, parse_providers
 from auth_service.key_encryption import parse_encryption_keys
-from auth_service.pages.setting_types import BrandColour, CataloguePath, HelpAddress
+from auth_service.pages.setting_types import BrandColour, HelpAddress
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, NEVER_SCHEMES
 from auth_service.resources.catalogue import ProtectedResource
 from shared.configured_url import check_issuer, check_resource, is_loopback_host, path_of
@@ -61,7 +61,7 @@ class AuthSettings(ServiceSettings):
     key_encryption_key: tuple[SecretStr, ...] = Field(
         min_length=1,
         description="Secrets of 32 bytes, base64url, comma-separated: the first encrypts, all decrypt. "
-        "Generate one with: python -m auth_service check-config --new-key",
+        "`python -m auth_service check-config --new-key` makes one.",
     )
     host: tuple[str, ...] = Field(("127.0.0.1",), description="Addresses to listen on.")
     port: int = Field(9000, ge=0, le=65_535, description="Port to listen on.")
@@ -181,7 +181,7 @@ class AuthSettings(ServiceSettings):
         description="Where a user who forgot the password gets help: an https URL or a mailto: address, linked on the "
         "sign-in page.",
     )
-    pages_catalogue: CataloguePath = Field(
+    pages_catalogue: str = Field(
         "",
         description="The pages in another language: the path of a compiled gettext catalogue (.mo), which names the "
         "language (docs/branding.md).",

@@ -6,7 +6,16 @@ umask 077
 compose=${COMPOSE:-docker compose}
 
 save() {
+    if [ -e "$1" ] && [ -n "$(ls -A "$1")" ]; then
+        echo "$1 is not empty, and a backup replaces nothing: name another directory" >&2
+        exit 1
+    fi
+    # Nothing half-written is left: a directory that exists is emptied, another one is removed again.
+    directory=$1
+    made=$(test -d "$1" || echo "$1")
     mkdir -p "$1"
+    trap 'rm -f "$directory"/store.rdb* "$directory"/key-encryption-key*; test -z "$made" || rmdir "$made"' EXIT
+    trap 'exit 130' INT TERM
     $compose exec -T store sh -euc '
         cli="$(command -v valkey-cli || command -v redis-cli) --tls --cacert /secrets/ca.pem"
         VALKEYCLI_AUTH=$(sed -n "s/^requirepass //p" /secrets/valkey.conf)
@@ -23,6 +32,7 @@ save() {
         test -s "$1/$file.new"
         mv "$1/$file.new" "$1/$file"
     done
+    trap - EXIT
     echo "Saved in $1. It contains the key encryption key: store it like a secret."
 }
 
@@ -48,13 +58,18 @@ load() {
         mv /secrets/new /secrets/key-encryption-key' <"$1/key-encryption-key"
     # Before auth_service makes grants on restored data.
     $compose up --detach --wait store
+    auth_service="$compose run --rm --no-deps auth python -m auth_service"
     $compose run --rm --no-deps -T auth python -m auth_service grants renew-lists
     cat <<END
 Restored. The restore has undone what happened after the backup. The database runs. Before \`make up\`, repeat these
-changes with $compose run --rm --no-deps auth python -m auth_service …
-- signing keys that were revoked:         keys list, keys revoke KID
-- grants that were ended:                 grants list, grants revoke GRANT
-- users removed, passwords changed:       users list, users remove, users set-password
+changes:
+- signing keys that were revoked:    $auth_service keys list
+                                     $auth_service keys revoke KID
+- grants that were ended:            $auth_service grants list
+                                     $auth_service grants revoke GRANT
+- users removed, passwords changed:  $auth_service users list
+                                     $auth_service users remove NAME
+                                     $auth_service users set-password NAME
 Details: docs/operations.md, "Backup and restore".
 END
 }

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ from devstack.run import KEY_FILE, RESTORED_FILE, data_dir_of, exclusive_use
 from devstack.service_process import ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SNAPSHOT: Final = "store.rdb"
 _STORE: Final = "valkey"
@@ -28,22 +29,30 @@ _TIMEOUT_SECONDS: Final = 600.0
 
 RESTORED: Final = """\
 Restored. Changes since the backup are undone. Before others use the service, repeat those that matter:
-- signing keys revoked since then are valid again:      keys list, keys revoke KID
-- grants revoked since then are active again:           grants list, grants revoke GRANT
-- removed users and changed passwords are as before:    users list, users remove, users set-password
+- signing keys revoked since then are valid again:    make auth ARGS="keys list"
+                                                      make auth ARGS="keys revoke KID"
+- grants revoked since then are active again:         make auth ARGS="grants list"
+                                                      make auth ARGS="grants revoke GRANT"
+- removed users and changed passwords are as before:  make auth ARGS="users list"
+                                                      make auth ARGS="users remove NAME"
+                                                      make auth ARGS="users set-password NAME"
 Users of clients that refreshed more than once since then, and of new clients, sign in again.
-The next `make run` opens new status lists (grants renew-lists). See docs/operations.md."""
+The next `make run`, which these commands need, opens new status lists. See docs/operations.md."""
 
 
 def save(data_dir: Path, to: Path) -> None:
-    """Write a backup; the services may run. Raises ServiceError."""
+    """Write a backup into a new or empty directory; the services may run. Leaves nothing behind if it fails.
+
+    Raises ServiceError.
+    """
     if not (data_dir / _STORE / "appendonlydir").exists():
         raise ServiceError(f"{data_dir} contains no data of `make run`")
-    to.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with EmbeddedStore(data_dir / _STORE) as store:
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise ServiceError(f"{to} is not empty, and a backup replaces nothing: name another directory")
+    with _new_directory(to), EmbeddedStore(data_dir / _STORE) as store:
         take_snapshot(store, to / SNAPSHOT)
-    for file in _secrets(data_dir):
-        _copy(file, to / file.name)
+        for file in _secrets(data_dir):
+            _copy(file, to / file.name)
 
 
 def restore(data_dir: Path, backup: Path) -> None:
@@ -90,6 +99,21 @@ def place_snapshot(snapshot: Path, directory: Path) -> None:
     draft.rename(directory)
 
 
+@contextmanager
+def _new_directory(directory: Path) -> Iterator[None]:
+    """Create the directory if it does not exist; empty it, or remove it, if the block fails."""
+    is_new = not directory.exists()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for file in directory.iterdir():
+            file.unlink()
+        if is_new:
+            directory.rmdir()
+        raise
+
+
 def _secrets(directory: Path) -> list[Path]:
     return [f for f in directory.iterdir() if f.name == KEY_FILE or f.name.startswith("password-of-")]
 
@@ -126,6 +150,8 @@ def main() -> int:
     except ServiceError as exc:
         print(f"make {'backup' if action == 'save' else 'restore'}: {exc}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -1,27 +1,46 @@
-"""Commands of auth_service on the deployment of `make run`: `python -m devstack.command users list`."""
+"""Commands of a service on the deployment of `make run`: `python -m devstack.command auth_service users list`."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from devstack.run import ENVIRONMENT_FILE
-from devstack.service_process import with_repository
+from devstack.service_process import ServiceError, with_repository
+
+_PREFIXES = {"auth_service": "AUTH_", "mcp_service": "MCP_"}
 
 
-def main() -> int:
-    """Run the command with the settings of the last `make run` on DATA_DIR. Returns its exit code."""
-    file = Path(os.environ.get("DATA_DIR") or ".data") / ENVIRONMENT_FILE
+def main() -> None:
+    """Become the command, with the settings of the last `make run` on DATA_DIR."""
+    service, *arguments = sys.argv[1:]
+    try:
+        saved = saved_settings(Path(os.environ.get("DATA_DIR") or ".data"))
+    except ServiceError as exc:
+        sys.exit(str(exc))
+    become(service, arguments, saved)
+
+
+def become(service: str, arguments: Sequence[str], saved: Mapping[str, str]) -> NoReturn:
+    """Replace this process: Ctrl-C then reaches the command alone."""
+    # A service gets nothing of the other's settings (invariant 2).
+    own = {name: value for name, value in saved.items() if name.startswith(_PREFIXES[service])}
+    environment = with_repository({**os.environ, **own})
+    os.execve(sys.executable, [sys.executable, "-m", service, *arguments], environment)  # noqa: S606 - no shell
+
+
+def saved_settings(data_dir: Path) -> Mapping[str, str]:
+    """The settings of the last `make run` on this directory. Raises ServiceError if there was none."""
+    file = data_dir / ENVIRONMENT_FILE
     if not file.exists():
-        print(f"{file.parent} was never used by `make run`: start it first", file=sys.stderr)
-        return 1
-    environment = {**os.environ, **json.loads(file.read_text(encoding="utf-8"))}
-    command = [sys.executable, "-m", "auth_service", *sys.argv[1:]]
-    return subprocess.run(command, env=with_repository(environment), check=False).returncode
+        raise ServiceError(f"{data_dir} was never used by `make run`: start it first, in another terminal")
+    settings: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return settings
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -22,12 +22,22 @@ class DemoUser:
     password: str
 
 
+def username_of(environment: Mapping[str, str]) -> str:
+    """The name of the user, by DEMO_USERNAME."""
+    return environment.get("DEMO_USERNAME") or "demo"
+
+
+def password_file(data_dir: Path, username: str) -> Path:
+    """Where a generated or given password is kept."""
+    return data_dir / f"password-of-{''.join(c if c.isalnum() else '_' for c in username)}"
+
+
 async def ensure_demo_user(data_dir: Path, username: str, password: str, environment: Mapping[str, str]) -> DemoUser:
     """Create the user if it does not exist; a given `password` replaces a different old one.
 
     A generated password is stored under `data_dir`, mode 0600, so that the next start shows it again.
     """
-    file = data_dir / f"password-of-{''.join(c if c.isalnum() else '_' for c in username)}"
+    file = password_file(data_dir, username)
     kept = file.read_text(encoding="utf-8").strip() if file.exists() else ""
     wanted = password or kept or new_password()
     added = await service_command("auth_service", environment, "users", "add", username, *_ANY_PASSWORD, stdin=wanted)

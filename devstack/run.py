@@ -18,23 +18,26 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from devstack.demo_user import DemoUser, ensure_demo_user, sign_in_lines
+from devstack.announcement import Announcement, command_prefix, waited_seconds
+from devstack.demo_user import DemoUser, ensure_demo_user, sign_in_lines, username_of
 from devstack.embedded_store import EmbeddedStore, EmbeddedStoreError
 from devstack.local_settings import LocalSettings
 from devstack.loopback import is_free, loopback_addresses
 from devstack.private_file import new_key_encryption_key, read_or_create, write
 from devstack.protected_server import (
-    declared_resources,
+    declared_server,
+    describe_server,
     is_example,
     name_for_clients,
     report_when_it_answers,
     why_it_is_away,
     without_query,
 )
+from devstack.service_output import LogFile, ServiceOutput
 from devstack.service_process import ServiceError, ServiceProcess, die_with_parent, service_command
 
-ENVIRONMENT_FILE = "auth-environment.json"
-"""The settings of auth_service at the last start, for `python -m devstack.command`."""
+ENVIRONMENT_FILE = "environment.json"
+"""The settings of both services at the last start, and the demo user, for `python -m devstack.command`."""
 
 KEY_FILE = "key-encryption-key"
 """The file with the key encryption key."""
@@ -63,7 +66,7 @@ def main() -> int:
 
 
 async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
-    started = time.monotonic()
+    started_at = time.time()
     stop = _stop_event()
     auth_port = _port(environment, "AUTH_PORT", 9000)
     mcp_port = _port(environment, "MCP_PORT", 9001)
@@ -84,14 +87,17 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
             key_encryption_key_file=key_file,
         )
         mcp_environment = settings.for_mcp(mcp_port, environment)
-        resources = await declared_resources(mcp_environment)
+        declared = await declared_server(mcp_environment)
+        resources = declared.resources
         auth_environment = settings.for_auth(auth_port, environment, resources=resources)
-        _save_environment(data_dir, auth_environment)
-        auth = ServiceProcess(
-            "auth_service", ["-m", "auth_service", "serve"], auth_environment, host=hosts[0], port=auth_port
-        )
-        mcp = ServiceProcess(
-            "mcp_service", ["-m", "mcp_service", "serve"], mcp_environment, host=hosts[0], port=mcp_port
+        _save_environment(data_dir, username_of(environment), auth_environment, mcp_environment)
+        outputs = [ServiceOutput(name, LogFile(data_dir / f"{name}.log")) for name in ("auth_service", "mcp_service")]
+        auth, mcp = (
+            ServiceProcess(name, ["-m", name, "serve"], own, host=hosts[0], port=port, log=output)
+            for name, own, port, output in (
+                ("auth_service", auth_environment, auth_port, outputs[0]),
+                ("mcp_service", mcp_environment, mcp_port, outputs[1]),
+            )
         )
         try:
             user = await _run_until_stopped(stop, _start(auth, mcp, environment, data_dir, auth_environment))
@@ -101,14 +107,28 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
             away = await why_it_is_away(mcp) if upstream else None
             if away:
                 print(_MISSING.format(url=without_query(upstream), reason=away))
-            how_to_sign_in = sign_in_lines(user, auth_environment)
-            name = name_for_clients(resources)
-            _announce(settings, how_to_sign_in, data_dir, name, seconds=time.monotonic() - started)
+            elif declared.warning:
+                print(f"\n{declared.warning}")
+            announcement = Announcement(
+                server=describe_server(environment, resources),
+                name=name_for_clients(resources),
+                resource=settings.resource,
+                issuer=settings.issuer,
+                data_dir=data_dir,
+                command_prefix=command_prefix(environment, data_dir),
+                logs=[output.file.path for output in outputs],
+                how_to_sign_in=sign_in_lines(user, auth_environment),
+            )
+            print(announcement.text(waited_seconds=waited_seconds(environment, started_at=started_at)), flush=True)
             return await _watch(stop, auth, mcp, missing=upstream if away else "")
         finally:
             # A second Ctrl-C kills the services.
             stop.clear()
+            started = [output for service, output in zip((auth, mcp), outputs, strict=True) if service.was_started]
+            for output in started:
+                output.mute()
             await _stop(stop, mcp, auth)
+            await asyncio.gather(*(output.end() for output in started))
 
 
 async def _start(
@@ -121,9 +141,7 @@ async def _start(
     await _renew_lists_after_restore(data_dir, auth_environment)
     auth.spawn()
     user, _ = await asyncio.gather(
-        ensure_demo_user(
-            data_dir, environment.get("DEMO_USERNAME") or "demo", environment.get("DEMO_PASSWORD", ""), auth_environment
-        ),
+        ensure_demo_user(data_dir, username_of(environment), environment.get("DEMO_PASSWORD", ""), auth_environment),
         auth.wait_until_ready(),
     )
     mcp.spawn()
@@ -235,24 +253,15 @@ def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _save_environment(data_dir: Path, environment: Mapping[str, str]) -> None:
-    write(data_dir / ENVIRONMENT_FILE, json.dumps({k: v for k, v in environment.items() if k.startswith("AUTH_")}))
-
-
-def _announce(settings: LocalSettings, how_to_sign_in: str, data_dir: Path, name: str, *, seconds: float) -> None:
-    print(
-        f"""
-  Point an MCP client at   {settings.resource}
-{how_to_sign_in}
-
-  Claude Code:             claude mcp add --transport http {name} {settings.resource}
-  Issuer:                  {settings.issuer}
-  Data and secrets:        {data_dir}
-
-ready after {seconds:.1f} s. Stop with Ctrl-C.
-""",
-        flush=True,
-    )
+def _save_environment(
+    data_dir: Path, username: str, auth_environment: Mapping[str, str], mcp_environment: Mapping[str, str]
+) -> None:
+    saved = {
+        "DEMO_USERNAME": username,
+        **{name: value for name, value in auth_environment.items() if name.startswith("AUTH_")},
+        **{name: value for name, value in mcp_environment.items() if name.startswith("MCP_")},
+    }
+    write(data_dir / ENVIRONMENT_FILE, json.dumps(saved))
 
 
 if __name__ == "__main__":

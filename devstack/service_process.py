@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from shared.http.probe import is_ready, readiness
 
@@ -27,6 +27,13 @@ class ServiceError(Exception):
     """The service did not start; the text says why."""
 
 
+class Output(Protocol):
+    """Takes the output of a process."""
+
+    def open(self) -> int:
+        """The descriptor that a new process writes to; the caller closes its copy."""
+
+
 class ServiceProcess:
     """Starts, stops, kills and restarts a service with the same port and settings."""
 
@@ -38,12 +45,16 @@ class ServiceProcess:
         *,
         host: str,
         port: int,
-        log: Path | None = None,
+        log: Path | Output | None = None,
     ) -> None:
-        """`arguments` are those of the interpreter. Output goes to `log`, by default to the parent's output."""
+        """`arguments` are those of the interpreter.
+
+        What it prints goes to `log`, by default to where the parent prints; to a file it is appended.
+        """
         self.name = name
         self.port = port
-        self.log = log
+        self.log = log if isinstance(log, Path) else None
+        self._output = None if isinstance(log, Path) else log
         self._host = host
         self._arguments = tuple(arguments)
         self._environment = dict(environment)
@@ -54,9 +65,14 @@ class ServiceProcess:
         """The process id while it runs."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
+    @property
+    def was_started(self) -> bool:
+        """Whether there has been a process."""
+        return self._process is not None
+
     def spawn(self) -> None:
         """Start without waiting. Call it from the main thread: the child dies with the thread that started it."""
-        output = self.log.open("ab") if self.log is not None else None
+        output = self._open_output()
         try:
             self._process = subprocess.Popen(
                 [sys.executable, *self._arguments],
@@ -71,7 +87,7 @@ class ServiceProcess:
             )
         finally:
             if output is not None:
-                output.close()
+                os.close(output)
 
     async def start(self, *, timeout_seconds: float = 30.0) -> None:
         """Start and wait until the service is ready. Raises ServiceError if it ends or the time is over."""
@@ -140,6 +156,11 @@ class ServiceProcess:
         if self._process is not None and self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
+
+    def _open_output(self) -> int | None:
+        if self._output is not None:
+            return self._output.open()
+        return os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if self.log is not None else None
 
     def _log_tail(self) -> str:
         if self.log is None or not self.log.exists():

@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from pydantic import SecretStr
-
 from auth_service.settings import AuthSettings
-from devstack.local_settings import notes_resource
+from devstack.setting_values import AUTH_VALUES, MCP_VALUES, Value
 from mcp_service.settings import McpSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic.fields import FieldInfo
 
     from shared.settings import ServiceSettings
 
 _HEADER = """\
-# Every setting, with its default. Copy this file to .env and uncomment the settings to change: `make up` reads it.
-# `make run` and services started by hand read the same names from their environment.
+# Every setting: what it is for, its unit or form, its default, and an example that is commented out. Copy this file to
+# .env and uncomment the settings to change: `make up` reads it. `make run` and services started by hand read the same
+# names from their environment.
 # A secret may be given as NAME_FILE, the path of a file that contains it. A list is written with commas, or as JSON.
-# With an unknown name or an unsafe value a service does not start and says why.
+# With an unknown name or an unsafe value a service does not start and says why. `make run` and `make up` set
+# what is required.
 
 
 # make run
 
-# The directory of data and secrets.
-#DATA_DIR=.data
+# Where data and secrets are stored.
+# Value: a directory. Default: .data.
+#DATA_DIR=/var/lib/sallyport
 
-# The demo user. If the password is empty, one is generated, stored and shown.
-#DEMO_USERNAME=demo
-#DEMO_PASSWORD=
+# The name of the demo user.
+# Value: a username. Default: demo.
+#DEMO_USERNAME=ada
+
+# The password of the demo user.
+# Value: a text. Default: none; one is generated, stored and shown.
+#DEMO_PASSWORD='four unrelated words here'
 
 # AUTH_PORT and MCP_PORT, below, mean the same here.
 
@@ -40,100 +46,158 @@ _HEADER = """\
 # make up
 
 # The public address of a tunnel or a proxy that forwards to port 8080.
-#SALLYPORT_PUBLIC_URL=http://localhost:8080
+# Value: a URL without a path. Default: http://localhost:8080.
+#SALLYPORT_PUBLIC_URL=https://tools.example.com
 
-# Or a domain of your own with HTTPS, optionally with a second one for auth_service. Both require GATEWAY_HTTP=80 and
-# GATEWAY_HTTPS=443.
-#SALLYPORT_DOMAIN=
-#SALLYPORT_AUTH_DOMAIN=
+# Or a domain of your own with HTTPS. Requires GATEWAY_HTTP=80 and GATEWAY_HTTPS=443.
+# Value: a host name. Default: none.
+#SALLYPORT_DOMAIN=mcp.example.com
 
-# The addresses of the gateway on this machine.
-#GATEWAY_HTTP=127.0.0.1:8080
-#GATEWAY_HTTPS=127.0.0.1:
+# A second domain, for auth_service.
+# Value: a host name. Default: none; one domain serves both.
+#SALLYPORT_AUTH_DOMAIN=auth.example.com
 
-# When the stores write to disk: always or everysec.
+# Where the gateway listens for HTTP on this machine.
+# Value: a port, with an IP address before it or without. Default: 127.0.0.1:8080.
+#GATEWAY_HTTP=80
+
+# Where the gateway listens for HTTPS on this machine.
+# Value: a port, with an IP address before it or without. Default: 127.0.0.1 and any free port.
+#GATEWAY_HTTPS=443
+
+# When the stores write to disk.
+# Value: always or everysec. Default: always.
 #STORE_APPENDFSYNC=always
 
-# The memory for the data of each store, beyond which it refuses writes, and the limit of its container; half of it is
-# needed for buffers and for rewriting the append-only file.
-#STORE_MAXMEMORY=512mb
-#STORE_MEMORY_LIMIT=1g
+# The memory for the data of each store, beyond which it refuses writes.
+# Value: bytes, or with kb, mb or gb. Default: 512mb.
+#STORE_MAXMEMORY=2gb
+
+# The memory limit of the container of each store; half of it is needed for buffers and for rewriting the append-only
+# file.
+# Value: bytes, or with k, m or g. Default: 1g.
+#STORE_MEMORY_LIMIT=4g
 
 # The memory limit of every other container.
-#SALLYPORT_MEMORY_LIMIT=512m
+# Value: bytes, or with k, m or g. Default: 512m.
+#SALLYPORT_MEMORY_LIMIT=1g
 
-# Folders that are mounted as /files in a service, for settings that name a file.
-#SALLYPORT_AUTH_FILES=
-#SALLYPORT_MCP_FILES=
+# The folder that is mounted as /files in auth_service, for settings that name a file.
+# Value: a directory. Default: none.
+#SALLYPORT_AUTH_FILES=./auth-files
 
-# Images, in place of those that are pinned by digest in compose.yaml and Dockerfile.
-#SALLYPORT_AUTH_IMAGE=sallyport-auth
-#SALLYPORT_MCP_IMAGE=sallyport-mcp
-#CADDY_IMAGE=
-#VALKEY_IMAGE=
-#PYTHON_IMAGE=
+# The same for mcp_service.
+# Value: a directory. Default: none.
+#SALLYPORT_MCP_FILES=./mcp-files
+
+# The image of auth_service.
+# Value: an image. Default: sallyport-auth, which is built here.
+#SALLYPORT_AUTH_IMAGE=registry.example.com/sallyport-auth:1
+
+# The image of mcp_service.
+# Value: an image. Default: sallyport-mcp, which is built here.
+#SALLYPORT_MCP_IMAGE=registry.example.com/sallyport-mcp:1
+
+# The image of the gateway.
+# Value: an image. Default: the one that compose.yaml pins by digest.
+#CADDY_IMAGE=registry.example.com/caddy:2.11.7
+
+# The image of the stores.
+# Value: an image. Default: the one that compose.yaml pins by digest.
+#VALKEY_IMAGE=registry.example.com/valkey:8.1.10
+
+# The image on which those of both services are built.
+# Value: an image. Default: the one that Dockerfile pins by digest.
+#PYTHON_IMAGE=registry.example.com/python:3.13-slim
 """
 
-_EXAMPLES = {
-    "AUTH_ISSUER": "https://auth.example.com",
-    "AUTH_RESOURCES": json.dumps([notes_resource("https://mcp.example.com/mcp")]),
-    "AUTH_REDIS_URL": "redis://localhost:6379/0",
-    "AUTH_KEY_ENCRYPTION_KEY": "",
-    "MCP_ISSUER": "https://auth.example.com",
-    "MCP_RESOURCE": "https://mcp.example.com/mcp",
-}
-"""Values of settings without a default."""
-
-_SECTIONS: tuple[tuple[str, type[ServiceSettings]], ...] = (
-    ("auth_service", AuthSettings),
-    ("mcp_service", McpSettings),
+_SECTIONS: tuple[tuple[str, type[ServiceSettings], Mapping[str, Value]], ...] = (
+    ("auth_service", AuthSettings, AUTH_VALUES),
+    ("mcp_service", McpSettings, MCP_VALUES),
 )
+_LARGER_UNITS = {
+    "seconds": ((86_400, "day"), (3600, "hour"), (60, "minute")),
+    "bytes": ((1 << 20, "MiB"), (1 << 10, "KiB")),
+}
 
 
 def render() -> str:
     """The text of `.env.example`."""
     parts = [_HEADER]
-    for title, settings in _SECTIONS:
+    for title, settings, values in _SECTIONS:
         parts.append(f"\n# {title}\n")
         prefix = settings.model_config["env_prefix"]
-        parts.extend(_entry(f"{prefix}{name.upper()}", field) for name, field in settings.model_fields.items())
+        parts.extend(_entry(f"{prefix}{name.upper()}", field, values) for name, field in settings.model_fields.items())
     return "\n".join(parts)
 
 
-def _entry(name: str, field: FieldInfo) -> str:
-    comment = "\n".join(textwrap.wrap(field.description or "", 116, initial_indent="# ", subsequent_indent="# "))
-    choices = _choices(field.annotation)
-    if choices:
-        comment += f"\n# One of: {', '.join(choices)}."
+def _entry(name: str, field: FieldInfo, values: Mapping[str, Value]) -> str:
+    value = values.get(name) or _one_of(field)
+    default = field.get_default(call_default_factory=True)
     if field.is_required():
-        note = "# Required; `make run` and `make up` set it."
-        return f"{comment}\n{note}\n#{name}={_quoted(_EXAMPLES[name])}\n"
-    return f"{comment}\n#{name}={_quoted(_as_text(field.get_default(call_default_factory=True)))}\n"
+        shown = "none, required"
+    else:
+        shown = _as_text(default, separator=", ") or "none"
+        shown += _in_words(default, value.unit)
+    lines = [
+        *_comment(field.description or ""),
+        *_comment(f"Value: {value.unit}{_range(field)}. Default: {shown}."),
+        f"#{name}_FILE={value.example}" if value.is_secret else f"#{name}={_quoted(value.example)}",
+    ]
+    return "\n".join(lines) + "\n"
 
 
-def _choices(annotation: Any) -> tuple[str, ...]:
-    if get_origin(annotation) is tuple:
-        return _choices(get_args(annotation)[0])
-    arguments = get_args(annotation)
-    return arguments if arguments and all(isinstance(a, str) for a in arguments) else ()
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, 116, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
 
 
-def _as_text(value: Any) -> str:
+def _one_of(field: FieldInfo) -> Value:
+    """The value of a closed set; the example is the default, so that no example switches anything off."""
+    default = _as_text(field.get_default(call_default_factory=True))
+    if field.annotation is bool:
+        return Value("true or false", default)
+    if get_origin(field.annotation) is tuple:
+        return Value(f"{_or(get_args(get_args(field.annotation)[0]))}, with commas between them", default)
+    return Value(_or(get_args(field.annotation)), default)
+
+
+def _or(choices: tuple[str, ...]) -> str:
+    return f"{', '.join(choices[:-1])} or {choices[-1]}"
+
+
+def _range(field: FieldInfo) -> str:
+    bounds = {
+        name: getattr(limit, name) for limit in field.metadata for name in ("ge", "gt", "le") if hasattr(limit, name)
+    }
+    least, most = bounds.get("ge", bounds.get("gt")), bounds.get("le")
+    from_least = f"more than {least}, up" if "gt" in bounds else f"{least}"
+    if least is None:
+        return ""
+    return f", {from_least} to {most}" if most is not None else f", at least {least}"
+
+
+def _in_words(number: float | None, unit: str) -> str:
+    for length, name in _LARGER_UNITS.get(unit, ()):
+        if number and number >= length and number % length == 0:
+            count = int(number // length)
+            return f" ({count} {name}{'s' if count > 1 and unit == 'seconds' else ''})"
+    return ""
+
+
+def _as_text(value: Any, separator: str = ",") -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
     if isinstance(value, frozenset):
-        return ",".join(sorted(_as_text(v) for v in value))
+        return separator.join(sorted(value))
     if isinstance(value, tuple):
-        return ",".join(_as_text(v) for v in value)
+        return separator.join(map(str, value))
     return str(value)
 
 
 def _quoted(text: str) -> str:
-    return f"'{text}'" if " " in text or '"' in text else text
+    return f"'{text}'" if any(c in text for c in ' "#') else text
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     ),
     "user_scopes": (
         "The user may have none of the scopes that the application asked for; the reason names them.",
-        "Compare what AUTH_RESOURCES requires for these scopes with the identity: `users show NAME`.",
+        "Compare what AUTH_RESOURCES requires for these scopes with the identity: `auth_service users show NAME`.",
     ),
     "identity_size": (
         "The provider stated more about the identity than is stored: usually too many groups.",
@@ -28,11 +28,14 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     ),
     "not_invited": (
         "The identity has no account, and AUTH_ACCOUNT_CREATION is invited.",
-        "`users add NAME --identity PROVIDER:SUBJECT` invites it; a user who has an account can link it at /account.",
+        (
+            "`auth_service users add NAME --identity PROVIDER:SUBJECT` invites it. Who has an account links it at "
+            "/account."
+        ),
     ),
     "identity_taken": (
         "A user tried to link an identity that belongs to another account here.",
-        "If both accounts are of one user: `users show NAME`, then remove the account that is not needed.",
+        "If both accounts are of one user: `auth_service users show NAME`, then remove the account that is not needed.",
     ),
     "identity_limit": (
         "The user has as many linked identities as one may have.",
@@ -40,7 +43,7 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     ),
     "account_changed": (
         "The account was added, removed or changed by others while its user signed in. The client may retry.",
-        "Frequent: compare the audit log (`audit --event user.`).",
+        "Frequent: compare the audit log (`auth_service audit --event user.`).",
     ),
     "last_way_to_sign_in": (
         "A user tried to unlink the only identity that can sign in to the account.",

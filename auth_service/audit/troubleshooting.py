@@ -1,20 +1,27 @@
-"""What each error id means and what to do about it: the table behind `explain`.
+"""What each error id of both services means and what to do about it: the tables behind `explain`.
 
-A test collects every error id in the code and checks that it has an entry here. An entry is an exact id or a family
-with `*`; an exact id takes precedence.
+A test collects every error id in the code of both services and checks that it has an entry here. An entry is an exact
+id or a family with `*`; an exact id takes precedence. A command in backticks is printed as it is run where `explain`
+runs (shared/operator_commands.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from auth_service.audit.guard_troubleshooting import GUARD_ERRORS
 from auth_service.audit.provider_troubleshooting import PROVIDER_ERRORS
+from auth_service.audit.request_troubleshooting import REQUEST_ERRORS
+
+if TYPE_CHECKING:
+    from shared.operator_commands import Service
 
 _CLIENT: Final = "The client's request is at fault; report it to the client's developer, with the private reason."
 _RECONNECT: Final = "Remove the connection in the client and add it again."
-_ATTACK: Final = "Frequent from one address: probably an attack. `audit --since 1h` shows the address."
+_ATTACK: Final = "Frequent from one address: probably an attack. `auth_service audit --since 1h` shows the address."
 _SERVICE: Final = "A fault of the service; the client may retry. "
 
 
@@ -26,27 +33,12 @@ class Troubleshooting:
     remedy: str
 
 
-TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
+def _entries(*tables: Mapping[str, tuple[str, str]]) -> dict[str, Troubleshooting]:
+    return {name: Troubleshooting(*texts) for table in tables for name, texts in table.items()}
+
+
+_AUTH_SERVICE: Final[dict[str, Troubleshooting]] = {
     # The request as such
-    "http_404": Troubleshooting(
-        "No endpoint has this path.", "Compare the path with the metadata document; it contains the issuer's path."
-    ),
-    "http_405": Troubleshooting("The endpoint does not support this method.", _CLIENT),
-    "http_*": Troubleshooting("The HTTP request is malformed or too large.", _CLIENT),
-    "content_type": Troubleshooting("The endpoint does not accept this content type, or it is malformed.", _CLIENT),
-    "content_encoding": Troubleshooting("The body is compressed; compressed bodies are not accepted.", _CLIENT),
-    "transfer_encoding": Troubleshooting("The body has a transfer coding other than chunked.", _CLIENT),
-    "charset": Troubleshooting("The Content-Type names a character set other than UTF-8.", _CLIENT),
-    "expect": Troubleshooting("The Expect header names something other than 100-continue.", _CLIENT),
-    "host": Troubleshooting(
-        "The issuer is on a loopback host, but the request was addressed to another host name.",
-        "Use the issuer's own URL. From a web page this is DNS rebinding: an attack on services of this machine.",
-    ),
-    "body_size": Troubleshooting("The body is larger than any legitimate one.", _ATTACK),
-    "body_*": Troubleshooting(
-        "The body ended early, arrived too slowly, or its encoding does not match its header.", _CLIENT
-    ),
-    "body_json": Troubleshooting("The body is not one JSON object.", _CLIENT),
     "parameters_decodable": Troubleshooting(
         "The parameters are not form-encoded UTF-8, or there are too many.", _CLIENT
     ),
@@ -61,7 +53,7 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     # Client identification and authentication
     "client_known": Troubleshooting(
         "No client has this id, or its registration expired unused.",
-        f"{_RECONNECT} For a pre-registered client see `clients list`.",
+        f"{_RECONNECT} For a pre-registered client see `auth_service clients list`.",
     ),
     "cimd_*": Troubleshooting(
         "The client's metadata document could not be fetched or is not acceptable.",
@@ -74,11 +66,11 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     ),
     "client_secret": Troubleshooting(
         "The client's secret is wrong.",
-        "Configure the right secret in the client, or add the client again: `clients add`.",
+        "Configure the right secret in the client, or add the client again: `auth_service clients add --help`.",
     ),
     "client_secret_expiry": Troubleshooting("The client's secret has expired.", "Register the client again."),
     "client_grant_type": Troubleshooting(
-        "The client may not use this grant type.", "Change its registration: `clients show`."
+        "The client may not use this grant type.", "Change its registration: `auth_service clients show ID`."
     ),
     "client_keys*": Troubleshooting(
         "The client's public keys could not be fetched or are not acceptable.", "Check its jwks or jwks_uri."
@@ -176,7 +168,8 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     "decision_present": Troubleshooting("The consent form contains no decision.", _CLIENT),
     "sign_in_delay": Troubleshooting(
         "Password attempts for this account are delayed after failures (docs/rate-limits.md).",
-        "Wait, or sign in from a browser that has signed in before. For a lost password: `users set-password`.",
+        "Wait, or sign in from a browser that has signed in before. For a lost password: "
+        "`auth_service users set-password NAME`.",
     ),
     # Codes and refresh tokens
     "code_unused": Troubleshooting(
@@ -188,7 +181,8 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
         "The code is older than AUTH_AUTHORIZATION_CODE_TTL.", "Compare the clocks of the replicas."
     ),
     "code_ended": Troubleshooting(
-        "The grant of the code has ended already; the reason names the cause.", f"{_RECONNECT} See `audit --client ID`."
+        "The grant of the code has ended already; the reason names the cause.",
+        f"{_RECONNECT} See `auth_service audit --client ID`.",
     ),
     "code_*": Troubleshooting(
         "The authorization code is malformed, unknown or expired, or for another client or redirect URI.", _RECONNECT
@@ -220,7 +214,7 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     ),
     "user_active": Troubleshooting(
         "The user was suspended or removed, perhaps while a sign-in or a refresh was under way.",
-        "`users list` shows suspended users; `users resume NAME` lifts it.",
+        "`auth_service users list` shows suspended users; `auth_service users resume NAME` lifts it.",
     ),
     "refresh_expired": Troubleshooting(
         "The grant was unused for AUTH_REFRESH_TOKEN_TTL, or reached AUTH_REFRESH_TOKEN_ABSOLUTE_TTL.", _RECONNECT
@@ -228,7 +222,7 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     "refresh_ended": Troubleshooting(
         "The grant had ended: by its user, its client or an operator, because of a replay, because the user was "
         "suspended or removed, or because newer grants of the same client took its place. The reason names the cause.",
-        "See `audit --client ID`.",
+        "See `auth_service audit --client ID`.",
     ),
     "refresh_wrong_client": Troubleshooting("The refresh token belongs to another client.", _ATTACK),
     "refresh_token_form": Troubleshooting(
@@ -240,39 +234,42 @@ TROUBLESHOOTING: Final[dict[str, Troubleshooting]] = {
     ),
     # Introspection and userinfo
     "introspection_caller": Troubleshooting(
-        "The client may not introspect tokens of this resource.", "Add it with `clients add --introspects RESOURCE`."
+        "The client may not introspect tokens of this resource.",
+        "Add one that may: `auth_service clients add --name NAME --secret --introspects RESOURCE`.",
     ),
     "bearer_*": Troubleshooting(
         "The access token for userinfo is missing, sent twice or not valid, or its user was removed.", _CLIENT
     ),
     "openid_scope": Troubleshooting("userinfo requires the scope openid.", _CLIENT),
-    **{
-        name: Troubleshooting("The access token is not from this issuer, or is no longer valid.", _CLIENT)
-        for name in (
-            *("alg", "aud", "b64", "client_id", "crit", "exp", "form", "iat", "iss", "jti", "kid", "nbf"),
-            *("scope", "signature", "size", "status", "sub", "typ"),
-        )
-    },
-    **{name: Troubleshooting(*texts) for name, texts in PROVIDER_ERRORS.items()},
     # The service
-    "store": Troubleshooting("Redis did not answer in time.", f"{_SERVICE}Check Redis; /readyz shows its state."),
     "key*": Troubleshooting(
         "The signing keys are not loaded or cannot be decrypted.",
-        f"{_SERVICE}See `keys list`; AUTH_KEY_ENCRYPTION_KEY must contain the secret that encrypted them.",
+        f"{_SERVICE}See `auth_service keys list`; AUTH_KEY_ENCRYPTION_KEY must contain the secret that encrypted them.",
     ),
     "password_queue": Troubleshooting(
         "The expected wait for password verification was too long.", f"{_SERVICE}A flood of sign-ins, or too few cores."
     ),
     "onward_location": Troubleshooting("A page would have redirected to an unsafe address.", f"{_SERVICE}Report it."),
-    "unexpected": Troubleshooting(
-        "A bug.", f"{_SERVICE}The log line with this request ID has the stack trace: report it."
-    ),
+}
+
+TROUBLESHOOTING: Final[Mapping[Service, Mapping[str, Troubleshooting]]] = {
+    "auth_service": _entries(REQUEST_ERRORS, PROVIDER_ERRORS) | _AUTH_SERVICE,
+    "mcp_service": _entries(REQUEST_ERRORS, GUARD_ERRORS),
 }
 
 
-def troubleshooting_for(error_id: str) -> Troubleshooting | None:
-    """The entry of an error id: the exact one, else the longest family that matches."""
-    if error_id in TROUBLESHOOTING:
-        return TROUBLESHOOTING[error_id]
-    families = [name for name in TROUBLESHOOTING if "*" in name and fnmatchcase(error_id, name)]
-    return TROUBLESHOOTING[max(families, key=len)] if families else None
+def troubleshooting_for(service: Service, error_id: str) -> Troubleshooting | None:
+    """The entry of an error id of this service: the exact one, else the longest family that matches."""
+    table = TROUBLESHOOTING[service]
+    if error_id in table:
+        return table[error_id]
+    families = [name for name in table if "*" in name and fnmatchcase(error_id, name)]
+    return table[max(families, key=len)] if families else None
+
+
+def is_error_id(text: str) -> bool:
+    """Whether this is an error id rather than a request id: those that this service makes have no underscore."""
+    return any(
+        text in table or ("_" in text and troubleshooting_for(service, text) is not None)
+        for service, table in TROUBLESHOOTING.items()
+    )

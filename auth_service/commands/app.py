@@ -15,7 +15,7 @@ from shared.loading import garbage_collection_paused
 if TYPE_CHECKING:
     from typer._click.core import Command, Context
 
-COMMANDS: Final = ("serve", "check-config", "users", "clients", "grants", "keys", "audit", "explain")
+COMMANDS: Final = ("serve", "check-config", "users", "clients", "grants", "tokens", "keys", "audit", "explain")
 """Each is the attribute `app`, a typer.Typer, of the module with this name in this package."""
 
 

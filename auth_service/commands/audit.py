@@ -11,7 +11,7 @@ import typer
 from auth_service.audit.events import AuditEvent
 from auth_service.audit.repository import AuditRepository
 from auth_service.commands.app import new_app
-from auth_service.commands.console import JsonOption, echo, format_time, parse_moment, run, show_json
+from auth_service.commands.console import JsonOption, echo, format_time, parse_moment, printable, run, show_json
 from auth_service.users.repository import UserRepository
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = new_app()
 
 _REMEMBERED_IDS: Final = 1000
+_REMEMBERED_NAMES: Final = 10_000
 
 
 @app.command(epilog="Events: " + ", ".join(AuditEvent))
@@ -38,13 +39,18 @@ def audit(
     last: Annotated[int | None, typer.Option("--last", "-n", min=1, help="Only the last N events.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show audit events, oldest first; with --json one object per line. The log never contains a secret."""
+    """Show audit events, oldest first; with --json one object per line. The log never contains a secret.
+
+    Users are shown with name and subject; one who was removed, by the subject alone.
+    """
     wanted = _wanted_events(event or [])
     since_ms = parse_moment(since, now=time.time())
 
     async def show_events(context: CommandContext) -> None:
-        known = await UserRepository(context.redis).find_by_name(user) if user else None
+        users = UserRepository(context.redis)
+        known = await users.find_by_name(user) if user else None
         subject = known.user.subject if known else user
+        names = _Usernames(users)
         seen: deque[str] = deque(maxlen=_REMEMBERED_IDS)
 
         def matches(entry: AuditEntry) -> bool:
@@ -57,20 +63,23 @@ def audit(
                 and (client is None or entry.fields.get("client") == client)
             )
 
+        async def show(entry: AuditEntry) -> None:
+            _show(entry, await names.of(entry), as_json=as_json)
+
         repository = AuditRepository(context.redis)
         if follow:
             async for entry in repository.follow(since_ms=since_ms):
                 if matches(entry):
-                    _show(entry, as_json=as_json)
+                    await show(entry)
             return
         entries = repository.read(since_ms=since_ms or 0)
         if last is None:
             async for entry in entries:
                 if matches(entry):
-                    _show(entry, as_json=as_json)
+                    await show(entry)
         else:
             for entry in deque([entry async for entry in entries if matches(entry)], maxlen=last):
-                _show(entry, as_json=as_json)
+                await show(entry)
 
     run(show_events)
 
@@ -85,12 +94,39 @@ def _wanted_events(names: list[str]) -> frozenset[str]:
     return frozenset(wanted)
 
 
-def _show(entry: AuditEntry, *, as_json: bool) -> None:
+class _Usernames:
+    """The names of users, each read once until an event says that the user was added or removed."""
+
+    def __init__(self, users: UserRepository) -> None:
+        self._users = users
+        self._names: dict[str, str | None] = {}
+
+    async def of(self, entry: AuditEntry) -> str | None:
+        """The name of the user of the entry; None if there is no such user any more, or none in the entry."""
+        subject = entry.fields.get("user")
+        if subject is None:
+            return None
+        if subject not in self._names or entry.event.startswith("user."):
+            if len(self._names) >= _REMEMBERED_NAMES:
+                self._names.clear()
+            stored = await self._users.find(subject)
+            self._names[subject] = stored.user.username if stored else None
+        return self._names[subject]
+
+
+def _show(entry: AuditEntry, username: str | None, *, as_json: bool) -> None:
+    fields: dict[str, Any] = dict(entry.fields)
+    subject = fields.get("user")
     if as_json:
-        record: dict[str, Any] = {"at": format_time(entry.at // 1000), "at_ms": entry.at, "event": entry.event}
-        show_json({**record, **entry.fields, "id": entry.id})
-    else:
-        echo(
-            f"{format_time(entry.at // 1000)}  {entry.event:<28}"
-            + "  ".join(f"{k}={v}" for k, v in entry.fields.items())
+        if subject is not None:
+            # An event of a user who was removed may hold the name itself.
+            fields |= {"username": fields.get("username", username), "user_removed": username is None}
+        show_json(
+            {"at": format_time(entry.at // 1000), "at_ms": entry.at, "event": entry.event, **fields, "id": entry.id}
         )
+        return
+    if subject is not None:
+        fields["user"] = f"{subject} (removed)" if username is None else f"{printable(username)} ({subject})"
+        if fields.get("username") == username:
+            del fields["username"]
+    echo(f"{format_time(entry.at // 1000)}  {entry.event:<28}" + "  ".join(f"{k}={v}" for k, v in fields.items()))

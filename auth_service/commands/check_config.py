@@ -19,6 +19,7 @@ from auth_service.settings import AuthSettings
 from auth_service.wiring import federation_settings
 from shared.errors import Misconfigured
 from shared.jose import base64url
+from shared.operator_commands import runnable
 from shared.redis.durability import find_configuration_warnings
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def check_config(
 
         async def check_systems(context: CommandContext) -> None:
             warnings.extend(await find_configuration_warnings(context.redis))
-            problems.extend(await _provider_problems(context))
+            found, doubtful = await _provider_findings(context)
+            problems.extend(found)
+            warnings.extend(doubtful)
             differences, unknown = await _scope_differences(context)
             warnings.extend(differences)
             notes.extend(unknown)
@@ -82,23 +85,23 @@ def _refuse(title: str, problems: list[str], *, as_json: bool) -> NoReturn:
     fail("\n".join([title, *problems]), status=ExitStatus.MISCONFIGURED)
 
 
-async def _provider_problems(context: CommandContext) -> list[str]:
-    """What the providers say of themselves, each line with the id; all are asked at once."""
+async def _provider_findings(context: CommandContext) -> tuple[list[str], list[str]]:
+    """Problems and warnings from what the providers say of themselves, each with the id; all are asked at once."""
     settings, http = context.settings, ProviderHttp()
     build = provider_factory(
         http, issuer=settings.issuer, redis=context.redis, clock=time.time, monotonic=time.monotonic
     )
     providers = build_providers(federation_settings(settings), build)
     try:
-        found = await asyncio.gather(*(entry.provider.describe_problems() for entry in providers.entries))
+        found = await asyncio.gather(*(entry.provider.diagnose() for entry in providers.entries))
     finally:
         await providers.close()
         await http.close()
-    return [
-        f"{entry.id}: {problem}"
-        for entry, problems in zip(providers.entries, found, strict=True)
-        for problem in problems
-    ]
+    by_id = [(entry.id, diagnosis) for entry, diagnosis in zip(providers.entries, found, strict=True)]
+    return (
+        [f"{name}: {problem}" for name, diagnosis in by_id for problem in diagnosis.problems],
+        [f"{name}: {warning}" for name, diagnosis in by_id for warning in diagnosis.warnings],
+    )
 
 
 async def _scope_differences(context: CommandContext) -> tuple[list[str], list[str]]:
@@ -110,7 +113,7 @@ async def _scope_differences(context: CommandContext) -> tuple[list[str], list[s
         found = await compare_resources(http, context.settings.resources)
     finally:
         await http.close()
-    differences = [*found.sentences(), *([MEND] if found.different else [])]
+    differences = [*found.sentences(), *([runnable(MEND)] if found.different else [])]
     return differences, [f"not compared: {resource}: {why}" for resource, why in found.not_compared.items()]
 
 

@@ -32,6 +32,7 @@ from auth_service.commands.console import (
 )
 from auth_service.resources.catalogue import ResourceCatalogue
 from shared.jose import base64url
+from shared.operator_commands import operator_command
 from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def list_clients(
             as_json=as_json,
             empty="There are no registered clients."
             if registered
-            else "There are no clients. Add one with: clients add --name NAME …",
+            else "There are no clients. `auth_service clients add --help` shows how one is added.",
         )
 
     run(list_records)
@@ -120,7 +121,10 @@ def add(
             introspects=introspects or [],
         )
         if not await ClientRepository(context.redis).add(record, now=record.created_at):
-            raise CommandFailed(f"there is a client {record.client_id} already", hint="clients show prints it.")
+            raise CommandFailed(
+                f"there is a client {record.client_id} already",
+                hint=f"`{operator_command('auth_service', 'clients', 'show', '--', record.client_id)}` prints it.",
+            )
         context.audit.record(
             AuditEvent.CLIENT_ADDED,
             client=record.client_id,
@@ -219,7 +223,9 @@ def _fence(scope: str | None) -> str | None:
 async def _require(clients: ClientRepository, client_id: str) -> StoredClient:
     record = await clients.find(client_id, now=time.time()) if is_storable_id(client_id) else None
     if not isinstance(record, StoredClient):
-        raise CommandFailed(f"there is no client {client_id}", hint="clients list shows the pre-registered clients.")
+        raise CommandFailed(
+            f"there is no client {client_id}", hint="`auth_service clients list` shows the pre-registered clients."
+        )
     return record
 
 

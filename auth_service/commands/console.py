@@ -25,6 +25,7 @@ from auth_service.data_format import UnreadableData, check_data_format
 from auth_service.settings import AuthSettings
 from shared.background import end_tasks
 from shared.errors import Misconfigured, RedisUnavailable, RequestRejected, ServiceUnavailable
+from shared.operator_commands import operator_command, redis_hint, runnable
 from shared.redis.topology import open_redis_client
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ class ExitStatus(IntEnum):
 
 
 class CommandFailed(Exception):
-    """The command failed. The text is for the operator; `hint` says what to do."""
+    """The command failed. The text is for the operator; `hint` says what to do.
+
+    A command in it, in backticks and with the name of its service, is printed as it is run here.
+    """
 
     def __init__(self, message: str, *, hint: str = "", status: ExitStatus = ExitStatus.FAILED) -> None:
         super().__init__(message)
@@ -75,14 +79,14 @@ def run(command: Callable[[CommandContext], Awaitable[None]]) -> None:
     except Misconfigured as exc:
         fail(
             f"The settings are wrong:\n{exc}",
-            hint="python -m auth_service check-config explains each.",
+            hint=settings_hint(),
             status=ExitStatus.MISCONFIGURED,
         )
     except UnreadableData as exc:
         fail(str(exc), status=ExitStatus.MISCONFIGURED)
     except ServiceUnavailable as exc:
-        hint = "Is Redis running, and AUTH_REDIS_URL right, with its host name and ssl_ca_certs?"
-        fail(exc.reason, hint=hint if isinstance(exc, RedisUnavailable) else "", status=ExitStatus.UNAVAILABLE)
+        hint = redis_hint("AUTH_REDIS_URL") if isinstance(exc, RedisUnavailable) else ""
+        fail(exc.reason, hint=hint, status=ExitStatus.UNAVAILABLE)
     except RequestRejected as exc:
         fail(exc.reason, status=ExitStatus.FAILED)
     except KeyboardInterrupt:
@@ -113,17 +117,27 @@ async def _run_in_context(command: Callable[[CommandContext], Awaitable[None]]) 
 
 
 def fail(message: str, *, hint: str = "", status: ExitStatus = ExitStatus.FAILED) -> NoReturn:
-    """Print the error and the hint on standard error, and exit with the status."""
+    """Print the error and the hint on standard error, its commands as they are run here; exit with the status."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     console.print(Text("error: ", style="bold red") + Text(message))
     if hint:
-        console.print(Text(hint))
+        console.print(Text(runnable(hint)))
     raise typer.Exit(status)
+
+
+def settings_hint() -> str:
+    """What to do about wrong settings."""
+    return f"`{operator_command('auth_service', 'check-config', stopped=True)}` explains each."
 
 
 def echo(text: str) -> None:
     """Print a line of text."""
     Console(soft_wrap=True, highlight=False).print(Text(text))
+
+
+def tell(text: str) -> None:
+    """Print text on standard error, beside a result that a program may read."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(Text(text))
 
 
 def show_json(value: Any) -> None:
@@ -137,7 +151,7 @@ def show_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, as_j
     if as_json:
         show_json(list(rows))
     elif not rows:
-        echo(empty)
+        echo(runnable(empty))
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:

@@ -124,7 +124,7 @@ def revoke(
     async def revoke_selected(context: CommandContext) -> None:
         count = len({grant.grant_id async for grant in _select(context, selection)})
         if not count:
-            raise CommandFailed("there are no such grants", hint="grants list shows all.")
+            raise CommandFailed("there are no such grants", hint="`auth_service grants list` shows all.")
         confirm(f"Revoke {count} grant(s)?", yes=yes)
         ended: list[str] = []
         async for selected in _select(context, selection):

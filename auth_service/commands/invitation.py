@@ -9,6 +9,7 @@ from auth_service.commands.console import CommandFailed
 from auth_service.federation.accepted_identities import configured_issuer
 from auth_service.federation.prepared_account import IdentityTaken, prepare_account
 from auth_service.users.repository import UserRepository
+from shared.operator_commands import operator_command
 
 if TYPE_CHECKING:
     from auth_service.commands.console import CommandContext
@@ -38,4 +39,7 @@ async def add_for_identity(context: CommandContext, username: str, named: str, p
             now=int(time.time()),
         )
     except IdentityTaken as exc:
-        raise CommandFailed("the identity has an account already", hint=f"users show {exc} prints it.") from exc
+        raise CommandFailed(
+            "the identity has an account already",
+            hint=f"`{operator_command('auth_service', 'users', 'show', str(exc))}` prints it.",
+        ) from exc

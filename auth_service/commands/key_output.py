@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from auth_service.commands.console import format_time
+from auth_service.commands.console import format_time, printable
 from auth_service.keys.lifecycle import KeyState, rotation_due_ms
 from auth_service.keys.propagation import PropagationEvidence
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from auth_service.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring, RingKey, RotationPolicy
     from auth_service.keys.propagation import PropagationStatus
+
+REPEAT_SECONDS: Final = 30.0
+"""Between two lines with the remaining time where no terminal shows it."""
 
 
 def key_rows(
@@ -37,28 +41,56 @@ def format_time_of_day(at_ms: int | None) -> str:
 
 
 def format_status(status: PropagationStatus) -> str:
-    """What a rotation waits for."""
+    """What a rotation waits for, and until when."""
     deadline = format_time_of_day(status.deadline_ms)
     if status.evidence is PropagationEvidence.LAGGING:
         return f"Waiting for {', '.join(status.lagging)} to fetch the pending key, until {deadline} at the latest."
-    cached = f"may cache the old key set until {deadline}; waiting."
+    cached = f"may cache a JWKS without the pending key until {deadline}."
     if status.unidentified_ms is None:
         return f"No replica, or more than are recorded, reported a key set. Verifiers {cached}"
-    fetched = format_time_of_day(status.unidentified_ms)
-    return f"An unidentified client fetched the JWKS at {fetched}. It {cached}"
+    return f"{format_fetch(status.unidentified_ms, status.unidentified_client)} It {cached}"
+
+
+def format_fetch(at_ms: int, client: str) -> str:
+    """The last fetch of the JWKS by a client that did not identify itself."""
+    # The client chose its User-Agent.
+    who = f" ({printable(client)})" if client else ""
+    return f"An unidentified client{who} fetched the JWKS at {format_time_of_day(at_ms)}."
+
+
+def format_remaining(deadline_ms: int, now_ms: int) -> str:
+    """How long a rotation still waits at most, and what the operator can do meanwhile: short, for a narrow terminal."""
+    minutes, seconds = divmod(max(0, -(-(deadline_ms - now_ms) // 1000)), 60)
+    left = f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
+    return f"{left} left. Ctrl-C is safe; --force does not wait."
+
+
+def format_revocation(ring: Ring, kid: str) -> str:
+    """What the revocation of this key of the ring does."""
+    key = next(key for key in ring.keys if key.kid == kid)
+    if key.state is KeyState.PENDING:
+        return f"{kid} is pending and has signed nothing. Another key is published in its place."
+    ended = "Every token that it signed is rejected at once; clients refresh theirs."
+    if key.state is KeyState.ACTIVE:
+        return f"{kid} is the active key. {ended} {ring.pending.kid} signs from then on."
+    return f"{kid} is retiring. {ended}"
 
 
 class KeyProgress:
     """A context manager that shows progress on standard error; nothing with `quiet`.
 
-    On a terminal it updates one line; elsewhere it prints a line for each change.
+    Each new reason is a line of its own. The remaining time is, on a terminal, one line that is rewritten each second;
+    elsewhere a line every REPEAT_SECONDS.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
+        self._monotonic = monotonic
         self._console = Console(stderr=True, soft_wrap=True, highlight=False)
         self._status: Status | None = None
-        self._shown = ""
+        self._reason = ""
+        self._remaining = ""
+        self._printed_at = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -69,18 +101,27 @@ class KeyProgress:
         if self._status is not None:
             self._status.stop()
 
-    def show(self, text: str) -> None:
-        """Show this text, unless it is shown already."""
-        if self._quiet or text == self._shown:
+    def show(self, reason: str, remaining: str = "") -> None:
+        """Show why the command waits, and how long it still does."""
+        if self._quiet:
             return
-        self._shown = text
+        is_new = reason != self._reason
+        if is_new:
+            self._reason = reason
+            self._console.print(Text(reason))
+        if remaining in {"", self._remaining}:
+            return
         if not sys.stderr.isatty():
-            self._console.print(Text(text))
-        elif self._status is None:
-            self._status = Status(Text(text), console=self._console)
+            if is_new or self._monotonic() - self._printed_at >= REPEAT_SECONDS:
+                self._printed_at = self._monotonic()
+                self._console.print(Text(remaining))
+            return
+        self._remaining = remaining
+        if self._status is None:
+            self._status = Status(Text(remaining), console=self._console)
             self._status.start()
         else:
-            self._status.update(Text(text))
+            self._status.update(Text(remaining))
 
 
 def _row(

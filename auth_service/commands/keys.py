@@ -13,10 +13,29 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from auth_service.commands.app import new_app
-from auth_service.commands.console import CommandFailed, JsonOption, echo, format_time, run, show_json, show_rows
-from auth_service.commands.key_output import KeyProgress, format_status, format_time_of_day, key_rows
+from auth_service.commands.console import (
+    CommandFailed,
+    JsonOption,
+    YesOption,
+    confirm,
+    echo,
+    format_time,
+    run,
+    show_json,
+    show_rows,
+)
+from auth_service.commands.key_output import (
+    KeyProgress,
+    format_fetch,
+    format_remaining,
+    format_revocation,
+    format_status,
+    format_time_of_day,
+    key_rows,
+)
 from auth_service.key_encryption import parse_encryption_keys
 from auth_service.keys.lifecycle import UnknownKey
+from auth_service.keys.propagation import propagation_status
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
 from auth_service.keys.rotator import RotationResult, Rotator
 from auth_service.keys.wiring import rotation_policy
@@ -54,8 +73,12 @@ def list_keys(*, as_json: JsonOption = False) -> None:
             current = len(live) - len(lagging)
             echo(f"{current} of {len(live)} mcp_service replicas have this key set, version {ring.version}.")
             if reported.unidentified_ms is not None:
-                fetched = format_time_of_day(reported.unidentified_ms)
-                echo(f"An unidentified client last fetched the JWKS at {fetched}.")
+                until = format_time_of_day(reported.unidentified_ms + 1000 * context.settings.key_set_max_age)
+                fetch = format_fetch(reported.unidentified_ms, reported.unidentified_client)
+                echo(f"{fetch} It may cache it until {until}.")
+            status = propagation_status(ring, reported, now_ms=now_ms, publish_lead_ms=policy.publish_lead_ms)
+            until = f"wait until {format_time_of_day(status.deadline_ms)} at the latest"
+            echo(f"keys rotate would {'not wait' if status.is_propagated else until}.")
 
     run(list_ring)
 
@@ -87,7 +110,8 @@ def rotate(
                         f"not rotated within {timeout:g} s. {format_status(result)}",
                         hint=f"{request.kid} still signs. Run the command again, or pass --force.",
                     )
-                progress.show(f"{format_status(result)} (Skip with --force.)")
+                reason = f"{format_status(result)} {request.kid} goes on signing meanwhile."
+                progress.show(reason, format_remaining(result.deadline_ms, _now_ms()))
                 await asyncio.sleep(POLL_SECONDS)
         _show_rotated(result, waited=time.monotonic() - started, as_json=as_json)
 
@@ -99,18 +123,25 @@ def revoke(
     kid: Annotated[str, typer.Argument(help="The kid; see keys list.")],
     *,
     reason: Annotated[str, typer.Option(help="The reason, for the audit log.")] = "no reason given",
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Revoke a key, and with it every token that it signed: clients have to refresh.
 
     If it was the active key, the pending one signs from now on. Waits until the mcp_service replicas have removed it.
+    Asks first; without a terminal it needs --yes.
     """
 
     async def revoke_key(context: CommandContext) -> None:
+        unknown = CommandFailed(f"there is no key {kid}", hint="`auth_service keys list` shows all.")
+        before = await KeyRingRepository(context.redis).read()
+        if before is None or kid not in {key.kid for key in before.keys}:
+            raise unknown
+        confirm(f"{format_revocation(before, kid)}\nRevoke {kid}?", yes=yes)
         try:
             ring = await _rotator(context).revoke(kid, reason=f"{reason} ({_operator()})")
         except UnknownKey as exc:
-            raise CommandFailed(f"there is no key {kid}", hint="keys list shows all.") from exc
+            raise unknown from exc
         started = time.monotonic()
         replicas, lagging = await _wait_for_removal(context, kid, ring, quiet=as_json)
         seconds = round(time.monotonic() - started, 2)

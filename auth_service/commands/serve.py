@@ -7,7 +7,7 @@ import asyncio
 import structlog
 
 from auth_service.commands.app import new_app
-from auth_service.commands.console import ExitStatus, fail
+from auth_service.commands.console import ExitStatus, fail, settings_hint
 from auth_service.data_format import UnreadableData
 from auth_service.settings import AuthSettings
 from shared.errors import Misconfigured
@@ -30,7 +30,7 @@ def serve() -> None:
     except Misconfigured as exc:
         fail(
             f"the settings are wrong\n{exc}",
-            hint="python -m auth_service check-config explains each.",
+            hint=settings_hint(),
             status=ExitStatus.MISCONFIGURED,
         )
     except UnreadableData as exc:

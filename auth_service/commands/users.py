@@ -30,6 +30,7 @@ from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
 from auth_service.users.service import UnknownUser, UsernameTaken, UserService
 from auth_service.users.user import Profile
+from shared.operator_commands import operator_command
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -101,7 +102,8 @@ def add(
                     )
         except UsernameTaken as exc:
             raise CommandFailed(
-                f"there is a user {username} already", hint="users set-password changes a password."
+                f"there is a user {username} already",
+                hint=f"`{operator_command('auth_service', 'users', 'set-password', username)}` changes a password.",
             ) from exc
         except ValueError as exc:
             raise CommandFailed(f"the user was not added: {exc}") from exc
@@ -126,7 +128,7 @@ def list_users(*, as_json: JsonOption = False) -> None:
             ("username", "name", "email", "providers", "created", "suspended", "subject"),
             [listed_row(user, in_order(stated)) for user, stated in zip(users, statements, strict=True)],
             as_json=as_json,
-            empty="There are no users. Add one with: users add NAME",
+            empty="There are no users. `auth_service users add NAME` adds one.",
         )
 
     run(list_all)
@@ -263,7 +265,7 @@ async def _require(accounts: UserService, named: str) -> User:
     # A subject has 22 random characters: no username is one by chance.
     user = await accounts.find_by_name(named) or await accounts.find(named)
     if user is None:
-        raise CommandFailed(f"there is no user {named}", hint="users list shows all.")
+        raise CommandFailed(f"there is no user {named}", hint="`auth_service users list` shows all.")
     return user
 
 

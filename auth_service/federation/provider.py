@@ -81,6 +81,16 @@ class SignInRefused(RequestRejected):
         self.cancelled = cancelled
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderDiagnosis:
+    """Sentences for the operator."""
+
+    problems: tuple[str, ...] = ()
+    """With these nobody can sign in."""
+    warnings: tuple[str, ...] = ()
+    """What may be wrong."""
+
+
 class IdentityProvider(Protocol):
     """One configured provider. Its construction connects nothing."""
 
@@ -113,8 +123,8 @@ class IdentityProvider(Protocol):
         state of the response, and was consumed. Raises SignInRefused, ProviderUnavailable.
         """
 
-    async def describe_problems(self) -> list[str]:
-        """What is wrong with the configuration of this provider, in sentences for the operator; empty if nothing is."""
+    async def diagnose(self) -> ProviderDiagnosis:
+        """What is wrong with the configuration of this provider, without a sign-in."""
 
     async def close(self) -> None:
         """Cancel fetches in progress."""

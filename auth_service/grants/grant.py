@@ -29,13 +29,13 @@ class GrantLifetimes:
     """Durations in seconds."""
 
     unused: int
-    """A grant ends if no refresh token is used for this long."""
+    """A grant with a refresh token ends if none is used for this long."""
     absolute: int
     """A grant ends this long after its code was redeemed, used or not."""
     reuse_interval: int
     """A replaced refresh token yields its successor for this long (SECURITY.md, invariant 6)."""
     access_token: int
-    """The last access token expires at most this long after its grant."""
+    """The last access token expires at most this long after its grant; a grant without a refresh token ends with it."""
 
 
 @dataclass(frozen=True, slots=True)

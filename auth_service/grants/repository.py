@@ -130,7 +130,8 @@ class GrantRepository:
         arguments: list[Argument] = [
             code_hash,
             refresh_hash,
-            lifetimes.unused * 1000,
+            # Without a refresh token nothing of the grant is left when its access token has expired.
+            1000 * (lifetimes.unused if refresh_hash else lifetimes.access_token),
             lifetimes.absolute * 1000,
             REMEMBER_ENDED_SECONDS * 1000,
             address,

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from auth_service.keys.public_key_set import claimed_version
 from shared.http.application import Cors
+from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.long_polls import LongPolls, wanted_wait
 from shared.http.prefer import REPLICA_HEADER
 
@@ -31,6 +32,8 @@ The claim need not be verified (invariant 5): a client that makes it falsely onl
 """
 
 PATH: Final = "/.well-known/jwks.json"
+_MAX_AGENT_CHARACTERS: Final = 60
+"""Of the User-Agent of an unidentified client, which an operator sees."""
 
 CORS: Final = Cors(
     methods="GET, HEAD, OPTIONS",
@@ -77,7 +80,10 @@ class JwksEndpoint:
         replica = request.headers.get(REPLICA_HEADER)
         if replica == OBSERVER and "If-None-Match" not in request.headers:
             return None
-        return self._tracker.record_version(replica, version)
+        # Without the surrogates that stand for bytes of other encodings: Redis stores UTF-8.
+        agent = "".join(filter(str.isprintable, request.headers.get("User-Agent", "")[:_MAX_AGENT_CHARACTERS]))
+        client = " at ".join(filter(None, [agent, request.get(CLIENT_ADDRESS)]))
+        return self._tracker.record_version(replica, version, client=client)
 
     async def _wait(
         self, request: web.Request, changed: asyncio.Event, seconds: int, reported: ReplicaKeyVersion | None

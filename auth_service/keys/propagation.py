@@ -34,6 +34,8 @@ class ReportedVersions:
     """When an unidentified client last fetched the JWKS."""
     overflow_ms: int | None = None
     """When there were last more identified verifiers than are recorded."""
+    unidentified_client: str = ""
+    """The User-Agent and the address of that client, as it sent them; empty if unknown."""
 
     def live(self, now_ms: int) -> tuple[ReplicaKeyVersion, ...]:
         """The verifiers that have not expired."""
@@ -67,6 +69,8 @@ class PropagationStatus:
     lagging: tuple[str, ...] = ()
     unidentified_ms: int | None = None
     """When an unidentified client last fetched the JWKS, if it may still cache one without the pending key."""
+    unidentified_client: str = ""
+    """As in ReportedVersions."""
 
     @property
     def is_propagated(self) -> bool:
@@ -93,5 +97,10 @@ def propagation_status(
         return PropagationStatus(PropagationEvidence.LAGGING, deadline_ms, lagging)
     # No live verifier at all proves nothing: they may have lost their connections.
     if unidentified_ms is not None or overflow_ms is not None or not reported.live(now_ms):
-        return PropagationStatus(PropagationEvidence.UNIDENTIFIED, deadline_ms, unidentified_ms=unidentified_ms)
+        return PropagationStatus(
+            PropagationEvidence.UNIDENTIFIED,
+            deadline_ms,
+            unidentified_ms=unidentified_ms,
+            unidentified_client=reported.unidentified_client,
+        )
     return PropagationStatus(PropagationEvidence.PROOF, deadline_ms)

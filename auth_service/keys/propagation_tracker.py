@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FLUSH_INTERVAL_SECONDS: Final = 0.2
 MIN_TTL_MS: Final = 120_000
 """The least time for which a verifier counts as live after its last report: longer than a long poll."""
+MAX_CLIENT_CHARACTERS: Final = 120
 RECONNECT_MS: Final = 15_000
 """How long a verifier whose connection broke counts as live: it may reconnect to another replica."""
 
@@ -50,6 +51,7 @@ class PropagationTracker:
         self._max_replicas = max_replicas
         self._unflushed: dict[str, ReplicaKeyVersion] = {}
         self._unidentified_ms: int | None = None
+        self._unidentified_client = ""
         self._overflow_ms: int | None = None
         self._reported = asyncio.Event()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
@@ -62,12 +64,15 @@ class PropagationTracker:
         """Stop flushing. Unflushed reports are lost; verifiers repeat them."""
         await end_tasks(self._tasks)
 
-    def record_version(self, replica: str | None, version: int) -> ReplicaKeyVersion | None:
-        """Record that a verifier has this version. None if it has no valid name, or if there is no room."""
+    def record_version(self, replica: str | None, version: int, *, client: str = "") -> ReplicaKeyVersion | None:
+        """Record that a verifier has this version. None if it has no valid name, or if there is no room.
+
+        `client` describes the caller; it is recorded if the verifier has no valid name.
+        """
         now_ms = int(self._clock() * 1000)
         self._reported.set()
         if replica is None or not _REPLICA.fullmatch(replica):
-            self._unidentified_ms = now_ms
+            self._unidentified_ms, self._unidentified_client = now_ms, client[:MAX_CLIENT_CHARACTERS]
             return None
         if replica not in self._unflushed and len(self._unflushed) >= self._max_replicas:
             self._overflow_ms = now_ms
@@ -88,6 +93,7 @@ class PropagationTracker:
         self._reported.clear()
         unflushed, self._unflushed = self._unflushed, {}
         unidentified_ms, self._unidentified_ms = self._unidentified_ms, None
+        unidentified_client = self._unidentified_client
         overflow_ms, self._overflow_ms = self._overflow_ms, None
         try:
             await self._repository.record(
@@ -95,6 +101,7 @@ class PropagationTracker:
                 now_ms=int(self._clock() * 1000),
                 ttl_ms=2 * self._ttl_ms,
                 unidentified_ms=unidentified_ms,
+                unidentified_client=unidentified_client,
                 overflow_ms=overflow_ms,
             )
         except Exception:

@@ -1,9 +1,10 @@
 -- Records the JWKS version that each verifier reports. The endpoint is public, so the number of entries is bounded and
 -- every entry expires. Invariant 5: a verifier for which there is no room is recorded as an overflow, after which the
 -- absence of a report proves nothing.
--- KEYS[1] the hash: id -> "version seen_ms expires_ms"; *unidentified and *overflow -> seen_ms (no id has an asterisk).
--- ARGV: now_ms, most entries, TTL of the hash in ms, unidentified seen_ms or "", overflow seen_ms or "",
--- then for each verifier: id, version, seen_ms, expires_ms.
+-- KEYS[1] the hash: id -> "version seen_ms expires_ms"; *unidentified and *overflow -> seen_ms, *unidentified_client -> what
+-- is known of that client (no id has an asterisk).
+-- ARGV: now_ms, most entries, TTL of the hash in ms, unidentified seen_ms or "", overflow seen_ms or "", the unidentified
+-- client, then for each verifier: id, version, seen_ms, expires_ms.
 -- Repeating it is harmless: a report replaces an older one only.
 local now = tonumber(ARGV[1])
 local most = tonumber(ARGV[2])
@@ -22,7 +23,7 @@ for i = 1, #recorded, 2 do
     end
   end
 end
-for i = 6, #ARGV, 4 do
+for i = 7, #ARGV, 4 do
   local id = ARGV[i]
   local value = ARGV[i + 1] .. ' ' .. ARGV[i + 2] .. ' ' .. ARGV[i + 3]
   if seen[id] then
@@ -40,7 +41,7 @@ for i = 6, #ARGV, 4 do
   end
 end
 if ARGV[4] ~= '' then
-  redis.call('HSET', KEYS[1], '*unidentified', ARGV[4])
+  redis.call('HSET', KEYS[1], '*unidentified', ARGV[4], '*unidentified_client', ARGV[6])
 end
 if overflow ~= '' then
   redis.call('HSET', KEYS[1], '*overflow', overflow)

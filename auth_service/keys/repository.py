@@ -31,6 +31,7 @@ _MAX_ATTEMPTS: Final = 32
 
 _REPLICA_VERSIONS: Final = "sp:{keys}:replica_versions"
 _UNIDENTIFIED: Final = "*unidentified"
+_UNIDENTIFIED_CLIENT: Final = "*unidentified_client"
 _OVERFLOW: Final = "*overflow"
 _RECORD: Final = load_script("auth_service.keys", "record_replica_versions")
 
@@ -86,11 +87,12 @@ class ReplicaVersionRepository:
         now_ms: int,
         ttl_ms: int,
         unidentified_ms: int | None = None,
+        unidentified_client: str = "",
         overflow_ms: int | None = None,
     ) -> None:
         """Write reports and remove those that expired by `now_ms`; all expire `ttl_ms` after the last write."""
         times = ("" if at is None else at for at in (unidentified_ms, overflow_ms))
-        args = [now_ms, self._max_replicas, ttl_ms, *times]
+        args = [now_ms, self._max_replicas, ttl_ms, *times, unidentified_client]
         for reported in replica_versions:
             args += [reported.replica, reported.version, reported.seen_ms, reported.expires_ms]
         await self._redis.run(_RECORD, [_REPLICA_VERSIONS], args)
@@ -101,10 +103,15 @@ class ReplicaVersionRepository:
         times = {name: int(entries[name]) for name in (_UNIDENTIFIED, _OVERFLOW) if name in entries}
         replica_versions = []
         for replica, entry in entries.items():
-            if replica not in times:
+            if not replica.startswith("*"):
                 version, seen_ms, expires_ms = map(int, entry.split(" "))
                 replica_versions.append(ReplicaKeyVersion(replica, version, seen_ms, expires_ms))
-        return ReportedVersions(tuple(replica_versions), times.get(_UNIDENTIFIED), times.get(_OVERFLOW))
+        return ReportedVersions(
+            tuple(replica_versions),
+            times.get(_UNIDENTIFIED),
+            times.get(_OVERFLOW),
+            entries.get(_UNIDENTIFIED_CLIENT, ""),
+        )
 
 
 def _encode(ring: Ring) -> str:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator
 
 from auth_service.pages.appearance import parse_colour
-from auth_service.pages.catalogue import read_catalogue
 
 
 def _colour(value: str) -> str:
     parse_colour(value)
-    return value
-
-
-def _catalogue(value: str) -> str:
-    if value:
-        read_catalogue(Path(value))
     return value
 
 
@@ -31,9 +23,6 @@ def _help_address(value: str) -> str:
 
 BrandColour = Annotated[str, AfterValidator(_colour)]
 """`#rrggbb`."""
-
-CataloguePath = Annotated[str, AfterValidator(_catalogue)]
-"""The path of a compiled catalogue; empty for none."""
 
 HelpAddress = Annotated[str, AfterValidator(_help_address)]
 """Where a user gets help: an https URL or a mailto: address; empty for none."""

@@ -19,6 +19,7 @@ from shared.configured_url import origin_of, path_of
 from shared.fetch.ssrf_safe_client import FetchFailed, SsrfSafeClient
 from shared.http.health import Readiness
 from shared.jose.strict_json import BadJson, parse_json_object
+from shared.operator_commands import runnable
 from shared.scope_difference import ScopeDifference, compare_scopes, scope_tokens, unverified_published_scopes
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ MAX_BYTES: Final = 64 * 1024
 FIRST_SECONDS: Final = 1.0
 """After the start: the resource servers may be starting too."""
 LONGEST_SECONDS: Final = 300.0
-MEND: Final = "python -m mcp_service check-config --print-resource prints the entry that agrees."
+REPORTED_AFTER_FAILURES: Final = 5
+"""In a row, 31 seconds after the start: a resource server that starts later than this service is nothing to report."""
+MEND: Final = "`mcp_service check-config --print-resource` prints the entry that agrees."
+"""Of a difference; see shared/operator_commands.py."""
 
 
 class NotCompared(Exception):
@@ -117,6 +121,7 @@ class ResourceScopeCheck:
         self._log = log
         self._enabled = enabled
         self._found = ScopeDifferences({}, {})
+        self._failures: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._gauge = Gauge(
             "sallyport_scope_differences",
@@ -146,8 +151,9 @@ class ResourceScopeCheck:
         # What is not known now stays as it was.
         kept = {name: before.different[name] for name in found.not_compared if name in before.different}
         self._found = ScopeDifferences({**kept, **found.different}, found.not_compared)
+        self._failures = {name: self._failures.get(name, 0) + 1 for name in found.not_compared}
         for name, reason in found.not_compared.items():
-            if name not in before.not_compared:
+            if self._failures[name] == REPORTED_AFTER_FAILURES:
                 self._log.info("resource_scopes_not_compared", resource=name, reason=reason[:500])
         for resource in self._resources:
             name = resource.identifier
@@ -157,7 +163,9 @@ class ResourceScopeCheck:
                 len({*difference.unknown_to_issuer, *difference.unknown_to_resource, *difference.implied_differently})
             )
             if now is not None and now != was:
-                self._log.warning("resource_scopes_differ", resource=name, problems=list(now.sentences()), hint=MEND)
+                self._log.warning(
+                    "resource_scopes_differ", resource=name, problems=list(now.sentences()), hint=runnable(MEND)
+                )
             elif now is None and was is not None:
                 self._log.info("resource_scopes_agree", resource=name)
         return not found.not_compared

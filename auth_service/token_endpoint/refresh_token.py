@@ -53,10 +53,10 @@ class RefreshRecorder:
         # A label look-up costs more than the count itself.
         self._outcomes = {outcome: outcomes.labels(outcome) for outcome in OUTCOMES}
 
-    def refused(self, error_id: str) -> None:
+    def refused(self, outcome: str) -> None:
         """Count a token that was presented while the identity of its user is not let in."""
-        if error_id in self._outcomes:
-            self._outcomes[error_id].inc()
+        if outcome in self._outcomes:
+            self._outcomes[outcome].inc()
 
     def record(self, rotation: Rotation, presented: RefreshToken, request: TokenRequest) -> None:
         """Record one presented refresh token."""

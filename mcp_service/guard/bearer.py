@@ -86,9 +86,9 @@ class GuardMetrics:
         # Looking a label up costs more than the count itself.
         self._decision = lru_cache(256)(decisions.labels)
 
-    def decided(self, error_id: str) -> None:
+    def decided(self, decision: str) -> None:
         """Count one decision: `passed`, `public`, or the `error_id` of the failed check."""
-        self._decision(error_id).inc()
+        self._decision(decision).inc()
 
 
 class BearerAuthenticator:

@@ -16,6 +16,7 @@ from mcp_service.issuer.session import REQUEST_ERRORS, IssuerSession
 from shared.background import end_tasks
 from shared.fetch.ssrf_safe_client import FetchFailed
 from shared.http.health import Readiness
+from shared.operator_commands import runnable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 FIRST_SECONDS: Final = 1.0
 """After the start: the issuer may be starting too."""
 LONGEST_SECONDS: Final = 300.0
-MEND: Final = "python -m mcp_service check-config --print-resource prints the entry for AUTH_RESOURCES."
+MEND: Final = "`mcp_service check-config --print-resource` prints the entry for AUTH_RESOURCES."
+"""Of a difference; see shared/operator_commands.py."""
 
 
 class NotCompared(Exception):
@@ -107,7 +109,7 @@ class IssuerScopeCheck:
             return False
         self._compares = True
         if unknown and unknown != self._unknown:
-            self._log.warning("issuer_scopes_differ", unknown=list(unknown), hint=MEND)
+            self._log.warning("issuer_scopes_differ", unknown=list(unknown), hint=runnable(MEND))
         elif self._unknown and not unknown:
             self._log.info("issuer_scopes_agree")
         self._unknown = unknown

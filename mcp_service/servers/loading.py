@@ -48,6 +48,8 @@ def load_scope_map(text: str) -> ScopeMap:
     """
     if text.lstrip().startswith("{"):
         found = _json(text.encode(), "MCP_SCOPES")
+    elif _is_directory(text):
+        raise Misconfigured(f"MCP_SCOPES: {Path(text).absolute()} is a directory; name a file in it that ends in .json")
     elif text.endswith(".json"):
         try:
             document = Path(text).read_bytes()
@@ -73,6 +75,13 @@ def load_scope_map(text: str) -> ScopeMap:
             for error in exc.errors(include_input=False, include_url=False)
         )
         raise Misconfigured("\n".join(problems)) from exc
+
+
+def _is_directory(text: str) -> bool:
+    try:
+        return Path(text).is_dir()
+    except OSError:
+        return False  # longer than any path
 
 
 def _json(document: bytes, where: str) -> Any:

@@ -1,6 +1,7 @@
 """What a server lists: its name, tools, resources and prompts, read by the client of the mcp SDK.
 
-For the command `scopes` only; no request of a client comes here. Bounded in time and in the number of pages and names.
+For commands of the operator only; no request of a client comes here. Bounded in time and in the number of pages and
+names.
 """
 
 from __future__ import annotations
@@ -9,20 +10,19 @@ import asyncio
 import re
 import shlex
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx2
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
 from mcp.server import MCPServer
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types import METHOD_NOT_FOUND
 
+from mcp_service.servers.http_reading import ANSWER_SECONDS, HttpAccess, HttpProblem, Problem, client_at
 from mcp_service.servers.loading import load_server
 
 MAX_PAGES: Final = 100
@@ -30,12 +30,14 @@ MAX_NAMES: Final = 5000
 """Of each kind. A server whose list never ends is told."""
 
 _PYTHON: Final = re.compile(r"(?:[\w.]+|\S+\.py):[A-Za-z_][\w.]*")
-_ANSWER_SECONDS: Final = 15.0
-"""How long one request may wait, of the time for all: a server that ignores one way to begin is asked the other."""
 
 
 class UnreadableServer(Exception):
     """The server cannot be read. The text is for the operator."""
+
+
+class NoMcpServer(UnreadableServer):
+    """Nothing that speaks MCP answers there, or not in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +61,19 @@ class ServerContents:
     """URI templates."""
 
 
-async def read_server(source: str, *, headers: Mapping[str, str], seconds: float) -> ServerContents:
+async def read_server(source: str, *, access: HttpAccess, seconds: float) -> ServerContents:
     """Read the server at a URL, of a command, or at `package.module:attribute`. Raises UnreadableServer, Misconfigured.
 
-    Both eras of the protocol are tried.
+    Both eras of the protocol are tried. `access` is for a URL.
     """
     if source.startswith(("http://", "https://")):
-        problem = _HttpProblem()
-        return await _read(lambda mode: _at_url(source, headers, problem, mode), ("auto", "legacy"), seconds, problem)
+        problem = HttpProblem(source, access)
+        return await _read(lambda mode: client_at(source, access, problem, mode), ("auto", "legacy"), seconds, problem)
     if _PYTHON.fullmatch(source):
         server = load_server(source)
         if not isinstance(server, MCPServer | Server):
             raise UnreadableServer(f"{source} is a FastMCP object; name its command: --from 'fastmcp run {source}'")
-        return await _read(lambda _mode: Client(server), ("auto",), seconds, _Problem())
+        return await _read(lambda _mode: Client(server), ("auto",), seconds, Problem())
     if re.fullmatch(r"\S+\.py", source) and shutil.which(source) is None:
         raise UnreadableServer(
             f"{source} is not executable: name an object in it ({source}:server) or a command ('python {source}')"
@@ -83,77 +85,15 @@ async def read_server(source: str, *, headers: Mapping[str, str], seconds: float
     parameters = StdioServerParameters(command=command, args=arguments)
     # A child decides by its first request which era it speaks; the older one is understood by nearly all.
     return await _read(
-        lambda mode: Client(parameters, mode=mode, read_timeout_seconds=_ANSWER_SECONDS),
+        lambda mode: Client(parameters, mode=mode, read_timeout_seconds=ANSWER_SECONDS),
         ("legacy", "auto"),
         seconds,
-        _Problem(),
+        Problem(),
     )
 
 
-class _Problem:
-    """Puts the failure of a connection into words."""
-
-    is_final = False
-    """Whether another attempt would fail alike."""
-
-    def explain(self, exc: Exception) -> str:
-        """The sentence for the operator."""
-        if isinstance(exc, FileNotFoundError | PermissionError):
-            self.is_final = True
-            return f"the command cannot be started: {exc.strerror or exc}"
-        if isinstance(exc, httpx2.ConnectError):
-            self.is_final = True
-            return f"{'no TLS connection' if str(exc).startswith('[SSL') else 'nothing answers there'}: {exc}"
-        return f"it does not answer as an MCP server: {str(exc) or type(exc).__name__}"
-
-
-class _HttpProblem(_Problem):
-    """The same, with what the HTTP responses said: the SDK's client does not tell."""
-
-    def __init__(self) -> None:
-        self._words: str | None = None
-
-    async def see(self, response: httpx2.Response) -> None:
-        """Remember a response that explains why the connection fails."""
-        status, content_type = response.status_code, response.headers.get("content-type", "none")
-        words = None
-        if status in {401, 403}:
-            self.is_final = True
-            words = (
-                f"it answers {status}, so it wants credentials of its own: give --header 'Authorization: …', "
-                "or reach it at an address where it needs none"
-            )
-        elif response.is_redirect:
-            self.is_final = True
-            words = f"it answers {status}, a redirect to {response.headers.get('location', '')!r:.200}: name that URL"
-        elif status == 404:
-            words = "there is nothing at this path (404); the path is often /mcp"
-        elif status >= 400:
-            words = f"it answers {status}"
-        elif status == 200 and not content_type.startswith(("application/json", "text/event-stream")):
-            words = f"it answers with {content_type:.80}, which is not MCP"
-        self._words = self._words or words
-
-    def explain(self, exc: Exception) -> str:
-        """The sentence for the operator."""
-        return super().explain(exc) if self._words is None else self._words
-
-
-@asynccontextmanager
-async def _at_url(url: str, headers: Mapping[str, str], problem: _HttpProblem, mode: Any) -> AsyncIterator[Client]:
-    async with (
-        httpx2.AsyncClient(
-            headers=dict(headers), timeout=_ANSWER_SECONDS, event_hooks={"response": [problem.see]}
-        ) as http,
-        Client(
-            streamable_http_client(url, http_client=http), mode=mode, read_timeout_seconds=_ANSWER_SECONDS
-        ) as client,
-    ):
-        yield client
-
-
 async def _read(
-    connect: Callable[[Any], Any], modes: tuple[str, ...], seconds: float, problem: _Problem
+    connect: Callable[[Any], Any], modes: tuple[str, ...], seconds: float, problem: Problem
 ) -> ServerContents:
     failure = ""
     try:
@@ -169,8 +109,8 @@ async def _read(
                 if problem.is_final:
                     break
     except TimeoutError as exc:
-        raise UnreadableServer(f"no complete answer within {seconds:g} seconds") from exc
-    raise UnreadableServer(failure)
+        raise NoMcpServer(f"no complete answer within {seconds:g} seconds") from exc
+    raise NoMcpServer(await problem.look_again(failure))
 
 
 def _leaf(group: BaseExceptionGroup[Any]) -> Exception:

@@ -35,7 +35,7 @@ def test_every_setting_that_a_service_reads_is_in_the_settings():
         for pod in PODS
         for container in pod["containers"]
         for variable in container.get("env", [])
-        if "configMapKeyRef" in variable["valueFrom"]
+        if "configMapKeyRef" in variable.get("valueFrom", {})
     }
 
     assert read == known

@@ -105,7 +105,7 @@ async def _withdraw(deployment: Deployment, client: PlainClient, tokens: Mapping
         print(f"{time.monotonic() - started:7.2f} s  {what}", flush=True)
 
     tell(f"keys revoke {kid}")
-    withdrawing = asyncio.create_task(deployment.command("keys", "revoke", kid, "--reason", "drill", "--json"))
+    withdrawing = asyncio.create_task(deployment.command("keys", "revoke", kid, "--reason", "drill", "--yes", "--json"))
     async with asyncio.timeout(GIVE_UP_SECONDS):
         while (await client.call_tool(stolen))[0] == 200:  # noqa: ASYNC110 - it is the outside that is asked
             await asyncio.sleep(0.02)

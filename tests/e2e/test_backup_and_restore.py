@@ -100,7 +100,7 @@ async def happen_since(run, held):
     async with PlainClient(doors_of(run)) as client:
         for name in ("refreshed_once", "refreshed_twice", "refreshed_twice"):
             assert (await refresh(client, held[name]))[0] == 200
-    operate(run, "devstack.command", "grants", "revoke", grant_of(held["ended_since"]), "--yes")
+    operate(run, "devstack.command", "auth_service", "grants", "revoke", grant_of(held["ended_since"]), "--yes")
 
 
 def grant_of(held):
@@ -119,14 +119,14 @@ def story(tmp_path_factory):
         before.until_ready()
         password = re.search(r"with the password +(\S+)", before.said)[1]
         held = asyncio.run(connect(before, password, *NAMES))
-        operate(before, "devstack.command", "keys", "rotate")
+        operate(before, "devstack.command", "auth_service", "keys", "rotate")
         kids = before.key_ids()
         operate(before, "devstack.backup", "save", str(place / "backup"))
 
         lists = status_lists(before)
         asyncio.run(happen_since(before, held))
         revoked = unverified_header(held["refreshed_once"].tokens["access_token"])["kid"]
-        operate(before, "devstack.command", "keys", "revoke", revoked)
+        operate(before, "devstack.command", "auth_service", "keys", "revoke", revoked, "--yes")
         held |= asyncio.run(connect(before, password, "new"))
 
         before.end()
@@ -183,7 +183,15 @@ class TestAfterTheRestore:
 
     async def test_access_that_was_ended_since_is_open_again_until_it_is_ended_again(self, story):
         assert (await story.refresh("ended_since"))[0] == 200
-        operate(story.run, "devstack.command", "grants", "revoke", grant_of(story.held["ended_since"]), "--yes")
+        operate(
+            story.run,
+            "devstack.command",
+            "auth_service",
+            "grants",
+            "revoke",
+            grant_of(story.held["ended_since"]),
+            "--yes",
+        )
         assert (await story.refresh("ended_since"))[0] == 400
 
     async def test_a_key_that_was_revoked_since_is_good_again_until_it_is_revoked_again(self, story):
@@ -192,7 +200,7 @@ class TestAfterTheRestore:
             _status, body = await refresh(client, story.held["quiet"])
             assert unverified_header(body["access_token"])["kid"] == story.revoked_since
             assert (await client.call_tool(body["access_token"]))[0] == 200
-            operate(story.run, "devstack.command", "keys", "revoke", story.revoked_since)
+            operate(story.run, "devstack.command", "auth_service", "keys", "revoke", story.revoked_since, "--yes")
             assert story.revoked_since not in story.run.key_ids()
             assert (await client.call_tool(body["access_token"]))[0] == 401
 
@@ -218,13 +226,32 @@ async def ask(store, *command):
         await client.close()
 
 
-def test_a_backup_is_readable_by_its_owner_only_and_can_be_replaced(data_dir, tmp_path):
-    for _ in range(2):
-        save(data_dir, tmp_path / "backup")
+def test_a_backup_is_readable_by_its_owner_only(data_dir, tmp_path):
+    save(data_dir, tmp_path / "backup")
     modes = {f.name: stat.S_IMODE(f.stat().st_mode) for f in (tmp_path / "backup").iterdir()}
     assert modes == {"store.rdb": 0o600, "key-encryption-key": 0o600}
     assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
     assert not (data_dir / "valkey" / "dump.rdb").exists()
+
+
+def test_a_second_backup_to_the_same_place_is_refused_and_changes_nothing(data_dir, tmp_path):
+    save(data_dir, tmp_path / "backup")
+    before = {f.name: f.read_bytes() for f in (tmp_path / "backup").iterdir()}
+    with pytest.raises(ServiceError, match="backup is not empty, and a backup replaces nothing"):
+        save(data_dir, tmp_path / "backup")
+    assert {f.name: f.read_bytes() for f in (tmp_path / "backup").iterdir()} == before
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_backup_that_fails_leaves_nothing_behind(data_dir, tmp_path, exists):
+    if exists:
+        (tmp_path / "backup").mkdir()
+    # A directory cannot be copied as a file: the failure comes after the snapshot.
+    (data_dir / "password-of-demo").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        save(data_dir, tmp_path / "backup")
+    assert list(tmp_path.glob("backup/*")) == []
+    assert (tmp_path / "backup").exists() == exists
 
 
 def test_a_restored_store_keeps_what_is_added_to_it(data_dir, tmp_path):

@@ -42,7 +42,7 @@ def test_keys_and_users_come_back_and_a_revoked_key_can_be_withdrawn_before_anyt
     in_auth(deployment, "users", "add", "alice", "--password-stdin", stdin="seven quiet lanterns by the weir\n")
     before = kids(deployment)
     deployment.make("compose-backup", f"TO={backup}")
-    in_auth(deployment, "keys", "revoke", before[0])
+    in_auth(deployment, "keys", "revoke", before[0], "--yes")
     deployment.compose("down", "--volumes")
 
     said = deployment.make("compose-restore", f"FROM={backup}")
@@ -50,7 +50,7 @@ def test_keys_and_users_come_back_and_a_revoked_key_can_be_withdrawn_before_anyt
     deployment.compose("up", "--detach", "--wait", "store")
     assert kids(deployment) == before
     assert "alice" in in_auth(deployment, "users", "list")
-    in_auth(deployment, "keys", "revoke", before[0])
+    in_auth(deployment, "keys", "revoke", before[0], "--yes")
     deployment.make("up")
     assert before[0] not in kids(deployment)
 

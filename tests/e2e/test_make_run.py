@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -64,8 +65,18 @@ class Launcher:
         return self.process.returncode, out + err
 
     def get(self, port, path):
+        return json.loads(self.text(port, path))
+
+    def text(self, port, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
-            return json.load(response)
+            return response.read().decode()
+
+    def printed_errors(self):
+        """What is on standard error so far."""
+        os.set_blocking(self.process.stderr.fileno(), False)
+        with contextlib.suppress(BlockingIOError):
+            return (os.read(self.process.stderr.fileno(), 65_536) or b"").decode()
+        return ""
 
     def key_ids(self):
         return [key["kid"] for key in self.get(self.auth_port, "/.well-known/jwks.json")["keys"]]
@@ -133,8 +144,23 @@ def test_it_says_where_to_point_a_client_and_how_to_sign_in(running):
     assert resource["resource"] == f"http://localhost:{running.mcp_port}/mcp"
 
 
+def test_requests_are_logged_to_files_and_the_terminal_shows_none(running):
+    running.get(running.auth_port, "/.well-known/openid-configuration")
+    file = running.data_dir / "auth_service.log"
+    assert str(file) in running.said
+    wait_until(lambda: "route=/.well-known/openid-configuration" in file.read_text())
+    assert "route=" in (running.data_dir / "mcp_service.log").read_text()
+    assert running.printed_errors() == ""
+
+
+def test_the_scopes_of_both_services_are_compared_without_a_report(running):
+    metric = f'sallyport_scope_differences{{resource="http://localhost:{running.mcp_port}/mcp"}} 0.0'
+    wait_until(lambda: metric in running.text(running.auth_port, "/metrics"))
+    assert "resource_scopes" not in (running.data_dir / "auth_service.log").read_text()
+
+
 def test_secrets_are_readable_by_their_owner_only(running):
-    for name in ("key-encryption-key", "auth-environment.json", "password-of-demo"):
+    for name in ("key-encryption-key", "environment.json", "password-of-demo", "auth_service.log", "mcp_service.log"):
         assert stat.S_IMODE((running.data_dir / name).stat().st_mode) == 0o600
     assert stat.S_IMODE(running.data_dir.stat().st_mode) == 0o700
 
@@ -160,16 +186,48 @@ def test_a_second_launcher_on_the_same_data_is_refused(running):
     assert "another `make run` uses" in said
 
 
-def test_commands_reach_the_store_of_the_last_run(running):
-    users = subprocess.run(
-        [sys.executable, "-m", "devstack.command", "users", "list"],
-        env={**os.environ, "DATA_DIR": str(running.data_dir)},
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "demo" in users.stdout
+def command(running, module, *arguments):
+    """What a command of make prints, as it runs it."""
+    environment = {**os.environ, "DATA_DIR": str(running.data_dir)}
+    words = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(words, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+
+
+def test_commands_reach_the_services_of_the_last_run(running):
+    assert "demo" in command(running, "devstack.command", "auth_service", "users", "list").stdout
+    checked = command(running, "devstack.command", "mcp_service", "check-config")
+    assert (checked.stdout, checked.stderr) == ("ok\n", "")
+
+
+def list_tools(running, token):
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
+    url = f"http://127.0.0.1:{running.mcp_port}/mcp"
+    request = urllib.request.Request(url, body, headers | {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as exc:
+        exc.close()
+        return exc.code, ""
+
+
+def test_a_token_for_the_demo_user_works_at_once_is_listed_and_can_be_ended(running):
+    printed = command(running, "devstack.token", "--scope", "notes:read")
+    token = printed.stdout.removesuffix("\n")
+    assert printed.stderr == ""
+    status, tools = list_tools(running, token)
+    assert (status, "list_notes" in tools) == (200, True)
+    (grant,) = json.loads(command(running, "devstack.command", "auth_service", "grants", "list", "--json").stdout)
+    assert (grant["username"], grant["client_id"], grant["scopes"]) == ("demo", "sallyport-tokens", ["notes:read"])
+    events = command(running, "devstack.command", "auth_service", "audit", "--json").stdout
+    assert {"consent.approved", "user.signed_out"} <= {json.loads(line)["event"] for line in events.splitlines()}
+    command(running, "devstack.command", "auth_service", "grants", "revoke", grant["grant"], "--yes")
+    wait_until(lambda: list_tools(running, token)[0] == 401)
+    password = re.search(r"with the password +(\S+)", running.said)[1]
+    for name in ("auth_service.log", "mcp_service.log"):
+        logged = (running.data_dir / name).read_text()
+        assert (token in logged, password in logged) == (False, False)
 
 
 def test_a_restart_keeps_keys_and_password_and_ctrl_c_leaves_no_process(launcher):

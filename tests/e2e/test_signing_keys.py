@@ -48,7 +48,9 @@ async def test_a_withdrawn_key_is_gone_from_every_replica_within_two_seconds(mak
         stolen = tokens["access_token"]
         for url in urls:
             assert (await client.call_tool(stolen, url=url))[0] == 200
-        withdrawing = asyncio.create_task(keys(pair, "revoke", unverified_header(stolen)["kid"], "--reason", "drill"))
+        withdrawing = asyncio.create_task(
+            keys(pair, "revoke", unverified_header(stolen)["kid"], "--reason", "drill", "--yes")
+        )
         gone = await asyncio.gather(*(gone_at(client, stolen, url) for url in urls))
         said = await withdrawing
         recorded = [json.loads(line) for line in (await pair.command("audit", "--json")).splitlines()]

@@ -118,3 +118,24 @@ def test_a_server_that_cannot_be_imported_is_said_once():
     ended = serve(MCP_PORT="0", MCP_SERVER="no_such_module:server")
     assert ended.returncode == 2
     assert ended.stderr.count("cannot be imported") == 1
+
+
+def test_an_address_at_which_no_mcp_server_answers_is_a_warning(run, served):
+    origin, _ = served
+    result = run(MCP_UPSTREAM=f"{origin}/wrong?key=secret", MCP_SCOPE_CHECK="off")
+    assert (result.exit_code, result.stdout) == (0, "ok\n")
+    assert f"warning: there is no MCP server at MCP_UPSTREAM ({origin}/wrong): it answers 501" in result.stderr
+    assert "secret" not in result.stderr
+
+
+def test_the_server_is_not_asked_offline(run, served):
+    origin, _ = served
+    assert "warning" not in run("--offline", MCP_UPSTREAM=f"{origin}/wrong").stderr
+
+
+def test_the_entry_for_the_authorization_server_is_printed_without_asking_the_server_unless_told_so(run, served):
+    origin, _ = served
+    assert run("--print-resource", MCP_UPSTREAM=f"{origin}/wrong").stderr == ""
+    told = run("--print-resource", "--read-upstream", MCP_UPSTREAM=f"{origin}/wrong")
+    assert "warning: there is no MCP server" in told.stderr
+    assert json.loads(told.stdout)[0]["identifier"] == GOOD["MCP_RESOURCE"]

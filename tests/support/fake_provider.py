@@ -12,6 +12,7 @@ from auth_service.federation.provider import (
     AuthorizationUrlRequest,
     ClientRejected,
     PendingSignIn,
+    ProviderDiagnosis,
     ProviderUnavailable,
     SignInRefused,
 )
@@ -36,7 +37,7 @@ class FakeProvider:
     requests: list[AuthorizationUrlRequest] = field(default_factory=list)
     identified: list[tuple[PendingSignIn, dict[str, str]]] = field(default_factory=list)
     closed: bool = False
-    problems: list[str] = field(default_factory=list)
+    diagnosis: ProviderDiagnosis = field(default_factory=ProviderDiagnosis)
 
     @property
     def id(self) -> str:
@@ -77,8 +78,8 @@ class FakeProvider:
             **self.statement,  # type: ignore[arg-type]  # members of an identity
         )
 
-    async def describe_problems(self) -> list[str]:
-        return self.problems
+    async def diagnose(self) -> ProviderDiagnosis:
+        return self.diagnosis
 
     async def close(self) -> None:
         self.closed = True

@@ -14,7 +14,7 @@ from auth_service.federation.external import claims as rules
 from auth_service.federation.external import signed_jwt
 from auth_service.federation.external.claims import LEEWAY_SECONDS, MAX_ASSERTION_SECONDS, Expected, identity_of
 from auth_service.federation.external.signed_jwt import HeaderRules, refused
-from auth_service.federation.provider import ProviderUnavailable, SignInRefused
+from auth_service.federation.provider import ProviderDiagnosis, ProviderUnavailable, SignInRefused
 from auth_service.federation.provider_keys import ProviderKey
 from auth_service.federation.published_keys import PublishedKeys
 from shared.jose.keys import verification_keys
@@ -109,15 +109,15 @@ class ExternalIdentityProvider:
             return await self._identify_by_assertion(pending, parameters)
         return await self._identify_by_session_token(pending, parameters, policy)
 
-    async def describe_problems(self) -> list[str]:
-        """What is wrong with this provider, in sentences for the operator; empty if nothing is."""
+    async def diagnose(self) -> ProviderDiagnosis:
+        """Whether the keys of the issuer can be read."""
         uri = self._configuration.jwks_uri
         try:
             if uri is not None:
                 await self._published_keys.candidates(uri, algorithm=self._configuration.algorithms[0], kid=None)
         except ProviderUnavailable as exc:
-            return [f"The keys of the issuer cannot be read: {exc.reason}."]
-        return []
+            return ProviderDiagnosis((f"The keys of the issuer cannot be read: {exc.reason}.",))
+        return ProviderDiagnosis()
 
     async def close(self) -> None:
         await self._published_keys.close()

@@ -17,7 +17,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from auth_service.federation.github import answers
 from auth_service.federation.github.answers import BadAnswer, IssuedToken, Memberships
 from auth_service.federation.identity import MAX_GROUPS, Identity
-from auth_service.federation.provider import ClientRejected, ProviderUnavailable, SignInRefused
+from auth_service.federation.provider import ClientRejected, ProviderDiagnosis, ProviderUnavailable, SignInRefused
 from shared.fetch.ssrf_safe_client import FetchFailed
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ class GitHubIdentityProvider:
         self._is_available, self._rejects_client = True, False
         return identity
 
-    async def describe_problems(self) -> list[str]:
-        """What is wrong with this provider, in sentences for the operator; empty if nothing is."""
+    async def diagnose(self) -> ProviderDiagnosis:
+        """Whether both addresses answer."""
         problems = []
         for address in (self._configuration.origin, self._api):
             try:
@@ -129,7 +129,7 @@ class GitHubIdentityProvider:
                 # Any answer will do: servers in private mode redirect to their sign-in page or answer 401.
                 if not str(exc).startswith("status "):
                     problems.append(f"{address} cannot be reached: {exc}.")
-        return problems
+        return ProviderDiagnosis(tuple(problems))
 
     async def close(self) -> None:
         """No fetch outlives its caller."""

@@ -11,6 +11,7 @@ from auth_service.federation.oidc.metadata import (
     parse_document,
     read_members,
 )
+from auth_service.federation.provider import ProviderDiagnosis
 from auth_service.federation.provider_keys import MAX_JWKS_BYTES, JwksRefused, parse_provider_keys
 from shared.fetch.ssrf_safe_client import FetchFailed
 
@@ -22,29 +23,29 @@ if TYPE_CHECKING:
     from auth_service.federation.oidc.presets import ProviderProfile
 
 
-async def describe_problems(
+async def diagnose(
     entry: OidcProvider, profile: ProviderProfile, authentication: ClientAuthentication, fetch: ProviderHttp
-) -> list[str]:
-    """All problems that can be seen without a sign-in. Two requests; nothing is kept."""
+) -> ProviderDiagnosis:
+    """What can be seen without a sign-in. Two requests; nothing is kept."""
     try:
         answer = await fetch.get(profile.discovery_url, max_bytes=MAX_METADATA_BYTES)
         document = parse_document(answer.body)
     except MetadataRefused as exc:
-        return [f"{profile.discovery_url}: {exc}."]
+        return ProviderDiagnosis((f"{profile.discovery_url}: {exc}.",))
     except FetchFailed as exc:
-        return [f"{profile.discovery_url} cannot be fetched: {exc}."]
-    problems = [
+        return ProviderDiagnosis((f"{profile.discovery_url} cannot be fetched: {exc}.",))
+    problems = tuple(
         f"{profile.discovery_url}: {problem}."
         for check in METADATA_CHECKS.values()
         if (problem := check(document, profile.issuer)) is not None
-    ]
+    )
     if problems:
-        return problems
+        return ProviderDiagnosis(problems)
     metadata = read_members(document)
-    return [
-        *_offers(entry, profile, authentication, metadata),
-        *await _keys(entry, metadata, fetch),
-    ]
+    return ProviderDiagnosis(
+        problems=(*_offers(entry, profile, authentication, metadata), *await _keys(entry, metadata, fetch)),
+        warnings=_unlisted_scopes(entry, metadata),
+    )
 
 
 def _offers(
@@ -65,12 +66,17 @@ def _offers(
         )
     if entry.response_mode == "form_post" and "form_post" not in (metadata.response_modes or ("form_post",)):
         problems.append("The provider does not offer the response mode form_post.")
-    missing = [scope for scope in entry.scopes if metadata.scopes is not None and scope not in metadata.scopes]
-    if missing:
-        problems.append(f"The provider does not list the scopes {', '.join(missing)}; it may refuse the request.")
     if profile.userinfo and metadata.userinfo_endpoint is None:
         problems.append("userinfo is on, but the provider has no userinfo endpoint.")
     return problems
+
+
+def _unlisted_scopes(entry: OidcProvider, metadata: ProviderMetadata) -> tuple[str, ...]:
+    """A provider need not list every scope that it has (RFC 8414 section 2)."""
+    missing = [scope for scope in entry.scopes if metadata.scopes is not None and scope not in metadata.scopes]
+    if not missing:
+        return ()
+    return (f"The provider does not list the scopes {', '.join(missing)}: if it has none of that name, sign-ins fail.",)
 
 
 async def _keys(entry: OidcProvider, metadata: ProviderMetadata, fetch: ProviderHttp) -> list[str]:

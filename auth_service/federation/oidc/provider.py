@@ -11,14 +11,14 @@ from auth_service.federation.oidc.authorization import (
     read_authorization_response,
 )
 from auth_service.federation.oidc.client_authentication import ClientAuthentication
-from auth_service.federation.oidc.diagnosis import describe_problems
+from auth_service.federation.oidc.diagnosis import diagnose
 from auth_service.federation.oidc.discovery import Discovery
 from auth_service.federation.oidc.id_token import ExpectedIdToken, verify_id_token
 from auth_service.federation.oidc.identity_mapping import map_identity
 from auth_service.federation.oidc.presets import profile_of
 from auth_service.federation.oidc.token_request import TokenClient
 from auth_service.federation.oidc.userinfo import fetch_userinfo
-from auth_service.federation.provider import ClientRejected, ProviderUnavailable
+from auth_service.federation.provider import ClientRejected, ProviderDiagnosis, ProviderUnavailable
 from auth_service.federation.published_keys import COOLDOWN_SECONDS
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ class OidcIdentityProvider:
         self._unavailable_until = float("-inf")
         return identity
 
-    async def describe_problems(self) -> list[str]:
-        """What is wrong with the configuration of this provider, in sentences for the operator; empty if nothing is."""
-        return await describe_problems(self._entry, self._profile, self._authentication, self._http)
+    async def diagnose(self) -> ProviderDiagnosis:
+        """What is wrong with the entry of this provider, without a sign-in."""
+        return await diagnose(self._entry, self._profile, self._authentication, self._http)
 
     async def close(self) -> None:
         await self._discovery.close()

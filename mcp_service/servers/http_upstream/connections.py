@@ -117,7 +117,10 @@ class UpstreamConnections:
             raise not_reached(f"{type(exc).__name__}: {exc.os_error}"[:300]) from exc
         except aiohttp.ClientResponseError as exc:
             # Its text quotes what came.
-            raise not_http(f"the answer is not HTTP, or its head is too long: {type(exc.__cause__).__name__}") from exc
+            hint = "; does the server speak https?" if self._address.tls is None else ""
+            raise not_http(
+                f"the answer is not HTTP, or its head is too long: {type(exc.__cause__).__name__}{hint}"
+            ) from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise broken(f"{type(exc).__name__} before an answer") from exc
 

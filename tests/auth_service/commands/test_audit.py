@@ -49,11 +49,26 @@ def test_a_filter_that_makes_no_sense_is_wrong_usage(commands, arguments):
     assert commands.run("audit", *arguments).exit_code == 2
 
 
-def test_text_for_a_user_is_one_line_an_event(commands):
-    commands.json("users", "add", "margaret", "--generate")
+def test_text_names_the_user_and_the_subject_in_one_line_an_event(commands):
+    subject = commands.json("users", "add", "margaret", "--generate")["subject"]
     (line,) = commands.run("audit").stdout.splitlines()
     assert "user.added" in line
-    assert "username=margaret" in line
+    assert f"user=margaret ({subject})" in line
+
+
+def test_json_has_the_name_of_the_user_beside_the_subject(commands):
+    subject = commands.json("users", "add", "margaret", "--generate")["subject"]
+    commands.json("users", "suspend", "margaret", "--yes")
+    for entry in lines(commands.run("audit", "--json")):
+        assert (entry["user"], entry["username"], entry["user_removed"]) == (subject, "margaret", False)
+
+
+def test_a_user_who_was_removed_is_shown_by_the_subject_and_as_removed(commands):
+    subject = commands.json("users", "add", "margaret", "--generate")["subject"]
+    commands.json("users", "remove", "margaret", "--yes")
+    commands.json("users", "add", "margaret", "--generate")
+    assert f"user={subject} (removed)" in commands.run("audit").stdout.splitlines()[0]
+    assert [entry["user_removed"] for entry in lines(commands.run("audit", "--json"))] == [True, True, False]
 
 
 def test_following_shows_what_comes_and_ends_quietly(commands, environment):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from auth_service.commands import check_config
+from auth_service.federation.provider import ProviderDiagnosis
 from shared.redis.certificate import ensure_certificate
 from tests.support.fake_provider import FakeProvider, Upstreams
 from tests.support.threaded_documents import serve_documents
@@ -165,16 +166,26 @@ class TestIdentityProviders:
         return upstreams
 
     def test_what_each_says_is_wrong_is_told_with_its_id(self, commands, upstreams, monkeypatch):
-        async def describe(provider):
-            return ["The metadata name another issuer."] if provider.id == "globex" else []
+        async def diagnose(provider):
+            problems = ("The metadata name another issuer.",) if provider.id == "globex" else ()
+            return ProviderDiagnosis(problems=problems)
 
-        monkeypatch.setattr(FakeProvider, "describe_problems", describe)
+        monkeypatch.setattr(FakeProvider, "diagnose", diagnose)
         result = commands.run("check-config", env={"AUTH_IDENTITY_PROVIDERS": upstreams.setting})
         assert result.exit_code == 4
         assert "globex: The metadata name another issuer." in result.stderr
         assert "acme" not in result.stderr
         result = commands.run("check-config", "--json", env={"AUTH_IDENTITY_PROVIDERS": upstreams.setting})
         assert json.loads(result.stdout)["problems"] == ["globex: The metadata name another issuer."]
+
+    def test_what_may_be_wrong_with_one_is_a_warning_with_its_id(self, commands, upstreams, monkeypatch):
+        async def diagnose(_provider):
+            return ProviderDiagnosis(warnings=("It does not list the scopes groups.",))
+
+        monkeypatch.setattr(FakeProvider, "diagnose", diagnose)
+        result = commands.run("check-config", env={"AUTH_IDENTITY_PROVIDERS": upstreams.setting})
+        assert result.exit_code == 0
+        assert "warning: globex: It does not list the scopes groups." in result.stdout
 
     def test_they_are_asked_unless_offline_and_closed(self, commands, upstreams):
         result = commands.run("check-config", "--offline", env={"AUTH_IDENTITY_PROVIDERS": upstreams.setting})

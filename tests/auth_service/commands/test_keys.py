@@ -4,11 +4,13 @@ import asyncio
 import base64
 import re
 import time
+from types import SimpleNamespace
 
 import pytest
 import structlog
 
 from auth_service import data_format
+from auth_service.commands.key_output import KeyProgress
 from auth_service.key_encryption import parse_encryption_keys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import RotationPolicy
@@ -16,6 +18,8 @@ from auth_service.keys.propagation import ReplicaKeyVersion
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
 from shared.redis.client import SingleRedisClient
 from tests.support.topologies import DURABLE, Node
+
+TIME_OF_DAY = r"(\d{4}-\d\d-\d\d )?[\d:]{8} UTC"
 
 
 class Deployment:
@@ -52,7 +56,9 @@ class Deployment:
     def serves_an_unidentified_client(self):
         now = int(time.time() * 1000)
         self.run(
-            lambda store: ReplicaVersionRepository(store).record([], now_ms=now, ttl_ms=10**6, unidentified_ms=now)
+            lambda store: ReplicaVersionRepository(store).record(
+                [], now_ms=now, ttl_ms=10**6, unidentified_ms=now, unidentified_client="curl/8.5.0 at 203.0.113.7\x1b"
+            )
         )
 
     def shows(self, replica, version):
@@ -94,11 +100,20 @@ def test_the_list_shows_states_ages_and_what_happens_next_and_when(commands, dep
     assert "1 of 1 mcp_service replicas have this key set, version 1." in text
 
 
-def test_the_list_tells_when_an_unidentified_client_fetched_the_set(commands, deployment):
+def test_the_list_tells_who_fetched_the_set_and_how_long_a_rotation_would_wait(commands, deployment):
     deployment.begin()
-    assert "unidentified client" not in commands.run("keys", "list").stdout
+    deployment.shows("mcp-1", 1)
+    text = commands.run("keys", "list").stdout
+    assert "unidentified client" not in text
+    assert "keys rotate would not wait." in text
     deployment.serves_an_unidentified_client()
-    assert "An unidentified client last fetched the JWKS at " in commands.run("keys", "list").stdout
+    text = commands.run("keys", "list").stdout
+    assert re.search(
+        rf"An unidentified client \(curl/8\.5\.0 at 203\.0\.113\.7�\) fetched the JWKS at {TIME_OF_DAY}\. "
+        rf"It may cache it until {TIME_OF_DAY}\.",
+        text,
+    )
+    assert re.search(f"keys rotate would wait until {TIME_OF_DAY} at the latest", text)
 
 
 def test_rotating_promotes_the_pending_key(commands, deployment):
@@ -128,7 +143,7 @@ def test_rotating_without_a_report_says_so(commands, deployment):
     deployment.begin()
     result = commands.run("keys", "rotate", "--timeout", "0")
     assert result.exit_code == 1
-    assert "Verifiers may cache the old key set until" in result.stderr
+    assert "Verifiers may cache a JWKS without the pending key until" in result.stderr
 
 
 def test_rotating_after_an_unidentified_fetch_says_when_it_was_and_until_when_it_waits(commands, deployment):
@@ -137,12 +152,21 @@ def test_rotating_after_an_unidentified_fetch_says_when_it_was_and_until_when_it
     deployment.serves_an_unidentified_client()
     result = commands.run("keys", "rotate", "--timeout", "0.2")
     assert result.exit_code == 1
-    time_of_day = r"(\d{4}-\d\d-\d\d )?[\d:]{8} UTC"
     assert re.search(
-        f"An unidentified client fetched the JWKS at {time_of_day}\\. "
-        f"It may cache the old key set until {time_of_day}; waiting\\. \\(Skip with --force\\.\\)",
+        rf"An unidentified client \(curl/8\.5\.0 at 203\.0\.113\.7�\) fetched the JWKS at {TIME_OF_DAY}\. "
+        rf"It may cache a JWKS without the pending key until {TIME_OF_DAY}\.",
         result.stderr,
     )
+    assert len(re.findall(r"\d min \d\d s left\. Ctrl-C is safe; --force does not wait\.", result.stderr)) == 1
+
+
+def test_where_no_terminal_shows_a_countdown_the_remaining_time_is_a_line_now_and_then(capsys):
+    now = 0.0
+    with KeyProgress(quiet=False, monotonic=lambda: now) as progress:
+        for second in range(65):
+            now = float(second)
+            progress.show("A reason.", f"{65 - second} s left")
+    assert capsys.readouterr().err.splitlines() == ["A reason.", "65 s left", "35 s left", "5 s left"]
 
 
 def test_force_does_not_wait(commands, deployment):
@@ -171,7 +195,7 @@ def test_another_algorithm_comes_with_an_ordinary_rotation(commands, deployment)
 
 def test_withdrawing_the_active_key_promotes_the_pending_one_and_tells_the_audit_log(commands, deployment):
     before = deployment.begin()
-    said = commands.json("keys", "revoke", before.active.kid, "--reason", "laptop stolen")
+    said = commands.json("keys", "revoke", before.active.kid, "--reason", "laptop stolen", "--yes")
     assert (said["result"], said["active"], said["still_held_by"]) == ("revoked", before.pending.kid, [])
     assert before.active.kid not in {key.kid for key in deployment.ring().keys}
     entries = deployment.run(lambda store: store.command("XRANGE", "sp:{audit}:events", "-", "+"))
@@ -179,11 +203,33 @@ def test_withdrawing_the_active_key_promotes_the_pending_one_and_tells_the_audit
     assert "key.revoked" in str(entries)
 
 
+@pytest.mark.parametrize("position", [0, 1])
+def test_revoking_shows_what_it_will_do_and_without_a_terminal_needs_yes(commands, deployment, monkeypatch, position):
+    before = deployment.begin()
+    kid = before.keys[position].kid
+    refused = commands.run("keys", "revoke", kid)
+    assert refused.exit_code == 1
+    assert "--yes" in refused.stderr
+    questions = []
+
+    def answer_no(question):
+        questions.append(question)
+        return False
+
+    monkeypatch.setattr("typer.confirm", answer_no)
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("auth_service.commands.console.sys", terminal)
+    assert "nothing was done" in commands.run("keys", "revoke", kid).stderr
+    effect = f"{before.pending.kid} signs from then on" if position == 0 else "has signed nothing"
+    assert effect in questions[0]
+    assert deployment.ring() == before
+
+
 def test_withdrawing_names_the_replicas_that_have_not_shown_that_the_key_is_gone(commands, deployment, monkeypatch):
     monkeypatch.setattr("auth_service.commands.keys.REVOCATION_SECONDS", 0.2)
     ring = deployment.begin()
     deployment.shows("mcp-1", 1)
-    said = commands.json("keys", "revoke", ring.pending.kid)
+    said = commands.json("keys", "revoke", ring.pending.kid, "--yes")
     assert (said["replicas"], said["still_held_by"]) == (1, ["mcp-1"])
 
 
@@ -214,7 +260,7 @@ def test_a_key_can_be_revoked_when_redis_is_full(commands, environment, tmp_path
         kid = commands.json("keys", "list")[0]["kid"]
         assert node.ask("CONFIG", "SET", "maxmemory", "1mb") == "OK"
         assert node.ask("SET", "other", "x").startswith("OOM")
-        commands.json("keys", "revoke", kid)
+        commands.json("keys", "revoke", kid, "--yes")
         assert kid not in [key["kid"] for key in commands.json("keys", "list")]
     finally:
         node.stop()

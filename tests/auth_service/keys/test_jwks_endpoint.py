@@ -214,6 +214,19 @@ async def test_a_caller_without_a_valid_name_is_recorded_as_unidentified(served,
     assert found.unidentified_ms is not None
 
 
+@pytest.mark.parametrize(
+    ("agent", "recorded"),
+    [
+        ("curl/8.5.0", "curl/8.5.0 at 127.0.0.1"),
+        ("a\udcffb", "ab at 127.0.0.1"),
+        ("x" * 999, f"{'x' * 60} at 127.0.0.1"),
+    ],
+)
+async def test_what_is_known_of_an_unidentified_client_is_recorded_and_bounded(served, agent, recorded):
+    await served.get(User_Agent=agent)
+    assert (await served.reported()).unidentified_client == recorded
+
+
 @pytest.mark.invariant(5)
 async def test_an_observer_is_not_recorded(served):
     """Invariant 5 is not touched: there is no set of its that could lack the next key."""

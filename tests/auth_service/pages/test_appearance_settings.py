@@ -10,7 +10,6 @@ from tests.support.auth_server import settings
         {"BRAND_COLOR": "red"},
         {"BRAND_COLOR": "#17615b;}body{display:none"},
         {"PRODUCT_NAME": "x" * 41},
-        {"PAGES_CATALOGUE": "/nowhere/pages-de.mo"},
         {"FORGOT_PASSWORD": "javascript:alert(1)"},
         {"FORGOT_PASSWORD": "http://example.com/reset"},
         {"FORGOT_PASSWORD": "https://"},

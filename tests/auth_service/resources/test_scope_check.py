@@ -120,10 +120,21 @@ async def test_what_cannot_be_compared_changes_nothing(guard, make_check, body, 
 async def test_a_resource_that_is_away_is_no_difference(make_check):
     check, _ = make_check("http://127.0.0.1:1/mcp")
     with capture_logs() as entries:
-        for _ in range(2):
+        for _ in range(7):
             assert await check.check() is False
     assert not (await check.readiness()).impaired
     assert [entry["event"] for entry in entries] == ["resource_scopes_not_compared"]
+
+
+async def test_a_resource_that_starts_a_little_later_is_not_reported(guard, make_check):
+    check, _ = make_check(guard.resource)
+    published, guard.body = guard.body, b"not yet"
+    with capture_logs() as entries:
+        for _ in range(4):
+            assert await check.check() is False
+        guard.body = published
+        assert await check.check() is True
+    assert entries == []
 
 
 async def test_of_another_resource_server_the_scopes_that_it_names_must_be_known(guard, make_check):

@@ -73,6 +73,12 @@ class TestAnswer:
         client = await auth.register(grant_types=["authorization_code"])
         assert "refresh_token" not in await auth.tokens(client)
 
+    async def test_a_grant_without_a_refresh_token_ends_with_its_access_token(self, auth):
+        client = await auth.register(grant_types=["authorization_code"])
+        claims = unverified_claims((await auth.tokens(client))["access_token"])
+        grant = await auth.grants.find(claims["gid"])
+        assert 0 <= grant.expires_at - claims["exp"] < 5
+
     async def test_openid_brings_an_id_token_for_the_client_alone(self, auth, client):
         tokens = await auth.tokens(client, scope="openid notes:read", nonce="the-nonce")
         claims = unverified_claims(tokens["id_token"])

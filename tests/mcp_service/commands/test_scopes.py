@@ -1,6 +1,7 @@
 """`python -m mcp_service scopes`: a map that MCP_SCOPES takes as it is, or one sentence that says what is wrong."""
 
 import json
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 from mcp_service.__main__ import cli
 from mcp_service.guard.operation import ScopeRules
 from mcp_service.servers.loading import load_scope_map
+from mcp_service.servers.server_contents import ListedTool, ServerContents
 
 MIXED = "tests.mcp_service.mixed_server"
 
@@ -64,6 +66,27 @@ def test_the_configured_server_is_read_without_an_option(monkeypatch):
     assert "name it with --from, or set MCP_SERVER" in run().stderr
     monkeypatch.setenv("MCP_SERVER", f"{MIXED}:server")
     assert "mixed:read" in json.loads(run().stdout)["scopes"]
+
+
+def test_the_configured_server_over_http_is_read_as_the_guard_reaches_it(monkeypatch):
+    """No other setting has to be complete for it: not even the identity that the server would be told."""
+    seen: dict[str, Any] = {}
+
+    async def read(source, *, access, seconds):
+        seen.update(source=source, access=access)
+        return ServerContents("tools", tools=(ListedTool("one", reads_only=True),))
+
+    monkeypatch.setattr("mcp_service.servers.server_contents.read_server", read)
+    monkeypatch.setenv("MCP_UPSTREAM", "http://tools.example/mcp")
+    monkeypatch.setenv("MCP_UPSTREAM_SOCKET", "/run/mcp.sock")
+    monkeypatch.setenv("MCP_UPSTREAM_HOST", "tools.internal")
+    monkeypatch.setenv("MCP_UPSTREAM_HEADERS", '{"X-Key": "good"}')
+    result = run("--header", "X-Further: yes")
+    assert result.exit_code == 0, result.stderr
+    assert "tools: 1 tool (1 with readOnlyHint), 0 resources, 0 templates, 0 prompts." in result.stderr
+    assert seen["source"] == "http://tools.example/mcp"
+    assert seen["access"].socket == "/run/mcp.sock"
+    assert seen["access"].headers == {"Host": "tools.internal", "X-Key": "good", "X-Further": "yes"}
 
 
 def test_the_names_of_the_scopes_can_be_chosen():

@@ -137,6 +137,11 @@ def test_a_map_is_read_from_a_json_file(file):
         load_scope_map("missing.json")
 
 
+def test_a_directory_in_place_of_a_map_is_told_with_what_to_name(tmp_path):
+    with pytest.raises(Misconfigured, match=f"{tmp_path} is a directory; name a file in it that ends in .json"):
+        load_scope_map(str(tmp_path))
+
+
 def test_a_map_is_loaded_by_name_or_read_as_json():
     assert load_scope_map(f"{MIXED}:scopes").tools["clock"] == "public"
     assert load_scope_map('{"scopes": {"a": "A"}, "default": "a"}').default == ("a",)
@@ -149,6 +154,7 @@ def test_a_map_is_loaded_by_name_or_read_as_json():
         (f"{MIXED}:not_a_server", "of type int, not a dict"),
         ('{"scopes": {"b": "B"}, "default": "a"}', "^MCP_SCOPES: default names 'a'"),
         ('{"scopes": {"a": 5}}', "scopes.a"),
+        ("[" + "0," * 5000 + "0]", "not of the form"),
     ],
 )
 def test_a_map_that_is_wrong_is_told(text, complaint):

@@ -2,12 +2,17 @@
 
 import asyncio
 import shlex
+import ssl
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
 
-from mcp_service.servers.server_contents import MAX_PAGES, UnreadableServer, read_server
+from mcp_service.servers.http_reading import HttpAccess, configured_access
+from mcp_service.servers.server_contents import MAX_PAGES, NoMcpServer, UnreadableServer, read_server
+from mcp_service.settings import McpSettings
+from shared.redis.certificate import ensure_certificate
 from tests.support.service_server import ServiceServer
 
 OLD_COMMAND = """
@@ -70,7 +75,7 @@ def old_server(pages):
 
 
 async def read(source, headers=(), seconds=15):
-    return await read_server(source, headers=dict(headers), seconds=seconds)
+    return await read_server(source, access=HttpAccess(dict(headers)), seconds=seconds)
 
 
 async def test_a_server_of_this_era_is_read_over_http(service):
@@ -136,3 +141,83 @@ async def test_a_server_that_never_answers_is_given_up(serve):
     url = await serve(hang)
     with pytest.raises(UnreadableServer, match=r"within 0\.2 seconds"):
         await read(url, seconds=0.2)
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """TLS of a server at localhost; the authority is in ca.pem."""
+    ensure_certificate(tmp_path, ["localhost"], now=datetime.now(UTC))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "server.pem")
+    return tls
+
+
+@pytest.fixture
+async def listen():
+    """Serve one server of the older protocol at a site of any kind."""
+    runners = []
+
+    async def start(make_site, *, requires=None):
+        answer = old_server(lambda _asked: {"tools": [{"name": "one", "inputSchema": {"type": "object"}}]})
+
+        async def handle(request):
+            missing = [name for name, value in (requires or {}).items() if request.headers.get(name) != value]
+            return web.Response(status=400, text=f"no {missing}") if missing else await answer(request)
+
+        app = web.Application()
+        app.router.add_route("*", "/mcp", handle)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        runners.append(runner)
+        await make_site(runner).start()
+        return runner.addresses[0]
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+def settings(**values):
+    return McpSettings.from_environment(
+        {"MCP_ISSUER": "https://auth.example", "MCP_RESOURCE": "https://tools.example/mcp"}
+        | {f"MCP_UPSTREAM{name}": value for name, value in values.items()}
+    )
+
+
+async def read_configured(settings):
+    return await read_server(settings.upstream, access=configured_access(settings, further={}), seconds=15)
+
+
+async def test_the_configured_server_is_read_through_its_socket_with_its_host_and_headers(listen, tmp_path):
+    path = str(tmp_path / "mcp.sock")
+    await listen(lambda runner: web.UnixSite(runner, path), requires={"Host": "tools.internal", "X-Key": "good"})
+    configured = settings(**{"": "http://localhost/mcp", "_SOCKET": path, "_HOST": "tools.internal"})
+    with pytest.raises(NoMcpServer, match="it answers 400"):
+        await read_configured(configured)
+    configured = settings(
+        **{"": "http://localhost/mcp", "_SOCKET": path, "_HOST": "tools.internal", "_HEADERS": '{"X-Key": "good"}'}
+    )
+    assert [tool.name for tool in (await read_configured(configured)).tools] == ["one"]
+
+
+async def test_a_socket_at_which_nothing_listens_is_named(tmp_path):
+    path = str(tmp_path / "mcp.sock")
+    with pytest.raises(NoMcpServer, match=f"nothing answers at the socket {path}"):
+        await read_configured(settings(**{"": "http://localhost/mcp", "_SOCKET": path}))
+
+
+async def test_the_certificate_of_the_configured_server_is_checked_against_its_own_authority(
+    listen, certificate, tmp_path
+):
+    _, port = await listen(lambda runner: web.TCPSite(runner, "localhost", 0, ssl_context=certificate))
+    url = f"https://localhost:{port}/mcp"
+    with pytest.raises(NoMcpServer, match="no TLS connection"):
+        await read_configured(settings(**{"": url}))
+    configured = settings(**{"": url, "_CA_FILE": str(tmp_path / "ca.pem")})
+    assert [tool.name for tool in (await read_configured(configured)).tools] == ["one"]
+
+
+async def test_a_server_that_speaks_tls_where_http_is_configured_is_told(listen, certificate):
+    _, port = await listen(lambda runner: web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate))
+    with pytest.raises(NoMcpServer, match="it speaks TLS: begin the URL with https://"):
+        await read(f"http://127.0.0.1:{port}/mcp")

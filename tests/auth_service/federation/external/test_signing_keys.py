@@ -6,7 +6,7 @@ import pytest
 
 from auth_service.federation.external.provider import MAX_STALE_SECONDS
 from auth_service.federation.http import ProviderHttp
-from auth_service.federation.provider import ProviderUnavailable, SignInRefused
+from auth_service.federation.provider import ProviderDiagnosis, ProviderUnavailable, SignInRefused
 from auth_service.federation.provider_keys import MAX_JWKS_BYTES
 from auth_service.federation.published_keys import COOLDOWN_SECONDS
 from tests.auth_service.federation.external.operator_backend import KEY, PENDING, build, sign
@@ -133,7 +133,7 @@ async def test_what_is_no_set_of_public_keys_makes_the_provider_unavailable(prov
     with pytest.raises(ProviderUnavailable):
         await sign_in(provider)
     assert not provider.is_available
-    assert len(await provider.describe_problems()) == 1
+    assert len((await provider.diagnose()).problems) == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 403, 404, 429, 500])
@@ -157,5 +157,5 @@ async def test_the_host_is_asked_again_after_the_cooldown(provider, backend, tim
 
 
 async def test_the_operator_is_told_of_nothing_if_nothing_is_wrong(provider):
-    assert await provider.describe_problems() == []
-    assert await build().describe_problems() == []
+    assert await provider.diagnose() == ProviderDiagnosis()
+    assert await build().diagnose() == ProviderDiagnosis()

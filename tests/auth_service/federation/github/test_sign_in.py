@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import ValidationError
 
-from auth_service.federation.provider import AuthorizationUrlRequest, SignInRefused
+from auth_service.federation.provider import AuthorizationUrlRequest, ProviderDiagnosis, SignInRefused
 from tests.auth_service.federation.github.browser import CALLBACK, NOW, READS_ORGANIZATIONS
 from tests.auth_service.federation.github.conftest import SECRET
 from tests.support.github_model import GitHubUser
@@ -217,6 +217,6 @@ async def test_token_and_secret_are_in_no_log_and_in_no_identity(sign_in, github
 
 async def test_the_operator_is_told_of_a_server_that_cannot_be_reached(sign_in, github):
     provider = sign_in.provider()
-    assert await provider.describe_problems() == []
+    assert await provider.diagnose() == ProviderDiagnosis()
     await github.stop()
-    assert len(await provider.describe_problems()) == 2
+    assert len((await provider.diagnose()).problems) == 2

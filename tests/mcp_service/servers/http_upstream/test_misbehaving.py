@@ -29,7 +29,7 @@ async def failure(service, pending):
     ("answer", "status", "error_id", "reason"),
     [
         (b"SSH-2.0-OpenSSH_9.6 " + SECRET.encode() + b"\r\n\r\n", 502, "upstream_not_http", "not HTTP"),
-        (b"\x15\x03\x01\x00\x02\x02\x50", 502, "upstream_not_http", "not HTTP"),
+        (b"\x15\x03\x01\x00\x02\x02\x50", 502, "upstream_not_http", "does the server speak https?"),
         (http("200 OK", b"<html>" + SECRET.encode(), "Content-Type: text/html"), 502, "upstream_not_mcp", "text/html"),
         (http("500 Oh", b"<html>" + SECRET.encode(), "Content-Type: text/html"), 502, "upstream_not_mcp", "text/html"),
         (http("200 OK", b"hello"), 502, "upstream_not_mcp", "no type"),

@@ -1,0 +1,145 @@
+"""The connection over which a server at a URL is read, and what its HTTP responses say if it cannot be.
+
+For commands of the operator only; no request of a client comes here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from mcp_service.servers.http_upstream.address import read_address
+
+if TYPE_CHECKING:
+    from mcp_service.upstream_settings import UpstreamSettings
+
+ANSWER_SECONDS: Final = 15.0
+"""How long one request may wait, of the time for all: a server that ignores one way to begin is asked the other."""
+_TLS_SECONDS: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAccess:
+    """How requests reach a server at a URL, and where a credential for it is given."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
+    """None for the public authorities."""
+    socket: str | None = None
+    """The path of a Unix socket."""
+    is_configured: bool = False
+    """Whether the settings of the guard apply, which uses no proxy of the environment."""
+
+
+def configured_access(settings: UpstreamSettings, *, further: Mapping[str, str]) -> HttpAccess:
+    """The access of the guard to MCP_UPSTREAM, with further headers. Raises Misconfigured."""
+    address = read_address(settings.upstream or "", settings)
+    headers = {"Host": address.host, **settings.upstream_header_map(), **further}
+    return HttpAccess(headers, address.tls, address.socket, is_configured=True)
+
+
+class Problem:
+    """Puts the failure of a connection into words."""
+
+    is_final = False
+    """Whether another attempt would fail alike."""
+
+    def explain(self, exc: Exception) -> str:
+        """The sentence for the operator."""
+        if isinstance(exc, FileNotFoundError | PermissionError):
+            self.is_final = True
+            return f"the command cannot be started: {exc.strerror or exc}"
+        if isinstance(exc, httpx2.ConnectError):
+            self.is_final = True
+            return f"{'no TLS connection' if str(exc).startswith('[SSL') else 'nothing answers there'}: {exc}"
+        return f"it does not answer as an MCP server: {str(exc) or type(exc).__name__}"
+
+    async def look_again(self, explained: str) -> str:
+        """The sentence, or a better one that needs another connection."""
+        return explained
+
+
+class HttpProblem(Problem):
+    """The same, with what the HTTP responses said: the SDK's client does not tell."""
+
+    def __init__(self, url: str, access: HttpAccess) -> None:
+        self._url = url
+        self._access = access
+        self._words: str | None = None
+
+    async def see(self, response: httpx2.Response) -> None:
+        """Remember a response that explains why the connection fails."""
+        status, content_type = response.status_code, response.headers.get("content-type", "none")
+        words = None
+        if status in {401, 403}:
+            self.is_final = True
+            credential = "MCP_UPSTREAM_HEADERS" if self._access.is_configured else "--header 'Authorization: …'"
+            words = (
+                f"it answers {status}, so it wants credentials of its own: give {credential}, "
+                "or reach it at an address where it needs none"
+            )
+        elif response.is_redirect:
+            self.is_final = True
+            words = f"it answers {status}, a redirect to {response.headers.get('location', '')!r:.200}: name that URL"
+        elif status == 404:
+            words = "there is nothing at this path (404); the path is often /mcp"
+        elif status >= 400:
+            words = f"it answers {status}"
+        elif status == 200 and not content_type.startswith(("application/json", "text/event-stream")):
+            words = f"it answers with {content_type:.80}, which is not MCP"
+        self._words = self._words or words
+
+    def explain(self, exc: Exception) -> str:
+        """The sentence for the operator."""
+        if self._access.socket is not None and isinstance(exc, httpx2.ConnectError):
+            self.is_final = True
+            return f"nothing answers at the socket {self._access.socket}: {exc}"
+        return super().explain(exc) if self._words is None else self._words
+
+    async def look_again(self, explained: str) -> str:
+        """Servers answer HTTP on a port for TLS with an error, or not at all."""
+        if self._access.socket is None and self._url.startswith("http:") and await _speaks_tls(self._url):
+            return f"it speaks TLS: begin the URL with https:// ({explained})"
+        return explained
+
+
+@asynccontextmanager
+async def client_at(url: str, access: HttpAccess, problem: HttpProblem, mode: Any) -> AsyncIterator[Client]:
+    """The SDK's client for the server at the URL. `mode` is the era of the protocol."""
+    verify = access.tls or True
+    async with (
+        httpx2.AsyncClient(
+            headers=dict(access.headers),
+            timeout=ANSWER_SECONDS,
+            event_hooks={"response": [problem.see]},
+            verify=verify,
+            transport=None if access.socket is None else httpx2.AsyncHTTPTransport(uds=access.socket),
+            trust_env=not access.is_configured,
+        ) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode, read_timeout_seconds=ANSWER_SECONDS) as client,
+    ):
+        yield client
+
+
+async def _speaks_tls(url: str) -> bool:
+    """Whether a handshake succeeds; whose certificate it is does not matter here."""
+    parts = urlsplit(url)
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_TLS_SECONDS):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or 80, ssl=context)
+        writer.close()
+        return True
+    return False
