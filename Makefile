@@ -114,6 +114,9 @@ request-path: $(VENV)/.dev-installed ## List the project files that a request en
 settings: $(VENV)/.dev-installed ## Regenerate .env.example from the settings of both services
 	@$(PY) -m devstack.settings_reference
 
+messages: $(VENV)/.dev-installed ## Collect the texts of the pages in auth_service/pages/messages.pot, for translators
+	@$(PY) -m devstack.messages_template
+
 requirements: $(VENV)/.dev-installed ## Pin the dependencies of pyproject.toml: make requirements ARGS=--upgrade
 	@$(PY) -m pip install --quiet uv
 	@$(PY) -m devstack.pin_requirements $(ARGS)
@@ -185,4 +188,4 @@ $(VENV)/bin/python:
 		fi; \
 	done; echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …" >&2; exit 1
 
-.PHONY: help run auth mcp token backup restore doctor test test-long test-topologies test-clients test-tools test-conformance fuzz attack soak lint format screenshots bench request-path settings requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-revocation drill-failover
+.PHONY: help run auth mcp token backup restore doctor test test-long test-topologies test-clients test-tools test-conformance fuzz attack soak lint format screenshots bench request-path settings messages requirements up scale down compose-backup compose-restore rotate-keys drill-key-compromise drill-revocation drill-failover

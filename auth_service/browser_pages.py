@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auth_service.http.urls import Urls
 from auth_service.pages.appearance import Appearance
+from auth_service.pages.catalogue import ENGLISH, Catalogue, read_catalogue
 from auth_service.pages.renderer import Pages
-from auth_service.pages.views import HomeView, NotFoundView, ResourceLink
+from auth_service.pages.views import (
+    HomeView,
+    NotFoundView,
+    ResourceLink,
+)
 from auth_service.sessions.cookies import SessionCookies
 from auth_service.sessions.known_browser import KNOWN_BROWSER_LABEL, KnownBrowsers
 from auth_service.sessions.manager import SessionManager
 from auth_service.sessions.repository import SessionRepository
+from shared.errors import Misconfigured
 
 if TYPE_CHECKING:
     from auth_service.key_encryption import EncryptionKeys
@@ -36,7 +43,14 @@ def wire_browser_pages(runtime: Runtime, *, users: UserService, encryption_keys:
     """Build the components."""
     settings = runtime.settings
     urls = Urls(settings.issuer, settings.base_path)
-    pages = Pages(Appearance(product_name=settings.product_name, accent=settings.brand_color))
+    pages = Pages(
+        Appearance(
+            product_name=settings.product_name,
+            accent=settings.brand_color,
+            forgot_password=settings.forgot_password,
+        ),
+        _catalogue(settings.pages_catalogue),
+    )
     links = tuple(ResourceLink(resource.name, resource.identifier) for resource in settings.resources)
     return BrowserPages(
         urls=urls,
@@ -54,3 +68,10 @@ def wire_browser_pages(runtime: Runtime, *, users: UserService, encryption_keys:
         home=pages.home(HomeView(urls.account, links)),
         not_found=pages.not_found(NotFoundView(urls.home, urls.account)),
     )
+
+
+def _catalogue(path: str) -> Catalogue:
+    try:
+        return read_catalogue(Path(path)) if path else ENGLISH
+    except ValueError as exc:
+        raise Misconfigured(f"AUTH_PAGES_CATALOGUE: {exc}") from exc

@@ -11,7 +11,7 @@ from pydantic_settings import SettingsConfigDict
 
 from auth_service.federation.configuration import ProviderConfiguration, parse_providers
 from auth_service.key_encryption import parse_encryption_keys
-from auth_service.pages.appearance import parse_colour
+from auth_service.pages.setting_types import BrandColour, HelpAddress
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, NEVER_SCHEMES
 from auth_service.resources.catalogue import ProtectedResource
 from shared.configured_url import check_issuer, check_resource, is_loopback_host, path_of
@@ -173,7 +173,19 @@ class AuthSettings(ServiceSettings):
     )
 
     product_name: str = Field("Sallyport", min_length=1, max_length=40, description="The name on the pages.")
-    brand_color: str = Field("#17615b", description="The colour of the pages, as #rrggbb; readable shades are derived.")
+    brand_color: BrandColour = Field(
+        "#17615b", description="The colour of the pages, as #rrggbb; readable shades are derived."
+    )
+    forgot_password: HelpAddress = Field(
+        "",
+        description="Where a user who forgot the password gets help: an https URL or a mailto: address, linked on the "
+        "sign-in page.",
+    )
+    pages_catalogue: str = Field(
+        "",
+        description="The pages in another language: the path of a compiled gettext catalogue (.mo), which names the "
+        "language (docs/branding.md).",
+    )
 
     signing_algorithm: Algorithm = Field(
         "RS256", description="Algorithm of the next signing key; takes effect with a rotation."
@@ -246,12 +258,6 @@ class AuthSettings(ServiceSettings):
     def _plain_audiences(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for audience in value:
             check_resource(audience)
-        return value
-
-    @field_validator("brand_color")
-    @classmethod
-    def _a_colour(cls, value: str) -> str:
-        parse_colour(value)
         return value
 
     @model_validator(mode="after")

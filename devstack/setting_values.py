@@ -72,6 +72,8 @@ AUTH_VALUES: Final = {
     "AUTH_RATE_LIMIT_SHARED_NETWORKS": Value(_NETWORKS, "160.79.104.0/21,203.0.113.7"),
     "AUTH_PRODUCT_NAME": Value("a text of at most 40 characters", "Example Tools"),
     "AUTH_BRAND_COLOR": Value("a colour, #rrggbb", "#1d4ed8"),
+    "AUTH_FORGOT_PASSWORD": Value("an https URL or a mailto: address", "mailto:help@example.com"),
+    "AUTH_PAGES_CATALOGUE": Value("the path of a .mo file", "/etc/sallyport/pages-de.mo"),
     "AUTH_KEY_ROTATION_INTERVAL": Value(_SECONDS, "604800"),
     "AUTH_KEY_SET_MAX_AGE": Value(_SECONDS, "600"),
     "AUTH_KEY_PUBLISH_LEAD_TIME": Value(_SECONDS, "3600"),

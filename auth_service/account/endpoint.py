@@ -1,4 +1,4 @@
-"""The forms that end access: of one application, or by signing out here or everywhere."""
+"""The forms that end access: of one application or of all, or by signing out here or everywhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
-from auth_service.pages.views import AccountNotice, SignedOutView
+from auth_service.pages.account_views import AccountNotice, SignedOutView
 from auth_service.status_lists.identifiers import is_identifier
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class AccountEndpoint:
-    """POST /account/end-access and POST /account/sign-out."""
+    """POST /account/end-access, /account/end-all-access and /account/sign-out."""
 
     def __init__(
         self,
@@ -51,6 +51,14 @@ class AccountEndpoint:
         await self._end(grant)
         return self._page.to_page(visit.browser, AccountNotice.ACCESS_ENDED)
 
+    async def end_all_access(self, request: web.Request) -> web.StreamResponse:
+        """POST: end every grant of the user, one after the other."""
+        visit = await self._page.visit(request)
+        if visit is None:
+            return self._page.to_sign_in()
+        await self._end_all(visit.session.subject)
+        return self._page.to_page(visit.browser, AccountNotice.ALL_ACCESS_ENDED)
+
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
         """POST: sign out here or everywhere; if requested, end the access of all applications first."""
         visit = await self._page.visit(request)
@@ -58,12 +66,10 @@ class AccountEndpoint:
             return self._page.to_sign_in()
         session = visit.session
         everywhere = visit.form.get("where") == "everywhere"
-        grants: list[Grant] = []
+        ended = 0
         if everywhere and visit.form.get("applications") == "end":
-            grants = await self._grants.find_by_subject(session.subject, now=self._clock())
-        for grant in grants:
-            await self._end(grant)
-        response = self._pages.signed_out(SignedOutView(self._page.sign_in_address, everywhere, len(grants)))
+            ended = await self._end_all(session.subject)
+        response = self._pages.signed_out(SignedOutView(self._page.sign_in_address, everywhere, ended))
         if everywhere:
             await self._sessions.sign_out_everywhere(response, session)
         else:
@@ -76,6 +82,12 @@ class AccountEndpoint:
         unverified_id = visit.form.get("grant") or ""
         grant = await self._grants.find(unverified_id) if is_identifier(unverified_id) else None
         return grant if grant is not None and grant.subject == visit.session.subject else None
+
+    async def _end_all(self, subject: str) -> int:
+        grants = await self._grants.find_by_subject(subject, now=self._clock())
+        for grant in grants:
+            await self._end(grant)
+        return len(grants)
 
     async def _end(self, grant: Grant) -> None:
         if await self._grants.end(grant.grant_id, reason="ended_by_user"):

@@ -13,10 +13,8 @@ from auth_service.authorization.provider_redirects import LINK_MAX_AGE, Beginnin
 from auth_service.federation.account_profile import identity_label
 from auth_service.federation.accounts import LastWayToSignIn
 from auth_service.federation.provider import ProviderUnavailable, Purpose
+from auth_service.pages.account_views import AccountNotice, IdentitiesView, LinkedIdentityView
 from auth_service.pages.views import (
-    AccountNotice,
-    IdentitiesView,
-    LinkedIdentityView,
     ProviderButton,
     ProviderRedirectView,
 )

@@ -12,9 +12,18 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from auth_service.account.browsers import browser_views
 from auth_service.clients.client import ClientKind
 from auth_service.http.messages import NO_STORE, read_first_party_form
-from auth_service.pages.views import AccountNotice, AccountView, ApplicationView, ScopeView
+from auth_service.pages.account_views import (
+    AccountNotice,
+    AccountView,
+    ApplicationView,
+    PasswordProblem,
+)
+from auth_service.pages.views import (
+    ScopeView,
+)
 from auth_service.protocol.errors import UnknownClient
 from auth_service.resources.catalogue import describe_scopes
 from auth_service.resources.user_access import describe_claims
@@ -91,7 +100,7 @@ class AccountPage:
         session: Session,
         *,
         notice: AccountNotice = AccountNotice.NONE,
-        password_problem: str = "",
+        password_problem: PasswordProblem | None = None,
         status: int = 200,
     ) -> web.Response:
         """The page itself. Raises RedisUnavailable."""
@@ -106,6 +115,7 @@ class AccountPage:
             notice=notice,
             password_problem=password_problem,
             identities=await self._identities.of(session),
+            browsers=tuple(browser_views(await self._sessions.find_by_subject(session.subject), current=session)),
             sign_in_address=self.sign_in_address,
         )
         return self._pages.account(view, status=status)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
-from auth_service.pages.views import AccountNotice
+from auth_service.pages.account_views import AccountNotice, PasswordProblem
 from auth_service.protocol.errors import TooManyRequests
+from auth_service.texts import message
 from auth_service.users.password_rules import WeakPassword, check_new_password
 from auth_service.users.service import UnknownUser
 from shared.http.client_address import CLIENT_ADDRESS
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 
 class _NotChanged(Exception):
-    def __init__(self, problem: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(problem)
+    def __init__(
+        self, problem: PasswordProblem, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(problem.text)
         self.problem = problem
         self.status = status
         self.headers = headers or {}
@@ -83,15 +86,15 @@ class PasswordEndpoint:
         """The user and the new password. Raises _NotChanged."""
         new = visit.form.get("new_password") or ""
         if not new or new != visit.form.get("repeated_password"):
-            raise _NotChanged("The new password was not the same both times.")
+            raise _NotChanged(PasswordProblem(message("The two new passwords aren't the same."), "repeated"))
         try:
             user = await self._confirmed(visit, passwords, address=address)
         except TooManyRequests as exc:
-            raise _NotChanged(exc.public, status=exc.status, headers=exc.headers) from exc
+            raise _NotChanged(PasswordProblem(exc.public, "current"), status=exc.status, headers=exc.headers) from exc
         try:
             check_new_password(new, username=user.username)
         except WeakPassword as exc:
-            raise _NotChanged(f"The new password is {exc}.") from exc
+            raise _NotChanged(PasswordProblem(exc.public, "new")) from exc
         return user, new
 
     async def _confirmed(self, visit: Visit, passwords: PasswordAuthenticator, *, address: str) -> User:
@@ -100,7 +103,7 @@ class PasswordEndpoint:
         password = visit.form.get("current_password") or ""
         authenticated = await passwords.authenticate(session.username, password, browser=visit.browser, address=address)
         if authenticated is None or authenticated[0].subject != session.subject:
-            raise _NotChanged("The current password is not right.", status=403)
+            raise _NotChanged(PasswordProblem(message("That isn't your current password."), "current"), status=403)
         user, attempt = authenticated
         await passwords.succeeded(attempt)
         return user

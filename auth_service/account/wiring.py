@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auth_service.account.browsers import BrowserEndpoint
 from auth_service.account.endpoint import AccountEndpoint
 from auth_service.account.home import HomeEndpoint
 from auth_service.account.identities import IdentityList, LinkEndpoint, UnlinkEndpoint
@@ -33,6 +34,7 @@ class AccountComponents:
     page: AccountPage
     endpoint: AccountEndpoint
     password: PasswordEndpoint
+    browsers: BrowserEndpoint
     link: LinkEndpoint
     unlink: UnlinkEndpoint
 
@@ -73,6 +75,7 @@ def wire_account(
             page=page, pages=browser.pages, sessions=sessions, grants=grants, audit=audit, clock=runtime.clock
         ),
         password=PasswordEndpoint(page=page, sessions=sessions, users=users, passwords=passwords, audit=audit),
+        browsers=BrowserEndpoint(page=page, sessions=sessions, audit=audit),
         link=LinkEndpoint(
             page=page, pages=browser.pages, providers=providers, redirects=redirects, clock=runtime.clock
         ),

@@ -26,6 +26,7 @@ from auth_service.authorization.request import (
 from auth_service.http.messages import NO_STORE, read_form
 from auth_service.protocol.errors import InvalidRequest, PageError, RedirectError
 from auth_service.protocol.parameters import Parameters, parse_urlencoded
+from auth_service.texts import message
 from shared.http.request_middleware import LOG_FIELDS
 from shared.jose.jws import InvalidToken
 
@@ -119,9 +120,9 @@ class AuthorizeEndpoint:
             raise PageError(
                 "client_id is missing",
                 error_id="client_id_present",
-                title="This link is incomplete",
-                public="The application did not say who it is.",
-                hint="Start again from the application that sent you here.",
+                title=message("This link is incomplete"),
+                public=message("It doesn't say which app you want to connect."),
+                hint=message("Start again from the app that sent you here."),
             )
         return await self._interactions.clients.find(client_id)
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Final
 from auth_service.authorization.interaction import ConsentDecision, Interaction
 from auth_service.http.messages import read_first_party_form
 from auth_service.http.urls import authorization_redirect
-from auth_service.pages.views import ContinueView
+from auth_service.pages.views import (
+    ContinueView,
+)
 from auth_service.protocol.errors import PageError
+from auth_service.texts import message
 from shared.http.request_middleware import LOG_FIELDS
 
 if TYPE_CHECKING:
@@ -80,9 +83,9 @@ class ConsentEndpoint:
             raise PageError(
                 "the form has no decision",
                 error_id="decision_present",
-                title="Please decide",
-                public="The form arrived without a decision.",
-                hint="Go back and choose one of the two buttons.",
+                title=message("Choose Allow or Deny"),
+                public=message("We didn't get your choice."),
+                hint=message("Go back and use one of the two buttons."),
             ) from exc
         choice = user.choice(form)
         client = await self._interactions.client_of(interaction)

@@ -12,6 +12,7 @@ from auth_service.grants.code_format import derive_code
 from auth_service.grants.grant import GrantStatus, NewGrant
 from auth_service.protocol.errors import PageError
 from auth_service.protocol.opaque import short_digest
+from auth_service.texts import message
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
@@ -134,7 +135,7 @@ class ConsentDecisions:
             raise PageError(
                 "the decision was recorded before, and its code is used or expired",
                 error_id="decision_current",
-                title="You have decided already",
-                public="This decision was made before, and the application has been told.",
-                hint="You can close this page. If the application does not work, connect it again from there.",
+                title=message("You've already decided"),
+                public=message("The app has got your answer."),
+                hint=message("You can close this page. If the app doesn't work, connect it again from there."),
             )

@@ -11,6 +11,7 @@ from auth_service.http.error_responses import ErrorWithPage
 from auth_service.resources.catalogue import OFFLINE_ACCESS
 from auth_service.resources.choice import Choice, choose, declared_required, leaves_nothing, required_scopes
 from auth_service.resources.user_access import scopes_of
+from auth_service.texts import Text, message
 from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -71,9 +72,11 @@ class UserRefusal:
     reason: str
     error_id: str
     code: str
-    title: str
-    message: str
-    hint: str
+    description: str
+    """For the client, in technical English."""
+    title: Text
+    message: Text
+    hint: Text
     shows_scopes: bool = False
 
 
@@ -133,7 +136,7 @@ class DecidingUsers:
             refusal.reason,
             error_id=refusal.error_id,
             code=refusal.code,
-            public=refusal.message,
+            public=refusal.description,
             page=partial(self._pages.user_refused, browser, transaction, interaction, user, refusal),
         )
 
@@ -144,18 +147,20 @@ def _refusal(user: DecidingUser, interaction: Interaction) -> UserRefusal | None
             reason="the user that signed in is not the one that id_token_hint names",
             error_id="hinted_user",
             code="login_required",
-            title="The application asked for another user",
-            message="The application asked for the user for whom it was connected before.",
-            hint="To use it with this account, remove its connection in the application and add it again.",
+            description="The user that signed in is not the one that id_token_hint names.",
+            title=message("This app expects another account"),
+            message=message("The app was connected with another account before."),
+            hint=message("Use that account. To connect this one, remove the connection in the app and add it again."),
         )
     if user.unavailable and not any(s != OFFLINE_ACCESS for s in user.scopes):
         return UserRefusal(
             reason=f"the user may have none of the requested scopes: {' '.join(user.unavailable)}",
             error_id="user_scopes",
             code="access_denied",
-            title="Not available to your account",
-            message="The application asks for what this account may not be given:",
-            hint="The operator of this service decides who may have it.",
+            description="The user may have none of the requested scopes.",
+            title=message("Your account can't use this"),
+            message=message("The app asks for access that your account doesn't have:"),
+            hint=message("Your administrator decides who gets this access."),
             shows_scopes=True,
         )
     missing = declared_required(user.resource, user.unavailable)
@@ -164,9 +169,10 @@ def _refusal(user: DecidingUser, interaction: Interaction) -> UserRefusal | None
             reason=f"the user may not have what the resource requires: {' '.join(missing)}",
             error_id="user_required_scopes",
             code="access_denied",
-            title="Not available to your account",
-            message="The application cannot work without what this account may not be given:",
-            hint="The operator of this service decides who may have it.",
+            description="The user may not have a scope that the resource requires.",
+            title=message("Your account can't use this"),
+            message=message("The app needs access that your account doesn't have:"),
+            hint=message("Your administrator decides who gets this access."),
             shows_scopes=True,
         )
     return None

@@ -18,6 +18,7 @@ from auth_service.authorization.request import AuthorizationRequest
 from auth_service.protocol.errors import PageError
 from auth_service.protocol.opaque import digest, new_identifier
 from auth_service.status_lists.identifiers import is_identifier
+from auth_service.texts import message
 
 if TYPE_CHECKING:
     from auth_service.authorization.encrypted_interaction import InteractionEncryption
@@ -132,9 +133,9 @@ class Interactions:
             raise PageError(
                 "the client's metadata changed after the authorization request",
                 error_id="client_changed",
-                title="The application has changed",
-                public="The application changed how it describes itself while you were deciding. Nothing was done.",
-                hint="Go back to your application and connect again.",
+                title=message("This app has changed"),
+                public=message("The app changed its details while you were deciding. It got no access."),
+                hint=message("Go back to your app and connect again."),
             )
         return client
 
@@ -150,7 +151,7 @@ def expired(reason: str, *, error_id: str) -> PageError:
     return PageError(
         reason,
         error_id=error_id,
-        title="This page is no longer current",
-        public="The request took too long, or was opened in another browser.",
-        hint="Go back to your application and connect again.",
+        title=message("This page has expired"),
+        public=message("It was open for too long, or it was opened in another browser."),
+        hint=message("Go back to your app and connect again."),
     )

@@ -27,6 +27,7 @@ from auth_service.protocol.errors import UnknownClient
 from auth_service.protocol.redirect_uri import redirect_target
 from auth_service.resources.catalogue import describe_scopes
 from auth_service.resources.user_access import describe_claims
+from auth_service.texts import message
 from auth_service.users.user import PROVIDER_SEPARATOR
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from auth_service.pages.renderer import Pages
     from auth_service.resources.choice import Choice
     from auth_service.sessions.cookies import Browser
+    from auth_service.texts import Text
 
 
 class InteractionPages:
@@ -73,8 +75,8 @@ class InteractionPages:
         interaction: Interaction | None = None,
         *,
         username: str = "",
-        problem: str = "",
-        notice: str = "",
+        problem: Text | None = None,
+        notice: Text | None = None,
         request_id: str = "",
         choose_account: bool = False,
         status: int = 200,
@@ -132,13 +134,26 @@ class InteractionPages:
 
         `request_id`: where the error log has the reason.
         """
-        alone = self._providers.only is not None
+        alone, name = self._providers.only is not None, entry.display_name
         if isinstance(error, ClientRejected):
-            notice = f"{entry.display_name} is not set up correctly here. Please tell the operator of this service"
-            notice += "." if alone else ", or choose another way."
+            notice = (
+                message("%(provider)s isn't set up correctly. Please tell your administrator.", provider=name)
+                if alone
+                else message(
+                    "%(provider)s isn't set up correctly. Please choose another way to sign in, and tell your "
+                    "administrator.",
+                    provider=name,
+                )
+            )
         else:
-            notice = f"{entry.display_name} does not answer just now."
-            notice += " Please try again in a moment." if alone else " Try again in a moment, or choose another way."
+            notice = (
+                message("%(provider)s isn't responding. Please try again in a moment.", provider=name)
+                if alone
+                else message(
+                    "%(provider)s isn't responding. Try again in a moment, or choose another way to sign in.",
+                    provider=name,
+                )
+            )
         response = await self.sign_in(
             browser,
             transaction,
@@ -220,7 +235,7 @@ class InteractionPages:
     ) -> web.Response:
         """The page for a user who cannot decide, with a way to sign in as another and a link back to the client."""
         requested = interaction.request
-        description = f"{refusal.message} (request ID {request_id})"
+        description = f"{refusal.description} (request ID {request_id})"
         view = UserRefusedView(
             title=refusal.title,
             message=refusal.message,

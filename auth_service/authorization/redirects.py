@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from auth_service.clients.client import ClientKind
 from auth_service.protocol.errors import InvalidRedirectUri, PageError
 from auth_service.protocol.redirect_uri import check_redirect_uri, find_matching, redirect_target
+from auth_service.texts import message
 
 if TYPE_CHECKING:
     from auth_service.clients.client import Client
@@ -43,10 +44,12 @@ class RedirectPolicy:
         raise PageError(
             reason,
             error_id="redirect_uri_registered",
-            title="This application cannot be answered",
-            public="The address to which the answer should go is not one that the application registered.",
-            hint="This may be an attempt to trick you. If you started it yourself, remove the connection in the "
-            "application and add it again.",
+            title=message("We can't send you back to this app"),
+            public=message("The app asked us to send you to an address that it didn't register."),
+            hint=message(
+                "Someone may be trying to trick you. If you started this yourself, remove the connection in the app "
+                "and add it again."
+            ),
         )
 
     def redirects_errors(self, client: Client, redirect_uri: str) -> bool:

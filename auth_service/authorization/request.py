@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from auth_service.protocol.errors import OAuthError, PageError
 from auth_service.protocol.pkce import is_s256_challenge
 from auth_service.resources.catalogue import grantable_scopes
+from auth_service.texts import message
 from shared.scopes import parse_scope
 
 if TYPE_CHECKING:
@@ -171,9 +172,10 @@ def check_sizes_are_bounded(candidate: Candidate) -> None:
             raise PageError(
                 f"{name} has {size} bytes, at most {most} are accepted",
                 error_id=f"{name}_size",
-                title="The application asked for something impossible",
-                public=f"Its parameter {name} is longer than {most} bytes.",
-                hint="This is for the application to fix; there is nothing you did wrong.",
+                title=message("This is a problem with the app"),
+                public=message("The app sent a request that is too long."),
+                hint=message("You did nothing wrong. If it happens again, tell the app's developer."),
+                detail=f"{name} is longer than {most} bytes.",
             )
 
 

@@ -16,6 +16,7 @@ from auth_service.federation.access_rules import refusal
 from auth_service.federation.account_profile import account_profile, account_username
 from auth_service.federation.known_identity import IdentityTooLarge, KnownIdentity
 from auth_service.federation.provider import SignInRefused
+from auth_service.texts import Text, message
 from auth_service.users.repository import LinkResult, UnlinkResult
 from auth_service.users.user import User, new_subject
 from shared.errors import RequestRejected, ServiceUnavailable
@@ -36,20 +37,20 @@ _ATTEMPTS: Final = 4
 class AccountRefused(SignInRefused):
     """The provider's response is right, but its user may not sign in here."""
 
-    public = "This account may not sign in here. Choose another account, or ask the operator of this service."
+    public: Text = message("This account can't sign in here. Choose another one, or ask your administrator.")
 
 
 class IdentityNotLinked(SignInRefused):
     """The identity was not added to the account."""
 
-    public = "That account is in use here already and was not linked. Nothing was changed."
+    public: Text = message("That account is already in use here, so it wasn't linked.")
 
 
 class LastWayToSignIn(RequestRejected):
     """Without this identity the user could not sign in any more; it was not unlinked."""
 
     status = 409
-    public = "This is the only way to sign in to this account, so it was kept."
+    public: Text = message("This is your only way to sign in. Add another one first.")
 
 
 class AccountDirectory:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from auth_service.texts import Text, message
 from shared.errors import RequestRejected, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -56,13 +57,13 @@ class AuthorizationUrlRequest:
 class ProviderUnavailable(ServiceUnavailable):
     """The provider does not answer, or not as it should: a fault that is not the user's (invariant 8)."""
 
-    public = "The sign-in service does not answer just now. Please try again, or choose another way to sign in."
+    public: Text = message("The sign-in service isn't responding. Please try again, or choose another way to sign in.")
 
 
 class ClientRejected(ProviderUnavailable):
     """The provider does not accept this server as its client, such as for an expired secret: the operator must act."""
 
-    public = "The sign-in service is not set up correctly. Please tell the operator."
+    public: Text = message("The sign-in service isn't set up correctly. Please tell your administrator.")
 
 
 class SignInRefused(RequestRejected):
@@ -73,7 +74,7 @@ class SignInRefused(RequestRejected):
 
     code = "access_denied"
     status = 403
-    public = "The sign-in could not be completed. Nothing was changed."
+    public: Text = message("We couldn't complete the sign-in. Please try again.")
 
     def __init__(self, reason: str, *, error_id: str, cancelled: bool = False) -> None:
         super().__init__(reason, error_id=error_id)

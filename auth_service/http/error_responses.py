@@ -9,16 +9,29 @@ from aiohttp import web
 
 from auth_service.http.messages import NO_STORE
 from auth_service.http.urls import authorization_redirect
-from auth_service.pages.views import ErrorView, UnknownClientView
-from auth_service.protocol.errors import OAuthError, PageError, RedirectError, UnacceptableCimd, UnknownClient
+from auth_service.pages.views import (
+    ErrorView,
+    UnknownClientView,
+)
+from auth_service.protocol.errors import (
+    OAuthError,
+    PageError,
+    RedirectError,
+    TooManyRequests,
+    UnacceptableCimd,
+    UnknownClient,
+)
 from auth_service.protocol.redirect_uri import redirect_target
+from auth_service.texts import message
 from shared.http.static_page import StaticPage, opens_page
 
 if TYPE_CHECKING:
     from auth_service.pages.renderer import Pages
+    from auth_service.texts import Text
     from shared.errors import RequestRejected
 
-_CIMD_HINT: Final = "This is for the application to fix, or for the operator of this service to permit."
+_APP_FAULT: Final = message("This is a problem with the app")
+_APP_HINT: Final = message("You did nothing wrong. If it happens again, tell the app's developer.")
 
 
 class ErrorWithPage(OAuthError):
@@ -53,7 +66,7 @@ class ErrorRenderer:
         if isinstance(error, RedirectError):
             return self._redirect(error, request_id)
         if isinstance(error, PageError):
-            return self._page(error.title, error, error.hint, request_id)
+            return self._page(error, request_id, error.title, error.public, error.hint, detail=error.detail)
         if self._is_page(request):
             return self._shown(error, request_id)
         answer = self._json(error, request_id)
@@ -63,11 +76,23 @@ class ErrorRenderer:
     def _shown(self, error: RequestRejected, request_id: str) -> web.Response:
         if isinstance(error, UnacceptableCimd):
             error.status = 400  # 401 is for clients at the token endpoint
-            return self._page("This application cannot be let in", error, _CIMD_HINT, request_id)
+            return self._page(
+                error,
+                request_id,
+                message("This app can't connect here"),
+                message("The details that the app published about itself aren't accepted here."),
+                message("You did nothing wrong. Tell the app's developer, or ask your administrator to allow the app."),
+                detail=error.public,
+            )
         if isinstance(error, UnknownClient):
             return self._pages.unknown_client(UnknownClientView(ended=error.tombstone, request_id=request_id))
-        title = "Please try again in a moment" if error.status == 503 else "That did not work"
-        return self._page(title, error, "", request_id)
+        if isinstance(error, TooManyRequests):
+            return self._page(error, request_id, message("Please wait a moment"), error.public)
+        if error.status == 503:
+            text = message("The problem is on our side. Please try again in a moment.")
+            return self._page(error, request_id, message("Something went wrong"), text)
+        text = message("Go back and try again.")
+        return self._page(error, request_id, message("That didn't work"), text, detail=error.public)
 
     def _is_page(self, request: web.Request) -> bool:
         resource = request.match_info.route.resource
@@ -83,9 +108,10 @@ class ErrorRenderer:
         if not error.automatic:
             return self._pages.error(
                 ErrorView(
-                    title="The application asked for something impossible",
-                    message=error.public,
-                    hint="This is for the application to fix; there is nothing you did wrong.",
+                    title=_APP_FAULT,
+                    message=message("The app asked for something that doesn't work here."),
+                    hint=_APP_HINT,
+                    detail=error.public,
                     request_id=request_id,
                     status=error.status,
                     onward=location,
@@ -94,9 +120,18 @@ class ErrorRenderer:
             )
         return web.Response(status=303, headers={"Location": location, **NO_STORE, "Referrer-Policy": "no-referrer"})
 
-    def _page(self, title: str, error: RequestRejected, hint: str, request_id: str) -> web.Response:
+    def _page(
+        self,
+        error: RequestRejected,
+        request_id: str,
+        title: Text,
+        text: Text,
+        hint: Text | None = None,
+        *,
+        detail: str = "",
+    ) -> web.Response:
         response = self._pages.error(
-            ErrorView(title=title, message=error.public, hint=hint, request_id=request_id, status=error.status)
+            ErrorView(title=title, message=text, hint=hint, detail=detail, request_id=request_id, status=error.status)
         )
         response.headers.update(error.headers)
         return response

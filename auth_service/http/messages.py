@@ -15,6 +15,7 @@ from pydantic_core import to_json
 
 from auth_service.protocol.errors import InvalidRequest, PageError
 from auth_service.protocol.parameters import MAX_PARAMETERS, REPEATABLE, Parameters, parse_urlencoded
+from auth_service.texts import message
 from shared.http.media_type import essence_of
 
 MAX_BODY_SECONDS: Final = 15.0
@@ -64,9 +65,9 @@ async def read_first_party_form(
         raise PageError(
             "the browser reports that a page of another origin sent the form",
             error_id="form_origin",
-            title="This form was not ours",
-            public="Another website tried to decide for you. Nothing was done.",
-            hint="If you wanted to connect an application, start again from there.",
+            title=message("Blocked for your safety"),
+            public=message("Another website tried to submit this form for you. Nothing was changed."),
+            hint=message("To connect an app, start again from that app."),
             status=403,
         )
     return await read_form(request, repeatable=repeatable, most=most)

@@ -25,6 +25,8 @@ class Appearance:
 
     product_name: str = "Sallyport"
     accent: str = "#17615b"
+    forgot_password: str = ""
+    """Where a user who forgot the password gets help; empty omits the link."""
 
     def style_sheet(self) -> str:
         """The complete style sheet, with shades of the accent that are readable in light and dark mode.

@@ -10,6 +10,8 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Final
 
+from auth_service.texts import Text, message, plural
+
 MAX_NAME: Final = 60
 """Characters of a name that are shown; no known legitimate client has a longer one."""
 
@@ -71,31 +73,49 @@ def _is_variation_selector(character: str) -> bool:
     return "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
 
 
-_UNITS: Final = ((60, "minute"), (3600, "hour"), (86_400, "day"))
-_JUST_NOW: Final = 60
-_LONG_AGO: Final = 31 * 86_400
+_MINUTE: Final = 60
+_HOUR: Final = 3600
+_DAY: Final = 86_400
+_UNITS: Final = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"))
+_LONG_AGO: Final = 31 * _DAY
+_MONTHS: Final = (
+    message("January"),
+    message("February"),
+    message("March"),
+    message("April"),
+    message("May"),
+    message("June"),
+    message("July"),
+    message("August"),
+    message("September"),
+    message("October"),
+    message("November"),
+    message("December"),
+)
 
 
-def relative_time(moment: float, now: float) -> str:
+def relative_time(moment: float, now: float) -> Text:
     """For users: `just now`, `1 minute ago`, `12 hours ago`; after a month the date in UTC. Seconds since 1970."""
     passed = max(0, int(now - moment))
-    if passed < _JUST_NOW:
-        return "just now"
-    if passed >= _LONG_AGO:
-        then = datetime.fromtimestamp(moment, UTC)
-        return f"{then.day} {then:%B %Y}"
-    seconds, unit = max(u for u in _UNITS if u[0] <= passed)
-    count = passed // seconds
-    return f"{count} {unit} ago" if count == 1 else f"{count} {unit}s ago"
+    if passed < _MINUTE:
+        return message("just now")
+    if passed < _HOUR:
+        return plural("%(num)s minute ago", "%(num)s minutes ago", passed // _MINUTE)
+    if passed < _DAY:
+        return plural("%(num)s hour ago", "%(num)s hours ago", passed // _HOUR)
+    if passed < _LONG_AGO:
+        return plural("%(num)s day ago", "%(num)s days ago", passed // _DAY)
+    then = datetime.fromtimestamp(moment, UTC)
+    return message("%(day)s %(month)s %(year)s", day=then.day, month=_MONTHS[then.month - 1], year=then.year)
 
 
 def duration(seconds: int) -> tuple[int, str]:
     """A whole number and its unit, `minute`, `hour` or `day`: the largest unit that fits evenly or at least twice."""
-    return next((seconds // size, unit) for size, unit in reversed(_UNITS) if _fits(seconds, size))
+    return next((seconds // size, unit) for size, unit in _UNITS if _fits(seconds, size))
 
 
 def _fits(seconds: int, size: int) -> bool:
-    return seconds >= 2 * size or seconds % size == 0 or size == _UNITS[0][0]
+    return seconds >= 2 * size or seconds % size == 0 or size == _MINUTE
 
 
 def timestamp(moment: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from gettext import NullTranslations
+from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -13,32 +13,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from auth_service.pages.appearance import Appearance
-from auth_service.pages.catalogue import install_texts
+from auth_service.pages.catalogue import ENGLISH, Catalogue
 from auth_service.pages.client_reset_instructions import RESET_INSTRUCTIONS
-from auth_service.pages.formatting import (
-    duration,
-    first_letter,
-    plain_host,
-    relative_time,
-    short_name,
-    strip_invisible,
-    timestamp,
-)
+from auth_service.pages.formatting import duration, first_letter, plain_host, relative_time, short_name, timestamp
 from shared.configured_url import is_loopback_host
 from shared.errors import ServiceUnavailable
 from shared.http.page_headers import FormTarget, security_headers
 from shared.http.static_page import StaticPage
 
 if TYPE_CHECKING:
+    from auth_service.pages.account_views import AccountView, SignedOutView
     from auth_service.pages.consent_views import ConsentView
     from auth_service.pages.views import (
-        AccountView,
         ContinueView,
         ErrorView,
         HomeView,
         NotFoundView,
         ProviderRedirectView,
-        SignedOutView,
         SignInView,
         UnknownClientView,
         UserRefusedView,
@@ -67,11 +58,14 @@ class Pages:
     def __init__(
         self,
         appearance: Appearance = Appearance(),  # noqa: B008 - frozen
-        translations: NullTranslations = NullTranslations(),  # noqa: B008 - English, without state
+        catalogue: Catalogue = ENGLISH,
     ) -> None:
         """Raises ValueError if the accent of the appearance is not a colour."""
         # A file of the package; the Content-Security-Policy contains the hash of exactly this text.
         self._style: Final = Markup(appearance.style_sheet())  # noqa: S704
+        self._show_password: Final = Markup(  # noqa: S704 - as above
+            resources.files("auth_service.pages").joinpath("static/show_password.js").read_text("utf-8")
+        )
         self._templates: Final = Environment(
             loader=PackageLoader("auth_service", "pages/templates"),
             autoescape=True,
@@ -80,10 +74,8 @@ class Pages:
             auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
-            # Applied to every value that a template shows, so that no view can omit it.
-            finalize=lambda value: strip_invisible(value) if type(value) is str else value,
         )
-        install_texts(self._templates, translations)
+        catalogue.install(self._templates)
         self._templates.filters |= {
             "duration": duration,
             "first_letter": first_letter,
@@ -92,11 +84,16 @@ class Pages:
             "short_name": short_name,
             "timestamp": timestamp,
         }
-        self._templates.globals |= {"product_name": appearance.product_name, "accent": appearance.accent}
+        self._templates.globals |= {
+            "product_name": appearance.product_name,
+            "accent": appearance.accent,
+            "forgot_password": appearance.forgot_password,
+        }
 
     def sign_in(self, view: SignInView, status: int = 200) -> web.Response:
         """The sign-in form. `status` tells programs why it is shown again; `view.problem` tells the user."""
-        return self._render("sign_in.html", {"view": view}, status=status, form_target="'self'")
+        script = self._show_password if view.passwords else ""
+        return self._render("sign_in.html", {"view": view}, status=status, form_target="'self'", script=script)
 
     def consent(self, view: ConsentView, status: int = 200) -> web.Response:
         """The consent page (invariant 7: it names the redirect's host for every client)."""
@@ -168,14 +165,15 @@ class Pages:
         status: int = 200,
         form_target: FormTarget = "'none'",
         keep_opener: bool = True,
+        script: str = "",
     ) -> web.Response:
         style = self._style
         return web.Response(
-            text=self._templates.get_template(template).render(context, style=style),
+            text=self._templates.get_template(template).render(context, style=style, script=script),
             status=status,
             content_type="text/html",
             charset="utf-8",
-            headers=security_headers(style=style, form_target=form_target, keep_opener=keep_opener),
+            headers=security_headers(style=style, form_target=form_target, keep_opener=keep_opener, script=script),
         )
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auth_service.texts import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,10 @@ class SignInView:
     client_name: str | None
     resource_name: str | None
     username: str = ""
-    problem: str = ""
-    """Why the last attempt was rejected, without disclosing whether the name exists; empty at first."""
-    notice: str = ""
-    """What became of a sign-in at a provider; empty at first."""
+    problem: Text | None = None
+    """Why the last attempt was rejected, without disclosing whether the name exists."""
+    notice: Text | None = None
+    """What became of a sign-in at a provider."""
     request_id: str = ""
     """Of the request that the notice is about; empty omits it."""
     providers: tuple[ProviderButton, ...] = ()
@@ -103,11 +106,13 @@ class ProviderRedirectView:
 class ErrorView:
     """An error page."""
 
-    title: str
-    message: str
-    hint: str
+    title: Text
+    message: Text
+    hint: Text | None
     request_id: str
     status: int
+    detail: str = ""
+    """For the developer of the app, in technical English; empty omits it."""
     onward: str = ""
     """Target of a link that the user may follow; an untrusted party chose it."""
     onward_host: str = ""
@@ -117,9 +122,9 @@ class ErrorView:
 class UserRefusedView:
     """The signed-in user cannot decide about a request of a client; another user might."""
 
-    title: str
-    message: str
-    hint: str
+    title: Text
+    message: Text
+    hint: Text
     user: UserView
     unavailable: tuple[ScopeView, ...]
     """What this user may not have; empty if that is not the reason."""
@@ -162,97 +167,3 @@ class NotFoundView:
 
     home_address: str
     account_address: str
-
-
-class AccountNotice(StrEnum):
-    """The notice on the account page about the action just taken."""
-
-    NONE = ""
-    ACCESS_ENDED = "access-ended"
-    PASSWORD_CHANGED = "password-changed"
-    IDENTITY_LINKED = "identity-linked"
-    IDENTITY_UNLINKED = "identity-unlinked"
-    IDENTITY_TAKEN = "identity-taken"
-    IDENTITY_REFUSED = "identity-refused"
-    NOT_LINKED = "not-linked"
-    LAST_WAY = "last-way"
-    PROVIDER_UNAVAILABLE = "provider-unavailable"
-    PROVIDER_REJECTS_CLIENT = "provider-rejects-client"
-    SIGN_IN_AGAIN = "sign-in-again"
-    TOO_MANY = "too-many"
-
-
-@dataclass(frozen=True, slots=True)
-class ApplicationView:
-    """One application that holds access. Times in seconds since 1970."""
-
-    grant_id: str
-    client_name: str
-    client_host: str | None
-    """As in ConsentView."""
-    redirect_host: str
-    on_device: bool
-    """Its redirect URI leads to a program or an app on the user's device."""
-    resource_name: str
-    scopes: tuple[ScopeView, ...]
-    since: float
-    used: float
-    """When the authorization server last saw a use."""
-    refreshed: float | None
-    address: str
-    """The client address of the last refresh, or of the beginning; may be empty."""
-    told: tuple[str, ...] = ()
-    """What its access tokens tell about the user, in words."""
-    verified: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LinkedIdentityView:
-    """An account at an identity provider by which the user signs in. Times in seconds since 1970."""
-
-    key: str
-    provider_name: str
-    account_name: str
-    """By which the provider tells it from others."""
-    linked_at: float
-    is_current: bool
-    """The user has signed in with it."""
-    removable: bool
-    """Another way to sign in would be left."""
-
-
-@dataclass(frozen=True, slots=True)
-class IdentitiesView:
-    """How the user signs in; forms post `identity` to /unlink, `provider` to /link."""
-
-    linked: tuple[LinkedIdentityView, ...] = ()
-    providers: tuple[ProviderButton, ...] = ()
-    has_password: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class AccountView:
-    """The account page; its forms post `csrf` and their own fields to addresses under `address`."""
-
-    address: str
-    csrf: str
-    username: str
-    applications: tuple[ApplicationView, ...]
-    now: float
-    """Seconds since 1970."""
-    unseen_minutes: int
-    """How long an application can use its access without the authorization server: the lifetime of an access token."""
-    notice: AccountNotice = AccountNotice.NONE
-    password_problem: str = ""
-    identities: IdentitiesView = IdentitiesView()
-    sign_in_address: str = ""
-    """Where the user signs in again before identities may change."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignedOutView:
-    """The page after signing out, here or everywhere."""
-
-    sign_in_address: str
-    everywhere: bool
-    applications_ended: int = 0

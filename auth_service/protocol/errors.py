@@ -6,6 +6,7 @@ URI are not verified; afterwards as a redirect.
 
 from __future__ import annotations
 
+from auth_service.texts import Text, message
 from shared.errors import RequestRejected
 
 
@@ -104,13 +105,24 @@ class PageError(RequestRejected):
     """Shown to the user as a page, never redirected: client or redirect URI are not verified."""
 
     code = "invalid_request"
+    public: Text
 
     def __init__(
-        self, reason: str, *, error_id: str, title: str, public: str, hint: str = "", status: int = 400
+        self,
+        reason: str,
+        *,
+        error_id: str,
+        title: Text,
+        public: Text,
+        hint: Text | None = None,
+        detail: str = "",
+        status: int = 400,
     ) -> None:
+        """`detail`: for the developer of the app, in technical English."""
         super().__init__(reason, error_id=error_id, public=public, status=status)
         self.title = title
         self.hint = hint
+        self.detail = detail
 
 
 class RedirectError(OAuthError):
@@ -141,4 +153,4 @@ class TooManyRequests(RequestRejected):
 
     status = 429
     code = "temporarily_unavailable"
-    public = "Too many requests. Please wait a moment and try again."
+    public: Text = message("Too many attempts. Please wait a moment, then try again.")

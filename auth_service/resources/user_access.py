@@ -10,6 +10,8 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from auth_service.texts import Text, message
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,13 +26,13 @@ LEFT_OUT: Final = "claims_left_out"
 """The claim that names those for which there was no room."""
 
 _DESCRIPTIONS: Final = {
-    "email": "your e-mail address",
-    "name": "your name",
-    "preferred_username": "your username",
-    "groups": "your groups",
-    "organizations": "your organisations",
-    "teams": "your teams",
-    "domain": "the domain of your organisation",
+    "email": message("your e-mail address"),
+    "name": message("your name"),
+    "preferred_username": message("your username"),
+    "groups": message("your groups"),
+    "organizations": message("your organisations"),
+    "teams": message("your teams"),
+    "domain": message("the domain of your organisation"),
 }
 
 
@@ -77,9 +79,9 @@ def claims_of(resource: ProtectedResource, user: KnownUser, *, granted: Containe
     return told | {LEFT_OUT: left_out} if left_out else told
 
 
-def describe_claims(claims: Iterable[str]) -> tuple[str, ...]:
+def describe_claims(claims: Iterable[str]) -> tuple[Text, ...]:
     """The claims in words, for pages; one without words by its name."""
-    return tuple(_DESCRIPTIONS.get(name, f"“{name}”") for name in claims)
+    return tuple(_DESCRIPTIONS.get(name) or message("“%(name)s”", name=name) for name in claims)
 
 
 def _claim(name: str, user: KnownUser) -> dict[str, Any]:

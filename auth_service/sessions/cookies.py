@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from auth_service.protocol.errors import PageError
 from auth_service.protocol.opaque import SECRET_BYTES, digest, mac, new_secret
 from auth_service.sessions.known_browser import SUBJECT
+from auth_service.texts import message
 from shared.jose import base64url
 
 if TYPE_CHECKING:
@@ -51,11 +52,11 @@ class Browser:
             raise PageError(
                 "the form's CSRF value does not match this browser and purpose",
                 error_id="csrf",
-                title="This form can no longer be used",
-                public="The page was open for too long, or was opened in another browser.",
-                hint="Your browser sent no cookie: allow cookies for this site, go back and reload the page."
+                title=message("This page has expired"),
+                public=message("It was open for too long, or it was opened in another browser."),
+                hint=message("Your browser didn't send a cookie. Allow cookies for this site, then go back and reload.")
                 if self.is_new
-                else "Go back, reload the page and try again, or start again from your application.",
+                else message("Go back and reload the page, or start again from your app."),
             )
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from auth_service.protocol.opaque import digest, new_secret
+from auth_service.sessions.device import parse_user_agent
 from auth_service.sessions.repository import Session
+from shared.errors import RedisUnavailable
+from shared.http.client_address import CLIENT_ADDRESS
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -56,10 +60,16 @@ class SessionManager:
 
     async def current(self, request: web.Request) -> Session | None:
         """The session of this browser, if it is signed in. Raises RedisUnavailable."""
-        session = await self._stored(request)
-        if session is None or not session.identity or self._identity_max_age is None:
-            return session
-        return session if self._clock() < session.authenticated_at + self._identity_max_age else None
+        session, now = await self._stored(request), self._clock()
+        if session is None:
+            return None
+        max_age = self._identity_max_age
+        if session.identity and max_age is not None and now >= session.authenticated_at + max_age:
+            return None
+        # A page does not fail because its visit could not be noted.
+        with suppress(RedisUnavailable):
+            await self._repository.mark_seen(session, now=now)
+        return session
 
     async def _stored(self, request: web.Request) -> Session | None:
         claimed = self._cookies.session(request)
@@ -99,7 +109,17 @@ class SessionManager:
                 await self._repository.end(before)
         now = self._clock()
         signed_in_at = now if authenticated_at is None else min(authenticated_at, now)
-        session = Session(digest(token), subject, username, max(signed_in_at, after), identity)
+        session = Session(
+            digest(token),
+            subject,
+            username,
+            max(signed_in_at, after),
+            identity,
+            begun_at=now,
+            seen_at=now,
+            device=parse_user_agent(request.headers.get("User-Agent", "")),
+            address=request.get(CLIENT_ADDRESS, ""),
+        )
         await self._repository.begin(session)
         if not await self._users.is_active(subject):
             await self._repository.end(session)
@@ -107,6 +127,14 @@ class SessionManager:
         self._cookies.set_session(response, subject, token, seconds=self._lifetime)
         self._cookies.remember_user(response, self.browser(request), subject)
         return True
+
+    async def find_by_subject(self, subject: str) -> list[Session]:
+        """The sessions of a user, the one that was seen last first. Raises RedisUnavailable."""
+        return await self._repository.find_by_subject(subject)
+
+    async def end(self, session: Session) -> None:
+        """End the session of another browser. Raises RedisUnavailable."""
+        await self._repository.end(session)
 
     async def sign_out(self, response: web.StreamResponse, session: Session) -> None:
         """End this browser's session. Raises RedisUnavailable."""

@@ -9,7 +9,7 @@ import hmac
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from auth_service.pages.views import AccountNotice
+from auth_service.pages.account_views import AccountNotice
 
 if TYPE_CHECKING:
     from aiohttp import web

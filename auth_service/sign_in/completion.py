@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auth_service.authorization.interaction import Interaction, Interactions
     from auth_service.federation.identity import Identity
     from auth_service.http.urls import Urls
-    from auth_service.pages.views import AccountNotice
+    from auth_service.pages.account_views import AccountNotice
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
     from auth_service.users.user import User

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from auth_service.http.messages import read_first_party_form
 from auth_service.protocol.errors import TooManyRequests
+from auth_service.texts import message
 from auth_service.users.user import lookup_name
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import LOG_FIELDS
@@ -86,7 +87,7 @@ class SignInEndpoint:
         if interaction is not None and await self._is_signed_in(request, interaction, username):
             return await self._completion.leave(interaction)
         if not username or not password:
-            return await show_again(username=username, problem="Please enter your name and your password.")
+            return await show_again(username=username, problem=message("Enter your username and your password."))
         address = request[CLIENT_ADDRESS]
         try:
             authenticated = await passwords.authenticate(username, password, browser=browser, address=address)
@@ -104,7 +105,7 @@ class SignInEndpoint:
             if await self._completion.sign_in(request, response, user, interaction):
                 return response
             request[LOG_FIELDS]["error_id"] = "user_active"
-        problem = "The name or the password is not right. Please try again."
+        problem = message("Incorrect username or password.")
         return await show_again(username=username, problem=problem, status=403)
 
     async def _is_signed_in(self, request: web.Request, interaction: Interaction, username: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auth_service.audit.events import AuditEvent
 from auth_service.protocol.errors import TooManyRequests
 from auth_service.sign_in.delay import schedule_for, wait_ms
+from auth_service.texts import plural
 from auth_service.users.hashing_queue import Lane
 from auth_service.users.user import lookup_name
 from shared.http.client_address import network_of
@@ -111,10 +112,20 @@ def _queue_key(address: str) -> str:
 
 
 def _delayed(seconds: int) -> TooManyRequests:
-    duration = f"{seconds} seconds" if seconds < 120 else f"{-(-seconds // 60)} minutes"
+    minutes = -(-seconds // 60)
     return TooManyRequests(
         f"sign-in attempts follow each other too closely; {seconds} s left",
         error_id="sign_in_delay",
-        public=f"Too many attempts. Please wait {duration}, then try again.",
+        public=plural(
+            "Too many attempts. Please wait %(num)s second, then try again.",
+            "Too many attempts. Please wait %(num)s seconds, then try again.",
+            seconds,
+        )
+        if seconds < 120
+        else plural(
+            "Too many attempts. Please wait %(num)s minute, then try again.",
+            "Too many attempts. Please wait %(num)s minutes, then try again.",
+            minutes,
+        ),
         headers={"Retry-After": str(seconds)},
     )

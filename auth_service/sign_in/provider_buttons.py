@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from auth_service.authorization.provider_redirects import Beginning
 from auth_service.federation.provider import ProviderUnavailable
 from auth_service.protocol.errors import PageError, TooManyRequests
+from auth_service.texts import message
 from shared.http.request_middleware import LOG_FIELDS, REQUEST_ID
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ class ProviderButtons:
             raise PageError(
                 "no provider has the id in the form",
                 error_id="sign_in_provider_known",
-                title="Not known here",
-                public="There is no such way to sign in any more.",
-                hint="Go back, reload the page and choose again.",
+                title=message("Choose another way to sign in"),
+                public=message("This one is no longer available here."),
+                hint=message("Go back, reload the page and choose again."),
             )
         request[LOG_FIELDS]["provider"] = entry.id
         transaction = form.get("transaction") or ""

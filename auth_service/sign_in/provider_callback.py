@@ -17,6 +17,7 @@ from auth_service.federation.provider import Purpose
 from auth_service.http.messages import read_form
 from auth_service.protocol.errors import InvalidRequest, PageError
 from auth_service.protocol.parameters import parse_urlencoded
+from auth_service.texts import message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,9 @@ class ProviderCallback:
         if pending.browser_hash != browser.secret_hash:
             error = self._stale(entry, "the sign-in was begun in another browser", error_id="sign_in_browser")
             if browser.is_new:
-                error.hint = "Your browser sent no cookie: allow cookies for this site, then connect again."
+                error.hint = message(
+                    "Your browser didn't send a cookie. Allow cookies for this site, then connect again."
+                )
             raise error
         if pending.purpose is Purpose.LINK and not await self._may_link(request, pending):
             raise self._stale(
@@ -99,8 +102,9 @@ class ProviderCallback:
             raise PageError(
                 "the provider does not post its responses",
                 error_id="sign_in_method",
-                title="That did not work",
-                public="The response of the sign-in service arrived in a form that is not expected.",
+                title=message("That didn't work"),
+                public=message("The sign-in service sent an answer that we can't use."),
+                hint=message("Go back and sign in again."),
                 status=405,
             )
         parameters = (await read_form(request)).single_values()
@@ -129,8 +133,9 @@ class ProviderCallback:
             raise PageError(
                 "no provider has the id in the address",
                 error_id="sign_in_provider_known",
-                title="Not known here",
-                public="There is no such way to sign in.",
+                title=message("Page not found"),
+                public=message("There is no such way to sign in."),
+                hint=message("Start again from your app."),
                 status=404,
             )
         return entry

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.federation.accounts import AccountRefused
 from auth_service.federation.provider import ClientRejected, ProviderUnavailable, Purpose, SignInRefused
-from auth_service.pages.views import AccountNotice
+from auth_service.pages.account_views import AccountNotice
 from auth_service.sign_in.completion import see_other
+from auth_service.texts import message
 from shared.http.request_middleware import LOG_FIELDS, REQUEST_ID
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class ProviderEndpoint:
                 browser, transaction, interaction, response.entry, error, request_id=request[REQUEST_ID]
             )
         if error.cancelled:
-            notice = f"The sign-in at {response.entry.display_name} was cancelled."
+            notice = message("You cancelled the sign-in with %(provider)s.", provider=response.entry.display_name)
             return await self._pages.sign_in(browser, transaction, interaction, notice=notice, choose_account=True)
         return await self._pages.sign_in(
             browser,

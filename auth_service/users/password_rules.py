@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
+from auth_service.texts import Text, message
 from auth_service.users.passwords import MAX_PASSWORD_LENGTH
 from auth_service.users.user import lookup_name
 
@@ -31,25 +32,31 @@ _LOOK_ALIKES: Final = str.maketrans("@430!1$5+7", "aaeoiisstt")
 
 
 class WeakPassword(ValueError):
-    """The password is rejected. The text says why, for the user, and never contains the password."""
+    """The password is rejected. The text says what to do, for the user, and never contains the password."""
+
+    def __init__(self, public: Text) -> None:
+        super().__init__(public)
+        self.public = public
 
 
 def check_new_password(password: str, *, username: str, service_words: tuple[str, ...] = ("sallyport",)) -> None:
     """Raise WeakPassword unless the password may be set."""
     folded = unicodedata.normalize("NFKC", password).casefold()
     if len(password) > MAX_PASSWORD_LENGTH:
-        raise WeakPassword(f"longer than {MAX_PASSWORD_LENGTH} characters")
+        raise WeakPassword(message("Choose a shorter password: at most %(most)s characters.", most=MAX_PASSWORD_LENGTH))
     if len(password) < MIN_PASSWORD_LENGTH:
-        raise WeakPassword(f"shorter than {MIN_PASSWORD_LENGTH} characters; four unrelated words make a good one")
+        raise WeakPassword(
+            message("Choose a longer password: at least %(least)s characters.", least=MIN_PASSWORD_LENGTH)
+        )
     if len(set(folded)) < _MIN_DIFFERENT or _is_repetition(folded):
-        raise WeakPassword("the same few characters over and over")
+        raise WeakPassword(message("Choose another password: this one repeats the same few characters."))
     if _is_sequence(folded):
-        raise WeakPassword("a walk along the alphabet, the digits or the keyboard")
+        raise WeakPassword(message("Choose another password: this one is a row of the alphabet or the keyboard."))
     for word in (lookup_name(username), *service_words):
         if len(word) >= _MIN_NAME and word in folded and len(folded) - len(word) < MIN_PASSWORD_LENGTH:
-            raise WeakPassword("mostly the username or the name of this service")
+            raise WeakPassword(message("Choose another password: this one is mostly a name that is easy to guess."))
     if lookup_name(username) == folded or _bases(folded) & _common():
-        raise WeakPassword("among the passwords that attackers try first")
+        raise WeakPassword(message("Choose another password: this one is too common, and attackers try it first."))
 
 
 def _is_repetition(text: str) -> bool:

@@ -97,7 +97,7 @@ class TestOpenRedirection:
         assert answer.status == 400
         assert "Location" not in answer.headers
         assert answer.refresh is None
-        assert "Go back to evil.example" in answer.text
+        assert "Go back to evil.example" in answer.words
 
 
 class TestMixUp:
@@ -337,7 +337,7 @@ class TestConsentPhishing:
         url, _ = auth.authorization(Client("https://127.0.0.1/client.json", HOSTED))
         answer = await auth.get(url)
         assert "metadata document" in answer.text
-        assert "connected again" not in answer.text
+        assert "Connect this app again" not in answer.text
         assert "Location" not in answer.headers
 
     async def test_more_scopes_than_were_shown_are_never_granted(self, auth, client):

@@ -34,7 +34,7 @@ class UserAtBrowser:
     async def authorize(self, authorization_url):
         await self.page.goto(authorization_url)
         if await self.page.locator("[name=password]").count():
-            await self.page.get_by_label("User name").fill(self.username)
+            await self.page.get_by_label("Username").fill(self.username)
             await self.page.get_by_label("Password").fill(self.password)
             await self.page.get_by_role("button", name="Sign in").click()
         await self.page.locator("[name=decision]").first.wait_for()
@@ -98,11 +98,11 @@ async def test_a_user_ends_the_access_on_their_page_and_the_client_must_ask_agai
         await client.call_tool("whoami", {})
     page = user_at_browser.page
     await page.goto(f"{pair.issuer}/account")
-    listed = page.get_by_role("article").filter(has_text="A test client")
+    listed = page.get_by_role("listitem").filter(has_text="A test client")
     before = await listed.count()
     assert before >= 1
-    await listed.first.get_by_role("button", name="End access").click()
-    await page.get_by_role("status").get_by_text("Access ended.").wait_for()
+    await listed.first.get_by_role("button", name="Remove access of A test client").click()
+    await page.get_by_role("status").get_by_text("Access removed.").wait_for()
     assert await listed.count() == before - 1
     assert user_at_browser.complaints == []
 
@@ -123,32 +123,34 @@ async def test_a_user_changes_the_password_and_signs_out_everywhere(pair, browse
     other = await (await browser.new_context(java_script_enabled=False)).new_page()
     for page in (browser_page, other):
         await sign_in(page, pair, "carol", "an old and quiet secret")
+    await browser_page.get_by_text("Change password").first.click()
     await browser_page.get_by_label("Current password").fill("an old and quiet secret")
     await browser_page.get_by_label("New password", exact=True).fill("a new and louder secret")
     await browser_page.get_by_label("New password again").fill("a new and louder secret")
     await browser_page.get_by_role("button", name="Change password").click()
-    await browser_page.get_by_role("status").get_by_text("Your password is changed.").wait_for()
+    await browser_page.get_by_role("status").get_by_text("Password changed.").wait_for()
     await other.reload()
     await sign_in(other, pair, "carol", "a new and louder secret")
-    await browser_page.get_by_role("button", name="Sign out everywhere").click()
-    await browser_page.get_by_role("heading", name="You are signed out").wait_for()
+    await browser_page.get_by_text("Sign out everywhere").first.click()
+    await browser_page.get_by_role("button", name="Yes, sign out everywhere").click()
+    await browser_page.get_by_role("heading", name="You're signed out").wait_for()
     await other.reload()
     assert await other.get_by_role("heading", name="Sign in").is_visible()
 
 
 async def sign_in(page, pair, username, password):
     await page.goto(f"{pair.issuer}/account")
-    await page.get_by_label("User name").fill(username)
+    await page.get_by_label("Username").fill(username)
     await page.get_by_label("Password").fill(password)
     await page.get_by_role("button", name="Sign in").click()
-    await page.get_by_role("heading", name="Your page").wait_for()
+    await page.get_by_role("heading", name="Your account").wait_for()
 
 
 async def test_a_double_click_decides_once(pair, user_at_browser):
     async def click_twice(url):
         page = user_at_browser.page
         await page.goto(url)
-        await page.get_by_label("User name").fill(pair.username)
+        await page.get_by_label("Username").fill(pair.username)
         await page.get_by_label("Password").fill(pair.password)
         await page.get_by_role("button", name="Sign in").click()
         await page.locator("[name=decision][value=approve]").dblclick()
@@ -243,7 +245,7 @@ async def test_a_request_that_a_site_posts_is_answered_in_the_session_of_the_bro
 
 
 async def type_password(page, pair):
-    await page.get_by_label("User name").fill(pair.username)
+    await page.get_by_label("Username").fill(pair.username)
     await page.get_by_label("Password").fill(pair.password)
     await page.get_by_role("button", name="Sign in").click()
 

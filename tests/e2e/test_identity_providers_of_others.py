@@ -123,7 +123,7 @@ async def test_without_an_answer_of_the_provider_its_button_says_so_and_password
     async with user_at(acme, "ada") as user:
         page = await user.to_provider(f"{pair.issuer}/sign-in")
     assert page.status == 200, page.words
-    assert "does not answer just now" in page.words
+    assert "isn't responding" in page.words
     memory = Memory()
     async with (
         user_agent(pair.username, pair.password) as alice,

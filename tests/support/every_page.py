@@ -10,29 +10,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_service.pages.consent_views import AccessLifetimeView, ConsentView, ImitationView
-from auth_service.pages.renderer import Pages
-from auth_service.pages.views import (
+from auth_service.pages.account_views import (
     AccountNotice,
     AccountView,
     ApplicationView,
+    BrowserView,
+    IdentitiesView,
+    LinkedIdentityView,
+    PasswordProblem,
+    SignedOutView,
+)
+from auth_service.pages.catalogue import ENGLISH, Catalogue
+from auth_service.pages.consent_views import AccessLifetimeView, ConsentView, ImitationView
+from auth_service.pages.renderer import Pages
+from auth_service.pages.views import (
     ContinueView,
     ErrorView,
     HomeView,
-    IdentitiesView,
-    LinkedIdentityView,
     NotFoundView,
     ProviderButton,
     ProviderRedirectView,
     ResourceLink,
     ScopeView,
-    SignedOutView,
     SignInView,
     SwitchUserForm,
     UnknownClientView,
     UserRefusedView,
     UserView,
 )
+from auth_service.texts import message
 from mcp_service.pages.browser_pages import BrowserPages
 
 if TYPE_CHECKING:
@@ -55,7 +61,7 @@ PROVIDERS = (
     ProviderButton("google", "Google"),
     ProviderButton("staff", "Example Corporation staff accounts", available=False),
 )
-PROBLEM = "The user name or the password is wrong."
+PROBLEM = message("Incorrect username or password.")
 CONSENT = ConsentView(
     action="/consent",
     transaction="tx",
@@ -94,9 +100,9 @@ CONSENT_IMITATION = replace(
     imitation=ImitationView("Claude", "claude.ai"),
 )
 USER_REFUSED = UserRefusedView(
-    title="Not available to your account",
-    message="The application asks for what this account may not be given:",
-    hint="The operator of this service decides who may have it.",
+    title=message("Your account can't use this"),
+    message=message("The app asks for access that your account doesn't have:"),
+    hint=message("Your administrator decides who gets this access."),
     user=UserView("", "Google", "ada@example.org"),
     unavailable=CONSENT_BY_PROVIDER.unavailable,
     switch=SwitchUserForm("/sign-in", "tx", "cs"),
@@ -133,8 +139,24 @@ ACCOUNT = AccountView(
     ),
     sign_in_address="/sign-in",
     unseen_minutes=60,
+    browsers=(
+        BrowserView("h1", "Chrome", "Windows", "203.0.113.9", 1_795_380_000, 1_795_415_300, is_this=True),
+        BrowserView(
+            *("h2", "Safari", "iPhone", "2001:db8:85a3:8d3:1319:8a2e:370:7348"),
+            *(1_795_390_000, 1_795_400_000),
+            is_this=False,
+        ),
+        BrowserView("h3", "", "", "", 1_795_390_000, 0, is_this=False),
+    ),
 )
-ERROR = ErrorView("Not known here", "This program is not known here.", "Connect it anew.", "abcde23456", 400)
+ERROR = ErrorView(
+    title=message("This is a problem with the app"),
+    message=message("The app asked for something that doesn't work here."),
+    hint=message("You did nothing wrong. If it happens again, tell the app's developer."),
+    request_id="abcde23456",
+    status=400,
+    detail="code_challenge is missing (PKCE, RFC 7636).",
+)
 GOING_ON = ContinueView("cursor://anysphere.cursor-mcp/oauth/callback?code=a", "Cursor", approved=True)
 TO_PROVIDER = ProviderRedirectView("https://accounts.example/authorize?state=s", "Google")
 
@@ -157,7 +179,12 @@ def auth_pages(pages: Pages) -> dict[str, Example]:
         "sign-in-refused": pages.sign_in(replace(sign_in, username="ada", problem=PROBLEM)),
         "sign-in-providers": pages.sign_in(replace(sign_in, providers=PROVIDERS)),
         "sign-in-providers-first": pages.sign_in(
-            replace(sign_in, providers=PROVIDERS, providers_first=True, notice="The sign-in at Google was cancelled.")
+            replace(
+                sign_in,
+                providers=PROVIDERS,
+                providers_first=True,
+                notice=message("You cancelled the sign-in with Google."),
+            )
         ),
         "sign-in-no-passwords": pages.sign_in(replace(sign_in, providers=PROVIDERS, passwords=False)),
         "sign-in-one": pages.sign_in(replace(sign_in, providers=PROVIDERS[:1], passwords=False)),
@@ -172,7 +199,9 @@ def auth_pages(pages: Pages) -> dict[str, Example]:
         "error": pages.error(ERROR),
         "account": pages.account(account),
         "account-ended": pages.account(replace(account, applications=(), notice=AccountNotice.ACCESS_ENDED)),
-        "account-refused": pages.account(replace(account, password_problem="The current password is not right.")),
+        "account-refused": pages.account(
+            replace(account, password_problem=PasswordProblem(message("That isn't your current password."), "current"))
+        ),
         "account-again": pages.account(replace(account, notice=AccountNotice.SIGN_IN_AGAIN)),
         "signed-out": pages.signed_out(SignedOutView("/sign-in", everywhere=True, applications_ended=2)),
     }
@@ -189,9 +218,9 @@ def mcp_pages() -> dict[str, Example]:
     }
 
 
-def every_page() -> dict[str, Example]:
-    """Every page of both services, by name."""
-    return auth_pages(Pages()) | mcp_pages()
+def every_page(catalogue: Catalogue = ENGLISH) -> dict[str, Example]:
+    """Every page of both services, by name; those of auth_service in this language."""
+    return auth_pages(Pages(catalogue=catalogue)) | mcp_pages()
 
 
 async def show(tab: Page, page: Example) -> None:

@@ -1,7 +1,9 @@
+import re
 import time
 
 import pytest
 
+from auth_service.audit.repository import AuditRepository
 from auth_service.clients.repository import ClientRepository
 from tests.support.auth_server import HOSTED, PASSWORD, USERNAME
 
@@ -72,7 +74,9 @@ class TestThePage:
         answer = await Visitor(auth).page()
         assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
 
-    @pytest.mark.parametrize("step", ["end-access", "sign-out", "password", "link", "unlink"])
+    @pytest.mark.parametrize(
+        "step", ["end-access", "end-all-access", "sign-out", "sign-out-browser", "password", "link", "unlink"]
+    )
     async def test_refuses_a_form_that_it_did_not_make_also_without_a_session(self, auth, step):
         answer = await Visitor(auth).user.post(f"{auth.base}/account/{step}", {"csrf": "x" * 43})
         assert answer.status == 400
@@ -86,10 +90,10 @@ class TestThePage:
         text = (await ada.page()).text
         for told in ["Claude Code", "Notes", "Read your notes", "client.example", "just now", "127.0.0.1"]:
             assert told in text
-        assert "name not verified" in text
+        assert "Not verified" in text
 
     async def test_lists_nothing_before_anything_is_allowed(self, ada):
-        assert "None. When you allow" in (await ada.page()).text
+        assert "No app has access." in (await ada.page()).text
 
     async def test_shares_no_window_with_a_client(self, ada):
         assert (await ada.page()).headers["Cross-Origin-Opener-Policy"] == "same-origin"
@@ -115,11 +119,33 @@ class TestEndingAccess:
         grants = {form.inputs.get("grant") for form in (await ada.page()).forms} - {None}
         (of_first,) = [g for g in grants if (await auth.grants.find(g)).client_id == first.client_id]
         page = await ada.take("end-access", after=of_first)
-        assert "Access ended." in page.text
+        assert "Access removed." in page.text
         assert "First" not in page.text
         assert "Second" in page.text
         assert not await still_works(auth, first, ended)
         assert await still_works(auth, second, kept)
+
+    async def test_of_all_applications_ends_each_of_them(self, auth, ada, elsewhere):
+        clients = [await auth.register(client_name=name) for name in ("First", "Second")]
+        tokens = [await ada.let_in(client) for client in clients]
+        page = await ada.take("end-all-access")
+        assert "All access removed." in page.text
+        assert "No app has access." in page.text
+        assert [await still_works(auth, *pair) for pair in zip(clients, tokens, strict=True)] == [False, False]
+        assert await elsewhere.is_signed_in()
+        await auth.stop()
+        entries = [e async for e in AuditRepository(auth.store).read() if e.event == "grant.revoked"]
+        assert [entry.fields["reason"] for entry in entries] == ["ended_by_user"] * 2
+
+    async def test_of_all_applications_leaves_those_of_other_users(self, auth, ada):
+        tokens = await ada.let_in(client := await auth.register())
+        await auth.users.add(EVE, PASSWORD)
+        eve = Visitor(auth)
+        await eve.sign_in(EVE)
+        theirs = await eve.let_in(of_eve := await auth.register(client_name="Eve's"))
+        await eve.take("end-all-access", grant="x", user=USERNAME)
+        assert await still_works(auth, client, tokens)
+        assert not await still_works(auth, of_eve, theirs)
 
     async def test_twice_is_the_same_as_once(self, auth, ada):
         await ada.let_in(await auth.register())
@@ -134,7 +160,7 @@ class TestEndingAccess:
         eve = Visitor(auth)
         await eve.sign_in(EVE)
         await eve.let_in(await auth.register())
-        assert "Access ended." not in (await eve.take("end-access", grant=grant)).text
+        assert "Access removed." not in (await eve.take("end-access", grant=grant)).text
         assert await still_works(auth, client, tokens)
 
     async def test_of_a_made_up_grant_does_nothing(self, auth, ada):
@@ -143,14 +169,14 @@ class TestEndingAccess:
         for grant in ["", "x", "../../etc", "A" * 22, "é" * 22]:
             answer = await ada.take("end-access", page=page, grant=grant)
             assert answer.status == 200
-            assert "Access ended." not in answer.text
+            assert "Access removed." not in answer.text
         assert await still_works(auth, client, tokens)
 
 
 class TestAFormFromElsewhere:
     """CSRF (RFC 9700 section 4.7)."""
 
-    @pytest.mark.parametrize("step", ["end-access", "password", "sign-out"])
+    @pytest.mark.parametrize("step", ["end-access", "end-all-access", "password", "sign-out"])
     async def test_is_refused_and_changes_nothing(self, auth, ada, elsewhere, step):
         tokens = await ada.let_in(client := await auth.register())
         theirs = (await elsewhere.page()).forms[0].inputs["csrf"]
@@ -168,13 +194,13 @@ async def test_a_browser_that_keeps_no_cookies_is_told_so(auth):
     user.cookies.clear()
     answer = await user.sign_in(page)
     assert answer.status == 400
-    assert "allow cookies for this site" in answer.text
+    assert "Allow cookies for this site" in answer.text
 
 
 class TestChangingThePassword:
     async def test_signs_out_every_other_browser_and_keeps_applications(self, auth, ada, elsewhere):
         tokens = await ada.let_in(client := await auth.register())
-        assert "Your password is changed." in (await ada.take("password", **change())).text
+        assert "Password changed." in (await ada.take("password", **change())).text
         assert await ada.is_signed_in()
         assert not await elsewhere.is_signed_in()
         assert (await elsewhere.sign_in()).status == 403
@@ -184,19 +210,19 @@ class TestChangingThePassword:
     @pytest.mark.parametrize(
         ("fields", "told"),
         [
-            (change(current="not the password"), "The current password is not right."),
-            (change(current=""), "The current password is not right."),
-            (change(repeated=NEW_PASSWORD + "x"), "not the same both times"),
-            (change(new="", repeated=""), "not the same both times"),
-            (change(new="password12", repeated="password12"), "among the passwords that attackers try first"),
-            (change(new="tiny one", repeated="tiny one"), "shorter than 10 characters"),
-            (change(new="w x y z" * 200, repeated="w x y z" * 200), "The new password is longer than"),
+            (change(current="not the password"), "That isn't your current password."),
+            (change(current=""), "That isn't your current password."),
+            (change(repeated=NEW_PASSWORD + "x"), "The two new passwords aren't the same."),
+            (change(new="", repeated=""), "The two new passwords aren't the same."),
+            (change(new="password12", repeated="password12"), "this one is too common"),
+            (change(new="tiny one", repeated="tiny one"), "at least 10 characters"),
+            (change(new="w x y z" * 200, repeated="w x y z" * 200), "Choose a shorter password"),
         ],
     )
     async def test_that_cannot_be_done_is_explained_and_the_old_one_stays(self, auth, ada, elsewhere, fields, told):
         answer = await ada.take("password", **fields)
         assert told in answer.text
-        assert "Your password is not changed." in answer.text
+        assert "Your password wasn't changed." in answer.words
         assert not fields["new_password"] or fields["new_password"] not in answer.text
         assert await elsewhere.is_signed_in()
         assert await auth.users.authenticate(USERNAME, PASSWORD)
@@ -204,12 +230,28 @@ class TestChangingThePassword:
     async def test_of_a_removed_user_leads_out(self, auth, ada):
         page = await ada.page()
         await auth.users.remove(await auth.users.find_by_name(USERNAME))
-        assert "Your password is changed." not in (await ada.take("password", page=page, **change())).text
+        assert "Password changed." not in (await ada.take("password", page=page, **change())).text
+
+    @pytest.mark.parametrize(
+        ("fields", "marked"),
+        [
+            (change(new="password12", repeated="password12"), "new"),
+            (change(current="not the password"), "current"),
+            (change(repeated=NEW_PASSWORD + "x"), "repeated"),
+        ],
+    )
+    async def test_marks_the_field_that_is_wrong_and_says_why_beside_it(self, ada, fields, marked):
+        text = (await ada.take("password", **fields)).text
+        wrong = re.findall(r'<input id="(\w+)"[^>]*aria-invalid="true" autofocus aria-describedby="problem', text)
+        assert wrong == [marked]
+        assert text.count('aria-invalid="true" autofocus') == text.count('id="problem"') == 1
+        assert re.search(rf'<input id="{marked}"[^>]*>\s*<p class="problem" id="problem">', text)
+        assert re.search(r"<details open>\s*<summary>\s*<strong>Password</strong>", text)
 
 
 class TestSigningOut:
     async def test_here_leaves_other_browsers_signed_in(self, ada, elsewhere):
-        assert "You are signed out" in (await ada.take("sign-out", where="here")).text
+        assert "You're signed out" in (await ada.take("sign-out", where="here")).text
         assert not await ada.is_signed_in()
         assert await elsewhere.is_signed_in()
 
@@ -224,7 +266,7 @@ class TestSigningOut:
         clients = [await auth.register(client_name=name) for name in ("First", "Second")]
         tokens = [await ada.let_in(client) for client in clients]
         page = await ada.take("sign-out", where="everywhere", applications="end")
-        assert "The access of 2 applications is ended too." in page.text
+        assert "2 apps lost their access too." in page.text
         for client, held in zip(clients, tokens, strict=True):
             assert not await still_works(auth, client, held)
 
@@ -257,7 +299,7 @@ class TestAnUnknownClient:
         assert answer.status == 400
         assert answer.refresh is None
         assert "rm -rf ~/.mcp-auth" in answer.text
-        assert "a registration that this server does not have" in answer.text
+        assert "a connection that doesn't exist here" in answer.text
 
     async def test_that_was_one_once_is_told_that_its_registration_ended(self, auth):
         client, now = await auth.register(), int(time.time())
@@ -266,4 +308,4 @@ class TestAnUnknownClient:
         assert await clients.end(client.client_id, now=now)
         answer = await auth.get(auth.authorize_url(client))
         assert answer.status == 400
-        assert "Its registration here was not used for a long time, or was ended" in answer.text
+        assert "Its connection has expired or was removed" in answer.text

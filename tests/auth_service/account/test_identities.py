@@ -47,8 +47,8 @@ class TestThePage:
         """P18: the provider lets its users choose names."""
         upstreams["acme"].statement = {"email": "grace@example.org", "email_verified": True}
         page = await link(ada)
-        assert "Linked." in page.words
-        assert "<bdi>Acme</bdi></h3>" in page.text
+        assert "Account linked." in page.words
+        assert "<strong><bdi>Acme</bdi></strong>" in page.text
         assert "grace@example.org" in page.words
 
     async def test_does_not_show_an_address_that_the_provider_did_not_verify(self, federated, ada, upstreams):
@@ -62,7 +62,7 @@ class TestThePage:
         user = federated.user_agent()
         page = await user.follow(await sign_in_at(user, await user.get("/sign-in"), "acme"))
         assert "Current password" not in page.words
-        assert "Your only way to sign in." in page.words
+        assert "Your only way to sign in" in page.words
 
     async def test_without_providers_nothing_is_said_of_ways(self, start_auth):
         server = await start_auth()
@@ -70,7 +70,7 @@ class TestThePage:
         user = server.user_agent()
         await user.sign_in(await user.get("/sign-in"))
         page = await user.get("/account")
-        assert "Ways to sign in" not in page.words
+        assert "Link " not in page.words
         assert "Current password" in page.words
 
 
@@ -170,7 +170,7 @@ class TestLinking:
         other = federated.user_agent()
         await sign_in_at(other, await other.get("/sign-in"), "acme")
         page = await link(ada)
-        assert "already signs in somebody else" in page.words
+        assert "already belongs to another user" in page.words
         again = federated.user_agent()
         await sign_in_at(again, await again.get("/sign-in"), "acme")
         assert await subject_of(federated, again) == await subject_of(federated, other)
@@ -194,11 +194,11 @@ class TestLinking:
         if when == "meanwhile":
             upstreams["acme"].available = False
             answer = await come_back(ada, "acme", state=state_in(answer), code="c")
-        assert "does not answer just now" in (await ada.follow(answer)).words
+        assert "isn't responding" in (await ada.follow(answer)).words
 
     async def test_a_provider_that_rejects_the_client_is_for_the_operator(self, federated, ada, upstreams):
         upstreams["acme"].rejects_client = True
-        assert "not set up correctly here. Please tell the operator" in (await link(ada)).words
+        assert "isn't set up correctly. Please tell your administrator" in (await link(ada)).words
 
     async def test_a_provider_that_is_not_configured_is_passed_over(self, federated, ada):
         page = await ada.get("/account")
@@ -211,7 +211,7 @@ class TestUnlinking:
     async def test_makes_the_next_sign_in_with_the_identity_another_account(self, federated, ada):
         await link(ada)
         answer = await unlink(ada)
-        assert "Unlinked." in (await ada.follow(answer)).words
+        assert "Account unlinked." in (await ada.follow(answer)).words
         other = federated.user_agent()
         await sign_in_at(other, await other.get("/sign-in"), "acme")
         assert await subject_of(federated, other) != await subject_of(federated, ada)

@@ -321,7 +321,7 @@ class TestBrowsers:
         user.cookies.clear()
         answer = await user.sign_in(page)
         assert answer.status == 400
-        assert "allow cookies" in answer.text
+        assert "Allow cookies" in answer.text
 
     async def test_a_reload_asks_again_and_each_page_works(self, auth, client):
         user = auth.user_agent()

@@ -34,7 +34,7 @@ async def test_a_registered_client_with_a_page_of_its_own_is_answered_by_a_link(
     assert "Location" not in answer.headers
     assert "Refresh" not in answer.headers
     assert answer.refresh is None
-    assert "Go back to client.example" in answer.text
+    assert "Go back to client.example" in answer.words
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
@@ -84,7 +84,7 @@ async def test_a_document_of_an_unknown_host_is_answered_by_a_link(start_auth, h
     answer = await auth.user_agent().get(auth.authorize_url(evil, prompt="none"))
     assert answer.status == 400
     assert "Location" not in answer.headers
-    assert "Go back to evil.example" in answer.text
+    assert "Go back to evil.example" in answer.words
 
 
 async def test_a_document_of_a_host_that_the_operator_named_is_told_at_once(start_auth, hosts):

@@ -5,12 +5,29 @@ from tests.support.auth_server import settings
 
 
 @pytest.mark.parametrize(
-    "unusable", [{"BRAND_COLOR": "red"}, {"BRAND_COLOR": "#17615b;}body{display:none"}, {"PRODUCT_NAME": "x" * 41}]
+    "unusable",
+    [
+        {"BRAND_COLOR": "red"},
+        {"BRAND_COLOR": "#17615b;}body{display:none"},
+        {"PRODUCT_NAME": "x" * 41},
+        {"FORGOT_PASSWORD": "javascript:alert(1)"},
+        {"FORGOT_PASSWORD": "http://example.com/reset"},
+        {"FORGOT_PASSWORD": "https://"},
+        {"FORGOT_PASSWORD": "mailto:nobody"},
+        {"FORGOT_PASSWORD": "help@example.com"},
+    ],
 )
 def test_an_invalid_appearance_prevents_the_start(unusable):
     (name,) = unusable
     with pytest.raises(Misconfigured, match=name):
         settings(**unusable)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "https://example.com/reset?from=tools", "mailto:help@example.com?subject=Password"]
+)
+def test_help_with_a_forgotten_password_is_on_a_website_or_by_mail(address):
+    assert settings(FORGOT_PASSWORD=address).forgot_password == address
 
 
 def test_another_colour_and_name_are_accepted():

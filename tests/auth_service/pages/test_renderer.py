@@ -1,32 +1,39 @@
 import re
 from dataclasses import fields, replace
+from gettext import NullTranslations
+from importlib import resources
 from typing import Any
 
 import pytest
 from markupsafe import escape
 
+from auth_service.pages.account_views import (
+    AccountNotice,
+    AccountView,
+    ApplicationView,
+    BrowserView,
+    IdentitiesView,
+    LinkedIdentityView,
+    SignedOutView,
+)
 from auth_service.pages.appearance import Appearance
+from auth_service.pages.catalogue import Catalogue
 from auth_service.pages.client_reset_instructions import RESET_INSTRUCTIONS
 from auth_service.pages.consent_views import AccessLifetimeView, ConsentView, ImitationView
 from auth_service.pages.renderer import Pages
 from auth_service.pages.views import (
-    AccountNotice,
-    AccountView,
-    ApplicationView,
     ContinueView,
     ErrorView,
-    IdentitiesView,
-    LinkedIdentityView,
     ProviderButton,
     ProviderRedirectView,
     ScopeView,
-    SignedOutView,
     SignInView,
     SwitchUserForm,
     UnknownClientView,
     UserRefusedView,
     UserView,
 )
+from auth_service.texts import message
 from shared.errors import ServiceUnavailable
 from tests.support.every_page import auth_pages
 
@@ -51,9 +58,9 @@ CONSENT = ConsentView(
 )
 CONTINUE = ContinueView("https://claude.ai/api/mcp/auth_callback?code=abc&state=x", "Claude", approved=True)
 REFUSED = UserRefusedView(
-    title="Not available to your account",
-    message="The application asks for what this account may not be given:",
-    hint="The operator decides.",
+    title=message("Your account can't use this"),
+    message=message("The app asks for access that your account doesn't have:"),
+    hint=message("Your administrator decides."),
     user=UserView("", "Acme", "ada@example.org"),
     unavailable=(ScopeView("notes:admin", "Manage notes"),),
     switch=SwitchUserForm("/sign-in", "tx", "cs"),
@@ -61,7 +68,9 @@ REFUSED = UserRefusedView(
     onward_host="claude.ai",
     request_id="abcde23456",
 )
-ERROR = ErrorView("Not known here", "The program is not known.", "Connect it anew.", "abcde23456", 400)
+ERROR = ErrorView(
+    message("Not known here"), message("The app is not known."), message("Connect it again."), "abcde23456", 400
+)
 UNKNOWN = UnknownClientView(ended=True, request_id="abcde23456")
 SIGNED_OUT = SignedOutView("/sign-in", everywhere=False)
 APPLICATION = ApplicationView(
@@ -88,11 +97,30 @@ ACCOUNT = AccountView(
         providers=(ProviderButton("acme", "Acme"), ProviderButton("globex", "Globex", available=False)),
     ),
     unseen_minutes=60,
+    browsers=(
+        BrowserView("h1", "Chrome", "Windows", "198.51.100.1", 1_795_380_000, 1_795_415_300, is_this=True),
+        BrowserView("h2", "Safari", "iPhone", "198.51.100.2", 1_795_390_000, 1_795_400_000, is_this=False),
+    ),
 )
 PROVIDERS = replace(
-    SIGN_IN, providers=ACCOUNT.identities.providers, notice="Acme does not answer just now.", request_id="abcde23456"
+    SIGN_IN,
+    providers=ACCOUNT.identities.providers,
+    notice=message("Acme isn't responding."),
+    request_id="abcde23456",
 )
 TO_PROVIDER = ProviderRedirectView("https://acme.example/authorize?state=s&nonce=n", "Acme")
+
+SHOW_PASSWORD = resources.files("auth_service.pages").joinpath("static/show_password.js").read_text("utf-8")
+
+VALUES = {
+    "Sallyport", "Claude Code", "Claude", "claude.ai", "Notes", "Read your notes", "notes:read", "Google", "GitHub",
+    "Example Corporation staff accounts", "ada@example.org", "ada-lovelace", "ada", "203.0.113.9", "abcde23456",
+    "2001:db8:85a3:8d3:1319:8a2e:370:7348", "Chrome", "Windows", "Safari", "iPhone", "client.example", "Cursor",
+    "Manage the notes of all users", "notes:admin", "https://notes.example.com/mcp",
+    "code_challenge is missing (PKCE, RFC 7636).",
+    *(instruction.client for instruction in RESET_INSTRUCTIONS),
+    *(instruction.command for instruction in RESET_INSTRUCTIONS),
+}  # fmt: skip
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202e\u2066\u200b\x00{{ 7*7 }}{% raw %}"
 
@@ -149,7 +177,7 @@ def hostile(view):
     ],
 )
 def test_no_text_of_a_view_becomes_markup_or_hides_itself(pages, render):
-    text = render(pages).text
+    text = render(pages).text.replace(f"<script>{SHOW_PASSWORD}</script>", "")
     assert "<script" not in text
     assert "<img" not in text
     assert "&lt;script&gt;" in text
@@ -174,7 +202,7 @@ def test_the_sign_in_form_has_the_inputs_that_others_rely_on(pages):
 
 
 def test_a_refused_sign_in_says_so_beside_the_fields_and_keeps_the_name_alone(pages):
-    response = pages.sign_in(replace(SIGN_IN, username="ada", problem="Wrong name or password."), status=401)
+    response = pages.sign_in(replace(SIGN_IN, username="ada", problem=message("Wrong name or password.")), status=401)
     assert response.status == 401
     assert "Wrong name or password." in response.text
     assert response.text.count('aria-describedby="problem"') == 2
@@ -184,12 +212,20 @@ def test_a_refused_sign_in_says_so_beside_the_fields_and_keeps_the_name_alone(pa
     assert "<title>Not signed in" in response.text
 
 
+def test_the_sign_in_page_leads_to_help_with_a_forgotten_password_where_there_is_some(pages):
+    assert "Forgot" not in pages.sign_in(SIGN_IN).text
+    helped = Pages(Appearance(forgot_password="https://example.com/reset?a=1&b=2"))
+    link = '<a href="https://example.com/reset?a=1&amp;b=2" rel="noreferrer">Forgot your password?</a>'
+    assert link in (helped.sign_in(SIGN_IN).text or "")
+    assert link not in (helped.sign_in(replace(PROVIDERS, passwords=False)).text or "")
+
+
 def test_a_provider_that_rejects_the_client_is_not_said_to_be_silent(pages):
     providers = (ProviderButton("acme", "Acme", available=False, rejects_client=True),)
     account = replace(ACCOUNT, identities=replace(ACCOUNT.identities, providers=providers))
     for page in (pages.sign_in(replace(SIGN_IN, providers=providers)), pages.account(account)):
-        assert "is not set up correctly</span>" in page.text
-        assert "does not answer" not in page.text
+        assert "isn't set up correctly</span>" in page.text
+        assert "isn't responding" not in page.text
 
 
 @pytest.mark.parametrize("first", [False, True])
@@ -202,7 +238,7 @@ def test_providers_have_a_form_of_their_own_so_that_enter_in_the_password_field_
     assert 'name="provider"' not in of_password
     assert re.findall(r'type="submit" name="provider" value="(\w+)"', of_providers) == ["acme", "globex"]
     assert "required" not in of_providers
-    assert text.count("does not answer just now</span>") == 1
+    assert text.count("isn't responding</span>") == 1
     assert ("autofocus" in of_password) is not first
 
 
@@ -210,6 +246,7 @@ def test_without_passwords_there_are_buttons_only(pages):
     text = pages.sign_in(replace(PROVIDERS, passwords=False)).text
     assert 'name="provider" value="acme"' in text
     assert "<input" not in text.replace('<input type="hidden"', "")
+    assert "<script" not in text
     assert 'class="button"' in text
     assert (
         'class="button main"'
@@ -337,9 +374,9 @@ def test_the_consent_page_names_the_provider_the_user_there_and_the_account_if_i
         text = re.search(r'<p class="fine">(.*?)</p>', pages.consent(replace(CONSENT, user=user)).text, re.DOTALL)[1]
         return " ".join(re.sub(r"<[^>]*>", "", text).split())
 
-    assert lead(UserView("ada")) == "You are signed in as ada."
-    assert lead(UserView("", "Acme", "ada@example.org")) == "You are signed in with Acme as ada@example.org."
-    told = "You are signed in with Acme as ada@example.org. Your account here is ada."
+    assert lead(UserView("ada")) == "Signed in as ada."
+    assert lead(UserView("", "Acme", "ada@example.org")) == "Signed in with Acme as ada@example.org."
+    told = "Signed in with Acme as ada@example.org. Your account here is ada."
     assert lead(UserView("ada", "Acme", "ada@example.org")) == told
 
 
@@ -473,21 +510,21 @@ def test_the_account_page_says_whether_a_name_is_verified(pages):
     def text(**change):
         return pages.account(replace(ACCOUNT, applications=(replace(APPLICATION, **change),))).text
 
-    assert "name verified by <code>claude.ai</code>" in text()
-    assert "name not verified" in text(client_host=None)
-    assert "known to the operator of this service" in text(verified=True)
-    assert "<code>cursor://</code> on a device" in text(redirect_host="cursor://", on_device=True)
+    assert "Verified by <bdi>claude.ai</bdi>" in text()
+    assert "Not verified" in text(client_host=None)
+    assert "Added by your administrator" in text(verified=True)
+    assert '<code dir="ltr">cursor://</code> (an app on a device)' in text(redirect_host="cursor://", on_device=True)
 
 
 def test_every_form_of_the_account_page_carries_the_csrf_value(pages):
     text = pages.account(ACCOUNT).text
-    assert text.count("<form") == text.count('<input type="hidden" name="csrf" value="cs">') == 6
+    assert text.count("<form") == text.count('<input type="hidden" name="csrf" value="cs">') == 8
 
 
 def test_the_account_page_tells_what_the_last_step_did(pages):
     assert 'role="status"' not in pages.account(ACCOUNT).text
-    assert "is refused from now on" in pages.account(replace(ACCOUNT, notice=AccountNotice.ACCESS_ENDED)).text
-    assert "Your password is changed" in pages.account(replace(ACCOUNT, notice=AccountNotice.PASSWORD_CHANGED)).text
+    assert "Access removed." in pages.account(replace(ACCOUNT, notice=AccountNotice.ACCESS_ENDED)).text
+    assert "Password changed." in pages.account(replace(ACCOUNT, notice=AccountNotice.PASSWORD_CHANGED)).text
 
 
 def test_a_stale_registration_is_explained_client_by_client(pages):
@@ -496,6 +533,27 @@ def test_a_stale_registration_is_explained_client_by_client(pages):
         assert instruction.client in text
         assert instruction.command in text
     assert text != pages.unknown_client(replace(UNKNOWN, ended=False)).text
+
+
+class Bracketed(NullTranslations):
+    """Every text in brackets."""
+
+    def gettext(self, message):
+        return f"«{message}»"
+
+    def ngettext(self, msgid1, msgid2, n):
+        return self.gettext(msgid1 if n == 1 else msgid2)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in auth_pages(Pages()) if not name.startswith("consent")))
+def test_every_text_of_a_page_is_in_the_catalogue(name):
+    text = auth_pages(Pages(catalogue=Catalogue(Bracketed(), language="en")))[name].html
+    words = re.sub(r"<(style|script)>.*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL)
+    while (outside := re.sub(r"«[^«»]*»", "", words)) != words:
+        words = outside
+    for value in sorted(VALUES, key=len, reverse=True):
+        words = words.replace(value, "")
+    assert re.findall(r"\w+", words) == []
 
 
 def test_another_name_and_colour_are_on_every_page():

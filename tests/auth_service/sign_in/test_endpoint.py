@@ -61,7 +61,7 @@ class TestWrongGuesses:
         monkeypatch.setattr(PasswordHasher, "verify", verify_meanwhile)
         answer = await user.sign_in(page)
         assert (answer.status, SESSION in user.cookies) == (403, False)
-        assert "The name or the password is not right" in answer.text
+        assert "Incorrect username or password." in answer.text
         assert await sessions(auth) == []
 
     async def test_a_wrong_name_and_a_wrong_password_get_the_same_page(self, auth, client):
@@ -107,7 +107,7 @@ class TestWrongGuesses:
             await user.arrive(auth.authorize_url(client)), **{"username": USERNAME, "password": PASSWORD} | form
         )
         assert answer.status == 200
-        assert "Please enter" in answer.text
+        assert "Enter your username" in answer.text
         assert SESSION not in user.cookies
 
     async def test_what_was_typed_comes_back_as_text(self, auth, client):
@@ -115,7 +115,7 @@ class TestWrongGuesses:
         answer = await user.sign_in(
             await user.arrive(auth.authorize_url(client)), '"><script>alert(1)</script>', "wrong"
         )
-        assert "<script>" not in answer.text
+        assert "<script>alert" not in answer.text
         assert answer.forms[0].inputs["username"] == '"><script>alert(1)</script>'
         assert answer.forms[0].inputs["password"] == ""
 

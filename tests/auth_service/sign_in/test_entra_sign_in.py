@@ -215,7 +215,7 @@ async def test_a_wrong_client_secret_is_named_in_the_log_and_on_no_page(sign_in,
     start = await sign_in(client_secret="another secret")
     user = start.server.user_agent()
     answer = await start.callback(user, start.server.authorize_url(start.client))
-    assert "is not set up correctly here" in answer.words
+    assert "isn't set up correctly" in answer.words
     assert "AADSTS7000215" not in answer.text
     line = start.server.log_of(answer.headers["X-Request-Id"])
     assert line["error_id"] == "provider_rejects_client"

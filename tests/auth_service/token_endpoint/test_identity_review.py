@@ -39,7 +39,7 @@ class TestConsent:
     async def test_a_user_who_may_have_nothing_is_told_so_and_may_return_to_the_client(self, federated, server, desk):
         federated.state()
         _, page, _ = await federated.consent(server, desk, scope="notes:write offline_access")
-        assert "Not available to your account" in page.text
+        assert "Your account can't use this" in page.text
         assert (page.headers.get("Location"), page.refresh) == (None, None)
         assert f"{LOOPBACK}?error=access_denied" in page.text
         assert error_of(server, page) == "user_scopes"

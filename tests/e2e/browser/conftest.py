@@ -5,8 +5,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 from aiohttp import web
 
+from auth_service.pages.catalogue import ENGLISH
 from auth_service.pages.renderer import Pages
-from auth_service.pages.views import ContinueView
+from auth_service.pages.views import (
+    ContinueView,
+)
 from tests.support.every_page import CONSENT, PROBLEM, SIGN_IN, every_page
 
 ICON = "<link rel=icon href=data:,>"
@@ -25,8 +28,14 @@ class Door:
 
 
 @pytest.fixture
-async def door(aiohttp_server):
-    pages, door = Pages(), Door()
+def catalogue():
+    """The language of the pages."""
+    return ENGLISH
+
+
+@pytest.fixture
+async def door(aiohttp_server, catalogue):
+    pages, door = Pages(catalogue=catalogue), Door()
 
     async def sign_in(request: web.Request) -> web.Response:
         if request.method == "GET":
@@ -49,7 +58,7 @@ async def door(aiohttp_server):
     app = web.Application()
     app.router.add_route("*", "/sign-in", sign_in)
     app.router.add_route("*", "/consent", consent)
-    for name, page in every_page().items():
+    for name, page in every_page(catalogue).items():
         if name not in {"sign-in", "consent"}:
             app.router.add_get(f"/{name}", _show(page.html, page.headers))
     server = await aiohttp_server(app)

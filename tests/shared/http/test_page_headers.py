@@ -23,7 +23,9 @@ class TestEveryPage:
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "base-uri 'none'" in policy
-        assert not any("unsafe" in p or "script-src" in p or "http" in p for p in policy)
+        assert not any("unsafe" in p or "http" in p for p in policy)
+        asks_for_password = name.startswith("sign-in") and name not in {"sign-in-no-passwords", "sign-in-one"}
+        assert any("script-src" in p for p in policy) == asks_for_password
         assert PAGES[name].headers["X-Frame-Options"] == "DENY"
 
     def test_has_exactly_the_style_that_its_policy_names(self, name):
@@ -33,8 +35,16 @@ class TestEveryPage:
         assert f"style-src 'sha256-{digest}'" in page.headers["Content-Security-Policy"]
         assert "style=" not in page.html
 
+    def test_runs_exactly_the_script_that_its_policy_names_if_it_has_one(self, name):
+        page = PAGES[name]
+        scripts = re.findall(r"<script>(.*?)</script>", page.html, re.DOTALL)
+        hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+        policy = page.headers["Content-Security-Policy"]
+        assert re.findall(r"script-src 'sha256-([^']+)'(?:;|$)", policy) == hashes
+        assert len(re.findall("<script", page.html)) == len(scripts)
+
     def test_names_no_foreign_address_to_load(self, name):
-        loaded = re.findall(r"<(?:link|img|script|iframe|object)[^>]*>", PAGES[name].html)
+        loaded = re.findall(r"<(?:link|img|script [^>]|iframe|object)[^>]*>", PAGES[name].html)
         assert len(loaded) == 1
         assert 'rel="icon" href="data:' in loaded[0]
 

@@ -27,7 +27,7 @@ async def test_they_are_text_without_hidden_letters_even_where_scripts_run(open_
     await user.connect(scope="notes:read notes:admin", client_name=HOSTILE)
     await user.through("Acme", "eve")
     consent = await user.words()
-    assert "signed in with Acme as eve<imgsrc=xonerror=alert(1)>" in consent
+    assert "Signed in with Acme as eve<imgsrc=xonerror=alert(1)>" in consent
     await user.expect_to_fit()
     await user.connect(scope="notes:admin", client_name=HOSTILE)
     refused = await user.words()

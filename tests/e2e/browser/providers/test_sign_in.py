@@ -16,7 +16,7 @@ async def test_a_user_signs_in_at_a_provider_decides_here_and_finds_it_first_the
     await user.choose("Acme")
     await user.sign_in_there("ada")
     words = await user.words()
-    assert "signed in with Acme as ada@example.com" in words
+    assert "Signed in with Acme as ada@example.com" in words
     assert "127.0.0.1" in words
     assert words.partition("It will also see\n")[2].splitlines()[:2] == ["your e-mail address", "your groups"]
     await user.expect_to_fit()
@@ -27,12 +27,12 @@ async def test_a_user_signs_in_at_a_provider_decides_here_and_finds_it_first_the
     await user.choose("Globex")
     await user.sign_in_there("ada")
     await user.page.get_by_role("button", name="Go back").click()
-    await user.page.get_by_text("signed in with Globex as ada@example.com").wait_for()
+    await user.page.get_by_text("Signed in with Globex as ada@example.com").wait_for()
     assert (await user.allow())["code"]
     await user.connect(prompt="login")
     assert (await user.buttons())[:2] == ["Continue with Globex", "Continue with Acme"]
     await user.type_password()
-    await user.page.get_by_text(f"signed in as {deployment.pair.username}").wait_for()
+    await user.page.get_by_text(f"Signed in as {deployment.pair.username}").wait_for()
     assert (await user.allow())["code"]
     assert user.complaints == []
 
@@ -65,7 +65,7 @@ async def test_the_page_of_the_operator_signs_in(open_user, deployment, size):
     user = await open_user(size=size, scripts=True)
     await user.connect()
     await user.page.get_by_role("button", name="Continue with Example App").click()
-    await user.page.get_by_text("signed in with Example App as user-1").wait_for()
+    await user.page.get_by_text("Signed in with Example App as user-1").wait_for()
     await user.expect_to_fit()
     assert deployment.operator.bodies[-1]["signedInAnew"] is False
     assert (await user.allow())["code"]
@@ -84,5 +84,5 @@ async def test_a_single_provider_is_reached_without_a_click_and_another_account_
     await user.through("Acme", "grace")
     assert "prompt" not in without_choice.acme.asked[-2]
     assert without_choice.acme.asked[-1]["prompt"] == "login"
-    assert "signed in with Acme as grace@example.com" in await user.words()
+    assert "Signed in with Acme as grace@example.com" in await user.words()
     assert (await user.allow())["code"]

@@ -66,7 +66,7 @@ class BrowserUser:
 
     async def type_password(self) -> None:
         """Sign in as the user of the pair."""
-        await self.page.get_by_label("User name").fill(self._pair.username)
+        await self.page.get_by_label("Username").fill(self._pair.username)
         await self.page.get_by_label("Password").fill(self._pair.password)
         await self.page.get_by_role("button", name="Sign in").click()
 
@@ -86,7 +86,7 @@ class BrowserUser:
 
     async def buttons(self) -> list[str]:
         """The ways to sign in, as the page orders them."""
-        shown = await self.page.locator("main button").all_inner_texts()
+        shown = await self.page.locator("main button:visible").all_inner_texts()
         return [" ".join(text.split()) for text in shown]
 
     async def expect_to_fit(self) -> None:
