@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import fcntl
 import json
-import os
 import signal
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import Any, Final
 from devstack.announcement import Announcement, command_prefix, waited_seconds
 from devstack.demo_user import DemoUser, ensure_demo_user, sign_in_lines, username_of
 from devstack.embedded_store import EmbeddedStore, EmbeddedStoreError
+from devstack.environment import current_environment
 from devstack.local_settings import LocalSettings
 from devstack.loopback import is_free, loopback_addresses
 from devstack.private_file import new_key_encryption_key, read_or_create, write
@@ -55,13 +55,13 @@ def main() -> int:
     """Run until a signal. Returns the exit code."""
     if "--end-with-parent" in sys.argv[1:]:
         die_with_parent()
-    environment = dict(os.environ)
+    environment = current_environment()
     try:
-        data_dir = data_dir_of(environment)
+        data_dir = data_dir_of(environment.values)
         with exclusive_use(data_dir):
-            return asyncio.run(_run(environment, data_dir))
+            return asyncio.run(_run(environment.values, data_dir))
     except (ServiceError, EmbeddedStoreError) as exc:
-        print(f"make run: {exc}", file=sys.stderr)
+        print(f"make run: {exc}{environment.origin(str(exc))}", file=sys.stderr)
         return 1
 
 

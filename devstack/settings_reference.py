@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _HEADER = """\
 # Every setting: what it is for, its unit or form, its default, and an example that is commented out. Copy this file to
-# .env and uncomment the settings to change: `make up` reads it. `make run` and services started by hand read the same
-# names from their environment.
+# .env and uncomment the settings to change: `make run` and `make up` read it. Variables of the environment win; services
+# started by hand read their settings from there only.
 # A secret may be given as NAME_FILE, the path of a file that contains it. A list is written with commas, or as JSON.
 # With an unknown name or an unsafe value a service does not start and says why. `make run` and `make up` set
 # what is required.
