@@ -138,6 +138,42 @@ async def test_the_host_of_the_tools_has_no_page_of_the_other_host(behind):
             assert answer.status == 404
 
 
+@pytest.fixture(scope="module", params=["one host", "two hosts"])
+def elsewhere(request):
+    """A pair whose MCP endpoint has another path than the usual one."""
+    gateway = Gateway(request.param)
+    pair = Pair(gateway=gateway, resource=f"{gateway.mcp_url}/tools/weather")
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        try:
+            runner.run(pair.start())
+            yield gateway, pair
+        finally:
+            runner.run(pair.close())
+
+
+@pytest.mark.xfail(strict=True, reason="the routes of the gateway are fixed")
+async def test_a_client_reaches_an_endpoint_with_another_path(elsewhere):
+    gateway, pair = elsewhere
+    tls = gateway.trust()
+    async with (
+        user_agent(pair.username, pair.password, tls=tls) as user,
+        connected(pair.resource, user, tls=tls) as client,
+    ):
+        assert not (await client.call_tool("list_notes", {})).is_error
+
+
+@pytest.mark.xfail(strict=True, reason="the routes of the gateway are fixed")
+async def test_an_endpoint_with_another_path_is_the_only_one(elsewhere):
+    gateway, pair = elsewhere
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=gateway.trust())) as http:
+        for well_known in ("", "/tools/weather"):
+            async with http.get(f"{gateway.mcp_url}/.well-known/oauth-protected-resource{well_known}") as answer:
+                assert (await answer.json())["resource"] == pair.resource
+        for path, status in (("/tools/weather", 401), ("/tools/weather/", 401), ("/mcp", 404), ("/tools", 404)):
+            async with http.post(f"{gateway.mcp_url}{path}") as answer:
+                assert answer.status == status, path
+
+
 @pytest.fixture(scope="module")
 def forwarding():
     """A pair behind two hosts, whose mcp_service forwards to auth_service (docs/forwarding.md)."""
