@@ -151,7 +151,6 @@ def elsewhere(request):
             runner.run(pair.close())
 
 
-@pytest.mark.xfail(strict=True, reason="the routes of the gateway are fixed")
 async def test_a_client_reaches_an_endpoint_with_another_path(elsewhere):
     gateway, pair = elsewhere
     tls = gateway.trust()
@@ -162,7 +161,6 @@ async def test_a_client_reaches_an_endpoint_with_another_path(elsewhere):
         assert not (await client.call_tool("list_notes", {})).is_error
 
 
-@pytest.mark.xfail(strict=True, reason="the routes of the gateway are fixed")
 async def test_an_endpoint_with_another_path_is_the_only_one(elsewhere):
     gateway, pair = elsewhere
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=gateway.trust())) as http:
