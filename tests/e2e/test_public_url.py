@@ -56,7 +56,6 @@ async def test_a_client_signs_in_and_calls_a_tool(public, wire):
         assert "through one port" in "".join(block.text for block in listed.content)
 
 
-@pytest.mark.invariant(12)
 async def test_the_end_of_a_grant_reaches_the_guard(public):
     _, url = public
     memory = Memory()
