@@ -84,6 +84,18 @@ def test_a_store_has_no_port_without_tls_and_its_clients_verify_its_certificate(
     assert "redis://" not in (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")
 
 
+@pytest.mark.invariant(15)
+def test_a_guard_that_is_taken_over_cannot_change_what_auth_service_grants():
+    mounts = {name: [str(v) for v in service.get("volumes", [])] for name, service in SERVICES.items()}
+    declared = {name: [v for v in volumes if v.startswith("declaration:")] for name, volumes in mounts.items()}
+    assert {name: volumes for name, volumes in declared.items() if volumes} == {
+        "declaration": ["declaration:/declaration"],
+        "auth": ["declaration:/declaration:ro"],
+    }
+    # It serves nobody, so that nobody can take it over.
+    assert SERVICES["declaration"]["network_mode"] == "none"
+
+
 def test_each_password_is_mounted_in_one_service_only():
     """Invariant 2."""
     mounts = {name: " ".join(map(str, service.get("volumes", []))) for name, service in SERVICES.items()}
