@@ -72,7 +72,7 @@ async def serving(hosts: Sequence[str], port: int, resource: str, auth_port: int
     ) as session:
         path = path_of(resource)
 
-        async def handle(request: web.Request) -> web.StreamResponse:
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
             if normpath(request.path.lower()) in _INTERNAL:
                 return web.Response(status=404)
             to_mcp = request.path in {path, f"{path}/", f"{path}/jwks.json", _WELL_KNOWN} or request.path.startswith(

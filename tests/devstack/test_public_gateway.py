@@ -58,8 +58,10 @@ async def gateway():
     port = free_port(("127.0.0.1",))
     for service in services:
         await service.server.start_server()
-    ports = [service.server.port for service in services]
-    async with serving(("127.0.0.1",), port, "https://a.tunnel/mcp", *ports):
+    auth_port, mcp_port = (service.server.port for service in services)
+    assert auth_port
+    assert mcp_port
+    async with serving(("127.0.0.1",), port, "https://a.tunnel/mcp", auth_port, mcp_port):
         yield f"http://127.0.0.1:{port}", services[1]
     for service in services:
         await service.server.close()

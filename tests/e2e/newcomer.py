@@ -25,7 +25,7 @@ class Section:
     def __init__(self, title: str) -> None:
         self.text = PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
         blocks = re.findall(r"^```sh\n(.*?)^```", self.text, re.DOTALL | re.MULTILINE)
-        self.commands = [line for block in blocks for line in block.splitlines()]
+        self.commands: list[str] = [line for block in blocks for line in block.splitlines()]
         self.dotenv = "".join(re.findall(r"^```ini\n(.*?)^```", self.text, re.DOTALL | re.MULTILINE))
         self.files = {
             re.match(r"# (\S+)", code)[1]: code
@@ -34,7 +34,8 @@ class Section:
 
     def command(self, beginning: str, *, number: int = 0) -> str:
         """A command that begins so."""
-        return [command for command in self.commands if beginning in command][number]
+        found: list[str] = [command for command in self.commands if beginning in command]
+        return found[number]
 
 
 class Clone:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 
+import httpx2
 import pytest
 
 from devstack.loopback import free_port
@@ -138,6 +139,16 @@ async def test_a_server_over_http_is_deployed_in_a_container_of_its_own(clone):
     deploy(clone, HTTP)
     assert await forecast(clone) == "Rain in Oslo"
     look(clone, HTTP)
+
+    # Its own keys are in a volume (docs/who-calls.md).
+    with (clone.directory / ".env").open("a") as env:
+        env.write("MCP_UPSTREAM_IDENTITY=assertion\nMCP_STATE_DIR=/state\n")
+    await asyncio.to_thread(clone.run, "make up")
+    assert await forecast(clone) == "Rain in Oslo"
+    published = httpx2.get(f"{url_of(clone)}/mcp/jwks.json").json()
+    await asyncio.to_thread(clone.run, "make scale MCP=2")
+    await asyncio.to_thread(clone.run, "docker compose up --detach --wait --force-recreate --no-deps mcp")
+    assert httpx2.get(f"{url_of(clone)}/mcp/jwks.json").json() == published
 
 
 def test_a_server_that_cannot_be_loaded_is_named_by_make_up(clone):
