@@ -14,7 +14,7 @@ $compose up --build --detach --wait "$@" || {
 } >&2
 
 # Files that are mounted may have changed without a change of any container.
-restart=$($compose logs --no-log-prefix --tail 1 declaration | sed -n 's/^restart: *//p')
+restart=$($compose logs --no-log-prefix --tail 1 declaration | sed -n 's/^.*restart: *//p')
 if [ -n "$running" ] && [ -n "$restart" ]; then
     # shellcheck disable=SC2086 # a list of services
     $compose restart $restart
