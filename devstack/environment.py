@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dotenv import dotenv_values
+from dotenv import dotenv_values  # pydantic-settings requires it
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
