@@ -1,6 +1,7 @@
-"""`SALLYPORT_PUBLIC_URL=… make run`: both services at one port, to which a tunnel forwards."""
+"""`SALLYPORT_PUBLIC_URL=… make run`: both services at one port, to which a tunnel forwards, as docs/tunnels.md says."""
 
 import asyncio
+import re
 import subprocess
 import sys
 
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.timeout(180)
 
 LOOPBACK = ("127.0.0.1",)
 PASSWORD = "a long enough password"
+GUIDE = (REPOSITORY / "docs" / "tunnels.md").read_text(encoding="utf-8")
+SETTING = re.search(r"^ *(\w+)=https://your\.address make run$", GUIDE, re.MULTILINE)[1]
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +33,8 @@ def public(tmp_path_factory):
         free_port(LOOPBACK),
         free_port(LOOPBACK),
         DEMO_PASSWORD=PASSWORD,
-        SALLYPORT_PUBLIC_URL=url,
         GATEWAY_HTTP=f"127.0.0.1:{port}",
+        **{SETTING: url},
     )
     yield launcher.start().until_ready(), url
     ended(launcher)
@@ -102,6 +105,14 @@ def test_the_doctor_finds_nothing_to_fix(public):
         check=False,
     )
     assert looked.returncode == 0, looked.stdout + looked.stderr
+
+
+def test_every_tunnel_of_the_guide_forwards_to_the_port_of_the_gateway():
+    tunnels = re.findall(r"^ *\| \w+ \| `(.*?)` \|", GUIDE, re.MULTILINE)
+    assert len(tunnels) == 3
+    listed = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
+    port = re.search(r"^#GATEWAY_HTTP=127\.0\.0\.1:(\d+)$", listed, re.MULTILINE)[1]
+    assert [command for command in tunnels if not command.endswith((f" {port}", f"localhost:{port}"))] == []
 
 
 def test_a_public_address_that_clients_would_spell_otherwise_is_refused(tmp_path):
