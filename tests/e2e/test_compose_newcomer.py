@@ -32,7 +32,7 @@ async def forecast(city: str) -> str:
 
 server.run("streamable-http", host="0.0.0.0", port=3000)
 """
-GREETER_IMAGE = 'FROM sallyport-mcp\nCOPY greeter.py /\nCMD ["python", "/greeter.py"]\n'
+GREETER_IMAGE = 'FROM sallyport-mcp\nHEALTHCHECK NONE\nCOPY greeter.py /\nCMD ["python", "/greeter.py"]\n'
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ elif __name__ == "__main__":
 """
 DOCKERFILE = """
 FROM sallyport-mcp
+HEALTHCHECK NONE
 COPY weather.py /
 CMD ["python", "/weather.py", "3000"]
 """
