@@ -32,7 +32,12 @@ async def forecast(city: str) -> str:
 
 server.run("streamable-http", host="0.0.0.0", port=3000)
 """
-GREETER_IMAGE = 'FROM sallyport-mcp\nHEALTHCHECK NONE\nCOPY greeter.py /\nCMD ["python", "/greeter.py"]\n'
+GREETER_IMAGE = """
+FROM sallyport-mcp
+HEALTHCHECK --interval=1s CMD ["python", "-c", "import socket; socket.create_connection(('localhost', 3000), 2)"]
+COPY greeter.py /
+CMD ["python", "/greeter.py"]
+"""
 
 
 @pytest.fixture

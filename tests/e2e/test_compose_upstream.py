@@ -48,7 +48,7 @@ elif __name__ == "__main__":
 """
 DOCKERFILE = """
 FROM sallyport-mcp
-HEALTHCHECK NONE
+HEALTHCHECK --interval=1s CMD ["python", "-c", "import socket; socket.create_connection(('localhost', 3000), 2)"]
 COPY weather.py /
 CMD ["python", "/weather.py", "3000"]
 """
