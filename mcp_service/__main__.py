@@ -108,7 +108,7 @@ def check_config(
             asyncio.run(_warn_of_upstream(settings))
         return
     if not offline:
-        asyncio.run(_compare_scopes(settings.issuer, tuple(app[SCOPES].scopes)))
+        asyncio.run(_ask_others(settings, tuple(app[SCOPES].scopes)))
     typer.echo("ok")
 
 
