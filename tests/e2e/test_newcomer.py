@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import httpx2
 import pytest
 
 from devstack.loopback import free_port
@@ -18,6 +19,7 @@ from tests.support.user_agent import user_agent
 pytestmark = pytest.mark.timeout(600)
 
 LOOPBACK = ("127.0.0.1",)
+LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 PYTHON, HTTP = Section("A server in Python"), Section("A server over HTTP")
 
 
@@ -66,12 +68,18 @@ def test_the_way_has_few_commands_and_one_file_to_edit(section):
     assert len(re.findall(r"^```ini$", section.text, re.MULTILINE)) == 1
 
 
-async def test_a_python_file_is_served_by_make_run_and_the_doctor_is_content(clone):
+async def test_a_python_file_is_served_by_make_run_to_a_client_the_doctor_and_a_script(clone):
     clone.write(PYTHON)
     clone.start(PYTHON.command("make run"))
     async with user_agent("demo", PASSWORD) as user, connected(resource_of(clone), user) as client:
         assert (await client.call_tool("forecast", {"city": "Oslo"})).content[0].text == "Sunny in Oslo"
     look(clone, PYTHON)
+
+    token = clone.run(PYTHON.command("make token")).split()[-1]
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
+    async with httpx2.AsyncClient() as http:
+        listed = await http.post(resource_of(clone), json=LIST_TOOLS, headers=headers)
+    assert (listed.status_code, "forecast" in listed.text) == (200, True)
 
 
 @pytest.mark.npm

@@ -111,7 +111,7 @@ def test_every_tunnel_of_the_guide_forwards_to_the_port_of_the_gateway():
     tunnels = re.findall(r"^ *\| \w+ \| `(.*?)` \|", GUIDE, re.MULTILINE)
     assert len(tunnels) == 3
     listed = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
-    port = re.search(r"^#GATEWAY_HTTP=127\.0\.0\.1:(\d+)$", listed, re.MULTILINE)[1]
+    port = re.search(r"Default: 127\.0\.0\.1:(\d+)\.\n#GATEWAY_HTTP=", listed)[1]
     assert [command for command in tunnels if not command.endswith((f" {port}", f"localhost:{port}"))] == []
 
 
