@@ -8,6 +8,7 @@ import subprocess
 from urllib.parse import urlsplit
 
 import aiohttp
+import httpx2
 import pytest
 
 from tests.e2e.gateway import CADDY, FILES, Gateway, has_caddy
@@ -163,13 +164,12 @@ async def test_a_client_reaches_an_endpoint_with_another_path(elsewhere):
 
 async def test_an_endpoint_with_another_path_is_the_only_one(elsewhere):
     gateway, pair = elsewhere
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=gateway.trust())) as http:
+    async with httpx2.AsyncClient(verify=gateway.trust(), base_url=gateway.mcp_url) as http:
         for well_known in ("", "/tools/weather"):
-            async with http.get(f"{gateway.mcp_url}/.well-known/oauth-protected-resource{well_known}") as answer:
-                assert (await answer.json())["resource"] == pair.resource
+            answer = await http.get(f"/.well-known/oauth-protected-resource{well_known}")
+            assert answer.json()["resource"] == pair.resource
         for path, status in (("/tools/weather", 401), ("/tools/weather/", 401), ("/mcp", 404), ("/tools", 404)):
-            async with http.post(f"{gateway.mcp_url}{path}") as answer:
-                assert answer.status == status, path
+            assert (await http.post(path)).status_code == status, path
 
 
 @pytest.fixture(scope="module")
