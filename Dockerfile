@@ -16,7 +16,8 @@ FROM ${PYTHON_IMAGE} AS base
 ENV PATH=/opt/sallyport/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    PYTHONPATH=/app
+    PYTHONPATH=/app \
+    PYTHONSAFEPATH=1
 RUN groupadd --gid 10001 sallyport \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sallyport
 COPY --from=dependencies /opt/sallyport /opt/sallyport
@@ -36,7 +37,10 @@ HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --start-interval=1s \
     CMD ["python", "-m", "shared.http.probe", "9000"]
 CMD ["python", "-m", "auth_service", "serve"]
 
+# The last stage: compose.yaml names none, because a Dockerfile of your own may take its place.
 FROM base AS mcp_service
+# What mcp_service writes: the declaration of its scopes, and the keys that sign assertions.
+RUN install --directory --owner=sallyport --group=sallyport --mode=0700 /declaration /state
 COPY mcp_service mcp_service
 RUN python -m compileall -q /app
 USER sallyport

@@ -123,8 +123,8 @@ requirements: $(VENV)/.dev-installed ## Pin the dependencies of pyproject.toml: 
 
 ##@ Docker compose
 
-up: ## Build and start both services behind the gateway
-	@$(COMPOSE) up --build --detach --wait
+up: ## Build and start both services behind the gateway, and say what comes next; make up ARGS=auth for one service
+	@COMPOSE="$(COMPOSE)" deploy/up.sh $(ARGS)
 
 scale: ## Change the number of replicas while calls run: make scale AUTH=2 MCP=3
 	@$(COMPOSE) up --detach --wait --no-recreate $(if $(AUTH),--scale auth=$(AUTH)) $(if $(MCP),--scale mcp=$(MCP))

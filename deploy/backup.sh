@@ -56,7 +56,8 @@ load() {
         umask 077
         cat >/secrets/new
         mv /secrets/new /secrets/key-encryption-key' <"$1/key-encryption-key"
-    # Before auth_service makes grants on restored data.
+    # Before auth_service makes grants on restored data. Its settings are complete with the declaration.
+    $compose run --rm --no-deps -T declaration
     $compose up --detach --wait store
     auth_service="$compose run --rm --no-deps auth python -m auth_service"
     $compose run --rm --no-deps -T auth python -m auth_service grants renew-lists

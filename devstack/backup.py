@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import redis
 
 from devstack.embedded_store import EmbeddedStore
+from devstack.environment import current_environment
 from devstack.run import KEY_FILE, RESTORED_FILE, data_dir_of, exclusive_use
 from devstack.service_process import ServiceError
 
@@ -139,7 +140,7 @@ def _wait(condition: Callable[[], bool]) -> None:
 def main() -> int:
     """`save DIRECTORY` or `restore DIRECTORY`. Returns the exit code."""
     action, directory = sys.argv[1:]
-    data_dir = data_dir_of(os.environ)
+    data_dir = data_dir_of(current_environment().values)
     try:
         if action == "save":
             save(data_dir, Path(directory))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from devstack.environment import current_environment
 from devstack.run import ENVIRONMENT_FILE
 from devstack.service_process import ServiceError, with_repository
 
@@ -19,7 +20,7 @@ def main() -> None:
     """Become the command, with the settings of the last `make run` on DATA_DIR."""
     service, *arguments = sys.argv[1:]
     try:
-        saved = saved_settings(Path(os.environ.get("DATA_DIR") or ".data"))
+        saved = saved_settings(Path(current_environment().values.get("DATA_DIR") or ".data"))
     except ServiceError as exc:
         sys.exit(str(exc))
     become(service, arguments, saved)

@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from devstack.service_process import ServiceError, ServiceProcess, service_command
+from mcp_service.commands.connect import client_name
 
 _EXAMPLE: Final = "notes"
 _OTHER_SERVERS: Final = ("MCP_SERVER", "MCP_UPSTREAM", "MCP_UPSTREAM_COMMAND")
@@ -77,9 +78,8 @@ def _shown_command(command: str) -> str:
 
 
 def name_for_clients(resources: str) -> str:
-    """The name under which a client adds the server: that of the resource, in lower case, with hyphens."""
-    name = json.loads(resources)[0]["name"] if resources else _EXAMPLE
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "mcp-server"
+    """The name under which a client adds the server, from that of the resource."""
+    return client_name(json.loads(resources)[0]["name"] if resources else _EXAMPLE)
 
 
 async def why_it_is_away(mcp: ServiceProcess) -> str | None:

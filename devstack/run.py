@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import fcntl
 import json
-import os
 import signal
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import Any, Final
 from devstack.announcement import Announcement, command_prefix, waited_seconds
 from devstack.demo_user import DemoUser, ensure_demo_user, sign_in_lines, username_of
 from devstack.embedded_store import EmbeddedStore, EmbeddedStoreError
+from devstack.environment import current_environment
 from devstack.local_settings import LocalSettings
 from devstack.loopback import is_free, loopback_addresses
 from devstack.private_file import new_key_encryption_key, read_or_create, write
@@ -33,6 +33,7 @@ from devstack.protected_server import (
     why_it_is_away,
     without_query,
 )
+from devstack.public_gateway import public_gateway, public_url_of
 from devstack.service_output import LogFile, ServiceOutput
 from devstack.service_process import ServiceError, ServiceProcess, die_with_parent, service_command
 
@@ -55,13 +56,13 @@ def main() -> int:
     """Run until a signal. Returns the exit code."""
     if "--end-with-parent" in sys.argv[1:]:
         die_with_parent()
-    environment = dict(os.environ)
+    environment = current_environment()
     try:
-        data_dir = data_dir_of(environment)
+        data_dir = data_dir_of(environment.values)
         with exclusive_use(data_dir):
-            return asyncio.run(_run(environment, data_dir))
+            return asyncio.run(_run(environment.values, data_dir))
     except (ServiceError, EmbeddedStoreError) as exc:
-        print(f"make run: {exc}", file=sys.stderr)
+        print(f"make run: {exc}{environment.origin(str(exc))}", file=sys.stderr)
         return 1
 
 
@@ -71,6 +72,7 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
     auth_port = _port(environment, "AUTH_PORT", 9000)
     mcp_port = _port(environment, "MCP_PORT", 9001)
     hosts = loopback_addresses()
+    public_url = public_url_of(environment)
     for name, port in (("AUTH_PORT", auth_port), ("MCP_PORT", mcp_port)):
         if not is_free(hosts, port):
             raise ServiceError(f"port {port} is busy: stop its process, or choose another with {name}=…")
@@ -79,12 +81,14 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
     with ExitStack() as stack:
         auth_store, notes_store = _store_urls(environment, data_dir, stack)
         settings = LocalSettings(
-            issuer=environment.get("AUTH_ISSUER") or f"http://localhost:{auth_port}",
-            resource=environment.get("MCP_RESOURCE") or f"http://localhost:{mcp_port}/mcp",
+            issuer=environment.get("AUTH_ISSUER") or public_url or f"http://localhost:{auth_port}",
+            resource=environment.get("MCP_RESOURCE") or f"{public_url or f'http://localhost:{mcp_port}'}/mcp",
             hosts=hosts,
             auth_store_url=auth_store,
             notes_store_url=notes_store,
             key_encryption_key_file=key_file,
+            auth_url=f"http://{hosts[0]}:{auth_port}" if public_url else "",
+            mcp_url=f"http://{hosts[0]}:{mcp_port}" if public_url else "",
         )
         mcp_environment = settings.for_mcp(mcp_port, environment)
         declared = await declared_server(mcp_environment)
@@ -119,8 +123,9 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
                 logs=[output.file.path for output in outputs],
                 how_to_sign_in=sign_in_lines(user, auth_environment),
             )
-            print(announcement.text(waited_seconds=waited_seconds(environment, started_at=started_at)), flush=True)
-            return await _watch(stop, auth, mcp, missing=upstream if away else "")
+            async with public_gateway(environment, settings, auth_port=auth_port, mcp_port=mcp_port):
+                print(announcement.text(waited_seconds=waited_seconds(environment, started_at=started_at)), flush=True)
+                return await _watch(stop, auth, mcp, missing=upstream if away else "")
         finally:
             # A second Ctrl-C kills the services.
             stop.clear()

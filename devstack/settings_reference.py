@@ -19,11 +19,26 @@ if TYPE_CHECKING:
 
 _HEADER = """\
 # Every setting: what it is for, its unit or form, its default, and an example that is commented out. Copy this file to
-# .env and uncomment the settings to change: `make up` reads it. `make run` and services started by hand read the same
-# names from their environment.
+# .env and uncomment the settings to change: `make run` and `make up` read it. Variables of the environment win, and
+# services started by hand read nothing else.
 # A secret may be given as NAME_FILE, the path of a file that contains it. A list is written with commas, or as JSON.
 # With an unknown name or an unsafe value a service does not start and says why. `make run` and `make up` set
 # what is required.
+
+
+# make run and make up
+
+# The public address of a tunnel or a proxy that forwards to the gateway (docs/tunnels.md).
+# Value: a URL without a path. Default: none; clients on this machine only.
+#SALLYPORT_PUBLIC_URL=https://tools.example.com
+
+# Where the gateway listens for HTTP on this machine; that of `make run`, on loopback addresses only.
+# Value: a port, with an IP address before it or without. Default: 127.0.0.1:8080.
+#GATEWAY_HTTP=80
+
+# The folder of your own MCP server. Settings of mcp_service name files from there; `make up` mounts it as /files.
+# Value: a directory. Default: none.
+#SALLYPORT_MCP_FILES=./my-server
 
 
 # make run
@@ -45,11 +60,7 @@ _HEADER = """\
 
 # make up
 
-# The public address of a tunnel or a proxy that forwards to port 8080.
-# Value: a URL without a path. Default: http://localhost:8080.
-#SALLYPORT_PUBLIC_URL=https://tools.example.com
-
-# Or a domain of your own with HTTPS. Requires GATEWAY_HTTP=80 and GATEWAY_HTTPS=443.
+# A domain of your own with HTTPS, in place of SALLYPORT_PUBLIC_URL. Requires GATEWAY_HTTP=80 and GATEWAY_HTTPS=443.
 # Value: a host name. Default: none.
 #SALLYPORT_DOMAIN=mcp.example.com
 
@@ -57,13 +68,21 @@ _HEADER = """\
 # Value: a host name. Default: none; one domain serves both.
 #SALLYPORT_AUTH_DOMAIN=auth.example.com
 
-# Where the gateway listens for HTTP on this machine.
-# Value: a port, with an IP address before it or without. Default: 127.0.0.1:8080.
-#GATEWAY_HTTP=80
-
 # Where the gateway listens for HTTPS on this machine.
 # Value: a port, with an IP address before it or without. Default: 127.0.0.1 and any free port.
 #GATEWAY_HTTPS=443
+
+# What your own server needs to be installed: a Dockerfile that begins with `FROM sallyport-mcp`.
+# Value: its directory. Default: none.
+#SALLYPORT_MCP_BUILD=./my-server
+
+# The files of docker compose; deploy/server.yaml is for a server of your own in a container beside mcp_service.
+# Value: paths, with colons between them. Default: compose.yaml, and compose.override.yaml if there is one.
+#COMPOSE_FILE=compose.yaml:deploy/server.yaml
+
+# The Dockerfile of that server.
+# Value: its directory. Default: none; deploy/server.yaml requires it.
+#SALLYPORT_SERVER_BUILD=./my-server
 
 # When the stores write to disk.
 # Value: always or everysec. Default: always.
@@ -85,18 +104,6 @@ _HEADER = """\
 # The folder that is mounted as /files in auth_service, for settings that name a file.
 # Value: a directory. Default: none.
 #SALLYPORT_AUTH_FILES=./auth-files
-
-# The same for mcp_service.
-# Value: a directory. Default: none.
-#SALLYPORT_MCP_FILES=./mcp-files
-
-# The image of auth_service.
-# Value: an image. Default: sallyport-auth, which is built here.
-#SALLYPORT_AUTH_IMAGE=registry.example.com/sallyport-auth:1
-
-# The image of mcp_service.
-# Value: an image. Default: sallyport-mcp, which is built here.
-#SALLYPORT_MCP_IMAGE=registry.example.com/sallyport-mcp:1
 
 # The image of the gateway.
 # Value: an image. Default: the one that compose.yaml pins by digest.

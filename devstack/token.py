@@ -14,6 +14,7 @@ from auth_service.commands.tokens import ResourceOption, ScopeOption, issue_and_
 from devstack.command import become, saved_settings
 from devstack.demo_browser import DemoBrowser
 from devstack.demo_user import DemoUser, password_file, username_of
+from devstack.environment import current_environment
 from devstack.service_process import ServiceError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def token(
     Alone on standard output: TOKEN=$(make -s token). The demo user's sign-in and consent are made over HTTP with the
     password in the data directory. The token cannot be refreshed; it is listed, and can be ended, on the account page.
     """
-    data_dir = Path(os.environ.get("DATA_DIR") or ".data")
+    data_dir = Path(current_environment().values.get("DATA_DIR") or ".data")
     try:
         settings = saved_settings(data_dir)
         _check_is_running(data_dir)

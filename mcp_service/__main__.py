@@ -81,6 +81,10 @@ def check_config(
     print_resource: Annotated[
         bool, typer.Option(help="Print the entry for AUTH_RESOURCES that matches this server's scope map.")
     ] = False,
+    metadata_origin: Annotated[
+        str | None,
+        typer.Option(help="With --print-resource: where auth_service reaches this server, such as http://mcp:9001."),
+    ] = None,
     read_upstream: Annotated[
         bool, typer.Option("--read-upstream", help="With --print-resource: read the server at MCP_UPSTREAM too.")
     ] = False,
@@ -92,10 +96,38 @@ def check_config(
     what answers at MCP_UPSTREAM and is no MCP server.
     """
     with garbage_collection_paused():
-        from mcp_service.app import METADATA, SCOPES, build_app
+        from mcp_service.app import METADATA, SCOPES
         from mcp_service.metadata import authorization_server_entry
 
     settings = _settings()
+    app = _checked_app(settings)
+    if print_resource:
+        entry = authorization_server_entry(app[METADATA], app[SCOPES].scopes, read_at=metadata_origin)
+        typer.echo(json.dumps([entry], indent=2))
+        if read_upstream:
+            asyncio.run(_warn_of_upstream(settings))
+        return
+    if not offline:
+        asyncio.run(_ask_others(settings, tuple(app[SCOPES].scopes)))
+    typer.echo("ok")
+
+
+@cli.command()
+def connect() -> None:
+    """Print the address of the server, and how each client is connected to it."""
+    with garbage_collection_paused():
+        from mcp_service.app import METADATA
+        from mcp_service.commands.connect import how_to_connect
+
+    metadata = _checked_app(_settings())[METADATA]
+    typer.echo(how_to_connect(metadata.resource, metadata.name))
+
+
+def _checked_app(settings: McpSettings) -> web.Application:
+    """The service, which is not started: faults of the settings and of the server come to light."""
+    with garbage_collection_paused():
+        from mcp_service.app import build_app
+
     # A program may read the output: errors go to standard error, and nothing else is logged.
     configure_command_logs(level="error", log_format=settings.log_format)
 
@@ -103,17 +135,9 @@ def check_config(
         return build_app(settings)
 
     try:
-        app = asyncio.run(build())
+        return asyncio.run(build())
     except Misconfigured as exc:
         _refuse(exc)
-    if print_resource:
-        typer.echo(json.dumps([authorization_server_entry(app[METADATA], app[SCOPES].scopes)], indent=2))
-        if read_upstream:
-            asyncio.run(_warn_of_upstream(settings))
-        return
-    if not offline:
-        asyncio.run(_ask_others(settings, tuple(app[SCOPES].scopes)))
-    typer.echo("ok")
 
 
 async def _ask_others(settings: McpSettings, scopes: tuple[str, ...]) -> None:

@@ -71,12 +71,16 @@ class ProtectedResourceMetadata:
 
 
 def authorization_server_entry(
-    metadata: ProtectedResourceMetadata, scopes: Mapping[str, ScopeDescription]
+    metadata: ProtectedResourceMetadata, scopes: Mapping[str, ScopeDescription], *, read_at: str | None = None
 ) -> dict[str, object]:
-    """The entry of AUTH_RESOURCES for this resource: the consent page then shows the scopes that the guard requires."""
-    return {
+    """The entry of AUTH_RESOURCES for this resource: the consent page then shows the scopes that the guard requires.
+
+    `read_at` is the origin where auth_service reads the metadata, if it does not reach the public one.
+    """
+    entry: dict[str, object] = {
         "identifier": metadata.resource,
         "name": metadata.name,
         "scopes": {name: described.model_dump(exclude_defaults=True) for name, described in scopes.items()},
         "default_scopes": list(metadata.scopes),
     }
+    return entry if read_at is None else {**entry, "metadata_url": f"{read_at}{metadata.paths[0]}"}

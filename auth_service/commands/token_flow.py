@@ -8,7 +8,6 @@ rights is to add the client, once.
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -112,7 +111,7 @@ async def request_token(context: CommandContext, wish: TokenWish) -> IssuedToken
         scopes=tuple(str(tokens.get("scope", "")).split()),
         resource=wish.resource,
         # Not verified: it comes from the issuer itself, and is shown only.
-        subject=str(json.loads(base64url.decode(token.split(".")[1]))["sub"]),
+        subject=str(parse_json_object(base64url.decode(token.split(".")[1]))["sub"]),
     )
 
 

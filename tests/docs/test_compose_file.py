@@ -1,20 +1,19 @@
-"""compose.yaml hands every setting on, and declares the example as its own code does."""
+"""compose.yaml hands every setting on, and gives each container what it needs only."""
 
-import json
 import re
-from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from auth_service.settings import AuthSettings
-from devstack.local_settings import notes_resource
 from devstack.service_process import REPOSITORY
 from mcp_service.settings import McpSettings
 
 SERVICES = yaml.safe_load((REPOSITORY / "compose.yaml").read_text(encoding="utf-8"))["services"]
 # Where a container listens is the image's affair.
 OF_THE_IMAGE = {f"{service}_{name}" for service in ("AUTH", "MCP") for name in ("HOST", "PORT", "REUSE_PORT")}
+# Reaches auth_service in a file.
+BY_DECLARATION = {"AUTH_RESOURCES"}
 
 
 @pytest.mark.parametrize(("service", "settings"), [("auth", AuthSettings), ("mcp", McpSettings)])
@@ -22,15 +21,20 @@ def test_every_setting_of_a_service_can_be_given(service, settings):
     prefix = settings.model_config["env_prefix"]
     known = {f"{prefix}{name.upper()}" for name in settings.model_fields}
     own = {name for name in SERVICES[service]["environment"] if name.startswith(prefix)}
-    assert {name for name in own if name in known or not name.endswith("_FILE")} == known - OF_THE_IMAGE
+    handed_on = {name for name in own if name in known or not name.endswith("_FILE")}
+    assert handed_on == known - OF_THE_IMAGE - BY_DECLARATION
 
 
-def test_the_example_is_declared_as_in_its_own_code():
-    text = SERVICES["auth"]["environment"]["AUTH_RESOURCES"].removeprefix("${AUTH_RESOURCES:-").removesuffix("}")
-    (declared,) = json.loads(re.sub(r'"\$\{SALLYPORT_PUBLIC_URL.*?/mcp"', '"http://x/mcp"', text))
-    # Its metadata are read within the network of compose.
-    assert urlsplit(declared.pop("metadata_url")).hostname in SERVICES
-    assert declared == notes_resource("http://x/mcp")
+def test_the_declaration_of_the_scopes_has_the_settings_and_files_of_mcp_service():
+    declaration, mcp = SERVICES["declaration"], SERVICES["mcp"]
+    # It writes down what AUTH_RESOURCES says, and what the server says if that is not set.
+    added = {"AUTH_RESOURCES", "MCP_NOTES_REDIS_URL_FILE"}
+    assert set(declaration["environment"]) - added == set(mcp["environment"]) - added
+    assert set(declaration["environment"]) >= BY_DECLARATION
+    assert [mount for mount in declaration["volumes"] if mount in mcp["volumes"]] == [
+        {"type": "bind", "source": "${SALLYPORT_MCP_FILES:-./deploy/files}", "target": "/files", "read_only": True}
+    ]
+    assert declaration["network_mode"] == "none"
 
 
 @pytest.mark.invariant(2)
@@ -80,9 +84,21 @@ def test_a_store_has_no_port_without_tls_and_its_clients_verify_its_certificate(
     assert "redis://" not in (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")
 
 
+@pytest.mark.invariant(15)
+def test_a_guard_that_is_taken_over_cannot_change_what_auth_service_grants():
+    mounts = {name: [str(v) for v in service.get("volumes", [])] for name, service in SERVICES.items()}
+    declared = {name: [v for v in volumes if v.startswith("declaration:")] for name, volumes in mounts.items()}
+    assert {name: volumes for name, volumes in declared.items() if volumes} == {
+        "declaration": ["declaration:/declaration"],
+        "auth": ["declaration:/declaration:ro"],
+    }
+    # It serves nobody, so that nobody can take it over.
+    assert SERVICES["declaration"]["network_mode"] == "none"
+
+
 def test_each_password_is_mounted_in_one_service_only():
     """Invariant 2."""
-    mounts = {name: " ".join(service.get("volumes", [])) for name, service in SERVICES.items()}
+    mounts = {name: " ".join(map(str, service.get("volumes", []))) for name, service in SERVICES.items()}
     assert {name for name, volumes in mounts.items() if "store-secrets" in volumes} == {"store", "auth", "secrets"}
     assert {name for name, volumes in mounts.items() if "notes-secrets" in volumes} == {"notes", "mcp", "secrets"}
 
@@ -99,7 +115,15 @@ def test_images_of_others_are_named_by_their_full_version_and_digest():
             re.MULTILINE,
         )
     ]
-    own = {"sallyport-auth", "sallyport-mcp", "${PYTHON_IMAGE", "base", "dependencies"}
+    own = {
+        *("sallyport-auth", "sallyport-mcp", "sallyport-mcp${SALLYPORT_MCP_BUILD:+-own", "sallyport-server"),
+        *("${PYTHON_IMAGE", "base", "dependencies"),
+    }
     of_others = [image for image in named if image not in own]
     assert len(of_others) == 5
     assert [image for image in of_others if not re.search(r":\d+\.\d+\.\d+[\w.-]*@sha256:[0-9a-f]{64}$", image)] == []
+
+
+def test_no_setting_names_an_image_that_is_built_over():
+    built = [service["image"] for service in SERVICES.values() if "build" in service]
+    assert [image for image in built if re.match(r"sallyport-(auth|mcp)\b", image) is None] == []

@@ -108,6 +108,7 @@ class Gateway:
                 "XDG_DATA_HOME": str(self._directory / "data"),
                 "SITE": self._site or f":{self.http_port}",
                 "AUTH_SITE": self._auth_site,
+                "RESOURCE": pair.resource,
             },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -11,6 +11,8 @@ from auth_service.settings import AuthSettings
 from devstack.service_process import REPOSITORY
 from mcp_service.settings import McpSettings
 
+# Reaches auth_service in a file that `declaration` writes.
+BY_DECLARATION = {"AUTH_RESOURCES"}
 OF_THE_IMAGE = {f"{service}_{name}" for service in ("AUTH", "MCP") for name in ("HOST", "PORT", "REUSE_PORT")}
 SECRET = "a key that nobody else may see"
 
@@ -29,12 +31,12 @@ pytestmark = [pytest.mark.docker, pytest.mark.skipif(not has_compose(), reason="
 def understood(tmp_path):
     """The services with an .env of these lines."""
 
-    def ask(**lines):
+    def ask(*options, **lines):
         file = tmp_path / "env"
         file.write_text("".join(f"{name}='{value}'\n" for name, value in lines.items()), encoding="utf-8")
         own = ("AUTH_", "MCP_", "SALLYPORT_", "GATEWAY_", "CADDY_", "VALKEY_", "STORE_", "COMPOSE_")
         done = subprocess.run(
-            ["docker", "compose", "--env-file", str(file), "config", "--format", "json"],
+            ["docker", "compose", "--env-file", str(file), "config", *options, "--format", "json"],
             cwd=REPOSITORY,
             env={name: value for name, value in os.environ.items() if not name.startswith(own)},
             capture_output=True,
@@ -55,11 +57,18 @@ def names(settings):
 def test_every_setting_reaches_its_own_service_and_no_other_container(understood):
     given = {name: f"value of {name}" for name in names(AuthSettings) | names(McpSettings)}
     services = understood(**given)
+    # It has the settings of mcp_service, runs before it, and reaches nothing.
+    declaration = services.pop("declaration")
+    assert declaration["environment"]["AUTH_RESOURCES"] == given["AUTH_RESOURCES"]
+    assert (declaration["network_mode"], "networks" in declaration) == ("none", False)
     for service, settings in (("auth", AuthSettings), ("mcp", McpSettings)):
         environment = services.pop(service)["environment"]
-        assert {name: environment[name] for name in names(settings)} == {name: given[name] for name in names(settings)}
-        handed_on = {name for name in environment if name in names(settings) or not name.endswith("_FILE")}
-        assert handed_on == names(settings)
+        expected = names(settings) - BY_DECLARATION
+        assert {name: environment[name] for name in expected} == {name: given[name] for name in expected}
+        handed_on = {name for name in environment if name in expected or not name.endswith("_FILE")}
+        assert handed_on == expected
+    # The gateway routes the path of the resource.
+    assert services["gateway"]["environment"].pop("RESOURCE") == given["MCP_RESOURCE"]
     assert "value of" not in json.dumps(services)
 
 
@@ -110,8 +119,29 @@ def test_both_services_are_told_the_same_names_for_every_form_of_the_gateway(und
     services = understood(**lines)
     auth, mcp, gateway = (services[name] for name in ("auth", "mcp", "gateway"))
     assert auth["environment"]["AUTH_ISSUER"] == mcp["environment"]["MCP_ISSUER"] == issuer
-    assert mcp["environment"]["MCP_RESOURCE"] == resource
-    assert json.loads(auth["environment"]["AUTH_RESOURCES"])[0]["identifier"] == resource
+    assert mcp["environment"]["MCP_RESOURCE"] == gateway["environment"]["RESOURCE"] == resource
     two = "SALLYPORT_AUTH_DOMAIN" in lines
     assert gateway["command"][-1] == f"/etc/caddy/gateway{'-two-hosts' if two else ''}.caddy"
     assert gateway["environment"]["SITE"] == lines.get("SALLYPORT_DOMAIN", ":80")
+
+
+def test_the_file_can_be_read_without_its_variables(understood):
+    image = understood("--no-interpolate")["mcp"]["image"]
+    assert image == "sallyport-mcp${SALLYPORT_MCP_BUILD:+-own}"
+
+
+def test_an_image_of_the_operator_is_made_under_a_name_of_its_own(understood):
+    services = understood(SALLYPORT_MCP_BUILD="./of-my-own")
+    for name in ("mcp", "declaration"):
+        assert services[name]["image"] == "sallyport-mcp-own"
+        assert services[name]["build"]["context"] == str(REPOSITORY / "of-my-own")
+    assert understood()["mcp"]["image"] == "sallyport-mcp"
+
+
+def test_a_server_in_a_container_is_in_a_network_with_mcp_service_only(understood):
+    files = {"COMPOSE_FILE": "compose.yaml:deploy/server.yaml", "MCP_UPSTREAM": "http://server:3000/mcp"}
+    services = understood(**files, SALLYPORT_SERVER_BUILD="./of-my-own")
+    assert services["server"]["build"]["context"] == str(REPOSITORY / "of-my-own")
+    assert list(services["server"]["networks"]) == ["server"]
+    assert [name for name, service in services.items() if "server" in service.get("networks", {})] == ["mcp", "server"]
+    assert services["mcp"]["environment"]["MCP_UPSTREAM_PRIVATE"] == "true"

@@ -20,9 +20,7 @@ from tests.support.user_agent import user_agent
 pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 
 GUIDE = (REPOSITORY / "docs" / "upstream.md").read_text(encoding="utf-8").split("## With docker compose")[1]
-OVERRIDE = re.search(r"```yaml\n(services:.*?)```", GUIDE, re.DOTALL)[1]
-SETTINGS = dict(re.findall(r"^(MCP_\w+)=(.*)$", GUIDE.split("```sh\n")[1].split("```")[0], re.MULTILINE))
-CHECK_CONFIG = re.search(r"\$\(docker compose (run .*? --print-resource)\)", GUIDE)[1].split()
+SETTINGS = dict(re.findall(r"^(\w+)=(.*)$", GUIDE.split("```sh\n")[1].split("```")[0], re.MULTILINE))
 
 WEATHER = """
 import sys
@@ -48,15 +46,11 @@ if __name__ == "__main__" and sys.argv[1:]:
 elif __name__ == "__main__":
     server.run()
 """
-YOUR_SERVER = """
-services:
-  server:
-    image: sallyport-mcp
-    command: [python, /weather.py, "8000"]
-    healthcheck:
-      test: [CMD, python, -c, "import socket; socket.create_connection(('localhost', 8000), 2)"]
-      start_interval: 1s
-    volumes: ["{file}:/weather.py:ro"]
+DOCKERFILE = """
+FROM sallyport-mcp
+HEALTHCHECK --interval=1s CMD ["python", "-c", "import socket; socket.create_connection(('localhost', 3000), 2)"]
+COPY weather.py /
+CMD ["python", "/weather.py", "3000"]
 """
 # As the guide says: mounted as files, which replicas share.
 SECRETS = {"headers.json": '{"X-Key": "the key of the server"}', "session-key": "k" * 32}
@@ -68,8 +62,7 @@ LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 def directory(tmp_path_factory):
     """The files of the server and of compose, readable for the user of the containers."""
     directory = tmp_path_factory.mktemp("server")
-    files = {"weather.py": WEATHER, "override.yaml": OVERRIDE, **SECRETS}
-    files["server.yaml"] = YOUR_SERVER.format(file=directory / "weather.py")
+    files = {"weather.py": WEATHER, "Dockerfile": DOCKERFILE, **SECRETS}
     for name, text in files.items():
         (directory / name).write_text(text)
         (directory / name).chmod(0o644)
@@ -82,11 +75,9 @@ def deployment(directory):
     if not docker_answers():
         pytest.skip("Docker does not answer")
     made = Deployment(f"sallyport-upstream-{os.getpid()}", free_port(("127.0.0.1",)))
-    composed = ("compose.yaml", directory / "override.yaml", directory / "server.yaml")
     made.environment |= {**SETTINGS, **dict(SETTINGS_OF_SECRETS), "SALLYPORT_MCP_FILES": str(directory)}
-    made.environment["COMPOSE_FILE"] = ":".join(map(str, composed))
+    made.environment["SALLYPORT_SERVER_BUILD"] = str(directory)
     try:
-        made.environment["AUTH_RESOURCES"] = made.compose(*CHECK_CONFIG)
         made.make("up")
         made.compose(
             *("exec", "-T", "auth", "python", "-m", "auth_service", "users", "add", "alice", "--password-stdin"),
@@ -146,7 +137,7 @@ async def test_replicas_share_sessions_and_the_credential_by_mounted_files(deplo
 def test_only_the_guard_reaches_the_server(deployment):
     attempt = (
         "import socket\n"
-        "try: socket.create_connection(('server', 8000), 3)\n"
+        "try: socket.create_connection(('server', 3000), 3)\n"
         "except OSError: print('unreachable')\n"
         "else: print('reachable')"
     )
@@ -177,13 +168,13 @@ async def test_without_the_server_the_gateway_and_the_guard_go_on(deployment):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"MCP_UPSTREAM_COMMAND": "python /files/weather.py"}, {"MCP_SERVER": "/files/weather.py:server"}],
+    [{"MCP_UPSTREAM_COMMAND": "python weather.py"}, {"MCP_SERVER": "./weather.py:server"}],
     ids=["command", "object"],
 )
 async def test_a_file_that_is_mounted_is_a_server_too(deployment, settings):
     """Last: the deployment keeps these settings."""
     unset = {"MCP_UPSTREAM": "", "MCP_UPSTREAM_COMMAND": "", "MCP_SERVER": ""} | {n: "" for n, _ in SETTINGS_OF_SECRETS}
     deployment.environment |= {**unset, **settings}
-    deployment.compose("up", "--detach", "--wait", "--no-deps", "mcp")
+    deployment.make("up")
     async with user_agent("alice", PASSWORD) as user, connected(f"{deployment.url}/mcp", user) as client:
         assert text_of(await client.call_tool("forecast", {"city": "Oslo"})) == "Sunny in Oslo"

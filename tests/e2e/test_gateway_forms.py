@@ -8,6 +8,7 @@ import subprocess
 from urllib.parse import urlsplit
 
 import aiohttp
+import httpx2
 import pytest
 
 from tests.e2e.gateway import CADDY, FILES, Gateway, has_caddy
@@ -136,6 +137,39 @@ async def test_the_host_of_the_tools_has_no_page_of_the_other_host(behind):
                 assert answer.status == 404
         async with http.get(f"{gateway.auth_url}/mcp") as answer:
             assert answer.status == 404
+
+
+@pytest.fixture(scope="module", params=["one host", "two hosts"])
+def elsewhere(request):
+    """A pair whose MCP endpoint has another path than the usual one."""
+    gateway = Gateway(request.param)
+    pair = Pair(gateway=gateway, resource=f"{gateway.mcp_url}/tools/weather")
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        try:
+            runner.run(pair.start())
+            yield gateway, pair
+        finally:
+            runner.run(pair.close())
+
+
+async def test_a_client_reaches_an_endpoint_with_another_path(elsewhere):
+    gateway, pair = elsewhere
+    tls = gateway.trust()
+    async with (
+        user_agent(pair.username, pair.password, tls=tls) as user,
+        connected(pair.resource, user, tls=tls) as client,
+    ):
+        assert not (await client.call_tool("list_notes", {})).is_error
+
+
+async def test_an_endpoint_with_another_path_is_the_only_one(elsewhere):
+    gateway, pair = elsewhere
+    async with httpx2.AsyncClient(verify=gateway.trust(), base_url=gateway.mcp_url) as http:
+        for well_known in ("", "/tools/weather"):
+            answer = await http.get(f"/.well-known/oauth-protected-resource{well_known}")
+            assert answer.json()["resource"] == pair.resource
+        for path, status in (("/tools/weather", 401), ("/tools/weather/", 401), ("/mcp", 404), ("/tools", 404)):
+            assert (await http.post(path)).status_code == status, path
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from devstack.loopback import free_port
-from devstack.service_process import REPOSITORY
+from devstack.service_process import REPOSITORY, with_repository
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -34,8 +34,9 @@ class Launcher:
         names = {"DATA_DIR": str(self.data_dir), "AUTH_PORT": str(self.auth_port), "MCP_PORT": str(self.mcp_port)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "devstack.run", "--end-with-parent"],
-            cwd=REPOSITORY,
-            env={**inherited, **names, **self.own},
+            # Not the repository, whose .env a developer may have.
+            cwd=self.data_dir.parent,
+            env=with_repository({**inherited, **names, **self.own}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -67,6 +67,12 @@ def test_the_entry_for_the_authorization_server_is_one_that_it_takes(run, enviro
     ]
 
 
+def test_the_entry_says_where_the_authorization_server_reads_the_metadata(run):
+    (entry,) = json.loads(run("--print-resource", "--metadata-origin", "http://mcp:9001").stdout)
+    read_at = ProtectedResource.model_validate(entry).metadata_url
+    assert read_at == "http://mcp:9001/.well-known/oauth-protected-resource/mcp"
+
+
 @pytest.fixture
 def served():
     with serve_documents() as (origin, documents):
