@@ -16,7 +16,7 @@ from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditRepository
 from auth_service.authorization import interaction_repository
 from auth_service.authorization.interaction import ConsentDecision
-from auth_service.authorization.interaction_repository import InteractionRepository
+from auth_service.authorization.interaction_repository import InteractionRepository, RecordedConsent
 from auth_service.grants.access_removal import AccessRemoval
 from auth_service.grants.repository import GrantRepository
 from auth_service.protocol.opaque import new_secret, short_digest, split_identifier
@@ -155,12 +155,13 @@ async def test_a_nearly_full_list_gives_each_free_entry_once_and_refuses_the_res
 
     results = await asyncio.gather(*(approve(next(connections), one) for one in asked), return_exceptions=True)
 
-    assert results.count(ConsentDecision.APPROVE) == entries - len(taken)
-    assert all(isinstance(r, ServiceUnavailable) for r in results if r is not ConsentDecision.APPROVE)
+    recorded = RecordedConsent(ConsentDecision.APPROVE, is_new=True)
+    assert results.count(recorded) == entries - len(taken)
+    assert all(isinstance(r, ServiceUnavailable) for r in results if r != recorded)
     grants = [await GrantRepository(store).find(one.identifier) for one in asked]
     given = [grant.entry for grant in grants if grant is not None]
     assert sorted([*given, *taken]) == list(range(entries))
-    refused = [one for one, result in zip(asked, results, strict=True) if result is not ConsentDecision.APPROVE]
+    refused = [one for one, result in zip(asked, results, strict=True) if result != recorded]
     decisions = InteractionRepository(store, grant_seconds=HOUR)
     assert {await decisions.find_decision(one.identifier) for one in refused} == {None}
     (state,) = await StatusListRepository(store).states([list_id])
@@ -177,7 +178,7 @@ async def test_an_entry_is_not_given_again_when_its_grant_has_ended(store, store
     monkeypatch.setattr(interaction_repository, "candidate_entries", lambda: str(grant.entry))
     asked = [asked_in(list_id) for _ in stores]
     results = await asyncio.gather(*(approve(*pair) for pair in zip(stores, asked, strict=True)))
-    assert set(results) == {ConsentDecision.APPROVE}
+    assert set(results) == {RecordedConsent(ConsentDecision.APPROVE, is_new=True)}
     grants = [await GrantRepository(store).find(one.identifier) for one in asked]
     assert len({grant.entry, *(made.entry for made in grants if made is not None)}) == 1 + len(asked)
 

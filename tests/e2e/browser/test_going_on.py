@@ -46,7 +46,7 @@ async def decide(page, door, decision="approve"):
     await page.goto(f"{door.origin}/sign-in")
     await page.fill("[name=username]", "ada")
     await page.fill("[name=password]", "right")
-    await page.click("button")
+    await page.click("button[type=submit]")
     await page.wait_for_url(f"{door.origin}/consent")
     await page.click(f"[name=decision][value={decision}]")
 
@@ -103,7 +103,7 @@ async def test_a_decision_is_handed_to_an_app_and_the_page_stays_to_say_so(brows
     await browser_page.wait_for_selector("h1:text('Access allowed')")
     await asked.wait_for("metaTagRefresh", APP)
     # A click cannot be observed reliably: Chromium drops it while it looks for a program for the navigation above.
-    link = browser_page.get_by_role("link", name="Go on to Claude Code")
+    link = browser_page.get_by_role("link", name="Continue to Claude Code")
     assert await link.get_attribute("href") == APP
     assert await link.is_enabled()
     assert "close this window" in await browser_page.title()
