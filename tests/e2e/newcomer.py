@@ -51,7 +51,8 @@ class Clone:
         # What `make` would install is there already.
         (directory / ".venv").mkdir()
         (directory / ".venv" / ".local-installed").touch()
-        foreign = ("AUTH_", "MCP_", "DEMO_", "SALLYPORT_", "GATEWAY_", "COMPOSE_", "PYTHON")
+        # A make that runs under another one names its directory on standard output.
+        foreign = ("AUTH_", "MCP_", "DEMO_", "SALLYPORT_", "GATEWAY_", "COMPOSE_", "PYTHON", "MAKE", "MFLAGS")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         self.environment = {**inherited, **environment}
         self._running: list[subprocess.Popen[str]] = []
