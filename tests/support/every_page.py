@@ -21,7 +21,7 @@ from auth_service.pages.account_views import (
     SignedOutView,
 )
 from auth_service.pages.catalogue import ENGLISH, Catalogue
-from auth_service.pages.consent_views import AccessLifetimeView, ConsentView, ImitationView
+from auth_service.pages.consent_views import AccessLifetimeView, ClaimView, ConsentView, ImitationView
 from auth_service.pages.renderer import Pages
 from auth_service.pages.views import (
     ContinueView,
@@ -76,8 +76,10 @@ CONSENT = ConsentView(
     resource_name="Notes",
     resource=RESOURCE,
     user=UserView("ada"),
-    scopes=(ScopeView("notes:write", "Add, change and delete your notes"),),
-    already_granted=(ScopeView("notes:read", "Read your notes"),),
+    scopes=(
+        ScopeView("notes:read", "Read your notes"),
+        ScopeView("notes:write", "Add, change and delete your notes", required=False),
+    ),
     switch=SwitchUserForm("/sign-in", "tx", "cs"),
     account_address="/account",
     lifetime=AccessLifetimeView(unused=30 * 86_400, absolute=180 * 86_400),
@@ -87,8 +89,26 @@ CONSENT_BY_PROVIDER = replace(
     user=UserView(
         "ada", "Example Corporation staff accounts", "ada.lovelace.the.countess@analytical.engines.example.org"
     ),
+    scopes=(ScopeView("notes:write", "Add, change and delete your notes"),),
+    already_granted=(ScopeView("notes:read", "Read your notes"),),
     unavailable=(ScopeView("notes:admin", "Manage the notes of all users"),),
     told=("your e-mail address", "your groups"),
+)
+CONSENT_NOTHING_LEFT = replace(
+    CONSENT,
+    scopes=(
+        ScopeView("notes:read", "Read your notes", required=False, ticked=False),
+        ScopeView(
+            "notes:write",
+            "Add, change and delete your notes",
+            required=False,
+            ticked=False,
+            includes=("Read your notes",),
+        ),
+    ),
+    told=("your e-mail address",),
+    optional_claims=(ClaimView("groups", "your groups"), ClaimView("name", "your name", ticked=False)),
+    nothing_left=True,
 )
 CONSENT_IMITATION = replace(
     CONSENT,
@@ -192,6 +212,7 @@ def auth_pages(pages: Pages) -> dict[str, Example]:
         "consent": pages.consent(CONSENT),
         "consent-by-provider": pages.consent(CONSENT_BY_PROVIDER),
         "consent-imitation": pages.consent(CONSENT_IMITATION),
+        "consent-nothing-left": pages.consent(CONSENT_NOTHING_LEFT),
         "going-on": pages.continue_to(GOING_ON),
         "going-back": pages.continue_to(ContinueView("https://client.example/callback?error=a", "Claude", False)),
         "user-refused": pages.user_refused(USER_REFUSED),

@@ -113,15 +113,18 @@ async def test_sign_in_and_consent_need_no_more_than_a_keyboard(browser_page, do
     await keys.type("right")
     await keys.press("Enter")
     await browser_page.wait_for_url(f"{door.origin}/consent")
+    await keys.press("Tab")
+    assert await browser_page.locator(":focus").get_attribute("value") == "notes:write"
+    await keys.press("Space")
     for reached in ("Not you?", "your account", "Details", "Deny", "Allow"):
         await keys.press("Tab")
         assert await browser_page.locator(":focus").inner_text() == reached
     await keys.press("Enter")
     await browser_page.wait_for_url(door.goes_on_to)
-    assert [(p.get("username"), p.get("decision")) for p in door.posted] == [
-        ("ada", None),
-        ("ada", None),
-        (None, "approve"),
+    assert [(p.get("username"), p.get("scope"), p.get("decision")) for p in door.posted] == [
+        ("ada", None, None),
+        ("ada", None, None),
+        (None, None, "approve"),
     ]
 
 
@@ -157,8 +160,8 @@ async def test_a_reader_hears_the_consent_page_in_the_order_that_matters(browser
         "- banner",
         "- main",
         'heading "This will let Claude Code use Notes" [level=1]',
-        "Add, change and delete your notes",
-        'heading "Already allowed" [level=2]',
+        "Read your notes",
+        'checkbox "Add, change and delete your notes" [checked]',
         "Unverified app.",
         "127.0.0.1",
         "It could be any program.",

@@ -60,7 +60,12 @@ async def test_a_decision_reaches_a_program_on_this_device_without_javascript(
     await decide(browser_page, door, decision)
     await browser_page.wait_for_url(door.goes_on_to)
     assert await browser_page.title() == "arrived"
-    assert door.posted[-1] == {"transaction": "tx", "csrf": "cs", "decision": decision}
+    assert door.posted[-1] == {
+        "transaction": "tx",
+        "csrf": "cs",
+        "scope": "notes:write",
+        "decision": decision,
+    }
     assert complaints == []
 
 
