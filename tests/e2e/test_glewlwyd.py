@@ -117,7 +117,7 @@ async def test_a_session_that_glewlwyd_remembers_does_not_skip_the_decision_here
             await subject_after_connecting(servers.pair, elsewhere)
         assert ada.there.passwords_typed == 1
     assert "This will let A test client use Notes" in elsewhere.decided
-    assert "signed in with Everyone as" in elsewhere.decided
+    assert "Signed in with Everyone as" in elsewhere.decided
 
 
 async def test_the_address_of_a_user_at_another_entry_is_another_account(servers):
@@ -145,7 +145,7 @@ async def test_a_wrong_client_secret_signs_no_user_in_and_is_named_in_the_log_on
     """P17."""
     error_ids, page = await servers.refusal("ada", "mistaken")
     assert error_ids == ["provider_rejects_client"]
-    assert "is not set up correctly here" in page.words
+    assert "isn't set up correctly" in page.words
     assert "unauthorized_client" not in page.text
     assert "another-client-secret" not in json.dumps(servers.pair.log(servers.pair.auth[0]))
 

@@ -93,7 +93,7 @@ async def test_an_identity_is_one_account_and_the_same_address_elsewhere_is_anot
         elsewhere, _ = await subject_after(pair, other, "ada")
         of_another_user, _ = await subject_after(pair, acme, "bob")
     assert user.response["iss"] == acme.issuer
-    assert "signed in with Acme as ada@example.com" in user.decided
+    assert "Signed in with Acme as ada@example.com" in user.decided
     assert first == again
     assert len({first, elsewhere, of_another_user}) == 3
     users = {u["subject"]: u for u in json.loads(await pair.command("users", "list", "--json"))}
@@ -146,7 +146,7 @@ async def test_a_response_that_names_another_issuer_signs_no_user_in(make_pair, 
         page = await user.here.get(forged)
     assert "__Host-sallyport-session" not in user.here.cookies
     assert "sallyport-session" not in user.here.cookies
-    assert (page.status, "could not be completed" in page.words) == (403, True)
+    assert (page.status, "We couldn't complete the sign-in" in page.words) == (403, True)
 
 
 async def test_a_wrong_client_secret_signs_no_user_in_and_is_named_in_the_log(make_pair, acme):
@@ -162,7 +162,6 @@ async def test_a_wrong_client_secret_signs_no_user_in_and_is_named_in_the_log(ma
     [
         ({"issuer": "http://localhost:{port}/"}, "issuer"),
         ({"issuer": "http://localhost:1"}, "cannot be fetched"),
-        ({"scopes": ["openid", "groups"]}, "groups"),
         ({"id_token_algorithms": ["EdDSA"]}, "EdDSA"),
     ],
 )
@@ -178,3 +177,11 @@ async def test_check_config_names_what_is_wrong_with_an_entry(make_pair, acme, c
     assert "acme: " in wrong.combined_output
     assert named in wrong.combined_output
     assert SECRET not in wrong.combined_output
+
+
+async def test_check_config_warns_of_a_scope_that_the_provider_does_not_list(make_pair, acme):
+    pair = await make_pair(own=settings(acme.entry(scopes=["openid", "groups"])))
+    async with acme.running(pair.issuer):
+        checked = await service_command("auth_service", pair.auth_environment, "check-config")
+    assert checked.succeeded, checked.combined_output
+    assert "acme: The provider does not list the scopes groups" in checked.combined_output
