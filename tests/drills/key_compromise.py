@@ -63,23 +63,19 @@ def of_make_run() -> Deployment:
     if not file.exists():
         sys.exit(f"nothing has run on {file.parent} yet: start with `make run`")
     environment = with_repository({**os.environ, **json.loads(file.read_text(encoding="utf-8"))})
-    return _deployment(environment, [], sys.executable, environment)
+    resource = json.loads(environment["AUTH_RESOURCES"])[0]["identifier"]
+    return Deployment(environment["AUTH_ISSUER"], resource, [], sys.executable, environment)
 
 
 async def of_compose(compose: str) -> Deployment:
     """The pair of `make up`; `compose` is the command for docker compose."""
-    prefix = [*shlex.split(compose), "exec", "--no-TTY", "auth"]
-    process = await asyncio.create_subprocess_exec(*prefix, "env", stdout=asyncio.subprocess.PIPE)
-    output, _ = await process.communicate()
-    inside = dict(line.split("=", 1) for line in output.decode().splitlines() if "=" in line)
-    return _deployment(inside, prefix, "python", os.environ)
-
-
-def _deployment(
-    settings: Mapping[str, str], prefix: Sequence[str], python: str, environment: Mapping[str, str]
-) -> Deployment:
-    resource = json.loads(settings["AUTH_RESOURCES"])[0]["identifier"]
-    return Deployment(settings["AUTH_ISSUER"], resource, prefix, python, environment)
+    execute = [*shlex.split(compose), "exec", "--no-TTY"]
+    inside: dict[str, str] = {}
+    for service in ("auth", "mcp"):
+        process = await asyncio.create_subprocess_exec(*execute, service, "env", stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+        inside |= dict(line.split("=", 1) for line in output.decode().splitlines() if "=" in line)
+    return Deployment(inside["AUTH_ISSUER"], inside["MCP_RESOURCE"], [*execute, "auth"], "python", os.environ)
 
 
 async def play(deployment: Deployment) -> None:

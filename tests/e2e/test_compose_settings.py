@@ -63,6 +63,8 @@ def test_every_setting_reaches_its_own_service_and_no_other_container(understood
     assert (declaration["network_mode"], "networks" in declaration) == ("none", False)
     for service, settings in (("auth", AuthSettings), ("mcp", McpSettings)):
         environment = services.pop(service)["environment"]
+        # For the commands in hints.
+        assert environment.pop("SALLYPORT_RUN_BY") == "compose"
         expected = names(settings) - BY_DECLARATION
         assert {name: environment[name] for name in expected} == {name: given[name] for name in expected}
         handed_on = {name for name in environment if name in expected or not name.endswith("_FILE")}
