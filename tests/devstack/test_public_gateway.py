@@ -147,3 +147,23 @@ async def test_a_service_that_is_away_is_answered_502(http):
         http.get(f"http://127.0.0.1:{port}/mcp") as answer,
     ):
         assert answer.status == 502
+
+
+@pytest.mark.xfail(strict=True, reason="the target of CONNECT becomes the host that the gateway connects to")
+async def test_a_request_target_never_chooses_the_host_that_the_gateway_connects_to(gateway):
+    url, _ = gateway
+    reached = []
+
+    async def record(request):
+        reached.append(request.raw_path)
+        return web.Response()
+
+    async with RawTestServer(record) as other:
+        for line in (f"CONNECT 1@127.0.0.1:{other.port}", f"GET http://127.0.0.1:{other.port}/", "OPTIONS *"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", URL(url).port)
+            writer.write(f"{line} HTTP/1.1\r\nHost: a.tunnel\r\nConnection: close\r\n\r\n".encode())
+            async with asyncio.timeout(10):
+                answer = await reader.read()
+            writer.close()
+            await writer.wait_closed()
+            assert (answer.split(b" ", 2)[1], reached) == (b"400", []), line
