@@ -73,6 +73,9 @@ async def serving(hosts: Sequence[str], port: int, resource: str, auth_port: int
         path = path_of(resource)
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            # Appended to an address, any other form of target (RFC 9112 section 3.2) could name another host.
+            if not request.raw_path.startswith("/"):
+                return web.Response(status=400)
             if normpath(request.path.lower()) in _INTERNAL:
                 return web.Response(status=404)
             to_mcp = request.path in {path, f"{path}/", f"{path}/jwks.json", _WELL_KNOWN} or request.path.startswith(

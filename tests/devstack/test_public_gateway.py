@@ -149,7 +149,6 @@ async def test_a_service_that_is_away_is_answered_502(http):
         assert answer.status == 502
 
 
-@pytest.mark.xfail(strict=True, reason="the target of CONNECT becomes the host that the gateway connects to")
 async def test_a_request_target_never_chooses_the_host_that_the_gateway_connects_to(gateway):
     url, _ = gateway
     reached = []
