@@ -7,19 +7,35 @@ here is the part that imitates Latin letters in common fonts.
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from typing import Final
 
 from auth_service.pages.formatting import strip_invisible
 
-_LOOKALIKES: Final = str.maketrans(
+_STYLES: Final = (
+    "LATIN LETTER SMALL CAPITAL",
+    "NEGATIVE CIRCLED LATIN CAPITAL LETTER",
+    "NEGATIVE SQUARED LATIN CAPITAL LETTER",
+    "REGIONAL INDICATOR SYMBOL LETTER",
+)
+"""Unicode names of capital letters that no normalization reduces. Small capitals have no X."""
+
+_STYLED: Final = {
+    ord(unicodedata.lookup(f"{style} {letter}")): letter
+    for style in _STYLES
+    for letter in string.ascii_uppercase
+    if (style, letter) != (_STYLES[0], "X")
+}
+
+_LOOKALIKES: Final = _STYLED | str.maketrans(
     # Cyrillic
     "аАвВсСԁеЕһНіІјЈкКӏӀмМпоОрРԛѕЅтТуУѵԝхХ"
     # Greek
     "αΑβΒεΕΖΗιΙκΚΜνΝοΟρΡτΤυΥχΧγω"
     # Armenian, Cherokee, and Latin letters that no normalization reduces
-    "օսցհոᎪᏴᏟᎠᎬᎻᏞᎷᏢᏚᎢᏙᎳᏃɑɡıɩłøđɢʟʀɪɴʏ",
-    "aAbBcCdeEhHiIjJkKlImMnoOpPqsStTyYvwxXaAbBeEZHiIkKMvNoOpPtTuYxXywoughnABCDEHLMPSTVWZagiilodGLRINY",
+    "օսցհոᎪᏴᏟᎠᎬᎻᏞᎷᏢᏚᎢᏙᎳᏃɑɡıɩłøđ",
+    "aAbBcCdeEhHiIjJkKlImMnoOpPqsStTyYvwxXaAbBeEZHiIkKMvNoOpPtTuYxXywoughnABCDEHLMPSTVWZagiilod",
 )
 
 _LETTERS_FOR_DIGITS: Final = str.maketrans("013457|!i", "olealtlll")
@@ -31,11 +47,11 @@ _PAIRS: Final = (("rn", "m"), ("vv", "w"))
 def folded_words(name: str) -> tuple[tuple[str, ...], ...]:
     """The words of a name, as far as anything is left of them; twice if it has digits: as letters, and left out.
 
-    Case, accents and letters that look alike make no difference; `ChatGPT` is two words.
+    Case, accents and letters that look alike make no difference; `ChatGPT` is two words, `ChatGPTApp` three.
     """
     decomposed = unicodedata.normalize("NFKD", strip_invisible(name)).translate(_LOOKALIKES)
     letters = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", letters).casefold()
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", letters).casefold()
     return tuple(dict.fromkeys((_words(apart), _words(re.sub(r"\d", "", apart)))))
 
 
