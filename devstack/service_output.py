@@ -24,9 +24,9 @@ def is_for_terminal(line: str) -> bool:
     if line.startswith("{"):
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return True
-        return entry.get("level") not in _QUIET
+        return str(entry.get("level")) not in _QUIET
     entry = _ENTRY.match(line)
     return entry is None or entry[1] not in _QUIET
 
