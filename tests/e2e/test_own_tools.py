@@ -1,12 +1,16 @@
 """A user's own server behind `make run`: one setting, and the consent page, the guard and the tokens agree."""
 
+import asyncio
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from devstack.loopback import free_port
+from devstack.service_process import REPOSITORY
 from tests.e2e.sdk_client import Memory, connected
 from tests.e2e.test_make_run import Launcher, ended
 from tests.support.user_agent import user_agent
@@ -56,6 +60,21 @@ async def test_a_server_that_declares_nothing_is_protected_by_one_scope(start):
     async with user_agent("demo", PASSWORD) as user, connected(resource, user) as client:
         assert (await client.call_tool("forecast", {"city": "Oslo"})).content[0].text == "Sunny in Oslo"
     assert any("Use the tools of this server" in page for page in user.pages)
+
+
+@pytest.mark.xfail(strict=True, reason="the command looks for the file in the directory of the repository")
+async def test_a_command_finds_the_server_where_make_run_found_it(start, tmp_path):
+    start(MCP_SERVER="./weather.py:server")
+    checked = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "devstack.command", "mcp_service", "check-config"],
+        env={**os.environ, "DATA_DIR": str(tmp_path / "data")},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (checked.stdout, checked.stderr) == ("ok\n", "")
 
 
 async def test_the_example_of_step_up_asks_for_a_scope_when_a_call_needs_it(start):
