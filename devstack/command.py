@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from devstack.environment import current_environment
 from devstack.run import ENVIRONMENT_FILE
-from devstack.service_process import ServiceError, with_repository
+from devstack.service_process import ServiceError, directory_of_the_user, with_repository
 
 _PREFIXES = {"auth_service": "AUTH_", "mcp_service": "MCP_"}
 
@@ -31,6 +31,8 @@ def become(service: str, arguments: Sequence[str], saved: Mapping[str, str]) -> 
     # A service gets nothing of the other's settings (invariant 2).
     own = {name: value for name, value in saved.items() if name.startswith(_PREFIXES[service])}
     environment = with_repository({**os.environ, **own})
+    if directory := directory_of_the_user(saved):
+        os.chdir(directory)
     os.execve(sys.executable, [sys.executable, "-m", service, *arguments], environment)  # noqa: S606 - no shell
 
 

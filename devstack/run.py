@@ -263,6 +263,8 @@ def _save_environment(
 ) -> None:
     saved = {
         "DEMO_USERNAME": username,
+        # Files and commands in settings are named from there.
+        "INVOKED_FROM": mcp_environment.get("INVOKED_FROM", ""),
         **{name: value for name, value in auth_environment.items() if name.startswith("AUTH_")},
         **{name: value for name, value in mcp_environment.items() if name.startswith("MCP_")},
     }

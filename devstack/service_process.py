@@ -78,7 +78,7 @@ class ServiceProcess:
                 [sys.executable, *self._arguments],
                 env=with_repository(self._environment),
                 stdin=subprocess.DEVNULL,
-                cwd=_directory_of_the_user(self._environment),
+                cwd=directory_of_the_user(self._environment),
                 stdout=output,
                 stderr=output,
                 # A new session: Ctrl-C reaches the launcher only, which stops its children in order.
@@ -189,7 +189,7 @@ async def service_command(
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         env=with_repository(environment),
-        cwd=_directory_of_the_user(environment),
+        cwd=directory_of_the_user(environment),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -200,7 +200,7 @@ async def service_command(
     )
 
 
-def _directory_of_the_user(environment: Mapping[str, str]) -> Path | None:
+def directory_of_the_user(environment: Mapping[str, str]) -> Path | None:
     """Where `make` was called, also by `make -C`: files and commands in settings are named from there."""
     invoked_from = Path(environment.get("INVOKED_FROM") or ".")
     return invoked_from if invoked_from.is_dir() else None
