@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from devstack.service_process import ServiceError
-from shared.configured_url import check_issuer, path_of
+from shared.configured_url import check_issuer, origin_of, path_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -37,10 +37,15 @@ _OF_THE_CONNECTION: Final = frozenset(
 def public_url_of(environment: Mapping[str, str]) -> str:
     """The public address that is configured; empty if none is. Raises ServiceError."""
     url = environment.get(PUBLIC_URL, "")
+    if not url:
+        return ""
     try:
-        return check_issuer(url) if url else ""
+        check_issuer(url)
     except ValueError as exc:
         raise ServiceError(f"{PUBLIC_URL}: {exc}") from exc
+    if path_of(url):
+        raise ServiceError(f"{PUBLIC_URL}: the public address {url!r} must have no path: {origin_of(url)}")
+    return url
 
 
 @asynccontextmanager

@@ -169,7 +169,6 @@ async def test_a_request_target_never_chooses_the_host_that_the_gateway_connects
             assert (answer.split(b" ", 2)[1], reached) == (b"400", []), line
 
 
-@pytest.mark.xfail(strict=True, reason="make run waits for services that call each other at addresses that do not exist")
 def test_a_public_address_with_a_path_is_refused_and_the_right_one_named():
     with pytest.raises(ServiceError, match=r"^SALLYPORT_PUBLIC_URL: .* no path: https://a\.tunnel$"):
         public_url_of({"SALLYPORT_PUBLIC_URL": "https://a.tunnel/mcp"})
