@@ -41,7 +41,7 @@ class WhoAmI:
 
 def build_notes_server(notes: NoteRepository) -> MCPServer:
     """The example server over a repository of notes."""
-    server = MCPServer("Sallyport notes", version=VERSION, instructions="Keeps short notes for the signed-in user.")
+    server = MCPServer("Notes", version=VERSION, instructions="Keeps short notes for the signed-in user.")
 
     @server.tool()
     async def whoami() -> WhoAmI:

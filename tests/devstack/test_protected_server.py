@@ -3,8 +3,6 @@
 import json
 import os
 
-import pytest
-
 from devstack.protected_server import declared_server, describe_server, name_for_clients
 from mcp_service.commands.connect import client_name
 from mcp_service.notes.repository import InMemoryNoteRepository
@@ -26,7 +24,6 @@ async def test_the_notes_example_is_not_asked():
     assert (declared.resources, declared.warning) == ("", "")
 
 
-@pytest.mark.xfail(strict=True, reason="the example calls itself by another name than make run, and clients list it twice")
 def test_make_run_names_the_example_as_its_own_page_does():
     own = build_notes_server(InMemoryNoteRepository()).name
     assert (describe_server({}, "").partition(" (")[0], name_for_clients("")) == (own, client_name(own))

@@ -49,7 +49,7 @@ def test_what_is_wrong_is_told_and_the_exit_code_says_so(run, environment, compl
 @pytest.mark.parametrize(
     ("environment", "name", "scopes"),
     [
-        ({}, "Sallyport notes", {"notes:read", "notes:write"}),
+        ({}, "Notes", {"notes:read", "notes:write"}),
         ({"MCP_SERVER": f"{MIXED}:server"}, "mixed", {"mcp:tools"}),
         (
             {"MCP_SERVER": f"{MIXED}:server", "MCP_SCOPES": f"{MIXED}:scopes", "MCP_ALLOW_ANONYMOUS": "true"},

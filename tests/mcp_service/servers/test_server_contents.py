@@ -80,7 +80,7 @@ async def read(source, headers=(), seconds=15):
 
 async def test_a_server_of_this_era_is_read_over_http(service):
     found = await read(service.url, service.auth(scope="notes:write").items())
-    assert found.name == "Sallyport notes"
+    assert found.name == "Notes"
     assert {tool.name for tool in found.tools} == {"whoami", "list_notes", "add_note", "delete_note"}
 
 
