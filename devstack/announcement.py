@@ -27,12 +27,15 @@ class Announcement:
     """Variables that a command of make needs to find this pair; empty, or ending in a space."""
     logs: Sequence[Path]
     how_to_sign_in: str
+    tunnel_to: str = ""
+    """The address to which a tunnel forwards; empty without a public address."""
 
     def text(self, *, waited_seconds: float) -> str:
         """The text. Its last line begins with `ready`: programs wait for it."""
         vs_code = json.dumps({"name": self.name, "type": "http", "url": self.resource}, separators=(",", ":"))
+        tunnel = f"\n  Forward the tunnel to    {self.tunnel_to}" if self.tunnel_to else ""
         return f"""
-  Server                   {self.server}
+  Server                   {self.server}{tunnel}
   Logs                     {" ".join(map(str, self.logs))}
                            (warnings and errors are printed here too)
   Data and secrets         {self.data_dir}

@@ -51,16 +51,20 @@ def public_url_of(environment: Mapping[str, str]) -> str:
 @asynccontextmanager
 async def public_gateway(
     environment: Mapping[str, str], settings: LocalSettings, *, auth_port: int, mcp_port: int
-) -> AsyncIterator[None]:
-    """Serve until the end of the block, if a public address is configured. Raises ServiceError."""
+) -> AsyncIterator[str]:
+    """Serve until the end of the block, if a public address is configured. Raises ServiceError.
+
+    Gives the address to which the tunnel forwards; empty without a public address.
+    """
     if not public_url_of(environment):
-        yield
+        yield ""
         return
     # The same setting as for `make up`: a port, or an address and a port.
     port = environment.get("GATEWAY_HTTP") or "8080"
     try:
-        async with serving(settings.hosts, int(port.rpartition(":")[2]), settings.resource, auth_port, mcp_port):
-            yield
+        number = int(port.rpartition(":")[2])
+        async with serving(settings.hosts, number, settings.resource, auth_port, mcp_port):
+            yield f"http://localhost:{number}"
     except (OSError, ValueError) as exc:
         raise ServiceError(f"cannot listen at the port of GATEWAY_HTTP={port}: {exc}") from exc
 

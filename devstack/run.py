@@ -113,17 +113,18 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
                 print(_MISSING.format(url=without_query(upstream), reason=away))
             elif declared.warning:
                 print(f"\n{declared.warning}")
-            announcement = Announcement(
-                server=describe_server(environment, resources),
-                name=name_for_clients(resources),
-                resource=settings.resource,
-                issuer=settings.issuer,
-                data_dir=data_dir,
-                command_prefix=command_prefix(environment, data_dir),
-                logs=[output.file.path for output in outputs],
-                how_to_sign_in=sign_in_lines(user, auth_environment),
-            )
-            async with public_gateway(environment, settings, auth_port=auth_port, mcp_port=mcp_port):
+            async with public_gateway(environment, settings, auth_port=auth_port, mcp_port=mcp_port) as tunnel_to:
+                announcement = Announcement(
+                    server=describe_server(environment, resources),
+                    name=name_for_clients(resources),
+                    resource=settings.resource,
+                    issuer=settings.issuer,
+                    data_dir=data_dir,
+                    command_prefix=command_prefix(environment, data_dir),
+                    logs=[output.file.path for output in outputs],
+                    how_to_sign_in=sign_in_lines(user, auth_environment),
+                    tunnel_to=tunnel_to,
+                )
                 print(announcement.text(waited_seconds=waited_seconds(environment, started_at=started_at)), flush=True)
                 return await _watch(stop, auth, mcp, missing=upstream if away else "")
         finally:

@@ -46,7 +46,6 @@ def test_it_prints_the_public_address(public):
     assert str(launcher.mcp_port) not in launcher.said
 
 
-@pytest.mark.xfail(strict=True, reason="a tunnel to another port shows an error page, and nothing names the right one")
 def test_it_prints_to_which_address_the_tunnel_forwards(public):
     launcher, url = public
     assert re.search(r"^ +Forward the tunnel to +(\S+)$", launcher.said, re.MULTILINE)[1] == url
