@@ -62,7 +62,11 @@ def of_make_run() -> Deployment:
     file = Path(os.environ.get("DATA_DIR") or ".data") / ENVIRONMENT_FILE
     if not file.exists():
         sys.exit(f"nothing has run on {file.parent} yet: start with `make run`")
-    environment = with_repository({**os.environ, **json.loads(file.read_text(encoding="utf-8"))})
+    return of_environment(with_repository({**os.environ, **json.loads(file.read_text(encoding="utf-8"))}))
+
+
+def of_environment(environment: Mapping[str, str]) -> Deployment:
+    """An auth_service with these settings, whose commands run beside it."""
     resource = json.loads(environment["AUTH_RESOURCES"])[0]["identifier"]
     return Deployment(environment["AUTH_ISSUER"], resource, [], sys.executable, environment)
 

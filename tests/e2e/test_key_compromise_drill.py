@@ -1,7 +1,5 @@
 """The drill that an operator can play through works on a running pair."""
 
-import sys
-
 import pytest
 
 from tests.drills import key_compromise
@@ -10,7 +8,7 @@ from tests.drills import key_compromise
 @pytest.mark.long
 async def test_the_drill_plays_through_and_prints_the_times(make_pair, capsys):
     pair = await make_pair()
-    deployment = key_compromise._deployment(pair.auth_environment, [], sys.executable, pair.auth_environment)
+    deployment = key_compromise.of_environment(pair.auth_environment)
     await key_compromise.play(deployment)
     said = capsys.readouterr().out
     steps = [

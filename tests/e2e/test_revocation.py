@@ -1,7 +1,5 @@
 """Revoked means refused: by replicas that ask nobody, within two seconds (invariant 12)."""
 
-import sys
-
 import aiohttp
 import pytest
 
@@ -40,7 +38,7 @@ async def test_every_replica_refuses_the_token_of_an_ended_grant_and_no_other(ma
 @pytest.mark.long
 async def test_the_drill_plays_through_and_prints_the_times(make_pair, capsys):
     pair = await make_pair()
-    deployment = key_compromise._deployment(pair.auth_environment, [], sys.executable, pair.auth_environment)
+    deployment = key_compromise.of_environment(pair.auth_environment)
     await revocation.play(deployment)
     said = capsys.readouterr().out
     steps = ["grants revoke has answered", "the last accepted call began", "a refresh is refused"]

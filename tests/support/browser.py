@@ -1,5 +1,6 @@
 """A real browser for tests: headless Chromium, driven by Playwright. Tests that use it are marked `browser`."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -8,7 +9,8 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, Playwright, async_playwright
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 _CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
@@ -64,10 +66,17 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     """A connection to Chromium; what is opened through it is gone after the test."""
     async with async_playwright() as playwright:
-        # The first connection waits until Chromium has drawn up its processes.
-        connected = await playwright.chromium.connect_over_cdp(chromium, timeout=120_000)
+        connected = await _connected(playwright, chromium)
         yield connected
         await connected.close()
+
+
+async def _connected(playwright: Playwright, address: str) -> Browser:
+    """On a busy machine Chromium at times never answers a connection, and does answer the next."""
+    for _ in range(2):
+        with contextlib.suppress(PlaywrightTimeout):
+            return await playwright.chromium.connect_over_cdp(address, timeout=30_000)
+    return await playwright.chromium.connect_over_cdp(address, timeout=60_000)
 
 
 @pytest.fixture
@@ -75,5 +84,5 @@ async def browser_page(browser: Browser) -> Page:
     """One tab without JavaScript, which no page of ours needs. For another kind, ask `browser.new_context(...)`."""
     context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(30_000)
     return page
