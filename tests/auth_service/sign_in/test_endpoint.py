@@ -86,7 +86,9 @@ class TestWrongGuesses:
             return await verify(hasher, password, stored_hash)
 
         async def count_command(*args):
-            commands[-1].append(args[0])
+            # The key ring and the status lists are read in the background, at any time.
+            if not any(str(argument).startswith(("sp:{keys}", "sp:{status_lists}")) for argument in args):
+                commands[-1].append(args[0])
             return await command(*args)
 
         monkeypatch.setattr(PasswordHasher, "verify", count_verify)
@@ -98,6 +100,7 @@ class TestWrongGuesses:
             await user.sign_in(page, username, "wrong")
             monkeypatch.setattr(auth.store, "command", command)
         assert verified == [False, True]
+        assert commands[0]
         assert commands[0] == commands[1]
 
     @pytest.mark.parametrize("form", [{"username": ""}, {"password": ""}, {"username": "  "}])
