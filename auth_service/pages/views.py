@@ -58,7 +58,7 @@ class ScopeView:
     ticked: bool = True
     """The state of the checkbox."""
     includes: tuple[str, ...] = ()
-    """Descriptions of the scopes that it implies: whoever has it has those too, whatever their checkboxes say."""
+    """Descriptions of the scopes that it implies: they are granted with it, whatever their checkboxes say."""
 
 
 @dataclass(frozen=True, slots=True)
