@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
+from auth_service.grants.grant import GrantStatus
 from auth_service.pages.account_views import AccountNotice, SignedOutView
 from auth_service.status_lists.identifiers import is_identifier
 
@@ -31,14 +31,12 @@ class AccountEndpoint:
         sessions: SessionManager,
         grants: GrantRepository,
         audit: AuditLog,
-        clock: Callable[[], float],
     ) -> None:
         self._page = page
         self._pages = pages
         self._sessions = sessions
         self._grants = grants
         self._audit = audit
-        self._clock = clock
 
     async def end_access(self, request: web.Request) -> web.StreamResponse:
         """POST: end one grant of the user. A grant that has ended, or that is another user's, is not changed."""
@@ -84,10 +82,11 @@ class AccountEndpoint:
         return grant if grant is not None and grant.subject == visit.session.subject else None
 
     async def _end_all(self, subject: str) -> int:
-        grants = await self._grants.find_by_subject(subject, now=self._clock())
+        """End the grants of a user, also those whose code is not redeemed yet. Returns how many were in use."""
+        grants = await self._grants.find_open_by_subject(subject)
         for grant in grants:
             await self._end(grant)
-        return len(grants)
+        return sum(grant.status is GrantStatus.LIVE for grant in grants)
 
     async def _end(self, grant: Grant) -> None:
         if await self._grants.end(grant.grant_id, reason="ended_by_user"):

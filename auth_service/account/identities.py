@@ -14,10 +14,7 @@ from auth_service.federation.account_profile import identity_label
 from auth_service.federation.accounts import LastWayToSignIn
 from auth_service.federation.provider import ProviderUnavailable, Purpose
 from auth_service.pages.account_views import AccountNotice, IdentitiesView, LinkedIdentityView
-from auth_service.pages.views import (
-    ProviderButton,
-    ProviderRedirectView,
-)
+from auth_service.pages.views import ProviderButton, ProviderRedirectView
 from auth_service.protocol.errors import TooManyRequests
 from shared.http.request_middleware import LOG_FIELDS
 

@@ -15,15 +15,8 @@ from aiohttp import web
 from auth_service.account.browsers import browser_views
 from auth_service.clients.client import ClientKind
 from auth_service.http.messages import NO_STORE, read_first_party_form
-from auth_service.pages.account_views import (
-    AccountNotice,
-    AccountView,
-    ApplicationView,
-    PasswordProblem,
-)
-from auth_service.pages.views import (
-    ScopeView,
-)
+from auth_service.pages.account_views import AccountNotice, AccountView, ApplicationView, PasswordProblem
+from auth_service.pages.views import ScopeView
 from auth_service.protocol.errors import UnknownClient
 from auth_service.resources.catalogue import describe_scopes
 from auth_service.resources.user_access import describe_claims

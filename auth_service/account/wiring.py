@@ -71,9 +71,7 @@ def wire_account(
     return AccountComponents(
         home=HomeEndpoint(page=browser.home, urls=browser.urls),
         page=page,
-        endpoint=AccountEndpoint(
-            page=page, pages=browser.pages, sessions=sessions, grants=grants, audit=audit, clock=runtime.clock
-        ),
+        endpoint=AccountEndpoint(page=page, pages=browser.pages, sessions=sessions, grants=grants, audit=audit),
         password=PasswordEndpoint(page=page, sessions=sessions, users=users, passwords=passwords, audit=audit),
         browsers=BrowserEndpoint(page=page, sessions=sessions, audit=audit),
         link=LinkEndpoint(

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Final
 from auth_service.authorization.interaction import ConsentDecision, Interaction
 from auth_service.http.messages import read_first_party_form
 from auth_service.http.urls import authorization_redirect
-from auth_service.pages.views import (
-    ContinueView,
-)
+from auth_service.pages.views import ContinueView
 from auth_service.protocol.errors import PageError
 from auth_service.texts import message
 from shared.http.request_middleware import LOG_FIELDS

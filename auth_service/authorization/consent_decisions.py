@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auth_service.audit.events import AuditEvent
 from auth_service.authorization.interaction import ConsentDecision, Interaction, expired
+from auth_service.authorization.interaction_repository import DECISION_SLACK_SECONDS
 from auth_service.grants.code_format import derive_code
 from auth_service.grants.grant import GrantStatus, NewGrant
 from auth_service.protocol.errors import PageError
@@ -74,6 +75,12 @@ class ConsentDecisions:
             return RecordedDecision(recorded, {"error": "access_denied", "error_description": "The user declined."})
         if interaction.decision is not None:
             await self._check_code_is_unused(interaction)
+        # Before the code leaves: what ends all access of the user finds its grant, redeemed or not (invariant 12).
+        await self._grants.index(
+            interaction.identifier,
+            subject=user.session.subject,
+            absolute_expires_at=interaction.expires_at + self._code_lifetime + DECISION_SLACK_SECONDS,
+        )
         return RecordedDecision(recorded, {"code": code})
 
     async def _record_once(

@@ -229,11 +229,11 @@ class GrantRepository:
             await self._redis.run(_RECORD_USE, [grant_key(grant.grant_id)], [USE_RECORDED_EVERY_SECONDS * 1000])
 
     async def index(self, grant_id: str, *, subject: str, absolute_expires_at: float) -> None:
-        """Add a grant to its user's index: before it goes live, so that every live grant is in the index."""
+        """Add a grant to its user's index, or keep it there for longer: before its code is known to the client."""
         key = _index_key(subject)
         await self._redis.pipeline(
             [
-                ("ZADD", key, int(absolute_expires_at), grant_id),
+                ("ZADD", key, "GT", int(absolute_expires_at), grant_id),
                 ("EXPIREAT", key, int(absolute_expires_at) + 86_400, "GT"),
                 ("EXPIREAT", key, int(absolute_expires_at) + 86_400, "NX"),
             ]

@@ -137,7 +137,6 @@ class TestEndingAccess:
         entries = [e async for e in AuditRepository(auth.store).read() if e.event == "grant.revoked"]
         assert [entry.fields["reason"] for entry in entries] == ["ended_by_user"] * 2
 
-    @pytest.mark.xfail(strict=True, reason="a grant is in the index of its user from the redemption of its code on")
     @pytest.mark.parametrize(
         ("step", "values"), [("end-all-access", {}), ("sign-out", {"where": "everywhere", "applications": "end"})]
     )
