@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from mcp_service.pages.client_setup import client_setups
 
 _LONGEST_START_SECONDS = 3600.0
 
@@ -32,7 +33,7 @@ class Announcement:
 
     def text(self, *, waited_seconds: float) -> str:
         """The text. Its last line begins with `ready`: programs wait for it."""
-        vs_code = json.dumps({"name": self.name, "type": "http", "url": self.resource}, separators=(",", ":"))
+        command = {s.client: s.copied for s in client_setups(name=self.name, resource=self.resource)}
         tunnel = f"\n  Forward the tunnel to    {self.tunnel_to}" if self.tunnel_to else ""
         return f"""
   Server                   {self.server}{tunnel}
@@ -41,8 +42,8 @@ class Announcement:
   Data and secrets         {self.data_dir}
   Your account             {self.issuer}/account
 
-  Claude Code              claude mcp add --transport http {self.name} {self.resource}
-  VS Code                  code --add-mcp {shlex.quote(vs_code)}
+  Claude Code              {command["Claude Code"]}
+  VS Code                  {command["VS Code"]}
   A token for curl         {self.command_prefix}make token
 
   Point an MCP client at   {self.resource}

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from devstack.service_process import ServiceError, ServiceProcess, service_command
-from mcp_service.commands.connect import client_name
+from mcp_service.pages.client_setup import name_in_clients
 
 _EXAMPLE: Final = "notes"
 _OTHER_SERVERS: Final = ("MCP_SERVER", "MCP_UPSTREAM", "MCP_UPSTREAM_COMMAND")
@@ -79,7 +79,7 @@ def _shown_command(command: str) -> str:
 
 def name_for_clients(resources: str) -> str:
     """The name under which a client adds the server, from that of the resource."""
-    return client_name(json.loads(resources)[0]["name"] if resources else _EXAMPLE)
+    return name_in_clients(json.loads(resources)[0]["name"] if resources else _EXAMPLE)
 
 
 async def why_it_is_away(mcp: ServiceProcess) -> str | None:

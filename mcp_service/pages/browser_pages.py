@@ -70,9 +70,9 @@ def _not_found(name: str, resource: str) -> str:
 
 def _setup(setup: ClientSetup) -> str:
     client = escape(setup.client)
-    link = f'<p><a class="button" href="{escape(setup.link)}">Add to {client}</a></p>' if setup.link else ""
+    link = f'<p><a class="button" href="{escape(setup.link)}">Add to {client}</a>, or:</p>\n' if setup.link else ""
     copied = _copied(setup.copied) if setup.copied else ""
-    return f"<h2>{client}</h2>\n<p>{escape(setup.steps)}</p>\n{link}{copied}"
+    return f"<h2>{client}</h2>\n{link}<p>{escape(setup.steps)}</p>\n{copied}"
 
 
 def _copied(text: str, *, kind: str = "copied") -> str:

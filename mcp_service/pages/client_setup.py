@@ -71,13 +71,13 @@ def _clients_of_this_device(name: str, resource: str) -> tuple[ClientSetup, ...]
         ),
         ClientSetup(
             "VS Code",
-            "Open the link, or run this command, then start the server in the editor.",
+            "Run this command, then start the server in the editor.",
             f"code --add-mcp {shlex.quote(_json(entry))}",
             f"vscode:mcp/install?{quote(_json(entry), safe='')}",
         ),
         ClientSetup(
             "Cursor",
-            "Open the link, or add this to ~/.cursor/mcp.json.",
+            "Add this to ~/.cursor/mcp.json.",
             json.dumps({"mcpServers": {name: {"url": resource}}}, indent=2),
             f"cursor://anysphere.cursor-deeplink/mcp/install?name={name}&config={quote(added, safe='')}",
         ),

@@ -4,9 +4,9 @@ import json
 import os
 
 from devstack.protected_server import declared_server, describe_server, name_for_clients
-from mcp_service.commands.connect import client_name
 from mcp_service.notes.repository import InMemoryNoteRepository
 from mcp_service.notes.server import build_notes_server
+from mcp_service.pages.client_setup import name_in_clients
 from tests.support.threaded_documents import serve_documents
 
 
@@ -26,4 +26,4 @@ async def test_the_notes_example_is_not_asked():
 
 def test_make_run_names_the_example_as_its_own_page_does():
     own = build_notes_server(InMemoryNoteRepository()).name
-    assert (describe_server({}, "").partition(" (")[0], name_for_clients("")) == (own, client_name(own))
+    assert (describe_server({}, "").partition(" (")[0], name_for_clients("")) == (own, name_in_clients(own))
