@@ -10,11 +10,7 @@ from auth_service.http.urls import Urls
 from auth_service.pages.appearance import Appearance
 from auth_service.pages.catalogue import ENGLISH, Catalogue, read_catalogue
 from auth_service.pages.renderer import Pages
-from auth_service.pages.views import (
-    HomeView,
-    NotFoundView,
-    ResourceLink,
-)
+from auth_service.pages.views import HomeView, NotFoundView, ResourceLink
 from auth_service.sessions.cookies import SessionCookies
 from auth_service.sessions.known_browser import KNOWN_BROWSER_LABEL, KnownBrowsers
 from auth_service.sessions.manager import SessionManager

@@ -22,6 +22,7 @@ app = new_app()
 
 _REMEMBERED_IDS: Final = 1000
 _REMEMBERED_NAMES: Final = 10_000
+_CHANGES_A_NAME: Final = frozenset({AuditEvent.USER_ADDED, AuditEvent.USER_REMOVED})
 
 
 @app.command(epilog="Events: " + ", ".join(AuditEvent))
@@ -106,7 +107,7 @@ class _Usernames:
         subject = entry.fields.get("user")
         if subject is None:
             return None
-        if subject not in self._names or entry.event.startswith("user."):
+        if subject not in self._names or entry.event in _CHANGES_A_NAME:
             if len(self._names) >= _REMEMBERED_NAMES:
                 self._names.clear()
             stored = await self._users.find(subject)

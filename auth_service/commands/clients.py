@@ -10,12 +10,7 @@ import typer
 from auth_service.audit.events import AuditEvent
 from auth_service.clients.authenticator import hash_secret
 from auth_service.clients.client import ClientKind
-from auth_service.clients.client_metadata import (
-    SUPPORTED_GRANT_TYPES,
-    ClientMetadata,
-    display_name,
-    effective_metadata,
-)
+from auth_service.clients.client_metadata import SUPPORTED_GRANT_TYPES, ClientMetadata, display_name, effective_metadata
 from auth_service.clients.repository import ClientRepository, StoredClient
 from auth_service.clients.resolver import is_storable_id
 from auth_service.commands.app import new_app

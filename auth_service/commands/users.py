@@ -11,14 +11,7 @@ import typer
 
 from auth_service.audit.events import AuditEvent
 from auth_service.commands.app import new_app
-from auth_service.commands.console import (
-    CommandFailed,
-    JsonOption,
-    YesOption,
-    confirm,
-    run,
-    show_rows,
-)
+from auth_service.commands.console import CommandFailed, JsonOption, YesOption, confirm, run, show_rows
 from auth_service.commands.invitation import add_for_identity
 from auth_service.commands.user_output import listed_row, show_changed, show_user
 from auth_service.federation.accounts import in_order

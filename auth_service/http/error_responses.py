@@ -9,10 +9,7 @@ from aiohttp import web
 
 from auth_service.http.messages import NO_STORE
 from auth_service.http.urls import authorization_redirect
-from auth_service.pages.views import (
-    ErrorView,
-    UnknownClientView,
-)
+from auth_service.pages.views import ErrorView, UnknownClientView
 from auth_service.protocol.errors import (
     OAuthError,
     PageError,

@@ -13,6 +13,7 @@ from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from jinja2 import pass_context
 from markupsafe import Markup
 
 from auth_service.pages.formatting import strip_invisible
@@ -51,7 +52,6 @@ class Catalogue:
 
     def install(self, environment: Environment) -> None:
         """Let the templates of an environment with the extension `jinja2.ext.i18n` use the catalogue."""
-        from jinja2 import pass_context  # settings read a catalogue in commands, which need no templates
 
         @pass_context
         def gettext(_context: Context, text: str, /, **values: Any) -> Markup:

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from auth_service.federation.oidc.authorization import (
-    ExpectedResponse,
-    authorization_url,
-    read_authorization_response,
-)
+from auth_service.federation.oidc.authorization import ExpectedResponse, authorization_url, read_authorization_response
 from auth_service.federation.oidc.client_authentication import ClientAuthentication
 from auth_service.federation.oidc.diagnosis import diagnose
 from auth_service.federation.oidc.discovery import Discovery

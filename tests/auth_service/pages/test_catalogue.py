@@ -10,9 +10,7 @@ from jinja2 import Environment
 from auth_service.pages.account_views import SignedOutView
 from auth_service.pages.catalogue import ENGLISH, Catalogue, read_catalogue
 from auth_service.pages.renderer import Pages
-from auth_service.pages.views import (
-    ErrorView,
-)
+from auth_service.pages.views import ErrorView
 from auth_service.texts import Text, message, plural
 from devstack.messages_template import TEMPLATE, render
 

@@ -18,15 +18,7 @@ from tests.e2e.any_server.foreign_server import (
     TYPESCRIPT_V2,
     one,
 )
-from tests.e2e.test_clients_of_others import (
-    SCRIPTS,
-    Program,
-    as_json,
-    authorization_url,
-    converse,
-    land,
-    visit,
-)
+from tests.e2e.test_clients_of_others import SCRIPTS, Program, as_json, authorization_url, converse, land, visit
 from tests.support.node_packages import install_node_packages
 from tests.support.user_agent import user_agent
 

@@ -7,9 +7,7 @@ from aiohttp import web
 
 from auth_service.pages.catalogue import ENGLISH
 from auth_service.pages.renderer import Pages
-from auth_service.pages.views import (
-    ContinueView,
-)
+from auth_service.pages.views import ContinueView
 from tests.support.every_page import CONSENT, PROBLEM, SIGN_IN, every_page
 
 ICON = "<link rel=icon href=data:,>"

@@ -8,12 +8,7 @@ from aiohttp import web
 
 from auth_service.clients.cimd.document import CimdPolicy
 from auth_service.clients.cimd.repository import CimdRepository
-from auth_service.clients.cimd.resolver import (
-    COOLDOWN_SECONDS,
-    MAX_STALE_SECONDS,
-    CimdResolver,
-    CimdUnavailable,
-)
+from auth_service.clients.cimd.resolver import COOLDOWN_SECONDS, MAX_STALE_SECONDS, CimdResolver, CimdUnavailable
 from auth_service.clients.repository import ClientRepository
 from auth_service.clients.resolver import USE_INTERVAL_SECONDS, ClientResolver
 from auth_service.protocol.errors import UnacceptableCimd

@@ -18,14 +18,7 @@ from examples.external_sign_in.new_key import new_key as new_signing_key
 from tests.auth_service.federation.external.operator_backend import BACKEND, ISSUER, PENDING, build
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
 from tests.support.operator_site import ADDRESS, PAGE, OperatorSite
-from tests.support.typescript_examples import (
-    APP_ID,
-    BACKEND_PROGRAM,
-    install,
-    node,
-    privy_token,
-    server_program,
-)
+from tests.support.typescript_examples import APP_ID, BACKEND_PROGRAM, install, node, privy_token, server_program
 
 PRIVATE, PUBLIC = new_signing_key()
 RESOURCE = "https://mcp.example.com/mcp"
