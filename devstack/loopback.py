@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
 from collections.abc import Sequence
-from typing import Final
 
 
 def loopback_addresses() -> tuple[str, ...]:
@@ -29,16 +27,3 @@ def is_free(hosts: Sequence[str], port: int) -> bool:
             except OSError:
                 return False
     return True
-
-
-FREE_PORTS: Final = range(20_000, 32_000)
-"""Below the ports that Linux gives to outgoing connections, any of which may take one before a server has it."""
-
-
-def free_port(hosts: Sequence[str]) -> int:
-    """A port that is free on all of the addresses; another process may still take it first."""
-    for _ in range(50):
-        port = secrets.choice(FREE_PORTS)
-        if is_free(hosts, port):
-            return port
-    raise OSError("no port is free on all loopback addresses")

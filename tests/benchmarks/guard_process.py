@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from devstack.loopback import free_port
 from devstack.service_process import ServiceProcess
 from tests.benchmarks.harness import UNLIMITED
+from tests.support.free_ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

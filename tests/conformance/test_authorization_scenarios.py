@@ -8,8 +8,8 @@ import json
 import aiohttp
 import pytest
 
-from devstack.loopback import free_port
 from tests.e2e.pair import Pair
+from tests.support.free_ports import free_port
 from tests.support.user_agent import user_agent
 
 REVISIONS = ("2025-11-25", "2026-07-28")

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY
 from tests.conformance.guard import guarded
 from tests.conformance.scenarios import NEWER, OLDER, SCENARIOS, run_scenarios, statuses
 from tests.e2e.any_server.foreign_server import EVERYTHING_HTTP, TYPESCRIPT_V2
 from tests.e2e.foreign_process import serving
+from tests.support.free_ports import free_port
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(600)]
 

@@ -9,9 +9,9 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 from yarl import URL
 
-from devstack.loopback import free_port
 from devstack.public_gateway import public_url_of, serving
 from devstack.service_process import ServiceError
+from tests.support.free_ports import free_port
 
 
 class Service:

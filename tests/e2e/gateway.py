@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY, die_with_parent
+from tests.support.free_ports import free_port
 
 if TYPE_CHECKING:
     from tests.e2e.pair import Pair

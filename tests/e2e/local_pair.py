@@ -20,13 +20,13 @@ from auth_service.users.repository import UserRepository
 from auth_service.users.service import UserService
 from devstack.embedded_store import EmbeddedStore
 from devstack.local_settings import LocalSettings
-from devstack.loopback import free_port
 from devstack.private_file import new_key_encryption_key, write
 from mcp_service.app import build_app
 from mcp_service.settings import McpSettings
 from shared.http.server import ServiceRunner
 from shared.redis.client import SingleRedisClient
 from tests.support.auth_server import CHEAP
+from tests.support.free_ports import free_port
 from tests.support.named_hosts import NamedHosts
 from tests.support.user_agent import UserAgent, user_agent
 

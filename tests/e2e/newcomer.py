@@ -51,8 +51,8 @@ class Clone:
         # What `make` would install is there already.
         (directory / ".venv").mkdir()
         (directory / ".venv" / ".local-installed").touch()
-        # A make that runs under another one names its directory on standard output.
-        foreign = ("AUTH_", "MCP_", "DEMO_", "SALLYPORT_", "GATEWAY_", "COMPOSE_", "PYTHON", "MAKE", "MFLAGS")
+        # A make that runs under another one names its directory on standard output, and has the arguments of that one.
+        foreign = ("ARGS", "AUTH_", "MCP_", "DEMO_", "SALLYPORT_", "GATEWAY_", "COMPOSE_", "PYTHON", "MAKE", "MFLAGS")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         self.environment = {**inherited, **environment}
         self._running: list[subprocess.Popen[str]] = []

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from devstack.embedded_store import EmbeddedStore
 from devstack.local_settings import LocalSettings
-from devstack.loopback import free_port
 from devstack.private_file import new_key_encryption_key, write
 from devstack.service_process import ServiceProcess, service_command, with_repository
 from mcp_service.notes.scopes import NOTES_SCOPES
+from tests.support.free_ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

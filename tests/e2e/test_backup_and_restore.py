@@ -19,9 +19,9 @@ import pytest
 
 from devstack.backup import restore, save
 from devstack.embedded_store import EmbeddedStore
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY, ServiceError
 from tests.e2e.test_make_run import Launcher, ended
+from tests.support.free_ports import free_port
 from tests.support.oauth import unverified_claims, unverified_header
 from tests.support.plain_client import PlainClient
 from tests.support.user_agent import user_agent

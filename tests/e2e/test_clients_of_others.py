@@ -16,8 +16,8 @@ import aiohttp
 import pytest
 
 from auth_service.clients.resolver import CACHE_SECONDS
-from devstack.loopback import free_port
 from tests.e2e.pair import READING_FIRST
+from tests.support.free_ports import free_port
 from tests.support.node_packages import BUILD, install_node_packages
 from tests.support.openid_provider import OpenIdProvider, through_provider
 from tests.support.user_agent import user_agent

@@ -14,9 +14,9 @@ import sys
 import httpx2
 import pytest
 
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY
 from tests.e2e.sdk_client import Memory, connected
+from tests.support.free_ports import free_port
 from tests.support.user_agent import user_agent
 
 pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]

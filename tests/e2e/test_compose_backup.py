@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY
 from tests.e2e.test_compose import Deployment
+from tests.support.free_ports import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 

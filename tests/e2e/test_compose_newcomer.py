@@ -10,11 +10,11 @@ import subprocess
 import httpx2
 import pytest
 
-from devstack.loopback import free_port
 from tests.e2e.newcomer import PASSWORD, Clone, Section
 from tests.e2e.sdk_client import connected
 from tests.e2e.test_compose import docker_answers, text_of
 from tests.e2e.test_newcomer import through_mcp_remote
+from tests.support.free_ports import free_port
 from tests.support.user_agent import user_agent
 
 pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(1800)]

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY
 from tests.e2e.sdk_client import connected
 from tests.e2e.test_make_run import Launcher, ended
+from tests.support.free_ports import free_port
 from tests.support.user_agent import user_agent
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(600)]

@@ -12,11 +12,11 @@ import shutil
 import pytest
 
 from auth_service.federation.oidc.discovery import REFETCH_SECONDS
-from devstack.loopback import free_port
 from devstack.service_process import service_command
 from tests.e2e.foreign_process import serving
 from tests.e2e.provider_journey import UserAtProvider, subject_after_connecting
 from tests.e2e.sdk_client import Memory, connected
+from tests.support.free_ports import free_port
 from tests.support.oauth import redirect_parameters
 from tests.support.user_agent import user_agent
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY, with_repository
+from tests.support.free_ports import free_port
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY
 from tests.e2e.sdk_client import Memory, connected
 from tests.e2e.test_make_run import Launcher, ended
+from tests.support.free_ports import free_port
 from tests.support.user_agent import user_agent
 
 pytestmark = pytest.mark.timeout(180)

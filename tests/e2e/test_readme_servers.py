@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY
 from tests.e2e.foreign_process import serving
 from tests.e2e.sdk_client import connected
 from tests.e2e.test_make_run import Launcher, ended
+from tests.support.free_ports import free_port
 from tests.support.user_agent import user_agent
 
 pytestmark = pytest.mark.timeout(600)

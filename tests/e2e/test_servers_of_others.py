@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from devstack.loopback import free_port
 from sallyport_doctor.knowledge.catalogue import load_knowledge
 from sallyport_doctor.run import RunOptions, run
 from tests.e2e.foreign_process import serving
 from tests.sallyport_doctor.user import sign_in_by_forms
+from tests.support.free_ports import free_port
 
 pytestmark = [
     pytest.mark.npm,

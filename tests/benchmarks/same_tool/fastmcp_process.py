@@ -7,9 +7,9 @@ import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY, die_with_parent, with_repository
 from tests.benchmarks.child_process import Child
+from tests.support.free_ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

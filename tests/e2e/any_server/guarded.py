@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from devstack.loopback import free_port
 from tests.e2e.any_server.foreign_server import LEGACY
 from tests.e2e.any_server.wiretap import Wiretap
 from tests.e2e.foreign_process import serving
 from tests.e2e.pair import Pair
 from tests.e2e.sdk_client import Memory, connected
+from tests.support.free_ports import free_port
 from tests.support.user_agent import user_agent
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import pytest_asyncio
 
 import auth_service.wiring
 from auth_service.users.passwords import PasswordHasher
-from devstack.loopback import free_port
 from tests.e2e.any_server.foreign_server import SCRIPTS
 from tests.e2e.client_profiles import PROFILES
 from tests.e2e.foreign_process import serving
@@ -17,6 +16,7 @@ from tests.e2e.local_pair import LocalPair
 from tests.e2e.pair import READING_FIRST
 from tests.e2e.profile_journey import Journey
 from tests.support.auth_server import CHEAP
+from tests.support.free_ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

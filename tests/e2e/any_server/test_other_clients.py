@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from devstack.loopback import free_port
 from tests.e2e.any_server.foreign_server import (
     EVERYTHING_HTTP,
     EVERYTHING_STDIO,
@@ -19,6 +18,7 @@ from tests.e2e.any_server.foreign_server import (
     one,
 )
 from tests.e2e.test_clients_of_others import SCRIPTS, Program, as_json, authorization_url, converse, land, visit
+from tests.support.free_ports import free_port
 from tests.support.node_packages import install_node_packages
 from tests.support.user_agent import user_agent
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from devstack.loopback import free_port
 from devstack.service_process import REPOSITORY
+from tests.support.free_ports import free_port
 
 REQUEST = b"GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

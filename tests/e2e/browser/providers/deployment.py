@@ -6,8 +6,8 @@ import json
 from contextlib import AsyncExitStack
 from typing import Any, Final, Self
 
-from devstack.loopback import free_port
 from tests.e2e.pair import Pair
+from tests.support.free_ports import free_port
 from tests.support.operator_site import OperatorSite
 from tests.support.provider_site import ProviderSite
 
