@@ -12,12 +12,12 @@ import urllib.request
 
 import pytest
 
+from tests.support.free_ports import free_port
+
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port(("127.0.0.1",))
 
 
 def start(environment, **settings):
