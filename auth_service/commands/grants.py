@@ -37,6 +37,8 @@ app = new_app(
     no_args_is_help=True, help="List and revoke the grants of users to clients, and renew their status lists."
 )
 
+_NOT_ENDED: Final = frozenset({GrantStatus.CODE, GrantStatus.LIVE})
+
 _PROGRESS: Final = 1000
 """Grants between two lines of progress."""
 
@@ -52,18 +54,19 @@ BeforeFilter = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which live grants: all that match every filter that is given."""
+    """Which grants: all that match every filter that is given."""
 
     grant_id: str | None = None
     user: str | None = None
     client: str | None = None
     resource: str | None = None
     created_before: float | None = None
+    statuses: frozenset[GrantStatus] = frozenset({GrantStatus.LIVE})
 
     def matches(self, grant: Grant, now: float) -> bool:
-        """Whether the grant is live and selected."""
+        """Whether the grant is selected and has not expired."""
         return (
-            grant.status is GrantStatus.LIVE
+            grant.status in self.statuses
             and grant.expires_at > now
             and (self.client is None or grant.client_id == self.client)
             and (self.resource is None or grant.resource == self.resource)
@@ -112,14 +115,14 @@ def revoke(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Revoke the grants that match every filter.
+    """Revoke the grants that match every filter, also approvals whose code is not redeemed yet.
 
     Refresh tokens and introspection end at once; access tokens within two seconds, at every mcp_service that can reach
     the issuer. If it is interrupted, repeat it: grants that have ended are no longer selected.
     """
     if grant is None and user is None and client is None and resource is None and before is None:
         raise typer.BadParameter("give a grant id, --user, --client, --resource or --before")
-    selection = Selection(grant, user, client, resource, _moment(before))
+    selection = Selection(grant, user, client, resource, _moment(before), _NOT_ENDED)
 
     async def revoke_selected(context: CommandContext) -> None:
         count = len({grant.grant_id async for grant in _select(context, selection)})
@@ -185,7 +188,7 @@ async def _select(context: CommandContext, selection: Selection) -> AsyncIterato
         candidates = [found] if found else []
     elif selection.user is not None:
         known = await UserRepository(context.redis).find_by_name(selection.user)
-        candidates = await repository.find_by_subject(known.user.subject if known else selection.user, now=now)
+        candidates = await repository.find_open_by_subject(known.user.subject if known else selection.user)
     else:
         async for grant in repository.scan():
             if selection.matches(grant, now):

@@ -83,6 +83,17 @@ async def test_grants_are_listed_and_revoked_by_user_client_and_resource(auth, o
     assert await operator.json("grants", "list") == []
 
 
+@pytest.mark.parametrize("option", ["--user", "--client"])
+async def test_revoking_ends_what_was_approved_a_moment_before(auth, operator, option):
+    client = await auth.register()
+    code = await auth.code(client, auth.user_agent())
+    assert await operator.json("grants", "list") == [], "it is not in use"
+    selected = {"--user": USERNAME, "--client": client.client_id}[option]
+    assert len((await operator.json("grants", "revoke", option, selected, "--yes"))["ended"]) == 1
+    refused = await auth.redeem(code)
+    assert (refused.status, refused.json["error"]) == (400, "invalid_grant")
+
+
 async def test_grants_made_before_a_time_are_revoked(auth, operator):
     client, ada = await auth.register(), auth.user_agent()
     older, newer = [await auth.tokens(client, ada) for _ in range(2)]
