@@ -31,15 +31,17 @@ DISTINCT = RETIRED - WORDS - {f"…{ending}" for ending in ENDINGS}
 
 def pattern_of(identifier):
     """`keyed()` is a call, `check=` an argument that is no flag or attribute, `NAME*` the beginning of names."""
-    before, text = r"(?<![\w-])", re.escape(identifier.rstrip("()*="))
+    text = re.escape(identifier.rstrip("()*="))
     if identifier.endswith("*"):
-        return rf"{before}{text}\w*"
+        return rf"{text}\w*"
     if identifier.endswith("="):
-        return rf"{before}{text}=(?!(?:True|False|self)\b)"
-    return rf"{before}{text}\(" if identifier.endswith("()") else rf"{before}{text}(?![\w-])"
+        return rf"{text}=(?!(?:True|False|self)\b)"
+    return rf"{text}\(" if identifier.endswith("()") else rf"{text}(?![\w-])"
 
 
-ANYWHERE = re.compile("|".join(pattern_of(identifier) for identifier in sorted(DISTINCT, key=len, reverse=True)))
+PATTERNS = "|".join(pattern_of(identifier) for identifier in sorted(DISTINCT, key=len, reverse=True))
+# What stands before is looked at once for all of them: most positions of a text end there.
+ANYWHERE = re.compile(rf"(?<![\w-])(?:{PATTERNS})")
 CLASS = re.compile(r"^ *class _?(\w+)", re.MULTILINE)
 
 

@@ -66,7 +66,7 @@ async def dropped(http, service):
     ("name", "log_format"),
     [
         ("auth", "json"),
-        ("mcp", "console"),
+        pytest.param("mcp", "console", marks=pytest.mark.long),
         pytest.param("auth", "console", marks=pytest.mark.long),
         pytest.param("mcp", "json", marks=pytest.mark.long),
     ],
