@@ -97,9 +97,8 @@ async def livez_seconds(port):
     return time.monotonic() - started
 
 
-@pytest.mark.parametrize(
-    "sources", [pytest.param(1, id="one network"), pytest.param(250, id="many networks", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("sources", [pytest.param(1, id="one network"), pytest.param(250, id="many networks")])
 async def test_a_crowd_that_asks_for_nothing_keeps_nobody_out_and_is_sent_away(limited_pair, sources):
     services = [limited_pair.auth[0], limited_pair.mcp[0]]
     crowds = [Crowd(service.port) for service in services]
