@@ -17,6 +17,8 @@ HONEST = "https://honest.example/client.json"
 DOCUMENT = vendor_documents.document(HONEST, "Honest", ["https://honest.example/cb"])
 PROMPT_SECONDS = 2.0
 """Far below a browser's patience, and far above what a fetch from this machine takes."""
+FETCH_SECONDS = PROMPT_SECONDS + 1
+"""What waits for the slow fetches is not prompt."""
 
 
 def slow(number):
@@ -45,8 +47,7 @@ def url_of(hosts, url):
 
 
 async def test_eight_slow_names_do_not_delay_the_fetch_of_another(hosts, hanging_names):
-    # Longer than what is prompt: a fetch that waited for the slow ones would not be.
-    http = hosts.http_client(**hanging_names, timeout_seconds=PROMPT_SECONDS + 1)
+    http = hosts.http_client(**hanging_names, timeout_seconds=FETCH_SECONDS)
     honest = url_of(hosts, HONEST)
     hosts.serve_json(honest, DOCUMENT)
     attack = [asyncio.ensure_future(http.get(slow(number), max_bytes=5120)) for number in range(8)]
@@ -96,7 +97,7 @@ async def lookup_of_hanging_names(hosts):
 @pytest.fixture
 async def service(start_auth, hosts):
     """A service behind a proxy, whose clients' hosts are played here."""
-    http = hosts.http_client(lookup=await lookup_of_hanging_names(hosts))
+    http = hosts.http_client(lookup=await lookup_of_hanging_names(hosts), timeout_seconds=FETCH_SECONDS)
     return await start_auth(TRUSTED_PROXIES="127.0.0.0/8,::1/128", public_fetch=http)
 
 
