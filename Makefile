@@ -55,7 +55,7 @@ doctor: $(VENV)/.local-installed ## Diagnose an MCP server: make doctor URL=http
 ##@ Development
 
 test: $(VENV)/.dev-installed ## Run the test suite against a real Valkey: make test ARGS="-k words"
-	@$(PY) -m pytest -m "not long and not npm" -n 3 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -m "not long and not npm" -n 4 --dist loadfile $(ARGS)
 
 test-long: $(VENV)/.dev-installed ## Run the longer suites: hostile input, replicas killed under load, rotation under load
 	@$(PY) -m pytest -m long --timeout 1800 $(ARGS)
