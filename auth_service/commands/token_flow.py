@@ -39,7 +39,7 @@ _METADATA: Final = ClientMetadata(
     authentication_method="none",
     client_name=_CLIENT_NAME,
 )
-_HTTP_SECONDS: Final = 5.0
+_HTTP_SECONDS: Final = 30.0
 
 OpenPage = Callable[[str], Awaitable[None]]
 

@@ -191,7 +191,9 @@ def command(running, module, *arguments):
     """What a command of make prints, as it runs it."""
     environment = {**os.environ, "DATA_DIR": str(running.data_dir)}
     words = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(words, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run(words, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{module} {arguments}\n{done.stdout}\n{done.stderr}"
+    return done
 
 
 def test_commands_reach_the_services_of_the_last_run(running):
