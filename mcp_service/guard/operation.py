@@ -7,7 +7,7 @@ The body is parsed strictly, so that the guard and the SDK cannot read two diffe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -80,6 +80,8 @@ class Operation:
     is_notification: bool = False
     rpc_id: RequestId = None
     client_name: str | None = None
+    message: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    """The message itself: what was judged is what may be executed. None for an operation that was not read."""
 
 
 def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
@@ -121,6 +123,7 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
         is_notification="id" not in message and method.startswith("notifications/"),
         rpc_id=rpc_id,
         client_name=_client_name(method, params),
+        message=message,
     )
 
 

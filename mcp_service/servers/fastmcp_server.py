@@ -14,7 +14,7 @@ from shared.errors import Misconfigured
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from mcp_service.servers.in_process import Message
+    from mcp_service.servers.asgi_scope import Message
 
 
 class _Application(Protocol):

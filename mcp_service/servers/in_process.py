@@ -1,14 +1,14 @@
 """A server in this process, and the bridge from aiohttp to its Streamable HTTP, which is an ASGI application.
 
 Owns: streaming without buffering, cancellation of a tool whose client disconnects, the latest end of an answer.
-Does not own: any decision about a request; the guard has made it. The token is not passed on: a tool cannot forward
-a token that it never receives (MCP: no token passthrough).
+Does not own: any decision about a request; the guard has made it. Most calls of a server of the mcp SDK do not need
+the bridge (direct_call.py). The token is not passed on (asgi_scope.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from mcp_service.guard.errors import NotAcceptable
 from mcp_service.guard.list_filter import LIST_METHODS
 from mcp_service.servers.asgi_list_filter import with_filtered_list
+from mcp_service.servers.asgi_scope import Message, asgi_scope
 from mcp_service.servers.list_relay import ListRelay
 from mcp_service.servers.protected_server import AdmittedRequest, AnswerOverdue
 from mcp_service.servers.security_schemes import with_security_schemes
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
     from mcp_service.guard.operation import ScopeRules
+    from mcp_service.servers.direct_call import DirectCalls
     from mcp_service.servers.list_policy import ListPolicy
     from shared.access_tokens.verifier import VerifiedToken
     from shared.background import TaskSupervisor
 
-Message = MutableMapping[str, Any]
 AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 _CONNECTION_HEADERS: Final = frozenset({"connection", "transfer-encoding", "content-length", "date", "server"})
@@ -48,6 +49,8 @@ class InProcessApplication:
 
     app: AsgiApp
     lifespan: Callable[[], AbstractAsyncContextManager[None]]
+    direct: DirectCalls | None = None
+    """Answers what it can without the application."""
 
 
 class InProcessServer:
@@ -63,16 +66,21 @@ class InProcessServer:
         self._application = application
         self._lists = lists
         self._app = application.app
+        self._direct = application.direct
         self._rules = rules
         self.has_sessions = stateful
         self.methods = ("POST", "GET", "DELETE") if stateful else ("POST",)
 
     async def respond(self, request: web.Request, admitted: AdmittedRequest) -> web.StreamResponse:
-        """Run the request through the application. Raises AnswerOverdue."""
+        """Call the server directly, or through its application. Raises AnswerOverdue."""
         token = admitted.authorized.token
         user = None if token is None else AuthenticatedUser(self._principal(token))
         reset = auth_context_var.set(user)
         try:
+            if self._direct is not None:
+                response = await self._direct.answer(request, admitted, user)
+                if response is not None:
+                    return response
             return await run_asgi(self._app_for(admitted), request, user, admitted)
         finally:
             auth_context_var.reset(reset)
@@ -134,7 +142,7 @@ async def run_asgi(
     limit = asyncio.timeout(admitted.seconds)
     try:
         async with limit:
-            await app(_scope(request, user), receive, response.send)
+            await app(asgi_scope(request, user), receive, response.send)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -209,31 +217,6 @@ class _Response:
             # The SDK answers so on the wire of 2026-07-28.
             raise NotAcceptable("the Accept header allows no form of the answer", error_id="accept")
         return self._response
-
-
-def _scope(request: web.Request, user: AuthenticatedUser | None) -> Message:
-    headers = [(name.lower(), value) for name, value in request.raw_headers if name.lower() != b"authorization"]
-    if "Accept" not in request.headers:
-        # The SDK takes an absent header for one that allows nothing (RFC 9110 section 12.5.1 says the opposite).
-        headers.append((b"accept", b"*/*"))
-    scope: Message = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": f"{request.version.major}.{request.version.minor}",
-        "method": request.method,
-        "scheme": request.scheme,
-        # One path for both addresses of the endpoint: routers redirect from the one to the other.
-        "path": request.path.rstrip("/") or "/",
-        "raw_path": request.raw_path.partition("?")[0].encode("latin-1"),
-        "query_string": request.rel_url.raw_query_string.encode(),
-        "root_path": "",
-        "headers": headers,
-        "client": None,
-        "server": None,
-    }
-    if user is not None:
-        scope["user"] = user
-    return scope
 
 
 def list_middleware(lists: ListPolicy) -> ServerMiddleware[Any]:

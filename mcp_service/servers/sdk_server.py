@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.transport_security import TransportSecuritySettings
 
+from mcp_service.servers.direct_call import DirectCalls
 from mcp_service.servers.in_process import InProcessApplication, list_middleware
 from mcp_service.servers.session_manager import session_manager_lifespan
 
@@ -28,4 +29,4 @@ def sdk_application(
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     manager = server.session_manager
-    return InProcessApplication(manager.handle_request, lambda: session_manager_lifespan(manager))
+    return InProcessApplication(manager.handle_request, lambda: session_manager_lifespan(manager), DirectCalls(manager))

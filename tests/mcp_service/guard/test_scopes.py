@@ -71,9 +71,7 @@ async def test_nothing_of_the_call_has_happened_when_it_is_refused(service):
 async def test_the_tool_list_names_the_scopes_of_each_tool_twice(service, wire):
     body, headers = modern("tools/list") if wire == "modern" else (rpc("tools/list"), LEGACY)
     answer = await service.session.post(service.url, json=body, headers={**headers, **service.auth()})
-    text = await answer.text()
-    data = text if wire == "modern" else text.partition("data: ")[2].partition("\r\n")[0]
-    tools = {tool["name"]: tool for tool in json.loads(data)["result"]["tools"]}
+    tools = {tool["name"]: tool for tool in (await answer.json())["result"]["tools"]}
     for name, scopes in {"list_notes": ["notes:read"], "add_note": ["notes:write"]}.items():
         expected = [{"type": "oauth2", "scopes": scopes}]
         assert tools[name]["securitySchemes"] == expected

@@ -85,7 +85,8 @@ async def test_a_client_that_goes_away_as_its_tool_ends_is_one_line_at_info_leve
             while not service.logs:  # noqa: ASYNC110 - the log line is the event
                 await asyncio.sleep(0)
         [line] = service.logs
-        assert (line["event"], line["log_level"], line["disconnected"]) == ("request", "info", True)
+        # Whether the server has seen the client leave by then is a matter of turns of the event loop.
+        assert (line["event"], line["log_level"]) == ("request", "info")
         service.logs.clear()
 
 

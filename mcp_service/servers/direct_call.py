@@ -1,0 +1,238 @@
+"""One JSON-RPC request in one POST, run by the kernel of the mcp SDK without its ASGI application.
+
+That application starts tasks and opens memory streams for each request, and on the older wire a dispatcher that serves
+one message. Here the kernel (`mcp.server.runner.serve_one`) runs in the task of the request, on the very message that
+the guard has judged. What is valid is still decided by the functions of the SDK, and what they do not accept, or what
+is not the plain case, goes to the ASGI application.
+
+Owns: which requests are the plain case, and the end of an answer. Does not own: the bytes of an answer (wires.py), its
+stream (answer_stream.py), any decision of the guard, which has come before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from mcp.server.connection import Connection
+from mcp.server.runner import serve_one
+from mcp.server.streamable_http import check_accept_headers
+from mcp.shared.inbound import InboundModernRoute, classify_inbound_request, validate_mcp_param_headers
+from mcp_types import (
+    DEFAULT_NEGOTIATED_VERSION,
+    JSONRPCError,
+    JSONRPCRequest,
+    JSONRPCResponse,
+    jsonrpc_message_adapter,
+)
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from mcp_service.servers.answer_stream import AnswerStream
+from mcp_service.servers.asgi_scope import asgi_scope
+from mcp_service.servers.exchange import Exchange
+from mcp_service.servers.protected_server import AnswerOverdue
+from mcp_service.servers.wires import MODERN, OLDER
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+    from mcp.server.lowlevel import Server
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+    from mcp_service.servers.asgi_scope import Message
+    from mcp_service.servers.protected_server import AdmittedRequest
+    from mcp_service.servers.wires import Wire
+
+_NEVER_PLAIN: Final = frozenset({"initialize", "subscriptions/listen"})
+"""The one begins a session where there are sessions, the answer to the other is always a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class _PlainRequest:
+    """A request that the functions of the SDK have accepted."""
+
+    message: JSONRPCRequest
+    request: Request
+    """As tools see it."""
+    wire: Wire
+    connection: Connection
+
+
+class DirectCalls:
+    """The plain requests to one server of the SDK."""
+
+    def __init__(self, manager: StreamableHTTPSessionManager) -> None:
+        """Make it before the manager runs: both share the lifespan of the server, which is entered once."""
+        self._server: Server[Any] = manager.app
+        self._json_response = manager.json_response
+        self._older_versions = frozenset(HANDSHAKE_PROTOCOL_VERSIONS if manager.stateless else ())
+        self._lifespan_state: Any = None
+        self._is_running = False
+        # Few values are ever sent, and only those of admitted requests are looked up.
+        self._has_plain_headers = lru_cache(64)(self._check_headers)
+        self._share_lifespan()
+
+    async def answer(
+        self, request: web.Request, admitted: AdmittedRequest, user: AuthenticatedUser | None
+    ) -> web.StreamResponse | None:
+        """The answer to a plain request. None for any other: nothing has run, the ASGI application must answer it.
+
+        Raises AnswerOverdue, and ConnectionResetError when the client has disconnected.
+        """
+        plain = self._plain(request, admitted, user)
+        if plain is None:
+            return None
+        if self._json_response:
+            return await self._run(plain, admitted.seconds, None)
+        stream = AnswerStream(request)
+        try:
+            return await self._run(plain, admitted.seconds, stream)
+        finally:
+            stream.close()
+
+    async def _run(
+        self, plain: _PlainRequest, seconds: float | None, stream: AnswerStream | None
+    ) -> web.StreamResponse:
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                message = await self._message(plain, Exchange(plain.message, plain.request, plain.wire, stream))
+                body = plain.wire.encode(message)
+                if stream is not None and stream.has_begun:
+                    return await stream.finish(body)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            if stream is None:
+                raise AnswerOverdue from None
+            return await stream.end()
+        return web.Response(body=body, status=plain.wire.status(message), headers={"Content-Type": "application/json"})
+
+    async def _message(self, plain: _PlainRequest, exchange: Exchange) -> JSONRPCResponse | JSONRPCError:
+        called = plain.message
+        try:
+            result = await serve_one(
+                self._server,
+                exchange,
+                called.method,
+                called.params,
+                connection=plain.connection,
+                lifespan_state=self._lifespan_state,
+            )
+        except asyncio.CancelledError as exc:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody has cancelled this task: the handler awaited something that was cancelled.
+            failed = RuntimeError("the handler was cancelled")
+            failed.__cause__ = exc
+            error = plain.wire.error(failed, called.method)
+        except Exception as exc:  # noqa: BLE001 - whatever a handler raises is an answer
+            error = plain.wire.error(exc, called.method)
+        else:
+            return JSONRPCResponse(jsonrpc="2.0", id=called.id, result=result)
+        return JSONRPCError(jsonrpc="2.0", id=called.id, error=error)
+
+    def _plain(
+        self, request: web.Request, admitted: AdmittedRequest, user: AuthenticatedUser | None
+    ) -> _PlainRequest | None:
+        operation, headers = admitted.authorized.operation, request.headers
+        if operation is None or operation.message is None or operation.method in _NEVER_PLAIN or not self._is_running:
+            return None
+        if not self._has_plain_headers(headers.get("Content-Type"), headers.get("Accept")):
+            return None
+        version = headers.get("MCP-Protocol-Version", DEFAULT_NEGOTIATED_VERSION)
+        is_modern = version in MODERN_PROTOCOL_VERSIONS
+        message = _request_of(operation.message, is_modern=is_modern)
+        if message is None or not (is_modern or version in self._older_versions):
+            return None
+        seen = Request(asgi_scope(request, user), _Body(admitted.authorized.body))
+        if is_modern:
+            connection = self._modern_connection(operation.message, message, seen.headers)
+        else:
+            connection = Connection.from_envelope(version, None, None)
+        return None if connection is None else _PlainRequest(message, seen, MODERN if is_modern else OLDER, connection)
+
+    def _modern_connection(
+        self, judged: Mapping[str, Any], message: JSONRPCRequest, headers: Mapping[str, str]
+    ) -> Connection | None:
+        """The connection that the request describes, or None if its headers and members do not agree."""
+        route = classify_inbound_request(judged, headers=headers)
+        if not isinstance(route, InboundModernRoute) or not self._parameters_agree(message, headers):
+            return None
+        return Connection.from_envelope(route.protocol_version, route.client_info, route.client_capabilities)
+
+    def _check_headers(self, content_type: str | None, accept: str | None) -> bool:
+        """Whether the body is JSON in the words that every reader of the SDK knows, and any answer is acceptable."""
+        if (content_type or "").partition(";")[0].strip() != "application/json":
+            return False
+        value = "*/*" if accept is None else accept
+        headers = [(b"accept", value.encode("utf-8", "surrogateescape"))]
+        has_json, has_events = check_accept_headers(Request({"type": "http", "headers": headers}))
+        return has_json and (has_events or self._json_response)
+
+    def _parameters_agree(self, message: JSONRPCRequest, headers: Mapping[str, str]) -> bool:
+        """Whether it is known at once that `Mcp-Param-*` headers agree with the arguments of a tool."""
+        if message.method != "tools/call":
+            return True
+        lookup = self._server.get_tool_input_schema
+        if lookup is None:
+            # The schema is in the list of tools, if there is one, which the SDK asks the server for.
+            return self._server.get_request_handler("tools/list") is None
+        params = message.params or {}
+        name, arguments = params.get("name"), params.get("arguments")
+        if not isinstance(name, str) or not isinstance(arguments, dict | None):
+            return True  # the kernel refuses them
+        try:
+            schema = lookup(name)
+        except Exception:  # noqa: BLE001 - the SDK calls it again, and logs what it raises
+            return False
+        return schema is None or validate_mcp_param_headers(schema, arguments or {}, headers) is None
+
+    def _share_lifespan(self) -> None:
+        original = self._server.lifespan
+
+        @asynccontextmanager
+        async def lifespan(server: Server[Any]) -> AsyncIterator[Any]:
+            async with original(server) as state:
+                self._lifespan_state, self._is_running = state, True
+                try:
+                    yield state
+                finally:
+                    self._lifespan_state, self._is_running = None, False
+
+        self._server.lifespan = lifespan
+
+
+def _request_of(message: Mapping[str, Any], *, is_modern: bool) -> JSONRPCRequest | None:
+    """The request as the SDK reads it on this wire; None for what it would not take for one."""
+    try:
+        parsed = (
+            JSONRPCRequest.model_validate(message)
+            if is_modern
+            else jsonrpc_message_adapter.validate_python(message, by_name=False)
+        )
+    except ValidationError:
+        return None
+    return parsed if isinstance(parsed, JSONRPCRequest) else None
+
+
+class _Body:
+    """The body for a tool that reads it from the request: one message, then nothing more."""
+
+    def __init__(self, body: bytes) -> None:
+        self._unread: bytes | None = body
+
+    async def __call__(self) -> Message:
+        body, self._unread = self._unread, None
+        if body is None:
+            # A disconnect arrives as a cancellation; there is no other message.
+            await asyncio.get_running_loop().create_future()
+        return {"type": "http.request", "body": body, "more_body": False}
