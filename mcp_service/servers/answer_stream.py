@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PING_SECONDS: Final = 15.0
 """How long an answer may be silent, since proxies close connections on which nothing moves. The interval of the SDK."""
 
+PINGS: Final = "pings of an answer"
+"""The name of the task that sends them."""
+
 _CANCEL_SECONDS: Final = 1.0
 """How long the cancellation may take that follows a disconnect."""
 
@@ -102,7 +105,7 @@ class AnswerStream:
             self._last_sent = self._loop.time()
 
     def _start_pings(self) -> None:
-        self._pings = self._loop.create_task(self._ping(), name="pings of a stream")
+        self._pings = self._loop.create_task(self._ping(), name=PINGS)
 
     async def _ping(self) -> None:
         while not self._is_closed:

@@ -56,6 +56,15 @@ async def who() -> str:
 
 
 @server.tool()
+async def who_later() -> str:
+    """The principal before and after other calls had their turn."""
+    before = await who()
+    watch.started.set()
+    await watch.go_on.wait()
+    return f"{before}, {await who()}"
+
+
+@server.tool()
 def blocking_who() -> str:
     """The same from a thread."""
     token = get_access_token()

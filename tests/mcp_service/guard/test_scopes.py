@@ -1,6 +1,5 @@
 """Scopes by operation: a real 403 before the SDK sees the call, and the same map wherever it shows."""
 
-import json
 import sys
 
 import pytest
