@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +22,13 @@ from aiohttp import web
 from mcp.server.connection import Connection
 from mcp.server.runner import serve_one
 from mcp.server.streamable_http import check_accept_headers
-from mcp.shared.inbound import InboundModernRoute, classify_inbound_request, validate_mcp_param_headers
+from mcp.shared.inbound import (
+    InboundModernRoute,
+    classify_inbound_request,
+    find_invalid_x_mcp_header,
+    validate_mcp_param_headers,
+    x_mcp_header_map,
+)
 from mcp_types import (
     DEFAULT_NEGOTIATED_VERSION,
     JSONRPCError,
@@ -53,6 +60,8 @@ if TYPE_CHECKING:
 _NEVER_PLAIN: Final = frozenset({"initialize", "subscriptions/listen"})
 """The one begins a session where there are sessions, the answer to the other is always a stream."""
 
+_REMEMBERED_SCHEMAS: Final = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class _PlainRequest:
@@ -77,6 +86,7 @@ class DirectCalls:
         self._is_running = False
         # Few values are ever sent, and only those of admitted requests are looked up.
         self._has_plain_headers = lru_cache(64)(self._check_headers)
+        self._schemas = _SchemasWithoutHeaders()
         self._share_lifespan()
 
     async def answer(
@@ -194,7 +204,9 @@ class DirectCalls:
             schema = lookup(name)
         except Exception:  # noqa: BLE001 - the SDK calls it again, and logs what it raises
             return False
-        return schema is None or validate_mcp_param_headers(schema, arguments or {}, headers) is None
+        if schema is None or self._schemas.declare_no_header(name, schema):
+            return True
+        return validate_mcp_param_headers(schema, arguments or {}, headers) is None
 
     def _share_lifespan(self) -> None:
         original = self._server.lifespan
@@ -222,6 +234,26 @@ def _request_of(message: Mapping[str, Any], *, is_modern: bool) -> JSONRPCReques
     except ValidationError:
         return None
     return parsed if isinstance(parsed, JSONRPCRequest) else None
+
+
+class _SchemasWithoutHeaders:
+    """Remembers schemas of tools that declare no `Mcp-Param-*` header, so that none can disagree with an argument.
+
+    Equality costs a fifth of the walk through a schema, and holds for one that was changed in place.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Any] = {}
+
+    def declare_no_header(self, name: str, schema: Mapping[str, Any]) -> bool:
+        known = self._known.get(name)
+        if known is not None and known == schema:
+            return True
+        if find_invalid_x_mcp_header(schema) is not None or x_mcp_header_map(schema):
+            return False
+        if len(self._known) < _REMEMBERED_SCHEMAS:
+            self._known[name] = deepcopy(schema)
+        return True
 
 
 class _Body:

@@ -8,6 +8,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from mcp_service.servers.direct_call import DirectCalls
 from mcp_service.servers.in_process import InProcessApplication, list_middleware
+from mcp_service.servers.sdk_tracing import trace_where_needed
 from mcp_service.servers.session_manager import session_manager_lifespan
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def sdk_application(
     server: SdkServer, *, lists: ListPolicy, stateful: bool, json_response: bool, max_body_bytes: int
 ) -> InProcessApplication:
     """The application. `tools/list` states the scopes of each tool."""
+    trace_where_needed(server.middleware)
     # The first is the outermost: it sees the result that the client would get.
     server.middleware.insert(0, list_middleware(lists))
     server.streamable_http_app(

@@ -89,6 +89,20 @@ async def test_a_parameter_header_that_agrees_is_plain():
     assert direct.messages[0]["result"]["structuredContent"] == {"result": "eu"}
 
 
+async def test_a_parameter_header_that_is_declared_later_is_checked():
+    """Schemas without one are remembered; a schema that has changed in place is another one."""
+    server = build_server()
+    body, headers = message(MODERN_WIRE, "tools/call", {"name": "echo", "arguments": {"text": "a"}})
+    headers["Mcp-Param-Text"] = "b"
+    async with both_ways(server) as ways:
+        assert (await ways.directly(body, headers)).status == 200
+        assert ways.was_direct
+        schema = server.session_manager.app.get_tool_input_schema("echo")
+        schema["properties"]["text"]["x-mcp-header"] = "Text"
+        assert (await ways.directly(body, headers)).status == 400
+        assert not ways.was_direct
+
+
 async def test_a_server_that_knows_schemas_by_its_list_alone_is_asked_by_the_application():
     body, headers = message(MODERN_WIRE, "tools/call", {"name": "go", "arguments": {"region": "eu"}})
     async with both_ways(build_low_level_server()) as ways:

@@ -73,7 +73,7 @@ def test_the_sdk_s_function_takes_what_it_is_called_with(function):
 def test_the_sdk_s_code_that_direct_calls_follow_is_the_same(function):
     digest = hashlib.sha256(inspect.getsource(function).encode()).hexdigest()[:16]
     assert digest == FOLLOWED[function], (
-        f"{function.__module__}.{function.__qualname__} has changed: compare it with mcp_service/servers/direct_call.py, "
+        f"{function.__module__}.{function.__qualname__} has changed: compare it with direct_call.py, "
         "exchange.py, wires.py and answer_stream.py, then write its digest into this test"
     )
 
