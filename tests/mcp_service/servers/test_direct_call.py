@@ -156,3 +156,13 @@ async def test_both_ways_share_one_lifespan_which_is_entered_once(wire):
         application = await ways.by_application(*message(wire, *call("state")))
     assert direct.messages[0]["result"]["structuredContent"] == {"entered": 1}
     assert same(direct, application)
+
+
+@WIRE
+async def test_the_text_of_an_exception_stays_in_the_log(wire):
+    """On the older wire the SDK tells the text of what a middleware raises; that of a tool it keeps on both."""
+    async with both_ways(build_server()) as ways:
+        of_tool = await ways.directly(*message(wire, *call("crash")))
+        of_middleware = await ways.directly(*message(wire, "resources/templates/list", {}))
+    assert b"secret" not in of_tool.body
+    assert (b"secret" in of_middleware.body) == (wire == OLDER_WIRE)
