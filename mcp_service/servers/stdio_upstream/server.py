@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from mcp_service.servers.in_process import InProcessApplication, Message
+    from mcp_service.servers.asgi_scope import Message
+    from mcp_service.servers.in_process import InProcessApplication
     from mcp_service.servers.protected_server import AdmittedRequest
     from mcp_service.servers.stdio_upstream.command import Command
     from mcp_service.servers.stdio_upstream.pool import ProcessPool

@@ -71,7 +71,7 @@ async def both_ways(server, *, json_response=False, stateful=False):
     application = sdk_application(
         server, lists=lists, stateful=stateful, json_response=json_response, max_body_bytes=1 << 20
     )
-    outcomes = []
+    outcomes: list[bool] = []
 
     class Noting:
         async def answer(self, *arguments):
@@ -79,8 +79,9 @@ async def both_ways(server, *, json_response=False, stateful=False):
             outcomes.append(answered is not None)
             return answered
 
+    noting: Any = Noting()
     ways = {
-        "direct": InProcessServer(replace(application, direct=Noting()), rules=rules, stateful=stateful),
+        "direct": InProcessServer(replace(application, direct=noting), rules=rules, stateful=stateful),
         "application": InProcessServer(replace(application, direct=None), rules=rules, stateful=stateful),
     }
 

@@ -13,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, ListToolsResult, RequestParams, TextContent, Tool
 from pydantic import BaseModel, Field
 
-LEFT_BEHIND: list[asyncio.Task] = []
+LEFT_BEHIND: list[asyncio.Task[None]] = []
 SEEN: ContextVar[str] = ContextVar("seen", default="nothing")
 
 
@@ -96,7 +96,7 @@ async def slow() -> str:
 
 
 async def give_up() -> str:
-    cancelled = asyncio.get_running_loop().create_future()
+    cancelled: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     cancelled.cancel()
     return await cancelled
 
@@ -133,7 +133,7 @@ TOOLS = (
 
 def build_server():
     """Tools, a resource, a prompt, a middleware and a lifespan."""
-    entered = []
+    entered: list[int] = []
 
     @asynccontextmanager
     async def lifespan(_server):

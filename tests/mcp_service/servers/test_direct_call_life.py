@@ -92,8 +92,9 @@ async def test_what_is_executed_is_the_message_that_was_judged(wire, monkeypatch
 
     def judge(body, headers):
         judged = operation.read_operation(body, headers)
-        params = {**judged.message["params"], "arguments": {"text": "judged"}}
-        return replace(judged, message={**judged.message, "params": params})
+        judged_message = dict(judged.message or {})
+        judged_message["params"] = {**judged_message["params"], "arguments": {"text": "judged"}}
+        return replace(judged, message=judged_message)
 
     monkeypatch.setattr(both_ways_module, "read_operation", judge)
     async with both_ways(build_server()) as ways:

@@ -1,6 +1,7 @@
 """The tracing of the SDK is passed by only where it would have no effect."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from mcp.server import MCPServer
@@ -29,7 +30,7 @@ OpenTelemetryMiddleware.__module__ = "mcp.server.somewhere"
 async def traced(params):
     """Whether the tracing is called for a message with these params."""
     tracing = OpenTelemetryMiddleware()
-    middleware = [tracing]
+    middleware: list[Any] = [tracing]
     trace_where_needed(middleware)
 
     async def handler(_ctx):
@@ -68,6 +69,6 @@ def test_middleware_of_the_operator_is_left_as_it_is():
         """Of another module."""
 
     own = OpenTelemetryMiddleware()
-    middleware = [own]
+    middleware: list[Any] = [own]
     trace_where_needed(middleware)
     assert middleware == [own]
