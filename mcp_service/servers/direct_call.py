@@ -1,9 +1,9 @@
 """One JSON-RPC request in one POST, run by the kernel of the mcp SDK without its ASGI application.
 
 That application starts tasks and opens memory streams for each request, and on the older wire a dispatcher that serves
-one message. Here the kernel (`mcp.server.runner.serve_one`) runs in the task of the request, on the very message that
-the guard has judged. What is valid is still decided by the functions of the SDK, and what they do not accept, or what
-is not the plain case, goes to the ASGI application.
+one message. Here the kernel (`mcp.server.runner.serve_one`) runs in one task, on the very message that the guard has
+judged. What is valid is still decided by the functions of the SDK. What they do not accept, and what is not the plain
+case, goes to the ASGI application.
 
 Owns: which requests are the plain case, and the end of an answer. Does not own: the bytes of an answer (wires.py), its
 stream (answer_stream.py), any decision of the guard, which has come before.
@@ -113,7 +113,9 @@ class DirectCalls:
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
-                message = await self._message(plain, Exchange(plain.message, plain.request, plain.wire, stream))
+                exchange = Exchange(plain.message, plain.request, plain.wire, stream)
+                # A task of its own: what a tool binds in its context must not reach the log line of the request.
+                message = await asyncio.create_task(self._message(plain, exchange))
                 body = plain.wire.encode(message)
                 if stream is not None and stream.has_begun:
                     return await stream.finish(body)

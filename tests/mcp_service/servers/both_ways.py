@@ -17,6 +17,7 @@ from mcp_service.servers.protected_server import AdmittedRequest
 from mcp_service.servers.sdk_server import sdk_application
 from shared.http.request_middleware import REQUEST_ID
 from tests.mcp_service.conftest import LEGACY, modern, rpc
+from tests.mcp_service.servers.every_answer import SEEN
 from tests.support.service_server import ServiceServer
 
 MODERN_WIRE, OLDER_WIRE = "2026-07-28", "2025-11-25"
@@ -38,11 +39,13 @@ class Answer:
 class BothWays:
     """Sends one request both ways."""
 
-    def __init__(self, url, session, direct):
+    def __init__(self, url, session, direct, seen_afterwards):
         self.url = url
         self._session = session
         self._direct = direct
         self.was_direct = None
+        self.seen_afterwards = seen_afterwards
+        """For each request, what the context variable of a tool was in the task of the request."""
 
     async def directly(self, body, headers):
         """The answer of `DirectCalls`; `was_direct` says afterwards whether it was one."""
@@ -72,6 +75,7 @@ async def both_ways(server, *, json_response=False, stateful=False):
         server, lists=lists, stateful=stateful, json_response=json_response, max_body_bytes=1 << 20
     )
     outcomes: list[bool] = []
+    seen_afterwards: list[str] = []
 
     class Noting:
         async def answer(self, *arguments):
@@ -90,7 +94,9 @@ async def both_ways(server, *, json_response=False, stateful=False):
         body = await request.read()
         operation = read_operation(body, request.headers)
         admitted = AdmittedRequest(AuthorizedRequest(None, operation, body), None, None)
-        return await ways[request.match_info["way"]].respond(request, admitted)
+        response = await ways[request.match_info["way"]].respond(request, admitted)
+        seen_afterwards.append(SEEN.get())
+        return response
 
     app = web.Application()
     app.router.add_post("/{way}/mcp", handle)
@@ -100,7 +106,7 @@ async def both_ways(server, *, json_response=False, stateful=False):
         await http.start_server()
         stack.push_async_callback(http.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        yield BothWays(str(http.make_url("/")).rstrip("/"), session, outcomes)
+        yield BothWays(str(http.make_url("/")).rstrip("/"), session, outcomes, seen_afterwards)
 
 
 def message(wire, method, params=None, *, request_id=1):

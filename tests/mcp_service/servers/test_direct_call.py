@@ -141,12 +141,15 @@ async def test_a_tool_sees_the_request_as_before(wire):
     assert seen["body"] > 0
 
 
+@MODES
 @WIRE
-async def test_a_context_variable_that_a_tool_sets_ends_with_its_call(wire):
-    async with both_ways(build_server()) as ways:
+async def test_a_context_variable_that_a_tool_sets_ends_with_its_call(wire, json_response):
+    """What a tool binds to its own log lines is not in the log line of the request either."""
+    async with both_ways(build_server(), json_response=json_response) as ways:
         answers = [await ways.directly(*message(wire, *call("remember", text=text))) for text in ("one", "two")]
     texts = [answer.messages[0]["result"]["content"][0]["text"] for answer in answers]
     assert texts == ["nothing, then one", "nothing, then two"]
+    assert ways.seen_afterwards == ["nothing", "nothing"]
 
 
 @WIRE
