@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
+from shared.garbage_collection import limit_collections
 from shared.http.health import DRAINING
 from shared.http.server import ServiceRunner
 from shared.http.tracing import tracing
@@ -58,6 +59,7 @@ async def serve(
     runner = ServiceRunner(app, shutdown_timeout=shutdown_seconds)
     await runner.setup()
     _limit_connections(runner.connections)
+    limit_collections()
     signals = asyncio.Semaphore(0)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_event_loop_exception)
