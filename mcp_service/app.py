@@ -143,6 +143,6 @@ def build_app(
             await scope_check.start(supervisor)
             yield
 
-    app.on_shutdown.append(servers.streams.close)
+    servers.streams.register(app, paths=endpoint_paths)
     app.cleanup_ctx.append(lifespan)
     return app

@@ -1,36 +1,99 @@
-"""The open streams that only wait for notifications, and the moment at which each ends.
+"""The open streams that only wait for notifications, how they begin, and the moment at which each ends.
 
 A stream ends when its token expires, is revoked or loses its key (invariant 12), and when the service is about to stop.
+From that moment on nothing more of it is sent. Its connections are closed a few per turn of the event loop, as its
+beginning is spread (shared/http/paced_connections.py): calls pass between thousands of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from shared.http.paced_connections import PacedConnection, StreamHeads, StreamPace
+from shared.http.server import CONNECTION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from aiohttp import web
 
     from shared.access_tokens.verifier import TokenVerifier, VerifiedToken
 
+LISTEN_METHOD: Final = "subscriptions/listen"
+"""The method that opens a stream since 2026-07-28; a GET does before."""
+
+
+class StreamEnding:
+    """Whether one stream has ended, which holds at once; its connections may be closed when it is their turn."""
+
+    __slots__ = ("_callbacks", "_ended", "_is_told", "_pace")
+
+    def __init__(self, pace: StreamPace) -> None:
+        self._pace = pace
+        self._ended = asyncio.Event()
+        self._is_told = False
+        self._callbacks: list[Callable[[], object]] = []
+
+    def is_set(self) -> bool:
+        """Whether nothing more may be sent."""
+        return self._ended.is_set()
+
+    def set(self) -> None:
+        """End the stream."""
+        if not self._ended.is_set():
+            self._ended.set()
+            self._pace.ends.call(self._tell)
+
+    async def wait(self) -> None:
+        """Return as soon as the stream has ended: for a server that cannot ask before each event."""
+        await self._ended.wait()
+
+    @contextmanager
+    def telling(self, callback: Callable[[], object]) -> Iterator[None]:
+        """Within this context, call `callback` when it is the turn of the stream to be closed; perhaps twice."""
+        self._callbacks.append(callback)
+        if self._is_told:
+            self._pace.ends.call(self._tell)
+        try:
+            yield
+        finally:
+            self._callbacks.remove(callback)
+
+    def turn(self) -> Awaitable[None]:
+        """Wait until an event of this stream may be sent: events for thousands of streams are spread as well."""
+        return self._pace.events.turn()
+
+    def _tell(self) -> None:
+        self._is_told = True
+        for callback in tuple(self._callbacks):
+            callback()
+
 
 class OpenStreams:
-    """Ends streams by setting the event of each."""
+    """Ends streams by setting the ending of each."""
 
     def __init__(self, *, verifier: TokenVerifier, clock: Callable[[], float]) -> None:
         """`clock` is seconds since 1970."""
         self._verifier = verifier
         self._clock = clock
-        self._open: dict[asyncio.Event, VerifiedToken | None] = {}
+        self._pace = StreamPace()
+        self._open: dict[StreamEnding, VerifiedToken | None] = {}
         self._closing = False
 
+    def register(self, app: web.Application, *, paths: Sequence[str]) -> None:
+        """Pace the streams at these paths of the application, and end all before it stops."""
+        heads = StreamHeads(paths, marker=LISTEN_METHOD.encode())
+        connection: Callable[..., PacedConnection] = partial(PacedConnection, heads=heads, pace=self._pace)
+        app[CONNECTION] = connection
+        app.on_shutdown.append(self.close)
+
     @contextmanager
-    def opened(self, token: VerifiedToken | None) -> Iterator[asyncio.Event]:
-        """Count a stream as open; yield the event that is set when it must end. A public one has no token."""
-        ending = asyncio.Event()
+    def opened(self, token: VerifiedToken | None) -> Iterator[StreamEnding]:
+        """Count a stream as open; yield the ending that is set when it must end. A public one has no token."""
+        ending = StreamEnding(self._pace)
         timer = None
         if token is not None:
             timer = asyncio.get_running_loop().call_later(token.claims.expires_at - self._clock(), ending.set)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import asyncio
     from contextlib import AbstractAsyncContextManager
 
     from aiohttp import web
 
     from mcp_service.guard.bearer import AuthorizedRequest
+    from mcp_service.servers.open_streams import StreamEnding
     from shared.background import TaskSupervisor
     from shared.http.health import Readiness
 
@@ -25,7 +25,7 @@ class AdmittedRequest:
     """A request that passed the guard and its rate limits."""
 
     authorized: AuthorizedRequest
-    ending: asyncio.Event | None
+    ending: StreamEnding | None
     """For a stream that only listens: set when it must end (invariant 12). None for every other request."""
     seconds: float | None
     """How long the answer may take; None without a bound."""

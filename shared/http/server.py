@@ -6,6 +6,7 @@ a rate limit. aiohttp itself would answer with the error text of its parser, whi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
@@ -214,8 +215,14 @@ class Connection(web.RequestHandler):
         return reject
 
 
+CONNECTION: Final[web.AppKey[Callable[..., Connection]]] = web.AppKey("CONNECTION")
+"""Makes the connections of an application whose connections are of a subclass."""
+
+
 class Server(web.Server):
     """Makes a `Connection` for each connection, and a request for each message."""
+
+    connection: Callable[..., Connection] = Connection
 
     def __init__(self, served: web.Server, table: ConnectionTable, *, longest_body: int) -> None:
         """Serve the application that `served` would serve."""
@@ -226,7 +233,7 @@ class Server(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         """Answer a new connection."""
-        return Connection(
+        return self.connection(
             self,
             self._table,
             unwanted_body_bytes=self._unwanted_body_bytes,
@@ -273,4 +280,6 @@ class ServiceRunner(web.AppRunner):
         self._longest_body = app.get(LONGEST_BODY, 0)
 
     async def _make_server(self) -> Server:
-        return Server(await super()._make_server(), self.connections, longest_body=self._longest_body)
+        server = Server(await super()._make_server(), self.connections, longest_body=self._longest_body)
+        server.connection = self._app.get(CONNECTION, Connection)
+        return server

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mcp_service.guard.errors import McpError
     from mcp_service.servers.http_upstream.passed_lists import Rewriter
+    from mcp_service.servers.open_streams import StreamEnding
 
 QUIET_SECONDS: Final = 15.0
 """After so long without a byte a comment is added to a stream of events: proxies and clients give silent ones up."""
@@ -48,11 +49,17 @@ class _BrokeOff(Exception):
 class Relay:
     """The client's side of one answer."""
 
-    def __init__(self, request: web.Request, *, idle_seconds: float, max_bytes: int) -> None:
-        """`idle_seconds` and `max_bytes` are for bodies that are not streams of events."""
+    def __init__(
+        self, request: web.Request, *, idle_seconds: float, max_bytes: int, ending: StreamEnding | None
+    ) -> None:
+        """`idle_seconds` and `max_bytes` are for bodies that are not streams of events.
+
+        Once `ending` is set no event is passed on (invariant 12), also while the stream waits to be closed.
+        """
         self._request = request
         self._idle_seconds = idle_seconds
         self._max_bytes = max_bytes
+        self._ending = ending
         self._response: web.StreamResponse | None = None
         self._is_event_stream = False
         self.failure: str | None = None
@@ -122,7 +129,9 @@ class Relay:
         quiet_seconds = None if "Content-Encoding" in headers else QUIET_SECONDS
         tail = _ENDS_OF_EVENT[0]
         try:
-            while (part := await self._read(answer, quiet_seconds)) != b"":
+            while (part := await self._read_in_turn(answer, quiet_seconds)) != b"":
+                if self._ending is not None and self._ending.is_set():
+                    break
                 if part is not None and rewriter is not None:
                     part = rewriter.feed(part)
                 if part:
@@ -130,8 +139,9 @@ class Relay:
                     await response.write(part)
                 elif part is None and tail.endswith(_ENDS_OF_EVENT):
                     await response.write(COMMENT)
-            if rewriter is not None:
-                await response.write(rewriter.finish())
+            else:
+                if rewriter is not None:
+                    await response.write(rewriter.finish())
         except _BrokeOff as exc:
             return self._break_off(response, exc.error)
         except UnreadableAnswer as exc:
@@ -163,6 +173,18 @@ class Relay:
             if limit is not None and limit.expired():
                 return None
             raise _BrokeOff(broken(f"{type(exc).__name__} within the body")) from exc
+
+    async def _read_in_turn(self, answer: aiohttp.ClientResponse, seconds: float | None) -> bytes | None:
+        """As `_read`. A stream that only listens then waits for its turn, also to break off with others."""
+        if self._ending is None:
+            return await self._read(answer, seconds)
+        try:
+            part = await self._read(answer, seconds)
+        except _BrokeOff:
+            await self._ending.turn()
+            raise
+        await self._ending.turn()
+        return part
 
     async def _read_in_time(self, answer: aiohttp.ClientResponse) -> bytes:
         part = await self._read(answer, self._idle_seconds)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mcp_service.guard.errors import McpError
@@ -20,7 +21,7 @@ from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.request_middleware import REQUEST_ID
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     import aiohttp
     from aiohttp import web
@@ -106,7 +107,12 @@ class HttpUpstreamServer:
     async def respond(self, request: web.Request, admitted: AdmittedRequest) -> web.StreamResponse:
         """Send the request on and pass the answer back. Raises McpError and AnswerOverdue."""
         operation, token = admitted.authorized.operation, admitted.authorized.token
-        relay = Relay(request, idle_seconds=self._answers.idle_seconds, max_bytes=self._answers.max_bytes)
+        relay = Relay(
+            request,
+            idle_seconds=self._answers.idle_seconds,
+            max_bytes=self._answers.max_bytes,
+            ending=admitted.ending,
+        )
         outcome = "left"
         try:
             holder = request[CLIENT_ADDRESS] if token is None else (token.claims.issuer, token.claims.subject)
@@ -148,7 +154,7 @@ class HttpUpstreamServer:
             async with limit:
                 if admitted.ending is None:
                     return await self._exchange(request, admitted, relay)
-                with _expiring_with(admitted.ending, limit):
+                with admitted.ending.telling(partial(_expire, limit)):
                     return await self._exchange(request, admitted, relay)
         except TimeoutError:
             if not limit.expired():
@@ -225,20 +231,6 @@ def _may_repeat(operation: Operation | None) -> bool:
     return operation is not None and operation.method in _REPEATABLE
 
 
-@contextmanager
-def _expiring_with(ending: asyncio.Event, limit: asyncio.Timeout) -> Iterator[None]:
-    """Let the limit expire when the event is set."""
-    loop = asyncio.get_running_loop()
-    is_over = False
-
-    def expire(_waiting: asyncio.Task[bool]) -> None:
-        if not is_over and not limit.expired():
-            limit.reschedule(loop.time())
-
-    waiting = asyncio.create_task(ending.wait(), name="stream_ending")
-    waiting.add_done_callback(expire)
-    try:
-        yield
-    finally:
-        is_over = True
-        waiting.cancel()
+def _expire(limit: asyncio.Timeout) -> None:
+    if not limit.expired():
+        limit.reschedule(asyncio.get_running_loop().time())

@@ -1,11 +1,13 @@
 """When an open stream is told to end."""
 
 import asyncio
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
 
-from mcp_service.servers.open_streams import OpenStreams
+from mcp_service.servers.open_streams import OpenStreams, StreamEnding
+from shared.http.paced_connections import ENDS_PER_TURN, StreamPace
 
 
 class Verifier:
@@ -67,3 +69,37 @@ async def test_a_stream_that_has_ended_is_forgotten(streams):
     with streams.opened(token("a")):
         pass
     assert streams._open == {}
+
+
+@pytest.mark.invariant(12)
+async def test_a_thousand_streams_that_are_refused_have_ended_at_once_and_are_closed_a_few_per_turn(streams, verifier):
+    closed = []
+    with ExitStack() as stack:
+        endings = [stack.enter_context(streams.opened(token("a"))) for _ in range(1000)]
+        for ending in endings:
+            stack.enter_context(ending.telling(lambda ending=ending: closed.append(ending)))
+        verifier.refused.add("a")
+        streams.end_refused()
+        assert all(ending.is_set() for ending in endings)
+        assert closed == endings[:ENDS_PER_TURN]
+        await asyncio.sleep(0)
+        assert closed == endings[: 2 * ENDS_PER_TURN]
+        for _ in range(1000 // ENDS_PER_TURN):
+            await asyncio.sleep(0)
+        assert closed == endings
+
+
+async def test_who_asks_after_the_stream_has_been_closed_is_told_as_well():
+    ending = StreamEnding(StreamPace())
+    ending.set()
+    async with asyncio.timeout(10):
+        await ending.wait()
+
+
+async def test_who_has_left_is_not_told():
+    told = []
+    ending = StreamEnding(StreamPace())
+    with ending.telling(lambda: told.append("left")):
+        pass
+    ending.set()
+    assert told == []

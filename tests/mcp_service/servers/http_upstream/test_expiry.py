@@ -6,6 +6,7 @@ import time
 import pytest
 
 from mcp_service.servers import endpoint
+from mcp_service.servers.open_streams import StreamEnding
 from tests.mcp_service.servers.http_upstream.conftest import Caller, modern
 from tests.support.raw_upstream import EVENTS_HEAD, chunk, event
 
@@ -89,6 +90,23 @@ async def test_a_stream_that_has_not_begun_when_it_must_end_is_503(upstream, exp
     async with asyncio.timeout(10), caller.get() as response:
         assert response.status == 503
     assert service.errors()[-1]["error_id"] == "upstream_stream_ended"
+
+
+@pytest.mark.invariant(12)
+async def test_a_stream_that_has_ended_passes_on_no_event_while_it_waits_to_be_closed(upstream, expiring, monkeypatch):
+    closing = asyncio.Event()
+    monkeypatch.setattr(StreamEnding, "_tell", lambda _ending: closing.set())
+
+    async def answer(request, writer):
+        writer.write(EVENTS_HEAD + chunk(event({"a": 1})))
+        await closing.wait()
+        writer.write(chunk(event({"too": "late"})))
+        await request.left.wait()
+
+    upstream.answer = answer
+    _, caller = expiring
+    async with asyncio.timeout(10), caller.get() as response:
+        assert await response.read() == event({"a": 1})
 
 
 async def test_streams_end_when_the_service_is_about_to_stop(upstream, guard, caller, streaming):
