@@ -43,6 +43,7 @@ class BareServer:
         if TO_ALL in body:
             for stream in list(self._streams):
                 await stream.write(EVENT)
+                await asyncio.sleep(0)  # otherwise a call that comes meanwhile waits for all of them
         return web.Response(body=_RESULT, content_type="application/json")
 
     async def _events(self, request: web.Request, count: int) -> web.StreamResponse:

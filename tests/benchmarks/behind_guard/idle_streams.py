@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.behind_guard.event_streams import IdleStreams
-from tests.benchmarks.harness import processor_seconds, resident_megabytes
+from tests.benchmarks.behind_guard.probe import probing
+from tests.benchmarks.harness import resident_megabytes
 from tests.benchmarks.tool_calls import Callers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
+    from tests.benchmarks.behind_guard.probe import Longest
     from tests.benchmarks.child_process import Child
     from tests.benchmarks.harness import Report
 
@@ -30,56 +29,51 @@ async def measure_idle_streams(report: Report, name: str, guard: Child, *, token
         await streams.event_to_all()
         streams.close()
         await callers.make([call] * 200)
-        pauses: dict[str, float] = {}
-        async with _noted(pauses, "without streams", callers, call):
-            await asyncio.sleep(_QUIET_SECONDS)
-        before = resident_megabytes(guard.pid)
-        async with _noted(pauses, "while they open", callers, call):
-            started = time.perf_counter()
-            await streams.open(STREAMS)
-            opening = time.perf_counter() - started
-        async with _noted(pauses, "while they idle", callers, call):
-            await asyncio.sleep(_QUIET_SECONDS)
-        after = resident_megabytes(guard.pid)
-        used = processor_seconds(guard.pid)
+    async with probing(guard.port, guard.pid, [call, _refused(call)]) as probe:
+        await probe.phase("without streams")
         await asyncio.sleep(_QUIET_SECONDS)
-        at_rest = (processor_seconds(guard.pid) - used) / _QUIET_SECONDS
-        async with _noted(pauses, "while each gets an event", callers, call):
-            await streams.event_to_all()
-        async with _noted(pauses, "while all leave", callers, call):
-            streams.close()
-            await asyncio.sleep(_QUIET_SECONDS / 2)
+        before = resident_megabytes(guard.pid)
+        await probe.phase("while they open")
+        started = time.perf_counter()
+        await streams.open(STREAMS)
+        opening = time.perf_counter() - started
+        await probe.phase("while they idle")
+        await asyncio.sleep(_QUIET_SECONDS)
+        after = resident_megabytes(guard.pid)
+        await probe.phase("while each gets an event")
+        await streams.event_to_all()
+        await probe.phase("while all leave")
+        streams.close()
+        await asyncio.sleep(_QUIET_SECONDS / 2)
+        longest = await probe.longest()
     report.add(
         name,
         (after - before) * 1e3 / STREAMS,
         unit="kB",
-        detail=f"{before:.0f} MB before {STREAMS:,} streams, {after:.0f} MB with them; opened within {opening:.1f} s; "
-        f"{at_rest:.1%} of a core while idle",
+        detail=f"{before:.0f} MB before {STREAMS:,} streams, {after:.0f} MB with them; opened within {opening:.1f} s",
     )
+    longest.pop("start", None)
+    calls = {phase: of_call for phase, (of_call, _) in longest.items()}
+    answered_by_guard = {phase: of_guard for phase, (_, of_guard) in longest.items()}
+    _add_longest(report, f"the longest call beside {STREAMS:,} open streams, in the guard's processor time", calls)
+    _add_longest(report, "of these the longest that the guard refuses, without the server behind it", answered_by_guard)
+
+
+def _refused(call: bytes) -> bytes:
+    """A call that the guard answers by itself once it has read the token and the body: two messages in one."""
+    head, _, body = call.partition(b"\r\n\r\n")
+    batch = b"[%s]" % body
+    return head.replace(b"Content-Length: %d" % len(body), b"Content-Length: %d" % len(batch)) + b"\r\n\r\n" + batch
+
+
+def _add_longest(report: Report, name: str, phases: dict[str, Longest]) -> None:
     report.add(
-        f"the longest call beside {STREAMS:,} open streams",
-        max(pause for phase, pause in pauses.items() if phase != "without streams") * 1e3,
+        name,
+        max(one.processor for phase, one in phases.items() if phase != "without streams") * 1e3,
         unit="ms",
-        detail="; ".join(f"{phase} {pause * 1e3:.0f} ms" for phase, pause in pauses.items()),
+        at_most=30,
+        detail="; ".join(
+            f"{phase} {one.processor * 1e3:.0f} ms, by the clock {one.by_clock * 1e3:.0f}"
+            for phase, one in phases.items()
+        ),
     )
-
-
-@asynccontextmanager
-async def _noted(pauses: dict[str, float], phase: str, callers: Callers, call: bytes) -> AsyncIterator[None]:
-    """Make calls one after the other meanwhile, and note the longest."""
-    is_over = False
-
-    async def go_on() -> float:
-        longest = 0.0
-        while not is_over:
-            started = time.perf_counter()
-            await callers.make([call])
-            longest = max(longest, time.perf_counter() - started)
-        return longest
-
-    calling = asyncio.create_task(go_on())
-    try:
-        yield
-    finally:
-        is_over = True
-        pauses[phase] = await calling
