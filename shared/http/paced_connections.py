@@ -30,6 +30,9 @@ EVENTS_PER_TURN: Final = 8
 _MARKED_BYTES: Final = 4096
 """A head, and the beginning of a body."""
 
+_HELD_BYTES: Final = 16_384
+"""What is longer is not held back, but parsed at once: nobody's bytes wait here in any number."""
+
 
 class StreamPace:
     """The limits of one process."""
@@ -74,7 +77,7 @@ class PacedConnection(Connection):
         if self._held is not None:
             # One read may have been on its way when reading was paused.
             self._held += data
-        elif self._heads.match(data):
+        elif len(data) <= _HELD_BYTES and self._heads.match(data):
             self._held = data
             self._pace.starts.call(self._release)
             self._pause_if_held()

@@ -166,6 +166,15 @@ async def test_a_request_with_the_marker_waits_and_what_its_client_sends_next_is
         writer.close()
 
 
+async def test_what_is_long_is_not_kept_while_it_waits(served):
+    async with served.streams(1):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
+        head, body = MARKED.replace(b"Content-Length: 6", b"Content-Length: 20000").split(b"abcdef")[0], b"a" * 20_000
+        writer.write(head + body)
+        assert await answer(reader) == "read 20000 bytes"
+        writer.close()
+
+
 async def test_a_client_that_leaves_while_its_stream_waits_costs_the_others_nothing(served):
     async with served.streams(3) as writers:
         writers[1].close()
