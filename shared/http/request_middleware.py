@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
+from logging import DEBUG, ERROR, INFO
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -143,10 +144,7 @@ def request_middleware(
             except (RequestRejected, web.RequestPayloadError) as exc:
                 error = _as_rejected(exc)
                 response = render(request, error, request_id)
-            except asyncio.CancelledError:
-                fields["disconnected"] = True
-                raise
-            except ConnectionResetError:
+            except (asyncio.CancelledError, ConnectionResetError):
                 fields["disconnected"] = True
                 raise
             except Exception as exc:
@@ -172,16 +170,19 @@ def request_middleware(
                 if on_error is not None:
                     on_error(request, error, request_id)
             routine = route in _ROUTINE and status == 200
-            write = log.error if isinstance(error, ServiceUnavailable) else log.debug if routine else log.info
-            write(
-                "request",
-                request_id=request_id,
-                method=request.method,
-                route=route,
-                status=status,
-                ms=round(elapsed * 1000, 2),
-                **fields,
-            )
+            level = ERROR if isinstance(error, ServiceUnavailable) else DEBUG if routine else INFO
+            bound = log.bind()  # what get_logger returns looks the logger up at every access
+            if bound.is_enabled_for(level):
+                bound.log(
+                    level,
+                    "request",
+                    request_id=request_id,
+                    method=request.method,
+                    route=route,
+                    status=status,
+                    ms=round(elapsed * 1000, 2),
+                    **fields,
+                )
 
     return surround
 

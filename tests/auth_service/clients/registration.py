@@ -2,10 +2,10 @@
 
 from typing import Any
 
+import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 from prometheus_client import CollectorRegistry
-from structlog.testing import CapturingLogger
 
 from auth_service.clients.registration import RegistrationService
 from auth_service.clients.registration_endpoint import RegisterEndpoint
@@ -35,7 +35,6 @@ class RunningRegistration:
     """What a test needs of the service: the HTTP client and the objects behind it."""
 
     def __init__(self, store):
-        self.log = CapturingLogger()
         self.events = []
         self.clients = ClientRepository(store)
         no_cimd: Any = None
@@ -48,7 +47,9 @@ class RunningRegistration:
             redirect_schemes=KNOWN_REDIRECT_SCHEMES,
             unused_ttl_seconds=DAY,
         )
-        surround = request_middleware(render=_as_json, log=self.log, metrics=RequestMetrics(CollectorRegistry()))
+        surround = request_middleware(
+            render=_as_json, log=structlog.get_logger(), metrics=RequestMetrics(CollectorRegistry())
+        )
         app = web.Application(middlewares=[surround])
         add_cors(app, {"/register": Cors("POST, OPTIONS")})
         endpoint = RegisterEndpoint(registrations=registrations, limits=Unlimited(), issuer=ISSUER, grantable=SCOPES)
