@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 import structlog
 
-from shared.logs.rendering import ConsoleRenderer, add_traceback, bound_values, escape_values, render_json
-from shared.logs.writer import LogWriter
+from shared.logs.console import ConsoleRenderer
+from shared.logs.deferred import with_deferred_lines
+from shared.logs.rendering import add_timestamp, add_traceback, render_json
+from shared.logs.writer import LineLogger, LogWriter
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from prometheus_client import CollectorRegistry
-    from structlog.typing import Processor
+    from structlog.typing import Processor, WrappedLogger
 
 LogFormat = Literal["json", "console"]
 
@@ -37,7 +39,7 @@ def service_logs(*, level: str, log_format: LogFormat, registry: CollectorRegist
             event = processor(None, "warning", event)
         return f"{event}\n"
 
-    writer = LogWriter(sys.stderr.fileno(), report_dropped=report_dropped)
+    writer = LogWriter(sys.stderr.fileno(), render=processors[-1], report_dropped=report_dropped)
     registry.register(writer)
     writer.start()
     _configure(logging.getLevelNamesMapping()[level.upper()], processors, writer)
@@ -60,25 +62,22 @@ def log_event_loop_exception(_loop: asyncio.AbstractEventLoop, context: dict[str
 
 
 def _processors(log_format: LogFormat) -> list[Processor]:
-    rendered: list[Processor] = (
-        [add_traceback, render_json]
-        if log_format == "json"
-        else [escape_values, add_traceback, ConsoleRenderer(colors=sys.stderr.isatty())]
-    )
     return [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        bound_values,
-        *rendered,
+        add_timestamp,
+        add_traceback,
+        render_json if log_format == "json" else ConsoleRenderer(colors=sys.stderr.isatty()),
     ]
 
 
 def _configure(level: int, processors: list[Processor], stream: TextIO | LogWriter) -> None:
     structlog.configure(
         processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),  # type: ignore[arg-type]  # needs write and flush only
+        wrapper_class=with_deferred_lines(level, stream)
+        if isinstance(stream, LogWriter)
+        else structlog.make_filtering_bound_logger(level),
+        logger_factory=_logger_factory(stream),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
@@ -100,6 +99,13 @@ def _configure(level: int, processors: list[Processor], stream: TextIO | LogWrit
     # aiohttp logs malformed requests with a traceback and the request line, which may hold an authorization code.
     # Exceptions of handlers are logged by the request middleware.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+
+
+def _logger_factory(stream: TextIO | LogWriter) -> Callable[..., WrappedLogger]:
+    if not isinstance(stream, LogWriter):
+        return structlog.WriteLoggerFactory(file=stream)
+    logger = LineLogger(stream)
+    return lambda *_names: logger
 
 
 def _log_unraisable(unraisable: sys.UnraisableHookArgs) -> None:

@@ -1,20 +1,21 @@
 """How a log line is rendered: every value, traceback and line is bounded, and control characters are escaped.
 
 Part of what is logged comes from requests. The cost of a line must not depend on it, and no value may forge a second
-line or control a terminal.
+line or control a terminal. console.py renders for people.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import islice
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
-
-from shared.logs.tracebacks import escaped, format_exception
+from shared.logs.tracebacks import Traceback, format_exception
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
@@ -32,19 +33,16 @@ _MAX_NUMBER: Final = 2**64
 _SHORT_CHARACTERS: Final = 80
 
 
-def bound_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Cut long strings and deep structures. Of an object of any other type only the name of its type is logged.
-
-    The `repr` of an arbitrary object could be of any size, and hold secrets.
-    """
-    for name, value in event.items():
-        kind = type(value)
-        if kind is str:
-            if len(value) > MAX_VALUE_CHARACTERS:
-                event[name] = cut(value, MAX_VALUE_CHARACTERS)
-        elif kind is not bool and value is not None and name != "exc_info":
-            event[name] = _bounded(value, _MAX_DEPTH)
+def add_timestamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Add the `timestamp` of this moment."""
+    event["timestamp"] = timestamp(time.time_ns())
     return event
+
+
+def timestamp(time_ns: int) -> str:
+    """RFC 3339, UTC, with six digits of a second, such as `2026-01-31T12:00:00.000000Z`. Given since the epoch."""
+    second, microsecond = divmod(time_ns // 1000, 1_000_000)
+    return f"{_date_and_time(second)}.{microsecond:06d}Z"
 
 
 def add_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -59,29 +57,38 @@ def add_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
     return event
 
 
-def escape_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Escape control characters for the console; JSON escapes them by itself."""
-    for name, value in event.items():
-        if isinstance(value, str) and not value.isprintable() and name != "exception":
-            event[name] = escaped(value)
-    return event
-
-
 def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     """One line of ASCII. Of an event that is too long every value is cut short."""
-    line = _encode(event)
+    fields = []
+    for name, value in event.items():
+        kind = type(value)
+        # Nearly all values are short strings and numbers: one call of the encoder for each line would cost more.
+        if kind is str and len(value) <= MAX_VALUE_CHARACTERS:
+            text = encode_basestring_ascii(value)
+        elif kind is not bool and is_small_number(value):
+            text = repr(value)
+        else:
+            text = _encode(bounded(value))
+        fields.append(f"{encode_basestring_ascii(name)}: {text}")
+    line = f"{{{', '.join(fields)}}}"
     return line if len(line) <= MAX_LINE_CHARACTERS else _encode({name: _short(event[name]) for name in event})
 
 
-class ConsoleRenderer:
-    """Aligned text; a traceback follows on lines of its own."""
+def is_small_number(value: Any) -> bool:
+    """Whether this is a number, or a bool, of a few digits; false for a float that is not finite."""
+    kind = type(value)
+    return (kind is int or kind is float or kind is bool) and -_MAX_NUMBER < value < _MAX_NUMBER
 
-    def __init__(self, *, colors: bool) -> None:
-        # The default would be Rich, which renders local variables.
-        self._render = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
 
-    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> str:
-        return cut(str(self._render(logger, method, event)), MAX_LINE_CHARACTERS)
+def bounded(value: Any) -> Any:
+    """Cut a long string or deep structure. Of an object of any other type only the name of its type is logged.
+
+    The `repr` of an arbitrary object could be of any size, and hold secrets.
+    """
+    kind = type(value)
+    if kind is str:
+        return cut(value, MAX_VALUE_CHARACTERS)
+    return value if kind is bool or value is None or kind is Traceback else _bounded(value, _MAX_DEPTH)
 
 
 def cut(text: str, limit: int) -> str:
@@ -90,6 +97,12 @@ def cut(text: str, limit: int) -> str:
 
 
 _encode: Final = json.JSONEncoder().encode
+
+
+@lru_cache(maxsize=4)
+def _date_and_time(second: int) -> str:
+    # Formatting costs as much as the rest of the line; lines of one second share it.
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def _short(value: Any) -> Any:

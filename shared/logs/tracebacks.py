@@ -14,7 +14,13 @@ _MAX_MESSAGE_CHARACTERS: Final = 500
 _MAX_SOURCE_CHARACTERS: Final = 200
 
 
-def format_exception(exception: BaseException) -> str:
+class Traceback(str):
+    """The text of an exception: bounded, on several lines, each of which is escaped already."""
+
+    __slots__ = ()
+
+
+def format_exception(exception: BaseException) -> Traceback:
     """The exception, then its causes and the members of a group, each with its innermost frames.
 
     The newest exception comes first, so that the bounds cut off the least telling part.
@@ -32,7 +38,7 @@ def format_exception(exception: BaseException) -> str:
             pending.extend(("Member of the group: ", member) for member in current.exceptions[:_MAX_EXCEPTIONS])
     if pending:
         sections.append("Further exceptions are omitted.")
-    return "\n".join(sections)[:MAX_TRACEBACK_CHARACTERS]
+    return Traceback("\n".join(sections)[:MAX_TRACEBACK_CHARACTERS])
 
 
 def escaped(text: str) -> str:

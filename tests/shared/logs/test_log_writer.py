@@ -6,7 +6,8 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry
 
-from shared.logs.writer import MAX_QUEUED_CHARACTERS, LogWriter
+from shared.logs.rendering import render_json
+from shared.logs.writer import MAX_QUEUED_CHARACTERS, LineLogger, LogWriter
 
 LINE = "x" * 999 + "\n"
 QUEUED = MAX_QUEUED_CHARACTERS // len(LINE)
@@ -17,7 +18,7 @@ class Pipe:
 
     def __init__(self):
         self.reading, self.writing = os.pipe()
-        self.writer = LogWriter(self.writing, report_dropped=lambda count: f"dropped {count}\n")
+        self.writer = LogWriter(self.writing, render=render_json, report_dropped=lambda count: f"dropped {count}\n")
         self._registry = CollectorRegistry()
         self._registry.register(self.writer)
 
@@ -116,3 +117,53 @@ def test_lines_after_the_end_are_counted_as_dropped(pipe):
     pipe.writer.close()
     pipe.writer.write("late\n")
     assert pipe.dropped() == 1
+
+
+@pytest.fixture
+def long_pause(monkeypatch):
+    monkeypatch.setattr("shared.logs.writer.PAUSE_SECONDS", 60)
+
+
+@pytest.fixture
+def paused(long_pause, pipe):
+    """A writer that has written a first line and pauses."""
+    pipe.writer.start()
+    pipe.writer.write("first\n")
+    assert pipe.read() == "first\n"
+    return pipe
+
+
+def test_a_line_after_a_pause_is_written_at_once(long_pause, pipe):
+    pipe.writer.start()
+    pipe.writer.write("first\n")
+    assert pipe.read() == "first\n"
+
+
+@pytest.mark.parametrize("level", ["warning", "error", "critical"])
+def test_a_warning_is_written_at_once_with_the_lines_before_it(paused, level):
+    logger = LineLogger(paused.writer)
+    logger.info("a request")
+    getattr(logger, level)("a warning")
+    assert paused.read_until("warning\n") == "a request\na warning\n"
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_other_lines_wait_for_each_other(paused, level):
+    getattr(LineLogger(paused.writer), level)("a request")
+    assert not paused.writer._urgent
+    assert paused.writer._lines == ["a request\n"]
+
+
+def test_a_pause_ends_before_lines_fill_the_queue(paused):
+    for _ in range(QUEUED // 2):
+        paused.writer.write(LINE)
+    assert paused.read_until(LINE)
+    assert paused.dropped() == 0
+
+
+def test_the_end_does_not_wait_for_a_pause(paused):
+    paused.writer.write("last\n")
+    started = time.monotonic()
+    paused.writer.close()
+    assert time.monotonic() - started < 1
+    assert paused.read() == "last\n"
