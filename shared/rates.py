@@ -7,12 +7,12 @@ they been evenly spaced. A request is allowed if that is ahead of now by no more
 from __future__ import annotations
 
 from collections import OrderedDict
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NoReturn
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Sequence
 
 MAX_KEYS: Final = 100_000
 """About 20 MB."""
@@ -21,7 +21,7 @@ SHARED_NETWORK_FACTOR: Final = 20
 """How many times wider a limit per network is where many clients share an address (shared/ip_addresses.py)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rate:
     """`requests` per `seconds` in the long run, of which `burst` may arrive at once."""
 
@@ -33,12 +33,12 @@ class Rate:
         if min(self.requests, self.seconds, self.burst) < 1 or self.requests > self.seconds * 1000:
             raise ValueError("a rate needs positive numbers and at most a thousand requests a second")
 
-    @property
+    @cached_property
     def interval_ms(self) -> int:
         """Time between two evenly spaced requests, rounded up."""
         return -(-self.seconds * 1000 // self.requests)
 
-    @property
+    @cached_property
     def burst_ms(self) -> int:
         """How far the theoretical arrival time may be ahead of now."""
         return self.interval_ms * self.burst
@@ -48,9 +48,8 @@ class Rate:
         return Rate(min(self.requests * factor, self.seconds * 1000), self.seconds, self.burst * factor)
 
 
-@dataclass(frozen=True, slots=True)
-class RateDecision:
-    """The outcome for one request."""
+class RateDecision(NamedTuple):
+    """The outcome for one request. A tuple, because one is made for nearly every request."""
 
     allowed: bool
     arrival_ms: int
@@ -67,16 +66,22 @@ def decide(arrival_ms: int | None, now_ms: int, rate: Rate, *, cost: int = 1) ->
     """Decide on one request, which counts as `cost` requests.
 
     `arrival_ms` is the stored value of the key, None for a new key.
+    """
+    allowed, arrival_ms = _count(arrival_ms, now_ms, rate, cost)
+    return to_decision(allowed=allowed, arrival_ms=arrival_ms, now_ms=now_ms, rate=rate, cost=cost)
+
+
+def _count(arrival_ms: int | None, now_ms: int, rate: Rate, cost: int) -> tuple[bool, int]:
+    """Whether the request is allowed, and the arrival time to store.
 
     A stored value is ahead of now by more than the burst only after the clock was set back. The key would be refused
     for as long as that step, so it counts as new. A step of at most one interval does not make a full key new.
     """
-    if arrival_ms is None or arrival_ms - now_ms > rate.burst_ms + rate.interval_ms:
+    interval_ms, burst_ms = rate.interval_ms, rate.burst_ms
+    if arrival_ms is None or arrival_ms < now_ms or arrival_ms - now_ms > burst_ms + interval_ms:
         arrival_ms = now_ms
-    base = max(arrival_ms, now_ms)
-    following = base + rate.interval_ms * cost
-    allowed = following - now_ms <= rate.burst_ms
-    return to_decision(allowed=allowed, arrival_ms=following if allowed else base, now_ms=now_ms, rate=rate, cost=cost)
+    following = arrival_ms + interval_ms * cost
+    return (True, following) if following - now_ms <= burst_ms else (False, arrival_ms)
 
 
 def to_decision(*, allowed: bool, arrival_ms: int, now_ms: int, rate: Rate, cost: int = 1) -> RateDecision:
@@ -116,12 +121,18 @@ class InMemoryRateLimiter:
 
     def hit(self, key: Hashable, rate: Rate, *, now_ms: int, cost: int = 1) -> RateDecision:
         """Count one request of the key, or `cost` of them together."""
-        decision = decide(self._arrivals.get(key), now_ms, rate, cost=cost)
-        self._arrivals[key] = decision.arrival_ms
-        self._arrivals.move_to_end(key)
-        if len(self._arrivals) > self._max_keys:
-            self._arrivals.popitem(last=False)
-        return decision
+        allowed, arrival_ms = self.count(key, rate, now_ms=now_ms, cost=cost)
+        return to_decision(allowed=allowed, arrival_ms=arrival_ms, now_ms=now_ms, rate=rate, cost=cost)
+
+    def count(self, key: Hashable, rate: Rate, *, now_ms: int, cost: int = 1) -> tuple[bool, int]:
+        """The same, without what only a header tells: whether it is allowed, and the stored arrival time."""
+        arrivals = self._arrivals
+        allowed, arrival_ms = _count(arrivals.get(key), now_ms, rate, cost)
+        arrivals[key] = arrival_ms
+        arrivals.move_to_end(key)
+        if len(arrivals) > self._max_keys:
+            arrivals.popitem(last=False)
+        return allowed, arrival_ms
 
 
 class ConcurrencyLimiter:
@@ -160,23 +171,30 @@ class RequestLimiter:
     def check(self, name: str, key: Hashable, rate: Rate) -> None:
         """Count one request of the key. Raises the error of `refuse_request` beyond the rate."""
         if self._enabled:
-            decision = self._rates.hit((name, key), rate, now_ms=int(self._clock() * 1000))
-            if not decision.allowed:
-                self.refuse_request(name, rate, decision)
+            now_ms = int(self._clock() * 1000)
+            allowed, arrival_ms = self._rates.count((name, key), rate, now_ms=now_ms)
+            if not allowed:
+                self.refuse_request(
+                    name, rate, to_decision(allowed=False, arrival_ms=arrival_ms, now_ms=now_ms, rate=rate)
+                )
 
-    @contextmanager
-    def in_progress(self, *bounds: tuple[str, Hashable, int]) -> Iterator[None]:
-        """Count a request while it is answered: (name, key, most). Raises the error of `refuse_another` at a bound."""
-        entered: list[tuple[str, Hashable]] = []
-        try:
-            for name, key, most in bounds if self._enabled else ():
-                if not self._in_progress.enter((name, key), most):
-                    self.refuse_another(name, most)
-                entered.append((name, key))
-            yield
-        finally:
-            for one in entered:
-                self._in_progress.leave(one)
+    def enter(self, bounds: Sequence[tuple[tuple[str, Hashable], int]]) -> None:
+        """Count a request as in progress: (name, key) and most. Call `leave` with the same bounds when it has ended.
+
+        Raises the error of `refuse_another` at a bound; the request is then not counted.
+        """
+        if not self._enabled:
+            return
+        for number, (key, most) in enumerate(bounds):
+            if not self._in_progress.enter(key, most):
+                self.leave(bounds[:number])
+                self.refuse_another(key[0], most)
+
+    def leave(self, bounds: Sequence[tuple[tuple[str, Hashable], int]]) -> None:
+        """A request that was counted for these bounds has ended."""
+        if self._enabled:
+            for key, _most in bounds:
+                self._in_progress.leave(key)
 
     def refuse_request(self, name: str, rate: Rate, decision: RateDecision) -> NoReturn:
         """Raise the error for a request beyond a rate."""

@@ -83,10 +83,10 @@ class RequestLimits(RequestLimiter):
         else:
             self.check("sessions", ("subject", claims.subject), SESSIONS)
 
-    def network_bound(self, address: str, *, is_stream: bool) -> tuple[str, Hashable, int]:
+    def network_bound(self, address: str, *, is_stream: bool) -> tuple[tuple[str, Hashable], int]:
         """The bound on requests without a token that are in progress."""
         name, most = ("network_streams", NETWORK_BOUND.streams) if is_stream else ("network_calls", NETWORK_BOUND.calls)
-        return name, network_of(address), most * self._factor(address)
+        return (name, network_of(address)), most * self._factor(address)
 
     def refuse_request(self, name: str, rate: Rate, decision: RateDecision) -> NoReturn:
         self._refused.labels(name).inc()

@@ -48,10 +48,16 @@ class McpEndpoint:
         authorized = await self._authenticator.authorize(request)
         if request.method not in self._methods:
             raise web.HTTPMethodNotAllowed(request.method, self._methods)
-        connection_count = nullcontext() if authorized.token is None else counted_as_authenticated(request)
         is_stream = _only_listens(request, authorized)
+        connection_count = nullcontext() if authorized.token is None else counted_as_authenticated(request)
         try:
-            with self._limits.in_progress(*self._bounds(request, authorized, is_stream=is_stream)), connection_count:
+            bounds = self._bounds(request, authorized, is_stream=is_stream)
+            self._limits.enter(bounds)
+        except TooManyRequests as error:
+            error.rpc_id = None if authorized.operation is None else authorized.operation.rpc_id
+            raise
+        try:
+            with connection_count:
                 if not is_stream:
                     admitted = AdmittedRequest(authorized, None, self._seconds(authorized))
                     return await self._server.respond(request, admitted)
@@ -60,9 +66,8 @@ class McpEndpoint:
         except AnswerOverdue as exc:
             reason = f"no answer {ANSWER_SECONDS} s after the token expired"
             raise self._authenticator.refused(InvalidToken("exp", reason)) from exc
-        except TooManyRequests as error:
-            error.rpc_id = None if authorized.operation is None else authorized.operation.rpc_id
-            raise
+        finally:
+            self._limits.leave(bounds)
 
     def _seconds(self, authorized: AuthorizedRequest) -> float | None:
         """How long an answer may take (invariant 12)."""
@@ -71,7 +76,7 @@ class McpEndpoint:
 
     def _bounds(
         self, request: web.Request, authorized: AuthorizedRequest, *, is_stream: bool
-    ) -> Sequence[tuple[str, Hashable, int]]:
+    ) -> Sequence[tuple[tuple[str, Hashable], int]]:
         """The bounds that this request counts for while it is answered. Raises TooManyRequests for another session."""
         claims, operation = None if authorized.token is None else authorized.token.claims, authorized.operation
         if operation is not None and operation.method == "initialize" and self._server.has_sessions:
@@ -81,10 +86,10 @@ class McpEndpoint:
         token = (claims.subject, claims.token_id)
         if is_stream:
             return (
-                ("token_streams", token, TOKEN_BOUND.streams),
-                ("subject_streams", claims.subject, SUBJECT_BOUND.streams),
+                (("token_streams", token), TOKEN_BOUND.streams),
+                (("subject_streams", claims.subject), SUBJECT_BOUND.streams),
             )
-        return ("token_calls", token, TOKEN_BOUND.calls), ("subject_calls", claims.subject, SUBJECT_BOUND.calls)
+        return (("token_calls", token), TOKEN_BOUND.calls), (("subject_calls", claims.subject), SUBJECT_BOUND.calls)
 
 
 def _only_listens(request: web.Request, authorized: AuthorizedRequest) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sized
-from contextlib import contextmanager
+from collections.abc import Iterable, Sized
+from contextlib import AbstractContextManager, nullcontext
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -142,20 +142,22 @@ class ConnectionTable:
         if self._metrics is not None:
             self._metrics.ended(reason)
 
-    @contextmanager
-    def apart(self, connection: CountedConnection) -> Iterator[None]:
+    def apart(self, connection: CountedConnection) -> AbstractContextManager[None]:
         """While an authenticated request is answered, its connection is in no bound of this table."""
+        return _Apart(self, connection)
+
+    def set_apart(self, connection: CountedConnection) -> str | None:
+        """Take the connection out of all bounds. The network that it counted for, None if it was not counted."""
         network = self._remove(connection)
-        if network is None:
-            yield
-            return
-        self._apart.add(connection)
-        try:
-            yield
-        finally:
-            if connection in self._apart:
-                self._apart.discard(connection)
-                self._add(connection, network)
+        if network is not None:
+            self._apart.add(connection)
+        return network
+
+    def count_again(self, connection: CountedConnection, network: str) -> None:
+        """Count a connection that was set apart, unless it has ended since."""
+        if connection in self._apart:
+            self._apart.discard(connection)
+            self._add(connection, network)
 
     def _bounded_network(self, peer: str | None) -> str:
         address = client_address(peer, (), ())
@@ -188,16 +190,29 @@ class ConnectionTable:
         return network
 
 
+class _Apart:
+    """The context of one authenticated request. A generator would cost each of them several times as much."""
+
+    __slots__ = ("_connection", "_network", "_table")
+
+    def __init__(self, table: ConnectionTable, connection: CountedConnection) -> None:
+        self._table = table
+        self._connection = connection
+        self._network: str | None = None
+
+    def __enter__(self) -> None:
+        self._network = self._table.set_apart(self._connection)
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._network is not None:
+            self._table.count_again(self._connection, self._network)
+
+
 CONNECTIONS: Final = web.AppKey("connections", ConnectionTable)
 
 
-@contextmanager
-def counted_as_authenticated(request: web.Request) -> Iterator[None]:
+def counted_as_authenticated(request: web.Request) -> AbstractContextManager[None]:
     """While the caller of this request is known: its connection is counted apart."""
-    table: ConnectionTable | None = request.config_dict.get(CONNECTIONS)
-    if table is None:
-        yield
-        return
+    table: ConnectionTable | None = request.app.get(CONNECTIONS)
     connection: Any = request.protocol
-    with table.apart(connection):
-        yield
+    return nullcontext() if table is None else table.apart(connection)

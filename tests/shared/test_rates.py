@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.rates import InMemoryRateLimiter, Rate, decide
+from shared.rates import InMemoryRateLimiter, Rate, RequestLimiter, decide
 
 rates = st.builds(Rate, st.integers(1, 100), st.integers(1, 3600), st.integers(1, 50))
 gaps = st.lists(st.integers(0, 10_000), min_size=1, max_size=200)
@@ -96,3 +96,45 @@ def test_keys_do_not_share_an_allowance_and_the_table_is_bounded():
     assert limiter.hit("c", rate, now_ms=0).allowed  # "b" was quiet longest and makes room
     assert not limiter.hit("a", rate, now_ms=0).allowed
     assert len(limiter._arrivals) == 2
+
+
+class Refused(Exception):
+    """A bound or a rate."""
+
+
+class Limiter(RequestLimiter):
+    def refuse_request(self, name, rate, decision):
+        raise Refused(name, decision.retry_after_ms)
+
+    def refuse_another(self, name, most):
+        raise Refused(name, most)
+
+
+def test_a_request_beyond_one_of_its_bounds_counts_for_none():
+    limiter = Limiter(enabled=True, clock=lambda: 0.0)
+    wide, narrow = (("calls", "a"), 2), (("streams", "a"), 1)
+    limiter.enter((wide, narrow))
+    for _ in range(3):
+        with pytest.raises(Refused, match="streams"):
+            limiter.enter((wide, narrow))
+    limiter.enter((wide,))
+    with pytest.raises(Refused, match="calls"):
+        limiter.enter((wide,))
+    limiter.leave((wide, narrow))
+    limiter.enter((wide, narrow))
+
+
+def test_a_refusal_of_a_service_says_when_the_next_request_passes():
+    limiter = Limiter(enabled=True, clock=lambda: 1.25)
+    limiter.check("a", "key", Rate(1, 60, burst=1))
+    with pytest.raises(Refused) as caught:
+        limiter.check("a", "key", Rate(1, 60, burst=1))
+    assert caught.value.args == ("a", 60_000)
+
+
+def test_without_limits_nothing_is_counted():
+    limiter = Limiter(enabled=False, clock=lambda: 0.0)
+    for _ in range(3):
+        limiter.check("a", "key", Rate(1, 60, burst=1))
+        limiter.enter(((("calls", "a"), 1),))
+    limiter.leave(((("calls", "a"), 1),))
