@@ -83,7 +83,10 @@ class NamePatterns(Generic[T]):
 
     def find(self, name: str, default: T) -> T:
         """The value of the most specific pattern that matches the name."""
-        return next((value for pattern, value in self._patterns if matches(pattern, name)), default)
+        for pattern, value in self._patterns:
+            if matches(pattern, name):
+                return value
+        return default
 
     def names(self, name: str) -> bool:
         """Whether a pattern other than a bare `*` matches the name."""

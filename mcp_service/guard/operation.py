@@ -6,10 +6,9 @@ The body is parsed strictly, so that the guard and the SDK cannot read two diffe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mcp.shared.inbound import NAME_BEARING_METHODS, decode_header_value
 
@@ -36,22 +35,25 @@ DISCOVERY_METHODS: Final = LIFECYCLE_METHODS | {
 }
 """Methods that need no token where anonymous access is allowed: a client can list before its user signs in."""
 
-_MESSAGE: Final = {name: name for name in ("jsonrpc", "id", "method", "params", "result", "error")}
-_NAME: Final = {"name": "name"}
-_URI: Final = {"uri": "uri"}
-_REFERENCE: Final = _NAME | _URI
-_LISTENED: Final = {"resourcesubscriptions": "resourceSubscriptions"}
-_PARAMS: Final[Mapping[str, Mapping[str, str]]] = {
+_Members = Mapping[str, tuple[str, type]]
+"""Members that decide a permission: name and type, by what is left of their spelling (`_check_members`)."""
+
+_MESSAGE: Final[_Members] = {name: (name, object) for name in ("jsonrpc", "id", "method", "params", "result", "error")}
+_NAME: Final[_Members] = {"name": ("name", str)}
+_URI: Final[_Members] = {"uri": ("uri", str)}
+_REFERENCE: Final[_Members] = {**_NAME, **_URI}
+_LISTENED: Final[_Members] = {"resourcesubscriptions": ("resourceSubscriptions", list)}
+_PARAMS: Final[Mapping[str, _Members]] = {
     "tools/call": _NAME,
     "prompts/get": _NAME,
     "resources/read": _URI,
     "resources/subscribe": _URI,
     "resources/unsubscribe": _URI,
-    "completion/complete": {"ref": "ref"},
-    "subscriptions/listen": {"notifications": "notifications"},
+    "completion/complete": {"ref": ("ref", dict)},
+    "subscriptions/listen": {"notifications": ("notifications", dict)},
 }
-"""The members that decide a permission, by what is left of their spelling (`_check_members`)."""
-_TYPES: Final = {"name": str, "uri": str, "ref": dict, "notifications": dict, "resourceSubscriptions": list}
+_OTHER_MEMBERS: Final = frozenset({"arguments", "_meta"})
+"""Members of nearly every message that decide nothing: their spelling is close to none of those above."""
 
 RequestId = str | int | None
 
@@ -69,9 +71,8 @@ class BadOperation(Exception):
         self.rpc_id = rpc_id
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A method, and the names of the tools, prompts and resources that it touches."""
+class Operation(NamedTuple):
+    """A method, and the names of the tools, prompts and resources that it touches. A tuple: each message makes one."""
 
     method: str
     tools: tuple[str, ...] = ()
@@ -80,8 +81,12 @@ class Operation:
     is_notification: bool = False
     rpc_id: RequestId = None
     client_name: str | None = None
-    message: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    message: Mapping[str, Any] | None = None
     """The message itself: what was judged is what may be executed. None for an operation that was not read."""
+
+    def __repr__(self) -> str:
+        """Without the message, whose arguments belong to the user."""
+        return f"Operation({self.method!r})"
 
 
 def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
@@ -110,8 +115,10 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
     params = params or {}
     if method in _PARAMS:
         _check_members(params, _PARAMS[method], rpc_id)
-        _check_members(params.get("ref"), _REFERENCE, rpc_id)
-        _check_members(params.get("notifications"), _LISTENED, rpc_id)
+        if "ref" in params:
+            _check_members(params["ref"], _REFERENCE, rpc_id)
+        if "notifications" in params:
+            _check_members(params["notifications"], _LISTENED, rpc_id)
     _check_headers(method, params, headers, rpc_id)
     tools, prompts, resources = _names(method, params)
     return Operation(
@@ -129,25 +136,32 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
 
 def check_single_headers(headers: Mapping[str, str], rpc_id: RequestId = None) -> None:
     """Raises BadOperation for an `Mcp-*` header that is sent twice: servers differ in which of the two they read."""
+    if len(set(map(str.lower, headers))) == len(headers):
+        # No header at all is sent twice, as in most requests.
+        return
     names = [lower for name, _ in headers.items() if (lower := name.lower()).startswith("mcp-")]
     if len(set(names)) < len(names):
         raise BadOperation("header_twice", "an Mcp header is sent twice", rpc_code=HEADER_MISMATCH, rpc_id=rpc_id)
 
 
-def _check_members(members: Any, known: Mapping[str, str], rpc_id: RequestId) -> None:
+def _check_members(members: Any, known: _Members, rpc_id: RequestId) -> None:
     """Refuse a member that some parser takes for one that decides, and the guard does not.
 
     Parsers of Go match names in any case, or up to a NUL, and of several the last one wins (CVE-2026-27896,
-    GHSA-q382-vc8q-7jhj); pydantic takes the name of a field for that of its member. `known` has the names by what is
-    left of their spelling.
+    GHSA-q382-vc8q-7jhj); pydantic takes the name of a field for that of its member.
     """
     if not isinstance(members, dict):
         return
     for name, value in members.items():
-        spelled = name if name in known else "".join(filter(str.isalnum, name.casefold()))
-        if known.get(spelled, name) != name:
-            raise BadOperation("body_spelling", f"a member is spelled nearly as {known[spelled]}", rpc_id=rpc_id)
-        if spelled in known and value is not None and not isinstance(value, _TYPES.get(name, object)):
+        if name in _OTHER_MEMBERS:
+            continue
+        meant = known.get(name) or known.get("".join(filter(str.isalnum, name.casefold())))
+        if meant is None:
+            continue
+        exact, kind = meant
+        if name != exact:
+            raise BadOperation("body_spelling", f"a member is spelled nearly as {exact}", rpc_id=rpc_id)
+        if value is not None and not isinstance(value, kind):
             # JavaScript takes a list with one text for the text.
             raise BadOperation("body_type", f"{name} has the wrong type", rpc_id=rpc_id)
 
@@ -227,6 +241,7 @@ class ScopeRules:
             ScopeHierarchy({name: d.implies for name, d in declared.scopes.items()}).effective
         )
         """The granted scopes and all that they imply."""
+        self._in_order = lru_cache(256)(self._find_in_order)
         self._tools = NamePatterns(declared.tools)
         self._prompts = NamePatterns(declared.prompts)
         self._resources = ResourceUris(
@@ -239,7 +254,7 @@ class ScopeRules:
             return False
         if operation.method in DISCOVERY_METHODS or operation.is_notification:
             return True
-        needed = list(self._needed(operation))
+        needed = self._needed(operation)
         return bool(needed) and all(n == PUBLIC for n in needed)
 
     def is_public_tool(self, name: str) -> bool:
@@ -250,9 +265,7 @@ class ScopeRules:
         """All scopes that the operation needs, in the order declared."""
         if operation.method in LIFECYCLE_METHODS or operation.is_notification:
             return ()
-        found = list(self._needed(operation)) or [self.default]
-        scopes = {scope for needed in found if needed != PUBLIC for scope in needed}
-        return tuple(s for s in self.declared.scopes if s in scopes)
+        return self._in_order(self._needed(operation) or frozenset({self.default}))
 
     def tool(self, name: str) -> tuple[str, ...]:
         """The scopes that calling this tool needs."""
@@ -266,15 +279,23 @@ class ScopeRules:
         """Whether the granted scopes cover all required ones (MCP: hierarchies MUST be honoured)."""
         return self.effective(granted).issuperset(required)
 
-    def _needed(self, operation: Operation) -> Iterator[tuple[str, ...] | str]:
+    def _find_in_order(self, found: frozenset[tuple[str, ...] | str]) -> tuple[str, ...]:
+        """The scopes of these entries of the map, in the order declared. Few combinations of entries are in use."""
+        scopes = {scope for needed in found if needed != PUBLIC for scope in needed}
+        return tuple(s for s in self.declared.scopes if s in scopes)
+
+    def _needed(self, operation: Operation) -> frozenset[tuple[str, ...] | str]:
+        """The entries of the map for what the operation names."""
         # A pattern is looked for only where no name is listed exactly.
         tools, prompts = self.declared.tools, self.declared.prompts
+        found: set[tuple[str, ...] | str] = set()
         for name in operation.tools:
-            yield tools[name] if name in tools else self._tools.find(name, self.default)
+            found.add(tools[name] if name in tools else self._tools.find(name, self.default))
         for name in operation.prompts:
-            yield prompts[name] if name in prompts else self._prompts.find(name, self.default)
+            found.add(prompts[name] if name in prompts else self._prompts.find(name, self.default))
         for uri in operation.resources:
-            yield self._resources.find(uri)
+            found.add(self._resources.find(uri))
+        return frozenset(found)
 
 
 def _call(tool: str) -> Operation:

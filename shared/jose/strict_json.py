@@ -28,7 +28,8 @@ def parse_json(data: bytes) -> Any:
     try:
         text = data.decode("utf-8").strip(" \t\r\n")
         value, end = _decoder.raw_decode(text)
-        if b"\\u" in data:
+        # One character is found many times as fast as two.
+        if "\\" in text and "\\u" in text:
             # A lone surrogate is no character: it could not be written to a log or to Redis.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except BadJson:

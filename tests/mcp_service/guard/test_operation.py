@@ -5,7 +5,15 @@ import json
 import pytest
 from multidict import CIMultiDict
 
-from mcp_service.guard.operation import BadOperation, read_operation
+from mcp_service.guard.operation import (
+    _LISTENED,
+    _MESSAGE,
+    _OTHER_MEMBERS,
+    _PARAMS,
+    _REFERENCE,
+    BadOperation,
+    read_operation,
+)
 
 MODERN = {"mcp-protocol-version": "2026-07-28"}
 
@@ -91,6 +99,22 @@ def test_a_header_that_is_sent_twice_is_refused_even_if_both_are_equal(name):
     with pytest.raises(BadOperation) as caught:
         read("tools/list", {}, headers)
     assert (caught.value.error_id, caught.value.rpc_code) == ("header_twice", -32020)
+
+
+def test_other_headers_may_be_sent_twice():
+    assert read("tools/list", {}, CIMultiDict([("Accept", "a"), ("accept", "b"), ("Mcp-Method", "tools/list")]))
+
+
+def test_the_message_that_was_judged_is_handed_on_and_not_shown():
+    operation = read("tools/call", {"name": "a", "arguments": {"text": "private"}})
+    assert operation.message is not None
+    assert operation.message["params"]["arguments"] == {"text": "private"}
+    assert "private" not in repr(operation)
+
+
+@pytest.mark.parametrize("known", [_MESSAGE, _REFERENCE, _LISTENED, *_PARAMS.values()])
+def test_no_member_that_is_passed_over_is_spelled_nearly_as_one_that_decides(known):
+    assert not {"".join(filter(str.isalnum, name.casefold())) for name in _OTHER_MEMBERS} & known.keys()
 
 
 @pytest.mark.parametrize(
