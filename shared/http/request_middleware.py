@@ -16,14 +16,15 @@ from logging import DEBUG, ERROR, INFO
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from shared.errors import RequestRejected, ServiceUnavailable
 from shared.http.client_address import CLIENT_ADDRESS, CURRENT_ADDRESS, PEER_IS_PROXY, client_address, is_trusted_peer
+from shared.loop_metrics import LoopCounter, LoopHistogram
 
 if TYPE_CHECKING:
     import structlog
     from aiohttp.typedefs import Middleware
+    from prometheus_client import CollectorRegistry
 
     from shared.ip_addresses import IPNetwork
 
@@ -88,27 +89,21 @@ class RequestMetrics:
     """Counts and times requests by method, route template and status; the label values are a closed set."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._count = Counter(
-            "sallyport_http_requests",
-            "Requests answered.",
-            ("method", "route", "status"),
-            registry=registry,
+        self._count = LoopCounter(
+            "sallyport_http_requests", "Requests answered.", ("method", "route", "status"), registry=registry
         )
-        self._seconds = Histogram(
+        self._seconds = LoopHistogram(
             "sallyport_http_request_duration_seconds",
             "Time from request to answer.",
-            ("route",),
-            buckets=_BUCKETS,
+            "route",
+            bounds=_BUCKETS,
             registry=registry,
         )
-        # A label look-up costs more than the count itself.
-        self._count_child = lru_cache(1024)(self._count.labels)
-        self._seconds_child = lru_cache(256)(self._seconds.labels)
 
     def observe(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Record one answered request. `status` 0 means that the client disconnected."""
-        self._count_child(method if method in _METHODS else "other", route, str(status)).inc()
-        self._seconds_child(route).observe(seconds)
+        self._count.count(method if method in _METHODS else "other", route, str(status))
+        self._seconds.observe(route, seconds)
 
 
 def request_middleware(
@@ -127,7 +122,7 @@ def request_middleware(
     @web.middleware
     async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
-        request_id = _request_id_of_proxy(request) if PEER_IS_PROXY in request else new_request_id()
+        request_id = _request_id_of_proxy(request) or new_request_id()
         fields: dict[str, Any] = {}
         request[REQUEST_ID] = request_id
         request[LOG_FIELDS] = fields
@@ -224,9 +219,11 @@ class MutationShield:
             task.exception()  # the request middleware has logged it; asyncio warns of an exception never retrieved
 
 
-def _request_id_of_proxy(request: web.Request) -> str:
-    given = request.headers.get(REQUEST_ID_HEADER, "")
-    return given if _ACCEPTED_REQUEST_ID.fullmatch(given) else new_request_id()
+def _request_id_of_proxy(request: web.Request) -> str | None:
+    given = request.headers.get(REQUEST_ID_HEADER)
+    if given is None or PEER_IS_PROXY not in request or not _ACCEPTED_REQUEST_ID.fullmatch(given):
+        return None
+    return given
 
 
 def _route_of(request: web.Request) -> str:
