@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
-
-from prometheus_client import CollectorRegistry, Counter
 
 from mcp_service.guard.errors import (
     BadMessage,
@@ -29,15 +25,18 @@ from mcp_service.guard.operation import BadOperation, Operation, check_single_he
 from mcp_service.guard.rate_limits import SUBJECT, TOKEN
 from shared.configured_url import is_loopback_host, origin_of
 from shared.errors import RequestRejected
+from shared.http.arrived_body import arrived_body
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.media_type import parse_media_type
 from shared.http.request_middleware import LOG_FIELDS
 from shared.jose.jws import InvalidToken
+from shared.loop_metrics import LoopCounter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aiohttp import web
+    from prometheus_client import CollectorRegistry
 
     from mcp_service.guard.errors import Challenger
     from mcp_service.guard.operation import ScopeRules
@@ -50,8 +49,7 @@ BODY_SECONDS: Final = 30.0
 _B64TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizedRequest:
+class AuthorizedRequest(NamedTuple):
     """A request that passed every check. `token` is None only for a public operation; `body` is within its bound."""
 
     token: VerifiedToken | None
@@ -77,18 +75,16 @@ class GuardMetrics:
     """Counts the guard's decisions."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        decisions = Counter(
+        self._decisions = LoopCounter(
             "sallyport_authorization_decisions",
             "Requests at the guard, by the error_id of the failed check; passed and public are no errors.",
             ("error_id",),
             registry=registry,
         )
-        # Looking a label up costs more than the count itself.
-        self._decision = lru_cache(256)(decisions.labels)
 
     def decided(self, decision: str) -> None:
         """Count one decision: `passed`, `public`, or the `error_id` of the failed check."""
-        self._decision(decision).inc()
+        self._decisions.count(decision)
 
 
 class BearerAuthenticator:
@@ -146,7 +142,9 @@ class BearerAuthenticator:
         # It is well-formed: shared/http/application.py has parsed it.
         if not content_type or parse_media_type(content_type).essence != "application/json":
             raise UnsupportedMediaType("the body is not JSON by its header", error_id="content_type")
-        body = await self._read(request)
+        body = arrived_body(request)
+        if body is None:
+            body = await self._read(request)
         operation = self._operation(request, body)
         try:
             self._check_scopes(token, operation)
@@ -161,7 +159,10 @@ class BearerAuthenticator:
         try:
             self._check_origin(request)
             credential = self._credential(request)
-            token = None if credential is None else await self._verify(request, credential)
+            token = None
+            if credential is not None:
+                # A token that is remembered has passed every check of `_verify`.
+                token = self._verifier.remembered(credential) or await self._verify(credential)
         except McpError:
             self._limits.check_unauthenticated(request[CLIENT_ADDRESS])
             raise
@@ -169,6 +170,8 @@ class BearerAuthenticator:
             self._limits.check_unauthenticated(request[CLIENT_ADDRESS])
         else:
             claims = token.claims
+            fields = request[LOG_FIELDS]
+            fields["client"], fields["subject"] = claims.client_id, claims.subject
             self._limits.check("token", (claims.subject, claims.token_id), TOKEN)
             self._limits.check("subject", claims.subject, SUBJECT)
         return token
@@ -188,24 +191,17 @@ class BearerAuthenticator:
         scheme, _, unverified_token = (values[0] if values else "").strip().partition(" ")
         unverified_token = unverified_token.strip()
         # Another scheme, or "Bearer" alone, counts as no credential: the client must learn where to sign in.
-        if scheme.lower() != "bearer" or not unverified_token:
-            return None
+        return unverified_token if scheme.lower() == "bearer" and unverified_token else None
+
+    async def _verify(self, unverified_token: str) -> VerifiedToken:
         if _B64TOKEN.fullmatch(unverified_token) is None:
             raise self._malformed("the credential is not a b64token (RFC 6750 section 2.1)", "authorization_form")
-        return unverified_token
-
-    async def _verify(self, request: web.Request, unverified_token: str) -> VerifiedToken:
         try:
-            token = await self._verifier.verify(unverified_token)
+            return await self._verifier.verify(unverified_token)
         except InvalidToken as exc:
             raise self.refused(exc) from exc
-        request[LOG_FIELDS].update(client=token.claims.client_id, subject=token.claims.subject)
-        return token
 
     async def _read(self, request: web.Request) -> bytes:
-        if request.content.is_eof():
-            # The body arrived with the headers, as most do: no timer is needed.
-            return await request.read()
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 return await request.read()
