@@ -82,9 +82,11 @@ def add_cors(app: web.Application, policies: Mapping[str, Cors]) -> None:
 
     @web.middleware
     async def preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
-        policy = policy_of(request.path)
-        is_preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-        return policy.preflight(request) if policy is not None and is_preflight else await handler(request)
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            policy = policy_of(request.path)
+            if policy is not None:
+                return policy.preflight(request)
+        return await handler(request)
 
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
         policy = policy_of(request.path)
@@ -99,10 +101,9 @@ HSTS: Final = "max-age=63072000"
 """Two years (RFC 6797), without subdomains: they may belong to other services."""
 
 _MAX_NAME: Final = 64
-"""Characters. No longer name is looked up in the cache of names."""
+"""Characters. No longer name or `Host` is looked up in the cache."""
 
 _CHARSETS: Final = frozenset({None, "utf-8", "utf8", "us-ascii"})
-_is_loopback = lru_cache(64)(is_loopback_host)
 _ROUTINE: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 
@@ -138,9 +139,9 @@ def request_checks(*, is_local: bool, public_documents: tuple[str, ...]) -> Midd
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        protocol_error = request.get(PROTOCOL_ERROR)
-        if protocol_error is not None:
-            raise protocol_error
+        # The name is aiohttp's for the method of what it cannot read; a client may send it as well.
+        if request.method == "UNKNOWN" and PROTOCOL_ERROR in request:
+            raise request[PROTOCOL_ERROR]
         if is_local and not (request.path in public_documents or request.path.startswith(below)):
             _check_host(request)
         _check_codings(request)
@@ -162,23 +163,20 @@ def rate_limits(
     """
     delay = RefusalDelay()
 
-    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in counting_paths or request.method == "OPTIONS":
-            check(request[CLIENT_ADDRESS])
-            return await handler(request)
-        try:
-            return await handler(request)
-        except RequestRejected as error:
-            if not isinstance(error, counted):
-                check(request[CLIENT_ADDRESS])
-            raise
-
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path in _ROUTINE:
             return await handler(request)
+        counts_itself = request.path in counting_paths and request.method != "OPTIONS"
         try:
-            return await count(request, handler)
+            if not counts_itself:
+                check(request[CLIENT_ADDRESS])
+            try:
+                return await handler(request)
+            except RequestRejected as error:
+                if counts_itself and not isinstance(error, counted):
+                    check(request[CLIENT_ADDRESS])
+                raise
         except RequestRejected as error:
             if error.status == 429:
                 await delay.wait(request[CLIENT_ADDRESS])
@@ -207,8 +205,7 @@ def _check_host(request: web.Request) -> None:
     if request.path in _ROUTINE or "/.well-known/" in request.path:
         return
     host = request.headers.get("Host", "").lower()
-    name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
-    if len(name) > _MAX_NAME or not _is_loopback(name.strip("[]")) or not (port.isdecimal() or not port):
+    if not (_is_of_this_machine(host) if len(host) <= _MAX_NAME else _find_is_of_this_machine(host)):
         raise RequestRejected(
             f"the host is {host!r:.60}",
             error_id="host",
@@ -217,10 +214,19 @@ def _check_host(request: web.Request) -> None:
         )
 
 
+def _find_is_of_this_machine(host: str) -> bool:
+    """Whether a `Host` in lower case has a loopback name."""
+    name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
+    return len(name) <= _MAX_NAME and is_loopback_host(name.strip("[]")) and (port.isdecimal() or not port)
+
+
+_is_of_this_machine = lru_cache(64)(_find_is_of_this_machine)
+
+
 def _check_codings(request: web.Request) -> None:
     headers = request.headers
-    codings = ",".join(headers.getall("Content-Encoding", ())).split(",")
-    if any(coding.strip().lower() not in {"", "identity"} for coding in codings):
+    codings = headers.getall("Content-Encoding", ())
+    if codings and any(coding.strip().lower() not in {"", "identity"} for coding in ",".join(codings).split(",")):
         raise RequestRejected(
             "the body has a content coding",
             error_id="content_encoding",
