@@ -20,7 +20,8 @@ from shared.background import TaskSupervisor
 from shared.http.application import checked_application
 from shared.http.connections import ConnectionTable
 from shared.http.health import health_routes, metrics_route
-from shared.http.request_middleware import MutationShield, RequestMetrics, client_address_middleware, request_middleware
+from shared.http.mutation_shield import MUTATION_SHIELD, MutationShield
+from shared.http.request_middleware import RequestMetrics, client_address_middleware, request_middleware
 from shared.ip_addresses import parse_networks
 from shared.redis.durability import log_configuration_warnings
 from shared.redis.topology import open_redis_client
@@ -54,11 +55,9 @@ def build_service(
     runtime = Runtime(settings, redis, registry or CollectorRegistry(), log, clock, monotonic)
     components = wire(runtime, public_fetch=public_fetch, build_provider=build_provider)
     page_routes = pages(settings.base_path, components)
-    shield = MutationShield()
     app = checked_application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
-            shield.middleware,
             client_address_middleware(parse_networks(settings.trusted_proxies)),
             request_middleware(
                 render=ErrorRenderer(
@@ -78,6 +77,7 @@ def build_service(
         is_https=not settings.is_local,
         public_documents=(f"{settings.base_path}{STATUS_LISTS_PATH}",),
     )
+    shield = app[MUTATION_SHIELD] = MutationShield()
     app.add_routes([*page_routes, *endpoints(settings.base_path, components)])
     monitor = RedisMonitor(redis, runtime.registry)
     checks = {"redis": monitor.readiness, **components.readiness_checks}

@@ -1,4 +1,4 @@
-"""The middlewares around every request: client address, request id, translation of errors, log line, metrics, shield.
+"""The middlewares around every request: client address, request id, translation of errors, log line, metrics.
 
 The single place where an exception becomes a response (invariants 8 and 9). Each service passes a `render` function
 for the form of its error responses; nothing else builds one.
@@ -53,7 +53,6 @@ _TO_ALPHABET: Final = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
-_STATE_CHANGING: Final = frozenset({"POST", "PUT", "DELETE"})
 
 
 def new_request_id() -> str:
@@ -180,43 +179,6 @@ def request_middleware(
                 )
 
     return surround
-
-
-class MutationShield:
-    """Shields state-changing requests from cancellation when the client disconnects. Make one per application.
-
-    aiohttp cancels the handler of a client that disconnected: right for streams and long polls, wrong in the middle of
-    a change. A thief who closes the connection before the response would keep the theft out of the audit log, and a
-    grant would be created without an audit event. docs/adr/0008-libraries-considered.md compares aiojobs.
-    """
-
-    def __init__(self) -> None:
-        self._running: set[asyncio.Task[Any]] = set()
-
-    @property
-    def middleware(self) -> Middleware:
-        """Place it outside `request_middleware`, so that the log line of a shielded request is written."""
-
-        @web.middleware
-        async def shield_mutations(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.method not in _STATE_CHANGING:
-                return await handler(request)
-            task = asyncio.ensure_future(handler(request))
-            self._running.add(task)
-            task.add_done_callback(self._ended)
-            return await asyncio.shield(task)
-
-        return shield_mutations
-
-    async def finish(self, *, seconds: float) -> None:
-        """Wait for shielded requests that still run, for at most `seconds`: before their dependencies are closed."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=seconds)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # the request middleware has logged it; asyncio warns of an exception never retrieved
 
 
 def _request_id_of_proxy(request: web.Request) -> str | None:

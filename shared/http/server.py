@@ -18,6 +18,7 @@ from yarl import URL
 
 from shared.errors import RequestRejected
 from shared.http.connections import CONNECTIONS, ConnectionTable
+from shared.http.mutation_shield import MUTATION_SHIELD, MutationShield
 from shared.http.request_middleware import REQUEST_ID_HEADER, new_request_id
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Connection(web.RequestHandler):
         "_apart_from_body",
         "_deadline",
         "_last_body",
+        "_shield",
         "_socket",
         "_table",
         "_unread_deadline",
@@ -81,6 +83,7 @@ class Connection(web.RequestHandler):
     def __init__(self, server: Server, table: ConnectionTable, *, unwanted_body_bytes: int, **options: Any) -> None:
         super().__init__(server, **options)
         self._table = table
+        self._shield = server.shield
         self._unwanted_body_bytes = unwanted_body_bytes
         self._socket: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -121,7 +124,13 @@ class Connection(web.RequestHandler):
                 deadline.cancel()
         self._socket = self._deadline = self._unread_deadline = None
         self._table.leave(self)
+        self._shield_request()
         super().connection_lost(exc)
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - the signature is aiohttp's
+        """Close the connection when the request in progress has ended, or its time is over."""
+        self._shield_request()
+        await super().shutdown(timeout)
 
     def data_received(self, data: bytes) -> None:
         """Hand the bytes to the parser, and bound what is neither a whole head nor a body that is wanted."""
@@ -193,6 +202,13 @@ class Connection(web.RequestHandler):
             return
         self._unread_deadline = self._loop.call_later(UNREAD_ANSWER_SECONDS, self._wait_for_reader, unread)
 
+    def _shield_request(self) -> None:
+        """Let a state-changing request run to its end: aiohttp is about to cancel the task that it finds here."""
+        request, task = self._current_request, self._task_handler
+        if self._shield is not None and request is not None and task is not None and self._shield.covers(request):
+            self._shield.keep(task)
+            self._task_handler = None
+
     def _has_whole_body(self) -> bool:
         return self._last_body is None or self._last_body.is_eof()
 
@@ -224,11 +240,14 @@ class Server(web.Server):
 
     connection: Callable[..., Connection] = Connection
 
-    def __init__(self, served: web.Server, table: ConnectionTable, *, longest_body: int) -> None:
+    def __init__(
+        self, served: web.Server, table: ConnectionTable, *, longest_body: int, shield: MutationShield | None = None
+    ) -> None:
         """Serve the application that `served` would serve."""
         super().__init__(served.request_handler, request_factory=self._request, handler_cancellation=True)
         self._make = served.request_factory
         self._table = table
+        self.shield = shield
         self._unwanted_body_bytes = max(UNWANTED_BODY_BYTES, longest_body)
 
     def __call__(self) -> web.RequestHandler:
@@ -278,8 +297,10 @@ class ServiceRunner(web.AppRunner):
         super().__init__(app, shutdown_timeout=shutdown_timeout)
         self.connections = app[CONNECTIONS] if CONNECTIONS in app else ConnectionTable()
         self._longest_body = app.get(LONGEST_BODY, 0)
+        self._shield = app.get(MUTATION_SHIELD)
 
     async def _make_server(self) -> Server:
-        server = Server(await super()._make_server(), self.connections, longest_body=self._longest_body)
+        served = await super()._make_server()
+        server = Server(served, self.connections, longest_body=self._longest_body, shield=self._shield)
         server.connection = self._app.get(CONNECTION, Connection)
         return server

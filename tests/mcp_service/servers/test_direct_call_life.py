@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -95,7 +94,7 @@ async def test_what_is_executed_is_the_message_that_was_judged(wire, monkeypatch
         judged = operation.read_operation(body, headers)
         judged_message = dict(judged.message or {})
         judged_message["params"] = {**judged_message["params"], "arguments": {"text": "judged"}}
-        return replace(judged, message=judged_message)
+        return judged._replace(message=judged_message)
 
     monkeypatch.setattr(both_ways_module, "read_operation", judge)
     async with both_ways(build_server()) as ways:

@@ -1,0 +1,44 @@
+"""Keeps state-changing requests from being cancelled when the client disconnects.
+
+aiohttp cancels the handler of a client that disconnected: right for streams and long polls, wrong in the middle of a
+change. A thief who closes the connection before the response would keep the theft out of the audit log, and a grant
+would be created without an audit event. docs/adr/0008-libraries-considered.md compares aiojobs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+
+_STATE_CHANGING: Final = frozenset({"POST", "PUT", "DELETE"})
+
+
+class MutationShield:
+    """The requests that run on without a connection. Make one per application, and put it there as MUTATION_SHIELD.
+
+    The connection asks it, so that a request whose client stays costs nothing: a task around each would cost a tenth
+    of all that HTTP costs a refresh.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def covers(self, request: web.BaseRequest) -> bool:
+        """Whether the request must run to its end."""
+        return request.method in _STATE_CHANGING
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """Take over the task of such a request; from now on nobody cancels it."""
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def finish(self, *, seconds: float) -> None:
+        """Wait for the requests that still run, for at most `seconds`: before their dependencies are closed."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+
+
+MUTATION_SHIELD: Final = web.AppKey("MUTATION_SHIELD", MutationShield)
+"""Of an application without it, every request is cancelled when its client disconnects."""
