@@ -89,6 +89,7 @@ def build_service(
             if store is None:
                 stack.push_async_callback(redis.close)
             stack.callback(components.hasher.close)
+            stack.callback(components.keys.signer.close)
             stack.push_async_callback(components.clients.cimd.close)
             stack.push_async_callback(components.clients.jwks.close)
             stack.push_async_callback(components.federation.close)

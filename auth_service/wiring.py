@@ -213,7 +213,7 @@ def wire(
         resources=resources,
         grants=grants,
         refresh_tokens=refresh_tokens,
-        signer=keys.ring,
+        keys=keys,
         users=users,
         identities=federation.review,
         ending_users=access_removal.marked,

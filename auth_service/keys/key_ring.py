@@ -14,25 +14,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from joserfc.errors import JoseError
-from joserfc.jws import JWSRegistry
-from pydantic_core import to_json
 
 from auth_service.key_encryption import DecryptionFailed
 from auth_service.keys.key_generation import import_private_key
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS
 from auth_service.keys.public_key_set import PublicKeySet, build_public_key_set
 from auth_service.keys.reconciler import KeyRingReconciler
+from auth_service.keys.signing_key import SigningKey
 from shared.background import end_tasks
 from shared.errors import Misconfigured, RedisUnavailable, ServiceUnavailable
-from shared.jose import base64url
 from shared.jose.jws import InvalidToken
-from shared.jose.keys import CachedKey, import_verification_key
+from shared.jose.keys import import_verification_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import structlog
-    from joserfc.jwk import Key
 
     from auth_service.key_encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring, RingKey, RotationPolicy
@@ -56,29 +53,6 @@ class Signer(Protocol):
 
         Raises ServiceUnavailable.
         """
-
-
-class SigningKey:
-    """The private half of the active key."""
-
-    def __init__(self, kid: str, algorithm: str, key: Key) -> None:
-        self.kid = kid
-        self._algorithm = algorithm
-        self._key: Any = CachedKey(key, "sign")
-        self._sign = JWSRegistry.algorithms[algorithm].sign
-        self._headers: dict[str, str] = {}
-
-    def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
-        """A compact JWS. The header is encoded once for each `typ`; callers use a few fixed types."""
-        header = self._headers.get(typ)
-        if header is None:
-            header = self._headers[typ] = self._encoded_header(typ)
-        signing_input = header + base64url.encode(to_json(claims))
-        return f"{signing_input}.{base64url.encode(self._sign(signing_input.encode(), self._key))}"
-
-    def _encoded_header(self, typ: str) -> str:
-        header = {"alg": self._algorithm, "kid": self.kid, "typ": typ}
-        return base64url.encode(to_json(header)) + "."
 
 
 POLL_SECONDS: Final = 1.0
@@ -155,11 +129,15 @@ class KeyRing:
 
     def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
         """A compact JWS signed with the active key. Raises ServiceUnavailable."""
+        return self.signing_key().sign(claims, typ=typ)
+
+    def signing_key(self) -> SigningKey:
+        """The active key, for a signature that is made now. Raises ServiceUnavailable."""
         self.ready()
         signing_key = self._loaded().signing_key
         if signing_key is None:
             raise AssertionError("ready() accepted a ring without a signing key")
-        return signing_key.sign(claims, typ=typ)
+        return signing_key
 
     @property
     def algorithm(self) -> str:

@@ -62,7 +62,7 @@ class AuthorizationCodeHandler:
             granted_claims=grant.claims,
         )
         # Signed before the code is consumed: a failure afterwards would lose a valid code (invariant 8).
-        issued = self._issue(grant, request, user, secret)
+        issued = await self._issue(grant, request, user, secret)
         await self._opening.prepare(grant, absolute_expires_at=request.now + self._lifetimes.absolute)
         outcome = await self._grants.redeem_code(
             grant.grant_id,
@@ -131,9 +131,9 @@ class AuthorizationCodeHandler:
             )
         raise InvalidTarget(f"{grant.resource} is not configured any more", error_id="resource_configured")
 
-    def _issue(self, grant: Grant, request: TokenRequest, user: ReviewedUser, secret: str) -> IssuedTokens:
+    async def _issue(self, grant: Grant, request: TokenRequest, user: ReviewedUser, secret: str) -> IssuedTokens:
         scopes = self._authority.scopes(grant.resource, grant.scopes, request.client, user)
-        issued = self._tokens.issue(
+        issued = await self._tokens.issue(
             grant_id=grant.grant_id,
             entry=grant.entry,
             subject=grant.subject,

@@ -159,7 +159,7 @@ class TokenSetIssuer:
         """Raise ServiceUnavailable if no key can sign: called before a token is consumed (invariants 3 and 8)."""
         self._access_tokens.ready()
 
-    def issue(
+    async def issue(
         self,
         *,
         grant_id: str,
@@ -173,7 +173,7 @@ class TokenSetIssuer:
         now: float,
     ) -> IssuedTokens:
         """Issue an access token; `refresh_token` is formatted already. Raises ServiceUnavailable."""
-        access = self._access_tokens.issue(
+        access = await self._access_tokens.issue(
             subject=subject,
             client_id=client_id,
             resource=resource,

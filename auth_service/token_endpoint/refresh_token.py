@@ -137,7 +137,7 @@ class RefreshTokenHandler:
             await self._grants.end(presented.grant_id, reason=USER_ENDED)
             raise InvalidGrant("the user was removed or suspended", error_id="user_active")
         secret = follow(presented.secret, rotation.chain) if rotation.outcome == "repeated" else successor.secret
-        return self._tokens.issue(
+        return await self._tokens.issue(
             grant_id=presented.grant_id,
             entry=rotation.entry,
             subject=rotation.subject,

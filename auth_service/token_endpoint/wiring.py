@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from auth_service.federation.identity_review import IdentityReview
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.grants.repository import GrantRepository
-    from auth_service.keys.key_ring import Signer
+    from auth_service.keys.wiring import KeyComponents
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.runtime import Runtime
@@ -37,7 +37,7 @@ def wire_token_endpoint(
     resources: ResourceCatalogue,
     grants: GrantRepository,
     refresh_tokens: RefreshTokenFormat,
-    signer: Signer,
+    keys: KeyComponents,
     users: UserService,
     identities: IdentityReview,
     ending_users: Container[str],
@@ -48,9 +48,9 @@ def wire_token_endpoint(
     settings, registry = runtime.settings, runtime.registry
     tokens = TokenSetIssuer(
         access_tokens=AccessTokenIssuer(
-            issuer=settings.issuer, lifetime_seconds=settings.access_token_ttl, signer=signer
+            issuer=settings.issuer, lifetime_seconds=settings.access_token_ttl, signer=keys.signer
         ),
-        id_tokens=IdTokenIssuer(issuer=settings.issuer, signer=signer),
+        id_tokens=IdTokenIssuer(issuer=settings.issuer, signer=keys.ring),
         refresh_tokens=refresh_tokens,
     )
     lifetimes = GrantLifetimes.from_settings(settings)

@@ -15,6 +15,7 @@ from shared.jose import base64url
 
 if TYPE_CHECKING:
     from auth_service.keys.key_ring import Signer
+    from auth_service.keys.threaded_signer import AsyncSigner
 
 ID_TOKEN_LIFETIME_SECONDS: Final = 600
 ID_TOKEN_TYPE: Final = "JWT"
@@ -34,7 +35,7 @@ class IssuedToken:
 class AccessTokenIssuer:
     """Issues access tokens with the claims of RFC 9068 section 2.2, signed with the active key."""
 
-    def __init__(self, *, issuer: str, lifetime_seconds: int, signer: Signer) -> None:
+    def __init__(self, *, issuer: str, lifetime_seconds: int, signer: AsyncSigner) -> None:
         self._issuer = issuer
         self._lists = list_uri(issuer, "")
         self._lifetime = lifetime_seconds
@@ -44,7 +45,7 @@ class AccessTokenIssuer:
         """Raise ServiceUnavailable if no key can sign: called before anything is consumed (invariants 3 and 8)."""
         self._signer.ready()
 
-    def issue(
+    async def issue(
         self,
         *,
         subject: str,
@@ -75,7 +76,7 @@ class AccessTokenIssuer:
             "gid": grant_id,
             "status": {"status_list": {"idx": entry, "uri": self._lists + split_identifier(grant_id)[0]}},
         }
-        return IssuedToken(self._signer.sign(claims, typ=profile.TYPE), self._lifetime, token_id)
+        return IssuedToken(await self._signer.sign(claims, typ=profile.TYPE), self._lifetime, token_id)
 
 
 class IdTokenIssuer:

@@ -19,10 +19,11 @@ from joserfc.jwk import RSAKey
 from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys.jwks_endpoint import PATH, JwksEndpoint
 from auth_service.keys.key_generation import RSA_BITS
-from auth_service.keys.key_ring import KeyRing, SigningKey
+from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.propagation_tracker import PropagationTracker
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
+from auth_service.keys.signing_key import SigningKey
 from devstack.embedded_store import EmbeddedStore
 from shared.redis.client import SingleRedisClient
 from tests.benchmarks.harness import UNLIMITED, compare

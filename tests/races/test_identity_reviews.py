@@ -65,6 +65,13 @@ class ReadableTokens:
         return json.dumps(claims)
 
 
+class ReadableAccessTokens(ReadableTokens):
+    """The same for access tokens."""
+
+    async def sign(self, claims, *, typ):
+        return super().sign(claims, typ=typ)
+
+
 class Replica:
     """The refresh token grant of one replica."""
 
@@ -88,7 +95,7 @@ class Replica:
             authority=CurrentAuthority(ResourceCatalogue([NOTES]), (NOW - 60) * 1000, frozenset(), users),
             tokens=TokenSetIssuer(
                 access_tokens=AccessTokenIssuer(
-                    issuer="https://auth.example", lifetime_seconds=600, signer=ReadableTokens()
+                    issuer="https://auth.example", lifetime_seconds=600, signer=ReadableAccessTokens()
                 ),
                 id_tokens=IdTokenIssuer(issuer="https://auth.example", signer=ReadableTokens()),
                 refresh_tokens=TOKENS,
