@@ -12,7 +12,6 @@ from __future__ import annotations
 import hmac
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auth_service.protocol.opaque import mac, short_digest
@@ -35,8 +34,7 @@ class NotARefreshToken(ValueError):
     """The text does not have the form of a refresh token, or its MAC is not valid."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshToken:
+class RefreshToken(NamedTuple):
     """A token whose MAC is valid; Redis has not been asked."""
 
     grant_id: str
@@ -58,7 +56,7 @@ class RefreshTokenFormat:
 
     def write(self, grant_id: str, generation: int, secret: str) -> str:
         """The token as the client receives it."""
-        return f"{grant_id}.{generation}.{secret}.{self._mac(self._keys[0], grant_id, generation, secret)}"
+        return f"{grant_id}.{generation}.{secret}.{_mac(self._keys[0], grant_id, str(generation), secret)}"
 
     def read(self, unverified_token: str) -> RefreshToken:
         """Parse a presented token, and verify its MAC before anything else is done with it. Raises NotARefreshToken."""
@@ -66,16 +64,14 @@ class RefreshTokenFormat:
         if form is None:
             raise NotARefreshToken("not four parts of the expected form and length")
         grant_id, number, secret, unverified_mac = form.groups()
-        generation = int(number)
-        if not any(
-            hmac.compare_digest(unverified_mac, self._mac(key, grant_id, generation, secret)) for key in self._keys
-        ):
-            raise NotARefreshToken("the MAC is not valid")
-        return RefreshToken(grant_id, generation, secret)
+        for key in self._keys:
+            if hmac.compare_digest(unverified_mac, _mac(key, grant_id, number, secret)):
+                return RefreshToken(grant_id, int(number), secret)
+        raise NotARefreshToken("the MAC is not valid")
 
-    @staticmethod
-    def _mac(key: bytes, grant_id: str, generation: int, secret: str) -> str:
-        return base64url.encode(mac(key, "refresh-token", grant_id, str(generation), secret)[:_MAC_BYTES])
+
+def _mac(key: bytes, grant_id: str, generation: str, secret: str) -> str:
+    return base64url.encode(mac(key, "refresh-token", grant_id, generation, secret)[:_MAC_BYTES])
 
 
 class Successor(NamedTuple):

@@ -14,7 +14,7 @@ import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auth_service.grants.grant import Grant, GrantStatus
 from auth_service.grants.record import PROLOGUE, read_record
@@ -50,8 +50,7 @@ _NOT_REVIEWED: Final = "?"
 """Equals no identity: those are base64url or empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(NamedTuple):
     """The result of presenting a refresh token.
 
     `outcome`: rotated, repeated, recovered (after a failover), or a rejection: unknown, wrong_client, wrong_resource,
@@ -294,4 +293,5 @@ def _list_keys(list_id: str) -> tuple[str, str, str]:
 
 def candidate_entries() -> str:
     """Random entries, of which a grant takes the first that is free, or else the next free one."""
-    return " ".join(str(n % ENTRIES) for n in struct.unpack("4H", os.urandom(8)))
+    first, second, third, fourth = struct.unpack("4H", os.urandom(8))
+    return f"{first % ENTRIES} {second % ENTRIES} {third % ENTRIES} {fourth % ENTRIES}"

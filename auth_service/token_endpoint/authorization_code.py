@@ -146,7 +146,7 @@ class AuthorizationCodeHandler:
         )
         narrowed = replace(grant, scopes=scopes)
         id_token = self._tokens.id_token(narrowed, access_token=issued.access_token, now=request.now)
-        return replace(issued, id_token=id_token)
+        return issued._replace(id_token=id_token)
 
 
 def _check_redirect_uri(grant: Grant, parameters: Parameters) -> None:

@@ -6,8 +6,7 @@ The endpoint authenticates the client; the handler of the grant type then valida
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from auth_service.http.messages import read_form, secret_json
 from auth_service.protocol.errors import TooManyRequests, UnauthorizedClient, UnsupportedGrantType
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRequest:
+class TokenRequest(NamedTuple):
     """A token request with an authenticated client. `now` is in seconds since 1970; `address` is the client's."""
 
     parameters: Parameters
@@ -39,8 +37,7 @@ class TokenRequest:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedTokens:
+class IssuedTokens(NamedTuple):
     """A token response (RFC 6749 section 5.1). `expires_in` is in seconds and always present (interop.md A10)."""
 
     access_token: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from auth_service.protocol.opaque import new_identifier, split_identifier
 from auth_service.resources.catalogue import OFFLINE_ACCESS
@@ -23,8 +22,7 @@ _HASHES: Final = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": has
 """The hash function inside each signature algorithm; Ed25519 uses SHA-512 (RFC 8032 section 5.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedToken:
+class IssuedToken(NamedTuple):
     """A signed access token. `expires_in` in seconds; `token_id` is its `jti`."""
 
     value: str
