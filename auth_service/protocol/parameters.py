@@ -64,9 +64,20 @@ def parse_urlencoded(
     """Parse application/x-www-form-urlencoded. Raises InvalidRequest for bad UTF-8 or more parameters than `most`."""
     try:
         raw = text.decode("utf-8") if isinstance(text, bytes) else text
-        pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=most)
+        pairs = _pairs(raw, most)
     except ValueError as exc:
         raise InvalidRequest(f"the parameters cannot be decoded: {exc}", error_id="parameters_decodable") from exc
     if ("\x00" in raw or "%00" in raw) and any("\x00" in name or "\x00" in value for name, value in pairs):
         raise InvalidRequest("a parameter contains NUL", error_id="parameters_decodable")
     return Parameters(pairs, repeatable=repeatable)
+
+
+def _pairs(raw: str, most: int) -> list[tuple[str, str]]:
+    """Names and values. Raises ValueError."""
+    if "%" in raw or "+" in raw:
+        return parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=most)
+    # Nothing is encoded in a usual token request, and the standard library takes five times as long to find that out.
+    parts = raw.split("&")
+    if len(parts) > most:
+        raise ValueError(f"more than {most} parameters")
+    return [(name, value) for name, _, value in (part.partition("=") for part in parts if part)]

@@ -27,9 +27,12 @@ class Backend(Enum):
     REDIS = "Redis"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RateLimit:
-    """One limit. `name` appears in metrics, audit events, error ids and the RateLimit fields."""
+    """One limit. `name` appears in metrics, audit events, error ids and the RateLimit fields.
+
+    Compared by identity: as a key of a cache it is looked up several times per request.
+    """
 
     name: str
     rate: Rate

@@ -1,6 +1,6 @@
 """Parameters, parsed once (RFC 6749 sections 3.1 and 3.2, appendix B)."""
 
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,13 @@ def test_what_was_encoded_is_what_is_read(values):
     form = parse_urlencoded(urlencode(values))
     assert {name: form.get(name) for name in values} == values
     assert parse_urlencoded(urlencode(values).encode()).all("x") == form.all("x")
+
+
+@given(st.text(st.sampled_from("&=;ab ä"), max_size=30))
+def test_a_form_without_encoded_characters_is_read_as_the_standard_library_reads_it(text):
+    pairs = parse_qsl(text, keep_blank_values=True)
+    form = parse_urlencoded(text, repeatable=frozenset(name for name, _ in pairs))
+    assert form._values == Parameters(pairs, repeatable=frozenset(name for name, _ in pairs))._values
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300))
