@@ -115,10 +115,8 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
     params = params or {}
     if method in _PARAMS:
         _check_members(params, _PARAMS[method], rpc_id)
-        if "ref" in params:
-            _check_members(params["ref"], _REFERENCE, rpc_id)
-        if "notifications" in params:
-            _check_members(params["notifications"], _LISTENED, rpc_id)
+        _check_members(params.get("ref"), _REFERENCE, rpc_id)
+        _check_members(params.get("notifications"), _LISTENED, rpc_id)
     _check_headers(method, params, headers, rpc_id)
     tools, prompts, resources = _names(method, params)
     return Operation(
@@ -137,8 +135,7 @@ def read_operation(body: bytes, headers: Mapping[str, str]) -> Operation:
 def check_single_headers(headers: Mapping[str, str], rpc_id: RequestId = None) -> None:
     """Raises BadOperation for an `Mcp-*` header that is sent twice: servers differ in which of the two they read."""
     if len(set(map(str.lower, headers))) == len(headers):
-        # No header at all is sent twice, as in most requests.
-        return
+        return  # no header at all is sent twice, as in most requests
     names = [lower for name, _ in headers.items() if (lower := name.lower()).startswith("mcp-")]
     if len(set(names)) < len(names):
         raise BadOperation("header_twice", "an Mcp header is sent twice", rpc_code=HEADER_MISMATCH, rpc_id=rpc_id)
@@ -153,9 +150,9 @@ def _check_members(members: Any, known: _Members, rpc_id: RequestId) -> None:
     if not isinstance(members, dict):
         return
     for name, value in members.items():
-        if name in _OTHER_MEMBERS:
-            continue
-        meant = known.get(name) or known.get("".join(filter(str.isalnum, name.casefold())))
+        meant = known.get(name)
+        if meant is None and name not in _OTHER_MEMBERS:
+            meant = known.get("".join(filter(str.isalnum, name.casefold())))
         if meant is None:
             continue
         exact, kind = meant
@@ -285,7 +282,6 @@ class ScopeRules:
         return tuple(s for s in self.declared.scopes if s in scopes)
 
     def _needed(self, operation: Operation) -> frozenset[tuple[str, ...] | str]:
-        """The entries of the map for what the operation names."""
         # A pattern is looked for only where no name is listed exactly.
         tools, prompts = self.declared.tools, self.declared.prompts
         found: set[tuple[str, ...] | str] = set()

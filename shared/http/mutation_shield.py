@@ -25,14 +25,13 @@ class MutationShield:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
 
-    def covers(self, request: web.BaseRequest) -> bool:
-        """Whether the request must run to its end."""
-        return request.method in _STATE_CHANGING
-
-    def keep(self, task: asyncio.Task[None]) -> None:
-        """Take over the task of such a request; from now on nobody cancels it."""
+    def keeps(self, request: web.BaseRequest | None, task: asyncio.Task[None] | None) -> bool:
+        """Take over the task of a request that must run to its end. Whether it did: then nobody else may cancel it."""
+        if request is None or task is None or request.method not in _STATE_CHANGING:
+            return False
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        return True
 
     async def finish(self, *, seconds: float) -> None:
         """Wait for the requests that still run, for at most `seconds`: before their dependencies are closed."""

@@ -18,7 +18,7 @@ from yarl import URL
 
 from shared.errors import RequestRejected
 from shared.http.connections import CONNECTIONS, ConnectionTable
-from shared.http.mutation_shield import MUTATION_SHIELD, MutationShield
+from shared.http.mutation_shield import MUTATION_SHIELD
 from shared.http.request_middleware import REQUEST_ID_HEADER, new_request_id
 
 if TYPE_CHECKING:
@@ -204,9 +204,7 @@ class Connection(web.RequestHandler):
 
     def _shield_request(self) -> None:
         """Let a state-changing request run to its end: aiohttp is about to cancel the task that it finds here."""
-        request, task = self._current_request, self._task_handler
-        if self._shield is not None and request is not None and task is not None and self._shield.covers(request):
-            self._shield.keep(task)
+        if self._shield is not None and self._shield.keeps(self._current_request, self._task_handler):
             self._task_handler = None
 
     def _has_whole_body(self) -> bool:
@@ -240,15 +238,13 @@ class Server(web.Server):
 
     connection: Callable[..., Connection] = Connection
 
-    def __init__(
-        self, served: web.Server, table: ConnectionTable, *, longest_body: int, shield: MutationShield | None = None
-    ) -> None:
+    def __init__(self, served: web.Server, app: web.Application, table: ConnectionTable) -> None:
         """Serve the application that `served` would serve."""
         super().__init__(served.request_handler, request_factory=self._request, handler_cancellation=True)
         self._make = served.request_factory
         self._table = table
-        self.shield = shield
-        self._unwanted_body_bytes = max(UNWANTED_BODY_BYTES, longest_body)
+        self.shield = app.get(MUTATION_SHIELD)
+        self._unwanted_body_bytes = max(UNWANTED_BODY_BYTES, app.get(LONGEST_BODY, 0))
 
     def __call__(self) -> web.RequestHandler:
         """Answer a new connection."""
@@ -296,11 +292,8 @@ class ServiceRunner(web.AppRunner):
     def __init__(self, app: web.Application, *, shutdown_timeout: float = 60.0, **_options: Any) -> None:
         super().__init__(app, shutdown_timeout=shutdown_timeout)
         self.connections = app[CONNECTIONS] if CONNECTIONS in app else ConnectionTable()
-        self._longest_body = app.get(LONGEST_BODY, 0)
-        self._shield = app.get(MUTATION_SHIELD)
 
     async def _make_server(self) -> Server:
-        served = await super()._make_server()
-        server = Server(served, self.connections, longest_body=self._longest_body, shield=self._shield)
+        server = Server(await super()._make_server(), self._app, self.connections)
         server.connection = self._app.get(CONNECTION, Connection)
         return server
