@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tests.benchmarks.guard_process import RESOURCE, guard_process
 from tests.benchmarks.harness import in_turns
 from tests.benchmarks.same_tool.fastmcp_process import fastmcp_process
-from tests.benchmarks.same_tool.installation import NotInstallable, python_with_fastmcp
+from tests.benchmarks.same_tool.installation import NotInstallable, python_with
 from tests.benchmarks.tool_calls import MODERN, OLDER, Callers, tool_call
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
@@ -32,7 +32,7 @@ AGAINST = "authenticated tool calls on one core, against FastMCP with its JWT ve
 async def run(report: Report) -> None:
     """The same calls to both, with a token that comes again and again, and with a new one for each call."""
     try:
-        python = await python_with_fastmcp()
+        python = await python_with("fastmcp")
     except NotInstallable as exc:
         report.add_missing(AGAINST, why=str(exc))
         return

@@ -17,12 +17,12 @@ from tests.benchmarks.cores import calling_from, pin, two_cores
 from tests.benchmarks.guard_process import RESOURCE, guard_process
 from tests.benchmarks.harness import in_turns
 from tests.benchmarks.same_tool.fastmcp_process import fastmcp_process
-from tests.benchmarks.same_tool.installation import python_with_fastmcp
+from tests.benchmarks.same_tool.installation import python_with
 from tests.benchmarks.tool_calls import Callers, tool_call
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from tests.benchmarks.harness import Report
 
@@ -31,6 +31,8 @@ ROUNDS, CALLS = 12, 1000
 CONNECTIONS = 16
 EVENTS = 500
 SCOPE = "mcp:tools"
+SDK_SERVER = ("same_tool.sdk_server", "h11", "json")
+BARE_SERVER = ("behind_guard.bare_server",)
 
 
 async def run(report: Report) -> None:
@@ -54,7 +56,7 @@ async def run(report: Report) -> None:
 async def _sdk_server(report: Report, name: str, issuer: LocalIssuer, token: str) -> None:
     calls = [_forecast(token)] * _count(report, CALLS // 4)
     async with (
-        _behind_guard("sdk_server", issuer) as (server, guard),
+        _behind_guard(SDK_SERVER, issuer) as (server, guard),
         Callers(server.port, server.pid, connections=CONNECTIONS) as direct,
         Callers(guard.port, server.pid, guard.pid, connections=CONNECTIONS) as through,
     ):
@@ -83,7 +85,7 @@ async def _sdk_server(report: Report, name: str, issuer: LocalIssuer, token: str
 async def _bare_server(report: Report, name: str, issuer: LocalIssuer, token: str) -> None:
     calls = [_who(token)] * _count(report, CALLS)
     async with (
-        _behind_guard("bare_server", issuer) as (server, guard),
+        _behind_guard(BARE_SERVER, issuer) as (server, guard),
         Callers(server.port, server.pid, connections=CONNECTIONS) as direct,
         Callers(guard.port, guard.pid, connections=CONNECTIONS) as through,
     ):
@@ -106,7 +108,7 @@ async def _bare_server(report: Report, name: str, issuer: LocalIssuer, token: st
 async def _latency(report: Report, name: str, issuer: LocalIssuer, token: str) -> None:
     calls = [_who(token)] * _count(report, CALLS // 2)
     async with (
-        _behind_guard("bare_server", issuer) as (server, guard),
+        _behind_guard(BARE_SERVER, issuer) as (server, guard),
         Callers(server.port, None) as direct,
         Callers(guard.port, None) as through,
     ):
@@ -129,7 +131,7 @@ async def _latency(report: Report, name: str, issuer: LocalIssuer, token: str) -
 async def _events(report: Report, name: str, issuer: LocalIssuer, token: str) -> None:
     rounds = _count(report, 8)
     async with (
-        _behind_guard("bare_server", issuer) as (server, guard),
+        _behind_guard(BARE_SERVER, issuer) as (server, guard),
         EventReaders(server.port, server.pid, token=token, events=EVENTS) as direct,
         EventReaders(guard.port, guard.pid, token=token, events=EVENTS) as through,
     ):
@@ -152,10 +154,10 @@ async def _events(report: Report, name: str, issuer: LocalIssuer, token: str) ->
 
 
 async def _fastmcp(report: Report, name: str, issuer: LocalIssuer, token: str) -> None:
-    python = await python_with_fastmcp()
+    python = await python_with("fastmcp")
     calls, few = [_forecast(token)] * _count(report, CALLS // 4), [_forecast(token)] * _count(report, 20)
     async with AsyncExitStack() as stack:
-        server, guard = await stack.enter_async_context(_behind_guard("sdk_server", issuer))
+        server, guard = await stack.enter_async_context(_behind_guard(SDK_SERVER, issuer))
         url = f"http://127.0.0.1:{server.port}/mcp"
         proxy = await stack.enter_async_context(
             fastmcp_process(python, "behind_guard.fastmcp_proxy", issuer.url, RESOURCE, url)
@@ -185,7 +187,7 @@ async def _fastmcp(report: Report, name: str, issuer: LocalIssuer, token: str) -
 
 async def _idle(report: Report, name: str, issuer: LocalIssuer, token: str) -> None:
     own = {"MCP_UPSTREAM_MAX_REQUESTS": "4096"}
-    async with _behind_guard("bare_server", issuer, own) as (_server, guard):
+    async with _behind_guard(BARE_SERVER, issuer, own) as (_server, guard):
         await measure_idle_streams(report, name, guard, token=token, call=_who(token))
 
 
@@ -201,10 +203,10 @@ ROWS: Final[Mapping[str, Callable[[Report, str, LocalIssuer, str], Awaitable[Non
 
 @asynccontextmanager
 async def _behind_guard(
-    module: str, issuer: LocalIssuer, own: Mapping[str, str] | None = None
+    module: Sequence[str], issuer: LocalIssuer, own: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[Child, Child]]:
     """A server on its core, and a guard in front of it on the other."""
-    async with child_process(f"behind_guard.{module}") as server:
+    async with child_process(*module) as server:
         pin(server.pid, SERVER_CORE)
         settings = {"MCP_UPSTREAM": f"http://127.0.0.1:{server.port}/mcp", **(own or {})}
         async with guard_process(issuer, settings) as guard:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,10 @@ class Child:
 
 
 @asynccontextmanager
-async def child_process(module: str, *arguments: str) -> AsyncIterator[Child]:
-    """Start a module of the benchmarks, and end it afterwards."""
+async def child_process(module: str, *arguments: str, python: Path | str = sys.executable) -> AsyncIterator[Child]:
+    """Start a module of the benchmarks with this Python, and end it afterwards."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"tests.benchmarks.{module}", *arguments),
+        *(str(python), "-m", f"tests.benchmarks.{module}", *arguments),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

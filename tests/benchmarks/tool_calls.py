@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-MODERN, OLDER = "2026-07-28", "2025-06-18"
+MODERN, OLDER = "2026-07-28", "2025-11-25"
 CONNECTIONS = 4
 
 
@@ -37,10 +37,13 @@ def tool_call(token: str, tool: str, arguments: dict[str, Any], *, protocol: str
 
 
 async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> tuple[int, bytes]:
-    """Send a request, read the whole answer; its status and body."""
+    """Send a request, read the whole answer; its status and body. That of a stream keeps its chunk framing."""
     writer.write(data)
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    if b"transfer-encoding: chunked\r\n" in head:
+        # No line of server-sent events is a lone 0.
+        return int(head[9:12]), await reader.readuntil(b"\r\n0\r\n\r\n")
+    length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
     return int(head[9:12]), await reader.readexactly(length)
 
 
