@@ -11,11 +11,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from tests.benchmarks.callers import Callers
 from tests.benchmarks.guard_process import RESOURCE, guard_process
 from tests.benchmarks.harness import in_turns
 from tests.benchmarks.same_tool.fastmcp_process import fastmcp_process
 from tests.benchmarks.same_tool.installation import NotInstallable, python_with
-from tests.benchmarks.tool_calls import MODERN, OLDER, Callers, tool_call
+from tests.benchmarks.tool_calls import MODERN, OLDER, tool_call
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:
@@ -69,13 +70,15 @@ async def _compare(report: Report, ours: Callers, theirs: Callers, token_issuer:
         await ours.make(repeated)
         await theirs.make(repeated)
         cost = await in_turns(lambda: theirs.cost(repeated), lambda: ours.cost(repeated), rounds=ROUNDS)  # noqa: B023 - called within this round
-        report.add(f"{AGAINST} ({protocol}, a token that comes again)", cost.ratio, at_least=1, detail=_rates(cost))
+        report.add(f"{AGAINST} ({protocol}, a token that comes again)", cost.ratios, at_least=1, detail=_rates(cost))
     batches = [
         [_call(_fresh(token_issuer, f"{turn}-{number}"), MODERN) for number in range(count)] for turn in range(ROUNDS)
     ]
     for_us, for_them = iter(batches), iter(batches)
     cost = await in_turns(lambda: theirs.cost(next(for_them)), lambda: ours.cost(next(for_us)), rounds=ROUNDS)
-    report.add(f"{AGAINST} ({MODERN}, each token seen for the first time)", cost.ratio, at_least=1, detail=_rates(cost))
+    report.add(
+        f"{AGAINST} ({MODERN}, each token seen for the first time)", cost.ratios, at_least=1, detail=_rates(cost)
+    )
 
 
 def _fresh(token_issuer: Minter, token_id: str) -> str:

@@ -62,12 +62,12 @@ async def run(report: Report) -> None:
     report.add(f"what is stored of an identity with {len(GROUPS)} groups, once per account", statement, unit="bytes")
     report.add(
         "a refresh that reviews an identity, against one without",
-        cost.ratio,
+        cost.ratios,
         detail=f"{cost.subject * 1e6:,.0f} against {cost.yardstick * 1e6:,.0f} µs of both processes' time",
     )
     report.add(
         "their median latency, likewise",
-        latency.ratio,
+        latency.ratios,
         detail=f"{latency.subject * 1000:.2f} against {latency.yardstick * 1000:.2f} ms",
     )
 

@@ -11,8 +11,9 @@ import time
 from typing import TYPE_CHECKING
 
 from mcp_service.issuer.long_polling import WAIT_SECONDS
+from tests.benchmarks.callers import Callers
 from tests.benchmarks.harness import UNLIMITED
-from tests.benchmarks.tool_calls import Callers, tool_call
+from tests.benchmarks.tool_calls import tool_call
 from tests.e2e.pair import Pair
 from tests.support.plain_client import PlainClient
 from tests.support.user_agent import user_agent

@@ -27,9 +27,10 @@ from shared.jose.jws import InvalidToken
 from shared.redis.client import SingleRedisClient
 from tests.benchmarks.bench_issuer import answered_requests
 from tests.benchmarks.bench_size import GRANTS, Service
+from tests.benchmarks.callers import Callers
 from tests.benchmarks.filled_lists import FilledLists
 from tests.benchmarks.harness import UNLIMITED, in_turns, resident_megabytes
-from tests.benchmarks.tool_calls import Callers, tool_call
+from tests.benchmarks.tool_calls import tool_call
 from tests.e2e.pair import Pair
 from tests.support.grant_material import open_grant
 from tests.support.oauth import unverified_claims
@@ -216,7 +217,7 @@ async def _refreshes(report: Report) -> None:
         sizes = len(subject.access_token), len(without.access_token)
     report.add(
         "a refresh, against one without status lists",
-        cost.ratio,
+        cost.ratios,
         detail=f"{cost.subject * 1e6:.0f} against {cost.yardstick * 1e6:.0f} µs of both processes' time, "
         "the reading of all lists meanwhile included",
     )

@@ -90,7 +90,7 @@ async def run(report: Report) -> None:
                 )
                 report.add(
                     f"scripts of {CALLERS} callers through {name}, against the batcher: {what}",
-                    found.ratio,
+                    found.ratios,
                     at_least=1.1,
                     detail=f"{found.subject * 1e6:.1f} against {found.yardstick * 1e6:.1f} µs",
                 )

@@ -10,12 +10,13 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from tests.benchmarks.callers import Callers
 from tests.benchmarks.child_process import child_process
 from tests.benchmarks.cores import calling_from, pin, two_cores
 from tests.benchmarks.guard_process import RESOURCE, guard_process
 from tests.benchmarks.harness import in_turns
 from tests.benchmarks.same_tool.installation import NotInstallable, python_with
-from tests.benchmarks.tool_calls import MODERN, OLDER, Callers, tool_call
+from tests.benchmarks.tool_calls import MODERN, OLDER, tool_call
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:

@@ -146,13 +146,13 @@ async def run(report: Report) -> None:
     report.add("a registration in the store, with its index entry", per_client, unit="bytes")
     report.add(
         f"refreshes among {RECORDS:,} grants and registrations, against among {FEW:,}",
-        cost.ratio,
+        cost.ratios,
         at_least=0.9,
         detail=f"{1 / cost.yardstick:,.0f} against {1 / cost.subject:,.0f} a second of both processes' time",
     )
     report.add(
         "their median latency, likewise",
-        latency.ratio,
+        latency.ratios,
         at_most=1.1,
         detail=f"{latency.subject * 1000:.2f} against {latency.yardstick * 1000:.2f} ms",
     )

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from tests.benchmarks.callers import Callers
 from tests.benchmarks.harness import UNLIMITED, processor_seconds, resident_megabytes
-from tests.benchmarks.tool_calls import Callers, tool_call
+from tests.benchmarks.tool_calls import tool_call
 from tests.e2e.pair import Pair
 from tests.support.plain_client import PlainClient
 from tests.support.user_agent import user_agent

@@ -8,8 +8,8 @@ A benchmark is a file `bench_<topic>.py` in this folder with
         ...
         report.add(
             "a token seen for the first time, against the raw RSA verification",
-            ratio,                  # how many times the yardstick; below 1 is a share of it
-            at_most=2.5,            # the goal, if there is one (or at_least=…)
+            turns.ratios,           # how many times the yardstick, with quartiles; below 1 is a share of it
+            at_most=2.5,            # the aim, if there is one (or at_least=…)
             detail="31 µs against 14 µs",
         )
 
@@ -17,7 +17,7 @@ A figure with a unit of its own (µs, MB, requests) names it: `report.add("a rep
 Machines are noisy. What happens in this process is measured with `compare`, what another process does with
 `processor_seconds` and `in_turns`: in short turns, so that a machine that slows down slows both sides, and in time of
 the processor where one core is meant, so that other processes of the machine count little. Nothing here asserts: a
-figure that misses its goal is marked in the table, and the exit code stays 0.
+figure that misses its aim is marked in the table, and the exit code stays 0.
 `make bench ARGS="tokens keys"` runs two files only.
 """
 
@@ -46,30 +46,64 @@ Work = Callable[[], object] | Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True)
+class Spread:
+    """A median, and the quartiles around it."""
+
+    low: float
+    median: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """Of at least one value."""
+        # A single value has no quartiles of its own before Python 3.13.
+        return cls(*statistics.quantiles(values if len(values) > 1 else [*values, *values], method="inclusive"))
+
+    def __mul__(self, scale: float) -> Spread:
+        """In another unit."""
+        return Spread(self.low * scale, self.median * scale, self.high * scale)
+
+
+@dataclass(frozen=True)
 class Figure:
     """One row of the table."""
 
     name: str
-    value: float | None
-    """None: it could not be measured; the detail says why."""
+    value: Spread | float | None
+    """A float was measured once. None: it could not be measured; the detail says why."""
     unit: str
     at_least: float | None
     at_most: float | None
     detail: str
 
     @property
-    def goal(self) -> str:
-        """The goal in words, empty when there is none."""
+    def aim(self) -> str:
+        """The aim in words, empty when there is none."""
         if self.at_least is not None:
             return f"≥ {_number(self.at_least)}{self.unit}"
         return f"≤ {_number(self.at_most)}{self.unit}" if self.at_most is not None else ""
 
     @property
+    def median(self) -> float | None:
+        """Of what was measured several times; what was measured once."""
+        return self.value.median if isinstance(self.value, Spread) else self.value
+
+    @property
+    def measured(self) -> str:
+        """The median in words."""
+        return "not measured" if self.median is None else f"{_number(self.median)}{self.unit}"
+
+    @property
+    def quartiles(self) -> str:
+        """Those around the median, empty for what was measured once."""
+        return f"{_number(self.value.low)} – {_number(self.value.high)}" if isinstance(self.value, Spread) else ""
+
+    @property
     def met(self) -> bool:
-        """Whether the goal, if any, is met."""
-        return self.value is None or not (
-            (self.at_least is not None and self.value < self.at_least)
-            or (self.at_most is not None and self.value > self.at_most)
+        """Whether the aim, if any, is met."""
+        return self.median is None or not (
+            (self.at_least is not None and self.median < self.at_least)
+            or (self.at_most is not None and self.median > self.at_most)
         )
 
 
@@ -84,7 +118,7 @@ class Report:
     def add(
         self,
         name: str,
-        value: float,
+        value: Spread | float,
         *,
         unit: str = "×",
         at_least: float | None = None,
@@ -92,15 +126,11 @@ class Report:
         detail: str = "",
     ) -> None:
         """Add a figure, and show it at once."""
-        figure = Figure(name, value, unit if unit == "×" else f" {unit}", at_least, at_most, detail)
-        self.figures.append(figure)
-        print(f"  {_row(figure)}", flush=True)
+        self._add(Figure(name, value, unit if unit == "×" else f" {unit}", at_least, at_most, detail))
 
     def add_missing(self, name: str, *, why: str) -> None:
         """Add a figure that could not be measured here."""
-        figure = Figure(name, None, "not measured", None, None, why)
-        self.figures.append(figure)
-        print(f"  {_row(figure)}", flush=True)
+        self._add(Figure(name, None, "", None, None, why))
 
     def add_failed(self, name: str, exc: Exception) -> None:
         """Add a figure whose measurement failed: the other figures and the table do not depend on it."""
@@ -109,58 +139,35 @@ class Report:
 
     def table(self) -> str:
         """The table, in Markdown, ready for the README."""
-        rows = ["| figure | measured | goal | |", "|---|---|---|---|"]
+        rows = ["| figure | aim | median | quartiles | |", "|---|---|---|---|---|"]
         for f in self.figures:
-            missed = "" if f.met else " **missed**"
-            rows.append(f"| {f.name} | {_number(f.value)}{f.unit} | {f.goal}{missed} | {f.detail} |")
+            missed = "" if f.met else ", missed"
+            rows.append(f"| {f.name} | {f.aim}{missed} | {f.measured} | {f.quartiles} | {f.detail} |")
         return "\n".join(rows)
+
+    def _add(self, figure: Figure) -> None:
+        self.figures.append(figure)
+        aim = f" (aim {figure.aim}{'' if figure.met else ', missed'})" if figure.aim else ""
+        print(f"  {figure.name}: {figure.measured}{aim} {figure.quartiles} {figure.detail}", flush=True)
 
 
 async def seconds_per_call(work: Work, *, seconds: float) -> float:
-    """The time of one call, in seconds: the best of five stretches that together take about `seconds`."""
+    """The processor time of one call, in seconds: the best of five stretches that together take about `seconds`."""
     best = float("inf")
     count = 1
     gc.collect()
     deadline = time.perf_counter() + seconds
     while best == float("inf") or time.perf_counter() < deadline:
-        started = time.perf_counter()
+        started = time.process_time()
         for _ in range(count):
             outcome = work()
             if inspect.isawaitable(outcome):
                 await outcome
-        elapsed = time.perf_counter() - started
+        elapsed = time.process_time() - started
         best = min(best, elapsed / count)
         # Stretches long enough for the clock, short enough that several fit.
         count = max(1, min(1_000_000, int(count * (seconds / 5) / max(elapsed, 1e-9))))
     return best
-
-
-async def compare(subject: Work, yardstick: Work, *, seconds: float, rounds: int = 3) -> tuple[float, float]:
-    """The times of one call of each, in seconds, measured in turns; the medians over the rounds."""
-    subjects, yardsticks = [], []
-    for _ in range(rounds):
-        subjects.append(await seconds_per_call(subject, seconds=seconds / rounds))
-        yardsticks.append(await seconds_per_call(yardstick, seconds=seconds / rounds))
-    return statistics.median(subjects), statistics.median(yardsticks)
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A median, and the quartiles around it."""
-
-    low: float
-    median: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Self:
-        """Of at least one value."""
-        # A single value has no quartiles of its own before Python 3.13.
-        return cls(*statistics.quantiles(values if len(values) > 1 else [*values, *values], method="inclusive"))
-
-    def quartiles(self, scale: float = 1) -> str:
-        """In words; each value is multiplied by `scale`."""
-        return f"quartiles {_number(self.low * scale)} and {_number(self.high * scale)}"
 
 
 @dataclass(frozen=True)
@@ -170,9 +177,14 @@ class Turns:
     pairs: tuple[tuple[float, float], ...]
 
     @property
+    def subjects(self) -> Spread:
+        """The subject's costs."""
+        return Spread.of([subject for subject, _ in self.pairs])
+
+    @property
     def subject(self) -> float:
         """The median of the subject's cost."""
-        return statistics.median(subject for subject, _ in self.pairs)
+        return self.subjects.median
 
     @property
     def yardstick(self) -> float:
@@ -193,6 +205,15 @@ class Turns:
     def differences(self) -> Spread:
         """What the subject costs more than the yardstick."""
         return Spread.of([subject - yardstick for subject, yardstick in self.pairs])
+
+
+async def compare(subject: Work, yardstick: Work, *, seconds: float, rounds: int = 7) -> Turns:
+    """The times of one call of each in this process, in seconds, measured in turns."""
+    return await in_turns(
+        lambda: seconds_per_call(subject, seconds=seconds / rounds),
+        lambda: seconds_per_call(yardstick, seconds=seconds / rounds),
+        rounds=rounds,
+    )
 
 
 async def in_turns(
@@ -225,12 +246,6 @@ def resident_megabytes(pid: int | None) -> float:
     """The memory that a process holds now."""
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _row(figure: Figure) -> str:
-    goal = f"  (goal {figure.goal}{'' if figure.met else ', MISSED'})" if figure.goal else ""
-    detail = f"  {figure.detail}" if figure.detail else ""
-    return f"{figure.name}: {_number(figure.value)}{figure.unit}{goal}{detail}"
 
 
 def _number(value: float | None) -> str:

@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING, Final, Self
 
 from tests.benchmarks.behind_guard.messages import EVENT, TO_ALL, listening
+from tests.benchmarks.callers import Connection
 from tests.benchmarks.harness import processor_seconds
-from tests.benchmarks.tool_calls import exchange, tool_call
+from tests.benchmarks.tool_calls import tool_call
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -173,11 +174,11 @@ class IdleStreams:
 
     async def event_to_all(self) -> None:
         """Have the server send an event to every stream; returns when all have got it."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        status, body = await exchange(reader, writer, self._to_all)
+        connection = await Connection.open(self._port)
+        status, body = await connection.ask(self._to_all)
         assert status == 200, body
         await asyncio.gather(*(stream.got_event for stream in self._open))
-        writer.close()
+        connection.close()
 
     def close(self) -> None:
         """Leave all of them."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.behind_guard.event_streams import IdleStreams
 from tests.benchmarks.behind_guard.probe import probing
+from tests.benchmarks.callers import Callers
 from tests.benchmarks.harness import resident_megabytes
-from tests.benchmarks.tool_calls import Callers
 
 if TYPE_CHECKING:
     from tests.benchmarks.behind_guard.probe import Longest
