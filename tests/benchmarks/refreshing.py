@@ -1,0 +1,71 @@
+"""Clients that refresh their own grants, at our token endpoint or another's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlencode
+
+from tests.benchmarks.callers import Connection
+from tests.benchmarks.harness import processor_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+
+class Refreshing:
+    """Each client has a connection, and refreshes one time after the other. An async context manager."""
+
+    def __init__(self, port: int, pid: int | None, *, path: str, client_id: str, tokens: Sequence[str]) -> None:
+        """`tokens` are the refresh tokens, one for each client; `pid` is of the process whose time counts."""
+        self._port = port
+        self._pid = pid
+        self._path = path
+        self._client_id = client_id
+        self._tokens = list(tokens)
+        self._connections: list[Connection] = []
+        self.answer = b""
+        """The body of the last answer."""
+
+    async def __aenter__(self) -> Self:
+        self._connections = [await Connection.open(self._port) for _ in self._tokens]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for connection in self._connections:
+            connection.close()
+
+    async def refresh(self, count: int) -> None:
+        """So many times, by all clients together. Every one must succeed."""
+        left = iter(range(count))
+
+        async def some(number: int) -> None:
+            for _ in left:
+                status, self.answer = await self._connections[number].ask(self.request(number))
+                assert status == 200, self.answer
+                self._tokens[number] = json.loads(self.answer)["refresh_token"]
+
+        await asyncio.gather(*(some(number) for number in range(len(self._tokens))))
+
+    async def cost(self, count: int) -> float:
+        """The processor time for one refresh, in seconds."""
+        before = processor_seconds(self._pid)
+        await self.refresh(count)
+        return (processor_seconds(self._pid) - before) / count
+
+    def request(self, number: int = 0) -> bytes:
+        """The next one of a client."""
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": self._tokens[number],
+            "client_id": self._client_id,
+        }
+        body = urlencode(form)
+        return (
+            f"POST {self._path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"
+            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
