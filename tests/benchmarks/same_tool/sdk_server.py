@@ -30,7 +30,9 @@ async def main(http: Literal["h11", "httptools"], mode: str) -> None:
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     listener = socket.create_server(("127.0.0.1", 0))
-    serving = uvicorn.Server(uvicorn.Config(app, http=http, log_level="warning", access_log=False))
+    # Connections rest while the other side has its turn.
+    config = uvicorn.Config(app, http=http, log_level="warning", access_log=False, timeout_keep_alive=60)
+    serving = uvicorn.Server(config)
     task = asyncio.create_task(serving.serve(sockets=[listener]))
     print(listener.getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
