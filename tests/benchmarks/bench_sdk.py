@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 from tests.benchmarks.callers import Callers
 from tests.benchmarks.child_process import child_process
 from tests.benchmarks.cores import calling_from, pin, two_cores
-from tests.benchmarks.guard_process import RESOURCE, guard_process
+from tests.benchmarks.guard_process import guard_process, local_issuer
 from tests.benchmarks.harness import in_turns
 from tests.benchmarks.same_tool.installation import NotInstallable, python_with
 from tests.benchmarks.tool_calls import MODERN, OLDER, tool_call
-from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:
     from tests.benchmarks.harness import Report, Turns
@@ -36,14 +35,9 @@ async def run(report: Report) -> None:
     except NotInstallable as exc:
         report.add_missing(AGAINST, why=str(exc))
         return
-    key = new_key()
-    issuer = LocalIssuer()
-    issuer.holds_back = True
-    await issuer.publish(key)
-    await issuer.start()
-    token = Minter(issuer=issuer.url, resource=RESOURCE, key=key).issue(scope="weather:read")
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(issuer.stop)
+        issuer, token_issuer = await stack.enter_async_context(local_issuer())
+        token = token_issuer.issue(scope="weather:read")
         servers: dict[str, tuple[Callers, Callers]] = {}
         for mode in ("default", "json"):
             own = {
@@ -66,7 +60,7 @@ async def run(report: Report) -> None:
             shipped, plain = [await _cost(report, *servers[mode], token, protocol) for mode in ("default", "json")]
             report.add(
                 f"{AGAINST} ({protocol})",
-                shipped.ratio,
+                shipped.ratios,
                 at_least=aim,
                 detail=f"as shipped {_rates(shipped)}; with plain JSON always {plain.ratio:.2f}×, {_rates(plain)}",
             )

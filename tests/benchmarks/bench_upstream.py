@@ -15,17 +15,17 @@ from tests.benchmarks.behind_guard.idle_streams import measure_idle_streams
 from tests.benchmarks.callers import Callers
 from tests.benchmarks.child_process import Child, child_process
 from tests.benchmarks.cores import calling_from, pin, two_cores
-from tests.benchmarks.guard_process import RESOURCE, guard_process
+from tests.benchmarks.guard_process import RESOURCE, guard_process, local_issuer
 from tests.benchmarks.harness import in_turns
 from tests.benchmarks.same_tool.fastmcp_process import fastmcp_process
 from tests.benchmarks.same_tool.installation import python_with
 from tests.benchmarks.tool_calls import tool_call
-from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from tests.benchmarks.harness import Report
+    from tests.support.local_issuer import LocalIssuer
 
 SERVER_CORE, GUARD_CORE = two_cores()
 ROUNDS, CALLS = 12, 1000
@@ -38,20 +38,13 @@ BARE_SERVER = ("behind_guard.bare_server",)
 
 async def run(report: Report) -> None:
     """Each row has servers of its own, so that the failure of one costs no other."""
-    key = new_key()
-    issuer = LocalIssuer()
-    issuer.holds_back = True
-    await issuer.publish(key)
-    await issuer.start()
-    token = Minter(issuer=issuer.url, resource=RESOURCE, key=key).issue(scope=SCOPE)
-    try:
+    async with local_issuer() as (issuer, token_issuer):
+        token = token_issuer.issue(scope=SCOPE)
         for name, measure in ROWS.items():
             try:
                 await measure(report, name, issuer, token)
             except Exception as exc:  # noqa: BLE001 - the other rows do not depend on it
                 report.add_failed(name, exc)
-    finally:
-        await issuer.stop()
 
 
 async def _sdk_server(report: Report, name: str, issuer: LocalIssuer, token: str) -> None:

@@ -11,14 +11,27 @@ from typing import TYPE_CHECKING, Final
 from devstack.service_process import ServiceProcess
 from tests.benchmarks.harness import UNLIMITED
 from tests.support.free_ports import free_port
+from tests.support.local_issuer import LocalIssuer, Minter, new_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from tests.support.local_issuer import LocalIssuer
-
 RESOURCE: Final = "http://localhost:9001/mcp"
 _HOST: Final = "127.0.0.1"
+
+
+@asynccontextmanager
+async def local_issuer() -> AsyncIterator[tuple[LocalIssuer, Minter]]:
+    """An issuer in this process, which holds long polls, and what makes its tokens for RESOURCE."""
+    key = new_key()
+    issuer = LocalIssuer()
+    issuer.holds_back = True
+    await issuer.publish(key)
+    await issuer.start()
+    try:
+        yield issuer, Minter(issuer=issuer.url, resource=RESOURCE, key=key)
+    finally:
+        await issuer.stop()
 
 
 @asynccontextmanager

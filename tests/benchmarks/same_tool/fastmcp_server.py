@@ -1,11 +1,12 @@
 """The tool behind FastMCP and its JWT verifier, run by a Python of its own: ISSUER RESOURCE PORT.
 
-Set up as FastMCP's documentation says for production, without sessions. Its log is as quiet as ours is here, and
-uvicorn has uvloop and httptools, as mcp_service has uvloop and aiohttp's parser in C.
+Set up as FastMCP's documentation says for production, without sessions. Its log is as quiet as ours is here, and it has
+uvloop and httptools, as mcp_service has uvloop and aiohttp's parser in C.
 """
 
 import sys
 
+import uvloop
 from fastmcp import FastMCP
 from fastmcp.server.auth.providers.jwt import JWTVerifier
 
@@ -23,7 +24,7 @@ def main(issuer: str, resource: str, port: int) -> None:
     )
     server = FastMCP("forecast", auth=verifier)
     server.tool()(forecast)
-    server.run(
+    serving = server.run_http_async(
         transport="http",
         host="127.0.0.1",
         port=port,
@@ -32,8 +33,10 @@ def main(issuer: str, resource: str, port: int) -> None:
         json_response=True,
         show_banner=False,
         log_level="warning",
-        uvicorn_config={"access_log": False},
+        uvicorn_config={"access_log": False, "http": "httptools", "timeout_keep_alive": 60},
     )
+    # By itself FastMCP 4.2.3 runs on the loop of the standard library.
+    uvloop.run(serving)
 
 
 if __name__ == "__main__":
