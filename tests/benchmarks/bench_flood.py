@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
+import signal
 import sys
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from devstack.service_process import die_with_parent
+from tests.benchmarks.harness import in_turns
 from tests.e2e.pair import Pair
 from tests.support.plain_client import PlainClient
 from tests.support.user_agent import user_agent
@@ -34,24 +36,26 @@ async def run(report: Report) -> None:
         await pair.start()
         async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
             tokens = [(await client.tokens(user))["refresh_token"] for _ in range(GRANTS)]
-            quiet, flooded = await _in_turns(report, pair, client, tokens)
+            await _rate(pair, client, tokens, seconds=report.seconds)
+            async with _flooder(f"http://127.0.0.1:{pair.auth[0].port}/authorize?client_id=x") as flooder:
+
+                async def quiet() -> float:
+                    flooder.send_signal(signal.SIGSTOP)
+                    return 1 / await _rate(pair, client, tokens, seconds=report.seconds)
+
+                async def flooded() -> float:
+                    flooder.send_signal(signal.SIGCONT)
+                    return 1 / await _rate(pair, client, tokens, seconds=report.seconds)
+
+                taken = await in_turns(quiet, flooded, rounds=ROUNDS)
         report.add(
             f"refreshes of one client while another address floods on {CONNECTIONS} connections, against without",
-            flooded / quiet,
+            taken.ratios,
             at_least=0.9,
-            detail=f"{flooded:,.0f} against {quiet:,.0f} per second",
+            detail=f"{1 / taken.yardstick:,.0f} against {1 / taken.subject:,.0f} per second",
         )
     finally:
         await pair.close()
-
-
-async def _in_turns(report: Report, pair: Pair, client: PlainClient, tokens: list[str]) -> tuple[float, float]:
-    quiet, flooded = [], []
-    for _ in range(ROUNDS):
-        quiet.append(await _rate(pair, client, tokens, seconds=report.seconds))
-        async with _flood(f"http://127.0.0.1:{pair.auth[0].port}/authorize?client_id=x"):
-            flooded.append(await _rate(pair, client, tokens, seconds=report.seconds))
-    return statistics.median(quiet), statistics.median(flooded)
 
 
 async def _rate(pair: Pair, client: PlainClient, tokens: list[str], *, seconds: float) -> float:
@@ -69,18 +73,19 @@ async def _rate(pair: Pair, client: PlainClient, tokens: list[str], *, seconds: 
 
 
 @asynccontextmanager
-async def _flood(url: str) -> AsyncIterator[None]:
+async def _flooder(url: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """A process of its own, so that the load is the service's and not the measurement's."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.benchmarks.flooder", url, FLOODER, str(CONNECTIONS)),
         stdout=asyncio.subprocess.PIPE,
+        preexec_fn=die_with_parent,
     )
     assert process.stdout is not None
     try:
         # Until every connection has met the limit: the burst before it is no flood yet.
         for _ in range(CONNECTIONS):
             await process.stdout.readline()
-        yield
+        yield process
     finally:
         process.kill()
         await process.wait()
