@@ -44,9 +44,10 @@ class Costs(NamedTuple):
 
 
 @asynccontextmanager
-async def refreshed(own: Mapping[str, str]) -> AsyncIterator[tuple[Pair, Refreshing]]:
-    """An auth_service with these settings, and clients whose grants it knows."""
+async def refreshed(own: Mapping[str, str], *, module: str = "auth_service") -> AsyncIterator[tuple[Pair, Refreshing]]:
+    """An auth_service with these settings, or a module in its place, and clients whose grants it knows."""
     pair = Pair(mcp=0, resource="http://localhost:9/mcp", own={**UNLIMITED, **own})
+    pair.auth = [pair._process(module, 0, pair.auth_environment, pair.auth[0].port)]
     try:
         await pair.start()
         async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:

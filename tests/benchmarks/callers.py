@@ -115,12 +115,6 @@ class Callers:
         """The median of the seconds that one of them takes, one after the other on one connection."""
         return statistics.median([await self._seconds(data) for data in requests])
 
-    async def seconds(self, requests: Sequence[bytes]) -> float:
-        """The seconds for one of them while all connections are busy: one divided by the rate."""
-        started = time.perf_counter()
-        await self.make(requests)
-        return (time.perf_counter() - started) / len(requests)
-
     async def cost(self, requests: Sequence[bytes]) -> float:
         """The processor time for one of them, in seconds: that of the process which needs most, and limits the rate."""
         before = [processor_seconds(pid) for pid in self._pids]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from tests.benchmarks.callers import Connection
 from tests.benchmarks.harness import processor_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
 
 
@@ -41,21 +42,24 @@ class Refreshing:
 
     async def refresh(self, count: int) -> None:
         """So many times, by all clients together. Every one must succeed."""
-        left = iter(range(count))
+        await self._refresh(range(count))
 
-        async def some(number: int) -> None:
-            for _ in left:
-                status, self.answer = await self._connections[number].ask(self.request(number))
-                assert status == 200, self.answer
-                self._tokens[number] = json.loads(self.answer)["refresh_token"]
-
-        await asyncio.gather(*(some(number) for number in range(len(self._tokens))))
+    async def go_on(self, seconds: float) -> None:
+        """Refresh for about so many seconds."""
+        end = time.monotonic() + seconds
+        await self._refresh(iter(lambda: time.monotonic() < end, False))
 
     async def cost(self, count: int) -> float:
         """The processor time for one refresh, in seconds."""
         before = processor_seconds(self._pid)
         await self.refresh(count)
         return (processor_seconds(self._pid) - before) / count
+
+    async def seconds(self, count: int) -> float:
+        """The seconds for one refresh while all clients are busy: one divided by the rate."""
+        began = time.perf_counter()
+        await self.refresh(count)
+        return (time.perf_counter() - began) / count
 
     def request(self, number: int = 0) -> bytes:
         """The next one of a client."""
@@ -69,3 +73,14 @@ class Refreshing:
             f"POST {self._path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"
             f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
+
+    async def _refresh(self, times: Iterable[object]) -> None:
+        left = iter(times)
+
+        async def some(number: int) -> None:
+            for _ in left:
+                status, self.answer = await self._connections[number].ask(self.request(number))
+                assert status == 200, self.answer
+                self._tokens[number] = json.loads(self.answer)["refresh_token"]
+
+        await asyncio.gather(*(some(number) for number in range(len(self._tokens))))

@@ -1,0 +1,66 @@
+"""Refreshes by a service that may sign in a thread, against one that never does: with a second core, and on one core.
+
+The service tries every few seconds of load whether the thread pays (auth_service/keys/signing_trials.py). Rates are by
+the clock here, because the thread needs no less of the processor: on a busy machine the first row means little. On two
+cores the clients and the store share the second one with the thread. In the second row both services are kept on one
+core, which the first is not told, so that it goes on trying; what counts there is processor time.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
+
+from tests.benchmarks.bench_tokens import GRANTS, refreshed
+from tests.benchmarks.cores import calling_from, pin, two_cores
+from tests.benchmarks.harness import Turns, in_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.benchmarks.harness import Report
+    from tests.benchmarks.refreshing import Refreshing
+
+CLIENT_CORE, SERVER_CORE = two_cores()
+TRIAL_SECONDS: Final = 10.0
+"""Load for so long contains a trial."""
+ROUNDS, REFRESHES = 4, 3000
+
+
+async def run(report: Report) -> None:
+    """First with all cores, then with one."""
+    count = max(GRANTS, round(REFRESHES * report.seconds))
+    async with AsyncExitStack() as stack:
+        pair, threaded = await stack.enter_async_context(refreshed({}))
+        other, inline = await stack.enter_async_context(refreshed({}, module="tests.benchmarks.signing_inline"))
+        with_all = await _turns(threaded, inline, lambda clients: clients.seconds(count))
+        for service in (pair.auth[0], other.auth[0]):
+            pin(service.pid, SERVER_CORE)
+        with_one = await _turns(threaded, inline, lambda clients: clients.cost(count))
+    report.add(
+        "refreshes per second of a service that may sign in a thread, against one that does not",
+        with_all.ratios,
+        at_least=1.3,
+        detail=f"{1 / with_all.yardstick:,.0f} against {1 / with_all.subject:,.0f}, "
+        f"{len(os.sched_getaffinity(0))} cores for services, store and clients together",
+    )
+    report.add(
+        "the same on one core, per second of processor time",
+        with_one.ratios,
+        at_least=0.97,
+        detail=f"{1 / with_one.yardstick:,.0f} against {1 / with_one.subject:,.0f}",
+    )
+
+
+async def _turns(threaded: Refreshing, inline: Refreshing, measure: Callable[[Refreshing], Awaitable[float]]) -> Turns:
+    async def after_a_trial(clients: Refreshing) -> float:
+        # A service that has rested signs by itself until the next trial.
+        await clients.go_on(TRIAL_SECONDS if clients is threaded else 1)
+        return await measure(clients)
+
+    return await in_turns(
+        calling_from(CLIENT_CORE, lambda: after_a_trial(inline)),
+        calling_from(CLIENT_CORE, lambda: after_a_trial(threaded)),
+        rounds=ROUNDS,
+    )
