@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks.callers import Callers, Connection
 from tests.benchmarks.child_process import child_process
+from tests.benchmarks.cores import calling_from, pin, two_cores
 from tests.benchmarks.harness import Turns, in_turns
 from tests.benchmarks.tool_calls import tool_call
 from tests.support.local_issuer import LocalIssuer, Minter, new_key
@@ -29,7 +30,8 @@ RESOURCE = "http://localhost:9001/mcp"
 SERVER = "tests.mcp_service.slow_server"
 ROUNDS = 5
 COMPANY = 4
-TURNS, CALLS = 12, 200
+CLIENT_CORE, SERVER_CORE = two_cores()
+TURNS, CALLS = 16, 200
 """The guard costs a few hundredths of a call: many short turns show it."""
 
 
@@ -72,6 +74,8 @@ async def run(report: Report) -> None:
     await issuer.start()
     token_issuer = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
     async with tool_server("guarded", issuer) as guarded, tool_server("open", issuer) as unguarded:
+        for server in (guarded, unguarded):
+            pin(server.pid, SERVER_CORE)
         await _guard(report, guarded, unguarded, token_issuer)
         await _flood(report, guarded, issuer, token_issuer)
     await issuer.stop()
@@ -82,7 +86,11 @@ async def _guard(report: Report, guarded: Child, unguarded: Child, token_issuer:
     async with Callers(guarded.port, guarded.pid) as behind, Callers(unguarded.port, unguarded.pid) as without:
         await behind.make(calls)
         await without.make(calls)
-        cost = await in_turns(lambda: without.cost(calls), lambda: behind.cost(calls), rounds=TURNS)
+        cost = await in_turns(
+            calling_from(CLIENT_CORE, lambda: without.cost(calls)),
+            calling_from(CLIENT_CORE, lambda: behind.cost(calls)),
+            rounds=TURNS,
+        )
     report.add(
         "the rate of an authenticated tool call, against the same call with the guard taken off",
         cost.ratios,
