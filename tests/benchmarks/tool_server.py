@@ -14,9 +14,11 @@ from typing import Any
 import structlog
 import uvloop
 from aiohttp import web
+from pydantic_core import from_json
 
 from mcp_service.app import build_app
 from mcp_service.guard.bearer import AuthorizedRequest
+from mcp_service.guard.operation import Operation, read_operation
 from mcp_service.servers.endpoint import McpEndpoint
 from mcp_service.settings import McpSettings
 from shared.access_tokens.profile import VerifiedClaims
@@ -44,8 +46,17 @@ class _NoGuard:
         key=_NO_KEY,
     )
 
+    def __init__(self) -> None:
+        self._read: dict[bytes, Operation] = {}
+
     async def authorize(self, request: web.Request) -> AuthorizedRequest:
-        return AuthorizedRequest(self._somebody, None, await request.read())
+        body = await request.read()
+        # Without a guard the server would parse the message; behind it, it takes the operation that is read here.
+        from_json(body)
+        operation = self._read.get(body)
+        if operation is None:
+            operation = self._read[body] = read_operation(body, request.headers)
+        return AuthorizedRequest(self._somebody, operation, body)
 
 
 async def main(settings: McpSettings, mode: str) -> None:
