@@ -27,6 +27,8 @@ class Refreshing:
         self._client_id = client_id
         self._tokens = list(tokens)
         self._connections: list[Connection] = []
+        self.done = 0
+        """How many refreshes have succeeded."""
         self.answer = b""
         """The body of the last answer."""
 
@@ -55,6 +57,12 @@ class Refreshing:
         await self.refresh(count)
         return (processor_seconds(self._pid) - before) / count
 
+    async def cost_during(self, seconds: float) -> float:
+        """The same over a stretch of about so many seconds."""
+        before, done = processor_seconds(self._pid), self.done
+        await self.go_on(seconds)
+        return (processor_seconds(self._pid) - before) / (self.done - done)
+
     async def seconds(self, count: int) -> float:
         """The seconds for one refresh while all clients are busy: one divided by the rate."""
         began = time.perf_counter()
@@ -81,6 +89,7 @@ class Refreshing:
             for _ in left:
                 status, self.answer = await self._connections[number].ask(self.request(number))
                 assert status == 200, self.answer
+                self.done += 1
                 self._tokens[number] = json.loads(self.answer)["refresh_token"]
 
         await asyncio.gather(*(some(number) for number in range(len(self._tokens))))
