@@ -34,6 +34,8 @@ async def run(report: Report) -> None:
     async with AsyncExitStack() as stack:
         pair, threaded = await stack.enter_async_context(refreshed({}))
         other, inline = await stack.enter_async_context(refreshed({}, module="tests.benchmarks.signing_inline"))
+        for clients in (threaded, inline):
+            await clients.refresh(count)  # a connection without any request would not be kept for a turn
         with_all = await _turns(threaded, inline, lambda clients: _after_a_trial(clients, count))
         for service in (pair.auth[0], other.auth[0]):
             pin(service.pid, SERVER_CORE)
