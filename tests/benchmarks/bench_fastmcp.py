@@ -1,8 +1,8 @@
 """Authenticated tool calls, against FastMCP with its JWT verifier serving the same tool.
 
-Each server is one process with uvloop, without sessions, answers in plain JSON and logs warnings only; both stand on
-the same versions of the mcp SDK. Both fetch the keys of the same issuer and get the same RS256 tokens in the same
-requests, in turns. What counts is the processor time of the server's process.
+Each server is one process without sessions, answers in plain JSON and logs warnings only; both stand on the same
+versions of the mcp SDK. FastMCP is measured as it runs by itself, and with uvloop. Both fetch the keys of the same
+issuer and get the same RS256 tokens in the same requests, in turns. What counts is the processor time of the server.
 """
 
 from __future__ import annotations
@@ -43,30 +43,33 @@ async def run(report: Report) -> None:
     async with (
         local_issuer() as (issuer, token_issuer),
         guard_process(issuer, own) as service,
-        fastmcp_process(python, "same_tool.fastmcp_server", issuer.url, RESOURCE) as server,
+        fastmcp_process(python, "same_tool.fastmcp_server", "asyncio", issuer.url, RESOURCE) as server,
+        fastmcp_process(python, "same_tool.fastmcp_server", "uvloop", issuer.url, RESOURCE) as faster_server,
         Callers(service.port, service.pid) as ours,
         Callers(server.port, server.pid) as theirs,
+        Callers(faster_server.port, faster_server.pid) as theirs_with_uvloop,
     ):
-        for pid in (service.pid, server.pid):
+        for pid in (service.pid, server.pid, faster_server.pid):
             pin(pid, SERVER_CORE)
-        await _both_guard(ours, theirs, token_issuer)
+        await _all_guard([ours, theirs, theirs_with_uvloop], token_issuer)
         await _compare(report, ours, theirs, token_issuer)
+        await _compare_with_uvloop(report, ours, theirs_with_uvloop, token_issuer)
 
 
-async def _both_guard(ours: Callers, theirs: Callers, token_issuer: Minter) -> None:
+async def _all_guard(servers: Sequence[Callers], token_issuer: Minter) -> None:
     for protocol in (MODERN, OLDER):
         for token, expected in (
             (token_issuer.issue(scope="weather:read"), 200),
             (token_issuer.issue(key=new_key()), 401),
         ):
-            for server in (ours, theirs):
+            for server in servers:
                 status, body = await server.once(_call(token, protocol))
                 assert status == expected, (status, body)
                 assert expected != 200 or b"Sunny in Oslo for 3 days" in body, body
 
 
 async def _compare(report: Report, ours: Callers, theirs: Callers, token_issuer: Minter) -> None:
-    count = max(20, round(CALLS * report.seconds))
+    count = _count(report)
     for protocol, aim in AIMS.items():
         repeated = [_call(token_issuer.issue(scope="weather:read"), protocol)] * count
         cost = await _cost(theirs, ours, [repeated] * (ROUNDS + 1))
@@ -77,6 +80,17 @@ async def _compare(report: Report, ours: Callers, theirs: Callers, token_issuer:
     ]
     cost = await _cost(theirs, ours, fresh)
     report.add(f"{AGAINST} ({MODERN}, each token seen for the first time)", cost.ratios, detail=_rates(cost))
+
+
+async def _compare_with_uvloop(report: Report, ours: Callers, theirs: Callers, token_issuer: Minter) -> None:
+    for protocol in AIMS:
+        repeated = [_call(token_issuer.issue(scope="weather:read"), protocol)] * _count(report)
+        cost = await _cost(theirs, ours, [repeated] * (ROUNDS + 1))
+        report.add(f"{AGAINST} ({protocol}, FastMCP with uvloop)", cost.ratios, detail=_rates(cost))
+
+
+def _count(report: Report) -> int:
+    return max(20, round(CALLS * report.seconds))
 
 
 async def _cost(theirs: Callers, ours: Callers, batches: Sequence[Sequence[bytes]]) -> Turns:

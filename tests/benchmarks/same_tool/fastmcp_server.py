@@ -1,9 +1,11 @@
-"""The tool behind FastMCP and its JWT verifier, run by a Python of its own: ISSUER RESOURCE PORT.
+"""The tool behind FastMCP and its JWT verifier, run by a Python of its own: LOOP ISSUER RESOURCE PORT.
 
 Set up as FastMCP's documentation says for production, without sessions. Its log is as quiet as ours is here, and it has
-uvloop and httptools, as mcp_service has uvloop and aiohttp's parser in C.
+httptools, as mcp_service has aiohttp's parser in C. LOOP is `asyncio`, on which FastMCP 4.2.3 runs by itself although
+uvloop is installed, or `uvloop`, which mcp_service uses.
 """
 
+import asyncio
 import sys
 
 import uvloop
@@ -13,7 +15,7 @@ from fastmcp.server.auth.providers.jwt import JWTVerifier
 from tests.benchmarks.same_tool.forecast import forecast
 
 
-def main(issuer: str, resource: str, port: int) -> None:
+def main(loop: str, issuer: str, resource: str, port: int) -> None:
     """Serve until told to stop."""
     verifier = JWTVerifier(
         jwks_uri=f"{issuer}/.well-known/jwks.json",
@@ -35,9 +37,8 @@ def main(issuer: str, resource: str, port: int) -> None:
         log_level="warning",
         uvicorn_config={"access_log": False, "http": "httptools", "timeout_keep_alive": 60},
     )
-    # By itself FastMCP 4.2.3 runs on the loop of the standard library.
-    uvloop.run(serving)
+    (uvloop.run if loop == "uvloop" else asyncio.run)(serving)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
