@@ -19,11 +19,11 @@ POST = b"POST /quick HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
 class Served:
     """A server with one quick answer, one slow and one long."""
 
-    def __init__(self):
+    def __init__(self, *, client_max_size=1 << 20):
         self.registry = CollectorRegistry()
         self.finish = asyncio.Event()
         self.reading = asyncio.Event()
-        app = web.Application(client_max_size=1 << 20)
+        app = web.Application(client_max_size=client_max_size)
         self.table = app[CONNECTIONS] = ConnectionTable(max_per_network=2, metrics=ConnectionMetrics(self.registry))
         app.add_routes([web.route("*", "/quick", self.quick), web.get("/long", self.long), web.get("/fail", self.fail)])
         app.add_routes([web.post("/length", self.length)])
@@ -175,6 +175,17 @@ async def test_the_rest_of_an_unread_body_is_dropped_and_the_answer_arrives(serv
         writer.write(POST % 200_000 + bytes(200_000) + QUICK)
         for _ in range(2):
             await asyncio.wait_for(reader.readuntil(b"quick"), 5)
+
+
+@pytest.mark.xfail(strict=True, reason="all bytes of a read count as the rest of the body before them")
+async def test_a_request_that_arrives_with_the_rest_of_an_unread_body_is_answered(monkeypatch):
+    monkeypatch.setattr(server, "UNWANTED_BODY_BYTES", 60_000)
+    served = Served(client_max_size=1000)
+    async with served.server, served.connected() as (reader, writer):
+        writer.write(POST % 60_000)
+        await asyncio.wait_for(reader.readuntil(b"quick"), 5)
+        writer.write(bytes(60_000) + POST % 3000 + bytes(3000))
+        await asyncio.wait_for(reader.readuntil(b"quick"), 5)
 
 
 async def test_a_body_that_arrives_in_large_parts_is_read_whole(served):
