@@ -149,14 +149,14 @@ class Connection(web.RequestHandler):
             if not had_whole_body:
                 # These bytes were the end of a body.
                 return
-            bound, reason = MAX_HEAD_BYTES, "head_size"
+            self._apart_from_body += len(data)
+            if self._apart_from_body > MAX_HEAD_BYTES:
+                self.end("head_size")
         elif self._current_request is None:
-            bound, reason = self._unwanted_body_bytes, "body_unwanted"
-        else:
-            return
-        self._apart_from_body += len(data)
-        if self._apart_from_body > bound:
-            self.end(reason)
+            if self._apart_from_body > self._unwanted_body_bytes:
+                self.end("body_unwanted")
+            # Counted when more arrives: with the end of a body the next request may come, which is not parsed yet.
+            self._apart_from_body += len(data)
 
     def pause_writing(self) -> None:
         """The client does not read, or more slowly than the answer is written."""

@@ -177,7 +177,6 @@ async def test_the_rest_of_an_unread_body_is_dropped_and_the_answer_arrives(serv
             await asyncio.wait_for(reader.readuntil(b"quick"), 5)
 
 
-@pytest.mark.xfail(strict=True, reason="all bytes of a read count as the rest of the body before them")
 async def test_a_request_that_arrives_with_the_rest_of_an_unread_body_is_answered(monkeypatch):
     monkeypatch.setattr(server, "UNWANTED_BODY_BYTES", 60_000)
     served = Served(client_max_size=1000)
