@@ -11,6 +11,8 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from aiohttp import web
+
 from mcp_service.guard.errors import (
     BadMessage,
     BadToken,
@@ -25,7 +27,6 @@ from mcp_service.guard.operation import BadOperation, Operation, check_single_he
 from mcp_service.guard.rate_limits import SUBJECT, TOKEN
 from shared.configured_url import is_loopback_host, origin_of
 from shared.errors import RequestRejected
-from shared.http.arrived_body import arrived_body
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.media_type import parse_media_type
 from shared.http.request_middleware import LOG_FIELDS
@@ -35,7 +36,6 @@ from shared.loop_metrics import LoopCounter
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiohttp import web
     from prometheus_client import CollectorRegistry
 
     from mcp_service.guard.errors import Challenger
@@ -255,6 +255,19 @@ class BearerAuthenticator:
         return self._challenger.signs_in_by_tool_result(
             user_agent=request.headers.get("User-Agent", ""), client_name=operation.client_name or ""
         )
+
+
+def arrived_body(request: web.Request) -> bytes | None:
+    """The whole body if it arrived with its headers, as most do; it can be taken once. None if more is to come.
+
+    Raises HTTPRequestEntityTooLarge above the `client_max_size` of the application, as `request.read()` does.
+    """
+    if not request.content.is_eof():
+        return None
+    body = request.content.read_nowait()
+    if len(body) > request.client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size)
+    return body
 
 
 def _is_loopback_page(origin: str) -> bool:

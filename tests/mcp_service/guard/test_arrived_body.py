@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from shared.http.arrived_body import arrived_body
+from mcp_service.guard.bearer import arrived_body
 from tests.support.service_server import ServiceServer
 
 
