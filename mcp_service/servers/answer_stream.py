@@ -34,23 +34,29 @@ _HEADERS: Final[Mapping[str, str]] = {
 
 
 class AnswerStream:
-    """The events before a result, and pings while nothing else is sent. Call `close` in the end, whatever happened."""
+    """The events before a result, and pings while nothing else is sent. Call `close` in the end, whatever happened.
+
+    Most answers never need one. Whoever makes it late calls `start_pings` when PING_SECONDS have passed.
+    """
 
     def __init__(self, request: web.Request) -> None:
         self._request = request
         self._response: web.StreamResponse | None = None
         self._disconnected: ConnectionResetError | None = None
         self._is_closed = False
-        self._writing: asyncio.Lock | None = None
+        self._writing = asyncio.Lock()
         self._pings: asyncio.Task[None] | None = None
         self._last_sent = 0.0
         self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(PING_SECONDS, self._start_pings)
 
     @property
     def has_begun(self) -> bool:
         """Whether the response is a stream by now."""
         return self._response is not None
+
+    def start_pings(self) -> None:
+        """Send the first ping, when nothing has been sent for PING_SECONDS, and go on until `close`."""
+        self._pings = self._loop.create_task(self._ping(), name=PINGS)
 
     async def send(self, message: bytes) -> None:
         """Send a message as an event; the first one begins the stream. Dropped after `close`, or without a client."""
@@ -82,14 +88,10 @@ class AnswerStream:
     def close(self) -> None:
         """Drop what a tool sends from now on, and end the pings."""
         self._is_closed = True
-        self._timer.cancel()
         if self._pings is not None:
             self._pings.cancel()
 
     async def _write(self, data: bytes) -> None:
-        if self._writing is None:
-            # Most answers are never a stream.
-            self._writing = asyncio.Lock()
         async with self._writing:
             if self._disconnected is not None:
                 return
@@ -103,9 +105,6 @@ class AnswerStream:
                 # Raised here it would reach the tool, which can do nothing about it.
                 self._disconnected = exc
             self._last_sent = self._loop.time()
-
-    def _start_pings(self) -> None:
-        self._pings = self._loop.create_task(self._ping(), name=PINGS)
 
     async def _ping(self) -> None:
         while not self._is_closed:

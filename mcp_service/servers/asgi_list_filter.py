@@ -10,8 +10,7 @@ from mcp_service.guard.errors import UnreadableAnswer
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from mcp_service.servers.asgi_scope import Message
-    from mcp_service.servers.in_process import AsgiApp
+    from mcp_service.servers.asgi_bridge import AsgiApp, Message
     from mcp_service.servers.list_relay import ListRelay
 
 

@@ -5,16 +5,15 @@ one message. Here the kernel (`mcp.server.runner.serve_one`) runs in one task, o
 judged. What is valid is still decided by the functions of the SDK. What they do not accept, and what is not the plain
 case, goes to the ASGI application.
 
-Owns: which requests are the plain case, and the end of an answer. Does not own: the bytes of an answer (wires.py), its
-stream (answer_stream.py), any decision of the guard, which has come before.
+Owns: which requests are the plain case, and the answer of the kernel as the SDK writes it on the two wires. Does not
+own: what comes before an answer (dispatch_context.py), any decision of the guard, which has been made.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+import json
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,12 +22,15 @@ from mcp.server.connection import Connection
 from mcp.server.runner import serve_one
 from mcp.server.streamable_http import check_accept_headers
 from mcp.shared.inbound import (
+    ERROR_CODE_HTTP_STATUS,
     InboundModernRoute,
     classify_inbound_request,
     find_invalid_x_mcp_header,
     validate_mcp_param_headers,
     x_mcp_header_map,
 )
+from mcp.shared.message import ServerMessageMetadata
+from mcp.shared.transport_context import TransportContext
 from mcp_types import (
     DEFAULT_NEGOTIATED_VERSION,
     JSONRPCError,
@@ -38,40 +40,31 @@ from mcp_types import (
 )
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 from starlette.requests import Request
 
-from mcp_service.servers.answer_stream import AnswerStream
-from mcp_service.servers.asgi_scope import asgi_scope
-from mcp_service.servers.exchange import Exchange
+from mcp_service.servers import answer_stream
+from mcp_service.servers.dispatch_context import CallContext
+from mcp_service.servers.in_process import RequestBody, asgi_scope
 from mcp_service.servers.protected_server import AnswerOverdue
-from mcp_service.servers.wires import MODERN, OLDER
+from mcp_service.servers.session_manager import SharedLifespan
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
     from mcp.server.lowlevel import Server
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+    from pydantic import BaseModel
 
-    from mcp_service.servers.asgi_scope import Message
     from mcp_service.servers.protected_server import AdmittedRequest
-    from mcp_service.servers.wires import Wire
 
 _NEVER_PLAIN: Final = frozenset({"initialize", "subscriptions/listen"})
 """The one begins a session where there are sessions, the answer to the other is always a stream."""
 
 _REMEMBERED_SCHEMAS: Final = 1024
 
-
-@dataclass(frozen=True, slots=True)
-class _PlainRequest:
-    """A request that the functions of the SDK have accepted."""
-
-    message: JSONRPCRequest
-    request: Request
-    """As tools see it."""
-    wire: Wire
-    connection: Connection
+_OLDER_TRANSPORT: Final = TransportContext(kind="streamable-http", can_send_request=False)
 
 
 class DirectCalls:
@@ -82,12 +75,10 @@ class DirectCalls:
         self._server: Server[Any] = manager.app
         self._json_response = manager.json_response
         self._older_versions = frozenset(HANDSHAKE_PROTOCOL_VERSIONS if manager.stateless else ())
-        self._lifespan_state: Any = None
-        self._is_running = False
+        self._lifespan = SharedLifespan(manager.app)
         # Few values are ever sent, and only those of admitted requests are looked up.
         self._has_plain_headers = lru_cache(64)(self._check_headers)
         self._schemas = _SchemasWithoutHeaders()
-        self._share_lifespan()
 
     async def answer(
         self, request: web.Request, admitted: AdmittedRequest, user: AuthenticatedUser | None
@@ -96,47 +87,49 @@ class DirectCalls:
 
         Raises AnswerOverdue, and ConnectionResetError when the client has disconnected.
         """
-        plain = self._plain(request, admitted, user)
-        if plain is None:
+        context = self._context(request, admitted, user)
+        if context is None:
             return None
-        if self._json_response:
-            return await self._run(plain, admitted.seconds, None)
-        stream = AnswerStream(request)
+        timer = None
+        if not self._json_response:
+            timer = asyncio.get_running_loop().call_later(answer_stream.PING_SECONDS, context.start_pings)
         try:
-            return await self._run(plain, admitted.seconds, stream)
+            return await self._run(context, admitted.seconds)
         finally:
-            stream.close()
+            context.is_answered = True
+            if timer is not None:
+                timer.cancel()
+            if context.stream is not None:
+                context.stream.close()
 
-    async def _run(
-        self, plain: _PlainRequest, seconds: float | None, stream: AnswerStream | None
-    ) -> web.StreamResponse:
+    async def _run(self, context: CallContext, seconds: float | None) -> web.StreamResponse:
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
-                exchange = Exchange(plain.message, plain.request, plain.wire, stream)
                 # A task of its own: what a tool binds in its context must not reach the log line of the request.
-                message = await asyncio.create_task(self._message(plain, exchange))
-                body = plain.wire.encode(message)
-                if stream is not None and stream.has_begun:
-                    return await stream.finish(body)
+                message = await asyncio.create_task(self._message(context))
+                body = context.encode(message)
+                if context.stream is not None and context.stream.has_begun:
+                    return await context.stream.finish(body)
         except TimeoutError:
             if not limit.expired():
                 raise
-            if stream is None:
+            if context.stream is None:
                 raise AnswerOverdue from None
-            return await stream.end()
-        return web.Response(body=body, status=plain.wire.status(message), headers={"Content-Type": "application/json"})
+            return await context.stream.end()
+        status = _status(message) if context.is_modern else 200
+        return web.Response(body=body, status=status, headers={"Content-Type": "application/json"})
 
-    async def _message(self, plain: _PlainRequest, exchange: Exchange) -> JSONRPCResponse | JSONRPCError:
-        called = plain.message
+    async def _message(self, context: CallContext) -> JSONRPCResponse | JSONRPCError:
+        called = context.message
         try:
             result = await serve_one(
                 self._server,
-                exchange,
+                context,
                 called.method,
                 called.params,
-                connection=plain.connection,
-                lifespan_state=self._lifespan_state,
+                connection=context.connection,
+                lifespan_state=self._lifespan.state,
             )
         except asyncio.CancelledError as exc:
             task = asyncio.current_task()
@@ -145,32 +138,48 @@ class DirectCalls:
             # Nobody has cancelled this task: the handler awaited something that was cancelled.
             failed = RuntimeError("the handler was cancelled")
             failed.__cause__ = exc
-            error = plain.wire.error(failed, called.method)
+            error = context.error(failed)
         except Exception as exc:  # noqa: BLE001 - whatever a handler raises is an answer
-            error = plain.wire.error(exc, called.method)
+            error = context.error(exc)
         else:
             return JSONRPCResponse(jsonrpc="2.0", id=called.id, result=result)
         return JSONRPCError(jsonrpc="2.0", id=called.id, error=error)
 
-    def _plain(
+    def _context(
         self, request: web.Request, admitted: AdmittedRequest, user: AuthenticatedUser | None
-    ) -> _PlainRequest | None:
+    ) -> CallContext | None:
+        """The context of a plain request, which the functions of the SDK have accepted. None for any other."""
         operation, headers = admitted.authorized.operation, request.headers
-        if operation is None or operation.message is None or operation.method in _NEVER_PLAIN or not self._is_running:
+        if operation is None or operation.message is None or operation.method in _NEVER_PLAIN:
             return None
-        if not self._has_plain_headers(headers.get("Content-Type"), headers.get("Accept")):
+        has_plain_headers = self._has_plain_headers(headers.get("Content-Type"), headers.get("Accept"))
+        if not has_plain_headers or not self._lifespan.is_running:
             return None
         version = headers.get("MCP-Protocol-Version", DEFAULT_NEGOTIATED_VERSION)
         is_modern = version in MODERN_PROTOCOL_VERSIONS
         message = _request_of(operation.message, is_modern=is_modern)
         if message is None or not (is_modern or version in self._older_versions):
             return None
-        seen = Request(asgi_scope(request, user), _Body(admitted.authorized.body))
+        seen = Request(asgi_scope(request, user), RequestBody(admitted.authorized.body))
+        connection: Connection | None
         if is_modern:
             connection = self._modern_connection(operation.message, message, seen.headers)
+            transport = TransportContext(kind="streamable-http", can_send_request=False, headers=seen.headers)
         else:
             connection = Connection.from_envelope(version, None, None)
-        return None if connection is None else _PlainRequest(message, seen, MODERN if is_modern else OLDER, connection)
+            transport = _OLDER_TRANSPORT
+        if connection is None:
+            return None
+        return CallContext(
+            message,
+            request_id=message.id,
+            message_metadata=ServerMessageMetadata(request_context=seen, can_send_request=False),
+            transport=transport,
+            connection=connection,
+            is_modern=is_modern,
+            encode=_encode_modern if is_modern else _encode_older,
+            http=None if self._json_response else request,
+        )
 
     def _modern_connection(
         self, judged: Mapping[str, Any], message: JSONRPCRequest, headers: Mapping[str, str]
@@ -210,20 +219,6 @@ class DirectCalls:
             return True
         return validate_mcp_param_headers(schema, arguments or {}, headers) is None
 
-    def _share_lifespan(self) -> None:
-        original = self._server.lifespan
-
-        @asynccontextmanager
-        async def lifespan(server: Server[Any]) -> AsyncIterator[Any]:
-            async with original(server) as state:
-                self._lifespan_state, self._is_running = state, True
-                try:
-                    yield state
-                finally:
-                    self._lifespan_state, self._is_running = None, False
-
-        self._server.lifespan = lifespan
-
 
 def _request_of(message: Mapping[str, Any], *, is_modern: bool) -> JSONRPCRequest | None:
     """The request as the SDK reads it on this wire; None for what it would not take for one."""
@@ -236,6 +231,25 @@ def _request_of(message: Mapping[str, Any], *, is_modern: bool) -> JSONRPCReques
     except ValidationError:
         return None
     return parsed if isinstance(parsed, JSONRPCRequest) else None
+
+
+def _encode_modern(message: BaseModel) -> bytes:
+    """A message as JSON, without members of the envelope that are null."""
+    try:
+        return message.model_dump_json(by_alias=True, exclude_none=True).encode()
+    except PydanticSerializationError:
+        # A lone surrogate is no character of UTF-8. The SDK escapes it on this wire.
+        return json.dumps(message.model_dump(mode="json", by_alias=True, exclude_none=True)).encode()
+
+
+def _encode_older(message: BaseModel) -> bytes:
+    """A message as JSON, with all that is set."""
+    return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+
+
+def _status(message: JSONRPCResponse | JSONRPCError) -> int:
+    """The HTTP status on the wire of 2026-07-28. On the older one an error is an answer like any other."""
+    return ERROR_CODE_HTTP_STATUS.get(message.error.code, 200) if isinstance(message, JSONRPCError) else 200
 
 
 class _SchemasWithoutHeaders:
@@ -256,17 +270,3 @@ class _SchemasWithoutHeaders:
         if len(self._known) < _REMEMBERED_SCHEMAS:
             self._known[name] = deepcopy(schema)
         return True
-
-
-class _Body:
-    """The body for a tool that reads it from the request: one message, then nothing more."""
-
-    def __init__(self, body: bytes) -> None:
-        self._unread: bytes | None = body
-
-    async def __call__(self) -> Message:
-        body, self._unread = self._unread, None
-        if body is None:
-            # A disconnect arrives as a cancellation; there is no other message.
-            await asyncio.get_running_loop().create_future()
-        return {"type": "http.request", "body": body, "more_body": False}

@@ -14,7 +14,7 @@ from shared.errors import Misconfigured
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from mcp_service.servers.asgi_scope import Message
+    from mcp_service.servers.asgi_bridge import Message
 
 
 class _Application(Protocol):

@@ -1,46 +1,45 @@
-"""A server in this process, and the bridge from aiohttp to its Streamable HTTP, which is an ASGI application.
+"""A server in this process, and what it sees of a request: the principal, the request, and each message on its way.
 
-Owns: streaming without buffering, cancellation of a tool whose client disconnects, the latest end of an answer.
-Does not own: any decision about a request; the guard has made it. Most calls of a server of the mcp SDK do not need
-the bridge (direct_call.py). The token is not passed on (asgi_scope.py).
+Owns: what tools see. The token is not passed on: a tool cannot forward a token that it never receives (MCP: no token
+passthrough). Does not own: any decision about a request; the guard has made it. How a request is executed is in
+direct_call.py, and for the rest in asgi_bridge.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import web
 from mcp.server.auth.middleware.auth_context import auth_context_var, get_access_token
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
+from opentelemetry import trace
+from opentelemetry.trace import ProxyTracerProvider
 from pydantic import BaseModel
 
-from mcp_service.guard.errors import NotAcceptable
 from mcp_service.guard.list_filter import LIST_METHODS
+from mcp_service.servers.asgi_bridge import AsgiApp, Message, run_asgi
 from mcp_service.servers.asgi_list_filter import with_filtered_list
-from mcp_service.servers.asgi_scope import Message, asgi_scope
 from mcp_service.servers.list_relay import ListRelay
-from mcp_service.servers.protected_server import AdmittedRequest, AnswerOverdue
 from mcp_service.servers.security_schemes import with_security_schemes
 from shared.http.health import Readiness
-from shared.http.request_middleware import REQUEST_ID, REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
+    from aiohttp import web
     from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
     from mcp_service.guard.operation import ScopeRules
     from mcp_service.servers.direct_call import DirectCalls
     from mcp_service.servers.list_policy import ListPolicy
+    from mcp_service.servers.protected_server import AdmittedRequest
     from shared.access_tokens.verifier import VerifiedToken
     from shared.background import TaskSupervisor
 
-AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
-
-_CONNECTION_HEADERS: Final = frozenset({"connection", "transfer-encoding", "content-length", "date", "server"})
+_PROTOCOL_PREFIX: Final = "io.modelcontextprotocol/"
+_PROGRESS_TOKEN: Final = "progressToken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class InProcessServer:
                 response = await self._direct.answer(request, admitted, user)
                 if response is not None:
                     return response
-            return await run_asgi(self._app_for(admitted), request, user, admitted)
+            return await run_asgi(self._app_for(admitted), asgi_scope(request, user), request, admitted)
         finally:
             auth_context_var.reset(reset)
 
@@ -119,111 +118,48 @@ class InProcessServer:
         )
 
 
-async def run_asgi(
-    app: AsgiApp, request: web.Request, user: AuthenticatedUser | None, admitted: AdmittedRequest
-) -> web.StreamResponse:
-    """Run one request through an ASGI application.
-
-    The application runs in this task: when the client disconnects, aiohttp cancels it, and the tool with it.
-    When the stream must end, the application is told that the connection has ended. When its seconds are over it is
-    cancelled: a response that has begun ends there, otherwise AnswerOverdue is raised.
-    """
-    ending = admitted.ending
-    unread = [{"type": "http.request", "body": admitted.authorized.body, "more_body": False}]
-
-    async def receive() -> Message:
-        if unread:
-            return unread.pop()
-        # A disconnect arrives as a cancellation; there is no other message.
-        await (asyncio.get_running_loop().create_future() if ending is None else ending.wait())
-        return {"type": "http.disconnect"}
-
-    response = _Response(request)
-    limit = asyncio.timeout(admitted.seconds)
-    try:
-        async with limit:
-            await app(asgi_scope(request, user), receive, response.send)
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        await response.cut_off()
-    return await response.finish()
+def asgi_scope(request: web.Request, user: AuthenticatedUser | None) -> Message:
+    """The request as a server sees it: the headers as they came, without `Authorization`; `user` is the principal."""
+    headers = [(lower, value) for name, value in request.raw_headers if (lower := name.lower()) != b"authorization"]
+    if "Accept" not in request.headers:
+        # The SDK takes an absent header for one that allows nothing (RFC 9110 section 12.5.1 says the opposite).
+        headers.append((b"accept", b"*/*"))
+    scope: Message = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": f"{request.version.major}.{request.version.minor}",
+        "method": request.method,
+        "scheme": request.scheme,
+        # One path for both addresses of the endpoint: routers redirect from the one to the other.
+        "path": request.path.rstrip("/") or "/",
+        "raw_path": request.raw_path.partition("?")[0].encode("latin-1"),
+        "query_string": request.rel_url.raw_query_string.encode(),
+        "root_path": "",
+        "headers": headers,
+        "client": None,
+        "server": None,
+    }
+    if user is not None:
+        scope["user"] = user
+    return scope
 
 
-class _Response:
-    """Turns ASGI messages into one response: whole if it comes in one message, streamed otherwise."""
+class RequestBody:
+    """The body for a tool that reads it from the request: one message, then nothing more."""
 
-    def __init__(self, request: web.Request) -> None:
-        self._request = request
-        self._is_started = False
-        self._status = 500
-        self._headers: list[tuple[str, str]] = []
-        self._response: web.StreamResponse | None = None
-        self._disconnected: ConnectionResetError | None = None
+    def __init__(self, body: bytes) -> None:
+        self._unread: bytes | None = body
 
-    async def send(self, message: Message) -> None:
-        """Take one message. It is dropped when the client has disconnected, as ASGI demands of `send`."""
-        if self._disconnected is not None:
-            return
-        try:
-            await self._send(message)
-        except ConnectionResetError as exc:
-            # Raised here it would reach the middleware as an ExceptionGroup of the application's task groups.
-            self._disconnected = exc
-
-    async def _send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._is_started, self._status = True, message["status"]
-            self._headers = [
-                (name.decode("latin-1"), value.decode("latin-1"))
-                for name, value in message["headers"]
-                if name.decode("latin-1").lower() not in _CONNECTION_HEADERS
-            ]
-            return
-        body, more = message.get("body", b""), message.get("more_body", False)
-        if self._response is None:
-            if not more:
-                self._response = web.Response(status=self._status, body=body, headers=self._headers)
-                return
-            self._response = await self._begin()
-        if body:
-            await self._response.write(body)
-        if not more:
-            await self._response.write_eof()
-
-    async def _begin(self) -> web.StreamResponse:
-        response = web.StreamResponse(status=self._status, headers=self._headers)
-        response.headers[REQUEST_ID_HEADER] = self._request[REQUEST_ID]
-        await response.prepare(self._request)
-        return response
-
-    async def cut_off(self) -> None:
-        """End a streamed response before the application does. Raises AnswerOverdue if none has begun."""
-        if self._response is None or not self._response.prepared:
-            raise AnswerOverdue
-        await self._response.write_eof()
-
-    async def finish(self) -> web.StreamResponse:
-        """Return the response. Raises ConnectionResetError when the client has disconnected."""
-        if self._disconnected is not None:
-            raise self._disconnected
-        if self._response is None and self._is_started:
-            # A stream that was told to end before it had anything to send.
-            self._response = await self._begin()
-            await self._response.write_eof()
-        if self._response is None:
-            raise RuntimeError("the application ended without a response")
-        if self._status == NotAcceptable.status and self._response.content_length == 0:
-            # The SDK answers so on the wire of 2026-07-28.
-            raise NotAcceptable("the Accept header allows no form of the answer", error_id="accept")
-        return self._response
+    async def __call__(self) -> Message:
+        body, self._unread = self._unread, None
+        if body is None:
+            # A disconnect arrives as a cancellation; there is no other message.
+            await asyncio.get_running_loop().create_future()
+        return {"type": "http.request", "body": body, "more_body": False}
 
 
 def list_middleware(lists: ListPolicy) -> ServerMiddleware[Any]:
-    """A middleware of the SDK that applies the policy to lists, and completes `tools/list` with security schemes.
-
-    It is called for every message, hence in this file, which every message enters anyway.
-    """
+    """A middleware of the SDK that applies the policy to lists, and completes `tools/list` with security schemes."""
 
     async def apply(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         result = await call_next(ctx)
@@ -237,3 +173,35 @@ def list_middleware(lists: ListPolicy) -> ServerMiddleware[Any]:
         return with_security_schemes(shown, lists.rules) if ctx.method == "tools/list" else shown
 
     return apply
+
+
+def trace_where_needed(middleware: list[ServerMiddleware[Any]]) -> None:
+    """Change the list of a server: its tracing, if it has that of the SDK, is passed by where it has no effect.
+
+    The SDK makes a span for each message. Without an OpenTelemetry SDK (shared/http/tracing.py), and for a message that
+    brings no trace context, that span records nothing and passes nothing on, and making it takes a sixth of a call.
+    """
+    middleware[:] = [_where_needed(each) if _is_tracing(each) else each for each in middleware]
+
+
+def _is_tracing(middleware: ServerMiddleware[Any]) -> bool:
+    kind = type(middleware)
+    return kind.__name__ == "OpenTelemetryMiddleware" and kind.__module__.partition(".")[0] == "mcp"
+
+
+def _where_needed(tracing: ServerMiddleware[Any]) -> ServerMiddleware[Any]:
+    async def trace_message(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        # Asked each time: the operator's server may set a provider up whenever it wants.
+        if isinstance(trace.get_tracer_provider(), ProxyTracerProvider) and not _may_have_trace_context(ctx):
+            return await call_next(ctx)
+        return await tracing(ctx, call_next)
+
+    return trace_message
+
+
+def _may_have_trace_context(ctx: ServerRequestContext[Any, Any]) -> bool:
+    """Whether `_meta` has a member that is not the protocol's own: which ones carry a context is configurable."""
+    meta = ctx.params.get("_meta") if ctx.params else None
+    return bool(meta) and (
+        not isinstance(meta, dict) or not all(n.startswith(_PROTOCOL_PREFIX) or n == _PROGRESS_TOKEN for n in meta)
+    )

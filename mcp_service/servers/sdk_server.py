@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from mcp.server.transport_security import TransportSecuritySettings
 
 from mcp_service.servers.direct_call import DirectCalls
-from mcp_service.servers.in_process import InProcessApplication, list_middleware
-from mcp_service.servers.sdk_tracing import trace_where_needed
+from mcp_service.servers.in_process import InProcessApplication, list_middleware, trace_where_needed
 from mcp_service.servers.session_manager import session_manager_lifespan
 
 if TYPE_CHECKING:

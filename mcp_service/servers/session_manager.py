@@ -1,14 +1,15 @@
-"""The life of the mcp SDK's session manager."""
+"""The life of the mcp SDK's session manager, and of the server that it runs."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from mcp.server.lowlevel import Server
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 
@@ -39,3 +40,26 @@ async def session_manager_lifespan(manager: StreamableHTTPSessionManager) -> Asy
     finally:
         stopping.set()
         await task
+
+
+class SharedLifespan:
+    """What the lifespan of a server has made, for calls beside its session manager. It is entered once, by the manager.
+
+    Make it before the manager runs.
+    """
+
+    def __init__(self, server: Server[Any]) -> None:
+        self.state: Any = None
+        self.is_running = False
+        original = server.lifespan
+
+        @asynccontextmanager
+        async def lifespan(server: Server[Any]) -> AsyncIterator[Any]:
+            async with original(server) as state:
+                self.state, self.is_running = state, True
+                try:
+                    yield state
+                finally:
+                    self.state, self.is_running = None, False
+
+        server.lifespan = lifespan

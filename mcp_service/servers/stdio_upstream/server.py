@@ -8,7 +8,8 @@ from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from mcp_service.servers.in_process import run_asgi
+from mcp_service.servers.asgi_bridge import run_asgi
+from mcp_service.servers.in_process import asgi_scope
 from mcp_service.servers.stdio_upstream import cancellation
 from mcp_service.servers.stdio_upstream.cancellation import CancellableRequests
 from mcp_service.servers.stdio_upstream.proxy import PROXIED_REQUEST, ProxiedRequest
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from mcp_service.servers.asgi_scope import Message
+    from mcp_service.servers.asgi_bridge import Message
     from mcp_service.servers.in_process import InProcessApplication
     from mcp_service.servers.protected_server import AdmittedRequest
     from mcp_service.servers.stdio_upstream.command import Command
@@ -66,11 +67,11 @@ class StdioServer:
         if operation is not None and operation.method == cancellation.METHOD and token is not None:
             self._cancellable.cancel(token, admitted.authorized.body)
         if operation is None or operation.is_notification or operation.method == "ping":
-            return await run_asgi(self._application.app, request, None, admitted)
+            return await run_asgi(self._application.app, asgi_scope(request, None), request, admitted)
         async with self._pool.lend(self._key(token)) as child:
             proxied = ProxiedRequest(child, self._silent_seconds, None if token is None else token.claims.scopes)
             with self._cancellable.entered(token, operation.rpc_id, proxied.cancel):
-                response = await run_asgi(partial(self._serve, proxied), request, None, admitted)
+                response = await run_asgi(partial(self._serve, proxied), asgi_scope(request, None), request, admitted)
         if proxied.failure is not None and not response.prepared:
             raise proxied.failure
         return response

@@ -90,13 +90,13 @@ async def test_what_a_task_of_the_tool_sends_after_the_result_is_dropped(wire):
 async def test_what_is_executed_is_the_message_that_was_judged(wire, monkeypatch):
     """Not the bytes, of which another parser could make another message."""
 
-    def judge(body, headers):
+    def read(body, headers):
         judged = operation.read_operation(body, headers)
         judged_message = dict(judged.message or {})
         judged_message["params"] = {**judged_message["params"], "arguments": {"text": "judged"}}
         return judged._replace(message=judged_message)
 
-    monkeypatch.setattr(both_ways_module, "read_operation", judge)
+    monkeypatch.setattr(both_ways_module, "read_operation", read)
     async with both_ways(build_server()) as ways:
         answer = await ways.directly(*call(wire, "echo", text="sent"))
     assert ways.was_direct

@@ -8,7 +8,7 @@ from mcp.server import MCPServer
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from mcp_service.servers.sdk_tracing import trace_where_needed
+from mcp_service.servers.in_process import trace_where_needed
 
 OWN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "progressToken": 1}
 
