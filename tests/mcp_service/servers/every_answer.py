@@ -112,10 +112,20 @@ async def leave_behind(ctx: Context) -> str:
     return "done"
 
 
+async def speak_too_late(ctx: Context) -> str:
+    async def later():
+        await asyncio.sleep(0.02)
+        await ctx.report_progress(1)
+
+    LEFT_BEHIND.append(asyncio.create_task(later()))
+    return "done"
+
+
 TOOLS = (
     slow,
     give_up,
     leave_behind,
+    speak_too_late,
     echo,
     many,
     refuse,

@@ -87,6 +87,28 @@ async def test_what_a_task_of_the_tool_sends_after_the_result_is_dropped(wire):
 
 
 @WIRE
+async def test_what_comes_first_after_the_result_begins_no_stream(wire):
+    """Its bytes would be read as the answer to the next request of the connection."""
+    body, headers = call(wire, "speak_too_late")
+    body["params"].setdefault("_meta", {})["progressToken"] = "p"
+    async with asyncio.timeout(10), both_ways(build_server()) as ways:
+        answer = await ways.directly(body, headers)
+        await LEFT_BEHIND.pop()
+        again = await ways.directly(*call(wire, "echo", text="hello"))
+    assert answer.content_type == "application/json"
+    assert again.messages[0]["result"]["structuredContent"] == {"result": "hello"}
+
+
+@WIRE
+async def test_an_answer_leaves_no_timer_that_would_begin_pings(wire, quick_pings):
+    async with both_ways(build_server()) as ways:
+        answer = await ways.directly(*call(wire, "echo", text="hello"))
+        await asyncio.sleep(0.03)
+        assert not left_tasks()
+    assert answer.content_type == "application/json"
+
+
+@WIRE
 async def test_what_is_executed_is_the_message_that_was_judged(wire, monkeypatch):
     """Not the bytes, of which another parser could make another message."""
 
