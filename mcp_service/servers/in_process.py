@@ -1,8 +1,9 @@
-"""A server in this process, and what it sees of a request: the principal, the request, and each message on its way.
+"""A server in this process: what it sees of a request and of its principal, and the middleware around its messages.
 
-Owns: what tools see. The token is not passed on: a tool cannot forward a token that it never receives (MCP: no token
-passthrough). Does not own: any decision about a request; the guard has made it. How a request is executed is in
-direct_call.py, and for the rest in asgi_bridge.py.
+The token is not passed on: a tool cannot forward a token that it never receives (MCP: no token passthrough).
+
+Does not own: any decision about a request; the guard has made it. Nor the execution: that of most requests is in
+direct_call.py, that of the others in asgi_bridge.py.
 """
 
 from __future__ import annotations
