@@ -80,11 +80,11 @@ class GuardMetrics:
             "Requests at the guard, by the error_id of the failed check; passed and public are no errors.",
             ("error_id",),
             registry=registry,
-        )
+        ).counts
 
     def decided(self, decision: str) -> None:
         """Count one decision: `passed`, `public`, or the `error_id` of the failed check."""
-        self._decisions.count(decision)
+        self._decisions[decision,] += 1
 
 
 class BearerAuthenticator:

@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 import time
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from logging import DEBUG, ERROR, INFO
@@ -51,7 +52,7 @@ _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz123456789"
 
 _TO_ALPHABET: Final = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
 
-_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 
@@ -88,21 +89,23 @@ class RequestMetrics:
     """Counts and times requests by method, route template and status; the label values are a closed set."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._count = LoopCounter(
+        self._counts = LoopCounter(
             "sallyport_http_requests", "Requests answered.", ("method", "route", "status"), registry=registry
-        )
-        self._seconds = LoopHistogram(
+        ).counts
+        self._buckets = LoopHistogram(
             "sallyport_http_request_duration_seconds",
             "Time from request to answer.",
             "route",
-            bounds=_BUCKETS,
+            bounds=_BOUNDS,
             registry=registry,
-        )
+        ).buckets
 
     def observe(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Record one answered request. `status` 0 means that the client disconnected."""
-        self._count.count(method if method in _METHODS else "other", route, str(status))
-        self._seconds.observe(route, seconds)
+        self._counts[method if method in _METHODS else "other", route, str(status)] += 1
+        buckets = self._buckets[route]
+        buckets.counts[bisect_left(_BOUNDS, seconds)] += 1
+        buckets.sum += seconds
 
 
 def request_middleware(
