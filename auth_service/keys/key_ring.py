@@ -20,7 +20,7 @@ from auth_service.keys.key_generation import import_private_key
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS
 from auth_service.keys.public_key_set import PublicKeySet, build_public_key_set
 from auth_service.keys.reconciler import KeyRingReconciler
-from auth_service.keys.signing_key import SigningKey
+from auth_service.keys.signer import SigningKey
 from shared.background import end_tasks
 from shared.errors import Misconfigured, RedisUnavailable, ServiceUnavailable
 from shared.jose.jws import InvalidToken

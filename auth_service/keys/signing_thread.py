@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from auth_service.keys.signing_key import SigningKey
+    from auth_service.keys.signer import SigningKey
 
 MAX_WAITING: Final = 8
 """Signatures in the thread. With more the event loop would wait for them: it makes further ones itself."""

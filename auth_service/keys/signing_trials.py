@@ -10,6 +10,7 @@ answered faster without the thread.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -33,14 +34,21 @@ _IN_THREAD: Final = (False, True, True, False)
 """The turns of a trial, in an order by which load that rises or falls evenly favours neither place."""
 
 
-class _Turn(NamedTuple):
+class Turn(NamedTuple):
+    """Where signatures are made, and until when: then comes the next turn. Seconds."""
+
+    in_thread: bool
+    until: float
+
+
+class _Measured(NamedTuple):
     signatures: int
     seconds: float
     cores: float
 
 
 class SigningTrials:
-    """Says where the next signature is made. Times in seconds of a clock that never goes back."""
+    """Says where signatures are made, a turn at a time. Times in seconds of a clock that never goes back."""
 
     def __init__(self, *, cores: int, process_time: Callable[[], float]) -> None:
         """`cores`: how many this process may use; with one there is nothing to try.
@@ -51,36 +59,35 @@ class SigningTrials:
         self._process_time = process_time
         self._is_in_thread = False
         self._next_trial = 0.0
-        self._turn: int | None = None
-        """None between trials."""
-        self._turns: list[_Turn] = []
+        self._number: int | None = None
+        """Of the turn of a trial; None between trials."""
+        self._turns: list[_Measured] = []
         self._began = self._process_began = 0.0
-        self._signatures = 0
 
-    def in_thread(self, now: float) -> bool:
-        """Count one signature, and say whether to make it in the thread."""
+    def next_turn(self, now: float, signatures: int) -> Turn:
+        """Judge the turn that is over, in which as many signatures were made, and begin another."""
         if not self._has_cores:
-            return False
-        seconds = now - self._began
-        if self._turn is not None:
-            if seconds >= TURN_SECONDS:
-                self._end_turn(self._turn, now, self._measured(now))
+            return Turn(in_thread=False, until=math.inf)
+        if self._number is not None:
+            self._end_turn(self._number, now, self._measured(now, signatures))
         elif now >= self._next_trial:
             self._begin(0, now)
-        elif self._is_in_thread and seconds >= CHECK_SECONDS:
-            self._is_in_thread = self._measured(now).cores >= MIN_CORES
+        else:
+            self._is_in_thread = self._measured(now, signatures).cores >= MIN_CORES
             self._begin(None, now)
-        self._signatures += 1
-        return self._is_in_thread if self._turn is None else _IN_THREAD[self._turn]
+        if self._number is not None:
+            return Turn(_IN_THREAD[self._number], now + TURN_SECONDS)
+        check_at = now + CHECK_SECONDS if self._is_in_thread else math.inf
+        return Turn(self._is_in_thread, min(check_at, self._next_trial))
 
-    def _begin(self, turn: int | None, now: float) -> None:
-        self._turn, self._began, self._process_began, self._signatures = turn, now, self._process_time(), 0
+    def _begin(self, number: int | None, now: float) -> None:
+        self._number, self._began, self._process_began = number, now, self._process_time()
 
-    def _measured(self, now: float) -> _Turn:
+    def _measured(self, now: float, signatures: int) -> _Measured:
         seconds = now - self._began
-        return _Turn(self._signatures, seconds, (self._process_time() - self._process_began) / seconds)
+        return _Measured(signatures, seconds, (self._process_time() - self._process_began) / seconds)
 
-    def _end_turn(self, number: int, now: float, turn: _Turn) -> None:
+    def _end_turn(self, number: int, now: float, turn: _Measured) -> None:
         self._turns.append(turn)
         has_load = turn.signatures >= MIN_PER_SECOND * turn.seconds
         if not has_load or (_IN_THREAD[number] and turn.cores < MIN_CORES):

@@ -13,9 +13,9 @@ from auth_service.keys.lifecycle import KeyState, RotationPolicy, rotation_due_m
 from auth_service.keys.propagation_tracker import PropagationTracker
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
 from auth_service.keys.rotator import RotationSchedule, Rotator
+from auth_service.keys.signer import ThreadedSigner
 from auth_service.keys.signing_thread import SigningThread, usable_cores
 from auth_service.keys.signing_trials import SigningTrials
-from auth_service.keys.threaded_signer import ThreadedSigner
 from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 
 from auth_service.keys.jwks_endpoint import PATH
 from auth_service.keys.key_generation import RSA_BITS
-from auth_service.keys.signing_key import SigningKey
+from auth_service.keys.signer import SigningKey
 from tests.benchmarks.harness import UNLIMITED, compare
 from tests.e2e.pair import Pair
 

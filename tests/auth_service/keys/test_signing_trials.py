@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from auth_service.keys.signing_trials import CHECK_SECONDS, REST_SECONDS, SigningTrials
+from auth_service.keys.signing_trials import CHECK_SECONDS, REST_SECONDS, SigningTrials, Turn
 
 
 @dataclass
@@ -27,16 +27,20 @@ class Machine:
         self.now = 1000.0
         self._used = 0.0
         self._trials = SigningTrials(cores=cores, process_time=lambda: self._used)
+        self._turn = Turn(in_thread=False, until=0.0)
+        self._signatures = 0
 
     def run(self, seconds, thread, *, alone=ALONE):
         """Sign for so long; for each signature whether it was made in the thread."""
         until, places = self.now + seconds, []
         while self.now < until:
-            in_thread = self._trials.in_thread(self.now)
-            place = thread if in_thread else alone
+            if self.now >= self._turn.until:
+                self._turn, self._signatures = self._trials.next_turn(self.now, self._signatures), 0
+            self._signatures += 1
+            place = thread if self._turn.in_thread else alone
             self.now += 1 / place.per_second
             self._used += place.cores / place.per_second
-            places.append(in_thread)
+            places.append(self._turn.in_thread)
         return places
 
 

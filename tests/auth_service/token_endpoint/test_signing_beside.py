@@ -1,6 +1,7 @@
 """Access tokens signed in another thread: the refresh token is consumed by then, so nothing may be lost."""
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -9,15 +10,17 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from auth_service.keys.signing_key import SigningKey
-from auth_service.keys.signing_trials import SigningTrials
+from auth_service.keys.signer import SigningKey
+from auth_service.keys.signing_trials import SigningTrials, Turn
 
 pytestmark = pytest.mark.invariant(3, 6, 8)
 
 
 @pytest.fixture(autouse=True)
 def _always_in_the_thread(monkeypatch):
-    monkeypatch.setattr(SigningTrials, "in_thread", lambda _trials, _now: True)
+    monkeypatch.setattr(
+        SigningTrials, "next_turn", lambda _trials, _now, _signatures: Turn(in_thread=True, until=math.inf)
+    )
 
 
 class BeforeSigning:

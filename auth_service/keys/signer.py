@@ -8,14 +8,56 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from auth_service.keys.signing_key import compact
+from joserfc.jws import JWSRegistry
+from pydantic_core import to_json
+
+from shared.jose import base64url
+from shared.jose.keys import CachedKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from joserfc.jwk import Key
+
     from auth_service.keys.key_ring import KeyRing
     from auth_service.keys.signing_thread import SigningThread
     from auth_service.keys.signing_trials import SigningTrials
+
+
+class SigningKey:
+    """The private half of the active key. The key object of the library is made once."""
+
+    def __init__(self, kid: str, algorithm: str, key: Key) -> None:
+        self.kid = kid
+        self._algorithm = algorithm
+        self._key: Any = CachedKey(key, "sign")
+        self._sign = JWSRegistry.algorithms[algorithm].sign
+        self._headers: dict[str, str] = {}
+
+    def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
+        """A compact JWS."""
+        text = self.signing_input(claims, typ=typ)
+        return _compact(text, self.signature(text.encode()))
+
+    def signing_input(self, claims: Mapping[str, Any], *, typ: str) -> str:
+        """Header and payload (RFC 7515 section 5.1). The header is encoded once per `typ`: callers use a few."""
+        header = self._headers.get(typ)
+        if header is None:
+            header = self._headers[typ] = self._encoded_header(typ)
+        return header + base64url.encode(to_json(claims))
+
+    def signature(self, signing_input: bytes) -> bytes:
+        """The signature only; any thread may call this."""
+        return self._sign(signing_input, self._key)
+
+    def _encoded_header(self, typ: str) -> str:
+        header = {"alg": self._algorithm, "kid": self.kid, "typ": typ}
+        return base64url.encode(to_json(header)) + "."
+
+
+def _compact(signing_input: str, signature: bytes) -> str:
+    """The compact serialization (RFC 7515 section 7.1)."""
+    return f"{signing_input}.{base64url.encode(signature)}"
 
 
 class AsyncSigner(Protocol):
@@ -39,6 +81,10 @@ class ThreadedSigner:
         self._thread = thread
         self._trials = trials
         self._monotonic = monotonic
+        self._is_in_thread = False
+        self._ask_at = float("-inf")
+        self._signatures = 0
+        """Since the trials were asked."""
 
     def ready(self) -> None:
         """Raise ServiceUnavailable unless the active key is loaded and confirmed to be current."""
@@ -46,14 +92,19 @@ class ThreadedSigner:
 
     async def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
         """A compact JWS signed with the key that is active when this returns. Raises ServiceUnavailable."""
-        if not (self._trials.in_thread(self._monotonic()) and self._thread.has_room):
+        now = self._monotonic()
+        if now >= self._ask_at:
+            self._is_in_thread, self._ask_at = self._trials.next_turn(now, self._signatures)
+            self._signatures = 0
+        self._signatures += 1
+        if not (self._is_in_thread and self._thread.has_room):
             return self._ring.sign(claims, typ=typ)
         key = self._ring.signing_key()
         text = key.signing_input(claims, typ=typ)
         signature = await self._thread.signature(key, text.encode())
         if self._ring.signing_key() is not key:
             return self._ring.sign(claims, typ=typ)
-        return compact(text, signature)
+        return _compact(text, signature)
 
     def close(self) -> None:
         """End the thread. Later signatures are made without it."""

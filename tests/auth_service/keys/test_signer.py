@@ -1,6 +1,7 @@
 """Access tokens signed beside the event loop: by the key that is active when the token is given out (invariant 5)."""
 
 import asyncio
+import math
 import secrets
 import threading
 import time
@@ -13,10 +14,9 @@ from auth_service.keys.key_generation import new_key
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS, RotationPolicy, promote, revoke
 from auth_service.keys.repository import KeyRingRepository
-from auth_service.keys.signing_key import SigningKey
+from auth_service.keys.signer import SigningKey, ThreadedSigner
 from auth_service.keys.signing_thread import SigningThread
-from auth_service.keys.signing_trials import SigningTrials
-from auth_service.keys.threaded_signer import ThreadedSigner
+from auth_service.keys.signing_trials import SigningTrials, Turn
 from shared.errors import ServiceUnavailable
 from shared.jose.jws import parse_compact_jws
 
@@ -29,9 +29,9 @@ HOUR_MS = 3_600_000
 class Always(SigningTrials):
     """As where a core is always free."""
 
-    def in_thread(self, now):
-        del now
-        return True
+    def next_turn(self, now, signatures):
+        del now, signatures
+        return Turn(in_thread=True, until=math.inf)
 
 
 class Hold:
