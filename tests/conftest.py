@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from devstack.embedded_store import EmbeddedStore
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from shared.redis.topology import open_redis_client
 from tests.support import topologies
 

@@ -8,20 +8,19 @@ script that the caller can safely repeat (invariants 3, 6 and 8).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 from shared.errors import RedisUnavailable
-from shared.redis.batching import ScriptBatcher
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
     from redis.asyncio.client import PubSub
     from redis.asyncio.cluster import RedisCluster
 
@@ -121,7 +120,6 @@ class BaseRedisClient:
         self._redis = client
         self._pubsub_client = pubsub_client
         self._limiter: AbstractAsyncContextManager[Any] = limiter or nullcontext()
-        self._execute_script: Callable[..., Awaitable[Any]] = client.execute_command
 
     async def command(self, *args: Argument) -> Any:
         try:
@@ -134,10 +132,10 @@ class BaseRedisClient:
         try:
             async with self._limiter:
                 try:
-                    return await self._execute_script("EVALSHA", script.digest, len(keys), *keys, *args)
+                    return await self._redis.execute_command("EVALSHA", script.digest, len(keys), *keys, *args)
                 except NoScriptError:
                     # Nothing has run, because the server does not know the script: it is safe to send its text.
-                    return await self._execute_script("EVAL", script.text, len(keys), *keys, *args)
+                    return await self._redis.execute_command("EVAL", script.text, len(keys), *keys, *args)
         except COMMAND_ERRORS as exc:
             raise to_redis_unavailable(exc, script.name) from exc
 
@@ -187,45 +185,6 @@ class BaseRedisClient:
         for client in (self._redis, self._pubsub_client):
             with suppress(*CLIENT_ERRORS):
                 await client.aclose()
-
-
-class SingleRedisClient(BaseRedisClient):
-    """One server."""
-
-    fails_over = False
-
-    def __init__(self, url: str, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, connections: int = 64) -> None:
-        """`url` is redis://, rediss:// or unix://. Timeouts in seconds, for connecting and for each answer."""
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=connections,
-            timeout=timeout_seconds,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-            retry=no_retry(),
-            decode_responses=True,
-            health_check_interval=0,
-        )
-        client = Redis.from_pool(pool)
-        # Connections of its own, because waiting for messages must not time out.
-        pubsub_client = Redis.from_url(
-            url,
-            socket_timeout=None,
-            socket_connect_timeout=timeout_seconds,
-            retry=no_retry(),
-            decode_responses=True,
-        )
-        super().__init__(client=client, pubsub_client=pubsub_client)
-        # Only makes connections: the batcher pools them and has a deadline per call.
-        factory = ConnectionPool.from_url(
-            url, socket_timeout=None, socket_connect_timeout=timeout_seconds, retry=no_retry(), decode_responses=True
-        )
-        self._scripts = ScriptBatcher(factory.make_connection, timeout_seconds=timeout_seconds)
-        self._execute_script = self._scripts.execute
-
-    async def close(self) -> None:
-        await self._scripts.close()
-        await super().close()
 
 
 async def _messages(pubsub: PubSub) -> AsyncIterator[tuple[str, str]]:

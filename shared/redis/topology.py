@@ -13,9 +13,10 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from shared.redis.address import parse_redis_url
-from shared.redis.client import DEFAULT_TIMEOUT_SECONDS, RedisClient, SingleRedisClient
+from shared.redis.client import DEFAULT_TIMEOUT_SECONDS, RedisClient
 from shared.redis.cluster import ClusterRedisClient
 from shared.redis.sentinel import SentinelRedisClient
+from shared.redis.single import SingleRedisClient
 
 _SINGLE = ("redis", "rediss", "unix")
 

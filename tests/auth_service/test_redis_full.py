@@ -6,7 +6,7 @@ import pytest
 
 from auth_service.grants.grant import GrantStatus
 from shared.errors import RedisUnavailable
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME, Code
 from tests.support.topologies import DURABLE, Node
 

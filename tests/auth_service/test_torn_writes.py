@@ -20,7 +20,7 @@ from auth_service.status_lists.repository import StatusListRepository
 from auth_service.users.repository import UserRepository
 from auth_service.users.user import User
 from devstack.embedded_store import EmbeddedStore
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.auth_service.keys.test_rotator import Deployment
 from tests.support import topologies
 from tests.support.grant_material import (

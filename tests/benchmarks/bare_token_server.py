@@ -14,7 +14,8 @@ import uvloop
 from aiohttp import web
 from redis.asyncio import BlockingConnectionPool, Redis
 
-from shared.redis.client import Script, SingleRedisClient
+from shared.redis.client import Script
+from shared.redis.single import SingleRedisClient
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

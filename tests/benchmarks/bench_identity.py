@@ -17,7 +17,7 @@ from tests.benchmarks.bench_size import Service
 from tests.benchmarks.harness import in_turns
 
 if TYPE_CHECKING:
-    from shared.redis.client import SingleRedisClient
+    from shared.redis.single import SingleRedisClient
     from tests.benchmarks.harness import Report
 
 GROUPS: Final = tuple(f"00000000-0000-4000-8000-{number:012d}" for number in range(20))

@@ -24,7 +24,7 @@ from mcp_service.status_lists.list_encoding import FEED_FORM
 from mcp_service.status_lists.list_token import ListReader
 from shared.access_tokens.verifier import TrustedKeys
 from shared.jose.jws import InvalidToken
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.benchmarks.bench_issuer import answered_requests
 from tests.benchmarks.bench_size import GRANTS, Service
 from tests.benchmarks.callers import Callers

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 
 from devstack.embedded_store import EmbeddedStore
-from shared.redis.batching import MAX_CONNECTIONS, ScriptBatcher
 from shared.redis.client import load_script, no_retry
+from shared.redis.single import MAX_CONNECTIONS, ScriptBatcher
 from tests.benchmarks.harness import in_turns
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, Self
 
 from auth_service.grants.repository import grant_key
-from shared.redis.client import Script, SingleRedisClient
+from shared.redis.client import Script
+from shared.redis.single import SingleRedisClient
 from tests.benchmarks.harness import UNLIMITED, in_turns, processor_seconds
 from tests.e2e.pair import Pair
 from tests.support.plain_client import PlainClient

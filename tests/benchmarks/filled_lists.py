@@ -11,7 +11,7 @@ from auth_service.status_lists.identifiers import ENTRIES, TAG_CHARACTERS, alloc
 from auth_service.status_lists.repository import StatusListRepository
 
 if TYPE_CHECKING:
-    from shared.redis.client import SingleRedisClient
+    from shared.redis.single import SingleRedisClient
 
 
 @dataclass

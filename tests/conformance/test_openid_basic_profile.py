@@ -24,7 +24,7 @@ from auth_service.clients.repository import ClientRepository, StoredClient
 from auth_service.users.passwords import PasswordHasher
 from shared.jose.jws import parse_compact_jws
 from shared.jose.keys import import_verification_key
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.support.auth_server import CHEAP, HOSTED, ISSUER, PASSWORD, USERNAME, AuthServer, Client, settings
 from tests.support.oauth import redirect_parameters, unverified_claims, unverified_header
 

@@ -13,7 +13,7 @@ from yarl import URL
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
 from auth_service.users.service import UserService
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.support.oauth import unverified_claims
 from tests.support.plain_client import PlainClient
 from tests.support.user_agent import user_agent

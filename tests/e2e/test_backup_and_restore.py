@@ -217,7 +217,7 @@ def data_dir(tmp_path):
 
 
 async def ask(store, *command):
-    from shared.redis.client import SingleRedisClient
+    from shared.redis.single import SingleRedisClient
 
     client = SingleRedisClient(store.url)
     try:

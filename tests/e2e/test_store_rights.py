@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devstack.embedded_store import EmbeddedStore
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.support.plain_client import PlainClient
 from tests.support.topologies import documented_rights
 from tests.support.user_agent import user_agent

@@ -13,7 +13,7 @@ from mcp_service.jwks.fetcher import JwksFetcher
 from mcp_service.settings import McpSettings
 from mcp_service.status_lists.feed_cache import FeedCache
 from mcp_service.status_lists.feed_fetcher import FeedFetcher
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.mcp_service.conftest import RESOURCE
 
 

@@ -22,7 +22,7 @@ from auth_service.grants.grant import GrantStatus
 from auth_service.grants.repository import GrantRepository
 from auth_service.protocol.opaque import split_identifier
 from auth_service.status_lists.repository import StatusListRepository
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.support.grant_material import DAY, NOW, REUSE_INTERVAL, allowed, open_grant, present
 
 pytestmark = [pytest.mark.store, pytest.mark.invariant(3, 6, 12)]

@@ -18,7 +18,7 @@ from auth_service.keys.repository import KeyRingRepository, ReplicaVersionReposi
 from auth_service.keys.rotator import Rotator
 from devstack.embedded_store import EmbeddedStore
 from shared.errors import RedisUnavailable
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from shared.redis.topology import open_redis_client
 from tests.support.ring_tokens import sign, verify
 

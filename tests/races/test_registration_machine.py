@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
 from auth_service.clients.repository import ClientRepository, StoredClient, Tombstone
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 
 pytestmark = pytest.mark.store
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 
 
 class Fault(Enum):

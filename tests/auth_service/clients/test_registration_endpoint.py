@@ -7,7 +7,7 @@ import pytest
 
 from auth_service.clients.authenticator import hash_secret
 from auth_service.protocol.errors import UnknownClient
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.auth_service.clients.registration import RunningRegistration
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from auth_service.commands.app import app
 from auth_service.data_format import check_data_format
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 
 
 @dataclass

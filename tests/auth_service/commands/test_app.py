@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from auth_service.commands.app import COMMANDS
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 
 
 def test_the_help_lists_every_command_and_the_exit_status(commands):

@@ -59,7 +59,7 @@ def test_a_new_key_is_32_bytes_needs_no_settings_and_differs_each_time(commands)
 def test_a_store_that_forgets_is_warned_about(commands, embedded_store):
     import asyncio
 
-    from shared.redis.client import SingleRedisClient
+    from shared.redis.single import SingleRedisClient
 
     async def configure(policy, append_only):
         store = SingleRedisClient(embedded_store.url)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from auth_service.clients.repository import ClientRepository
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 
 CALLBACK = "https://vertexaisearch.cloud.google.com/oauth-redirect"
 

@@ -6,7 +6,7 @@ import pytest
 
 from auth_service.status_lists.identifiers import MAX_LISTS, OPEN_LISTS, status_key
 from auth_service.status_lists.repository import StatusListRepository
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 
 
 @pytest.fixture

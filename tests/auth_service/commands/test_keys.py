@@ -16,7 +16,7 @@ from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.propagation import ReplicaKeyVersion
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.support.topologies import DURABLE, Node
 
 TIME_OF_DAY = r"(\d{4}-\d\d-\d\d )?[\d:]{8} UTC"

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.support.auth_server import LOOPBACK, PASSWORD, USERNAME
 
 

@@ -18,7 +18,7 @@ from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS, RotationPolicy, Unkn
 from auth_service.keys.repository import KeyRingRepository
 from shared.errors import Misconfigured, ServiceUnavailable
 from shared.jose.jws import InvalidToken
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.support.ring_tokens import access_claims, sign, verify
 from tests.support.supervisor import new_supervisor
 

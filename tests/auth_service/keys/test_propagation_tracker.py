@@ -8,7 +8,7 @@ from auth_service.keys.propagation import ReplicaKeyVersion, ReportedVersions
 from auth_service.keys.propagation_tracker import MIN_TTL_MS, RECONNECT_MS, PropagationTracker
 from auth_service.keys.repository import ReplicaVersionRepository
 from shared.errors import RedisUnavailable
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from shared.redis.topology import open_redis_client
 from tests.support.supervisor import new_supervisor
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from auth_service.rate_limits.repository import RateLimitRepository
 from shared.rates import Rate, decide
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from shared.redis.topology import open_redis_client
 
 pytestmark = pytest.mark.store

@@ -32,7 +32,7 @@ from mcp_service.status_lists.policy import StatusPolicy
 from shared.access_tokens.profile import StatusReference
 from shared.errors import RedisUnavailable
 from shared.jose.jws import InvalidToken
-from shared.redis.client import SingleRedisClient
+from shared.redis.single import SingleRedisClient
 from tests.support import topologies
 from tests.support.auth_server import ISSUER, PASSWORD, USERNAME
 from tests.support.oauth import unverified_claims

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from shared.redis.batching import MAX_CONNECTIONS, MAX_WAITING, ScriptBatcher
+from shared.redis.single import MAX_CONNECTIONS, MAX_WAITING, ScriptBatcher
 
 
 class Connection:

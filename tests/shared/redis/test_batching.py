@@ -6,7 +6,8 @@ import uuid
 import pytest
 
 from shared.errors import RedisUnavailable
-from shared.redis.client import Script, SingleRedisClient
+from shared.redis.client import Script
+from shared.redis.single import SingleRedisClient
 
 pytestmark = pytest.mark.store
 

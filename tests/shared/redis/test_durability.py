@@ -8,8 +8,8 @@ import pytest
 import structlog
 
 from shared.errors import RedisUnavailable
-from shared.redis.client import SingleRedisClient
 from shared.redis.durability import find_configuration_warnings, log_configuration_warnings, warnings_from_info
+from shared.redis.single import SingleRedisClient
 from shared.redis.topology import open_redis_client
 from tests.support import topologies
 from tests.support.topologies import DURABLE, Node, wait_until

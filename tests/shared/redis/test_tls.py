@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from shared.errors import RedisUnavailable
-from shared.redis.client import Script, SingleRedisClient
+from shared.redis.client import Script
+from shared.redis.single import SingleRedisClient
 
 pytestmark = pytest.mark.store
 

@@ -10,9 +10,10 @@ import pytest
 
 from shared.errors import Misconfigured, RedisUnavailable
 from shared.redis.address import parse_redis_url
-from shared.redis.client import Script, SingleRedisClient
+from shared.redis.client import Script
 from shared.redis.cluster import ClusterRedisClient
 from shared.redis.sentinel import SentinelRedisClient
+from shared.redis.single import SingleRedisClient
 from shared.redis.topology import open_redis_client
 from tests.support import topologies
 
