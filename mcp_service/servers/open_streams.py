@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from shared.http.paced_connections import PacedConnection, StreamHeads, StreamPace
-from shared.http.server import CONNECTION
+from shared.http.paced_connections import PacedConnection, StreamPace
+from shared.http.runner import CONNECTION
+from shared.http.stream_heads import stream_heads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -85,7 +86,7 @@ class OpenStreams:
 
     def register(self, app: web.Application, *, paths: Sequence[str]) -> None:
         """Pace the streams at these paths of the application, and end all before it stops."""
-        heads = StreamHeads(paths, marker=LISTEN_METHOD.encode())
+        heads = stream_heads(paths, marker=LISTEN_METHOD.encode())
         connection: Callable[..., PacedConnection] = partial(PacedConnection, heads=heads, pace=self._pace)
         app[CONNECTION] = connection
         app.on_shutdown.append(self.close)

@@ -15,7 +15,7 @@ from shared.http.server import Connection
 from shared.turn_limiter import TurnLimiter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from shared.http.stream_heads import StreamHeads
 
 STARTS_PER_TURN: Final = 1
 """Most of what a stream costs is done in later turns, each of which then has about one of every step."""
@@ -25,10 +25,6 @@ ENDS_PER_TURN: Final = 2
 
 EVENTS_PER_TURN: Final = 8
 """Of the streams together that only wait for notifications."""
-
-
-_MARKED_BYTES: Final = 4096
-"""A head, and the beginning of a body."""
 
 _HELD_BYTES: Final = 16_384
 """What is longer is not held back, but parsed at once: nobody's bytes wait here in any number."""
@@ -43,51 +39,37 @@ class StreamPace:
         self.events = TurnLimiter(EVENTS_PER_TURN)
 
 
-class StreamHeads:
-    """Recognises the first bytes of a request that begins a stream."""
-
-    def __init__(self, paths: Iterable[str], *, marker: bytes) -> None:
-        """It is a GET of one of these paths, or it has `marker` in its first bytes."""
-        self._beginnings = tuple(f"GET {path}{end}".encode() for path in paths for end in " ?")
-        self._marker = marker
-
-    def match(self, data: bytes) -> bool:
-        """Whether these bytes, which a client has sent, begin a stream."""
-        return data.startswith(self._beginnings) or data.find(self._marker, 0, _MARKED_BYTES) >= 0
-
-
 class PacedConnection(Connection):
     """A connection that waits for its turn when it begins a stream, and when it has ended."""
 
-    __slots__ = ("_heads", "_held", "_pace")
+    __slots__ = ("_heads", "_pace")
 
     def __init__(self, *arguments: Any, heads: StreamHeads, pace: StreamPace, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._heads = heads
+        self._heads = self._stream_heads = heads
         self._pace = pace
-        self._held: bytes | None = None
 
     @property
     def waiting_since(self) -> float | None:
         """As of any connection; what is held is a request to be answered."""
         return super().waiting_since if self._held is None else None
 
-    def data_received(self, data: bytes) -> None:
-        """Hold back what begins a stream while others begin. Nothing more is read meanwhile."""
-        if self._held is not None:
-            # One read may have been on its way when reading was paused.
-            self._held += data
-        elif len(data) <= _HELD_BYTES and self._heads.match(data):
-            self._held = data
-            self._pace.starts.call(self._release)
-            self._pause_if_held()
-        else:
-            super().data_received(data)
-
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget what is held, and end when it is the turn of this connection. Nothing can be written to it before."""
         self._held = None
         self._pace.ends.call(partial(super().connection_lost, exc))
+
+    def _hold(self, data: bytes) -> None:
+        """Hold back what begins a stream while others begin. Nothing more is read meanwhile."""
+        if self._held is not None:
+            # One read may have been on its way when reading was paused.
+            self._held += data
+        elif len(data) > _HELD_BYTES:
+            self._parse(data)
+        else:
+            self._held = data
+            self._pace.starts.call(self._release)
+            self._pause_if_held()
 
     def _pause_if_held(self) -> None:
         if self._held is not None and self._socket is not None:
@@ -98,4 +80,12 @@ class PacedConnection(Connection):
         if held is None or self._socket is None or self._socket.is_closing():
             return
         self._socket.resume_reading()
-        super().data_received(held)
+        self._parse(held)
+
+    def _parse(self, data: bytes) -> None:
+        """Receive these bytes like any others."""
+        self._stream_heads = None
+        try:
+            self.data_received(data)
+        finally:
+            self._stream_heads = self._heads

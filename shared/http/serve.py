@@ -13,7 +13,7 @@ from aiohttp import web
 
 from shared.garbage_collection import limit_collections
 from shared.http.health import DRAINING
-from shared.http.server import ServiceRunner
+from shared.http.runner import ServiceRunner
 from shared.http.tracing import tracing
 from shared.logs.configuration import log_event_loop_exception
 

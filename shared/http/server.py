@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import structlog
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import ERROR
@@ -17,9 +16,9 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from shared.errors import RequestRejected
-from shared.http.connections import CONNECTIONS, ConnectionTable
 from shared.http.mutation_shield import MUTATION_SHIELD
-from shared.http.request_middleware import REQUEST_ID_HEADER, new_request_id
+from shared.http.stream_heads import HEAD_BYTES
+from shared.http.unexpected_error import answer_unexpected
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
     from aiohttp.web_protocol import _ErrInfo
     from aiohttp.web_protocol import _RequestHandler as _Handler
+
+    from shared.http.connections import ConnectionTable
+    from shared.http.stream_heads import StreamHeads
 
 MAX_HEADER_BYTES: Final = 16_384
 """One header line, or the request line."""
@@ -72,9 +74,11 @@ class Connection(web.RequestHandler):
     __slots__ = (
         "_apart_from_body",
         "_deadline",
+        "_held",
         "_last_body",
         "_shield",
         "_socket",
+        "_stream_heads",
         "_table",
         "_unread_deadline",
         "_unwanted_body_bytes",
@@ -90,6 +94,9 @@ class Connection(web.RequestHandler):
         self._unread_deadline: asyncio.TimerHandle | None = None
         self._last_body: StreamReader | None = None
         self._apart_from_body = 0
+        # Set where streams begin a few per turn (paced_connections.py).
+        self._stream_heads: StreamHeads | None = None
+        self._held: bytes | None = None
 
     @property
     def waiting_since(self) -> float | None:
@@ -134,6 +141,14 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Hand the bytes to the parser, and bound what is neither a whole head nor a body that is wanted."""
+        streams = self._stream_heads
+        if streams is not None and (
+            self._held is not None
+            or data.startswith(streams.beginnings)
+            or data.find(streams.marker, 0, HEAD_BYTES) >= 0
+        ):
+            self._hold(data)
+            return
         heads = self._request_count
         had_whole_body = self._has_whole_body()
         super().data_received(data)
@@ -175,22 +190,11 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answer an exception that no middleware caught: 503, with the exception in the log only."""
         del status, message
-        request_id = new_request_id()
-        log = structlog.get_logger("http")
-        log.error("unexpected", request_id=request_id, path=request.path, exc_info=exc)
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun")
-        response = web.json_response(
-            {
-                "error": "temporarily_unavailable",
-                "error_description": "The service is temporarily unavailable.",
-                "request_id": request_id,
-            },
-            status=503,
-            headers={REQUEST_ID_HEADER: request_id, "Cache-Control": "no-store", "Retry-After": "2"},
-        )
-        response.force_close()
-        return response
+        return answer_unexpected(request, exc)
+
+    def _hold(self, data: bytes) -> None:
+        """Take the first bytes of a stream, and all that follow until they are parsed."""
+        raise NotImplementedError
 
     def _wait_for_reader(self, unread_before: int | None) -> None:
         """End the connection if as many bytes are unread as before; otherwise look again later."""
@@ -227,10 +231,6 @@ class Connection(web.RequestHandler):
             return response
 
         return reject
-
-
-CONNECTION: Final[web.AppKey[Callable[..., Connection]]] = web.AppKey("CONNECTION")
-"""Makes the connections of an application whose connections are of a subclass."""
 
 
 class Server(web.Server):
@@ -284,16 +284,3 @@ class Server(web.Server):
         request = self._make(message._replace(headers=CIMultiDictProxy(kept)), payload, protocol, writer, task)
         request[EXPECTATION] = ", ".join(expectation)
         return request
-
-
-class ServiceRunner(web.AppRunner):
-    """Runs an application on `Server`. Its table of connections is the application's, or one with the usual bounds."""
-
-    def __init__(self, app: web.Application, *, shutdown_timeout: float = 60.0, **_options: Any) -> None:
-        super().__init__(app, shutdown_timeout=shutdown_timeout)
-        self.connections = app[CONNECTIONS] if CONNECTIONS in app else ConnectionTable()
-
-    async def _make_server(self) -> Server:
-        server = Server(await super()._make_server(), self._app, self.connections)
-        server.connection = self._app.get(CONNECTION, Connection)
-        return server

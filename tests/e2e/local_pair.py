@@ -23,7 +23,7 @@ from devstack.local_settings import LocalSettings
 from devstack.private_file import new_key_encryption_key, write
 from mcp_service.app import build_app
 from mcp_service.settings import McpSettings
-from shared.http.server import ServiceRunner
+from shared.http.runner import ServiceRunner
 from shared.redis.single import SingleRedisClient
 from tests.support.auth_server import CHEAP
 from tests.support.free_ports import free_port

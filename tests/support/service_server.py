@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestServer
 
-from shared.http.server import ServiceRunner
+from shared.http.runner import ServiceRunner
 
 
 class ServiceServer(TestServer):

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from shared.http.mutation_shield import MUTATION_SHIELD, MutationShield
-from shared.http.server import ServiceRunner
+from shared.http.runner import ServiceRunner
 
 
 class Service:

@@ -9,8 +9,9 @@ import pytest
 from aiohttp import web
 
 from shared.http.connections import CONNECTIONS, ConnectionTable
-from shared.http.paced_connections import PacedConnection, StreamHeads, StreamPace
-from shared.http.server import CONNECTION
+from shared.http.paced_connections import PacedConnection, StreamPace
+from shared.http.runner import CONNECTION
+from shared.http.stream_heads import stream_heads
 from shared.turn_limiter import TurnLimiter
 from tests.support.service_server import ServiceServer
 
@@ -54,7 +55,7 @@ class Served:
         pace.starts, pace.ends = (TurnLimiter(1, next_turn=self.turns.next_turn) for _ in range(2))
         app = web.Application()
         self.table = app[CONNECTIONS] = ConnectionTable()
-        heads = StreamHeads(["/mcp"], marker=b"a/listen")
+        heads = stream_heads(["/mcp"], marker=b"a/listen")
         connection: Callable[..., PacedConnection] = partial(PacedConnection, heads=heads, pace=pace)
         app[CONNECTION] = connection
         app.add_routes([web.get("/mcp", self._stream), web.post("/mcp", self._call), web.get("/other", self._call)])

@@ -1,0 +1,21 @@
+"""How a request that begins a stream is recognised by its first bytes (paced_connections.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+HEAD_BYTES: Final = 4096
+"""Where the marker is looked for: a head, and the beginning of a body."""
+
+
+class StreamHeads(NamedTuple):
+    """It has one of the beginnings, or the marker in its first `HEAD_BYTES`."""
+
+    beginnings: tuple[bytes, ...]
+    marker: bytes
+
+
+def stream_heads(paths: Iterable[str], *, marker: bytes) -> StreamHeads:
+    """Of a stream that is begun by a GET of one of these paths, or by a request with the marker."""
+    return StreamHeads(tuple(f"GET {path}{end}".encode() for path in paths for end in " ?"), marker)
