@@ -1,7 +1,8 @@
 """`make request-path`: lists the project files that a request enters, and writes the table of docs/architecture.md.
 
 Both services run in this process. A profile function sees every call of a Python function; a file of the project in
-which a function was called while one request was answered counts as entered.
+which a function was called while one request was answered counts as entered. Background work is left out: it does
+not run during each of several requests.
 """
 
 from __future__ import annotations
@@ -24,26 +25,33 @@ BEGIN: Final = "<!-- request path: begin -->"
 END: Final = "<!-- request path: end -->"
 _PACKAGES: Final = ("auth_service", "mcp_service", "shared")
 _WARM_UP: Final = 5
+_MEASURED: Final = 3
 
 
 async def entered_files(request: Callable[[], Awaitable[Any]]) -> list[str]:
-    """The files that one request enters once caches are warm, sorted, relative to the repository."""
+    """The files that every request enters once caches are warm, sorted, relative to the repository."""
     for _ in range(_WARM_UP):
         await request()
-    entered: set[str] = set()
+    entered = set.intersection(*[await _called_files(request) for _ in range(_MEASURED)])
+    inside = (Path(name) for name in entered)
+    relative = (path.relative_to(REPOSITORY) for path in inside if path.is_relative_to(REPOSITORY))
+    return sorted(str(path) for path in relative if path.parts[0] in _PACKAGES)
+
+
+async def _called_files(request: Callable[[], Awaitable[Any]]) -> set[str]:
+    """The files of all functions that are called during one request."""
+    called: set[str] = set()
 
     def see(frame: FrameType, event: str, _argument: object) -> None:
         if event == "call":
-            entered.add(frame.f_code.co_filename)
+            called.add(frame.f_code.co_filename)
 
     sys.setprofile(see)
     try:
         await request()
     finally:
         sys.setprofile(None)
-    inside = (Path(name) for name in entered)
-    relative = (path.relative_to(REPOSITORY) for path in inside if path.is_relative_to(REPOSITORY))
-    return sorted(str(path) for path in relative if path.parts[0] in _PACKAGES)
+    return called
 
 
 async def measure() -> dict[str, list[str]]:
