@@ -12,16 +12,22 @@ from prometheus_client import CollectorRegistry
 from auth_service.http.error_responses import ErrorRenderer
 from auth_service.http.readiness import RedisMonitor
 from auth_service.rate_limits.limits import rate_limit_middleware
-from auth_service.routes import cors, endpoints, pages
+from auth_service.routes import cors, documents, endpoints, pages
 from auth_service.runtime import Runtime
 from auth_service.status_lists.identifiers import PATH as STATUS_LISTS_PATH
 from auth_service.wiring import wire
 from shared.background import TaskSupervisor
-from shared.http.application import checked_application
+from shared.http.application import checked_application, fixed_headers
 from shared.http.connections import ConnectionTable
 from shared.http.health import health_routes, metrics_route
 from shared.http.mutation_shield import MUTATION_SHIELD, MutationShield
-from shared.http.request_middleware import RequestMetrics, client_address_middleware, request_middleware
+from shared.http.prepared_documents import PREPARED_DOCUMENTS, PreparedDocuments
+from shared.http.request_middleware import (
+    RequestMetrics,
+    client_address_middleware,
+    client_address_setter,
+    request_middleware,
+)
 from shared.ip_addresses import parse_networks
 from shared.redis.durability import log_configuration_warnings
 from shared.redis.topology import open_redis_client
@@ -55,10 +61,13 @@ def build_service(
     runtime = Runtime(settings, redis, registry or CollectorRegistry(), log, clock, monotonic)
     components = wire(runtime, public_fetch=public_fetch, build_provider=build_provider)
     page_routes = pages(settings.base_path, components)
+    trusted = parse_networks(settings.trusted_proxies)
+    metrics = RequestMetrics(runtime.registry)
+    policies = cors(settings.base_path, components)
     app = checked_application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
-            client_address_middleware(parse_networks(settings.trusted_proxies)),
+            client_address_middleware(trusted),
             request_middleware(
                 render=ErrorRenderer(
                     issuer=settings.issuer,
@@ -67,17 +76,25 @@ def build_service(
                     page_paths=frozenset(route.path for route in page_routes),
                 ),
                 log=runtime.log,
-                metrics=RequestMetrics(runtime.registry),
+                metrics=metrics,
                 on_error=components.errors,
             ),
             rate_limit_middleware(components.limits, exceptions=components.limit_exceptions),
         ],
-        cors=cors(settings.base_path, components),
+        cors=policies,
         connections=ConnectionTable.from_settings(settings, runtime.registry),
         is_https=not settings.is_local,
         public_documents=(f"{settings.base_path}{STATUS_LISTS_PATH}",),
     )
     shield = app[MUTATION_SHIELD] = MutationShield()
+    app[PREPARED_DOCUMENTS] = PreparedDocuments(
+        documents(settings.base_path, components),
+        fixed_headers=fixed_headers(policies, is_https=not settings.is_local),
+        set_client_address=client_address_setter(trusted),
+        admit=components.limits.admit_request,
+        metrics=metrics,
+        log=runtime.log,
+    )
     app.add_routes([*page_routes, *endpoints(settings.base_path, components)])
     monitor = RedisMonitor(redis, runtime.registry)
     checks = {"redis": monitor.readiness, **components.readiness_checks}

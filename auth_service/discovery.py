@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
 from auth_service.resources.catalogue import IDENTITY_SCOPES, OFFLINE_ACCESS
 from auth_service.status_lists.identifiers import PATH as STATUS_LISTS_PATH
 from shared.configured_url import origin_of, path_of
+from shared.http.document import json_document
 from shared.jose.algorithms import SUPPORTED_ALGORITHMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aiohttp import web
+
     from auth_service.resources.catalogue import ResourceCatalogue
+    from shared.http.document import Document
 
 
 def server_metadata(
@@ -100,13 +102,15 @@ class MetadataEndpoint:
         document = server_metadata(
             issuer=issuer, resources=resources, signing_algorithm=signing_algorithm, cimd_enabled=cimd_enabled
         )
-        self._body = json.dumps(document, indent=2).encode()
+        self._document = json_document(json.dumps(document, indent=2).encode(), cache_control="public, max-age=300")
         origin = origin_of(issuer)
         on_same_host = [path_of(r.identifier) for r in resources.all if origin_of(r.identifier) == origin]
         self.paths = metadata_paths(path_of(issuer), on_same_host)
 
     async def __call__(self, _request: web.Request) -> web.StreamResponse:
         """200 with the document."""
-        return web.Response(
-            body=self._body, content_type="application/json", headers={"Cache-Control": "public, max-age=300"}
-        )
+        return self._document.response
+
+    def find(self, _request: web.BaseRequest) -> Document:
+        """The document."""
+        return self._document

@@ -13,6 +13,7 @@ from shared.http.application import Cors
 
 if TYPE_CHECKING:
     from auth_service.wiring import Components
+    from shared.http.document import FindDocument
 
 _READ: Final = Cors(methods="GET, HEAD, OPTIONS")
 _POST: Final = Cors(methods="POST, OPTIONS")
@@ -60,6 +61,11 @@ def endpoints(base: str, c: Components) -> list[web.RouteDef]:
         web.get(f"{base}/userinfo", c.introspection.userinfo.__call__, allow_head=False),
         web.post(f"{base}/userinfo", c.introspection.userinfo.__call__),
     ]
+
+
+def documents(base: str, c: Components) -> dict[str, FindDocument]:
+    """What of it is a public document, the same for every client."""
+    return {**dict.fromkeys(c.metadata.paths, c.metadata.find), f"{base}{JWKS_PATH}": c.keys.endpoint.find}
 
 
 def cors(base: str, c: Components) -> dict[str, Cors]:

@@ -24,10 +24,16 @@ from mcp_service.status_lists.cache import StatusListCache
 from mcp_service.status_lists.wiring import wire_status_lists
 from shared.background import TaskSupervisor
 from shared.errors import ServiceUnavailable
-from shared.http.application import Cors, checked_application, rate_limits
+from shared.http.application import Cors, checked_application, fixed_headers, rate_limits
 from shared.http.connections import ConnectionTable
 from shared.http.health import health_routes, metrics_route
-from shared.http.request_middleware import RequestMetrics, client_address_middleware, request_middleware
+from shared.http.prepared_documents import PREPARED_DOCUMENTS, PreparedDocuments
+from shared.http.request_middleware import (
+    RequestMetrics,
+    client_address_middleware,
+    client_address_setter,
+    request_middleware,
+)
 from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
@@ -81,14 +87,16 @@ def build_app(
         **dict.fromkeys(endpoint_paths, Cors("POST, GET, DELETE, OPTIONS")),
         **dict.fromkeys(metadata.paths, Cors("GET, OPTIONS")),
     }
+    trusted = parse_networks(settings.trusted_proxies)
+    metrics = RequestMetrics(runtime.registry)
     app = checked_application(
         client_max_size=settings.max_body_bytes,
         middlewares=[
-            client_address_middleware(parse_networks(settings.trusted_proxies)),
+            client_address_middleware(trusted),
             request_middleware(
                 render=pages_for_browsers(render, name=metadata.name, resource=metadata.resource),
                 log=runtime.log,
-                metrics=RequestMetrics(runtime.registry),
+                metrics=metrics,
             ),
             rate_limits(
                 guard.limits.check_unauthenticated,
@@ -101,6 +109,14 @@ def build_app(
         is_https=settings.resource.startswith("https://"),
     )
     app[KEYS], app[STATUS_LISTS] = jwks.cache, status_lists.cache
+    app[PREPARED_DOCUMENTS] = PreparedDocuments(
+        dict.fromkeys(metadata.paths, metadata.find),
+        fixed_headers=fixed_headers(cors, is_https=settings.resource.startswith("https://")),
+        set_client_address=client_address_setter(trusted),
+        admit=guard.limits.admit_unauthenticated,
+        metrics=metrics,
+        log=runtime.log,
+    )
     app[METADATA], app[SCOPES] = metadata, configured.scopes
     app.add_routes(
         [

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
-
 from shared.configured_url import origin_of, path_of
+from shared.http.document import Document, json_document
 from shared.scope_difference import RESOURCE_SCOPES, published_scopes
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from shared.scopes import ScopeDescription
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
@@ -60,14 +61,17 @@ class ProtectedResourceMetadata:
         return document
 
     @cached_property
-    def _body(self) -> bytes:
-        return json.dumps(self.document(), separators=(",", ":")).encode()
+    def _served(self) -> Document:
+        body = json.dumps(self.document(), separators=(",", ":")).encode()
+        return json_document(body, cache_control="public, max-age=300")
+
+    def find(self, _request: web.BaseRequest) -> Document:
+        """The document, for requests that are answered before the application."""
+        return self._served
 
     async def handle(self, _request: web.Request) -> web.Response:
         """GET at both addresses: the same body, without authentication and redirects."""
-        return web.Response(
-            body=self._body, content_type="application/json", headers={"Cache-Control": "public, max-age=300"}
-        )
+        return self._served.response
 
 
 def authorization_server_entry(

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+POLICY_HEADER: Final = "RateLimit-Policy"
+RATE_LIMIT_HEADER: Final = "RateLimit"
+
 MAX_KEYS: Final = 100_000
 """About 20 MB."""
 
@@ -101,10 +104,17 @@ def rate_limit_headers(name: str, rate: Rate, decision: RateDecision) -> dict[st
 
     The quota is the burst and the window the time in which it refills: that is the guarantee of GCRA.
     """
-    return {
-        "RateLimit-Policy": f'"{name}";q={rate.burst};w={whole_seconds(rate.burst_ms)}',
-        "RateLimit": f'"{name}";r={decision.remaining};t={whole_seconds(decision.reset_ms)}',
-    }
+    return {POLICY_HEADER: rate_limit_policy(name, rate), RATE_LIMIT_HEADER: rate_limit(name, decision)}
+
+
+def rate_limit_policy(name: str, rate: Rate) -> str:
+    """The value of RateLimit-Policy, the same for every request."""
+    return f'"{name}";q={rate.burst};w={whole_seconds(rate.burst_ms)}'
+
+
+def rate_limit(name: str, decision: RateDecision) -> str:
+    """The value of RateLimit."""
+    return f'"{name}";r={decision.remaining};t={whole_seconds(decision.reset_ms)}'
 
 
 def whole_seconds(milliseconds: int) -> int:
@@ -203,3 +213,7 @@ class RequestLimiter:
     def refuse_another(self, name: str, most: int) -> NoReturn:
         """Raise the error for a request while as many as allowed are in progress."""
         raise NotImplementedError
+
+    def admit(self, name: str, key: Hashable, rate: Rate) -> bool:
+        """Count one request of the key like `check`. False, without effect, beyond the rate."""
+        return not self._enabled or self._rates.hit((name, key), rate, now_ms=int(self._clock() * 1000)).allowed

@@ -11,18 +11,23 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
+from multidict import istr
 
 from auth_service.keys.public_key_set import claimed_version
+from shared.errors import ServiceUnavailable
 from shared.http.application import Cors
 from shared.http.client_address import CLIENT_ADDRESS
+from shared.http.document import Document
 from shared.http.long_polls import LongPolls, wanted_wait
 from shared.http.prefer import REPLICA_HEADER
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from auth_service.keys.key_ring import KeyRing
     from auth_service.keys.propagation import ReplicaKeyVersion
     from auth_service.keys.propagation_tracker import PropagationTracker
+    from auth_service.keys.public_key_set import PublicKeySet
 
 OBSERVER: Final = "*observer"
 """Instead of a name: the client keeps no JWKS. No verifier's name begins with an asterisk.
@@ -32,6 +37,11 @@ The claim need not be verified (invariant 5): a client that makes it falsely onl
 """
 
 PATH: Final = "/.well-known/jwks.json"
+_IF_NONE_MATCH: Final = istr("If-None-Match")
+_PREFER: Final = istr("Prefer")
+_REPLICA: Final = istr(REPLICA_HEADER)
+_USER_AGENT: Final = istr("User-Agent")
+
 _MAX_AGENT_CHARACTERS: Final = 60
 """Of the User-Agent of an unidentified client, which an operator sees."""
 
@@ -49,6 +59,7 @@ class JwksEndpoint:
         self._tracker = tracker
         self._cache_control = f"public, max-age={max_age_seconds}"
         self._polls = LongPolls()
+        self._current: tuple[PublicKeySet | None, Document, Document] = (None, Document(), Document())
 
     async def end_long_polls(self, _app: web.Application) -> None:
         """Answer every waiting request; an `on_shutdown` handler. The clients ask another replica."""
@@ -64,25 +75,57 @@ class JwksEndpoint:
         changed = self._key_ring.changed
         key_set = self._key_ring.public_key_set
         reported = self._record(request, key_set.reported_version(if_none_match))
-        # A cache must not serve to an unidentified client what it fetched for an identified or a non-caching one.
-        headers = {"Cache-Control": self._cache_control, "Vary": REPLICA_HEADER}
+        applied = {}
         if if_none_match is not None and key_set.matches(if_none_match):
             wait = wanted_wait(request)
             if wait and await self._wait(request, changed, wait, reported):
-                headers["Preference-Applied"] = f"wait={wait}"
+                applied["Preference-Applied"] = f"wait={wait}"
                 key_set = self._key_ring.public_key_set
-            if key_set.matches(if_none_match):
-                return web.Response(status=304, headers=headers | {"ETag": key_set.etag})
-        headers["ETag"] = key_set.etag
-        return web.Response(body=key_set.body, content_type="application/json", headers=headers)
+        response = self._document(key_set, if_none_match).response
+        response.headers.update(applied)
+        return response
 
-    def _record(self, request: web.Request, version: int) -> ReplicaKeyVersion | None:
-        replica = request.headers.get(REPLICA_HEADER)
-        if replica == OBSERVER and "If-None-Match" not in request.headers:
+    def find(self, request: web.BaseRequest) -> Document | None:
+        """The answer to a request that is neither held nor reports a version which this process has yet to load."""
+        headers = request.headers
+        if _PREFER in headers:
+            return None
+        try:
+            key_set = self._key_ring.public_key_set
+        except ServiceUnavailable:
+            return None
+        if_none_match = headers.get(_IF_NONE_MATCH)
+        if if_none_match is not None and claimed_version(if_none_match) > key_set.version:
+            return None
+        return self._document(key_set, if_none_match)
+
+    def _document(self, key_set: PublicKeySet, if_none_match: str | None) -> Document:
+        if key_set is not self._current[0]:
+            self._current = (key_set, *self._documents_of(key_set))
+        _, whole, unchanged = self._current
+        return unchanged if if_none_match is not None and key_set.matches(if_none_match) else whole
+
+    def _documents_of(self, key_set: PublicKeySet) -> tuple[Document, Document]:
+        # A cache must not serve to an unidentified client what it fetched for an identified or a non-caching one.
+        headers = {"Cache-Control": self._cache_control, "Vary": REPLICA_HEADER, "ETag": key_set.etag}
+
+        def note(request: web.BaseRequest) -> None:
+            if_none_match = request.headers.get(_IF_NONE_MATCH)
+            self._record(request, 0 if if_none_match is None else key_set.reported_version(if_none_match))
+
+        whole = Document(key_set.body, {**headers, "Content-Type": "application/json"}, note=note)
+        return whole, Document(headers=headers, status=304, note=note)
+
+    def _record(self, request: web.BaseRequest, version: int) -> ReplicaKeyVersion | None:
+        replica = request.headers.get(_REPLICA)
+        if replica == OBSERVER and _IF_NONE_MATCH not in request.headers:
             return None
         # Without the surrogates that stand for bytes of other encodings: Redis stores UTF-8.
-        agent = "".join(filter(str.isprintable, request.headers.get("User-Agent", "")[:_MAX_AGENT_CHARACTERS]))
-        client = " at ".join(filter(None, [agent, request.get(CLIENT_ADDRESS)]))
+        agent = request.headers.get(_USER_AGENT, "")[:_MAX_AGENT_CHARACTERS]
+        if not agent.isprintable():
+            agent = "".join(filter(str.isprintable, agent))
+        address = request.get(CLIENT_ADDRESS, "")
+        client = f"{agent} at {address}" if agent and address else agent or address
         return self._tracker.record_version(replica, version, client=client)
 
     async def _wait(

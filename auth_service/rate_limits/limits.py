@@ -19,11 +19,15 @@ from shared.http.client_address import CLIENT_ADDRESS, network_of, site_of
 from shared.http.refusal_delay import RefusalDelay
 from shared.ip_addresses import is_shared
 from shared.rates import (
+    POLICY_HEADER,
+    RATE_LIMIT_HEADER,
     SHARED_NETWORK_FACTOR,
     ConcurrencyLimiter,
     InMemoryRateLimiter,
     Rate,
+    rate_limit,
     rate_limit_headers,
+    rate_limit_policy,
     whole_seconds,
 )
 
@@ -71,10 +75,21 @@ class RateLimits:
         self._audit_limiter = InMemoryRateLimiter(max_keys=10_000)
         self._rate_for = lru_cache(10_000)(self._find_rate)
         self._network_of = lru_cache(10_000)(network_of)
+        self._requests_of = lru_cache(10_000)(self._find_requests_of)
 
     def check_request(self, address: str) -> RateDecision | None:
         """Any request. None if limits are off."""
         return self._check_in_memory(policy.REQUESTS, address, self._network_of(address))
+
+    def admit_request(self, address: str) -> dict[str, str] | None:
+        """Count any request: the RateLimit fields of its response. None, without effect, if it must be refused."""
+        if not self._enabled:
+            return {}
+        key, rate, policy_field = self._requests_of(address)
+        decision = self._memory.hit(key, rate, now_ms=self._now_ms())
+        if not decision.allowed:
+            return None
+        return {POLICY_HEADER: policy_field, RATE_LIMIT_HEADER: rate_limit(policy.REQUESTS.name, decision)}
 
     def check_client(self, client_id: str, address: str) -> None:
         """A request of an authenticated (or public and known) client."""
@@ -186,6 +201,10 @@ class RateLimits:
         if not limit.scales_with_network or not self.is_shared_network(address):
             return limit.rate
         return limit.rate.scaled(SHARED_NETWORK_FACTOR)
+
+    def _find_requests_of(self, address: str) -> tuple[tuple[str, str], Rate, str]:
+        name, rate = policy.REQUESTS.name, self._rate_for(policy.REQUESTS, address)
+        return (name, self._network_of(address)), rate, rate_limit_policy(name, rate)
 
     def is_shared_network(self, address: str) -> bool:
         """Whether many clients may be behind the address: configured, loopback, private or a unix socket."""

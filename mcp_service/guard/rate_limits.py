@@ -71,10 +71,17 @@ class RequestLimits(RequestLimiter):
             "sallyport_rate_limited_requests", "Requests refused by a rate limit.", ("limit",), registry=registry
         )
         self._factor = lru_cache(10_000)(self._find_factor)
+        self._unauthenticated = lru_cache(10_000)(self._find_unauthenticated)
 
     def check_unauthenticated(self, address: str) -> None:
         """A request without a valid token. Raises TooManyUnauthenticatedRequests."""
-        self.check("unauthenticated", network_of(address), UNAUTHENTICATED.scaled(self._factor(address)))
+        network, rate = self._unauthenticated(address)
+        self.check("unauthenticated", network, rate)
+
+    def admit_unauthenticated(self, address: str) -> dict[str, str] | None:
+        """The same without a refusal: None, without effect, beyond the rate; otherwise the response has no fields."""
+        network, rate = self._unauthenticated(address)
+        return {} if self.admit("unauthenticated", network, rate) else None
 
     def check_session(self, claims: VerifiedClaims | None, address: str) -> None:
         """A new session, of a user or without a token. Raises TooManyRequests."""
@@ -105,6 +112,9 @@ class RequestLimits(RequestLimiter):
         raise TooManyRequests(
             f"{most} {name} are in progress", error_id=f"limit_{name}", headers={"Retry-After": str(RETRY_SECONDS)}
         )
+
+    def _find_unauthenticated(self, address: str) -> tuple[str, Rate]:
+        return network_of(address), UNAUTHENTICATED.scaled(self._factor(address))
 
     def _find_factor(self, address: str) -> int:
         return SHARED_NETWORK_FACTOR if is_shared(address, self._shared_networks) else 1

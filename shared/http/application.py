@@ -78,7 +78,7 @@ def add_cors(app: web.Application, policies: Mapping[str, Cors]) -> None:
     """
 
     def policy_of(path: str) -> Cors | None:
-        return policies.get(path) or policies.get(f"{path[: path.rfind('/') + 1]}*")
+        return _policy_of(policies, path)
 
     @web.middleware
     async def preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -95,6 +95,23 @@ def add_cors(app: web.Application, policies: Mapping[str, Cors]) -> None:
 
     app.middlewares.append(preflights)
     app.on_response_prepare.append(prepare)
+
+
+def fixed_headers(policies: Mapping[str, Cors], *, is_https: bool) -> Callable[[str], Mapping[str, str]]:
+    """Make the function that tells what `on_response_prepare` adds to every answer of a path."""
+
+    def headers_of(path: str) -> Mapping[str, str]:
+        response = web.Response()
+        policy = _policy_of(policies, path)
+        if policy is not None:
+            policy.apply(response)
+        return {**response.headers, **({"Strict-Transport-Security": HSTS} if is_https else {})}
+
+    return headers_of
+
+
+def _policy_of(policies: Mapping[str, Cors], path: str) -> Cors | None:
+    return policies.get(path) or policies.get(f"{path[: path.rfind('/') + 1]}*")
 
 
 HSTS: Final = "max-age=63072000"

@@ -61,15 +61,14 @@ def new_request_id() -> str:
     return os.urandom(10).translate(_TO_ALPHABET).decode("ascii")
 
 
-def client_address_middleware(trusted: Sequence[IPNetwork]) -> Middleware:
-    """Set `request[CLIENT_ADDRESS]` and `request[PEER_IS_PROXY]`. Place it outside the request middleware."""
+def client_address_setter(trusted: Sequence[IPNetwork]) -> Callable[[web.BaseRequest], str]:
+    """Make the function that sets `request[CLIENT_ADDRESS]`, which it returns, and `request[PEER_IS_PROXY]`."""
 
     @lru_cache(4096)
     def peer_without_header(peer: str | None) -> tuple[str, bool]:
         return client_address(peer, (), trusted), is_trusted_peer(peer, trusted)
 
-    @web.middleware
-    async def set_client_address(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def set_client_address(request: web.BaseRequest) -> str:
         peername = request.transport.get_extra_info("peername") if request.transport is not None else None
         peer = peername[0] if isinstance(peername, tuple) else None
         address, is_proxy = peer_without_header(peer)
@@ -77,12 +76,31 @@ def client_address_middleware(trusted: Sequence[IPNetwork]) -> Middleware:
         if forwarded_for:
             address = client_address(peer, forwarded_for, trusted)
         request[CLIENT_ADDRESS] = address
-        CURRENT_ADDRESS.set(address)
         if is_proxy:
             request[PEER_IS_PROXY] = True
-        return await handler(request)
+        return address
 
     return set_client_address
+
+
+def client_address_middleware(trusted: Sequence[IPNetwork]) -> Middleware:
+    """Set the client's address for all that follows. Place it outside the request middleware."""
+    set_client_address = client_address_setter(trusted)
+
+    @web.middleware
+    async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
+        CURRENT_ADDRESS.set(set_client_address(request))
+        return await handler(request)
+
+    return surround
+
+
+def request_id_of(request: web.BaseRequest) -> str:
+    """The id that a trusted proxy gave the request, or a new one. `request[PEER_IS_PROXY]` must be set already."""
+    given = request.headers.get(REQUEST_ID_HEADER)
+    if given is None or PEER_IS_PROXY not in request or not _ACCEPTED_REQUEST_ID.fullmatch(given):
+        return new_request_id()
+    return given
 
 
 class RequestMetrics:
@@ -124,7 +142,7 @@ def request_middleware(
     @web.middleware
     async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
-        request_id = _request_id_of_proxy(request) or new_request_id()
+        request_id = request_id_of(request)
         fields: dict[str, Any] = {}
         request[REQUEST_ID] = request_id
         request[LOG_FIELDS] = fields
@@ -182,13 +200,6 @@ def request_middleware(
                 )
 
     return surround
-
-
-def _request_id_of_proxy(request: web.Request) -> str | None:
-    given = request.headers.get(REQUEST_ID_HEADER)
-    if given is None or PEER_IS_PROXY not in request or not _ACCEPTED_REQUEST_ID.fullmatch(given):
-        return None
-    return given
 
 
 def _route_of(request: web.Request) -> str:

@@ -10,18 +10,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import HttpVersion11, web
-from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import ERROR
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy, istr
 from yarl import URL
 
 from shared.errors import RequestRejected
+from shared.http.health import DRAINING
 from shared.http.mutation_shield import MUTATION_SHIELD
+from shared.http.prepared_documents import documents_of
+from shared.http.server_errors import answer_unexpected, not_http
 from shared.http.stream_heads import HEAD_BYTES
-from shared.http.unexpected_error import answer_unexpected
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Awaitable
 
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.http_parser import RawRequestMessage
@@ -58,6 +60,8 @@ LONGEST_BODY: Final = web.AppKey("LONGEST_BODY", int)
 
 _READ_BUFFER_BYTES: Final = 16_384
 """At most twice as much of a body waits in memory, per connection."""
+
+_EXPECT: Final = istr("Expect")
 
 EXPECTATION: Final = web.RequestKey("expectation", str)
 """The Expect header, which aiohttp would answer before any middleware."""
@@ -219,13 +223,7 @@ class Connection(web.RequestHandler):
         serve = cast("_Handler", self._request_handler)
 
         async def reject(request: web.BaseRequest) -> web.StreamResponse:
-            too_long = isinstance(err_info.exc, LineTooLong)
-            request[PROTOCOL_ERROR] = RequestRejected(
-                type(err_info.exc).__name__,
-                error_id="http_size" if too_long else "http_syntax",
-                status=431 if too_long else 400,
-                public="The request line or a header is too long." if too_long else "This is not an HTTP request.",
-            )
+            request[PROTOCOL_ERROR] = not_http(err_info.exc)
             response = await serve(request)
             response.force_close()
             return response
@@ -240,7 +238,8 @@ class Server(web.Server):
 
     def __init__(self, served: web.Server, app: web.Application, table: ConnectionTable) -> None:
         """Serve the application that `served` would serve."""
-        super().__init__(served.request_handler, request_factory=self._request, handler_cancellation=True)
+        handler = _documents_first(served.request_handler, app)
+        super().__init__(handler, request_factory=self._request, handler_cancellation=True)
         self._make = served.request_factory
         self._table = table
         self.shield = app.get(MUTATION_SHIELD)
@@ -276,11 +275,26 @@ class Server(web.Server):
             message = message._replace(
                 headers=_NO_HEADERS, raw_headers=(), version=HttpVersion11, path="*", url=URL.build(path="*")
             )
-        expectation = message.headers.getall("Expect", ())
-        if not expectation:
+        if _EXPECT not in message.headers:
             return self._make(message, payload, protocol, writer, task)
+        expectation = message.headers.getall(_EXPECT)
         kept = CIMultiDict(message.headers)
-        del kept["Expect"]
+        del kept[_EXPECT]
         request = self._make(message._replace(headers=CIMultiDictProxy(kept)), payload, protocol, writer, task)
         request[EXPECTATION] = ", ".join(expectation)
         return request
+
+
+def _documents_first(application: _Handler, app: web.Application) -> _Handler:
+    documents, draining = documents_of(app), app.get(DRAINING)
+    if documents is None:
+        return application
+
+    def answer(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        # In a drain each answer closes its connection: the application knows how.
+        is_draining = draining is not None and draining.is_set()
+        if request.raw_path not in documents.paths or EXPECTATION in request or is_draining:
+            return application(request)
+        return documents.answer(request, application)
+
+    return answer

@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
 
-def tracing() -> Middleware:
-    """Make the middleware. Place it outermost, so that the log line of the request carries the trace id too.
+def spans_are_created() -> bool:
+    """Whether an OpenTelemetry SDK is set up. That happens before the services are loaded, so one look is enough."""
+    return not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
 
-    An SDK is set up before the services are loaded, so one check at start is enough.
-    """
-    provider = trace.get_tracer_provider()
-    if isinstance(provider, ProxyTracerProvider):
+
+def tracing() -> Middleware:
+    """Make the middleware. Place it outermost, so that the log line of the request carries the trace id too."""
+    if not spans_are_created():
         return _with_trace_id
+    provider = trace.get_tracer_provider()
 
     @web.middleware
     async def with_span(

@@ -1,10 +1,12 @@
-"""The answer to an exception that no middleware caught."""
+"""What the server answers by itself: an exception that no middleware caught, and what is not an HTTP request."""
 
 from __future__ import annotations
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 
+from shared.errors import RequestRejected
 from shared.http.request_middleware import REQUEST_ID_HEADER, new_request_id
 
 
@@ -26,3 +28,14 @@ def answer_unexpected(request: web.BaseRequest, exc: BaseException | None) -> we
     )
     response.force_close()
     return response
+
+
+def not_http(exc: BaseException) -> RequestRejected:
+    """The error of what aiohttp's parser cannot read. Its text quotes the request: only its type is logged."""
+    too_long = isinstance(exc, LineTooLong)
+    return RequestRejected(
+        type(exc).__name__,
+        error_id="http_size" if too_long else "http_syntax",
+        status=431 if too_long else 400,
+        public="The request line or a header is too long." if too_long else "This is not an HTTP request.",
+    )

@@ -1,0 +1,163 @@
+"""Answers plain requests for public documents before the application, with bytes that are prepared once per version.
+
+What the application does around such a request is done here in one step: the client's address, the rate limit, the
+request id, the log line, the metrics, the headers for browsers of other origins and for HTTPS. The application remains
+the reference, and answers whatever is not plain: other methods, a body or headers that it checks, a trace, a long poll,
+a client beyond its limit, a connection that ends with the answer. tests/shared/http/test_prepared_documents.py compares
+both answers.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from email.utils import formatdate
+from functools import cached_property, lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import HttpVersion11, web
+from multidict import istr
+
+from shared.http.request_middleware import REQUEST_ID_HEADER, request_id_of
+from shared.http.tracing import spans_are_created
+
+if TYPE_CHECKING:
+    import structlog
+
+    from shared.http.document import Document, FindDocument
+    from shared.http.request_middleware import RequestMetrics
+
+Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Admit = Callable[[str], Mapping[str, str] | None]
+"""Counts a request of a client's address. The rate limit's header fields, or None, without effect, beyond the limit."""
+
+_CONTENT_ENCODING: Final = istr("Content-Encoding")
+_CONTENT_TYPE: Final = istr("Content-Type")
+_TRANSFER_ENCODING: Final = istr("Transfer-Encoding")
+_UPGRADE: Final = istr("Upgrade")
+_TRACEPARENT: Final = istr("traceparent")
+
+_FIELD: Final = re.compile(r"[!-9;-~]+: [ -~]*")
+"""A header line without any control character."""
+
+
+class _Sent(web.StreamResponse):
+    """What aiohttp gets for an answer that is on its way already: nothing is left to prepare or to write."""
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        del request
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        del data
+
+    @property
+    def keep_alive(self) -> bool:
+        return True
+
+
+class PreparedDocuments:
+    """The documents of one service, by path."""
+
+    def __init__(
+        self,
+        documents: Mapping[str, FindDocument],
+        *,
+        fixed_headers: Callable[[str], Mapping[str, str]],
+        set_client_address: Callable[[web.BaseRequest], str],
+        admit: Admit,
+        metrics: RequestMetrics,
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
+        """`fixed_headers` are those that the application adds to every answer of a path.
+
+        Raises ValueError for a path that is not below /.well-known/: there the host of a request would count.
+        """
+        if not all("/.well-known/" in path for path in documents):
+            raise ValueError("a prepared document is below /.well-known/")
+        self._documents = dict(documents)
+        self.paths = frozenset(documents)
+        self._fixed_headers = fixed_headers
+        self._set_client_address = set_client_address
+        self._admit = admit
+        self._metrics = metrics
+        self._log = log
+        self._head = lru_cache(64)(self._prepare_head)
+        self._sent = _Sent()
+        self._date: tuple[int, bytes] = (0, b"")
+
+    async def answer(self, request: web.BaseRequest, application: Answer) -> web.StreamResponse:
+        """Answer a request for one of the paths, or let the application answer it."""
+        started = time.perf_counter()
+        path = request.raw_path
+        document = self._documents[path](request) if _is_plain(request) else None
+        limits = None if document is None else self._admit(self._set_client_address(request))
+        if document is None or limits is None:
+            return await application(request)
+        if document.note is not None:
+            document.note(request)
+        request_id = request_id_of(request)
+        elapsed = time.perf_counter() - started
+        self._metrics.observe(method="GET", route=path, status=document.status, seconds=elapsed)
+        self._log_request(
+            "request",
+            request_id=request_id,
+            method="GET",
+            route=path,
+            status=document.status,
+            ms=round(elapsed * 1000, 2),
+        )
+        own = "".join([f"{name}: {value}\r\n" for name, value in limits.items()])
+        head = self._head(path, document)
+        end = f"{own}{REQUEST_ID_HEADER}: {request_id}\r\n\r\n".encode("ascii")
+        try:
+            await request.writer.write_eof(b"".join((head, self._date_line(), end, document.body)))
+        except ConnectionError:
+            return self._sent  # the client is gone: aiohttp ends the connection
+        return self._sent
+
+    @cached_property
+    def _log_request(self) -> Callable[..., object]:
+        # Bound once: before the first request the log may not be configured, after it nothing changes.
+        return self._log.bind().info
+
+    def _prepare_head(self, path: str, document: Document) -> bytes:
+        headers = {**document.headers, **self._fixed_headers(path)}
+        if document.status == HTTPStatus.OK:
+            headers["Content-Length"] = str(len(document.body))
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        if not all(map(_FIELD.fullmatch, lines)):
+            raise ValueError("a header has a control character")
+        status = HTTPStatus(document.status)
+        return "\r\n".join([f"HTTP/1.1 {status.value} {status.phrase}", *lines, ""]).encode("ascii")
+
+    def _date_line(self) -> bytes:
+        second = int(time.time())
+        if second != self._date[0]:
+            self._date = second, f"Date: {formatdate(second, usegmt=True)}\r\n".encode("ascii")
+        return self._date[1]
+
+
+PREPARED_DOCUMENTS: Final = web.AppKey("prepared_documents", PreparedDocuments)
+
+
+def documents_of(app: web.Application) -> PreparedDocuments | None:
+    """Those of the application; None if it makes spans, which begin outside of its middlewares."""
+    return None if spans_are_created() else app.get(PREPARED_DOCUMENTS)
+
+
+def _is_plain(request: web.BaseRequest) -> bool:
+    """Whether no check and no middleware of the application would do more with it than is done here."""
+    headers: Any = request.headers
+    return (
+        request.method == "GET"
+        and request.version == HttpVersion11
+        and request.keep_alive
+        and not request.body_exists
+        and _CONTENT_TYPE not in headers
+        and _CONTENT_ENCODING not in headers
+        and _TRANSFER_ENCODING not in headers
+        and _UPGRADE not in headers
+        and _TRACEPARENT not in headers
+    )
