@@ -2,7 +2,7 @@
 
 Both services run in this process. A profile function sees every call of a Python function; a file of the project in
 which a function was called while one request was answered counts as entered. Background work is left out: it does
-not run during each of several requests.
+not run during each of several requests. So is the tool that is called: its file stands for the operator's.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ DOCUMENT: Final = REPOSITORY / "docs" / "architecture.md"
 BEGIN: Final = "<!-- request path: begin -->"
 END: Final = "<!-- request path: end -->"
 _PACKAGES: Final = ("auth_service", "mcp_service", "shared")
+_TOOL: Final = "mcp_service/notes/server.py"
 _WARM_UP: Final = 5
 _MEASURED: Final = 3
 
@@ -35,7 +36,7 @@ async def entered_files(request: Callable[[], Awaitable[Any]]) -> list[str]:
     entered = set.intersection(*[await _called_files(request) for _ in range(_MEASURED)])
     inside = (Path(name) for name in entered)
     relative = (path.relative_to(REPOSITORY) for path in inside if path.is_relative_to(REPOSITORY))
-    return sorted(str(path) for path in relative if path.parts[0] in _PACKAGES)
+    return sorted({str(path) for path in relative if path.parts[0] in _PACKAGES} - {_TOOL})
 
 
 async def _called_files(request: Callable[[], Awaitable[Any]]) -> set[str]:

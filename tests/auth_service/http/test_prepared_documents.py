@@ -17,7 +17,7 @@ async def test_a_prepared_document_has_every_header_of_the_application(auth, pat
     assert {"access-control-allow-origin", "strict-transport-security", "ratelimit", "ratelimit-policy"} <= {
         name for name, _ in prepared.headers
     }
-    assert path in auth.server.app[PREPARED_DOCUMENTS]
+    assert path in auth.server.app[PREPARED_DOCUMENTS].paths
 
 
 async def test_whoever_has_the_key_set_gets_the_same_304(auth):
