@@ -17,17 +17,12 @@ from auth_service.runtime import Runtime
 from auth_service.status_lists.identifiers import PATH as STATUS_LISTS_PATH
 from auth_service.wiring import wire
 from shared.background import TaskSupervisor
-from shared.http.application import checked_application, fixed_headers
+from shared.http.application import checked_application
 from shared.http.connections import ConnectionTable
 from shared.http.health import health_routes, metrics_route
 from shared.http.mutation_shield import MUTATION_SHIELD, MutationShield
-from shared.http.prepared_documents import PREPARED_DOCUMENTS, PreparedDocuments
-from shared.http.request_middleware import (
-    RequestMetrics,
-    client_address_middleware,
-    client_address_setter,
-    request_middleware,
-)
+from shared.http.request_middleware import RequestMetrics, client_address_middleware, request_middleware
+from shared.http.serve_documents import serve_documents
 from shared.ip_addresses import parse_networks
 from shared.redis.durability import log_configuration_warnings
 from shared.redis.topology import open_redis_client
@@ -87,11 +82,13 @@ def build_service(
         public_documents=(f"{settings.base_path}{STATUS_LISTS_PATH}",),
     )
     shield = app[MUTATION_SHIELD] = MutationShield()
-    app[PREPARED_DOCUMENTS] = PreparedDocuments(
+    serve_documents(
+        app,
         documents(settings.base_path, components),
-        fixed_headers=fixed_headers(policies, is_https=not settings.is_local),
-        set_client_address=client_address_setter(trusted),
-        admit=components.limits.admit_request,
+        cors=policies,
+        is_https=not settings.is_local,
+        trusted=trusted,
+        count=components.limits.admit_request,
         metrics=metrics,
         log=runtime.log,
     )

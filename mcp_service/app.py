@@ -18,22 +18,18 @@ from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.wiring import wire_jwks
 from mcp_service.metadata import ProtectedResourceMetadata
 from mcp_service.pages.errors import pages_for_browsers
+from mcp_service.routes import cors_policies, readiness_checks
 from mcp_service.runtime import Runtime
 from mcp_service.servers.wiring import configure_server, wire_server
 from mcp_service.status_lists.cache import StatusListCache
 from mcp_service.status_lists.wiring import wire_status_lists
 from shared.background import TaskSupervisor
 from shared.errors import ServiceUnavailable
-from shared.http.application import Cors, checked_application, fixed_headers, rate_limits
+from shared.http.application import checked_application, rate_limits
 from shared.http.connections import ConnectionTable
 from shared.http.health import health_routes, metrics_route
-from shared.http.prepared_documents import PREPARED_DOCUMENTS, PreparedDocuments
-from shared.http.request_middleware import (
-    RequestMetrics,
-    client_address_middleware,
-    client_address_setter,
-    request_middleware,
-)
+from shared.http.request_middleware import RequestMetrics, client_address_middleware, request_middleware
+from shared.http.serve_documents import serve_documents
 from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
@@ -58,8 +54,7 @@ def build_app(
 
     `clock` is seconds since 1970, `monotonic` never goes back.
     """
-    log = structlog.get_logger("mcp_service")
-    runtime = Runtime(settings, registry or CollectorRegistry(), log, clock, monotonic)
+    runtime = Runtime(settings, registry or CollectorRegistry(), structlog.get_logger("mcp_service"), clock, monotonic)
     supervisor = TaskSupervisor(runtime.registry, runtime.log)
     configured = configure_server(runtime)
     own_keys = configured.own_keys
@@ -81,13 +76,9 @@ def build_app(
     jwks.cache.on_change(servers.streams.end_refused)
     status_lists.cache.on_change(servers.streams.end_refused)
     forwarding = wire_forwarding(runtime)
-
     endpoint_paths = (settings.path, f"{settings.path}/")
-    cors = {
-        **dict.fromkeys(endpoint_paths, Cors("POST, GET, DELETE, OPTIONS")),
-        **dict.fromkeys(metadata.paths, Cors("GET, OPTIONS")),
-    }
-    trusted = parse_networks(settings.trusted_proxies)
+    cors = cors_policies(endpoint_paths, metadata)
+    trusted, is_https = parse_networks(settings.trusted_proxies), settings.resource.startswith("https://")
     metrics = RequestMetrics(runtime.registry)
     app = checked_application(
         client_max_size=settings.max_body_bytes,
@@ -106,14 +97,16 @@ def build_app(
         ],
         cors=cors,
         connections=ConnectionTable.from_settings(settings, runtime.registry),
-        is_https=settings.resource.startswith("https://"),
+        is_https=is_https,
     )
     app[KEYS], app[STATUS_LISTS] = jwks.cache, status_lists.cache
-    app[PREPARED_DOCUMENTS] = PreparedDocuments(
+    serve_documents(
+        app,
         dict.fromkeys(metadata.paths, metadata.find),
-        fixed_headers=fixed_headers(cors, is_https=settings.resource.startswith("https://")),
-        set_client_address=client_address_setter(trusted),
-        admit=guard.limits.admit_unauthenticated,
+        cors=cors,
+        is_https=is_https,
+        trusted=trusted,
+        count=guard.limits.admit_unauthenticated,
         metrics=metrics,
         log=runtime.log,
     )
@@ -122,15 +115,7 @@ def build_app(
         [
             *(web.route("*", path, servers.endpoint.handle) for path in endpoint_paths),
             *(web.get(path, metadata.handle) for path in metadata.paths),
-            *health_routes(
-                {
-                    "keys": jwks.cache.readiness,
-                    "status_lists": status_lists.cache.readiness,
-                    "server": servers.server.readiness,
-                    "scopes": scope_check.readiness,
-                    **({"assertion_keys": own_keys.source.readiness} if own_keys is not None else {}),
-                }
-            ),
+            *health_routes(readiness_checks(jwks, status_lists, servers, scope_check, own_keys)),
             metrics_route(runtime.registry),
             *(own_keys.endpoint.routes() if own_keys is not None else ()),
             *(forwarding.routes() if forwarding is not None else ()),

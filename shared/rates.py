@@ -214,6 +214,6 @@ class RequestLimiter:
         """Raise the error for a request while as many as allowed are in progress."""
         raise NotImplementedError
 
-    def admit(self, name: str, key: Hashable, rate: Rate) -> bool:
+    def allows(self, name: str, key: Hashable, rate: Rate) -> bool:
         """Count one request of the key like `check`. False, without effect, beyond the rate."""
         return not self._enabled or self._rates.hit((name, key), rate, now_ms=int(self._clock() * 1000)).allowed

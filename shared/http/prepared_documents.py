@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shared.http.request_middleware import RequestMetrics
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Admit = Callable[[str], Mapping[str, str] | None]
+CountRequest = Callable[[str], Mapping[str, str] | None]
 """Counts a request of a client's address. The rate limit's header fields, or None, without effect, beyond the limit."""
 
 _CONTENT_ENCODING: Final = istr("Content-Encoding")
@@ -66,7 +66,7 @@ class PreparedDocuments:
         *,
         fixed_headers: Callable[[str], Mapping[str, str]],
         set_client_address: Callable[[web.BaseRequest], str],
-        admit: Admit,
+        count: CountRequest,
         metrics: RequestMetrics,
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
@@ -80,7 +80,7 @@ class PreparedDocuments:
         self.paths = frozenset(documents)
         self._fixed_headers = fixed_headers
         self._set_client_address = set_client_address
-        self._admit = admit
+        self._count = count
         self._metrics = metrics
         self._log = log
         self._head = lru_cache(64)(self._prepare_head)
@@ -92,7 +92,7 @@ class PreparedDocuments:
         started = time.perf_counter()
         path = request.raw_path
         document = self._documents[path](request) if _is_plain(request) else None
-        limits = None if document is None else self._admit(self._set_client_address(request))
+        limits = None if document is None else self._count(self._set_client_address(request))
         if document is None or limits is None:
             return await application(request)
         if document.note is not None:

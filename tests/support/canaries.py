@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.background import TaskSupervisor
+from shared.http.prepared_documents import PREPARED_DOCUMENTS
 from tests.support.oauth import basic
 
 if TYPE_CHECKING:
@@ -75,7 +76,11 @@ def fail_every_task(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, set
 
 
 def fail_every_route(app: web.Application) -> list[tuple[str, str]]:
-    """Let each route of the application fail; answers the method and path of each."""
+    """Let each route of the application fail; answers the method and path of each.
+
+    The routes of prepared documents answer too, which otherwise only see what is not plain.
+    """
+    app[PREPARED_DOCUMENTS].paths = frozenset()
     routes = []
     for route in app.router.routes():
         route._handler = failing_handler

@@ -63,7 +63,7 @@ class Served:
             {PATH: self.find},
             fixed_headers=fixed_headers(cors, is_https=True),
             set_client_address=client_address_setter(trusted),
-            admit=self.admit,
+            count=self.count,
             metrics=metrics,
             log=log,
         )
@@ -93,7 +93,7 @@ class Served:
         self.note(request)
         return document.response
 
-    def admit(self, _address):
+    def count(self, _address):
         if self.left <= 0:
             return None
         self.left -= 1
@@ -263,7 +263,7 @@ def test_only_paths_where_the_host_does_not_count_are_prepared():
             {"/document": lambda _request: None},
             fixed_headers=lambda _path: {},
             set_client_address=lambda _request: "",
-            admit=lambda _address: {},
+            count=lambda _address: {},
             metrics=RequestMetrics(CollectorRegistry()),
             log=structlog.get_logger(),
         )
