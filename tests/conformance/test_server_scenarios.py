@@ -21,7 +21,6 @@ EXCEPTIONS: dict[tuple[str, str], dict[str, str]] = {
         "tools-call-elicitation/tools-call-elicitation": SERVER_TO_CLIENT,
         "elicitation-sep1034-defaults/elicitation-sep1034-general": SERVER_TO_CLIENT,
         "elicitation-sep1330-enums/elicitation-sep1330-general": SERVER_TO_CLIENT,
-        "server-sse-polling/incoming-sse-event": NO_RECONNECTION_TOOL,
     },
     (OLDER, "stateful"): {"server-sse-polling/incoming-sse-event": NO_RECONNECTION_TOOL},
     (NEWER, "stateless"): {},
