@@ -18,7 +18,7 @@ from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.wiring import wire_jwks
 from mcp_service.metadata import ProtectedResourceMetadata
 from mcp_service.pages.errors import pages_for_browsers
-from mcp_service.routes import cors_policies, readiness_checks
+from mcp_service.routes import cors_policies, endpoints, readiness_checks
 from mcp_service.runtime import Runtime
 from mcp_service.servers.wiring import configure_server, wire_server
 from mcp_service.status_lists.cache import StatusListCache
@@ -113,8 +113,7 @@ def build_app(
     app[METADATA], app[SCOPES] = metadata, configured.scopes
     app.add_routes(
         [
-            *(web.route("*", path, servers.endpoint.handle) for path in endpoint_paths),
-            *(web.get(path, metadata.handle) for path in metadata.paths),
+            *endpoints(endpoint_paths, servers, metadata),
             *health_routes(readiness_checks(jwks, status_lists, servers, scope_check, own_keys)),
             metrics_route(runtime.registry),
             *(own_keys.endpoint.routes() if own_keys is not None else ()),

@@ -1,8 +1,10 @@
-"""The routes of mcp_service: access by pages of other origins, and what makes it ready."""
+"""The endpoints of mcp_service, access to them by pages of other origins, and what makes the service ready."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from aiohttp import web
 
 from shared.http.application import Cors
 
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
     from mcp_service.servers.wiring import ServerComponents
     from mcp_service.status_lists.wiring import StatusListComponents
     from shared.http.health import ReadinessCheck
+
+
+def endpoints(
+    endpoint_paths: Iterable[str], servers: ServerComponents, metadata: ProtectedResourceMetadata
+) -> list[web.RouteDef]:
+    """The MCP endpoint and its metadata."""
+    return [
+        *(web.route("*", path, servers.endpoint.handle) for path in endpoint_paths),
+        *(web.get(path, metadata.handle) for path in metadata.paths),
+    ]
 
 
 def cors_policies(endpoint_paths: Iterable[str], metadata: ProtectedResourceMetadata) -> dict[str, Cors]:

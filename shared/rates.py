@@ -216,4 +216,4 @@ class RequestLimiter:
 
     def allows(self, name: str, key: Hashable, rate: Rate) -> bool:
         """Count one request of the key like `check`. False, without effect, beyond the rate."""
-        return not self._enabled or self._rates.hit((name, key), rate, now_ms=int(self._clock() * 1000)).allowed
+        return not self._enabled or self._rates.count((name, key), rate, now_ms=int(self._clock() * 1000))[0]

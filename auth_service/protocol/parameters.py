@@ -77,7 +77,6 @@ def _pairs(raw: str, most: int) -> list[tuple[str, str]]:
     if "%" in raw or "+" in raw:
         return parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=most)
     # Nothing is encoded in a usual token request, and the standard library takes five times as long to find that out.
-    parts = raw.split("&")
-    if len(parts) > most:
+    if raw.count("&") >= most:
         raise ValueError(f"more than {most} parameters")
-    return [(name, value) for name, _, value in (part.partition("=") for part in parts if part)]
+    return [(name, value) for name, _, value in (part.partition("=") for part in raw.split("&") if part)]

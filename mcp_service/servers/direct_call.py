@@ -46,6 +46,7 @@ from starlette.requests import Request
 from mcp_service.servers import answer_stream
 from mcp_service.servers.dispatch_context import CallContext
 from mcp_service.servers.in_process import RequestBody, asgi_scope
+from mcp_service.servers.open_streams import LISTEN_METHOD
 from mcp_service.servers.protected_server import AnswerOverdue
 from mcp_service.servers.session_manager import SharedLifespan
 
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 
     from mcp_service.servers.protected_server import AdmittedRequest
 
-_NEVER_PLAIN: Final = frozenset({"initialize", "subscriptions/listen"})
+_NEVER_PLAIN: Final = frozenset({"initialize", LISTEN_METHOD})
 """The one begins a session where there are sessions, the answer to the other is always a stream."""
 
 _REMEMBERED_SCHEMAS: Final = 1024

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from mcp_service.guard.errors import TooManyRequests
 from mcp_service.guard.rate_limits import SUBJECT_BOUND, TOKEN_BOUND
+from mcp_service.servers.open_streams import LISTEN_METHOD
 from mcp_service.servers.protected_server import AdmittedRequest, AnswerOverdue
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.connections import counted_as_authenticated
@@ -94,4 +95,4 @@ class McpEndpoint:
 
 def _only_listens(request: web.Request, authorized: AuthorizedRequest) -> bool:
     operation = authorized.operation
-    return request.method == "GET" or (operation is not None and operation.method == "subscriptions/listen")
+    return request.method == "GET" or (operation is not None and operation.method == LISTEN_METHOD)

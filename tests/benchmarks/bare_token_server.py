@@ -6,7 +6,6 @@ project, and answers so many bytes. Prints its port, serves until standard input
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 
 from shared.redis.client import Script
 from shared.redis.single import SingleRedisClient
+from tests.benchmarks.serving import serve
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,12 +46,7 @@ async def main(store_url: str, size: int, client: str) -> None:
 
     app = web.Application()
     app.add_routes([web.post("/token", token)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    await runner.cleanup()
+    await serve(app)
 
 
 if __name__ == "__main__":

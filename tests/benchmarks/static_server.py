@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 import uvloop
 from aiohttp import web
+
+from tests.benchmarks.serving import serve
 
 
 async def main(size: int) -> None:
@@ -19,12 +20,7 @@ async def main(size: int) -> None:
 
     app = web.Application()
     app.add_routes([web.get("/static", static)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    await runner.cleanup()
+    await serve(app)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
-from aiohttp import web
 from pydantic_core import from_json
 
 from mcp_service.app import build_app
@@ -23,6 +21,10 @@ from mcp_service.servers.endpoint import McpEndpoint
 from mcp_service.settings import McpSettings
 from shared.access_tokens.profile import VerifiedClaims
 from shared.access_tokens.verifier import VerifiedToken
+from tests.benchmarks.serving import serve
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 _NO_KEY: Any = None
 
@@ -69,12 +71,7 @@ async def main(settings: McpSettings, mode: str) -> None:
             endpoint = getattr(route.handler, "__self__", None)
             if isinstance(endpoint, McpEndpoint):
                 endpoint._authenticator = guard
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    await runner.cleanup()
+    await serve(app, handler_cancellation=True)
 
 
 if __name__ == "__main__":
