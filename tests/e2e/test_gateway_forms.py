@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import subprocess
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -14,7 +15,7 @@ import pytest
 from tests.e2e.gateway import CADDY, FILES, Gateway, has_caddy
 from tests.e2e.pair import Pair
 from tests.e2e.sdk_client import connected
-from tests.support.user_agent import user_agent
+from tests.support.user_agent import Answer, user_agent
 
 pytestmark = [
     pytest.mark.long,
@@ -35,6 +36,16 @@ def behind(request):
             yield gateway, pair
         finally:
             runner.run(pair.close())
+
+
+async def answer_of(gateway: Gateway, url: str, method: str = "GET", **options: Any) -> Answer:
+    """The answer, read to its end: a connection with TLS that is left before takes longer to close than the test."""
+    connector = aiohttp.TCPConnector(ssl=gateway.trust()) if gateway.secure else None
+    async with (
+        aiohttp.ClientSession(connector=connector) as http,
+        http.request(method, url, allow_redirects=False, **options) as answer,
+    ):
+        return await Answer.read(answer)
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +91,7 @@ async def test_nothing_internal_is_reachable_from_outside(behind, path):
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
         answer = (await reader.read()).decode()
         writer.close()
+        await writer.wait_closed()
         assert answer.split()[1] in {"400", "404"}, answer
         assert "sallyport_" not in answer
         assert '"checks"' not in answer
@@ -89,13 +101,11 @@ async def test_nothing_internal_is_reachable_from_outside(behind, path):
 async def test_no_answer_names_a_server_and_https_is_for_good(behind, path):
     """Answers of the services and of the gateway itself."""
     gateway, _pair = behind
-    connector = aiohttp.TCPConnector(ssl=gateway.trust()) if gateway.secure else None
-    async with aiohttp.ClientSession(connector=connector) as http:
-        for url in {gateway.auth_url, gateway.mcp_url}:
-            async with http.get(f"{url}{path}") as answer:
-                assert "Server" not in answer.headers
-                expected = ["max-age=63072000"] if gateway.secure else []
-                assert answer.headers.getall("Strict-Transport-Security", []) == expected
+    for url in {gateway.auth_url, gateway.mcp_url}:
+        answer = await answer_of(gateway, f"{url}{path}")
+        assert "Server" not in answer.headers
+        expected = ["max-age=63072000"] if gateway.secure else []
+        assert answer.headers.getall("Strict-Transport-Security", []) == expected
 
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -104,39 +114,31 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 @pytest.mark.parametrize("path", ["/", "/nothing", "/mcp"])
 async def test_a_browser_sees_a_page_with_a_way_on_at_either_host(behind, path):
     gateway, pair = behind
-    connector = aiohttp.TCPConnector(ssl=gateway.trust()) if gateway.secure else None
-    async with aiohttp.ClientSession(connector=connector) as http:
-        for url in {gateway.auth_url, gateway.mcp_url}:
-            async with http.get(f"{url}{path}", headers=BROWSER) as answer:
-                assert answer.content_type == "text/html"
-                page = await answer.text()
-                assert 'href="/account"' in page or pair.resource in page
+    for url in {gateway.auth_url, gateway.mcp_url}:
+        answer = await answer_of(gateway, f"{url}{path}", headers=BROWSER)
+        assert answer.headers["Content-Type"].startswith("text/html")
+        assert 'href="/account"' in answer.text or pair.resource in answer.text
 
 
 async def test_plain_http_is_sent_on_to_https_where_there_is_a_name(behind):
     gateway, _pair = behind
     if not gateway.secure:
         pytest.skip("this form has no HTTPS")
-    async with aiohttp.ClientSession() as http:
-        for url in {gateway.auth_url, gateway.mcp_url}:
-            name = urlsplit(url).hostname
-            address = f"http://127.0.0.1:{gateway.http_port}/x"
-            async with http.get(address, headers={"Host": name}, allow_redirects=False) as answer:
-                assert answer.status == 308
-                # Whatever port HTTPS has here, outside it is the usual one.
-                assert answer.headers["Location"] == f"https://{name}/x"
+    for url in {gateway.auth_url, gateway.mcp_url}:
+        name = urlsplit(url).hostname
+        answer = await answer_of(gateway, f"http://127.0.0.1:{gateway.http_port}/x", headers={"Host": name})
+        assert answer.status == 308
+        # Whatever port HTTPS has here, outside it is the usual one.
+        assert answer.headers["Location"] == f"https://{name}/x"
 
 
 async def test_the_host_of_the_tools_has_no_page_of_the_other_host(behind):
     gateway, _pair = behind
     if gateway.auth_url == gateway.mcp_url:
         pytest.skip("this form has one host for both")
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=gateway.trust())) as http:
-        for path in ("/authorize", "/token", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"):
-            async with http.get(f"{gateway.mcp_url}{path}") as answer:
-                assert answer.status == 404
-        async with http.get(f"{gateway.auth_url}/mcp") as answer:
-            assert answer.status == 404
+    for path in ("/authorize", "/token", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"):
+        assert (await answer_of(gateway, f"{gateway.mcp_url}{path}")).status == 404
+    assert (await answer_of(gateway, f"{gateway.auth_url}/mcp")).status == 404
 
 
 @pytest.fixture(scope="module", params=["one host", "two hosts"])
@@ -188,22 +190,19 @@ def forwarding():
 async def test_the_host_of_the_tools_passes_on_what_its_service_forwards(forwarding):
     gateway, _pair = forwarding
     form = {"grant_type": "refresh_token", "refresh_token": "a", "client_id": "unknown"}
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=gateway.trust())) as http:
-        async with http.post(f"{gateway.mcp_url}/token", data=form) as answer:
-            assert (answer.status, (await answer.json())["error"]) == (401, "invalid_client")
-        async with http.post(f"{gateway.mcp_url}/register", json={}) as answer:
-            assert answer.status == 400
-        async with http.get(f"{gateway.mcp_url}/authorize?a=b", allow_redirects=False) as answer:
-            assert answer.headers["Location"] == f"{gateway.auth_url}/authorize?a=b"
+    answer = await answer_of(gateway, f"{gateway.mcp_url}/token", "POST", data=form)
+    assert (answer.status, json.loads(answer.body)["error"]) == (401, "invalid_client")
+    assert (await answer_of(gateway, f"{gateway.mcp_url}/register", "POST", json={})).status == 400
+    answer = await answer_of(gateway, f"{gateway.mcp_url}/authorize?a=b")
+    assert answer.headers["Location"] == f"{gateway.auth_url}/authorize?a=b"
 
 
 async def test_a_client_does_not_choose_its_request_id(forwarding):
     gateway, _pair = forwarding
     chosen = {"X-Request-Id": "chosen-by-the-client"}
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=gateway.trust())) as http:
-        for url in (f"{gateway.mcp_url}/mcp", f"{gateway.auth_url}/token"):
-            async with http.post(url, headers=chosen) as answer:
-                assert answer.headers["X-Request-Id"] != chosen["X-Request-Id"], url
+    for url in (f"{gateway.mcp_url}/mcp", f"{gateway.auth_url}/token"):
+        answer = await answer_of(gateway, url, "POST", headers=chosen)
+        assert answer.headers["X-Request-Id"] != chosen["X-Request-Id"], url
 
 
 @pytest.mark.parametrize(
