@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,12 +22,14 @@ from multidict import istr
 
 from shared.http.request_middleware import REQUEST_ID_HEADER, request_id_of
 from shared.http.tracing import spans_are_created
+from shared.logs.line_template import request_logger
 
 if TYPE_CHECKING:
     import structlog
 
     from shared.http.document import Document, FindDocument
     from shared.http.request_middleware import RequestMetrics
+    from shared.logs.line_template import LogRequest
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 CountRequest = Callable[[str], Mapping[str, str] | None]
@@ -83,7 +85,7 @@ class PreparedDocuments:
         self._count = count
         self._metrics = metrics
         self._log = log
-        self._head = lru_cache(64)(self._prepare_head)
+        self._prepared = lru_cache(64)(self._prepare)
         self._sent = _Sent()
         self._date: tuple[int, bytes] = (0, b"")
 
@@ -100,16 +102,9 @@ class PreparedDocuments:
         request_id = request_id_of(request)
         elapsed = time.perf_counter() - started
         self._metrics.observe(method="GET", route=path, status=document.status, seconds=elapsed)
-        self._log_request(
-            "request",
-            request_id=request_id,
-            method="GET",
-            route=path,
-            status=document.status,
-            ms=round(elapsed * 1000, 2),
-        )
+        head, log_request = self._prepared(path, document)
+        log_request(request_id, round(elapsed * 1000, 2))
         own = "".join([f"{name}: {value}\r\n" for name, value in limits.items()])
-        head = self._head(path, document)
         end = f"{own}{REQUEST_ID_HEADER}: {request_id}\r\n\r\n".encode("ascii")
         try:
             await request.writer.write_eof(b"".join((head, self._date_line(), end, document.body)))
@@ -117,12 +112,12 @@ class PreparedDocuments:
             return self._sent  # the client is gone: aiohttp ends the connection
         return self._sent
 
-    @cached_property
-    def _log_request(self) -> Callable[..., object]:
-        # Bound once: before the first request the log may not be configured, after it nothing changes.
-        return self._log.bind().info
+    def _prepare(self, path: str, document: Document) -> tuple[bytes, LogRequest]:
+        # At the first request, not before: then the log is configured.
+        log_request = request_logger(self._log, method="GET", route=path, status=document.status)
+        return self._head_of(path, document), log_request
 
-    def _prepare_head(self, path: str, document: Document) -> bytes:
+    def _head_of(self, path: str, document: Document) -> bytes:
         headers = {**document.headers, **self._fixed_headers(path)}
         if document.status == HTTPStatus.OK:
             headers["Content-Length"] = str(len(document.body))

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from shared.logs.line_template import LineTemplate
 from shared.logs.rendering import MAX_VALUE_CHARACTERS, is_small_number, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from structlog.typing import FilteringBoundLogger, Processor
 
+    from shared.logs.line_template import LogRequest
     from shared.logs.writer import LogWriter
 
 _MAX_FIELDS: Final = 16
@@ -27,13 +29,16 @@ _ENTRY_CHARACTERS: Final = 1536
 """Of an entry with its names and numbers: no less than it takes in memory, or when it is rendered."""
 
 
-DeferredLine = tuple[int, str, dict[str, Any]]
+DeferredLine = tuple[int, str, dict[str, Any]] | tuple[int, LineTemplate, str, float]
 """A line that is not rendered yet: the time of the event in nanoseconds since the epoch, the name of its level, and its
-fields with `event`, which nothing changes any more."""
+fields with `event`, which nothing changes any more; or its template, the request id and the milliseconds."""
 
 
 def render_deferred(line: DeferredLine, render: Processor) -> str:
     """The whole line, by the last of the processors."""
+    if len(line) == 4:
+        time_ns, template, request_id, ms = line
+        return template.line(time_ns, request_id, ms)
     time_ns, level, event = line
     event["level"] = level
     event["timestamp"] = timestamp(time_ns)
@@ -41,7 +46,10 @@ def render_deferred(line: DeferredLine, render: Processor) -> str:
 
 
 def with_deferred_lines(level: int, writer: LogWriter) -> type[FilteringBoundLogger]:
-    """A logger of structlog for lines of `level` and above, whose method `log` defers plain lines below WARNING."""
+    """A logger of structlog for lines of `level` and above, whose method `log` defers plain lines below WARNING.
+
+    Its method `request_logger` is that of line_template.py.
+    """
     base = structlog.make_filtering_bound_logger(level)
     log_at_once: Callable[..., Any] = base.log
     queue = writer.queue
@@ -60,7 +68,13 @@ def with_deferred_lines(level: int, writer: LogWriter) -> type[FilteringBoundLog
         fields["event"] = event
         return queue((time.time_ns(), name, fields), size)
 
-    return type("DeferringBoundLogger", (base,), {"log": log})
+    def request_logger(self: Any, fields: Mapping[str, str | int]) -> LogRequest:
+        if level > logging.INFO:
+            return lambda _request_id, _ms: None
+        template = LineTemplate(writer.render, "info", "request", {**self._context, **fields})
+        return lambda request_id, ms: queue((time.time_ns(), template, request_id, ms), template.characters)
+
+    return type("DeferringBoundLogger", (base,), {"log": log, "request_logger": request_logger})
 
 
 def _bounded_size(fields: dict[str, Any]) -> int | None:

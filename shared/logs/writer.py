@@ -50,7 +50,7 @@ class LogWriter(Collector):
         `render` renders deferred lines, and `report_dropped` the line that reports so many dropped lines.
         """
         self._descriptor = descriptor
-        self._render = render
+        self.render = render
         self._report_dropped = report_dropped
         # Reentrant: the garbage collector may run finalizers that log, also within the sections below.
         self._lock = threading.RLock()
@@ -120,7 +120,7 @@ class LogWriter(Collector):
             if not lines:
                 return
             count = len(lines)
-            text = "".join([line if isinstance(line, str) else render_deferred(line, self._render) for line in lines])
+            text = "".join([line if isinstance(line, str) else render_deferred(line, self.render) for line in lines])
             del lines  # not beside the text, as long as the stream is blocked
             if unreported:
                 text += self._report_dropped(unreported)

@@ -1,7 +1,7 @@
 """The documents that clients read first, against a static answer of the same size by the same HTTP server.
 
-Both services run with their default settings, with their checks, metrics and log; the static answer has nothing around
-it. What counts is the processor time of the process that answers.
+Both services run with their default settings but for the rate limits, with their checks, metrics and log; the static
+answer has nothing around it. What counts is the processor time of the process that answers.
 """
 
 from __future__ import annotations
