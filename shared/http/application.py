@@ -22,6 +22,7 @@ from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.connections import CONNECTIONS
 from shared.http.media_type import parse_media_type
 from shared.http.refusal_delay import RefusalDelay
+from shared.http.request_middleware import write_whole_answers
 from shared.http.server import EXPECTATION, LONGEST_BODY, PROTOCOL_ERROR
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def checked_application(
     `public_documents`: paths which, with all below them, are read by other services, as those at /.well-known/ are.
     """
     checks = request_checks(is_local=not is_https, public_documents=public_documents)
-    app = web.Application(client_max_size=client_max_size, middlewares=[*middlewares, checks])
+    app = web.Application(client_max_size=client_max_size, middlewares=[write_whole_answers, *middlewares, checks])
     add_cors(app, cors)
     app.on_response_prepare.append(answer_headers(is_https=is_https))
     app[CONNECTIONS], app[LONGEST_BODY] = connections, client_max_size

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from email.utils import formatdate
+from contextlib import suppress
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import HttpVersion11, web
 from multidict import istr
 
-from shared.http.request_middleware import REQUEST_ID_HEADER, request_id_of
+from shared.http.request_middleware import REQUEST_ID_HEADER, http_date, request_id_of, sent
 from shared.http.tracing import spans_are_created
 from shared.logs.line_template import request_logger
 
@@ -43,20 +43,6 @@ _TRACEPARENT: Final = istr("traceparent")
 
 _FIELD: Final = re.compile(r"[!-9;-~]+: [ -~]*")
 """A header line without any control character."""
-
-
-class _Sent(web.StreamResponse):
-    """What aiohttp gets for an answer that is on its way already: nothing is left to prepare or to write."""
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        del request
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        del data
-
-    @property
-    def keep_alive(self) -> bool:
-        return True
 
 
 class PreparedDocuments:
@@ -86,7 +72,6 @@ class PreparedDocuments:
         self._metrics = metrics
         self._log = log
         self._prepared = lru_cache(64)(self._prepare)
-        self._sent = _Sent()
         self._date: tuple[int, bytes] = (0, b"")
 
     async def answer(self, request: web.BaseRequest, application: Answer) -> web.StreamResponse:
@@ -106,11 +91,9 @@ class PreparedDocuments:
         log_request(request_id, round(elapsed * 1000, 2))
         own = "".join([f"{name}: {value}\r\n" for name, value in limits.items()])
         end = f"{own}{REQUEST_ID_HEADER}: {request_id}\r\n\r\n".encode("ascii")
-        try:
+        with suppress(ConnectionError):  # the client is gone: aiohttp ends the connection
             await request.writer.write_eof(b"".join((head, self._date_line(), end, document.body)))
-        except ConnectionError:
-            return self._sent  # the client is gone: aiohttp ends the connection
-        return self._sent
+        return sent(document.status)
 
     def _prepare(self, path: str, document: Document) -> tuple[bytes, LogRequest]:
         # At the first request, not before: then the log is configured.
@@ -130,7 +113,7 @@ class PreparedDocuments:
     def _date_line(self) -> bytes:
         second = int(time.time())
         if second != self._date[0]:
-            self._date = second, f"Date: {formatdate(second, usegmt=True)}\r\n".encode("ascii")
+            self._date = second, f"Date: {http_date(second)}\r\n".encode("ascii")
         return self._date[1]
 
 

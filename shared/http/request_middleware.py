@@ -1,4 +1,4 @@
-"""The middlewares around every request: client address, request id, translation of errors, log line, metrics.
+"""The middlewares around every request: client address, request id, translation of errors, log, metrics, writing.
 
 The single place where an exception becomes a response (invariants 8 and 9). Each service passes a `render` function
 for the form of its error responses; nothing else builds one.
@@ -12,13 +12,16 @@ import re
 import time
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Sequence
+from email.utils import formatdate
 from functools import lru_cache
 from logging import DEBUG, ERROR, INFO
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from multidict import istr
 
 from shared.errors import RequestRejected, ServiceUnavailable
+from shared.http.aiohttp_errors import as_rejected, from_http_exception
 from shared.http.client_address import CLIENT_ADDRESS, CURRENT_ADDRESS, PEER_IS_PROXY, client_address, is_trusted_peer
 from shared.loop_metrics import LoopCounter, LoopHistogram
 
@@ -51,6 +54,12 @@ _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz123456789"
 """32 characters that cannot be confused: no i, l, o or zero."""
 
 _TO_ALPHABET: Final = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
+
+_CONTENT_LENGTH: Final = istr("Content-Length")
+_CONTENT_TYPE: Final = istr("Content-Type")
+_DATE: Final = istr("Date")
+_UPGRADE: Final = istr("Upgrade")
+_WITHOUT_BODY: Final = frozenset({204, 304})
 
 _BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
@@ -101,6 +110,75 @@ def request_id_of(request: web.BaseRequest) -> str:
     if given is None or PEER_IS_PROXY not in request or not _ACCEPTED_REQUEST_ID.fullmatch(given):
         return new_request_id()
     return given
+
+
+@lru_cache(maxsize=2)
+def http_date(second: int) -> str:
+    """A time since the epoch as the `Date` of an answer (RFC 9110 section 5.6.7)."""
+    return formatdate(second, usegmt=True)
+
+
+class _Sent(web.StreamResponse):
+    """What aiohttp gets for an answer that is on its way already: nothing is left to prepare or to write."""
+
+    def __init__(self, status: int, *, keeps_alive: bool) -> None:
+        super().__init__(status=status)
+        self._keeps_alive = keeps_alive
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        del request
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        del data
+
+    @property
+    def keep_alive(self) -> bool:
+        return self._keeps_alive
+
+
+@lru_cache(maxsize=256)
+def sent(status: int, *, keeps_alive: bool = True) -> web.StreamResponse:
+    """An answer with this status that has been written. `keeps_alive`: the connection stays open."""
+    return _Sent(status, keeps_alive=keeps_alive)
+
+
+@web.middleware
+async def write_whole_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Write a whole answer in one step. Place it outside all that changes an answer.
+
+    aiohttp takes several, for streams, compression, cookies, other versions of HTTP and connections that end: such
+    answers are left to it, and it is the reference for the rest (tests/shared/http/test_whole_answers.py).
+    """
+    response = await handler(request)
+    body = response.body if type(response) is web.Response else None
+    headers = response.headers
+    if (
+        type(body) is not bytes
+        or not body
+        or request.version != HttpVersion11
+        or not request.keep_alive
+        or request.method == "HEAD"
+        or _UPGRADE in request.headers
+        or response.keep_alive is not None
+        or response.status in _WITHOUT_BODY
+        or response.chunked
+        or response.compression
+        or response.cookies
+        or _CONTENT_LENGTH in headers
+    ):
+        return response
+    headers[_CONTENT_LENGTH] = str(len(body))
+    headers.setdefault(_CONTENT_TYPE, "application/octet-stream")
+    if _DATE not in headers:
+        headers[_DATE] = http_date(int(time.time()))
+    for app in request.match_info.apps:
+        await app.on_response_prepare.send(request, response)
+    try:
+        await request.writer.write_headers(f"HTTP/1.1 {response.status} {response.reason}", headers)
+        await request.writer.write_eof(body)
+    except ConnectionError:
+        pass  # the client is gone: aiohttp ends the connection
+    return sent(response.status, keeps_alive=response.keep_alive is None)
 
 
 class RequestMetrics:
@@ -154,10 +232,10 @@ def request_middleware(
             except web.HTTPException as exc:
                 if exc.status < 400:
                     raise
-                error = _from_http_exception(exc)
+                error = from_http_exception(exc)
                 response = render(request, error, request_id)
             except (RequestRejected, web.RequestPayloadError) as exc:
-                error = _as_rejected(exc)
+                error = as_rejected(exc)
                 response = render(request, error, request_id)
             except (asyncio.CancelledError, ConnectionResetError):
                 fields["disconnected"] = True
@@ -205,28 +283,3 @@ def request_middleware(
 def _route_of(request: web.Request) -> str:
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else "unmatched"
-
-
-_HTTP_CODES: Final = {
-    404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not answer that method."),
-    413: ("invalid_request", "The request body is too large."),
-    415: ("invalid_request", "The content type is not supported."),
-}
-
-
-def _as_rejected(exc: RequestRejected | web.RequestPayloadError) -> RequestRejected:
-    """A body that breaks off, or does not match its encoding, is the client's error wherever it is read."""
-    return (
-        exc
-        if isinstance(exc, RequestRejected)
-        else RequestRejected(f"the body cannot be read: {exc}"[:200], error_id="body_readable")
-    )
-
-
-def _from_http_exception(exc: web.HTTPException) -> RequestRejected:
-    code, public = _HTTP_CODES.get(exc.status, ("invalid_request", "The request is malformed."))
-    kept = {name: exc.headers[name] for name in ("Allow", "Retry-After") if name in exc.headers}
-    return RequestRejected(
-        exc.reason, error_id=f"http_{exc.status}", public=public, status=exc.status, code=code, headers=kept
-    )
