@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import statistics
 import time
 from typing import TYPE_CHECKING, Self
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from tests.benchmarks.harness import processor_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
 CONNECTIONS = 16
@@ -42,9 +43,10 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     @classmethod
-    async def open(cls, port: int) -> Self:
-        """Connect to this port of 127.0.0.1."""
-        return (await asyncio.get_running_loop().create_connection(cls, _HOST, port))[1]
+    async def open(cls, port: int, *, source: str = _HOST) -> Self:
+        """Connect to this port of 127.0.0.1, from an address of this machine."""
+        loop = asyncio.get_running_loop()
+        return (await loop.create_connection(cls, _HOST, port, local_addr=(source, 0)))[1]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
@@ -79,15 +81,23 @@ class Connection(asyncio.Protocol):
 class Callers:
     """A few connections to one server, held open. An async context manager."""
 
-    def __init__(self, port: int, *pids: int | None, connections: int = CONNECTIONS) -> None:
-        """`pids` are of the processes whose processor time counts: the server's one, or all that a request passes."""
+    def __init__(
+        self, port: int, *pids: int | None, connections: int = CONNECTIONS, sources: Iterator[str] | None = None
+    ) -> None:
+        """`pids` are of the processes whose processor time counts: the server's one, or all that a request passes.
+
+        `sources` gives each connection an address of its own, so that they do not meet the rate limit of one.
+        """
         self._port = port
         self._pids = pids
         self._count = connections
+        self._sources = itertools.repeat(_HOST) if sources is None else sources
         self._connections: list[Connection] = []
 
     async def __aenter__(self) -> Self:
-        self._connections = [await Connection.open(self._port) for _ in range(self._count)]
+        self._connections = [
+            await Connection.open(self._port, source=source) for source in itertools.islice(self._sources, self._count)
+        ]
         return self
 
     async def __aexit__(
