@@ -93,7 +93,7 @@ def to_decision(*, allowed: bool, arrival_ms: int, now_ms: int, rate: Rate, cost
     return RateDecision(
         allowed=allowed,
         arrival_ms=arrival_ms,
-        remaining=max(0, (rate.burst_ms - ahead) // rate.interval_ms),
+        remaining=_remaining(rate, ahead),
         retry_after_ms=0 if allowed else max(1, ahead + rate.interval_ms * cost - rate.burst_ms),
         reset_ms=ahead,
     )
@@ -104,7 +104,10 @@ def rate_limit_headers(name: str, rate: Rate, decision: RateDecision) -> dict[st
 
     The quota is the burst and the window the time in which it refills: that is the guarantee of GCRA.
     """
-    return {POLICY_HEADER: rate_limit_policy(name, rate), RATE_LIMIT_HEADER: rate_limit(name, decision)}
+    return {
+        POLICY_HEADER: rate_limit_policy(name, rate),
+        RATE_LIMIT_HEADER: rate_limit(name, rate, ahead_ms=decision.reset_ms),
+    }
 
 
 def rate_limit_policy(name: str, rate: Rate) -> str:
@@ -112,9 +115,13 @@ def rate_limit_policy(name: str, rate: Rate) -> str:
     return f'"{name}";q={rate.burst};w={whole_seconds(rate.burst_ms)}'
 
 
-def rate_limit(name: str, decision: RateDecision) -> str:
-    """The value of RateLimit."""
-    return f'"{name}";r={decision.remaining};t={whole_seconds(decision.reset_ms)}'
+def rate_limit(name: str, rate: Rate, *, ahead_ms: int) -> str:
+    """The value of RateLimit. `ahead_ms`: how far the theoretical arrival time is ahead of now."""
+    return f'"{name}";r={_remaining(rate, ahead_ms)};t={whole_seconds(ahead_ms)}'
+
+
+def _remaining(rate: Rate, ahead_ms: int) -> int:
+    return max(0, (rate.burst_ms - ahead_ms) // rate.interval_ms)
 
 
 def whole_seconds(milliseconds: int) -> int:

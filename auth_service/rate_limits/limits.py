@@ -81,15 +81,16 @@ class RateLimits:
         """Any request. None if limits are off."""
         return self._check_in_memory(policy.REQUESTS, address, self._network_of(address))
 
-    def admit_request(self, address: str) -> dict[str, str] | None:
-        """Count any request: the RateLimit fields of its response. None, without effect, if it must be refused."""
+    def admit_request(self, address: str) -> str | None:
+        """Count any request: the lines of its RateLimit fields. None, without effect, if it must be refused."""
         if not self._enabled:
-            return {}
-        key, rate, policy_field = self._requests_of(address)
-        decision = self._memory.hit(key, rate, now_ms=self._now_ms())
-        if not decision.allowed:
+            return ""
+        key, rate, policy_line = self._requests_of(address)
+        now_ms = self._now_ms()
+        allowed, arrival_ms = self._memory.count(key, rate, now_ms=now_ms)
+        if not allowed:
             return None
-        return {POLICY_HEADER: policy_field, RATE_LIMIT_HEADER: rate_limit(policy.REQUESTS.name, decision)}
+        return f"{policy_line}{RATE_LIMIT_HEADER}: {rate_limit(key[0], rate, ahead_ms=arrival_ms - now_ms)}\r\n"
 
     def check_client(self, client_id: str, address: str) -> None:
         """A request of an authenticated (or public and known) client."""
@@ -204,7 +205,7 @@ class RateLimits:
 
     def _find_requests_of(self, address: str) -> tuple[tuple[str, str], Rate, str]:
         name, rate = policy.REQUESTS.name, self._rate_for(policy.REQUESTS, address)
-        return (name, self._network_of(address)), rate, rate_limit_policy(name, rate)
+        return (name, self._network_of(address)), rate, f"{POLICY_HEADER}: {rate_limit_policy(name, rate)}\r\n"
 
     def is_shared_network(self, address: str) -> bool:
         """Whether many clients may be behind the address: configured, loopback, private or a unix socket."""

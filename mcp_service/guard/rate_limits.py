@@ -78,10 +78,10 @@ class RequestLimits(RequestLimiter):
         network, rate = self._unauthenticated(address)
         self.check("unauthenticated", network, rate)
 
-    def admit_unauthenticated(self, address: str) -> dict[str, str] | None:
-        """The same without a refusal: None, without effect, beyond the rate; otherwise the response has no fields."""
+    def admit_unauthenticated(self, address: str) -> str | None:
+        """The same without a refusal: None, without effect, beyond the rate; else no lines, for there are no fields."""
         network, rate = self._unauthenticated(address)
-        return {} if self.allows("unauthenticated", network, rate) else None
+        return "" if self.allows("unauthenticated", network, rate) else None
 
     def check_session(self, claims: VerifiedClaims | None, address: str) -> None:
         """A new session, of a user or without a token. Raises TooManyRequests."""

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from shared.logs.line_template import LogRequest
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-CountRequest = Callable[[str], Mapping[str, str] | None]
-"""Counts a request of a client's address. The rate limit's header fields, or None, without effect, beyond the limit."""
+CountRequest = Callable[[str], str | None]
+"""Counts a request of a client's address. The lines of the rate limit's header fields, each with its end, or None,
+without effect, beyond the limit."""
 
 _CONTENT_ENCODING: Final = istr("Content-Encoding")
 _CONTENT_TYPE: Final = istr("Content-Type")
@@ -89,8 +90,7 @@ class PreparedDocuments:
         self._metrics.observe(method="GET", route=path, status=document.status, seconds=elapsed)
         head, log_request = self._prepared(path, document)
         log_request(request_id, round(elapsed * 1000, 2))
-        own = "".join([f"{name}: {value}\r\n" for name, value in limits.items()])
-        end = f"{own}{REQUEST_ID_HEADER}: {request_id}\r\n\r\n".encode("ascii")
+        end = f"{limits}{REQUEST_ID_HEADER}: {request_id}\r\n\r\n".encode("ascii")
         with suppress(ConnectionError):  # the client is gone: aiohttp ends the connection
             await request.writer.write_eof(b"".join((head, self._date_line(), end, document.body)))
         return sent(document.status)

@@ -293,7 +293,7 @@ def _documents_first(application: _Handler, app: web.Application) -> _Handler:
     def answer(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         # In a drain each answer closes its connection: the application knows how.
         is_draining = draining is not None and draining.is_set()
-        if request.raw_path not in documents.paths or EXPECTATION in request or is_draining:
+        if request.raw_path not in documents.paths or len(request) or is_draining:  # an expectation is noted in it
             return application(request)
         return documents.answer(request, application)
 

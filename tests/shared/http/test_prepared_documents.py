@@ -97,7 +97,7 @@ class Served:
         if self.left <= 0:
             return None
         self.left -= 1
-        return {}
+        return ""
 
     def check(self, _address):
         if self.left <= 0:
@@ -263,7 +263,7 @@ def test_only_paths_where_the_host_does_not_count_are_prepared():
             {"/document": lambda _request: None},
             fixed_headers=lambda _path: {},
             set_client_address=lambda _request: "",
-            count=lambda _address: {},
+            count=lambda _address: "",
             metrics=RequestMetrics(CollectorRegistry()),
             log=structlog.get_logger(),
         )
