@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from multidict import istr
 
+from auth_service.keys.propagation_tracker import is_name
 from auth_service.keys.public_key_set import claimed_version
 from shared.errors import ServiceUnavailable
 from shared.http.application import Cors
@@ -40,10 +41,6 @@ PATH: Final = "/.well-known/jwks.json"
 _IF_NONE_MATCH: Final = istr("If-None-Match")
 _PREFER: Final = istr("Prefer")
 _REPLICA: Final = istr(REPLICA_HEADER)
-_USER_AGENT: Final = istr("User-Agent")
-
-_MAX_AGENT_CHARACTERS: Final = 60
-"""Of the User-Agent of an unidentified client, which an operator sees."""
 
 CORS: Final = Cors(
     methods="GET, HEAD, OPTIONS",
@@ -74,7 +71,7 @@ class JwksEndpoint:
             await self._key_ring.catch_up()
         changed = self._key_ring.changed
         key_set = self._key_ring.public_key_set
-        reported = self._record(request, key_set.reported_version(if_none_match))
+        reported = self._record(request, key_set.reported_version(if_none_match), request.get(CLIENT_ADDRESS, ""))
         applied = {}
         if if_none_match is not None and key_set.matches(if_none_match):
             wait = wanted_wait(request)
@@ -109,24 +106,24 @@ class JwksEndpoint:
         # A cache must not serve to an unidentified client what it fetched for an identified or a non-caching one.
         headers = {"Cache-Control": self._cache_control, "Vary": REPLICA_HEADER, "ETag": key_set.etag}
 
-        def note(request: web.BaseRequest) -> None:
+        def note(request: web.BaseRequest, address: str) -> None:
+            if _REPLICA not in request.headers:
+                self._tracker.record_unidentified(request.headers, address)
+                return
             if_none_match = request.headers.get(_IF_NONE_MATCH)
-            self._record(request, 0 if if_none_match is None else key_set.reported_version(if_none_match))
+            self._record(request, 0 if if_none_match is None else key_set.reported_version(if_none_match), address)
 
         whole = Document(key_set.body, {**headers, "Content-Type": "application/json"}, note=note)
         return whole, Document(headers=headers, status=304, note=note)
 
-    def _record(self, request: web.BaseRequest, version: int) -> ReplicaKeyVersion | None:
+    def _record(self, request: web.BaseRequest, version: int, address: str) -> ReplicaKeyVersion | None:
         replica = request.headers.get(_REPLICA)
         if replica == OBSERVER and _IF_NONE_MATCH not in request.headers:
             return None
-        # Without the surrogates that stand for bytes of other encodings: Redis stores UTF-8.
-        agent = request.headers.get(_USER_AGENT, "")[:_MAX_AGENT_CHARACTERS]
-        if not agent.isprintable():
-            agent = "".join(filter(str.isprintable, agent))
-        address = request.get(CLIENT_ADDRESS, "")
-        client = f"{agent} at {address}" if agent and address else agent or address
-        return self._tracker.record_version(replica, version, client=client)
+        if replica is not None and is_name(replica):
+            return self._tracker.record_version(replica, version)
+        self._tracker.record_unidentified(request.headers, address)
+        return None
 
     async def _wait(
         self, request: web.Request, changed: asyncio.Event, seconds: int, reported: ReplicaKeyVersion | None

@@ -18,7 +18,7 @@ from shared.background import end_tasks
 from shared.errors import RedisUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from auth_service.keys.repository import ReplicaVersionRepository
     from shared.background import TaskSupervisor
@@ -27,6 +27,8 @@ FLUSH_INTERVAL_SECONDS: Final = 0.2
 MIN_TTL_MS: Final = 120_000
 """The least time for which a verifier counts as live after its last report: longer than a long poll."""
 MAX_CLIENT_CHARACTERS: Final = 120
+_MAX_AGENT_CHARACTERS: Final = 60
+"""Of the User-Agent of an unidentified client, which an operator sees."""
 RECONNECT_MS: Final = 15_000
 """How long a verifier whose connection broke counts as live: it may reconnect to another replica."""
 
@@ -51,7 +53,7 @@ class PropagationTracker:
         self._max_replicas = max_replicas
         self._unflushed: dict[str, ReplicaKeyVersion] = {}
         self._unidentified_ms: int | None = None
-        self._unidentified_client = ""
+        self._unidentified_client: tuple[Mapping[str, str], str] = ({}, "")
         self._overflow_ms: int | None = None
         self._reported = asyncio.Event()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
@@ -64,16 +66,16 @@ class PropagationTracker:
         """Stop flushing. Unflushed reports are lost; verifiers repeat them."""
         await end_tasks(self._tasks)
 
-    def record_version(self, replica: str | None, version: int, *, client: str = "") -> ReplicaKeyVersion | None:
-        """Record that a verifier has this version. None if it has no valid name, or if there is no room.
+    def record_unidentified(self, headers: Mapping[str, str], address: str) -> None:
+        """Record that a client fetched the JWKS that gives no name for itself: the latest one."""
+        # Described when it is written: most requests are of such clients.
+        self._unidentified_ms, self._unidentified_client = int(self._clock() * 1000), (headers, address)
+        self._reported.set()
 
-        `client` describes the caller; it is recorded if the verifier has no valid name.
-        """
+    def record_version(self, replica: str, version: int) -> ReplicaKeyVersion | None:
+        """Record that a verifier has this version. None if there is no room."""
         now_ms = int(self._clock() * 1000)
         self._reported.set()
-        if replica is None or not _REPLICA.fullmatch(replica):
-            self._unidentified_ms, self._unidentified_client = now_ms, client[:MAX_CLIENT_CHARACTERS]
-            return None
         if replica not in self._unflushed and len(self._unflushed) >= self._max_replicas:
             self._overflow_ms = now_ms
             return None
@@ -101,7 +103,7 @@ class PropagationTracker:
                 now_ms=int(self._clock() * 1000),
                 ttl_ms=2 * self._ttl_ms,
                 unidentified_ms=unidentified_ms,
-                unidentified_client=unidentified_client,
+                unidentified_client=_description(*unidentified_client),
                 overflow_ms=overflow_ms,
             )
         except Exception:
@@ -124,6 +126,17 @@ class PropagationTracker:
                 # Not logged: the key ring logs that Redis is unavailable.
                 await asyncio.sleep(10 * FLUSH_INTERVAL_SECONDS)
             await asyncio.sleep(FLUSH_INTERVAL_SECONDS)
+
+
+def is_name(replica: str) -> bool:
+    """Whether this is a name by which a verifier can be told from others."""
+    return _REPLICA.fullmatch(replica) is not None
+
+
+def _description(headers: Mapping[str, str], address: str) -> str:
+    # Without the surrogates that stand for bytes of other encodings: Redis stores UTF-8.
+    agent = "".join(filter(str.isprintable, headers.get("User-Agent", "")[:_MAX_AGENT_CHARACTERS]))
+    return (f"{agent} at {address}" if agent and address else agent or address)[:MAX_CLIENT_CHARACTERS]
 
 
 def _latest(*times: int | None) -> int | None:

@@ -15,8 +15,8 @@ class Document:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
-    note: Callable[[web.BaseRequest], object] | None = None
-    """Called with each request that is answered with it, after the rate limit."""
+    note: Callable[[web.BaseRequest, str], object] | None = None
+    """Called with each request that is answered with it and the client's address, after the rate limit."""
 
     @property
     def response(self) -> web.Response:

@@ -80,11 +80,14 @@ class PreparedDocuments:
         started = time.perf_counter()
         path = request.raw_path
         document = self._documents[path](request) if _is_plain(request) else None
-        limits = None if document is None else self._count(self._set_client_address(request))
-        if document is None or limits is None:
+        if document is None:
+            return await application(request)
+        address = self._set_client_address(request)
+        limits = self._count(address)
+        if limits is None:
             return await application(request)
         if document.note is not None:
-            document.note(request)
+            document.note(request, address)
         request_id = request_id_of(request)
         elapsed = time.perf_counter() - started
         self._metrics.observe(method="GET", route=path, status=document.status, seconds=elapsed)

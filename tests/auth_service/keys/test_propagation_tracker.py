@@ -162,8 +162,9 @@ async def test_reports_that_could_not_be_written_are_kept_and_written_later(stor
     """A lost report could pass for proof."""
     away, back = SingleRedisClient("unix:///nonexistent/valkey.sock"), open_redis_client(store_url)
     tracker = PropagationTracker(ReplicaVersionRepository(away), publish_lead_ms=0, clock=clock, max_replicas=2)
-    for name in ("a", "b", None):
+    for name in ("a", "b"):
         tracker.record_version(name, 1)
+    tracker.record_unidentified({}, "")
     with pytest.raises(RedisUnavailable):
         await tracker.flush()
     tracker._repository = ReplicaVersionRepository(back)

@@ -80,8 +80,8 @@ class Served:
         self.unchanged = Document(headers={"ETag": f'"{number}"'}, status=304, note=self.note)
         return Document(b'{"version": %d}' % number, headers, note=self.note)
 
-    def note(self, request):
-        self.noted.append(request[CLIENT_ADDRESS])
+    def note(self, _request, address):
+        self.noted.append(address)
 
     def find(self, request):
         held = request.headers.get("If-None-Match")
@@ -90,7 +90,7 @@ class Served:
     async def show(self, request):
         self.entered += 1
         document = self.find(request)
-        self.note(request)
+        self.note(request, request[CLIENT_ADDRESS])
         return document.response
 
     def count(self, _address):
