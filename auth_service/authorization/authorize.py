@@ -23,7 +23,7 @@ from auth_service.authorization.request import (
     keep_plus_in_base64_state,
     without_interaction,
 )
-from auth_service.http.messages import NO_STORE, read_form
+from auth_service.http.messages import NO_STORE, read_body, read_form
 from auth_service.protocol.errors import InvalidRequest, PageError, RedirectError
 from auth_service.protocol.parameters import Parameters, parse_urlencoded
 from auth_service.texts import message
@@ -108,7 +108,7 @@ class AuthorizeEndpoint:
         in, and the browser would be given another identity than its open pages have.
         """
         await read_form(request)
-        body = await request.read()
+        body = await read_body(request)
         if len(body) > _MAX_POSTED:
             raise InvalidRequest(f"the request has {len(body)} bytes", error_id="request_size")
         location = self._urls.authorize(quote(body, safe="%&=+"))

@@ -23,6 +23,9 @@ MAX_BODY_SECONDS: Final = 15.0
 
 _FORM: Final = "application/x-www-form-urlencoded"
 
+_BODY: Final = web.RequestKey("body", bytes)
+"""The body of a request, once it has been read."""
+
 NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8", **NO_STORE}
 
@@ -40,11 +43,22 @@ async def read_form(
             error_id="content_type",
             public="The request must be application/x-www-form-urlencoded.",
         )
-    if request.content.is_eof():  # received together with the headers: no timeout is needed
-        return parse_urlencoded(await request.read(), repeatable=repeatable, most=most)
-    async with reading_body():
-        body = await request.read()
-    return parse_urlencoded(body, repeatable=repeatable, most=most)
+    return parse_urlencoded(await read_body(request), repeatable=repeatable, most=most)
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The whole body. It can be read again, but only here. Raises as `read_form`."""
+    body = request.get(_BODY)
+    if body is None:
+        if request.content.is_eof():  # received together with the headers: nothing to wait for, and no timeout
+            body = request.content.read_nowait()
+            if request.client_max_size and len(body) > request.client_max_size:
+                raise web.HTTPRequestEntityTooLarge(request.client_max_size)
+        else:
+            async with reading_body():
+                body = await request.read()
+        request[_BODY] = body
+    return body
 
 
 def is_form(request: web.Request) -> bool:

@@ -14,7 +14,7 @@ from auth_service.authorization.interaction import expired
 from auth_service.authorization.provider_redirects import LINK_MAX_AGE
 from auth_service.federation.pending_repository import MAX_RESPONSE_BYTES
 from auth_service.federation.provider import Purpose
-from auth_service.http.messages import read_form
+from auth_service.http.messages import read_body, read_form
 from auth_service.protocol.errors import InvalidRequest, PageError
 from auth_service.protocol.parameters import parse_urlencoded
 from auth_service.texts import message
@@ -108,7 +108,7 @@ class ProviderCallback:
                 status=405,
             )
         parameters = (await read_form(request)).single_values()
-        size = len(await request.read())
+        size = len(await read_body(request))
         if size > MAX_RESPONSE_BYTES:
             raise InvalidRequest(f"the response has {size} bytes", error_id="sign_in_response_size")
         parameters.pop("response", None)
