@@ -13,11 +13,13 @@ from pydantic_core import to_json
 
 from shared.jose import base64url
 from shared.jose.keys import CachedKey
+from shared.loop_metrics import LoopCounter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from joserfc.jwk import Key
+    from prometheus_client import CollectorRegistry
 
     from auth_service.keys.key_ring import KeyRing
     from auth_service.keys.signing_thread import SigningThread
@@ -74,7 +76,13 @@ class ThreadedSigner:
     """An AsyncSigner."""
 
     def __init__(
-        self, ring: KeyRing, *, thread: SigningThread, trials: SigningTrials, monotonic: Callable[[], float]
+        self,
+        ring: KeyRing,
+        *,
+        thread: SigningThread,
+        trials: SigningTrials,
+        monotonic: Callable[[], float],
+        registry: CollectorRegistry,
     ) -> None:
         """`monotonic` is in seconds."""
         self._ring = ring
@@ -85,6 +93,12 @@ class ThreadedSigner:
         self._ask_at = float("-inf")
         self._signatures = 0
         """Since the trials were asked."""
+        self._made = LoopCounter(
+            "sallyport_access_token_signatures",
+            "Signatures of access tokens by where they were made: event_loop or thread.",
+            ("place",),
+            registry=registry,
+        ).counts
 
     def ready(self) -> None:
         """Raise ServiceUnavailable unless the active key is loaded and confirmed to be current."""
@@ -98,13 +112,19 @@ class ThreadedSigner:
             self._signatures = 0
         self._signatures += 1
         if not (self._is_in_thread and self._thread.has_room):
-            return self._ring.sign(claims, typ=typ)
+            return self._sign_in_event_loop(claims, typ=typ)
         key = self._ring.signing_key()
         text = key.signing_input(claims, typ=typ)
         signature = await self._thread.signature(key, text.encode())
         if self._ring.signing_key() is not key:
-            return self._ring.sign(claims, typ=typ)
+            return self._sign_in_event_loop(claims, typ=typ)
+        self._made["thread",] += 1
         return _compact(text, signature)
+
+    def _sign_in_event_loop(self, claims: Mapping[str, Any], *, typ: str) -> str:
+        token = self._ring.sign(claims, typ=typ)
+        self._made["event_loop",] += 1
+        return token
 
     def close(self) -> None:
         """End the thread. Later signatures are made without it."""

@@ -71,6 +71,7 @@ def wire_keys(runtime: Runtime, *, encryption_keys: EncryptionKeys, audit: Audit
             thread=SigningThread(),
             trials=SigningTrials(cores=usable_cores(), process_time=time.process_time),
             monotonic=runtime.monotonic,
+            registry=runtime.registry,
         ),
         tracker=tracker,
         schedule=RotationSchedule(key_ring=ring, rotator=rotator, log=runtime.log),

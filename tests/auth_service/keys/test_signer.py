@@ -8,6 +8,7 @@ import time
 
 import pytest
 import structlog
+from prometheus_client import CollectorRegistry
 
 from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys.key_generation import new_key
@@ -81,12 +82,18 @@ async def ring(store, monotonic):
 
 
 @pytest.fixture
-def signer(ring):
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def signer(ring, registry):
     made = ThreadedSigner(
         ring,
         thread=SigningThread(max_waiting=1),
         trials=Always(cores=2, process_time=time.process_time),
         monotonic=time.monotonic,
+        registry=registry,
     )
     yield made
     made.close()
@@ -169,6 +176,18 @@ async def test_while_the_thread_is_full_the_event_loop_signs_by_itself(ring, sig
     hold.released.set()
     await held
     assert len(hold.others) == 1
+
+
+async def test_signatures_are_counted_by_where_they_were_made(ring, signer, hold, registry):
+    held = asyncio.create_task(signer.sign({"sub": "alice"}, typ="at+jwt"))
+    await hold.until_reached()
+    for _ in range(2):
+        await signer.sign({"sub": "bob"}, typ="at+jwt")
+    hold.released.set()
+    await held
+    name = "sallyport_access_token_signatures_total"
+    assert registry.get_sample_value(name, {"place": "event_loop"}) == 2
+    assert registry.get_sample_value(name, {"place": "thread"}) == 1
 
 
 async def test_after_the_end_of_the_thread_tokens_are_signed_without_it(ring, signer, hold):
