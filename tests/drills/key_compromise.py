@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 GIVE_UP_SECONDS = 60.0
 
 
+class DrillFailed(Exception):
+    """What did not happen. Not SystemExit: a task would raise it out of the event loop, past what is to be undone."""
+
+
 @dataclass(frozen=True)
 class Deployment:
     """A running pair, as far as the drill touches it. `prefix` is what runs a program beside auth_service."""
@@ -40,7 +44,7 @@ class Deployment:
     environment: Mapping[str, str]
 
     async def command(self, *arguments: str) -> str:
-        """Run `python -m auth_service …` there; what it printed. Ends the drill if it fails."""
+        """Run `python -m auth_service …` there; what it printed. Raises DrillFailed if it fails."""
         process = await asyncio.create_subprocess_exec(
             *self.prefix,
             self.python,
@@ -53,7 +57,7 @@ class Deployment:
         )
         output, errors = await process.communicate()
         if process.returncode:
-            sys.exit(f"auth_service {' '.join(arguments)} failed:\n{errors.decode()}")
+            raise DrillFailed(f"auth_service {' '.join(arguments)} failed:\n{errors.decode()}")
         return output.decode()
 
 
@@ -61,7 +65,7 @@ def of_make_run() -> Deployment:
     """The pair of `make run`."""
     file = Path(os.environ.get("DATA_DIR") or ".data") / ENVIRONMENT_FILE
     if not file.exists():
-        sys.exit(f"nothing has run on {file.parent} yet: start with `make run`")
+        raise DrillFailed(f"nothing has run on {file.parent} yet: start with `make run`")
     return of_environment(with_repository({**os.environ, **json.loads(file.read_text(encoding="utf-8"))}))
 
 
@@ -83,7 +87,7 @@ async def of_compose(compose: str) -> Deployment:
 
 
 async def play(deployment: Deployment) -> None:
-    """The drill. Ends the program with a message if something does not happen in time."""
+    """The drill. Raises DrillFailed if something does not happen in time."""
     username = f"drill-{secrets.token_hex(4)}"
     password = json.loads(await deployment.command("users", "add", username, "--generate", "--json"))["password"]
     try:
@@ -112,17 +116,17 @@ async def _withdraw(deployment: Deployment, client: PlainClient, tokens: Mapping
     tell("the stolen token is refused")
     said = json.loads(await withdrawing)
     if said["still_held_by"]:
-        sys.exit(f"these replicas have not shown that the key is gone: {', '.join(said['still_held_by'])}")
+        raise DrillFailed(f"these replicas have not shown that the key is gone: {', '.join(said['still_held_by'])}")
     tell(
         f"{said['replicas']} mcp_service replicas have shown that the key is gone, "
         f"{said['seconds']:g} s after it was withdrawn"
     )
     status, fresh = await client.token_request(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     if status != 200:
-        sys.exit(f"the client could not refresh: {fresh}")
+        raise DrillFailed(f"the client could not refresh: {fresh}")
     status, _headers, answer = await client.call_tool(fresh["access_token"])
     if status != 200:
-        sys.exit(f"the new token does not work: {status} {answer}")
+        raise DrillFailed(f"the new token does not work: {status} {answer}")
     tell(f"the client has refreshed; its token of the key {unverified_header(fresh['access_token'])['kid']} works")
 
 
@@ -132,4 +136,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except DrillFailed as exc:
+        sys.exit(str(exc))

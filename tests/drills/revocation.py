@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tests.drills.key_compromise import Deployment, of_compose, of_make_run
+from tests.drills.key_compromise import Deployment, DrillFailed, of_compose, of_make_run
 from tests.support.oauth import unverified_claims
 from tests.support.plain_client import PlainClient
 from tests.support.user_agent import user_agent
@@ -32,7 +32,7 @@ REFUSED_IN_A_ROW = 10
 
 
 async def play(deployment: Deployment) -> None:
-    """The drill. Ends the program with a message if something does not happen in time."""
+    """The drill. Raises DrillFailed if something does not happen in time."""
     username = f"drill-{secrets.token_hex(4)}"
     password = json.loads(await deployment.command("users", "add", username, "--generate", "--json"))["password"]
     try:
@@ -46,7 +46,7 @@ async def _end(deployment: Deployment, client: PlainClient, tokens: Mapping[str,
     grant_id = unverified_claims(tokens["access_token"])["gid"]
     status, _headers, answer = await client.call_tool(tokens["access_token"])
     if status != 200:
-        sys.exit(f"the token does not work: {status} {answer}")
+        raise DrillFailed(f"the token does not work: {status} {answer}")
     print(f"The access token of the grant {grant_id} works. Now its access ends.\n")
     callers = [asyncio.create_task(_last_accepted(client, tokens["access_token"])) for _ in range(CONNECTIONS)]
     replicas = asyncio.create_task(_each_replica(deployment, tokens["access_token"]))
@@ -61,14 +61,14 @@ async def _end(deployment: Deployment, client: PlainClient, tokens: Mapping[str,
     print(f"{last - started:7.2f} s  the last accepted call began, {max(0.0, last - answered):.2f} s after the answer")
     for address, began in sorted(accepted.items()):
         if began is None:
-            sys.exit(f"the replica {address} accepted no call")
+            raise DrillFailed(f"the replica {address} accepted no call")
         after = began - started_at - (answered - started)
         print(
             f"{began - started_at:7.2f} s  the last at the replica {address}, {max(0.0, after):.2f} s after the answer"
         )
     status, refused = await client.token_request(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     if status != 400:
-        sys.exit(f"the client could refresh: {status} {refused}")
+        raise DrillFailed(f"the client could refresh: {status} {refused}")
     print(f"{time.monotonic() - started:7.2f} s  a refresh is refused")
 
 
@@ -83,7 +83,7 @@ async def _each_replica(deployment: Deployment, token: str) -> dict[str, float |
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, env=dict(deployment.environment))
     output, _ = await process.communicate(json.dumps(asked).encode())
     if process.returncode:
-        sys.exit("the replicas could not be called one by one")
+        raise DrillFailed("the replicas could not be called one by one")
     accepted: dict[str, float | None] = json.loads(output)
     return accepted
 
@@ -99,7 +99,7 @@ async def _last_accepted(client: PlainClient, token: str) -> float:
         elif status == 401:
             refused += 1
         else:
-            sys.exit(f"neither accepted nor refused: {status} {answer}")
+            raise DrillFailed(f"neither accepted nor refused: {status} {answer}")
         await asyncio.sleep(0.02)
     return last
 
@@ -110,4 +110,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except DrillFailed as exc:
+        sys.exit(str(exc))
