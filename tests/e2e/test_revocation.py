@@ -1,5 +1,7 @@
 """Revoked means refused: by replicas that ask nobody, within two seconds (invariant 12)."""
 
+import asyncio
+
 import aiohttp
 import pytest
 
@@ -33,6 +35,20 @@ async def test_every_replica_refuses_the_token_of_an_ended_grant_and_no_other(ma
             assert await status_at(http, replica, other["access_token"]) == 200
         claims = unverified_claims(tokens["access_token"])
         assert claims["status"]["status_list"]["uri"].startswith(f"{pair.issuer}/status-lists/")
+
+
+@pytest.mark.long
+@pytest.mark.xfail(strict=True, raises=revocation.DrillFailed, reason="its calls meet the rate limit of their token")
+async def test_the_drill_waits_for_a_command_that_takes_long(make_pair, monkeypatch):
+    command = key_compromise.Deployment.command
+
+    async def slow(self, *arguments):
+        await asyncio.sleep(4 if arguments[0] == "grants" else 0)
+        return await command(self, *arguments)
+
+    monkeypatch.setattr(key_compromise.Deployment, "command", slow)
+    pair = await make_pair()
+    await revocation.play(key_compromise.of_environment(pair.auth_environment))
 
 
 @pytest.mark.long
