@@ -36,7 +36,7 @@ def call(address: str) -> None:
             return
         if status == 200:
             last[address] = began
-        time.sleep(0.02)
+        time.sleep(0.1)  # with the calls of the drill no more than one token may make
 
 
 found = {str(info[4][0]) for info in socket.getaddrinfo(asked["host"], asked["port"], type=socket.SOCK_STREAM)}

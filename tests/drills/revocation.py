@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 CALL_REPLICAS = (Path(__file__).parent / "call_replicas.py").read_text(encoding="utf-8")
 CONNECTIONS = 8
+PAUSE_SECONDS = 0.2
+"""Of each connection between two calls: 40 calls a second together, where 50 are allowed with one token."""
 GIVE_UP_SECONDS = 60.0
-REFUSED_IN_A_ROW = 10
+REFUSED_IN_A_ROW = 5
 """Of each connection: a gateway may send the next call to a replica that has not heard of it."""
 
 
@@ -48,7 +50,7 @@ async def _end(deployment: Deployment, client: PlainClient, tokens: Mapping[str,
     if status != 200:
         raise DrillFailed(f"the token does not work: {status} {answer}")
     print(f"The access token of the grant {grant_id} works. Now its access ends.\n")
-    callers = [asyncio.create_task(_last_accepted(client, tokens["access_token"])) for _ in range(CONNECTIONS)]
+    callers = [asyncio.create_task(_last_accepted(client, tokens["access_token"], n)) for n in range(CONNECTIONS)]
     replicas = asyncio.create_task(_each_replica(deployment, tokens["access_token"]))
     await asyncio.sleep(1 if deployment.prefix else 0)  # so that each has been called
     started, started_at = time.monotonic(), time.time()
@@ -88,8 +90,9 @@ async def _each_replica(deployment: Deployment, token: str) -> dict[str, float |
     return accepted
 
 
-async def _last_accepted(client: PlainClient, token: str) -> float:
+async def _last_accepted(client: PlainClient, token: str, number: int) -> float:
     """When the last call began that was accepted; returns once several in a row were refused."""
+    await asyncio.sleep(PAUSE_SECONDS * number / CONNECTIONS)  # so that they take turns
     last, refused = time.monotonic(), 0
     while refused < REFUSED_IN_A_ROW:
         began = time.monotonic()
@@ -100,7 +103,7 @@ async def _last_accepted(client: PlainClient, token: str) -> float:
             refused += 1
         else:
             raise DrillFailed(f"neither accepted nor refused: {status} {answer}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(PAUSE_SECONDS)
     return last
 
 

@@ -38,7 +38,6 @@ async def test_every_replica_refuses_the_token_of_an_ended_grant_and_no_other(ma
 
 
 @pytest.mark.long
-@pytest.mark.xfail(strict=True, raises=revocation.DrillFailed, reason="its calls meet the rate limit of their token")
 async def test_the_drill_waits_for_a_command_that_takes_long(make_pair, monkeypatch):
     command = key_compromise.Deployment.command
 
