@@ -41,6 +41,7 @@ PATH: Final = "/.well-known/jwks.json"
 _IF_NONE_MATCH: Final = istr("If-None-Match")
 _PREFER: Final = istr("Prefer")
 _REPLICA: Final = istr(REPLICA_HEADER)
+_USER_AGENT: Final = istr("User-Agent")
 
 CORS: Final = Cors(
     methods="GET, HEAD, OPTIONS",
@@ -108,7 +109,7 @@ class JwksEndpoint:
 
         def note(request: web.BaseRequest, address: str) -> None:
             if _REPLICA not in request.headers:
-                self._tracker.record_unidentified(request.headers, address)
+                self._tracker.record_unidentified(request.headers.get(_USER_AGENT, ""), address)
                 return
             if_none_match = request.headers.get(_IF_NONE_MATCH)
             self._record(request, 0 if if_none_match is None else key_set.reported_version(if_none_match), address)
@@ -122,7 +123,7 @@ class JwksEndpoint:
             return None
         if replica is not None and is_name(replica):
             return self._tracker.record_version(replica, version)
-        self._tracker.record_unidentified(request.headers, address)
+        self._tracker.record_unidentified(request.headers.get(_USER_AGENT, ""), address)
         return None
 
     async def _wait(

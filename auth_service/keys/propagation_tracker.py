@@ -18,7 +18,7 @@ from shared.background import end_tasks
 from shared.errors import RedisUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from auth_service.keys.repository import ReplicaVersionRepository
     from shared.background import TaskSupervisor
@@ -53,7 +53,7 @@ class PropagationTracker:
         self._max_replicas = max_replicas
         self._unflushed: dict[str, ReplicaKeyVersion] = {}
         self._unidentified_ms: int | None = None
-        self._unidentified_client: tuple[Mapping[str, str], str] = ({}, "")
+        self._unidentified_client = ("", "")
         self._overflow_ms: int | None = None
         self._reported = asyncio.Event()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
@@ -66,10 +66,11 @@ class PropagationTracker:
         """Stop flushing. Unflushed reports are lost; verifiers repeat them."""
         await end_tasks(self._tasks)
 
-    def record_unidentified(self, headers: Mapping[str, str], address: str) -> None:
+    def record_unidentified(self, user_agent: str, address: str) -> None:
         """Record that a client fetched the JWKS that gives no name for itself: the latest one."""
         # Described when it is written: most requests are of such clients.
-        self._unidentified_ms, self._unidentified_client = int(self._clock() * 1000), (headers, address)
+        self._unidentified_client = user_agent[:_MAX_AGENT_CHARACTERS], address
+        self._unidentified_ms = int(self._clock() * 1000)
         self._reported.set()
 
     def record_version(self, replica: str, version: int) -> ReplicaKeyVersion | None:
@@ -133,9 +134,9 @@ def is_name(replica: str) -> bool:
     return _REPLICA.fullmatch(replica) is not None
 
 
-def _description(headers: Mapping[str, str], address: str) -> str:
+def _description(user_agent: str, address: str) -> str:
     # Without the surrogates that stand for bytes of other encodings: Redis stores UTF-8.
-    agent = "".join(filter(str.isprintable, headers.get("User-Agent", "")[:_MAX_AGENT_CHARACTERS]))
+    agent = "".join(filter(str.isprintable, user_agent))
     return (f"{agent} at {address}" if agent and address else agent or address)[:MAX_CLIENT_CHARACTERS]
 
 

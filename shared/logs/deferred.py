@@ -71,7 +71,10 @@ def with_deferred_lines(level: int, writer: LogWriter) -> type[FilteringBoundLog
     def request_logger(self: Any, fields: Mapping[str, str | int]) -> LogRequest:
         if level > logging.INFO:
             return lambda _request_id, _ms: None
-        template = LineTemplate(writer.render, "info", "request", {**self._context, **fields})
+        try:
+            template = LineTemplate(writer.render, "info", "request", {**self._context, **fields})
+        except ValueError:  # a field contains a mark: such lines are rendered one by one
+            return lambda request_id, ms: log(self, logging.INFO, "request", request_id=request_id, **fields, ms=ms)
         return lambda request_id, ms: queue((time.time_ns(), template, request_id, ms), template.characters)
 
     return type("DeferringBoundLogger", (base,), {"log": log, "request_logger": request_logger})

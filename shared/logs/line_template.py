@@ -26,7 +26,7 @@ _ENTRY_CHARACTERS: Final = 512
 _REQUEST_ID: Final = "<request_id>"
 _TIMESTAMP: Final = "<timestamp>"
 _MS: Final = 0.0009765625
-"""Marks that no route has: its angle brackets would be encoded. The duration is a number, which no format quotes."""
+"""Marks that hardly a field contains. The duration is a number, which no format quotes."""
 
 
 class LineTemplate:

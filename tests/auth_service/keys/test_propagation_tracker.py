@@ -164,7 +164,7 @@ async def test_reports_that_could_not_be_written_are_kept_and_written_later(stor
     tracker = PropagationTracker(ReplicaVersionRepository(away), publish_lead_ms=0, clock=clock, max_replicas=2)
     for name in ("a", "b"):
         tracker.record_version(name, 1)
-    tracker.record_unidentified({}, "")
+    tracker.record_unidentified("", "")
     with pytest.raises(RedisUnavailable):
         await tracker.flush()
     tracker._repository = ReplicaVersionRepository(back)
@@ -175,6 +175,11 @@ async def test_reports_that_could_not_be_written_are_kept_and_written_later(stor
     assert (found.unidentified_ms, found.overflow_ms) == (NOW, NOW)
     await away.close()
     await back.close()
+
+
+def test_of_an_unidentified_client_no_more_is_kept_than_is_written(tracker):
+    tracker.record_unidentified("a" * 16_000, "203.0.113.7")
+    assert tracker._unidentified_client == ("a" * 60, "203.0.113.7")
 
 
 async def test_reports_are_flushed_periodically(tracker, replica_versions, store):

@@ -80,6 +80,12 @@ def test_a_field_that_contains_a_mark_is_refused(mark):
         LineTemplate(render_json, "info", "request", {**FIELDS, "route": f"/{mark}"})
 
 
+def test_the_line_of_a_route_that_contains_a_mark_is_written_all_the_same(capfd):
+    fields: dict[str, str | int] = {**FIELDS, "route": "/v0.0009765625/<timestamp>"}
+    expected = logged(capfd, "json", "info", lambda log: log.info("request", request_id="abcdefghjk", **fields, ms=1.5))
+    assert logged(capfd, "json", "info", lambda log: request_logger(log, **fields)("abcdefghjk", 1.5)) == expected
+
+
 def test_what_it_takes_while_it_waits_is_counted_in_full():
     template = LineTemplate(render_json, "info", "request", {**FIELDS, "route": "/" + "r" * 1000})
     values = ("a" * 64, 123456.78)
