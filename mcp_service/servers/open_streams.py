@@ -64,8 +64,12 @@ class StreamEnding:
             self._callbacks.remove(callback)
 
     def turn(self) -> Awaitable[None]:
-        """Wait until an event of this stream may be sent: events for thousands of streams are spread as well."""
+        """Wait until something may be done for this stream that may be due for thousands in one moment."""
         return self._pace.events.turn()
+
+    def in_turn(self, work: Callable[[], None]) -> None:
+        """As `turn`, for work that waits for nothing: events for thousands of streams are spread as well."""
+        self._pace.events.call(work)
 
     def _tell(self) -> None:
         self._is_told = True

@@ -17,6 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from mcp_service.guard.errors import GatewayTimeout, UnreadableAnswer
 from mcp_service.servers.http_upstream.errors import broken, not_mcp
+from mcp_service.servers.http_upstream.paced_reading import read_in_turn
 from mcp_service.servers.http_upstream.response_headers import for_stream
 from shared.http.request_middleware import LOG_FIELDS, REQUEST_ID, REQUEST_ID_HEADER
 
@@ -124,12 +125,16 @@ class Relay:
     ) -> web.StreamResponse:
         """Pass on a stream of events, byte by byte as it is, without a bound on its length or duration."""
         self._is_event_stream = True
+        if self._ending is not None:
+            read_in_turn(answer, self._ending.in_turn)
         response = await self._begin(status, for_stream(headers), None)
         # Within an encoded body nothing can be inserted.
         quiet_seconds = None if "Content-Encoding" in headers else QUIET_SECONDS
         tail = _ENDS_OF_EVENT[0]
         try:
-            while (part := await self._read_in_turn(answer, quiet_seconds)) != b"":
+            while (part := await self._read(answer, quiet_seconds)) != b"":
+                if part is None and self._ending is not None:
+                    await self._ending.turn()
                 if self._ending is not None and self._ending.is_set():
                     break
                 if part is not None and rewriter is not None:
@@ -173,18 +178,6 @@ class Relay:
             if limit is not None and limit.expired():
                 return None
             raise _BrokeOff(broken(f"{type(exc).__name__} within the body")) from exc
-
-    async def _read_in_turn(self, answer: aiohttp.ClientResponse, seconds: float | None) -> bytes | None:
-        """As `_read`. A stream that only listens then waits for its turn, also to break off with others."""
-        if self._ending is None:
-            return await self._read(answer, seconds)
-        try:
-            part = await self._read(answer, seconds)
-        except _BrokeOff:
-            await self._ending.turn()
-            raise
-        await self._ending.turn()
-        return part
 
     async def _read_in_time(self, answer: aiohttp.ClientResponse) -> bytes:
         part = await self._read(answer, self._idle_seconds)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from mcp_service.servers.open_streams import OpenStreams, StreamEnding
-from shared.http.paced_connections import ENDS_PER_TURN, StreamPace
+from shared.http.paced_connections import ENDS_PER_TURN, EVENTS_PER_TURN, StreamPace
 
 
 class Verifier:
@@ -103,3 +103,14 @@ async def test_who_has_left_is_not_told():
         pass
     ending.set()
     assert told == []
+
+
+async def test_what_is_due_for_a_thousand_streams_is_done_a_few_per_turn(streams):
+    done = []
+    with ExitStack() as stack:
+        for _ in range(1000):
+            ending = stack.enter_context(streams.opened(token("a")))
+            ending.in_turn(lambda ending=ending: done.append(ending))
+        assert len(done) == EVENTS_PER_TURN
+        await asyncio.sleep(0)
+        assert len(done) == 2 * EVENTS_PER_TURN
