@@ -42,22 +42,32 @@ class StreamPace:
 class PacedConnection(Connection):
     """A connection that waits for its turn when it begins a stream, and when it has ended."""
 
-    __slots__ = ("_heads", "_pace")
+    __slots__ = ("_had_its_turn", "_heads", "_pace")
 
     def __init__(self, *arguments: Any, heads: StreamHeads, pace: StreamPace, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._heads = self._stream_heads = heads
         self._pace = pace
+        self._had_its_turn = False
 
     @property
     def waiting_since(self) -> float | None:
         """As of any connection; what is held is a request to be answered."""
         return super().waiting_since if self._held is None else None
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp says None: close at once
+        """Close when it is the turn of this connection: to close a thousand sockets is a pause already."""
+        self._held = None
+        self._pace.ends.call(self._end_in_turn)
+        return True
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget what is held, and end when it is the turn of this connection. Nothing can be written to it before."""
         self._held = None
-        self._pace.ends.call(partial(super().connection_lost, exc))
+        if self._had_its_turn:
+            super().connection_lost(exc)
+        else:
+            self._pace.ends.call(partial(super().connection_lost, exc))
 
     def _hold(self, data: bytes) -> None:
         """Hold back what begins a stream while others begin. Nothing more is read meanwhile."""
@@ -70,6 +80,11 @@ class PacedConnection(Connection):
             self._held = data
             self._pace.starts.call(self._release)
             self._pause_if_held()
+
+    def _end_in_turn(self) -> None:
+        if self._socket is not None:
+            self._had_its_turn = True
+            self._socket.close()
 
     def _pause_if_held(self) -> None:
         if self._held is not None and self._socket is not None:

@@ -202,6 +202,22 @@ async def test_connections_end_one_in_a_turn_when_all_clients_leave(served):
             await served.until(served.ended, count)
 
 
+async def test_the_socket_of_a_client_that_sends_no_more_is_closed_when_it_is_its_turn(served):
+    idle = [await asyncio.open_connection("127.0.0.1", served.server.port) for _ in range(2)]
+    for _, writer in idle:
+        writer.write_eof()
+        await served.ask(CALL)
+    async with asyncio.timeout(10):
+        assert await idle[0][0].read() == b""
+        closed = asyncio.create_task(idle[1][0].read())
+        await served.ask(CALL)
+        assert not closed.done()
+        served.turns.make()
+        assert await closed == b""
+    for _, writer in idle:
+        writer.close()
+
+
 async def test_a_request_that_waits_for_its_turn_is_no_idle_connection():
     connection = object.__new__(PacedConnection)
     connection._held = b"GET /mcp"
