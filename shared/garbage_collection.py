@@ -13,7 +13,8 @@ from typing import Final
 THRESHOLDS: Final = (1000, 4, 1000)
 """Containers made, and not freed again, before the youngest are collected; such collections before the next older are;
 collections of these before a full one. The first two take milliseconds together. A full collection comes after five
-million containers, so that cycles among old objects do not grow without bound: requests and streams leave none."""
+million containers, so that cycles among old objects do not grow without bound. Streams leave none, and what a
+refused request leaves is found while it is young."""
 
 
 def limit_collections() -> None:
