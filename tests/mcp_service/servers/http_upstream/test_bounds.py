@@ -27,7 +27,9 @@ async def test_beyond_the_bound_a_call_is_503_and_the_bound_is_free_again_after_
     service = await make_guard(upstream_max_requests=4)
     caller, other = Caller(service), Caller(service, sub="other")
     async with asyncio.timeout(10):
-        calls = [asyncio.create_task(_send(one.call())) for one in (caller, other, caller, other)]
+        calls = [asyncio.create_task(_send(caller.call()))]
+        await upstream.until(1)  # so that it is the first there, too
+        calls += [asyncio.create_task(_send(one.call())) for one in (other, caller, other)]
         await upstream.until(4)
         async with caller.call(request_id="fifth") as response:
             message = await response.json()
