@@ -1,6 +1,7 @@
 """Whatever is logged: one bounded line (and a bounded traceback), with nothing in it that a terminal obeys."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import threading
@@ -129,7 +130,21 @@ def fail_in_event_loop(_log):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("write", [fail_in_thread, fail_in_finalizer, fail_in_event_loop])
+def fail_without_message(_log):
+    """As uvloop reports some failures."""
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        log_event_loop_exception(loop, {"exception": ValueError("in a callback")})
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        fail_in_thread,
+        fail_in_finalizer,
+        fail_in_event_loop,
+        pytest.param(fail_without_message, marks=pytest.mark.xfail(strict=True, raises=KeyError)),
+    ],
+)
 def test_an_exception_that_nothing_catches_is_a_line(logged, write):
     printed = logged(write)
     assert "ValueError: in " in printed
