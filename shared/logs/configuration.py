@@ -57,7 +57,7 @@ def configure_command_logs(*, level: str, log_format: LogFormat) -> None:
 def log_event_loop_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """An exception handler for event loops: unlike asyncio's own it renders no arguments of callbacks and tasks."""
     structlog.get_logger("asyncio").error(
-        "event_loop_exception", message=context["message"], exc_info=context.get("exception")
+        "event_loop_exception", message=context.get("message"), exc_info=context.get("exception")
     )
 
 

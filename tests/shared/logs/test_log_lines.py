@@ -136,15 +136,7 @@ def fail_without_message(_log):
         log_event_loop_exception(loop, {"exception": ValueError("in a callback")})
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        fail_in_thread,
-        fail_in_finalizer,
-        fail_in_event_loop,
-        pytest.param(fail_without_message, marks=pytest.mark.xfail(strict=True, raises=KeyError)),
-    ],
-)
+@pytest.mark.parametrize("write", [fail_in_thread, fail_in_finalizer, fail_in_event_loop, fail_without_message])
 def test_an_exception_that_nothing_catches_is_a_line(logged, write):
     printed = logged(write)
     assert "ValueError: in " in printed
