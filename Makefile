@@ -105,7 +105,7 @@ format: $(VENV)/.dev-installed ## Format the code
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix --select I .
 
-bench: $(VENV)/.dev-installed ## Run the benchmarks, about twelve minutes, and print one table: make bench ARGS="tokens --seconds 0.3"
+bench: $(VENV)/.dev-installed ## Run the benchmarks, about nine minutes, and print one table: make bench ARGS="tokens --seconds 0.3"
 	@$(PY) -m tests.benchmarks $(ARGS)
 
 request-path: $(VENV)/.dev-installed ## List the project files that a request enters, and write the table of docs/architecture.md
