@@ -95,8 +95,8 @@ class PreparedDocuments:
         try:  # suppress() would cost more than these two lines
             end = f"{limits}{REQUEST_ID_HEADER}: {request_id}\r\n\r\n".encode("ascii")
             await request.writer.write_eof(b"".join((head, self._date_line(), end, document.body)))
-        except ConnectionError:
-            pass  # the client is gone: aiohttp ends the connection
+        except ConnectionError:  # the client is gone: no request that came with this one is handled
+            return sent(document.status, keeps_alive=False)
         return sent(document.status)
 
     def _prepare(self, path: str, document: Document) -> tuple[bytes, LogRequest]:

@@ -59,7 +59,7 @@ _CONTENT_LENGTH: Final = istr("Content-Length")
 _CONTENT_TYPE: Final = istr("Content-Type")
 _DATE: Final = istr("Date")
 _UPGRADE: Final = istr("Upgrade")
-_WITHOUT_BODY: Final = frozenset({204, 304})
+_WITHOUT_BODY: Final = frozenset({*range(100, 200), 204, 304})
 
 _BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
@@ -144,10 +144,11 @@ def sent(status: int, *, keeps_alive: bool = True) -> web.StreamResponse:
 
 @web.middleware
 async def write_whole_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Write a whole answer in one step. Place it outside all that changes an answer.
+    """Write a whole answer in one step. Place it outside all that changes or measures an answer.
 
-    aiohttp takes several, for streams, compression, cookies, other versions of HTTP and connections that end: such
-    answers are left to it, and it is the reference for the rest (tests/shared/http/test_whole_answers.py).
+    aiohttp takes several: for streams, empty bodies, compression, cookies, HEAD, upgrades, other versions of HTTP and
+    connections that end. Such answers are left to it, and it is the reference for the rest
+    (tests/shared/http/test_whole_answers.py). A header with a control character is answered with 503.
     """
     response = await handler(request)
     body = response.body if type(response) is web.Response else None
@@ -157,7 +158,7 @@ async def write_whole_answers(request: web.Request, handler: Handler) -> web.Str
         or not body
         or request.version != HttpVersion11
         or not request.keep_alive
-        or request.method == "HEAD"
+        or request.method in {"HEAD", "CONNECT"}
         or _UPGRADE in request.headers
         or response.keep_alive is not None
         or response.status in _WITHOUT_BODY
@@ -176,8 +177,8 @@ async def write_whole_answers(request: web.Request, handler: Handler) -> web.Str
     try:
         await request.writer.write_headers(f"HTTP/1.1 {response.status} {response.reason}", headers)
         await request.writer.write_eof(body)
-    except ConnectionError:
-        pass  # the client is gone: aiohttp ends the connection
+    except ConnectionError:  # the client is gone: no request that came with this one is handled
+        return sent(response.status, keeps_alive=False)
     return sent(response.status, keeps_alive=response.keep_alive is None)
 
 

@@ -53,7 +53,7 @@ async def serve(
             response.force_close()
             response.headers["Connection"] = "close"
 
-    app.middlewares.insert(0, tracing())
+    app.middlewares.insert(1, tracing())  # not around the writing of an answer, which a client can draw out
     app.on_response_prepare.append(close_connection)
     # Without the runner's own signal handlers: they would end the loop at once, and with status 1.
     runner = ServiceRunner(app, shutdown_timeout=shutdown_seconds)

@@ -1,14 +1,22 @@
 """A caller's trace goes on through the service, with an OpenTelemetry SDK and without one."""
 
+import asyncio
+
 import pytest
 from aiohttp import web
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import CollectorRegistry
 from structlog.contextvars import get_contextvars
 
+from shared.http.application import checked_application
+from shared.http.connections import ConnectionMetrics, ConnectionTable
+from shared.http.runner import ServiceRunner
+from shared.http.serve import serve
 from shared.http.tracing import tracing
+from tests.support.service_server import ServiceServer
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
@@ -75,3 +83,35 @@ async def test_with_an_sdk_a_fault_is_an_error_of_its_span(client, spans):
     await client.get("/fail")
     (span,) = spans()
     assert not span.status.is_ok
+
+
+class Stopped(Exception):
+    pass
+
+
+async def test_a_span_does_not_wait_until_the_client_reads_its_answer(spans):
+    async def show(_request):
+        return web.Response(body=b"a" * 30_000_000)
+
+    def stop(_runner):
+        raise Stopped
+
+    app = checked_application(
+        middlewares=[],
+        client_max_size=1000,
+        cors={},
+        connections=ConnectionTable(metrics=ConnectionMetrics(CollectorRegistry())),
+        is_https=True,
+    )
+    app.add_routes([web.get("/", show)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ServiceRunner, "setup", stop)
+        with pytest.raises(Stopped):
+            await serve(app, hosts=["127.0.0.1"], port=0, drain_seconds=0, shutdown_seconds=0)
+    async with ServiceServer(app) as server:
+        _reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1000)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        async with asyncio.timeout(5):
+            while not spans():  # noqa: ASYNC110 - the exporter announces nothing
+                await asyncio.sleep(0.01)
+        writer.transport.abort()

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+from aiohttp.http_writer import StreamWriter
 from prometheus_client import CollectorRegistry
 
 from shared.http.application import Cors, checked_application
@@ -62,6 +63,7 @@ ANSWERS = {
     "no-content": lambda: web.Response(status=204),
     "unchanged": lambda: web.Response(status=304, headers={"ETag": '"1"'}),
     "with-body-it-must-not-have": lambda: web.Response(status=304, body=b"a"),
+    "early-hints-with-body": lambda: web.Response(status=103, body=b"a"),
     "see-other": lambda: web.Response(status=303, headers={"Location": "/a"}),
     "big": lambda: web.Response(body=b"b" * 300_000),
     "cookie": with_cookie,
@@ -165,6 +167,20 @@ async def test_a_control_character_in_a_header_is_not_written(monkeypatch, chara
         status, fields, _body, _next = await fast.ask(GET.format("injected"))
         assert status == "HTTP/1.1 503 Service Unavailable"
         assert "Set-Cookie" not in "".join(fields)
+
+
+async def test_a_request_behind_one_whose_client_has_left_is_not_handled(monkeypatch):
+    async def gone(_writer, _chunk=b""):
+        raise ConnectionResetError
+
+    monkeypatch.setattr(StreamWriter, "write_eof", gone)
+    async with both() as served:
+        for one in served:
+            reader, writer = await asyncio.open_connection("127.0.0.1", one.server.port)
+            writer.write(2 * GET.format("json").encode())
+            await reader.read()
+            writer.close()
+            assert len(one.written) == 1
 
 
 async def test_every_answer_has_its_date():
