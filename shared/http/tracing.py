@@ -28,7 +28,7 @@ def spans_are_created() -> bool:
 
 
 def tracing() -> Middleware:
-    """Make the middleware. Place it outermost, so that the log line of the request carries the trace id too."""
+    """Make the middleware. Place it around all but the writing of an answer: the log line carries the trace id too."""
     if not spans_are_created():
         return _with_trace_id
     provider = trace.get_tracer_provider()
