@@ -21,7 +21,7 @@ from shared.http.application import checked_application
 from shared.http.connections import ConnectionTable
 from shared.http.health import health_routes, metrics_route
 from shared.http.mutation_shield import MUTATION_SHIELD, MutationShield
-from shared.http.request_middleware import RequestMetrics, client_address_middleware, request_middleware
+from shared.http.request_middleware import RequestMetrics, context_middleware, request_middleware
 from shared.http.serve_documents import serve_documents
 from shared.ip_addresses import parse_networks
 from shared.redis.durability import log_configuration_warnings
@@ -62,7 +62,7 @@ def build_service(
     app = checked_application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
-            client_address_middleware(trusted),
+            context_middleware(trusted),
             request_middleware(
                 render=ErrorRenderer(
                     issuer=settings.issuer,

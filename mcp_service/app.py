@@ -28,7 +28,7 @@ from shared.errors import ServiceUnavailable
 from shared.http.application import checked_application, rate_limits
 from shared.http.connections import ConnectionTable
 from shared.http.health import health_routes, metrics_route
-from shared.http.request_middleware import RequestMetrics, client_address_middleware, request_middleware
+from shared.http.request_middleware import RequestMetrics, context_middleware, request_middleware
 from shared.http.serve_documents import serve_documents
 from shared.ip_addresses import parse_networks
 
@@ -83,7 +83,7 @@ def build_app(
     app = checked_application(
         client_max_size=settings.max_body_bytes,
         middlewares=[
-            client_address_middleware(trusted),
+            context_middleware(trusted),
             request_middleware(
                 render=pages_for_browsers(render, name=metadata.name, resource=metadata.resource),
                 log=runtime.log,

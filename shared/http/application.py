@@ -9,7 +9,9 @@ are never allowed, so `*` is safe: a page gains nothing that it could not fetch 
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -20,13 +22,15 @@ from shared.configured_url import is_loopback_host
 from shared.errors import RequestRejected
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.connections import CONNECTIONS
+from shared.http.health import DRAINING
 from shared.http.media_type import parse_media_type
 from shared.http.refusal_delay import RefusalDelay
 from shared.http.request_middleware import write_whole_answers
 from shared.http.server import EXPECTATION, LONGEST_BODY, PROTOCOL_ERROR
+from shared.http.tracing import span_middlewares
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from aiohttp.typedefs import Handler, Middleware
 
@@ -121,6 +125,8 @@ HSTS: Final = "max-age=63072000"
 _MAX_NAME: Final = 64
 """Characters. No longer name or `Host` is looked up in the cache."""
 
+_Signal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
+
 _CHARSETS: Final = frozenset({None, "utf-8", "utf8", "us-ascii"})
 _ROUTINE: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
@@ -140,10 +146,11 @@ def checked_application(
     `public_documents`: paths which, with all below them, are read by other services, as those at /.well-known/ are.
     """
     checks = request_checks(is_local=not is_https, public_documents=public_documents)
-    app = web.Application(client_max_size=client_max_size, middlewares=[write_whole_answers, *middlewares, checks])
+    outermost = [write_whole_answers, *span_middlewares()]
+    app = web.Application(client_max_size=client_max_size, middlewares=[*outermost, *middlewares, checks])
     add_cors(app, cors)
-    app.on_response_prepare.append(answer_headers(is_https=is_https))
-    app[CONNECTIONS], app[LONGEST_BODY] = connections, client_max_size
+    app[DRAINING], app[CONNECTIONS], app[LONGEST_BODY] = asyncio.Event(), connections, client_max_size
+    app.on_response_prepare.append(answer_headers(is_https=is_https, draining=app[DRAINING]))
     return app
 
 
@@ -203,13 +210,16 @@ def rate_limits(
     return limit
 
 
-def answer_headers(*, is_https: bool) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """Make the `on_response_prepare` signal: no name of the server, and https for good where it is in use."""
+def answer_headers(*, is_https: bool, draining: asyncio.Event) -> _Signal:
+    """Make the signal: no name of the server, https for good where it is in use, and in a drain no next request."""
 
     async def prepare(_request: web.Request, response: web.StreamResponse) -> None:
         response.headers.popall("Server", None)
         if is_https:
             response.headers["Strict-Transport-Security"] = HSTS
+        if draining.is_set():
+            response.force_close()
+            response.headers["Connection"] = "close"
 
     return prepare
 

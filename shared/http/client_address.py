@@ -17,7 +17,7 @@ from aiohttp import web
 from shared.ip_addresses import IPAddress, IPNetwork, is_in
 
 CLIENT_ADDRESS: Final = web.RequestKey("client_address", str)
-"""Set by `client_address_middleware`; empty when the peer has no address (a unix socket without a proxy header)."""
+"""Set by `context_middleware`; empty when the peer has no address (a unix socket without a proxy header)."""
 
 CURRENT_ADDRESS: Final[ContextVar[str]] = ContextVar("client_address", default="")
 """The same for the task that answers the request; empty outside of a request.

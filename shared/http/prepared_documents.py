@@ -20,7 +20,7 @@ from aiohttp import HttpVersion11, web
 from multidict import istr
 
 from shared.http.request_middleware import REQUEST_ID_HEADER, http_date, request_id_of, sent
-from shared.http.tracing import spans_are_created
+from shared.http.tracing import TRACEPARENT, spans_are_created
 from shared.logs.line_template import request_logger
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ _CONTENT_ENCODING: Final = istr("Content-Encoding")
 _CONTENT_TYPE: Final = istr("Content-Type")
 _TRANSFER_ENCODING: Final = istr("Transfer-Encoding")
 _UPGRADE: Final = istr("Upgrade")
-_TRACEPARENT: Final = istr("traceparent")
 
 _FIELD: Final = re.compile(r"[!-9;-~]+: [ -~]*")
 """A header line without any control character."""
@@ -141,5 +140,5 @@ def _is_plain(request: web.BaseRequest) -> bool:
         and _CONTENT_ENCODING not in headers
         and _TRANSFER_ENCODING not in headers
         and _UPGRADE not in headers
-        and _TRACEPARENT not in headers
+        and TRACEPARENT not in headers
     )

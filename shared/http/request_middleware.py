@@ -1,4 +1,4 @@
-"""The middlewares around every request: client address, request id, translation of errors, log, metrics, writing.
+"""The middlewares around every request: client address, ids, translation of errors, log, metrics, writing.
 
 The single place where an exception becomes a response (invariants 8 and 9). Each service passes a `render` function
 for the form of its error responses; nothing else builds one.
@@ -23,6 +23,7 @@ from multidict import istr
 from shared.errors import RequestRejected, ServiceUnavailable
 from shared.http.aiohttp_errors import as_rejected, from_http_exception
 from shared.http.client_address import CLIENT_ADDRESS, CURRENT_ADDRESS, PEER_IS_PROXY, client_address, is_trusted_peer
+from shared.http.tracing import TRACEPARENT, with_trace_id
 from shared.loop_metrics import LoopCounter, LoopHistogram
 
 if TYPE_CHECKING:
@@ -92,14 +93,14 @@ def client_address_setter(trusted: Sequence[IPNetwork]) -> Callable[[web.BaseReq
     return set_client_address
 
 
-def client_address_middleware(trusted: Sequence[IPNetwork]) -> Middleware:
-    """Set the client's address for all that follows. Place it outside the request middleware."""
+def context_middleware(trusted: Sequence[IPNetwork]) -> Middleware:
+    """Set the client's address and the caller's trace id for all that follows, the request middleware included."""
     set_client_address = client_address_setter(trusted)
 
     @web.middleware
     async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
         CURRENT_ADDRESS.set(set_client_address(request))
-        return await handler(request)
+        return await (with_trace_id(request, handler) if TRACEPARENT in request.headers else handler(request))
 
     return surround
 

@@ -14,7 +14,6 @@ from aiohttp import web
 from shared.garbage_collection import limit_collections
 from shared.http.health import DRAINING
 from shared.http.runner import ServiceRunner
-from shared.http.tracing import tracing
 from shared.logs.configuration import log_event_loop_exception
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ async def serve(
     shutdown_seconds: float,
     on_ready: Callable[[], None] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then shut down gracefully. Raises OSError when an address cannot be bound.
+    """Serve a `checked_application` until SIGINT or SIGTERM, then shut down gracefully. Raises OSError for an address.
 
     1. Drain: `/readyz` answers 503 and each answer closes its connection, but requests are still accepted for
        `drain_seconds`, so that load balancers notice. A second signal skips the rest of the drain.
@@ -46,15 +45,6 @@ async def serve(
 
     `reuse_port` sets SO_REUSEPORT, so that several processes can share the port.
     """
-    draining = app[DRAINING] = asyncio.Event()
-
-    async def close_connection(_request: web.Request, response: web.StreamResponse) -> None:
-        if draining.is_set():
-            response.force_close()
-            response.headers["Connection"] = "close"
-
-    app.middlewares.insert(1, tracing())  # not around the writing of an answer, which a client can draw out
-    app.on_response_prepare.append(close_connection)
     # Without the runner's own signal handlers: they would end the loop at once, and with status 1.
     runner = ServiceRunner(app, shutdown_timeout=shutdown_seconds)
     await runner.setup()
@@ -71,7 +61,7 @@ async def serve(
         if on_ready is not None:
             on_ready()
         await signals.acquire()
-        draining.set()
+        app[DRAINING].set()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(signals.acquire(), drain_seconds)
     finally:

@@ -258,7 +258,7 @@ class Server(web.Server):
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
             read_bufsize=_READ_BUFFER_BYTES,
-            # A body is refused when it is compressed (request_checks.py): nothing of it may be unpacked before.
+            # A body is refused when it is compressed (application.py): nothing of it may be unpacked before.
             auto_decompress=False,
         )
 
@@ -286,14 +286,14 @@ class Server(web.Server):
 
 
 def _documents_first(application: _Handler, app: web.Application) -> _Handler:
-    documents, draining = documents_of(app), app.get(DRAINING)
+    documents = documents_of(app)
     if documents is None:
         return application
+    draining = app[DRAINING]
 
     def answer(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        # In a drain each answer closes its connection: the application knows how.
-        is_draining = draining is not None and draining.is_set()
-        if request.raw_path not in documents.paths or len(request) or is_draining:  # an expectation is noted in it
+        # An expectation is noted in the request. In a drain each answer closes its connection, as the application does.
+        if request.raw_path not in documents.paths or len(request) or draining.is_set():
             return application(request)
         return documents.answer(request, application)
 

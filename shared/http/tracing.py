@@ -7,61 +7,55 @@ one header look-up. The SDK and its exporters are not dependencies of the servic
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
+from multidict import istr
 from opentelemetry import propagate, trace
-from opentelemetry.trace import ProxyTracerProvider, SpanKind, StatusCode, TracerProvider
+from opentelemetry.trace import ProxyTracerProvider, SpanKind, StatusCode
 from structlog.contextvars import bound_contextvars
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from aiohttp.typedefs import Middleware
 
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+TRACEPARENT: Final = istr("traceparent")
+
+_FORM: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def spans_are_created() -> bool:
-    """Whether an OpenTelemetry SDK is set up. That happens before the services are loaded, so one look is enough."""
+    """Whether an OpenTelemetry SDK is set up. That happens before the services are loaded."""
     return not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
 
 
-def tracing() -> Middleware:
-    """Make the middleware. Place it around all but the writing of an answer: the log line carries the trace id too."""
-    if not spans_are_created():
-        return _with_trace_id
-    provider = trace.get_tracer_provider()
+def span_middlewares() -> list[Middleware]:
+    """The middleware that makes a span of each request, if spans are created.
 
-    @web.middleware
-    async def with_span(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        return await _in_span(provider, request, handler)
-
-    return with_span
+    Place it inside the writing of an answer, which a client can draw out.
+    """
+    return [_in_span] if spans_are_created() else []
 
 
-@web.middleware
-async def _with_trace_id(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    given = request.headers.get("traceparent")
-    trace_id = _TRACEPARENT.fullmatch(given) if given else None
-    if trace_id is None:
+async def with_trace_id(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Handle a request that has a `traceparent`. Its trace id, unless malformed, is in the log lines written meanwhile.
+
+    A span has bound its own already.
+    """
+    trace_id = _FORM.fullmatch(request.headers[TRACEPARENT])
+    if trace_id is None or spans_are_created():
         return await handler(request)
     with bound_contextvars(trace=trace_id[1]):
         return await handler(request)
 
 
-async def _in_span(
-    provider: TracerProvider,
-    request: web.Request,
-    handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
-) -> web.StreamResponse:
+@web.middleware
+async def _in_span(request: web.Request, handler: _Handler) -> web.StreamResponse:
     route = request.match_info.route.resource
     name = route.canonical if route is not None else "unmatched"
-    with provider.get_tracer("sallyport").start_as_current_span(
+    with trace.get_tracer("sallyport").start_as_current_span(
         f"{request.method} {name}",
         context=propagate.extract(request.headers),
         kind=SpanKind.SERVER,

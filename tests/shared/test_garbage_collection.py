@@ -7,6 +7,7 @@ PROGRAM = """
 import asyncio, gc, os, signal
 from aiohttp import web
 from shared.garbage_collection import THRESHOLDS
+from shared.http.health import DRAINING
 from shared.http.serve import serve
 
 def look():
@@ -14,7 +15,9 @@ def look():
     for _ in range(2):
         os.kill(os.getpid(), signal.SIGTERM)
 
-asyncio.run(serve(web.Application(), hosts=["127.0.0.1"], port=0,
+app = web.Application()
+app[DRAINING] = asyncio.Event()
+asyncio.run(serve(app, hosts=["127.0.0.1"], port=0,
     drain_seconds=0, shutdown_seconds=0, on_ready=look))
 """
 

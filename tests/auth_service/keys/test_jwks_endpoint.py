@@ -21,7 +21,7 @@ from sallyport_doctor.http_probe import HttpProbe
 from sallyport_doctor.probes.metadata import fetch_key_set
 from shared.http import long_polls
 from shared.http.prefer import REPLICA_HEADER
-from shared.http.request_middleware import client_address_middleware
+from shared.http.request_middleware import context_middleware
 from shared.ip_addresses import parse_networks
 from tests.support.supervisor import new_supervisor
 
@@ -61,7 +61,7 @@ async def served(store, aiohttp_client):
     await key_ring.start(new_supervisor())
     tracker = PropagationTracker(ReplicaVersionRepository(store), publish_lead_ms=600_000)
     endpoint = jwks.JwksEndpoint(key_ring=key_ring, tracker=tracker, max_age_seconds=300)
-    app = web.Application(middlewares=[client_address_middleware(parse_networks(["127.0.0.0/8", "::1/128"]))])
+    app = web.Application(middlewares=[context_middleware(parse_networks(["127.0.0.0/8", "::1/128"]))])
     app.add_routes([web.get(jwks.PATH, endpoint.show)])
     yield Served(store, await aiohttp_client(app), key_ring, endpoint, tracker)
     await key_ring.stop()

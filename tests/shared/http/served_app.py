@@ -8,7 +8,10 @@ import asyncio
 import sys
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
+from shared.http.application import checked_application
+from shared.http.connections import ConnectionMetrics, ConnectionTable
 from shared.http.health import health_routes
 from shared.http.serve import serve
 
@@ -44,7 +47,14 @@ class App:
 
 async def main(port: int) -> None:
     """Serve until two signals have come."""
-    handlers, app = App(), web.Application()
+    handlers = App()
+    app = checked_application(
+        middlewares=[],
+        client_max_size=1000,
+        cors={},
+        connections=ConnectionTable(metrics=ConnectionMetrics(CollectorRegistry())),
+        is_https=False,
+    )
     app.add_routes([web.get("/quick", handlers.quick), web.get("/slow", handlers.slow)])
     app.add_routes([web.get("/stream", handlers.stream), *health_routes({})])
     app.on_shutdown.append(handlers.end_streams)

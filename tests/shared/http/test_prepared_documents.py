@@ -21,8 +21,8 @@ from shared.http.health import DRAINING
 from shared.http.prepared_documents import PREPARED_DOCUMENTS, PreparedDocuments
 from shared.http.request_middleware import (
     RequestMetrics,
-    client_address_middleware,
     client_address_setter,
+    context_middleware,
     request_middleware,
 )
 from shared.ip_addresses import parse_networks
@@ -49,7 +49,7 @@ class Served:
         app = checked_application(
             client_max_size=1000,
             middlewares=[
-                client_address_middleware(trusted),
+                context_middleware(trusted),
                 request_middleware(render=self.render, log=log, metrics=metrics),
                 rate_limits(self.check, counting_paths=(), counted=()),
             ],
@@ -58,7 +58,7 @@ class Served:
             is_https=True,
         )
         app.add_routes([web.get(PATH, self.show)])
-        self.draining = app[DRAINING] = asyncio.Event()
+        self.draining = app[DRAINING]
         app[PREPARED_DOCUMENTS] = PreparedDocuments(
             {PATH: self.find},
             fixed_headers=fixed_headers(cors, is_https=True),
@@ -67,12 +67,6 @@ class Served:
             metrics=metrics,
             log=log,
         )
-
-        async def close_connection(_request, response):
-            if self.draining.is_set():
-                response.headers["Connection"] = "close"
-
-        app.on_response_prepare.append(close_connection)
         self.server = ServiceServer(app)
 
     def version(self, number):

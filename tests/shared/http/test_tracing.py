@@ -13,9 +13,7 @@ from structlog.contextvars import get_contextvars
 
 from shared.http.application import checked_application
 from shared.http.connections import ConnectionMetrics, ConnectionTable
-from shared.http.runner import ServiceRunner
-from shared.http.serve import serve
-from shared.http.tracing import tracing
+from shared.http.request_middleware import context_middleware
 from tests.support.service_server import ServiceServer
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -33,9 +31,19 @@ async def client(aiohttp_client, request):
 
     if "spans" in request.fixturenames:
         request.getfixturevalue("spans")  # an SDK is there before the service is
-    app = web.Application(middlewares=[tracing()])
+    app = application()
     app.add_routes([web.get("/notes/{id}", show), web.get("/fail", fail)])
     return await aiohttp_client(app)
+
+
+def application():
+    return checked_application(
+        middlewares=[context_middleware(())],
+        client_max_size=1000,
+        cors={},
+        connections=ConnectionTable(metrics=ConnectionMetrics(CollectorRegistry())),
+        is_https=True,
+    )
 
 
 @pytest.fixture
@@ -85,29 +93,12 @@ async def test_with_an_sdk_a_fault_is_an_error_of_its_span(client, spans):
     assert not span.status.is_ok
 
 
-class Stopped(Exception):
-    pass
-
-
 async def test_a_span_does_not_wait_until_the_client_reads_its_answer(spans):
     async def show(_request):
         return web.Response(body=b"a" * 30_000_000)
 
-    def stop(_runner):
-        raise Stopped
-
-    app = checked_application(
-        middlewares=[],
-        client_max_size=1000,
-        cors={},
-        connections=ConnectionTable(metrics=ConnectionMetrics(CollectorRegistry())),
-        is_https=True,
-    )
+    app = application()
     app.add_routes([web.get("/", show)])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ServiceRunner, "setup", stop)
-        with pytest.raises(Stopped):
-            await serve(app, hosts=["127.0.0.1"], port=0, drain_seconds=0, shutdown_seconds=0)
     async with ServiceServer(app) as server:
         _reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1000)
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
