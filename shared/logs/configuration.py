@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 import structlog
 
 from shared.logs.console import ConsoleRenderer
-from shared.logs.deferred import with_deferred_lines
 from shared.logs.rendering import add_timestamp, add_traceback, render_json
-from shared.logs.writer import LineLogger, LogWriter
+from shared.logs.writer import LineLogger, LogWriter, with_deferred_lines
 
 if TYPE_CHECKING:
     import asyncio

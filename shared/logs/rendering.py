@@ -26,10 +26,13 @@ MAX_VALUE_CHARACTERS: Final = 1000
 MAX_LINE_CHARACTERS: Final = 32_768
 """Of one event as it is written, with its traceback."""
 
+NUMBERS: Final = frozenset({int, float, bool})
+MAX_NUMBER: Final = 2**64
+"""Numbers below it have few digits. A float that is not finite is not below it."""
+
 _MAX_ITEM_CHARACTERS: Final = 200
 _MAX_ITEMS: Final = 10
 _MAX_DEPTH: Final = 2
-_MAX_NUMBER: Final = 2**64
 _SHORT_CHARACTERS: Final = 80
 
 
@@ -65,19 +68,13 @@ def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
         # Nearly all values are short strings and numbers: one call of the encoder for each line would cost more.
         if kind is str and len(value) <= MAX_VALUE_CHARACTERS:
             text = encode_basestring_ascii(value)
-        elif kind is not bool and is_small_number(value):
+        elif kind is not bool and kind in NUMBERS and -MAX_NUMBER < value < MAX_NUMBER:
             text = repr(value)
         else:
             text = _encode(bounded(value))
         fields.append(f"{encode_basestring_ascii(name)}: {text}")
     line = f"{{{', '.join(fields)}}}"
     return line if len(line) <= MAX_LINE_CHARACTERS else _encode({name: _short(event[name]) for name in event})
-
-
-def is_small_number(value: Any) -> bool:
-    """Whether this is a number, or a bool, of a few digits; false for a float that is not finite."""
-    kind = type(value)
-    return (kind is int or kind is float or kind is bool) and -_MAX_NUMBER < value < _MAX_NUMBER
 
 
 def bounded(value: Any) -> Any:
@@ -110,7 +107,7 @@ def _short(value: Any) -> Any:
 
 
 def _bounded(value: Any, depth: int) -> Any:
-    if value is None or (isinstance(value, int | float) and -_MAX_NUMBER < value < _MAX_NUMBER):
+    if value is None or (isinstance(value, int | float) and -MAX_NUMBER < value < MAX_NUMBER):
         return value
     if isinstance(value, str):
         return cut(value, _MAX_ITEM_CHARACTERS)

@@ -31,6 +31,7 @@ from tests.support.named_hosts import NamedHosts
 from tests.support.user_agent import UserAgent, user_agent
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
 LOOPBACK = ("127.0.0.1",)
@@ -66,7 +67,7 @@ class LocalPair:
         self._mcp = McpSettings.from_environment(
             {k: v for k, v in settings.for_mcp(mcp_port, own).items() if k.startswith("MCP_")}
         )
-        self._runners: list[web.AppRunner] = []
+        self.stops: list[Callable[[], Awaitable[None]]] = []
         self.hosts = NamedHosts()
         self.store = SingleRedisClient(f"{self._embedded.url}?db=0")
         self.clients = ClientRepository(self.store)
@@ -93,8 +94,8 @@ class LocalPair:
         return user_agent(username, self.password)
 
     async def __aexit__(self, *_exc: object) -> None:
-        for runner in reversed(self._runners):
-            await runner.cleanup()
+        for stop in reversed(self.stops):
+            await stop()
         await self.hosts.__aexit__()
         await self.store.close()
         self._embedded.stop()
@@ -103,5 +104,5 @@ class LocalPair:
     async def _serve(self, app: web.Application, port: int) -> None:
         runner = ServiceRunner(app, shutdown_timeout=1)
         await runner.setup()
-        self._runners.append(runner)
+        self.stops.append(runner.cleanup)
         await web.TCPSite(runner, LOOPBACK[0], port).start()

@@ -14,9 +14,8 @@ from structlog.contextvars import bound_contextvars
 
 from shared.logs.configuration import service_logs
 from shared.logs.console import ConsoleRenderer
-from shared.logs.deferred import render_deferred
 from shared.logs.rendering import render_json
-from shared.logs.writer import MAX_QUEUED_CHARACTERS, LogWriter
+from shared.logs.writer import MAX_QUEUED_CHARACTERS, LogWriter, render_deferred
 from tests.shared.logs.test_log_lines import HOSTILE
 
 REQUEST = {"request_id": "abcdefghjk", "status": 200, "ms": 1.25, "disconnected": True, "client": None}
