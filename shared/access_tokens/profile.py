@@ -18,6 +18,9 @@ from shared.scopes import parse_scope
 TYPE: Final = "at+jwt"
 """The `typ` header of issued tokens (RFC 9068 section 2.1); verifiers accept the long form too."""
 
+STATUS_LIST_TYPE: Final = "statuslist+jwt"
+"""The `typ` header of the lists that `status` claims refer to (draft-ietf-oauth-status-list)."""
+
 ACCEPTED_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 
 RESERVED_CLAIMS: Final = frozenset(
