@@ -94,7 +94,7 @@ class VerifiedClaims(NamedTuple):
     grant_id: str | None
     status: StatusReference | None
     user: Mapping[str, Any] = NO_CLAIMS
-    """What the issuer tells about the user, such as `email` or `groups`: as JSON has it, and not checked further."""
+    """The claims about the user, such as `email` or `groups`: as JSON has them, and not checked further."""
 
 
 def check_header(unverified_header: Mapping[str, Any], policy: AccessTokenPolicy) -> tuple[str, str]:

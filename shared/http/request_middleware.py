@@ -118,7 +118,7 @@ def http_date(second: int) -> str:
 
 
 class _Sent(web.StreamResponse):
-    """What aiohttp gets for an answer that is on its way already: nothing is left to prepare or to write."""
+    """Stands for an answer that is on its way already: aiohttp has nothing left to prepare or to write."""
 
     def __init__(self, status: int, *, keeps_alive: bool) -> None:
         super().__init__(status=status)
