@@ -10,12 +10,12 @@ from sallyport_doctor.evidence import strings
 from sallyport_doctor.login.authorization import AuthorizationRequest, form_action
 from sallyport_doctor.login.callback import CallbackServer
 from sallyport_doctor.login.client_authentication import ClientAuthentication, pre_registered_client, registered_client
-from sallyport_doctor.login.evidence import LoginEvidence
 from sallyport_doctor.login.mcp_calls import call_both_revisions
 from sallyport_doctor.login.registration_client import RegistrationClient
 from sallyport_doctor.login.step_up import call_with_narrowed_token
 from sallyport_doctor.login.token_client import TokenClient
 from sallyport_doctor.login.token_examination import examine_token
+from sallyport_doctor.login_evidence import LoginEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -17,7 +17,7 @@ from sallyport_doctor.probes.mcp_requests import (
 if TYPE_CHECKING:
     from sallyport_doctor.http_exchange import HttpExchange
     from sallyport_doctor.http_probe import HttpProbe
-    from sallyport_doctor.login.evidence import StepUpEvidence
+    from sallyport_doctor.login_evidence import StepUpEvidence
 
 UNKNOWN_METHOD: Final = "doctor/unknown"
 

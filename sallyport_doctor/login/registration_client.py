@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sallyport_doctor.addresses import is_absolute
 from sallyport_doctor.evidence import strings
-from sallyport_doctor.login.evidence import RegistrationAttempt
+from sallyport_doctor.login_evidence import RegistrationAttempt
 
 if TYPE_CHECKING:
     from sallyport_doctor.http_exchange import HttpExchange

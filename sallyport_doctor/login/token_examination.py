@@ -10,7 +10,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry
 
-from sallyport_doctor.login.evidence import Signature, TokenEvidence
+from sallyport_doctor.login_evidence import Signature, TokenEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

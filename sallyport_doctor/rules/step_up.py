@@ -10,7 +10,7 @@ from sallyport_doctor.evidence import strings
 if TYPE_CHECKING:
     from sallyport_doctor.challenge import Challenge
     from sallyport_doctor.evidence import Evidence
-    from sallyport_doctor.login.evidence import StepUpEvidence
+    from sallyport_doctor.login_evidence import StepUpEvidence
 
 
 def _step_up(evidence: Evidence) -> StepUpEvidence | None:
