@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sallyport_doctor.jose import base64url_encode
 from sallyport_doctor.probes.oauth_endpoints import with_query
 
 if TYPE_CHECKING:
@@ -27,12 +27,11 @@ class AuthorizationRequest:
 
     def url(self, metadata: Mapping[str, Any]) -> str:
         """The URL for the user's browser."""
-        digest = hashlib.sha256(self.verifier.encode()).digest()
         pairs = [
             ("response_type", "code"),
             ("client_id", self.client_id),
             ("redirect_uri", self.redirect_uri),
-            ("code_challenge", base64.urlsafe_b64encode(digest).rstrip(b"=").decode()),
+            ("code_challenge", base64url_encode(hashlib.sha256(self.verifier.encode()).digest())),
             ("code_challenge_method", "S256"),
             ("state", self.state),
             ("resource", self.resource),
