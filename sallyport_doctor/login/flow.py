@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sallyport_doctor.addresses import is_absolute
+from sallyport_doctor.authorization import AuthorizationRequest, form_action
 from sallyport_doctor.evidence import strings
-from sallyport_doctor.login.authorization import AuthorizationRequest, form_action
 from sallyport_doctor.login.callback import CallbackServer
 from sallyport_doctor.login.client_authentication import ClientAuthentication, pre_registered_client, registered_client
 from sallyport_doctor.login.mcp_calls import call_both_revisions
@@ -90,7 +90,7 @@ async def _authorize(
 ) -> LoginEvidence:
     resource = evidence.token_resource
     request = AuthorizationRequest(authentication.client_id, callback.uri, resource, evidence.requested_scope)
-    url = request.url(metadata)
+    url = request.url(str(metadata["authorization_endpoint"]))
     # Fetch the page only: the redirect to the callback belongs to the user's browser.
     page = await http.follow_as_browser(await http.request("GET", url))
     login = LoginEvidence(form_action=form_action(page.header("Content-Security-Policy") or "") if page.ok else "")
