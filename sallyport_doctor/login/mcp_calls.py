@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sallyport_doctor.jose import base64url_encode, compact_parts
 from sallyport_doctor.login.step_up import call_tool_beyond, find_tool_beyond
-from sallyport_doctor.probes.mcp_requests import (
+from sallyport_doctor.mcp_requests import (
+    UNKNOWN_METHOD,
     current_headers,
     current_request,
     initialize,
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from sallyport_doctor.http_exchange import HttpExchange
     from sallyport_doctor.http_probe import HttpProbe
     from sallyport_doctor.login_evidence import StepUpEvidence
-
-UNKNOWN_METHOD: Final = "doctor/unknown"
 
 
 async def call_both_revisions(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sallyport_doctor.addresses import path_of
-from sallyport_doctor.probes.mcp_requests import (
+from sallyport_doctor.mcp_requests import (
+    BROWSER_ORIGIN,
     current_headers,
     current_request,
     initialize,
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from sallyport_doctor.http_probe import HttpProbe
 
 INVALID_TOKEN: Final = "not-a-token-sallyport-doctor"
-BROWSER_ORIGIN: Final = "http://localhost:6274"
-"""The default origin of the MCP Inspector."""
 
 
 async def probe_mcp_endpoint(http: HttpProbe, url: str) -> dict[str, HttpExchange]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sallyport_doctor.addresses import is_absolute, origin_of
-from sallyport_doctor.probes.mcp_requests import initialize, legacy_headers
+from sallyport_doctor.mcp_requests import initialize, legacy_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
