@@ -113,7 +113,7 @@ def without_default_port(url: str) -> str:
 
 
 def with_scheme(entered: str) -> str:
-    """The entered URL with the scheme that people leave out: http on this machine, https elsewhere.
+    """The entered URL with the scheme that users leave out: http on this machine, https elsewhere.
 
     Unchanged if it has a scheme or is no URL with either.
     """

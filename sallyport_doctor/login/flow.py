@@ -97,7 +97,7 @@ async def _authorize(
     await options.open_page(url)
     parameters = await callback.parameters(within_seconds=options.wait_seconds)
     if parameters is None:
-        failure = f"nobody finished the sign-in within {options.wait_seconds:g} s{_first_step(page)}"
+        failure = f"the sign-in was not completed within {options.wait_seconds:g} s{_first_step(page)}"
         return replace(login, timed_out=True, failure=failure)
     login = replace(
         login,
@@ -135,7 +135,7 @@ async def _authorize(
 
 
 def _first_step(page: HttpExchange) -> str:
-    """What the browser met first, if that tells where the sign-in may have ended."""
+    """The first response to the browser, if it shows where the sign-in may have ended; else empty."""
     if page.is_redirect:
         return f"; the browser was sent to {page.redirect_target}"
     return "" if page.ok else f"; the sign-in page: {page.failure or page.status}"

@@ -34,7 +34,7 @@ def _scopes(evidence: Evidence) -> frozenset[str] | None:
 
 
 def _stripped(evidence: Evidence) -> str | None:
-    """What the body of the 403 says and its header does not; None if nothing."""
+    """The parameters that the body of the 403 has and its header lacks; None when there are none."""
     step_up = _step_up(evidence)
     if step_up is None or step_up.response.status != 403:
         return None
