@@ -1,4 +1,4 @@
-"""What `make requirements` writes: pinned, hashed, complete, and naming no index host."""
+"""The files of `make requirements`: pinned, hashed, complete, and naming no index host."""
 
 import re
 import tomllib
