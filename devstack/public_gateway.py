@@ -17,6 +17,7 @@ from yarl import URL
 from devstack.service_process import ServiceError
 from mcp_service.metadata import WELL_KNOWN
 from shared.configured_url import check_issuer, origin_of, path_of
+from shared.http.health import PROBED_PATHS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 PUBLIC_URL: Final = "SALLYPORT_PUBLIC_URL"
 """The setting with the address of the tunnel; with it, `make run` has the gateway."""
 
-_INTERNAL: Final = frozenset({"/metrics", "/readyz", "/livez"})
 _OF_THE_CONNECTION: Final = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -85,7 +85,7 @@ async def serving(hosts: Sequence[str], port: int, resource: str, auth_port: int
             # Appended to an address, any other form of target (RFC 9112 section 3.2) could name another host.
             if not request.raw_path.startswith("/"):
                 return web.Response(status=400)
-            if normpath(request.path.lower()) in _INTERNAL:
+            if normpath(request.path.lower()) in PROBED_PATHS:
                 return web.Response(status=404)
             to_mcp = request.path in {path, f"{path}/", f"{path}/jwks.json", WELL_KNOWN} or request.path.startswith(
                 f"{WELL_KNOWN}/"
