@@ -45,7 +45,7 @@ class Story:
 
     @property
     def pair(self):
-        return doors_of(self.run)
+        return addresses_of(self.run)
 
     def user_agent(self):
         return user_agent("demo", self.password)
@@ -55,7 +55,7 @@ class Story:
             return await refresh(client, self.held[name])
 
 
-def doors_of(run):
+def addresses_of(run):
     return SimpleNamespace(issuer=f"http://localhost:{run.auth_port}", resource=f"http://localhost:{run.mcp_port}/mcp")
 
 
@@ -89,7 +89,7 @@ async def connect(run, password, *names):
     held = {}
     async with user_agent("demo", password) as user:
         for name in names:
-            async with PlainClient(doors_of(run)) as client:
+            async with PlainClient(addresses_of(run)) as client:
                 tokens = await client.tokens(user)
                 held[name] = SimpleNamespace(client_id=client.client_id, tokens=tokens)
     return held
@@ -97,7 +97,7 @@ async def connect(run, password, *names):
 
 async def happen_since(run, held):
     """What the backup does not know."""
-    async with PlainClient(doors_of(run)) as client:
+    async with PlainClient(addresses_of(run)) as client:
         for name in ("refreshed_once", "refreshed_twice", "refreshed_twice"):
             assert (await refresh(client, held[name]))[0] == 200
     operate(run, "devstack.command", "auth_service", "grants", "revoke", grant_of(held["ended_since"]), "--yes")
