@@ -33,7 +33,7 @@ GIVE_UP_SECONDS = 60.0
 OWN = {"AUTH_RATE_LIMITS": "off", "AUTH_MAX_GRANTS_PER_CLIENT": "100"}
 
 
-WAYS = {
+LOSSES = {
     "kill": (topologies.Node.kill, topologies.Node.start),
     "freeze": (topologies.Node.pause, topologies.Node.resume),
 }
@@ -98,7 +98,7 @@ class Failover:
 
     async def play(self, *, how="kill", before_seconds=2.0, after_seconds=2.0):
         """Returns the report. Raises TimeoutError if a grant does not come back."""
-        lose, bring_back = WAYS[how]
+        lose, bring_back = LOSSES[how]
         families = [(await refresh_token_families(self._pair, 1))[0] for _ in range(GRANTS)]
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http, asyncio.TaskGroup() as load:
             for number, family in enumerate(families):
@@ -219,7 +219,7 @@ async def main() -> None:
     named = set(sys.argv[1:])
     for name, how in itertools.product(
         [t for t in topologies.WITH_REPLICAS if t in named] or topologies.WITH_REPLICAS,
-        [w for w in WAYS if w in named] or WAYS,
+        [loss for loss in LOSSES if loss in named] or LOSSES,
     ):
         with topologies.WITH_REPLICAS[name]() as (url, shards):
             pair = Pair(auth=2, own={**OWN, "AUTH_REDIS_URL": url})

@@ -8,7 +8,7 @@ import asyncio
 import aiohttp
 import pytest
 
-from tests.drills.failover import OWN, WAYS, Failover, shard_of_most
+from tests.drills.failover import LOSSES, OWN, Failover, shard_of_most
 from tests.e2e.refresh_token_families import refresh_token_families
 from tests.support import topologies
 
@@ -24,7 +24,7 @@ def replicated(request):
         yield url, shards
 
 
-@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("how", LOSSES)
 async def test_a_primary_lost_under_load_ends_no_grant_and_fails_no_tool_call(make_pair, replicated, how):
     url, shards = replicated
     pair = await make_pair(auth=2, own={**OWN, "AUTH_REDIS_URL": url})

@@ -50,8 +50,8 @@ def sign_bytes(header: bytes, payload: bytes, key: Key) -> str:
     return f"{signing_input}.{b64(algorithm.sign(signing_input.encode(), key))}"
 
 
-class Minter:
-    """Mints access tokens, good ones and others."""
+class LocalTokenIssuer:
+    """Issues access tokens, good ones and others."""
 
     def __init__(
         self,
