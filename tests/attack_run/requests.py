@@ -22,7 +22,7 @@ from tests.attack_run.kinds import (
     STREAMS_TRIED,
     UNREAD_REQUESTS,
 )
-from tests.fuzz.material import good_requests
+from tests.fuzz.good_requests import good_requests
 from tests.fuzz.requests import FORM, JSON, Sent, mutate
 from tests.soak.attack import from_network
 from tests.support.canaries import CANARIES

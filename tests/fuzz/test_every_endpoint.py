@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.fuzz.material import good_requests
+from tests.fuzz.good_requests import good_requests
 from tests.fuzz.raw_http import exchange
 from tests.fuzz.requests import mutate
 

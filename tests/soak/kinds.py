@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from tests.attack_run.requests import ODD_BODIES
-from tests.fuzz.material import CHALLENGE, good_requests
+from tests.fuzz.good_requests import CHALLENGE, good_requests
 from tests.fuzz.requests import FORM, JSON, Sent
 from tests.soak.attack import NUMBER
 from tests.soak.honest import OWNERS
