@@ -101,10 +101,10 @@ async def test_a_preflight_is_logged_and_counted(services):
 
 async def test_preflights_are_limited(start_auth):
     auth = await start_auth(TRUSTED_PROXIES="127.0.0.0/8")
-    stranger = {"X-Forwarded-For": "192.0.2.1"}
+    client = {"X-Forwarded-For": "192.0.2.1"}
     seen = set()
     for _ in range(20 * REQUESTS.rate.burst):  # some allowance comes back meanwhile
-        answer = await auth.request("OPTIONS", "/token", headers=dict(PREFLIGHT) | stranger)
+        answer = await auth.request("OPTIONS", "/token", headers=dict(PREFLIGHT) | client)
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         seen.add(answer.status)
         if 429 in seen:

@@ -221,7 +221,7 @@ async def in_turns(
 ) -> Turns:
     """Each measures one short turn and says what a unit of its work cost.
 
-    Neighbours are compared with each other, so that a slow stretch of the machine falls on both; who goes first
+    Neighbours are compared with each other, so that a slow stretch of the machine falls on both; which goes first
     changes from round to round.
     """
     pairs = []

@@ -1,4 +1,4 @@
-"""A user who signs in through a provider of another project, and what becomes of it."""
+"""A sign-in through a provider of another project, and its results."""
 
 from tests.e2e.sdk_client import Memory, connected
 from tests.support.oauth import unverified_claims

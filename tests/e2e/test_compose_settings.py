@@ -1,4 +1,4 @@
-"""What .env gives, as Docker's own command line understands compose.yaml. Nothing is started."""
+"""The settings from .env, as Docker's own command line understands compose.yaml. Nothing is started."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from mcp_service.settings import McpSettings
 # Reaches auth_service in a file that `declaration` writes.
 BY_DECLARATION = {"AUTH_RESOURCES"}
 OF_THE_IMAGE = {f"{service}_{name}" for service in ("AUTH", "MCP") for name in ("HOST", "PORT", "REUSE_PORT")}
-SECRET = "a key that nobody else may see"
+SECRET = "a key that must stay secret"
 
 
 def has_compose():

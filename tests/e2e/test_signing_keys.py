@@ -1,4 +1,4 @@
-"""Keys change without anyone noticing, and vanish within seconds when they must: real processes, one pair."""
+"""Key rotation fails no request, and a revoked key is gone within seconds: real processes, one pair."""
 
 import asyncio
 import json

@@ -127,7 +127,7 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "changed payload under an old signature": ("signature", _with_part(1, lambda _: b64(b"{}"))),
     "changed signature": ("signature", _with_part(2, _flipped)),
     "signature cut short": ("signature", _with_part(2, lambda s: s[:-2])),
-    "issued by somebody else": ("iss", _issued(iss="https://elsewhere.example")),
+    "issued by another issuer": ("iss", _issued(iss="https://elsewhere.example")),
     "issuer with a slash added": ("iss", lambda m: m.issue(iss=m.issuer + "/")),
     "issuer in a list": ("iss", lambda m: m.issue(iss=[m.issuer])),
     "meant for another resource": ("aud", _issued(aud="https://other.example/mcp")),
@@ -153,7 +153,7 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     # kid
     "kid missing": ("kid", _without_header("kid")),
     "kid empty": ("kid", _with_header(kid="")),
-    "kid unknown": ("kid", _with_header(kid="nobody")),
+    "kid unknown": ("kid", _with_header(kid="no-such-key")),
     "kid with a path": ("kid", _with_header(kid="../../dev/null")),
     "kid with a query": ("kid", _with_header(kid="' OR 1=1 --")),
     "kid very long": ("kid", _with_header(kid="k" * 300)),

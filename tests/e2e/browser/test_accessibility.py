@@ -1,4 +1,4 @@
-"""Pages for people, measured in a real Chromium: WCAG 2.2 AA as far as a program can judge it."""
+"""Accessibility of the pages in a real Chromium: the criteria of WCAG 2.2 AA that a program can check."""
 
 import re
 
