@@ -49,7 +49,7 @@ class RawHttpService:
         return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
     def lines_of(self, request_id: str) -> list[dict[str, Any]]:
-        """What was logged of a request."""
+        """The access log lines of a request."""
         found = {id(line): line for log in self.logs for line in log if line.get("request_id") == request_id}
         return [line for line in found.values() if line["event"] == "request"]
 

@@ -42,7 +42,7 @@ async def lines_of(service: RawHttpService, answer):
 
 
 async def counted(service: RawHttpService):
-    """How many requests the metrics tell of."""
+    """Number of requests by the metrics."""
     found = re.findall(
         rb"^sallyport_http_requests_total\{.*\} ([0-9.]+)", (await service.ask("GET", "/metrics")).body, re.MULTILINE
     )

@@ -1,4 +1,4 @@
-"""What a body costs a service that refuses it: nothing of it is decoded, whatever it says of itself."""
+"""A body that is refused is not decoded, whatever its headers say."""
 
 import gzip
 import zlib

@@ -288,7 +288,7 @@ async def test_the_server_gets_what_was_judged_or_nothing(attacked, expected, at
             assert json.loads(request.body)["params"]["name"] == "allowed"
     assert attacked.upstream.bytes_seen == b"".join(r.head + b"\r\n\r\n" + r.body for r in arrived)
     assert attacked.token.encode() not in attacked.upstream.bytes_seen
-    # What is left over is no beginning of the next request, on whatever connection.
+    # No byte that is left over begins the next request, on any connection.
     attacked.upstream.requests.clear()
     async with attacked.service.session.post(
         attacked.service.url,

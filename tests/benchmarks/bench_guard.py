@@ -1,4 +1,4 @@
-"""What the guard costs a tool call, and what a flood of forged key ids costs the honest.
+"""Cost of the guard per tool call, and of a flood of forged key ids for valid calls.
 
 The server runs in a process of its own; requests are written to the socket ready-made, so that the client costs little.
 """
@@ -67,7 +67,7 @@ async def load(port: int, make: Callable[[], bytes], seconds: float, expect: int
 
 
 async def run(report: Report) -> None:
-    """The guard against no guard; a flood against honest company."""
+    """The guard against no guard; a flood against valid calls beside it."""
     key = new_key()
     issuer = LocalIssuer()
     await issuer.publish(key)

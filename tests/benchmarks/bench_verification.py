@@ -1,4 +1,4 @@
-"""What a first look and a second look at a token cost."""
+"""Cost of the first and of a repeated verification of a token."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class _Held:
 
 
 async def run(report: Report) -> None:
-    """What a first and a second look at a token cost."""
+    """Measure the first and a repeated verification of a token."""
     key = new_key()
     token_issuer = LocalTokenIssuer(issuer=ISSUER, resource=RESOURCE, key=key)
     claims: dict[str, Any] = {

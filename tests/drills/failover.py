@@ -206,7 +206,7 @@ def _is_on(node, key):
 
 
 def _generations(replica, grant_ids):
-    """What a replica knows of the grants, whatever the topology."""
+    """The generation of each grant at a replica, in any topology; 0 where it has no record."""
     with redis.Redis(port=replica.port, decode_responses=True, single_connection_client=True) as connection:
         with contextlib.suppress(redis.ResponseError):
             connection.execute_command("READONLY")

@@ -16,7 +16,7 @@ class UserAtProvider:
         self.there = there
         self.provider = provider
         self.response = {}
-        """What the provider sent to the callback."""
+        """The provider's response at the callback."""
         self.went_straight_on = False
         self.decided = ""
         """The words of the consent page."""

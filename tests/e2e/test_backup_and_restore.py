@@ -1,4 +1,4 @@
-"""The data is lost and comes back from a backup, as docs/operations.md tells: what lives, what is lost, what returns.
+"""The data is lost and comes back from a backup, by the steps of docs/operations.md: kept, lost and undone changes.
 
 On real processes: the pair of `make run`, with `make backup` while it runs and `make restore` into nothing.
 """
@@ -31,7 +31,7 @@ NAMES = ("quiet", "refreshed_once", "refreshed_twice", "ended_since")
 
 @dataclass
 class Story:
-    """What was known before the loss, and the pair that runs after it."""
+    """The data before the loss, and the pair that runs after it."""
 
     run: Launcher
     password: str
@@ -96,7 +96,7 @@ async def connect(run, password, *names):
 
 
 async def happen_since(run, held):
-    """What the backup does not know."""
+    """Changes after the backup was taken."""
     async with PlainClient(addresses_of(run)) as client:
         for name in ("refreshed_once", "refreshed_twice", "refreshed_twice"):
             assert (await refresh(client, held[name]))[0] == 200

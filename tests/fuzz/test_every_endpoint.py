@@ -34,7 +34,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @dataclass
 class Findings:
-    """What was seen."""
+    """Statuses, problems and errors of all answers."""
 
     statuses: Counter[Any] = field(default_factory=Counter)
     problems: list[Any] = field(default_factory=list)

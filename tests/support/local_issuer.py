@@ -106,7 +106,7 @@ class LocalIssuer:
         self.metadata: dict[str, Any] | None = None
         """The authorization server metadata, if there are any."""
         self.metadata_names = {"openid-configuration"}
-        """Where they are, below /.well-known/."""
+        """The names of its documents below /.well-known/."""
         self.lists: LocalStatusLists | None = None
         self.requests: list[web.Request] = []
         self.asked = asyncio.Condition()

@@ -29,7 +29,7 @@ class HtmlForm:
 
     action: str
     inputs: dict[str, Any] = field(default_factory=dict)
-    """What it posts without a button: text, or a list where a name repeats. An empty checkbox posts nothing."""
+    """Fields that it posts without a button: text, or a list where a name repeats. An empty checkbox posts nothing."""
     buttons: list[tuple[str, str]] = field(default_factory=list)
     ticked: dict[str, bool] = field(default_factory=dict)
     """Its checkboxes by `name=value`, in order."""
@@ -40,7 +40,7 @@ class HtmlForm:
         self.inputs[name] = value if before is None else [*_listed(before), value]
 
     def without(self, *boxes: str) -> dict[str, Any]:
-        """What it posts after the user has cleared these checkboxes, each as `name=value`."""
+        """Fields that it posts after the user has cleared these checkboxes, each as `name=value`."""
         left = {name: _listed(value) for name, value in self.inputs.items()}
         for box in boxes:
             assert self.ticked[box], f"{box} is not ticked"
