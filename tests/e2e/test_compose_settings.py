@@ -117,7 +117,7 @@ def test_an_address_of_the_store_may_stand_in_a_file(understood):
         ),
     ],
 )
-def test_both_services_are_told_the_same_names_for_every_form_of_the_gateway(understood, lines, issuer, resource):
+def test_both_services_get_the_same_names_for_every_form_of_the_gateway(understood, lines, issuer, resource):
     services = understood(**lines)
     auth, mcp, gateway = (services[name] for name in ("auth", "mcp", "gateway"))
     assert auth["environment"]["AUTH_ISSUER"] == mcp["environment"]["MCP_ISSUER"] == issuer

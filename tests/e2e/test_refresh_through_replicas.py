@@ -55,7 +55,7 @@ async def test_no_client_is_locked_out_when_answers_are_lost(make_pair, http):
 
 @pytest.mark.parametrize("stolen_after", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2))])
 async def test_a_replay_at_any_later_point_ends_the_grant(make_pair, http, stolen_after):
-    """Neither the owner nor the thief can refresh after a replay, at whatever point each of the two happened."""
+    """Neither the owner nor the attacker can refresh after a replay, at whatever point each of the two happened."""
     pair = await make_pair(auth=2, own={"AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0"}, **NO_MCP)
     for refreshes_until_replay in range(2, 5):
         (owner,) = await refresh_token_families(pair, 1)
@@ -65,14 +65,14 @@ async def test_a_replay_at_any_later_point_ends_the_grant(make_pair, http, stole
         for _ in range(refreshes_until_replay):
             owner.token = (await owner.present(http, pair.auth[1], owner.token))[1]["refresh_token"]
 
-        thief = await owner.present(http, pair.auth[0], stolen)
+        attacker = await owner.present(http, pair.auth[0], stolen)
         after = await owner.present(http, pair.auth[1], owner.token)
 
-        assert [thief[0], thief[1]["error"]] == [400, "invalid_grant"]
+        assert [attacker[0], attacker[1]["error"]] == [400, "invalid_grant"]
         assert [after[0], after[1]["error"]] == [400, "invalid_grant"]
 
 
-async def test_a_thief_that_keeps_up_with_the_owner_is_detected_within_three_refreshes(make_pair, http):
+async def test_an_attacker_that_keeps_up_with_the_owner_is_detected_within_three_refreshes(make_pair, http):
     pair = await make_pair(auth=1, own={"AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0"}, **NO_MCP)
     (owner,) = await refresh_token_families(pair, 1)
     stolen = owner.token

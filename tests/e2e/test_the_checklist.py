@@ -153,7 +153,7 @@ def forged(token, key_set, pair):
     }
 
 
-async def test_a_forged_token_is_refused_and_told_nothing(pair, client, token, key_set):
+async def test_a_forged_token_is_refused_without_details(pair, client, token, key_set):
     for what, bad in forged(token, key_set, pair).items():
         status, headers, body = await client.call_tool(bad)
         assert status == 401, what
