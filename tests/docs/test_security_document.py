@@ -6,9 +6,11 @@ import re
 import pytest
 
 from devstack.service_process import REPOSITORY
+from tests.support.entered_functions import never_entered
 from tests.support.invariants import attacking_tests
 
 TEXT = (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 CHAPTERS = {int(n): body for n, body in re.findall(r"^## (\d+)\. (.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)}
 
 
@@ -29,8 +31,13 @@ def defined_in(file):
     text = (REPOSITORY / file).read_text(encoding="utf-8")
     if file.endswith(".lua"):
         return set(re.findall(r"^local function (\w+)", text, re.MULTILINE))
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    return {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)}
+    return {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, FUNCTIONS | ast.ClassDef)}
+
+
+def functions_in(file):
+    """The functions and methods of a module."""
+    tree = ast.parse((REPOSITORY / file).read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, FUNCTIONS)}
 
 
 def numbers_named_in(file):
@@ -54,6 +61,22 @@ def test_what_upholds_an_invariant_is_named_and_is_there(number):
     assert upheld
     assert {file: names for file, names in upheld if set(names) - defined_in(file)} == {}
     assert [file for file, names in upheld if not names and not file.endswith(".lua")] == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_the_tests_that_attack_an_invariant_enter_the_functions_that_uphold_it():
+    """A class and a script have no function to enter."""
+    functions = {
+        number: [
+            f"{file}:{name}"
+            for file, names in upheld_in(body)
+            if file.endswith(".py")
+            for name in sorted(functions_in(file).intersection(names))
+        ]
+        for number, body in CHAPTERS.items()
+    }
+    assert never_entered(functions) == {}
 
 
 def test_the_code_names_no_other_invariant():
