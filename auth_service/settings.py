@@ -11,7 +11,7 @@ from pydantic_settings import SettingsConfigDict
 
 from auth_service.federation.configuration import ProviderConfiguration, parse_providers
 from auth_service.key_encryption import parse_encryption_keys
-from auth_service.pages.setting_types import BrandColour, HelpAddress
+from auth_service.pages.appearance import BrandColour, HelpAddress
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, NEVER_SCHEMES
 from auth_service.resources.catalogue import ProtectedResource
 from shared.configured_url import check_issuer, check_resource, is_loopback_host, path_of

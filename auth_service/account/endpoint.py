@@ -1,21 +1,24 @@
-"""The forms that end access: of one application or of all, or by signing out here or everywhere."""
+"""The forms that end access: of one application or of all, or by signing out here or everywhere; the issuer's URL."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiohttp import web
+
 from auth_service.audit.events import AuditEvent
 from auth_service.grants.grant import GrantStatus
+from auth_service.http.messages import NO_STORE
 from auth_service.pages.account_views import AccountNotice, SignedOutView
 from auth_service.status_lists.identifiers import is_identifier
+from shared.http.static_page import StaticPage, opens_page
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from auth_service.account.page import AccountPage, Visit
     from auth_service.audit.log import AuditLog
     from auth_service.grants.grant import Grant
     from auth_service.grants.repository import GrantRepository
+    from auth_service.http.urls import Urls
     from auth_service.pages.renderer import Pages
     from auth_service.sessions.manager import SessionManager
 
@@ -98,3 +101,17 @@ class AccountEndpoint:
                 resource=grant.resource,
                 reason="ended_by_user",
             )
+
+
+class HomeEndpoint:
+    """The issuer's own URL, which a user may enter: a page about this service; a program is redirected to /account."""
+
+    def __init__(self, *, page: StaticPage, urls: Urls) -> None:
+        self._page = page
+        self._account = urls.account
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """GET of the path of the issuer."""
+        if opens_page(request):
+            return self._page.response()
+        return web.Response(status=303, headers={"Location": self._account, **NO_STORE})

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auth_service.account.browsers import BrowserEndpoint
-from auth_service.account.endpoint import AccountEndpoint
-from auth_service.account.home import HomeEndpoint
+from auth_service.account.endpoint import AccountEndpoint, HomeEndpoint
 from auth_service.account.identities import IdentityList, LinkEndpoint, UnlinkEndpoint
 from auth_service.account.page import AccountPage, ApplicationList
 from auth_service.account.password import PasswordEndpoint
