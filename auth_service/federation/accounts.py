@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from auth_service.audit.events import AuditEvent, plain
 from auth_service.federation.access_rules import refusal
 from auth_service.federation.account_profile import account_profile, account_username
-from auth_service.federation.known_identity import IdentityTooLarge, KnownIdentity
+from auth_service.federation.identity import IdentityTooLarge, KnownIdentity
 from auth_service.federation.provider import SignInRefused
 from auth_service.texts import Text, message
 from auth_service.users.repository import LinkResult, UnlinkResult

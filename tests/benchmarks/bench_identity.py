@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from auth_service.federation.identity import Identity
-from auth_service.federation.known_identity import KnownIdentity
+from auth_service.federation.identity import KnownIdentity
 from auth_service.grants.record import Position
 from devstack.local_settings import notes_resource
 from tests.benchmarks.bench_size import Service
