@@ -1,6 +1,8 @@
 """The shape of the code: small modules, and constructors whose dependencies can be read at a glance."""
 
 import ast
+import re
+from functools import cache
 
 import pytest
 
@@ -12,15 +14,63 @@ PACKAGES = ("auth_service", "mcp_service", "shared", "sallyport_doctor", "devsta
 MODULES = sorted(path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
 
 
-def constructors(path):
-    """The constructors of a module's classes; an exception has no dependencies."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ClassDef) and not is_exception(node):
-            yield from ((node.name, one) for one in node.body if getattr(one, "name", "") == "__init__")
+@cache
+def classes(path):
+    """The classes of a module but its exceptions, which have no dependencies."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return tuple(node for node in nodes if isinstance(node, ast.ClassDef) and not is_exception(node))
 
 
 def is_exception(node):
     return any(getattr(base, "id", "").endswith(("Error", "Exception", "Rejected")) for base in node.bases)
+
+
+def is_dataclass(node):
+    return any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list)
+
+
+def is_protocol(node):
+    return any(ast.unparse(base).startswith("Protocol") for base in node.bases)
+
+
+def constructor(node):
+    return next((one for one in node.body if getattr(one, "name", "") == "__init__"), None)
+
+
+@cache
+def components():
+    """The names of the classes that other objects are given, not records: they have a constructor, or are protocols."""
+    return frozenset(
+        node.name for path in MODULES for node in classes(path) if is_protocol(node) or constructor(node) is not None
+    )
+
+
+def fields(node):
+    """The fields of a dataclass that its caller must pass: name and annotation."""
+    annotated = [one for one in node.body if isinstance(one, ast.AnnAssign)]
+    return {one.target.id: ast.unparse(one.annotation) for one in annotated if one.value is None}
+
+
+def own_names(path):
+    """The names of this project that a module imports or defines as classes."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    imports = [one for one in nodes if isinstance(one, ast.ImportFrom) and (one.module or "").split(".")[0] in PACKAGES]
+    return {alias.name for one in imports for alias in one.names} | {node.name for node in classes(path)}
+
+
+def is_service(node, path):
+    """Whether a dataclass works with components. The components that a wiring module hands over are a list of them."""
+    names = {name for annotation in fields(node).values() for name in re.findall(r"\w+", annotation)}
+    given = names & own_names(path) & components()
+    return is_dataclass(node) and not node.name.endswith("Components") and bool(given)
+
+
+def dependencies(node, path):
+    """How many objects a class is built from; 0 for a record."""
+    init = constructor(node)
+    if init is not None:
+        return len(init.args.args) + len(init.args.kwonlyargs) - 1
+    return len(fields(node)) if is_service(node, path) else 0
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(REPOSITORY)))
@@ -30,7 +80,7 @@ def test_a_module_is_small(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(REPOSITORY)))
 def test_a_constructor_takes_few_dependencies(path):
-    counted = {name: len(init.args.args) + len(init.args.kwonlyargs) - 1 for name, init in constructors(path)}
+    counted = {node.name: dependencies(node, path) for node in classes(path)}
     assert {name: number for name, number in counted.items() if number > MAX_DEPENDENCIES} == {}
 
 
