@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from auth_service.authorization.consent_decisions import ConsentDecisions
     from auth_service.authorization.deciding_user import DecidingUsers
-    from auth_service.authorization.interaction import Interactions
     from auth_service.authorization.interaction_pages import InteractionPages
+    from auth_service.authorization.interactions import Interactions
     from auth_service.pages.renderer import Pages
 
 

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from auth_service.authorization.deciding_user import DecidingUser, UserRefusal
-    from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.authorization.interaction import Interaction
+    from auth_service.authorization.interactions import Interactions
     from auth_service.clients.client import Client
     from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
     from auth_service.federation.provider import ProviderUnavailable

@@ -11,9 +11,9 @@ from auth_service.authorization.consent_decisions import ConsentDecisions
 from auth_service.authorization.deciding_user import DecidingUsers
 from auth_service.authorization.encrypted_interaction import INTERACTION_LABEL, InteractionEncryption
 from auth_service.authorization.first_page import FirstPage
-from auth_service.authorization.interaction import Interactions
 from auth_service.authorization.interaction_pages import InteractionPages
 from auth_service.authorization.interaction_repository import InteractionRepository
+from auth_service.authorization.interactions import InteractionRecords, Interactions
 from auth_service.authorization.provider_redirects import ProviderRedirects
 from auth_service.authorization.redirects import RedirectPolicy
 from auth_service.federation.pending_repository import PENDING_LABEL, PendingSignInRepository
@@ -76,7 +76,14 @@ def wire_authorization(
         runtime.redis, grant_seconds=settings.refresh_token_absolute_ttl + settings.access_token_ttl
     )
     encryption = InteractionEncryption(encryption_keys.derive(INTERACTION_LABEL))
-    interactions = Interactions(repository, encryption, lists, clients, resources, settings.interaction_ttl, clock)
+    interactions = Interactions(
+        records=InteractionRecords(repository, encryption),
+        lists=lists,
+        clients=clients,
+        resources=resources,
+        lifetime_seconds=settings.interaction_ttl,
+        clock=clock,
+    )
     pages = InteractionPages(
         urls=browser.urls,
         pages=browser.pages,

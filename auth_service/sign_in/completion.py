@@ -13,7 +13,8 @@ from shared.http.client_address import CLIENT_ADDRESS
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.authorization.interaction import Interaction
+    from auth_service.authorization.interactions import Interactions
     from auth_service.federation.identity import Identity
     from auth_service.http.urls import Urls
     from auth_service.pages.account_views import AccountNotice
@@ -38,7 +39,7 @@ class SignInCompletion:
         """
         if interaction is None:
             return see_other(self._urls.account)
-        await self._interactions.repository.store(interaction)
+        await self._interactions.records.store(interaction)
         return see_other(self._urls.consent(interaction.identifier))
 
     def to_account(self, browser: Browser, notice: AccountNotice) -> web.Response:

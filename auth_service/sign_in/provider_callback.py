@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.authorization.interaction import Interaction
+    from auth_service.authorization.interactions import Interactions
     from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
     from auth_service.federation.metrics import ProviderMetrics
     from auth_service.federation.pending_repository import PendingSignInRepository
