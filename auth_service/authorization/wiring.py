@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from auth_service.authorization.authorize import AuthorizeEndpoint
 from auth_service.authorization.consent import ConsentEndpoint
 from auth_service.authorization.consent_decisions import ConsentDecisions
-from auth_service.authorization.deciding_user import DecidingUsers
 from auth_service.authorization.encrypted_interaction import INTERACTION_LABEL, InteractionEncryption
 from auth_service.authorization.first_page import FirstPage
 from auth_service.authorization.interaction_pages import InteractionPages
@@ -16,6 +15,7 @@ from auth_service.authorization.interaction_repository import InteractionReposit
 from auth_service.authorization.interactions import InteractionRecords, Interactions
 from auth_service.authorization.provider_redirects import ProviderRedirects
 from auth_service.authorization.redirects import RedirectPolicy
+from auth_service.authorization.user_resolver import UserResolver
 from auth_service.federation.pending_repository import PENDING_LABEL, PendingSignInRepository
 from auth_service.grants.grant import GrantLifetimes
 from auth_service.key_encryption import RecordEncryption
@@ -92,7 +92,7 @@ def wire_authorization(
         lifetimes=GrantLifetimes.from_settings(settings),
         providers=providers,
     )
-    users = DecidingUsers(sessions=browser.sessions, identities=identities, resources=resources, pages=pages)
+    users = UserResolver(sessions=browser.sessions, identities=identities, resources=resources, pages=pages)
     pending = PendingSignInRepository(runtime.redis, RecordEncryption(encryption_keys.derive(PENDING_LABEL)))
     redirects = ProviderRedirects(
         pending=pending,
