@@ -38,7 +38,7 @@ def pages(base: str, c: Components) -> list[web.RouteDef]:
         web.post(f"{base}/account/unlink", c.account.unlink.__call__),
         web.post(f"{base}/account/password", c.account.password.__call__),
         web.post(f"{base}/account/end-all-access", c.account.endpoint.end_all_access),
-        web.post(f"{base}/account/sign-out-browser", c.account.browsers.__call__),
+        web.post(f"{base}/account/sign-out-browser", c.account.endpoint.sign_out_browser),
         web.post(f"{base}/account/sign-out", c.account.endpoint.sign_out),
     ]
 

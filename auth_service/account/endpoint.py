@@ -1,7 +1,8 @@
-"""The forms that end access: of one application or of all, or by signing out here or everywhere; the issuer's URL."""
+"""The forms that end access: of one application or of all, or by signing out browsers; and the issuer's own URL."""
 
 from __future__ import annotations
 
+import hmac
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class AccountEndpoint:
-    """POST /account/end-access, /account/end-all-access and /account/sign-out."""
+    """POST /account/end-access, /account/end-all-access, /account/sign-out and /account/sign-out-browser."""
 
     def __init__(
         self,
@@ -78,6 +79,25 @@ class AccountEndpoint:
         event = AuditEvent.USER_SIGNED_OUT_EVERYWHERE if everywhere else AuditEvent.USER_SIGNED_OUT
         self._audit.record(event, user=session.subject, username=session.username)
         return response
+
+    async def sign_out_browser(self, request: web.Request) -> web.StreamResponse:
+        """POST: end the session that the handle names, if it is another one of this user."""
+        visit = await self._page.visit(request)
+        if visit is None:
+            return self._page.to_sign_in()
+        current = visit.session
+        unverified_handle = (visit.form.get("session") or "").encode("utf-8", "replace")
+        for session in await self._sessions.find_by_subject(current.subject):
+            if hmac.compare_digest(session.handle.encode(), unverified_handle) and session.handle != current.handle:
+                await self._sessions.end(session)
+                self._audit.record(
+                    AuditEvent.USER_SIGNED_OUT,
+                    user=current.subject,
+                    username=current.username,
+                    reason="by the user, in another browser",
+                )
+                return self._page.to_page(visit.browser, AccountNotice.BROWSER_SIGNED_OUT)
+        return self._page.to_page(visit.browser)
 
     async def _own_grant(self, visit: Visit) -> Grant | None:
         unverified_id = visit.form.get("grant") or ""

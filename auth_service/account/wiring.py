@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auth_service.account.browsers import BrowserEndpoint
 from auth_service.account.endpoint import AccountEndpoint, HomeEndpoint
-from auth_service.account.identities import IdentityList, LinkEndpoint, UnlinkEndpoint
-from auth_service.account.page import AccountPage, ApplicationList
+from auth_service.account.identities import LinkEndpoint, UnlinkEndpoint
+from auth_service.account.listings import ApplicationList, IdentityList
+from auth_service.account.page import AccountPage
 from auth_service.account.password import PasswordEndpoint
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ class AccountComponents:
     page: AccountPage
     endpoint: AccountEndpoint
     password: PasswordEndpoint
-    browsers: BrowserEndpoint
     link: LinkEndpoint
     unlink: UnlinkEndpoint
 
@@ -72,7 +71,6 @@ def wire_account(
         page=page,
         endpoint=AccountEndpoint(page=page, pages=browser.pages, sessions=sessions, grants=grants, audit=audit),
         password=PasswordEndpoint(page=page, sessions=sessions, users=users, passwords=passwords, audit=audit),
-        browsers=BrowserEndpoint(page=page, sessions=sessions, audit=audit),
         link=LinkEndpoint(
             page=page, pages=browser.pages, providers=providers, redirects=redirects, clock=runtime.clock
         ),
