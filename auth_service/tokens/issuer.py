@@ -13,8 +13,7 @@ from shared.access_tokens import profile
 from shared.jose import base64url
 
 if TYPE_CHECKING:
-    from auth_service.keys.key_ring import Signer
-    from auth_service.keys.signer import AsyncSigner
+    from auth_service.keys.signer import AsyncSigner, Signer
 
 ID_TOKEN_LIFETIME_SECONDS: Final = 600
 ID_TOKEN_TYPE: Final = "JWT"
