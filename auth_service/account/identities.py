@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from auth_service.account.page import AccountPage, Visit
     from auth_service.authorization.provider_redirects import ProviderRedirects
-    from auth_service.federation.accounts import AccountDirectory
+    from auth_service.federation.accounts import AccountService
     from auth_service.federation.identity_providers import IdentityProviders
     from auth_service.pages.renderer import Pages
     from auth_service.sessions.manager import SessionManager
@@ -76,7 +76,7 @@ class UnlinkEndpoint:
         *,
         page: AccountPage,
         sessions: SessionManager,
-        accounts: AccountDirectory,
+        accounts: AccountService,
         clock: Callable[[], float],
     ) -> None:
         self._page = page

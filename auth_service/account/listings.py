@@ -16,7 +16,7 @@ from auth_service.resources.user_access import describe_claims
 
 if TYPE_CHECKING:
     from auth_service.clients.client import ClientLookup
-    from auth_service.federation.accounts import AccountDirectory
+    from auth_service.federation.accounts import AccountService
     from auth_service.federation.identity_providers import IdentityProviders
     from auth_service.grants.grant import Grant
     from auth_service.grants.repository import GrantRepository
@@ -86,7 +86,7 @@ def _document_host(client_id: str) -> str | None:
 class IdentityList:
     """Lists the identities of a user, and the providers with which another can be linked."""
 
-    def __init__(self, *, accounts: AccountDirectory, providers: IdentityProviders, users: UserService) -> None:
+    def __init__(self, *, accounts: AccountService, providers: IdentityProviders, users: UserService) -> None:
         self._accounts = accounts
         self._providers = providers
         self._users = users

@@ -53,7 +53,7 @@ class LastWayToSignIn(RequestRejected):
     public: Text = message("This is your only way to sign in. Add another one first.")
 
 
-class AccountDirectory:
+class AccountService:
     """Every method raises RedisUnavailable."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`check-config`: what is wrong, and how to mend it."""
+"""`check-config`: what is wrong, and how to fix it."""
 
 import base64
 import contextlib
