@@ -264,7 +264,7 @@ class AuthSettings(ServiceSettings):
     @model_validator(mode="after")
     def _safe_together(self) -> Self:
         if self.passwords == "off" and not self.identity_providers:
-            raise ValueError("AUTH_PASSWORDS is off, and AUTH_IDENTITY_PROVIDERS is empty: nobody could sign in")
+            raise ValueError("AUTH_PASSWORDS is off, and AUTH_IDENTITY_PROVIDERS is empty: no user could sign in")
         if self.refresh_token_absolute_ttl < self.refresh_token_ttl:
             raise ValueError("AUTH_REFRESH_TOKEN_ABSOLUTE_TTL is shorter than AUTH_REFRESH_TOKEN_TTL")
         if self.refresh_token_ttl < self.access_token_ttl:

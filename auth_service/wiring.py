@@ -77,7 +77,7 @@ class Components:
 
     @property
     def loops(self) -> tuple[BackgroundLoop, ...]:
-        """What runs in the background, in the order of its start."""
+        """The components that work in the background, in the order of their start."""
         keys = self.keys
         return (
             self.data_format,  # before anything else reads or writes
@@ -256,7 +256,7 @@ def wire(
 
 
 def federation_settings(settings: AuthSettings) -> FederationSettings:
-    """What sign-in through providers takes from the settings."""
+    """The settings of sign-in through providers."""
     return FederationSettings(
         issuer=settings.issuer,
         providers=settings.identity_providers,

@@ -1,4 +1,4 @@
-"""The user who decides about an interaction, what this user may grant of it, and why a user cannot decide. Pure."""
+"""The user who decides about an interaction: the scopes to grant, and the reasons for a rejection. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DecidingUser:
         return f"{interaction.identifier}.{self.session.token_hash}." + "\n".join(map(" ".join, offered))
 
     def choice(self, form: Parameters) -> Choice:
-        """What the form leaves of the scopes and claims that this user may grant (invariant 15)."""
+        """The scopes and claims that the form leaves of those that this user may grant (invariant 15)."""
         return choose(
             self.resource,
             self.scopes,

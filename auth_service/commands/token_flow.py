@@ -47,7 +47,7 @@ OpenPage = Callable[[str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class TokenWish:
-    """What the token shall be for. `open_page` takes a user to the authorization request, in whatever browser."""
+    """The requested resource and scopes. `open_page` opens the authorization request in any browser."""
 
     resource: str
     scopes: tuple[str, ...]
@@ -59,7 +59,7 @@ class TokenWish:
 
 @dataclass(frozen=True, slots=True)
 class ObtainedToken:
-    """A token and what it is for. Times in seconds since 1970."""
+    """A token with its resource, scopes and subject. Times in seconds since 1970."""
 
     access_token: str = field(repr=False)
     expires_at: int
@@ -118,7 +118,9 @@ async def request_token(context: CommandContext, wish: TokenWish) -> ObtainedTok
 
 def _code_of(answer: Mapping[str, str] | None, waited_seconds: float) -> str:
     if answer is None:
-        raise CommandFailed(f"nobody decided within {waited_seconds:.0f} seconds", hint="--timeout waits longer.")
+        raise CommandFailed(
+            f"the consent page was not answered within {waited_seconds:.0f} seconds", hint="--timeout waits longer."
+        )
     if answer.get("error") == "access_denied":
         raise CommandFailed("the request was denied on the consent page: there is no token")
     if "code" not in answer:

@@ -174,7 +174,7 @@ class AccountService:
         return stored.user if stored else None
 
     def _statement(self, identity: Identity, before: KnownIdentity | None) -> str:
-        """What is stored about the identity. Raises SignInRefused."""
+        """The stored form of the identity. Raises SignInRefused."""
         now = int(self._clock())
         try:
             return KnownIdentity(identity, before.linked_at if before else now, signed_in_at=now).to_json()

@@ -46,9 +46,11 @@ class _Provider(BaseModel):
     id: str = Field(description="Part of the callback address: lower-case letters, digits and hyphens.")
     display_name: str = Field(min_length=1, max_length=60, description="The name on the button.")
     allow: IdentityConditions = Field(
-        description='Who may sign in. {"everyone": true} is anyone with an account at the provider.'
+        description='The identities that may sign in. {"everyone": true} accepts every account of the provider.'
     )
-    deny: IdentityConditions = Field(IdentityConditions(), description="Who may not, whatever allow says.")
+    deny: IdentityConditions = Field(
+        IdentityConditions(), description="The identities that may not, whatever allow says."
+    )
 
     @field_validator("id")
     @classmethod

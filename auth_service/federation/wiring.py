@@ -54,7 +54,7 @@ class FederationComponents:
 
 @dataclass(frozen=True, slots=True)
 class FederationSettings:
-    """What the settings say about sign-in through providers."""
+    """The settings of sign-in through providers."""
 
     issuer: str
     providers: Sequence[ProviderConfiguration]

@@ -1,4 +1,4 @@
-"""What follows a sign-in, by password or through a provider: the session, and consent or the account page."""
+"""The end of a sign-in, by password or through a provider: the session, and consent or the account page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SignInCompletion:
     async def leave(self, interaction: Interaction | None) -> web.Response:
         """Go on with consent or the account page: addresses of this server. Raises RedisUnavailable.
 
-        Only now is an interaction stored: before, it would be stored for anyone who asks.
+        Only now is an interaction stored: before, it would be stored for any client that asks.
         """
         if interaction is None:
             return see_other(self._urls.account)

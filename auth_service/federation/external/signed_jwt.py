@@ -22,7 +22,7 @@ _NOT_FOLLOWED: Final = frozenset({"jwk", "jku", "x5c", "x5u", "crit", "b64", "zi
 
 @dataclass(frozen=True, slots=True)
 class HeaderRules:
-    """What the header of a JWT may say."""
+    """The accepted headers of a JWT."""
 
     algorithms: tuple[str, ...]
     types: frozenset[str]

@@ -1,4 +1,4 @@
-"""What GitHub answers, and what is taken from it. Pure.
+"""The responses of GitHub's API, and the members that are read from them. Pure.
 
 Invariant 13: the account is its numeric id. A login can be renamed, and another account can take it afterwards.
 """
@@ -117,7 +117,7 @@ def issued_token(response: ProviderResponse) -> GitHubToken:
 
 
 def account(answer: Any) -> Account:
-    """The account of `GET /user`. Raises BadAnswer, or SignInRefused if it is not that of a person."""
+    """The account of `GET /user`. Raises BadAnswer, or SignInRefused if it is not that of a user."""
     if not isinstance(answer, dict):
         raise BadAnswer("the account is no object")
     check_id(answer)
