@@ -13,7 +13,7 @@ from auth_service.status_lists.identifiers import is_identifier
 from auth_service.texts import message
 
 if TYPE_CHECKING:
-    from auth_service.authorization.encrypted_interaction import InteractionEncryption
+    from auth_service.authorization.interaction import InteractionEncryption
     from auth_service.authorization.interaction_repository import InteractionRepository
     from auth_service.authorization.request import AuthorizationRequest
     from auth_service.clients.client import Client, ClientUse

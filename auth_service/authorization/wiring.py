@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from auth_service.authorization.authorize import AuthorizeEndpoint
 from auth_service.authorization.consent import ConsentEndpoint
 from auth_service.authorization.consent_decisions import ConsentDecisions
-from auth_service.authorization.encrypted_interaction import INTERACTION_LABEL, InteractionEncryption
 from auth_service.authorization.first_page import FirstPage
+from auth_service.authorization.interaction import INTERACTION_LABEL, InteractionEncryption
 from auth_service.authorization.interaction_pages import InteractionPages
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.authorization.interactions import InteractionRecords, Interactions

@@ -5,7 +5,6 @@ import ast
 from devstack.service_process import REPOSITORY
 
 OWN_RECORDS = {
-    "auth_service/authorization/encrypted_interaction.py",
     "auth_service/authorization/interaction.py",
     "auth_service/authorization/interaction_repository.py",
     "auth_service/clients/repository.py",
