@@ -3,6 +3,7 @@
 import ast
 import re
 from functools import cache
+from graphlib import TopologicalSorter
 
 import pytest
 
@@ -11,6 +12,7 @@ from devstack.service_process import REPOSITORY
 MAX_LINES = 300
 MAX_DEPENDENCIES = 6
 PACKAGES = ("auth_service", "mcp_service", "shared", "sallyport_doctor", "devstack")
+ACYCLIC = ("auth_service", "shared", "sallyport_doctor", "devstack")
 MODULES = sorted(path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
 
 
@@ -51,11 +53,22 @@ def fields(node):
     return {one.target.id: ast.unparse(one.annotation) for one in annotated if one.value is None}
 
 
+@cache
+def imports(path):
+    """The names that a module imports from this project, each with the module that is written before it."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)]
+    ours = [node for node in nodes if (node.module or "").split(".")[0] in PACKAGES]
+    return tuple((node.module, alias.name) for node in ours for alias in node.names)
+
+
 def own_names(path):
     """The names of this project that a module imports or defines as classes."""
-    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    imports = [one for one in nodes if isinstance(one, ast.ImportFrom) and (one.module or "").split(".")[0] in PACKAGES]
-    return {alias.name for one in imports for alias in one.names} | {node.name for node in classes(path)}
+    return {name for _, name in imports(path)} | {node.name for node in classes(path)}
+
+
+def module_name(path):
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def is_service(node, path):
@@ -82,6 +95,18 @@ def test_a_module_is_small(path):
 def test_a_constructor_takes_few_dependencies(path):
     counted = {node.name: dependencies(node, path) for node in classes(path)}
     assert {name: number for name, number in counted.items() if number > MAX_DEPENDENCIES} == {}
+
+
+@pytest.mark.parametrize("package", ACYCLIC)
+def test_no_module_imports_itself_through_others(package):
+    """Imports for type checking count."""
+    names = {module_name(path): path for path in MODULES}
+    graph = {
+        name: {f"{module}.{one}" if f"{module}.{one}" in names else module for module, one in imports(path)}
+        for name, path in names.items()
+        if name.split(".")[0] == package
+    }
+    TopologicalSorter(graph).prepare()
 
 
 def test_the_composition_roots_are_short():
