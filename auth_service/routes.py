@@ -38,7 +38,7 @@ def pages(base: str, c: Components) -> list[web.RouteDef]:
         web.post(f"{base}/account/unlink", c.account.unlink.__call__),
         web.post(f"{base}/account/password", c.account.password.__call__),
         web.post(f"{base}/account/end-all-access", c.account.endpoint.end_all_access),
-        web.post(f"{base}/account/sign-out-browser", c.account.browsers.__call__),
+        web.post(f"{base}/account/sign-out-browser", c.account.endpoint.sign_out_browser),
         web.post(f"{base}/account/sign-out", c.account.endpoint.sign_out),
     ]
 
@@ -64,7 +64,7 @@ def endpoints(base: str, c: Components) -> list[web.RouteDef]:
 
 
 def documents(base: str, c: Components) -> dict[str, FindDocument]:
-    """What of it is a public document, the same for every client."""
+    """The routes of public documents, which are the same for every client."""
     return {**dict.fromkeys(c.metadata.paths, c.metadata.find), f"{base}{JWKS_PATH}": c.keys.endpoint.find}
 
 

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Final, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from auth_service.federation.configuration import ProviderConfiguration, parse_providers
+from auth_service.federation.configuration import ProviderConfiguration
+from auth_service.federation.provider_list import parse_providers
 from auth_service.key_encryption import parse_encryption_keys
-from auth_service.pages.setting_types import BrandColour, HelpAddress
+from auth_service.pages.appearance import BrandColour, HelpAddress
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, NEVER_SCHEMES
 from auth_service.resources.catalogue import ProtectedResource
 from shared.configured_url import check_issuer, check_resource, is_loopback_host, path_of
@@ -263,7 +264,7 @@ class AuthSettings(ServiceSettings):
     @model_validator(mode="after")
     def _safe_together(self) -> Self:
         if self.passwords == "off" and not self.identity_providers:
-            raise ValueError("AUTH_PASSWORDS is off, and AUTH_IDENTITY_PROVIDERS is empty: nobody could sign in")
+            raise ValueError("AUTH_PASSWORDS is off, and AUTH_IDENTITY_PROVIDERS is empty: no user could sign in")
         if self.refresh_token_absolute_ttl < self.refresh_token_ttl:
             raise ValueError("AUTH_REFRESH_TOKEN_ABSOLUTE_TTL is shorter than AUTH_REFRESH_TOKEN_TTL")
         if self.refresh_token_ttl < self.access_token_ttl:

@@ -18,6 +18,7 @@ from auth_service.federation.wiring import FederationComponents, FederationSetti
 from auth_service.grants.access_removal import AccessRemoval
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
 from auth_service.grants.repository import GrantRepository
+from auth_service.grants.wiring import GrantComponents
 from auth_service.http.readiness import DataFormatCheck, signing_check
 from auth_service.http.redis_clock import RedisClockCheck
 from auth_service.introspection.wiring import IntrospectionComponents, wire_introspection
@@ -76,7 +77,7 @@ class Components:
 
     @property
     def loops(self) -> tuple[BackgroundLoop, ...]:
-        """What runs in the background, in the order of its start."""
+        """The components that work in the background, in the order of their start."""
         keys = self.keys
         return (
             self.data_format,  # before anything else reads or writes
@@ -129,11 +130,17 @@ def wire(
     hasher = PasswordHasher()
     user_records = UserRepository(redis)
     users = UserService(user_records, hasher)
-    grants = GrantRepository(redis)
+    grants = GrantComponents(
+        repository=GrantRepository(redis),
+        refresh_tokens=refresh_tokens,
+        users=users,
+        resources=resources,
+        audit=audit,
+    )
     access_removal = AccessRemoval(
         users=user_records,
         sessions=SessionRepository(redis, lifetime_seconds=settings.session_ttl),
-        grants=grants,
+        grants=grants.repository,
         audit=audit.acting_as("service"),
         clock=runtime.clock,
     )
@@ -163,19 +170,14 @@ def wire(
     authorization = wire_authorization(
         runtime,
         browser=browser,
-        clients=clients.resolver,
-        trusts=clients.cimd.trusts,
-        identities=federation.review,
-        resources=resources,
+        clients=clients,
         grants=grants,
+        federation=federation,
         limits=limits,
-        audit=audit,
         errors=errors,
         encryption_keys=encryption_keys,
         keys=keys.ring,
         lists=status_lists.board,
-        providers=federation.providers,
-        metrics=federation.metrics,
     )
     sign_in = wire_sign_in(
         runtime,
@@ -192,14 +194,10 @@ def wire(
         runtime,
         browser=browser,
         clients=clients.resolver,
-        resources=resources,
         grants=grants,
-        users=users,
+        federation=federation,
         passwords=sign_in.passwords,
-        providers=federation.providers,
-        accounts=federation.accounts,
         redirects=authorization.redirects,
-        audit=audit,
     )
     refresh_passes = RefreshPasses(
         refresh_tokens=refresh_tokens,
@@ -210,25 +208,17 @@ def wire(
         runtime,
         passes=refresh_passes,
         clients=clients,
-        resources=resources,
         grants=grants,
-        refresh_tokens=refresh_tokens,
         keys=keys,
-        users=users,
         identities=federation.review,
         ending_users=access_removal.marked,
         limits=limits,
-        audit=audit,
     )
     introspection = wire_introspection(
         runtime,
         authenticator=clients.authenticator,
-        resources=resources,
         grants=grants,
-        refresh_tokens=refresh_tokens,
         keys=keys.ring,
-        users=users,
-        audit=audit,
     )
     return Components(
         data_format=DataFormatCheck(redis, runtime.log),
@@ -266,7 +256,7 @@ def wire(
 
 
 def federation_settings(settings: AuthSettings) -> FederationSettings:
-    """What sign-in through providers takes from the settings."""
+    """The settings of sign-in through providers."""
     return FederationSettings(
         issuer=settings.issuer,
         providers=settings.identity_providers,

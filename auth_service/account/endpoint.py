@@ -1,27 +1,31 @@
-"""The forms that end access: of one application or of all, or by signing out here or everywhere."""
+"""The forms that end access: of one application or of all, or by signing out browsers; and the issuer's own URL."""
 
 from __future__ import annotations
 
+import hmac
 from typing import TYPE_CHECKING
+
+from aiohttp import web
 
 from auth_service.audit.events import AuditEvent
 from auth_service.grants.grant import GrantStatus
+from auth_service.http.messages import NO_STORE
 from auth_service.pages.account_views import AccountNotice, SignedOutView
 from auth_service.status_lists.identifiers import is_identifier
+from shared.http.static_page import StaticPage, opens_page
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from auth_service.account.page import AccountPage, Visit
     from auth_service.audit.log import AuditLog
     from auth_service.grants.grant import Grant
     from auth_service.grants.repository import GrantRepository
+    from auth_service.http.urls import Urls
     from auth_service.pages.renderer import Pages
     from auth_service.sessions.manager import SessionManager
 
 
 class AccountEndpoint:
-    """POST /account/end-access, /account/end-all-access and /account/sign-out."""
+    """POST /account/end-access, /account/end-all-access, /account/sign-out and /account/sign-out-browser."""
 
     def __init__(
         self,
@@ -76,6 +80,25 @@ class AccountEndpoint:
         self._audit.record(event, user=session.subject, username=session.username)
         return response
 
+    async def sign_out_browser(self, request: web.Request) -> web.StreamResponse:
+        """POST: end the session that the handle names, if it is another one of this user."""
+        visit = await self._page.visit(request)
+        if visit is None:
+            return self._page.to_sign_in()
+        current = visit.session
+        unverified_handle = (visit.form.get("session") or "").encode("utf-8", "replace")
+        for session in await self._sessions.find_by_subject(current.subject):
+            if hmac.compare_digest(session.handle.encode(), unverified_handle) and session.handle != current.handle:
+                await self._sessions.end(session)
+                self._audit.record(
+                    AuditEvent.USER_SIGNED_OUT,
+                    user=current.subject,
+                    username=current.username,
+                    reason="by the user, in another browser",
+                )
+                return self._page.to_page(visit.browser, AccountNotice.BROWSER_SIGNED_OUT)
+        return self._page.to_page(visit.browser)
+
     async def _own_grant(self, visit: Visit) -> Grant | None:
         unverified_id = visit.form.get("grant") or ""
         grant = await self._grants.find(unverified_id) if is_identifier(unverified_id) else None
@@ -98,3 +121,17 @@ class AccountEndpoint:
                 resource=grant.resource,
                 reason="ended_by_user",
             )
+
+
+class HomeEndpoint:
+    """The issuer's own URL, which a user may enter: a page about this service; a program is redirected to /account."""
+
+    def __init__(self, *, page: StaticPage, urls: Urls) -> None:
+        self._page = page
+        self._account = urls.account
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """GET of the path of the issuer."""
+        if opens_page(request):
+            return self._page.response()
+        return web.Response(status=303, headers={"Location": self._account, **NO_STORE})

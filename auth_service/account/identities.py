@@ -1,4 +1,4 @@
-"""The identities of a user on the account page, and the forms that link and unlink them (invariant 13).
+"""The forms of the account page that link and unlink identities (invariant 13).
 
 Each form demands that the user signed in here within the last minutes: a session that was left open can neither add an
 identity nor remove one. For linking, the provider demands the same of its side.
@@ -10,11 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auth_service.authorization.provider_redirects import LINK_MAX_AGE, Beginning, RequestTooLarge
-from auth_service.federation.account_profile import identity_label
 from auth_service.federation.accounts import LastWayToSignIn
 from auth_service.federation.provider import ProviderUnavailable, Purpose
-from auth_service.pages.account_views import AccountNotice, IdentitiesView, LinkedIdentityView
-from auth_service.pages.views import ProviderButton, ProviderRedirectView
+from auth_service.pages.account_views import AccountNotice
+from auth_service.pages.views import ProviderRedirectView
 from auth_service.protocol.errors import TooManyRequests
 from shared.http.request_middleware import LOG_FIELDS
 
@@ -23,55 +22,11 @@ if TYPE_CHECKING:
 
     from auth_service.account.page import AccountPage, Visit
     from auth_service.authorization.provider_redirects import ProviderRedirects
-    from auth_service.federation.accounts import AccountDirectory
+    from auth_service.federation.accounts import AccountService
     from auth_service.federation.identity_providers import IdentityProviders
     from auth_service.pages.renderer import Pages
     from auth_service.sessions.manager import SessionManager
     from auth_service.sessions.repository import Session
-    from auth_service.users.service import UserService
-
-
-class IdentityList:
-    """What the account page shows."""
-
-    def __init__(self, *, accounts: AccountDirectory, providers: IdentityProviders, users: UserService) -> None:
-        self._accounts = accounts
-        self._providers = providers
-        self._users = users
-
-    async def of(self, session: Session) -> IdentitiesView:
-        """The user's identities, in the order in which they were linked. Raises RedisUnavailable."""
-        user = await self._users.find(session.subject)
-        has_password = user is not None and user.has_password and self._providers.passwords
-        known = await self._accounts.identities_of(session.subject)
-        usable = {entry.identity.key for entry in known if self._accounts.can_sign_in(entry.identity)}
-        return IdentitiesView(
-            linked=tuple(
-                LinkedIdentityView(
-                    key=entry.identity.key,
-                    provider_name=self._provider_name(entry.identity.provider),
-                    account_name=identity_label(entry.identity),
-                    linked_at=entry.linked_at,
-                    is_current=entry.identity.key == session.identity,
-                    removable=has_password or bool(usable - {entry.identity.key}),
-                )
-                for entry in known
-            ),
-            providers=tuple(
-                ProviderButton(
-                    entry.id,
-                    entry.display_name,
-                    available=entry.provider.is_available,
-                    rejects_client=entry.provider.rejects_client,
-                )
-                for entry in self._providers.entries
-            ),
-            has_password=has_password,
-        )
-
-    def _provider_name(self, provider_id: str) -> str:
-        entry = self._providers.find(provider_id)
-        return entry.display_name if entry else provider_id
 
 
 class LinkEndpoint:
@@ -121,7 +76,7 @@ class UnlinkEndpoint:
         *,
         page: AccountPage,
         sessions: SessionManager,
-        accounts: AccountDirectory,
+        accounts: AccountService,
         clock: Callable[[], float],
     ) -> None:
         self._page = page

@@ -1,4 +1,4 @@
-"""GET /account: the account page with the list of applications, and the checks that its forms share.
+"""GET /account: the account page, and the checks that its forms share.
 
 After an action the browser is redirected to the page with a notice (sessions/notices.py).
 """
@@ -8,29 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from auth_service.account.browsers import browser_views
-from auth_service.clients.client import ClientKind
+from auth_service.account.listings import browser_views
 from auth_service.http.messages import NO_STORE, read_first_party_form
-from auth_service.pages.account_views import AccountNotice, AccountView, ApplicationView, PasswordProblem
-from auth_service.pages.views import ScopeView
-from auth_service.protocol.errors import UnknownClient
-from auth_service.resources.catalogue import describe_scopes
-from auth_service.resources.user_access import describe_claims
+from auth_service.pages.account_views import AccountNotice, AccountView, PasswordProblem
 from auth_service.sessions.notices import read_notice, with_notice
 
 if TYPE_CHECKING:
-    from auth_service.account.identities import IdentityList
-    from auth_service.clients.client import ClientLookup
-    from auth_service.grants.grant import Grant
-    from auth_service.grants.repository import GrantRepository
+    from auth_service.account.listings import ApplicationList, IdentityList
     from auth_service.http.urls import Urls
     from auth_service.pages.renderer import Pages
     from auth_service.protocol.parameters import Parameters
-    from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
     from auth_service.sessions.repository import Session
@@ -124,64 +114,6 @@ class AccountPage:
 
 def _see_other(location: str) -> web.Response:
     return web.Response(status=303, headers={"Location": location, **NO_STORE})
-
-
-class ApplicationList:
-    """Reads a user's grants and looks up their clients."""
-
-    def __init__(
-        self,
-        *,
-        grants: GrantRepository,
-        clients: ClientLookup,
-        resources: ResourceCatalogue,
-        access_token_seconds: int,
-    ) -> None:
-        self.unseen_minutes = -(-access_token_seconds // 60)
-        """For so long an application works with a token, and nothing is seen of its use here."""
-        self._grants = grants
-        self._clients = clients
-        self._resources = resources
-
-    async def of(self, subject: str, *, now: float) -> tuple[ApplicationView, ...]:
-        """The user's live grants, the most recently used first. Raises RedisUnavailable."""
-        grants = await self._grants.find_by_subject(subject, now=now)
-        pre_registered = {g.client_id: await self._is_pre_registered(g.client_id) for g in grants}
-        return tuple(self._view(g, verified=pre_registered[g.client_id]) for g in grants)
-
-    async def _is_pre_registered(self, client_id: str) -> bool:
-        if _document_host(client_id) is not None:
-            return False
-        try:
-            client = await self._clients.find(client_id)
-        except UnknownClient:
-            return False
-        return client.kind is ClientKind.PRE_REGISTERED
-
-    def _view(self, grant: Grant, *, verified: bool) -> ApplicationView:
-        # A grant may name a resource that is no longer configured: it is shown by its identifiers.
-        resource = self._resources.find(grant.resource)
-        scopes = describe_scopes(grant.scopes, resource) if resource else tuple((s, s) for s in grant.scopes)
-        return ApplicationView(
-            grant_id=grant.grant_id,
-            client_name=grant.client_name,
-            client_host=_document_host(grant.client_id),
-            redirect_host=grant.redirect_host,
-            on_device=grant.on_device,
-            resource_name=resource.name if resource else grant.resource,
-            scopes=tuple(ScopeView(name, words) for name, words in scopes),
-            told=describe_claims(c for c in grant.claims if resource and c in resource.claims),
-            since=grant.created_at,
-            used=grant.used_at,
-            refreshed=grant.refreshed_at,
-            address=grant.address,
-            verified=verified,
-        )
-
-
-def _document_host(client_id: str) -> str | None:
-    """The host of a client id that is the URL of a client ID metadata document."""
-    return urlsplit(client_id).hostname if client_id.startswith("https://") else None
 
 
 def _csrf_purpose(token_hash: str) -> str:

@@ -5,25 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auth_service.account.browsers import BrowserEndpoint
-from auth_service.account.endpoint import AccountEndpoint
-from auth_service.account.home import HomeEndpoint
-from auth_service.account.identities import IdentityList, LinkEndpoint, UnlinkEndpoint
-from auth_service.account.page import AccountPage, ApplicationList
+from auth_service.account.endpoint import AccountEndpoint, HomeEndpoint
+from auth_service.account.identities import LinkEndpoint, UnlinkEndpoint
+from auth_service.account.listings import ApplicationList, IdentityList
+from auth_service.account.page import AccountPage
 from auth_service.account.password import PasswordEndpoint
 
 if TYPE_CHECKING:
-    from auth_service.audit.log import AuditLog
     from auth_service.authorization.provider_redirects import ProviderRedirects
     from auth_service.browser_pages import BrowserPages
     from auth_service.clients.client import ClientLookup
-    from auth_service.federation.accounts import AccountDirectory
-    from auth_service.federation.identity_providers import IdentityProviders
-    from auth_service.grants.repository import GrantRepository
-    from auth_service.resources.catalogue import ResourceCatalogue
+    from auth_service.federation.wiring import FederationComponents
+    from auth_service.grants.wiring import GrantComponents
     from auth_service.runtime import Runtime
     from auth_service.sign_in.password_authenticator import PasswordAuthenticator
-    from auth_service.users.service import UserService
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +29,6 @@ class AccountComponents:
     page: AccountPage
     endpoint: AccountEndpoint
     password: PasswordEndpoint
-    browsers: BrowserEndpoint
     link: LinkEndpoint
     unlink: UnlinkEndpoint
 
@@ -44,25 +38,22 @@ def wire_account(
     *,
     browser: BrowserPages,
     clients: ClientLookup,
-    resources: ResourceCatalogue,
-    grants: GrantRepository,
-    users: UserService,
+    grants: GrantComponents,
+    federation: FederationComponents,
     passwords: PasswordAuthenticator | None,
-    providers: IdentityProviders,
-    accounts: AccountDirectory,
     redirects: ProviderRedirects,
-    audit: AuditLog,
 ) -> AccountComponents:
     """Build the components."""
-    sessions = browser.sessions
+    sessions, users, audit = browser.sessions, grants.users, grants.audit
+    providers, accounts = federation.providers, federation.accounts
     page = AccountPage(
         urls=browser.urls,
         pages=browser.pages,
         sessions=sessions,
         applications=ApplicationList(
-            grants=grants,
+            grants=grants.repository,
             clients=clients,
-            resources=resources,
+            resources=grants.resources,
             access_token_seconds=runtime.settings.access_token_ttl,
         ),
         identities=IdentityList(accounts=accounts, providers=providers, users=users),
@@ -71,9 +62,10 @@ def wire_account(
     return AccountComponents(
         home=HomeEndpoint(page=browser.home, urls=browser.urls),
         page=page,
-        endpoint=AccountEndpoint(page=page, pages=browser.pages, sessions=sessions, grants=grants, audit=audit),
+        endpoint=AccountEndpoint(
+            page=page, pages=browser.pages, sessions=sessions, grants=grants.repository, audit=audit
+        ),
         password=PasswordEndpoint(page=page, sessions=sessions, users=users, passwords=passwords, audit=audit),
-        browsers=BrowserEndpoint(page=page, sessions=sessions, audit=audit),
         link=LinkEndpoint(
             page=page, pages=browser.pages, providers=providers, redirects=redirects, clock=runtime.clock
         ),

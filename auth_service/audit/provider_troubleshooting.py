@@ -193,7 +193,7 @@ PROVIDER_ERRORS: Final[dict[str, tuple[str, str]]] = {
     ),
     "github_error": ("GitHub reports that the user did not sign in.", "None, if the user declined."),
     "github_account": (
-        "The account at GitHub is suspended, took its authorization back, or is not that of a person.",
+        "The account at GitHub is suspended, took its authorization back, or is not that of a user.",
         "None, unless the user is surprised.",
     ),
     "github_*": (

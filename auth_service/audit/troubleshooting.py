@@ -1,4 +1,4 @@
-"""What each error id of both services means and what to do about it: the tables behind `explain`.
+"""The meaning and the remedy of each error id of both services: the tables behind `explain`.
 
 A test collects every error id in the code of both services and checks that it has an entry here. An entry is an exact
 id or a family with `*`; an exact id takes precedence. A command in backticks is printed as it is run where `explain`
@@ -27,7 +27,7 @@ _SERVICE: Final = "A fault of the service; the client may retry. "
 
 @dataclass(frozen=True, slots=True)
 class Troubleshooting:
-    """What an error means and what the operator can do: one or two sentences each."""
+    """The meaning of an error and its remedy for the operator: one or two sentences each."""
 
     meaning: str
     remedy: str

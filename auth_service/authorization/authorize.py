@@ -32,7 +32,8 @@ from shared.jose.jws import InvalidToken
 
 if TYPE_CHECKING:
     from auth_service.authorization.first_page import FirstPage
-    from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.authorization.interaction import Interaction
+    from auth_service.authorization.interactions import Interactions
     from auth_service.authorization.redirects import RedirectPolicy
     from auth_service.clients.client import Client
     from auth_service.http.urls import Urls

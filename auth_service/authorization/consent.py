@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from auth_service.authorization.consent_decisions import ConsentDecisions
-    from auth_service.authorization.deciding_user import DecidingUsers
-    from auth_service.authorization.interaction import Interactions
     from auth_service.authorization.interaction_pages import InteractionPages
+    from auth_service.authorization.interactions import Interactions
+    from auth_service.authorization.user_resolver import UserResolver
     from auth_service.pages.renderer import Pages
 
 
@@ -40,7 +40,7 @@ class ConsentEndpoint:
         issuer: str,
         pages: Pages,
         interaction_pages: InteractionPages,
-        users: DecidingUsers,
+        users: UserResolver,
         interactions: Interactions,
         decisions: ConsentDecisions,
     ) -> None:

@@ -1,4 +1,4 @@
-"""What the consent page offers of a request: new scopes with or without a checkbox, those already held, and claims."""
+"""The scopes and claims on the consent page: new scopes with or without a checkbox, scopes already held, claims."""
 
 from __future__ import annotations
 

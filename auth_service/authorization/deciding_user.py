@@ -1,30 +1,19 @@
-"""The user who decides about an interaction, and which of the requested scopes this user may have."""
+"""The user who decides about an interaction: the scopes to grant, and the reasons for a rejection. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-from auth_service.federation.identity_review import IdentityRefused, IdentityTooOld
-from auth_service.http.error_responses import ErrorWithPage
 from auth_service.resources.catalogue import OFFLINE_ACCESS
 from auth_service.resources.choice import Choice, choose, declared_required, leaves_nothing, required_scopes
-from auth_service.resources.user_access import scopes_of
 from auth_service.texts import Text, message
-from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from auth_service.authorization.interaction import Interaction
-    from auth_service.authorization.interaction_pages import InteractionPages
     from auth_service.federation.identity import Identity
-    from auth_service.federation.identity_review import IdentityReview
     from auth_service.protocol.parameters import Parameters
-    from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
-    from auth_service.sessions.cookies import Browser
-    from auth_service.sessions.manager import SessionManager
+    from auth_service.resources.catalogue import ProtectedResource
     from auth_service.sessions.repository import Session
 
 
@@ -52,7 +41,7 @@ class DecidingUser:
         return f"{interaction.identifier}.{self.session.token_hash}." + "\n".join(map(" ".join, offered))
 
     def choice(self, form: Parameters) -> Choice:
-        """What the form leaves of the scopes and claims that this user may grant (invariant 15)."""
+        """The scopes and claims that the form leaves of those that this user may grant (invariant 15)."""
         return choose(
             self.resource,
             self.scopes,
@@ -66,7 +55,7 @@ class DecidingUser:
 
 
 @dataclass(frozen=True, slots=True)
-class UserRefusal:
+class UserRejection:
     """Why a user cannot decide about a request: for the log, for the client, and for the page."""
 
     reason: str
@@ -80,70 +69,10 @@ class UserRefusal:
     shows_scopes: bool = False
 
 
-class DecidingUsers:
-    """Finds the user of a browser, as rules and requirements are today (invariants 13 and 15)."""
-
-    def __init__(
-        self,
-        *,
-        sessions: SessionManager,
-        identities: IdentityReview,
-        resources: ResourceCatalogue,
-        pages: InteractionPages,
-    ) -> None:
-        self.sessions = sessions
-        self._identities = identities
-        self._resources = resources
-        self._pages = pages
-
-    async def current(
-        self, request: web.Request, browser: Browser, transaction: str, interaction: Interaction
-    ) -> DecidingUser | None:
-        """The user who may decide; None if a sign-in is needed. Raises as `read`."""
-        session = await self.sessions.current(request)
-        if session is None or not interaction.accepts_age_of(session):
-            return None
-        return await self.read(session, browser, transaction, interaction)
-
-    async def read(
-        self, session: Session, browser: Browser, transaction: str, interaction: Interaction
-    ) -> DecidingUser | None:
-        """The user of a session; None if the identity by which the session began is not let in any more.
-
-        Raises ErrorWithPage for another user than the client asked for, and for one who may have nothing of the
-        request, or not all that the resource requires; ServiceUnavailable. The client is told by a click only: another
-        user may sign in, and decide.
-        """
-        requested = interaction.request
-        resource = self._resources.find(requested.resource)
-        if resource is None:
-            raise ServiceUnavailable(
-                f"the resource {requested.resource} is configured in another replica only",
-                error_id="resource_configured",
-            )
-        try:
-            key = session.identity
-            identity = await self._identities.identity(session.subject, key) if key else None
-        except (IdentityRefused, IdentityTooOld):
-            return None
-        scopes = scopes_of(resource, requested.scopes, identity)
-        unavailable = tuple(s for s in requested.scopes if s not in scopes)
-        user = DecidingUser(session, identity, resource, scopes, unavailable)
-        refusal = _refusal(user, interaction)
-        if refusal is None:
-            return user
-        raise ErrorWithPage(
-            refusal.reason,
-            error_id=refusal.error_id,
-            code=refusal.code,
-            public=refusal.description,
-            page=partial(self._pages.user_refused, browser, transaction, interaction, user, refusal),
-        )
-
-
-def _refusal(user: DecidingUser, interaction: Interaction) -> UserRefusal | None:
+def rejection_of(user: DecidingUser, interaction: Interaction) -> UserRejection | None:
+    """Why the user cannot decide about the interaction; None if the user can."""
     if not interaction.accepts_user_of(user.session):
-        return UserRefusal(
+        return UserRejection(
             reason="the user that signed in is not the one that id_token_hint names",
             error_id="hinted_user",
             code="login_required",
@@ -153,7 +82,7 @@ def _refusal(user: DecidingUser, interaction: Interaction) -> UserRefusal | None
             hint=message("Use that account. To connect this one, remove the connection in the app and add it again."),
         )
     if user.unavailable and not any(s != OFFLINE_ACCESS for s in user.scopes):
-        return UserRefusal(
+        return UserRejection(
             reason=f"the user may have none of the requested scopes: {' '.join(user.unavailable)}",
             error_id="user_scopes",
             code="access_denied",
@@ -165,7 +94,7 @@ def _refusal(user: DecidingUser, interaction: Interaction) -> UserRefusal | None
         )
     missing = declared_required(user.resource, user.unavailable)
     if missing:
-        return UserRefusal(
+        return UserRejection(
             reason=f"the user may not have what the resource requires: {' '.join(missing)}",
             error_id="user_required_scopes",
             code="access_denied",

@@ -18,10 +18,11 @@ from auth_service.protocol.errors import TooManyRequests
 from shared.http.request_middleware import LOG_FIELDS, REQUEST_ID
 
 if TYPE_CHECKING:
-    from auth_service.authorization.deciding_user import DecidingUsers
-    from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.authorization.interaction import Interaction
     from auth_service.authorization.interaction_pages import InteractionPages
+    from auth_service.authorization.interactions import Interactions
     from auth_service.authorization.provider_redirects import ProviderRedirects
+    from auth_service.authorization.user_resolver import UserResolver
     from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
@@ -39,7 +40,7 @@ class FirstPage:
         sessions: SessionManager,
         providers: IdentityProviders,
         redirects: ProviderRedirects,
-        users: DecidingUsers,
+        users: UserResolver,
     ) -> None:
         self._interactions = interactions
         self._pages = pages
@@ -58,7 +59,7 @@ class FirstPage:
         choose_account: bool,
     ) -> web.Response:
         """The response. `choose_account`: the client asked that the user may choose another account."""
-        transaction = self._interactions.encryption.encrypt(interaction)
+        transaction = self._interactions.records.encrypt(interaction)
         user = None if session is None else await self._users.read(session, browser, transaction, interaction)
         if user is not None:
             response = await self._pages.consent(browser, transaction, interaction, user)

@@ -1,33 +1,34 @@
 """An interaction: the state of one authorization request until the user decides, bound to one browser.
 
-The first page of a request carries the interaction encrypted (encrypted_interaction.py), and nothing is stored.
-After a sign-in it is stored, and the consent page carries its identifier. The identifier becomes the grant's identifier
-when the user approves, so that recording consent and creating the grant are one atomic step in one slot of Redis
-(invariant 3).
+The first page of a request carries the interaction encrypted, and nothing is stored. After a sign-in it is stored, and
+the consent page carries its identifier. The identifier becomes the grant's identifier when the user approves, so that
+recording consent and creating the grant are one atomic step in one slot of Redis (invariant 3). Pure, but for the
+random IV of the encryption.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from auth_service.authorization.request import AuthorizationRequest
+from auth_service.key_encryption import RecordEncryption
 from auth_service.protocol.errors import PageError
-from auth_service.protocol.opaque import digest, new_identifier
-from auth_service.status_lists.identifiers import is_identifier
+from auth_service.protocol.opaque import digest
 from auth_service.texts import message
 
 if TYPE_CHECKING:
-    from auth_service.authorization.encrypted_interaction import InteractionEncryption
-    from auth_service.authorization.interaction_repository import InteractionRepository
-    from auth_service.clients.client import Client, ClientUse
-    from auth_service.resources.catalogue import ResourceCatalogue
-    from auth_service.sessions.cookies import Browser
+    from auth_service.clients.client import Client
     from auth_service.sessions.repository import Session
-    from auth_service.status_lists.board import StatusListBoard
+
+INTERACTION_LABEL: Final = b"sallyport encrypted interaction v1"
+"""For EncryptionKeys.derive."""
+
+MAX_ENCRYPTED: Final = 48 * 1024
+"""The largest accepted request is about 28 kB when encrypted; a form may have 64 KiB."""
 
 
 class ConsentDecision(StrEnum):
@@ -78,66 +79,37 @@ class Interaction:
         return cls(**members, request=AuthorizationRequest(**request))
 
 
-@dataclass(frozen=True, slots=True)
-class Interactions:
-    """Interactions, encrypted or stored, with the look-up of their clients and resources."""
+class InteractionEncryption:
+    """Encrypts an interaction into a value that a form carries: a compact JWE (RFC 7516), `dir` with A256GCM.
 
-    repository: InteractionRepository
-    encryption: InteractionEncryption
-    lists: StatusListBoard
-    clients: ClientUse
-    resources: ResourceCatalogue
-    lifetime_seconds: int
-    clock: Callable[[], float]
+    The browser can neither read nor change it. Its keys are derived from AUTH_KEY_ENCRYPTION_KEY for this purpose only:
+    the first encrypts, all decrypt, so that a rotation of the secret breaks no page that is open.
 
-    def begin(self, browser: Browser, client: Client, accepted: AuthorizationRequest) -> Interaction:
-        """A new interaction, which is stored nowhere. Raises ServiceUnavailable."""
-        now = self.clock()
-        return Interaction(
-            identifier=self.lists.new_identifier(),
-            browser_hash=browser.secret_hash,
-            nonce=new_identifier(),
-            started_at=now,
-            request=accepted,
-            expires_at=int(now) + self.lifetime_seconds,
-            client_hash=client_hash(client),
-        )
+    The value is never put into a cookie, where values of abandoned requests would pile up until every request is too
+    large, nor into a URL. It is no credential: only the browser to which it is bound can use it, and a decision is
+    recorded once however often the value is presented (record_consent.lua).
+    """
 
-    async def find(self, browser: Browser, unverified_transaction: str) -> Interaction:
-        """The interaction of a form or a URL: an encrypted value, or the identifier of a stored one.
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """`keys` have 32 bytes each; the first encrypts."""
+        self._records = RecordEncryption(keys)
 
-        Raises PageError, RedisUnavailable. The response for another browser's interaction is that for an unknown one
-        (RFC 9700 section 4.7).
+    def encrypt(self, interaction: Interaction) -> str:
+        """The value for a form of the interaction's browser."""
+        return self._records.encrypt(interaction.to_json())
+
+    def decrypt(self, unverified: str) -> Interaction | None:
+        """The interaction that was encrypted here. Browser and expiry are not checked yet.
+
+        None for anything else: an identifier, another key, another algorithm, a change of a single bit.
         """
-        interaction = decrypted = self.encryption.decrypt(unverified_transaction)
-        if decrypted is None and is_identifier(unverified_transaction):
-            interaction = await self.repository.find(unverified_transaction)
-        if interaction is None:
-            raise expired("no such interaction, or it expired", error_id="interaction_known")
-        if interaction.browser_hash != browser.secret_hash:
-            raise expired("the interaction belongs to another browser", error_id="interaction_browser")
-        if self.clock() >= interaction.expires_at:
-            raise expired("the interaction expired", error_id="interaction_known")
-        if decrypted is None:
-            return interaction
-        return replace(decrypted, decision=await self.repository.find_decision(decrypted.identifier))
-
-    async def client_of(self, interaction: Interaction) -> Client:
-        """The client, unchanged since the request was accepted.
-
-        The user must not see other facts than those that were checked, and the redirect URI of the request may no
-        longer be the client's. Raises UnknownClient, PageError; RedisUnavailable or another ServiceUnavailable.
-        """
-        client = await self.clients.find(interaction.request.client_id)
-        if client_hash(client) != interaction.client_hash:
-            raise PageError(
-                "the client's metadata changed after the authorization request",
-                error_id="client_changed",
-                title=message("This app has changed"),
-                public=message("The app changed its details while you were deciding. It got no access."),
-                hint=message("Go back to your app and connect again."),
-            )
-        return client
+        if unverified.count(".") != 4 or len(unverified) > MAX_ENCRYPTED or not unverified.isascii():
+            return None
+        plaintext = self._records.decrypt(unverified)
+        try:
+            return None if plaintext is None else Interaction.from_json(plaintext)
+        except (ValueError, KeyError, TypeError):
+            return None
 
 
 def client_hash(client: Client) -> str:

@@ -33,8 +33,9 @@ from auth_service.users.user import PROVIDER_SEPARATOR
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from auth_service.authorization.deciding_user import DecidingUser, UserRefusal
-    from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.authorization.deciding_user import DecidingUser, UserRejection
+    from auth_service.authorization.interaction import Interaction
+    from auth_service.authorization.interactions import Interactions
     from auth_service.clients.client import Client
     from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
     from auth_service.federation.provider import ProviderUnavailable
@@ -230,24 +231,24 @@ class InteractionPages:
         transaction: str,
         interaction: Interaction,
         user: DecidingUser,
-        refusal: UserRefusal,
+        rejection: UserRejection,
         request_id: str,
     ) -> web.Response:
         """The page for a user who cannot decide, with a way to sign in as another and a link back to the client."""
         requested = interaction.request
-        description = f"{refusal.description} (request ID {request_id})"
+        description = f"{rejection.description} (request ID {request_id})"
         view = UserRefusedView(
-            title=refusal.title,
-            message=refusal.message,
-            hint=refusal.hint,
+            title=rejection.title,
+            message=rejection.message,
+            hint=rejection.hint,
             user=self._described(user),
-            unavailable=_unavailable(user) if refusal.shows_scopes else (),
+            unavailable=_unavailable(user) if rejection.shows_scopes else (),
             switch=self._switch(browser, transaction),
             onward=authorization_redirect(
                 requested.redirect_uri,
                 issuer=self._urls.issuer,
                 state=requested.state,
-                parameters={"error": refusal.code, "error_description": description},
+                parameters={"error": rejection.code, "error_description": description},
             ),
             onward_host=redirect_target(requested.redirect_uri).host,
             request_id=request_id,

@@ -33,7 +33,7 @@ LINK_MAX_AGE: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What a sign-in at a provider is for."""
+    """The request or the account for which a sign-in at a provider begins."""
 
     browser: Browser
     purpose: Purpose = Purpose.SIGN_IN
@@ -125,7 +125,7 @@ class ProviderRedirects:
         return location
 
     def _max_age(self, beginning: Beginning) -> int | None:
-        """What the user's authentication at the provider may be old, in seconds before the request."""
+        """The greatest age of the user's authentication at the provider, in seconds before the request."""
         ages = [self._identity_max_age]
         if beginning.interaction is not None:
             ages.append(beginning.interaction.request.max_age)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RedirectPolicy:
-    """What the operator allows of redirects."""
+    """The redirects that the operator allows."""
 
     schemes: frozenset[str]
     """The private-use URI schemes that redirect URIs may have."""
@@ -65,7 +65,7 @@ def error_redirect_allowed(client: Client, redirect_uri: str, *, is_trusted: boo
     error is shown as a page with a link that names the host instead.
 
     Allowed are clients that the operator registered; redirects to the user's own device; and the host of a metadata
-    document that is trusted (`CimdPolicy.trusts`): anyone can serve a document, or register a client.
+    document that is trusted (`CimdPolicy.trusts`): any party can serve a document, or register a client.
     """
     if client.kind is ClientKind.PRE_REGISTERED:
         return True

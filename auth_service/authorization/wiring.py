@@ -8,33 +8,27 @@ from typing import TYPE_CHECKING
 from auth_service.authorization.authorize import AuthorizeEndpoint
 from auth_service.authorization.consent import ConsentEndpoint
 from auth_service.authorization.consent_decisions import ConsentDecisions
-from auth_service.authorization.deciding_user import DecidingUsers
-from auth_service.authorization.encrypted_interaction import INTERACTION_LABEL, InteractionEncryption
 from auth_service.authorization.first_page import FirstPage
-from auth_service.authorization.interaction import Interactions
+from auth_service.authorization.interaction import INTERACTION_LABEL, InteractionEncryption
 from auth_service.authorization.interaction_pages import InteractionPages
 from auth_service.authorization.interaction_repository import InteractionRepository
+from auth_service.authorization.interactions import InteractionRecords, Interactions
 from auth_service.authorization.provider_redirects import ProviderRedirects
 from auth_service.authorization.redirects import RedirectPolicy
+from auth_service.authorization.user_resolver import UserResolver
 from auth_service.federation.pending_repository import PENDING_LABEL, PendingSignInRepository
 from auth_service.grants.grant import GrantLifetimes
 from auth_service.key_encryption import RecordEncryption
 from auth_service.tokens.id_token_hint import IdTokenHints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from auth_service.audit.error_log import ErrorLog
-    from auth_service.audit.log import AuditLog
     from auth_service.browser_pages import BrowserPages
-    from auth_service.clients.client import ClientUse
-    from auth_service.federation.identity_providers import IdentityProviders
-    from auth_service.federation.identity_review import IdentityReview
-    from auth_service.federation.metrics import ProviderMetrics
-    from auth_service.grants.repository import GrantRepository
+    from auth_service.clients.wiring import ClientComponents
+    from auth_service.federation.wiring import FederationComponents
+    from auth_service.grants.wiring import GrantComponents
     from auth_service.key_encryption import EncryptionKeys
     from auth_service.rate_limits.limits import RateLimits
-    from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.runtime import Runtime
     from auth_service.status_lists.board import StatusListBoard
     from shared.access_tokens.verifier import VerificationKeyResolver
@@ -56,19 +50,14 @@ def wire_authorization(
     runtime: Runtime,
     *,
     browser: BrowserPages,
-    clients: ClientUse,
-    trusts: Callable[[str], bool],
-    resources: ResourceCatalogue,
-    grants: GrantRepository,
+    clients: ClientComponents,
+    grants: GrantComponents,
+    federation: FederationComponents,
     limits: RateLimits,
-    audit: AuditLog,
     errors: ErrorLog,
     encryption_keys: EncryptionKeys,
     keys: VerificationKeyResolver,
     lists: StatusListBoard,
-    providers: IdentityProviders,
-    metrics: ProviderMetrics,
-    identities: IdentityReview,
 ) -> AuthorizationComponents:
     """Build the components."""
     settings, clock = runtime.settings, runtime.clock
@@ -76,21 +65,30 @@ def wire_authorization(
         runtime.redis, grant_seconds=settings.refresh_token_absolute_ttl + settings.access_token_ttl
     )
     encryption = InteractionEncryption(encryption_keys.derive(INTERACTION_LABEL))
-    interactions = Interactions(repository, encryption, lists, clients, resources, settings.interaction_ttl, clock)
+    interactions = Interactions(
+        records=InteractionRecords(repository, encryption),
+        lists=lists,
+        clients=clients.resolver,
+        resources=grants.resources,
+        lifetime_seconds=settings.interaction_ttl,
+        clock=clock,
+    )
     pages = InteractionPages(
         urls=browser.urls,
         pages=browser.pages,
         interactions=interactions,
-        grants=grants,
+        grants=grants.repository,
         lifetimes=GrantLifetimes.from_settings(settings),
-        providers=providers,
+        providers=federation.providers,
     )
-    users = DecidingUsers(sessions=browser.sessions, identities=identities, resources=resources, pages=pages)
+    users = UserResolver(
+        sessions=browser.sessions, identities=federation.review, resources=grants.resources, pages=pages
+    )
     pending = PendingSignInRepository(runtime.redis, RecordEncryption(encryption_keys.derive(PENDING_LABEL)))
     redirects = ProviderRedirects(
         pending=pending,
         limits=limits,
-        metrics=metrics,
+        metrics=federation.metrics,
         identity_max_age=settings.identity_max_age,
         on_error=errors,
         clock=clock,
@@ -107,12 +105,12 @@ def wire_authorization(
                 interactions=interactions,
                 pages=pages,
                 sessions=browser.sessions,
-                providers=providers,
+                providers=federation.providers,
                 redirects=redirects,
                 users=users,
             ),
             sessions=browser.sessions,
-            redirects=RedirectPolicy(settings.redirect_schemes, trusts),
+            redirects=RedirectPolicy(settings.redirect_schemes, clients.cimd.trusts),
             hints=IdTokenHints(issuer=settings.issuer, keys=keys),
         ),
         consent=ConsentEndpoint(
@@ -123,9 +121,9 @@ def wire_authorization(
             interactions=interactions,
             decisions=ConsentDecisions(
                 interactions=repository,
-                grants=grants,
+                grants=grants.repository,
                 limits=limits,
-                audit=audit,
+                audit=grants.audit,
                 code_lifetime_seconds=settings.authorization_code_ttl,
                 clock=clock,
             ),

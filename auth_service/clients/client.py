@@ -11,7 +11,7 @@ class ClientKind(StrEnum):
     """The source of the record, which decides how far it can be trusted."""
 
     REGISTERED = "registered"
-    """Dynamic registration (RFC 7591): anyone can claim any name."""
+    """Dynamic registration (RFC 7591): a client can claim any name."""
     PRE_REGISTERED = "pre_registered"
     """Added by the operator."""
     METADATA_DOCUMENT = "metadata_document"

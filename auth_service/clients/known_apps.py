@@ -1,6 +1,6 @@
 """Well-known MCP clients: which hosts may use their names, and which client uses such a name from elsewhere. Pure.
 
-Invariant 7: the consent page warns of such a client. Anybody can register any name (RFC 7591), and a metadata document
+Invariant 7: the consent page warns of such a client. A client can register any name (RFC 7591), and a metadata document
 proves its host only. State of September 2026; an app that users host themselves, or whose hosts are unknown, is not in
 the table.
 """

@@ -1,4 +1,4 @@
-"""What all commands share: context, output, confirmation, and failure without a traceback, with an exit status."""
+"""The common parts of all commands: context, output, confirmation, and failure with an exit status, not a traceback."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def fail(message: str, *, hint: str = "", status: ExitStatus = ExitStatus.FAILED
 
 
 def settings_hint() -> str:
-    """What to do about wrong settings."""
+    """The remedy for wrong settings."""
     return f"`{operator_command('auth_service', 'check-config', stopped=True)}` explains each."
 
 

@@ -72,7 +72,7 @@ def explain(
 
 
 def _show_meanings(error_id: str, *, as_json: bool) -> None:
-    """What an error id means in each service that has it; one entry where both mean the same."""
+    """The meaning of an error id in each service that has it; one entry where both mean the same."""
     services: dict[Troubleshooting, list[str]] = {}
     for service in TROUBLESHOOTING:
         found = troubleshooting_for(service, error_id)

@@ -41,7 +41,7 @@ def format_time_of_day(at_ms: int | None) -> str:
 
 
 def format_status(status: PropagationStatus) -> str:
-    """What a rotation waits for, and until when."""
+    """The verifiers for which a rotation waits, and the time at which it ends."""
     deadline = format_time_of_day(status.deadline_ms)
     if status.evidence is PropagationEvidence.LAGGING:
         return f"Waiting for {', '.join(status.lagging)} to fetch the pending key, until {deadline} at the latest."
@@ -66,7 +66,7 @@ def format_remaining(deadline_ms: int, now_ms: int) -> str:
 
 
 def format_revocation(ring: Ring, kid: str) -> str:
-    """What the revocation of this key of the ring does."""
+    """The effects of revoking this key of the ring."""
     key = next(key for key in ring.keys if key.kid == kid)
     if key.state is KeyState.PENDING:
         return f"{kid} is pending and has signed nothing. Another key is published in its place."

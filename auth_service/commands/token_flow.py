@@ -23,6 +23,7 @@ from auth_service.clients.repository import ClientRepository, StoredClient
 from auth_service.commands.console import CommandFailed, ExitStatus, printable
 from auth_service.commands.token_callback import PATH, CallbackListener
 from shared.jose import base64url
+from shared.jose.jws import parse_compact_jws
 from shared.jose.strict_json import BadJson, parse_json_object
 from shared.operator_commands import operator_command
 
@@ -46,7 +47,7 @@ OpenPage = Callable[[str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class TokenWish:
-    """What the token shall be for. `open_page` takes a user to the authorization request, in whatever browser."""
+    """The requested resource and scopes. `open_page` opens the authorization request in any browser."""
 
     resource: str
     scopes: tuple[str, ...]
@@ -57,8 +58,8 @@ class TokenWish:
 
 
 @dataclass(frozen=True, slots=True)
-class IssuedToken:
-    """A token and what it is for. Times in seconds since 1970."""
+class ObtainedToken:
+    """A token with its resource, scopes and subject. Times in seconds since 1970."""
 
     access_token: str = field(repr=False)
     expires_at: int
@@ -67,7 +68,7 @@ class IssuedToken:
     subject: str
 
 
-async def request_token(context: CommandContext, wish: TokenWish) -> IssuedToken:
+async def request_token(context: CommandContext, wish: TokenWish) -> ObtainedToken:
     """Ask the running service for a token. Raises CommandFailed, RedisUnavailable."""
     settings = context.settings
     async with aiohttp.ClientSession(
@@ -105,19 +106,21 @@ async def request_token(context: CommandContext, wish: TokenWish) -> IssuedToken
             hint=f"`{explain}` tells more.",
         )
     token = str(tokens["access_token"])
-    return IssuedToken(
+    return ObtainedToken(
         access_token=token,
         expires_at=int(time.time()) + int(tokens["expires_in"]),
         scopes=tuple(str(tokens.get("scope", "")).split()),
         resource=wish.resource,
         # Not verified: it comes from the issuer itself, and is shown only.
-        subject=str(parse_json_object(base64url.decode(token.split(".")[1]))["sub"]),
+        subject=str(parse_compact_jws(token).payload()["sub"]),
     )
 
 
 def _code_of(answer: Mapping[str, str] | None, waited_seconds: float) -> str:
     if answer is None:
-        raise CommandFailed(f"nobody decided within {waited_seconds:.0f} seconds", hint="--timeout waits longer.")
+        raise CommandFailed(
+            f"the consent page was not answered within {waited_seconds:.0f} seconds", hint="--timeout waits longer."
+        )
     if answer.get("error") == "access_denied":
         raise CommandFailed("the request was denied on the consent page: there is no token")
     if "code" not in answer:

@@ -12,7 +12,7 @@ import typer
 
 from auth_service.commands.app import new_app
 from auth_service.commands.console import CommandFailed, JsonOption, format_time, printable, run, show_json, tell
-from auth_service.commands.token_flow import IssuedToken, TokenWish, request_token
+from auth_service.commands.token_flow import ObtainedToken, TokenWish, request_token
 from auth_service.resources.catalogue import OFFLINE_ACCESS, ResourceCatalogue
 from auth_service.users.repository import UserRepository
 from shared.scopes import parse_scope
@@ -97,7 +97,7 @@ async def issue_and_show(
     _show(token, stored.user.username if stored else token.subject, context.settings.issuer, as_json=as_json)
 
 
-def _show(token: IssuedToken, username: str, issuer: str, *, as_json: bool) -> None:
+def _show(token: ObtainedToken, username: str, issuer: str, *, as_json: bool) -> None:
     if as_json:
         show_json(
             {

@@ -10,7 +10,7 @@ from auth_service.commands.console import echo, format_time, printable, show_jso
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auth_service.federation.known_identity import KnownIdentity
+    from auth_service.federation.identity import KnownIdentity
     from auth_service.users.user import User
 
 

@@ -18,7 +18,7 @@ from auth_service.federation.accounts import in_order
 from auth_service.grants.access_removal import USER_ENDED, AccessRemoval
 from auth_service.grants.repository import GrantRepository
 from auth_service.sessions.repository import SessionRepository
-from auth_service.users.generated_password import generate_password
+from auth_service.users.password_rules import generate_password
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
 from auth_service.users.service import UnknownUser, UsernameTaken, UserService

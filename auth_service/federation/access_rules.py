@@ -1,4 +1,4 @@
-"""Who may sign in through a provider, and which identity a scope requires. Pure: an identity in, a decision out."""
+"""The rules for sign-in through a provider, and for scopes that require an identity. Pure."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def refusal(*, allow: IdentityConditions, deny: IdentityConditions, identity: Id
 
 
 def _not_stated(allow: IdentityConditions, identity: Identity) -> str:
-    """What rules name and the provider did not state, which is more often a fault of the entry than of the user."""
+    """The members that rules name and the provider did not state: more often a fault of the entry than of the user."""
     missing = sorted(allow.claims.keys() - identity.claims.keys())
     if allow.emails or allow.domains:
         if not identity.email:

@@ -36,7 +36,7 @@ def identity_label(identity: Identity) -> str:
 
 
 def account_profile(identity: Identity) -> Profile:
-    """What clients are told about the user, if they may read it: the provider's statement, bounded."""
+    """The name and address of the user, for clients that may read them: the provider's statement, bounded."""
     name = _without(identity.name or "", "C")[:_MAX_NAME].strip() or None
     email = _without(identity.email or "", "CZ")
     if not email or email != identity.email or len(email) > _MAX_EMAIL:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from auth_service.audit.events import AuditEvent, plain
 from auth_service.federation.access_rules import refusal
 from auth_service.federation.account_profile import account_profile, account_username
-from auth_service.federation.known_identity import IdentityTooLarge, KnownIdentity
+from auth_service.federation.identity import IdentityTooLarge, KnownIdentity
 from auth_service.federation.provider import SignInRefused
 from auth_service.texts import Text, message
 from auth_service.users.repository import LinkResult, UnlinkResult
@@ -53,7 +53,7 @@ class LastWayToSignIn(RequestRejected):
     public: Text = message("This is your only way to sign in. Add another one first.")
 
 
-class AccountDirectory:
+class AccountService:
     """Every method raises RedisUnavailable."""
 
     def __init__(
@@ -174,7 +174,7 @@ class AccountDirectory:
         return stored.user if stored else None
 
     def _statement(self, identity: Identity, before: KnownIdentity | None) -> str:
-        """What is stored about the identity. Raises SignInRefused."""
+        """The stored form of the identity. Raises SignInRefused."""
         now = int(self._clock())
         try:
             return KnownIdentity(identity, before.linked_at if before else now, signed_in_at=now).to_json()

@@ -1,32 +1,19 @@
-"""The configuration of identity providers: `AUTH_IDENTITY_PROVIDERS`, a JSON list, one entry for each."""
+"""The entries of `AUTH_IDENTITY_PROVIDERS`: one model for each kind of identity provider (provider_list.py)."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from auth_service.federation.access_rules import IdentityConditions
-from auth_service.federation.oidc.entry_rules import check_entry
 from shared.configured_url import check_issuer, is_loopback_host, origin_of
 from shared.jose.algorithms import Algorithm
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+PROVIDER_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _PROTOCOL_PARAMETERS: Final = frozenset(
     [
         "client_id",
@@ -52,21 +39,23 @@ _TENANT: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class _Provider(BaseModel):
-    """What all kinds have."""
+    """The members that all kinds have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     id: str = Field(description="Part of the callback address: lower-case letters, digits and hyphens.")
     display_name: str = Field(min_length=1, max_length=60, description="The name on the button.")
     allow: IdentityConditions = Field(
-        description='Who may sign in. {"everyone": true} is anyone with an account at the provider.'
+        description='The identities that may sign in. {"everyone": true} accepts every account of the provider.'
     )
-    deny: IdentityConditions = Field(IdentityConditions(), description="Who may not, whatever allow says.")
+    deny: IdentityConditions = Field(
+        IdentityConditions(), description="The identities that may not, whatever allow says."
+    )
 
     @field_validator("id")
     @classmethod
     def _plain_id(cls, value: str) -> str:
-        if _ID.fullmatch(value) is None:
+        if PROVIDER_ID.fullmatch(value) is None:
             raise ValueError(f"{value!r} is not 1 to 32 lower-case letters, digits and inner hyphens")
         return value
 
@@ -143,7 +132,6 @@ class OidcProvider(_Provider):
     def _credentials(self) -> Self:
         if (self.client_secret is None) == (self.private_key is None):
             raise ValueError("give one of client_secret and private_key, or its _file")
-        check_entry(self)
         return self
 
 
@@ -256,38 +244,3 @@ def _check_origin(value: str) -> str:
     if origin_of(value) != value:
         raise ValueError(f"{value!r} is not an origin: scheme, host and port only")
     return value
-
-
-def parse_providers(value: Any) -> tuple[ProviderConfiguration, ...]:
-    """Check the list. Raises ValueError, which names the position and the id of an entry and the violated rule.
-
-    No input is repeated but the id and what a rule says of its own field: an entry holds secrets.
-    """
-    if not isinstance(value, list | tuple) or not all(isinstance(entry, dict | _Provider) for entry in value):
-        raise ValueError("must be a JSON list of objects")
-    problems: list[str] = []
-    parsed: list[ProviderConfiguration] = []
-    for position, entry in enumerate(value, start=1):
-        try:
-            parsed.append(_ENTRY.validate_python(entry))
-        except ValidationError as exc:
-            identifier = entry.get("id") if isinstance(entry, dict) else None
-            name = f" ({identifier})" if isinstance(identifier, str) and _ID.fullmatch(identifier) else ""
-            problems += [f"entry {position}{name}: {_problem(error)}" for error in exc.errors(include_input=False)]
-    if problems:
-        raise ValueError("; ".join(problems))
-    ids = [entry.id for entry in parsed]
-    repeated = sorted({identifier for identifier in ids if ids.count(identifier) > 1})
-    if repeated:
-        raise ValueError(f"two entries have the id {repeated[0]!r}")
-    return tuple(parsed)
-
-
-def _problem(error: ErrorDetails) -> str:
-    # The first part of a location is the kind, by which the model was chosen.
-    where = ".".join(str(part) for part in error["loc"] if part not in {"oidc", "github", "external"})
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
-
-
-_ENTRY: Final = TypeAdapter[ProviderConfiguration](ProviderConfiguration)

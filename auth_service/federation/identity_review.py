@@ -15,7 +15,7 @@ from auth_service.protocol.errors import InvalidGrant
 from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from auth_service.federation.accounts import AccountDirectory
+    from auth_service.federation.accounts import AccountService
     from auth_service.federation.configuration import ProviderConfiguration
     from auth_service.federation.identity import Identity
 
@@ -32,7 +32,7 @@ class IdentityTooOld(InvalidGrant):
 class IdentityReview:
     """Reads what is known of an identity, and evaluates the rules of its provider."""
 
-    accounts: AccountDirectory
+    accounts: AccountService
     providers: Mapping[str, ProviderConfiguration]
     """By id."""
     max_age: int | None

@@ -1,4 +1,4 @@
-"""What each kind of provider offers, and the record of a sign-in in progress."""
+"""The interface of all kinds of providers, and the record of a sign-in in progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Purpose(StrEnum):
-    """What a sign-in at a provider is for. A response for one purpose is refused for the other."""
+    """The purpose of a sign-in at a provider. A response for one purpose is refused for the other."""
 
     SIGN_IN = "sign_in"
     LINK = "link"
@@ -48,7 +48,7 @@ class PendingSignIn:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationUrlRequest:
-    """What a provider may take into account. All of it optional for the provider."""
+    """The parameters of an authorization request, which a provider may ignore."""
 
     login_hint: str = ""
     force_reauthentication: bool = False
@@ -86,9 +86,9 @@ class ProviderDiagnosis:
     """Sentences for the operator."""
 
     problems: tuple[str, ...] = ()
-    """With these nobody can sign in."""
+    """Faults with which no user can sign in."""
     warnings: tuple[str, ...] = ()
-    """What may be wrong."""
+    """Possible faults."""
 
 
 class IdentityProvider(Protocol):
@@ -124,7 +124,7 @@ class IdentityProvider(Protocol):
         """
 
     async def diagnose(self) -> ProviderDiagnosis:
-        """What is wrong with the configuration of this provider, without a sign-in."""
+        """The faults of the configuration of this provider that show without a sign-in."""
 
     async def close(self) -> None:
         """Cancel fetches in progress."""

@@ -57,7 +57,7 @@ def parse_provider_keys(body: bytes, *, algorithms: frozenset[str]) -> tuple[Pro
 
 
 def check_published(entries: list[dict[str, Any]]) -> None:
-    """Refuse secrets: a private key that was published is anybody's, and a symmetric one is no public key."""
+    """Refuse secrets: a published private key is known to every reader, and a symmetric one is no public key."""
     if any(is_secret(entry) for entry in entries):
         raise JwksRefused("the document holds a key that is not public")
 

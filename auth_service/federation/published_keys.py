@@ -39,7 +39,7 @@ class PublishedKeys:
         """`monotonic` is in seconds.
 
         For `max_stale_seconds` the last good copy serves while the host fails. An unknown `kid` causes no fetch earlier
-        than `refetch_seconds` after the last: a cooldown where anyone may invent one.
+        than `refetch_seconds` after the last: a cooldown where any caller may invent one.
         """
         self._algorithms = algorithms
         self._max_stale = max_stale_seconds

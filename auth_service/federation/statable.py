@@ -1,4 +1,4 @@
-"""What the provider of an entry can state about a user at all, as far as its configuration tells. Pure.
+"""The facts about a user that the provider of an entry can state, as far as its configuration tells. Pure.
 
 A rule on something that no provider states is not wrong, and is never met.
 """
@@ -54,7 +54,7 @@ MEMBERSHIPS: Final = ("groups", "organizations", "teams")
 
 
 def named_in(conditions: IdentityConditions) -> Iterator[tuple[str, str]]:
-    """What conditions are about, and the name of it as an operator reads it: `("groups", "groups")`.
+    """The kinds of facts that conditions name, with the name for an operator: `("groups", "groups")`.
 
     A claim is `("claims.plan", "the claim 'plan'")`.
     """

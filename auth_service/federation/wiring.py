@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from auth_service.federation.accepted_identities import configured_issuer
-from auth_service.federation.accounts import AccountDirectory
+from auth_service.federation.accounts import AccountService
 from auth_service.federation.configuration import ExternalProvider, GitHubProvider, OidcProvider
 from auth_service.federation.external.provider import ExternalIdentityProvider
 from auth_service.federation.external.used_tokens_repository import UsedTokensRepository
@@ -41,7 +41,7 @@ class FederationComponents:
     """Sign-in through identity providers, without its pages."""
 
     providers: IdentityProviders
-    accounts: AccountDirectory
+    accounts: AccountService
     review: IdentityReview
     metrics: ProviderMetrics
     http: ProviderHttp
@@ -54,7 +54,7 @@ class FederationComponents:
 
 @dataclass(frozen=True, slots=True)
 class FederationSettings:
-    """What the settings say about sign-in through providers."""
+    """The settings of sign-in through providers."""
 
     issuer: str
     providers: Sequence[ProviderConfiguration]
@@ -79,7 +79,7 @@ def wire_federation(
     http = ProviderHttp()
     factory = build or provider_factory(http, issuer=chosen.issuer, redis=redis, clock=clock, monotonic=monotonic)
     providers = build_providers(chosen, factory)
-    accounts = AccountDirectory(
+    accounts = AccountService(
         users=users,
         creation=chosen.account_creation,
         passwords=chosen.passwords,

@@ -54,7 +54,7 @@ class GrantLifetimes:
 
 @dataclass(frozen=True, slots=True)
 class NewGrant:
-    """What a user has approved. Times in seconds since 1970."""
+    """The approval of a user. Times in seconds since 1970."""
 
     subject: str
     username: str
@@ -70,7 +70,7 @@ class NewGrant:
     identity: str = ""
     """The key of the identity by which the user signed in; empty after a password."""
     claims: tuple[str, ...] = ()
-    """What access tokens may tell about the user."""
+    """The claims about the user that access tokens may have."""
     kind: GrantKind = GrantKind.USER
 
 

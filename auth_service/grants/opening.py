@@ -1,4 +1,4 @@
-"""What surrounds the moment at which a grant goes live: the index of its user, the state of its user, the limit."""
+"""The steps with which a grant goes live: the index of its user, the state of its user, the limit."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class ScopesAllowedNow:
     read_at_ms: int
     """When this replica read the configuration, in milliseconds since 1970."""
     limits: str = ""
-    """What was just read of client and user, for scopes in `configured`; a resource that is not in it has no limit."""
+    """The scopes that client and user may have, as just read; a resource that is not in it has no limit."""
     reviewed: str | None = None
     """The identity for which `limits` holds, empty for a user with a password; None if no user was reviewed."""
     told: str = "\n"

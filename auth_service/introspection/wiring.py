@@ -13,13 +13,9 @@ from shared.access_tokens.profile import AccessTokenPolicy
 from shared.access_tokens.verifier import TokenVerifier
 
 if TYPE_CHECKING:
-    from auth_service.audit.log import AuditLog
     from auth_service.clients.authenticator import ClientAuthenticator
-    from auth_service.grants.refresh_token_format import RefreshTokenFormat
-    from auth_service.grants.repository import GrantRepository
-    from auth_service.resources.catalogue import ResourceCatalogue
+    from auth_service.grants.wiring import GrantComponents
     from auth_service.runtime import Runtime
-    from auth_service.users.service import UserService
     from shared.access_tokens.verifier import VerificationKeyResolver
 
 
@@ -36,12 +32,8 @@ def wire_introspection(
     runtime: Runtime,
     *,
     authenticator: ClientAuthenticator,
-    resources: ResourceCatalogue,
-    grants: GrantRepository,
-    refresh_tokens: RefreshTokenFormat,
+    grants: GrantComponents,
     keys: VerificationKeyResolver,
-    users: UserService,
-    audit: AuditLog,
 ) -> IntrospectionComponents:
     """Build the components."""
     issuer = runtime.settings.issuer
@@ -49,12 +41,12 @@ def wire_introspection(
         verifier=TokenVerifier(
             keys=keys,
             policy=AccessTokenPolicy(
-                issuer=issuer, audiences=frozenset(r.identifier for r in resources.all), leeway_seconds=0
+                issuer=issuer, audiences=frozenset(r.identifier for r in grants.resources.all), leeway_seconds=0
             ),
             clock=runtime.clock,
         ),
-        grants=grants,
-        refresh_tokens=refresh_tokens,
+        grants=grants.repository,
+        refresh_tokens=grants.refresh_tokens,
         clock=runtime.clock,
     )
     return IntrospectionComponents(
@@ -62,8 +54,8 @@ def wire_introspection(
         revoke=RevokeEndpoint(
             authenticator=authenticator,
             introspector=introspector,
-            grants=grants,
-            audit=audit,
+            grants=grants.repository,
+            audit=grants.audit,
         ),
-        userinfo=UserInfoEndpoint(introspector=introspector, users=users),
+        userinfo=UserInfoEndpoint(introspector=introspector, users=grants.users),
     )

@@ -11,16 +11,15 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from joserfc.errors import JoseError
 
 from auth_service.key_encryption import DecryptionFailed
-from auth_service.keys.key_generation import import_private_key
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS
 from auth_service.keys.public_key_set import PublicKeySet, build_public_key_set
 from auth_service.keys.reconciler import KeyRingReconciler
-from auth_service.keys.signer import SigningKey
+from auth_service.keys.signer import SigningKey, import_private_key
 from shared.background import end_tasks
 from shared.errors import Misconfigured, RedisUnavailable, ServiceUnavailable
 from shared.jose.jws import InvalidToken
@@ -36,24 +35,6 @@ if TYPE_CHECKING:
     from auth_service.keys.repository import KeyRingRepository
     from shared.background import TaskSupervisor
     from shared.jose.keys import VerificationKey
-
-
-class Signer(Protocol):
-    """Signs with the active key."""
-
-    @property
-    def algorithm(self) -> str:
-        """The algorithm of the active key. Raises ServiceUnavailable."""
-
-    def ready(self) -> None:
-        """Raise ServiceUnavailable if no active key is loaded: called before anything is consumed (invariant 8)."""
-
-    def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
-        """A compact JWS with `kid`, `alg` and `typ` in its header, signed with the active key.
-
-        Raises ServiceUnavailable.
-        """
-
 
 POLL_SECONDS: Final = 1.0
 CATCH_UP_SECONDS: Final = 0.1

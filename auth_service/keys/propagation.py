@@ -1,7 +1,7 @@
 """Whether the pending key has reached the verifiers, so that it may sign (invariant 5). Pure.
 
 Verifiers that identify themselves and long-poll prove which version they have. For all others time decides: a key that
-was published for `AUTH_KEY_PUBLISH_LEAD_TIME` is in every cached JWKS. Anyone can call the JWKS endpoint under any
+was published for `AUTH_KEY_PUBLISH_LEAD_TIME` is in every cached JWKS. Any client can call the JWKS endpoint under any
 name, so a report may only delay a rotation, never hasten it, and never by more than that time.
 """
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from auth_service.key_encryption import DecryptionFailed
-from auth_service.keys.key_generation import new_key
 from auth_service.keys.lifecycle import extended_for_token_lifetime, initial_ring, recovered, reencrypted
+from auth_service.keys.signer import new_key
 from shared.errors import Misconfigured, ServiceUnavailable
 
 if TYPE_CHECKING:

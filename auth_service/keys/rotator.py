@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.audit.events import AuditEvent
 from auth_service.keys import lifecycle
-from auth_service.keys.key_generation import new_key
 from auth_service.keys.propagation import PropagationStatus, propagation_status
+from auth_service.keys.signer import new_key
 from shared.background import end_tasks
 from shared.errors import ServiceUnavailable
 

@@ -1,4 +1,4 @@
-"""Signs access tokens with the active key, in a thread where that is faster.
+"""Private keys: made, imported, and used to sign access tokens with the active one, in a thread where that is faster.
 
 Between handing over and signature the event loop goes on, and the ring may change. A signature whose key is no longer
 the active one by then is thrown away, so that none is given out that was not allowed at this moment (invariant 5).
@@ -6,24 +6,59 @@ the active one by then is thrown away, so that none is given out that was not al
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+import base64
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
+from joserfc.jwk import JWKRegistry, Key, import_key
 from joserfc.jws import JWSRegistry
 from pydantic_core import to_json
 
+from auth_service.keys.lifecycle import NewKey
 from shared.jose import base64url
+from shared.jose.algorithms import KEY_KINDS, signature_algorithm
 from shared.jose.keys import CachedKey
 from shared.loop_metrics import LoopCounter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from joserfc.jwk import Key
     from prometheus_client import CollectorRegistry
 
-    from auth_service.keys.key_ring import KeyRing
+    from auth_service.key_encryption import EncryptionKeys
     from auth_service.keys.signing_thread import SigningThread
     from auth_service.keys.signing_trials import SigningTrials
+
+RSA_BITS: Final = 2048
+
+
+def new_key(algorithm: str, encryption_keys: EncryptionKeys) -> NewKey:
+    """Generate a key pair for RS256, ES256 or EdDSA. An RSA pair takes about 0.1 s of CPU time."""
+    kind = KEY_KINDS.get(algorithm)
+    if kind is None:
+        raise ValueError(f"{algorithm!r} is not an algorithm for access tokens")
+    key = JWKRegistry.generate_key(kind.kty, kind.crv or RSA_BITS)
+    public = cast("dict[str, str]", key.as_dict(private=False))
+    kid = key_id(public)
+    encrypted = encryption_keys.encrypt(kid, cast("dict[str, Any]", key.as_dict(private=True)))
+    return NewKey(kid=kid, algorithm=algorithm, public=public, encrypted_private=encrypted)
+
+
+def import_private_key(algorithm: str, jwk: Mapping[str, Any]) -> Key:
+    """A private JWK as a key object. Raises ValueError or joserfc.errors.JoseError."""
+    if signature_algorithm(jwk) != algorithm:
+        raise ValueError(f"the key is not one for {algorithm}")
+    return import_key(dict(jwk))
+
+
+def key_id(public: Mapping[str, str]) -> str:
+    """The `kid`: 80 bits of the public key's SHA-256 digest in base32, which needs no quoting on a command line.
+
+    It is derived from the key, so a `kid` never stands for two keys.
+    """
+    canonical = json.dumps(dict(sorted(public.items())), separators=(",", ":")).encode()
+    return base64.b32encode(hashlib.sha256(canonical).digest()[:10]).decode().lower()
 
 
 class SigningKey:
@@ -62,6 +97,30 @@ def _compact(signing_input: str, signature: bytes) -> str:
     return f"{signing_input}.{base64url.encode(signature)}"
 
 
+class Signer(Protocol):
+    """Signs with the active key, in the thread of the event loop."""
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of the active key. Raises ServiceUnavailable."""
+
+    def ready(self) -> None:
+        """Raise ServiceUnavailable if no active key is loaded: called before anything is consumed (invariant 8)."""
+
+    def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
+        """A compact JWS with `kid`, `alg` and `typ` in its header, signed with the active key.
+
+        Raises ServiceUnavailable.
+        """
+
+
+class ActiveKeySigner(Signer, Protocol):
+    """A Signer that also hands out the active key."""
+
+    def signing_key(self) -> SigningKey:
+        """The active key, for a signature that is made now. Raises ServiceUnavailable."""
+
+
 class AsyncSigner(Protocol):
     """Signs with the active key, and lets the event loop go on where that is faster."""
 
@@ -77,7 +136,7 @@ class ThreadedSigner:
 
     def __init__(
         self,
-        ring: KeyRing,
+        ring: ActiveKeySigner,
         *,
         thread: SigningThread,
         trials: SigningTrials,
@@ -115,7 +174,7 @@ class ThreadedSigner:
             return self._sign_in_event_loop(claims, typ=typ)
         key = self._ring.signing_key()
         text = key.signing_input(claims, typ=typ)
-        signature = await self._thread.signature(key, text.encode())
+        signature = await self._thread.sign(key.signature, text.encode())
         if self._ring.signing_key() is not key:
             return self._sign_in_event_loop(claims, typ=typ)
         self._made["thread",] += 1

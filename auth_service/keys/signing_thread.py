@@ -14,14 +14,14 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from auth_service.keys.signer import SigningKey
+    from collections.abc import Callable
 
 MAX_WAITING: Final = 8
 """Signatures in the thread. With more the event loop would wait for them: it makes further ones itself."""
 
 
 class _Job(NamedTuple):
-    key: SigningKey
+    sign: Callable[[bytes], bytes]
     signing_input: bytes
     answer: asyncio.Future[bytes]
 
@@ -42,16 +42,19 @@ class SigningThread:
         """Whether one more signature may be handed over."""
         return self._waiting < self._max_waiting and not self._is_closed
 
-    async def signature(self, key: SigningKey, signing_input: bytes) -> bytes:
-        """Ask `has_room` first. Raises what the key raises. The signature of a caller that is cancelled is dropped."""
+    async def sign(self, sign: Callable[[bytes], bytes], signing_input: bytes) -> bytes:
+        """The signature that `sign` makes. Ask `has_room` first. Raises what `sign` raises.
+
+        The signature of a caller that is cancelled is dropped.
+        """
         loop = asyncio.get_running_loop()
         if not self._is_running:
             self._start(loop)
         if self._is_closed:
-            return key.signature(signing_input)
+            return sign(signing_input)
         answer: asyncio.Future[bytes] = loop.create_future()
         self._waiting += 1
-        self._jobs.put(_Job(key, signing_input, answer))
+        self._jobs.put(_Job(sign, signing_input, answer))
         return await answer
 
     def close(self) -> None:
@@ -71,7 +74,7 @@ class SigningThread:
         while (job := self._jobs.get()) is not None:
             outcome: bytes | BaseException
             try:
-                outcome = job.key.signature(job.signing_input)
+                outcome = job.sign(job.signing_input)
             except BaseException as exc:  # noqa: BLE001 - the caller gets it, and the thread goes on
                 outcome = exc
             self._made.append((job.answer, outcome))

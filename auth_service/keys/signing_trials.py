@@ -25,7 +25,7 @@ CHECK_SECONDS: Final = 0.5
 MIN_PER_SECOND: Final = 200
 """Below this rate a core is idle most of the time, and nothing waits for a signature."""
 MIN_CORES: Final = 1.15
-"""What the process must use of the machine with the thread: one core, and so much of another that it is worth it."""
+"""The cores that the process must use with the thread: one, and as much of another as pays for the thread."""
 GAIN_TO_ENTER: Final = 1.08
 GAIN_TO_STAY: Final = 1.0
 """How many times the signatures per second the thread must show: apart, so that noise does not switch it."""

@@ -51,7 +51,7 @@ class ApplicationView:
     address: str
     """The client address of the last refresh, or of the beginning; may be empty."""
     told: tuple[str, ...] = ()
-    """What its access tokens tell about the user, in words."""
+    """The claims of its access tokens about the user, in words."""
     verified: bool = False
 
 

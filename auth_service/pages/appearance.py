@@ -6,7 +6,9 @@ import colorsys
 import re
 from dataclasses import dataclass
 from importlib import resources
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
 
 READABLE: Final = 4.5
 """Minimum contrast of text and its background (WCAG 2.2, success criterion 1.4.3)."""
@@ -48,6 +50,25 @@ def parse_colour(text: str) -> Colour:
     if re.fullmatch(r"#[0-9a-fA-F]{6}", text) is None:
         raise ValueError(f"{text!r:.20} is not a colour such as #17615b")
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+def _check_colour(value: str) -> str:
+    parse_colour(value)
+    return value
+
+
+BrandColour = Annotated[str, AfterValidator(_check_colour)]
+"""A setting: `#rrggbb`."""
+
+
+def _check_help_address(value: str) -> str:
+    if value and not re.fullmatch(r"https://[^/\s\"<>]+[^\s\"<>]*|mailto:[^\s\"<>@?]+@[^\s\"<>@]+", value):
+        raise ValueError(f"{value!r:.60} is neither an https URL nor a mailto: address")
+    return value
+
+
+HelpAddress = Annotated[str, AfterValidator(_check_help_address)]
+"""A setting: an https URL or a mailto: address where a user gets help; empty for none."""
 
 
 def format_colour(colour: Colour) -> str:

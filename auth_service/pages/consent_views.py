@@ -60,11 +60,11 @@ class ConsentView:
     scopes: tuple[ScopeView, ...]
     already_granted: tuple[ScopeView, ...] = ()
     unavailable: tuple[ScopeView, ...] = ()
-    """What was asked for and this user may not have: it is not granted."""
+    """The requested scopes that this user may not have: they are not granted."""
     told: tuple[str, ...] = ()
-    """What the access tokens tell about the user without a choice, in words."""
+    """The claims about the user that access tokens have without a choice, in words."""
     optional_claims: tuple[ClaimView, ...] = ()
-    """What they tell if the user leaves it ticked."""
+    """The claims that they have if the user leaves them ticked."""
     kept_scopes: tuple[str, ...] = ()
     """Hidden inputs `scope`: what the client holds already, which has no checkbox."""
     nothing_left: bool = False

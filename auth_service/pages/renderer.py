@@ -146,7 +146,7 @@ class Pages:
         return self._render("signed_out.html", {"view": view}, keep_opener=False)
 
     def home(self, view: HomeView) -> StaticPage:
-        """What this service is, for a user who enters its URL."""
+        """The page about this service, for a user who enters its URL."""
         return self._static("home.html", view)
 
     def not_found(self, view: NotFoundView) -> StaticPage:

@@ -36,7 +36,7 @@ class SignInView:
     problem: Text | None = None
     """Why the last attempt was rejected, without disclosing whether the name exists."""
     notice: Text | None = None
-    """What became of a sign-in at a provider."""
+    """The outcome of a sign-in at a provider."""
     request_id: str = ""
     """Of the request that the notice is about; empty omits it."""
     providers: tuple[ProviderButton, ...] = ()
@@ -127,7 +127,7 @@ class UserRefusedView:
     hint: Text
     user: UserView
     unavailable: tuple[ScopeView, ...]
-    """What this user may not have; empty if that is not the reason."""
+    """The scopes that this user may not have; empty if that is not the reason."""
     switch: SwitchUserForm
     onward: str
     """Target of the link back to the client, which an untrusted party chose."""

@@ -25,7 +25,7 @@ def is_verifier(value: str) -> bool:
 
 
 def stored_challenge(challenge: str) -> str:
-    """What a grant keeps of a challenge: its first 132 bits, for which no second verifier can be found."""
+    """The part of a challenge that a grant keeps: its first 132 bits, for which no second verifier can be found."""
     return challenge[:_STORED_CHARACTERS]
 
 

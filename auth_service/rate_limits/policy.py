@@ -1,7 +1,7 @@
 """The table of rate limits: what is counted, per which key, where, and what happens while Redis is unavailable.
 
 Hosted clients share a few addresses, so requests are counted by the most specific key available: a grant, a client at
-one network, a user. The address alone only bounds the load that one machine causes. A key that anyone can claim (a
+one network, a user. The address alone only bounds the load that one machine causes. A key that any caller can claim (a
 client id, a redirect host) is always combined with the network of the request, so that one network cannot use up the
 allowance of another.
 
@@ -38,7 +38,7 @@ class RateLimit:
     rate: Rate
     backend: Backend
     counts: str
-    """What is counted and per which key, for docs/rate-limits.md and error reasons."""
+    """The counted event and the key of the limit, for docs/rate-limits.md and error reasons."""
     scales_with_network: bool = False
     """Whether shared networks get `SHARED_NETWORK_FACTOR` (shared/rates.py) times the rate."""
 

@@ -55,7 +55,7 @@ class ProtectedResource(BaseModel):
     scopes: dict[str, ResourceScope]
     default_scopes: tuple[str, ...] = ()
     claims: tuple[str, ...] = Field((), max_length=20)
-    """What its access tokens tell about the user, such as `email`, `name` and `groups`, if it is known."""
+    """The claims of its access tokens about the user, such as `email`, `name` and `groups`, where known."""
     required_claims: tuple[str, ...] = ()
     """Those of `claims` that a user who allows a request cannot leave out."""
     metadata_url: str | None = None

@@ -1,4 +1,4 @@
-"""What a user who allows a request chooses: which scopes and claims are a choice, and what a form leaves of them.
+"""The choice of a user who allows a request: the scopes and claims that can be left out, and those that a form leaves.
 
 Pure. `openid` and `offline_access` are no choice: the one tells an identifier only, which every access token has, and a
 refresh token is issued whether the other is requested or not (interop.md A10).
@@ -20,11 +20,11 @@ _NEVER_A_CHOICE: Final = ("openid", OFFLINE_ACCESS)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the user left of a request: its grant holds this and nothing else."""
+    """The scopes and claims that the user left of a request: those of its grant."""
 
     scopes: tuple[str, ...]
     claims: tuple[str, ...]
-    """What access tokens may tell about the user."""
+    """The claims about the user that access tokens may have."""
 
 
 def declared_required(resource: ProtectedResource, scopes: Iterable[str]) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ def choose(
     unverified_scopes: Iterable[str],
     unverified_claims: Container[str],
 ) -> Choice:
-    """What a form leaves of the available scopes and of the claims of the resource (invariant 15).
+    """The available scopes and the claims of the resource that a form leaves (invariant 15).
 
     A scope that a chosen one implies is part of it. Names that are not available are ignored.
     """

@@ -1,4 +1,4 @@
-"""What the configuration names and no identity provider can state: rules never met, claims never told. Pure."""
+"""The requirements that no identity provider can meet: rules never met, claims never told. Pure."""
 
 from __future__ import annotations
 

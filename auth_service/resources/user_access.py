@@ -1,4 +1,4 @@
-"""What a user may have at a resource: the scopes, and the claims that its access tokens tell. Pure.
+"""The access of a user to a resource: the scopes, and the claims that its access tokens have. Pure.
 
 A user without an identity signed in with a password: no requirement of a scope is met.
 """
@@ -52,7 +52,7 @@ def scopes_of(resource: ProtectedResource, scopes: Iterable[str], identity: Iden
 
 @dataclass(frozen=True, slots=True)
 class KnownUser:
-    """What is known of a user: of the identity by which they signed in, after a password of their account."""
+    """The known facts about a user: those of the identity of the sign-in, after a password those of the account."""
 
     username: str
     name: str | None

@@ -1,7 +1,7 @@
 """Recognises a browser that has completed a sign-in here, before the user has signed in again. Pure.
 
 Its cookie is `<subject>.<MAC>`. The MAC covers the secret of the browser's own cookie, under a key that is not in
-Redis: nothing is stored for it, no stranger can make one, and it counts in one browser only. It signs nobody in; it
+Redis: nothing is stored for it, no other party can make one, and it counts in one browser only. It signs no user in; it
 selects the rate limits that apply (rate_limits/policy.py).
 """
 

@@ -1,4 +1,4 @@
-"""What follows a sign-in, by password or through a provider: the session, and consent or the account page."""
+"""The end of a sign-in, by password or through a provider: the session, and consent or the account page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from shared.http.client_address import CLIENT_ADDRESS
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
-    from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.authorization.interaction import Interaction
+    from auth_service.authorization.interactions import Interactions
     from auth_service.federation.identity import Identity
     from auth_service.http.urls import Urls
     from auth_service.pages.account_views import AccountNotice
@@ -34,11 +35,11 @@ class SignInCompletion:
     async def leave(self, interaction: Interaction | None) -> web.Response:
         """Go on with consent or the account page: addresses of this server. Raises RedisUnavailable.
 
-        Only now is an interaction stored: before, it would be stored for anyone who asks.
+        Only now is an interaction stored: before, it would be stored for any client that asks.
         """
         if interaction is None:
             return see_other(self._urls.account)
-        await self._interactions.repository.store(interaction)
+        await self._interactions.records.store(interaction)
         return see_other(self._urls.consent(interaction.identifier))
 
     def to_account(self, browser: Browser, notice: AccountNotice) -> web.Response:

@@ -18,8 +18,9 @@ from shared.http.request_middleware import LOG_FIELDS
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.authorization.interaction import Interaction
     from auth_service.authorization.interaction_pages import InteractionPages
+    from auth_service.authorization.interactions import Interactions
     from auth_service.protocol.parameters import Parameters
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager

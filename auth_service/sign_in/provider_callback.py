@@ -1,4 +1,4 @@
-"""Reads the response of a provider and finds the sign-in that it answers. Nobody is signed in here.
+"""Reads the response of a provider and finds the sign-in that it answers. It signs no user in.
 
 The response is unverified; what is checked here is that it belongs to a sign-in that this browser began at this
 provider. Then the sign-in is consumed, by one caller, before anything is asked of the provider (invariant 3).
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from auth_service.authorization.interaction import Interaction, Interactions
+    from auth_service.authorization.interaction import Interaction
+    from auth_service.authorization.interactions import Interactions
     from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
     from auth_service.federation.metrics import ProviderMetrics
     from auth_service.federation.pending_repository import PendingSignInRepository
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderResponse:
+class CallbackResponse:
     """A response that belongs to a sign-in of this browser, which it has consumed. The parameters are unverified."""
 
     entry: ConfiguredProvider
@@ -65,7 +66,7 @@ class ProviderCallback:
         self._sessions = sessions
         self._metrics = metrics
 
-    async def accept(self, request: web.Request, browser: Browser) -> ProviderResponse:
+    async def accept(self, request: web.Request, browser: Browser) -> CallbackResponse:
         """The response of a GET. Raises InvalidRequest too."""
         entry = self._addressed(request)
         parameters = await self._parameters(request, entry)
@@ -88,7 +89,7 @@ class ProviderCallback:
             interaction = await self._interactions.find(browser, pending.transaction)
         if not await self._pending.consume(pending):
             raise self._stale(entry, "the response was used before", error_id="sign_in_known")
-        return ProviderResponse(entry, parameters, pending, interaction)
+        return CallbackResponse(entry, parameters, pending, interaction)
 
     async def keep(self, request: web.Request) -> str:
         """Keep the response of a POST. Returns the address at which the browser continues by GET.

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from auth_service.authorization.interaction_pages import InteractionPages
-    from auth_service.federation.accounts import AccountDirectory
+    from auth_service.federation.accounts import AccountService
     from auth_service.federation.identity import Identity
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
     from auth_service.sign_in.completion import SignInCompletion
-    from auth_service.sign_in.provider_callback import ProviderCallback, ProviderResponse
+    from auth_service.sign_in.provider_callback import CallbackResponse, ProviderCallback
     from auth_service.sign_in.provider_events import ProviderEvents
 
 _LINK_NOTICES: Final = {
@@ -44,7 +44,7 @@ class ProviderEndpoint:
         pages: InteractionPages,
         sessions: SessionManager,
         completion: SignInCompletion,
-        accounts: AccountDirectory,
+        accounts: AccountService,
         events: ProviderEvents,
     ) -> None:
         self._callback = callback
@@ -74,7 +74,7 @@ class ProviderEndpoint:
                 return self._completion.to_account(browser, _link_notice(exc))
             return await self._sign_in_again(request, browser, response, exc)
 
-    async def _sign_in(self, request: web.Request, response: ProviderResponse, identity: Identity) -> web.Response:
+    async def _sign_in(self, request: web.Request, response: CallbackResponse, identity: Identity) -> web.Response:
         user = await self._accounts.resolve(response.entry.configuration, identity)
         onward = await self._completion.leave(response.interaction)
         if not await self._completion.sign_in(request, onward, user, response.interaction, identity):
@@ -82,7 +82,7 @@ class ProviderEndpoint:
         self._events.signed_in(response.entry)
         return onward
 
-    async def _link(self, browser: Browser, response: ProviderResponse, identity: Identity) -> web.Response:
+    async def _link(self, browser: Browser, response: CallbackResponse, identity: Identity) -> web.Response:
         """Invariant 13: the callback has checked that this browser is signed in as the user who began."""
         await self._accounts.link(response.pending.subject, response.entry.configuration, identity)
         self._events.linked(response.entry)
@@ -94,7 +94,7 @@ class ProviderEndpoint:
         self,
         request: web.Request,
         browser: Browser,
-        response: ProviderResponse,
+        response: CallbackResponse,
         error: SignInRefused | ProviderUnavailable,
     ) -> web.Response:
         transaction, interaction = response.pending.transaction, response.interaction

@@ -1,4 +1,4 @@
-"""What is recorded of sign-ins at providers: metrics, audit events, and the error log for `explain`."""
+"""The records of sign-ins at providers: metrics, audit events, and the error log for `explain`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ProviderEvents:
         self._metrics.count(entry.id, "linked")
 
     def failed(self, request: web.Request, entry: ConfiguredProvider, error: RequestRejected) -> None:
-        """Nobody was signed in, nothing was linked; the answer is a page of the service, not that of the error."""
+        """No user was signed in, no identity linked; the response is a page of the service, not that of the error."""
         request[LOG_FIELDS].update(error_id=error.error_id, reason=error.reason)
         if not isinstance(error, SignInRefused):
             self._metrics.count(entry.id, "unavailable")

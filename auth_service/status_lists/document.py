@@ -34,12 +34,12 @@ def entries_of(bits: bytes) -> list[int]:
 
 
 def union(bits: bytes, others: bytes) -> bytes:
-    """What is revoked in either."""
+    """The entries that are revoked in either."""
     return (int.from_bytes(bits) | int.from_bytes(others)).to_bytes(ENTRIES // 8)
 
 
 def difference(bits: bytes, others: bytes) -> bytes:
-    """What is revoked in the first and not in the second."""
+    """The entries that are revoked in the first and not in the second."""
     return (int.from_bytes(bits) & ~int.from_bytes(others)).to_bytes(ENTRIES // 8)
 
 

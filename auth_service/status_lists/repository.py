@@ -40,7 +40,7 @@ _OPEN: Final = load_script("auth_service.status_lists", "open_lists")
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """What Redis knows of one list. The tag is another with each change.
+    """The state of one list in Redis. The tag is another with each change.
 
     `until_ms` is when the last token that may name it has expired, since 1970.
     """

@@ -1,4 +1,4 @@
-"""What a grant may have today, by the configuration, its client and its user (invariant 15)."""
+"""The scopes of a grant today, by the configuration, its client and its user (invariant 15)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReviewedUser:
-    """What was just read of the user of a grant, for its resource."""
+    """The user of a grant as just read, for its resource."""
 
     key: str = ""
     """Of the identity by which the grant began; empty after a password."""
@@ -34,7 +34,7 @@ class ReviewedUser:
     """The identifier for which the user was reviewed."""
     identity: Identity | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
-    """What the access token tells about the user."""
+    """The claims of the access token about the user."""
 
 
 NOT_REVIEWED = ReviewedUser()
@@ -93,7 +93,7 @@ class UserReview:
 
 @dataclass(frozen=True, slots=True)
 class CurrentAuthority:
-    """What may be granted today: the resources of the configuration, and the users whose access is being ended."""
+    """The limits of grants today: the resources of the configuration, and the users whose access is being ended."""
 
     resources: ResourceCatalogue
     read_at_ms: int

@@ -16,17 +16,13 @@ from auth_service.token_endpoint.refresh_token import RefreshRecorder, RefreshTo
 from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 
 if TYPE_CHECKING:
-    from auth_service.audit.log import AuditLog
     from auth_service.clients.wiring import ClientComponents
     from auth_service.federation.identity_review import IdentityReview
-    from auth_service.grants.refresh_token_format import RefreshTokenFormat
-    from auth_service.grants.repository import GrantRepository
+    from auth_service.grants.wiring import GrantComponents
     from auth_service.keys.wiring import KeyComponents
     from auth_service.rate_limits.limits import RateLimits
-    from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.runtime import Runtime
     from auth_service.token_endpoint.refresh_passes import RefreshPasses
-    from auth_service.users.service import UserService
 
 
 def wire_token_endpoint(
@@ -34,15 +30,11 @@ def wire_token_endpoint(
     *,
     passes: RefreshPasses,
     clients: ClientComponents,
-    resources: ResourceCatalogue,
-    grants: GrantRepository,
-    refresh_tokens: RefreshTokenFormat,
+    grants: GrantComponents,
     keys: KeyComponents,
-    users: UserService,
     identities: IdentityReview,
     ending_users: Container[str],
     limits: RateLimits,
-    audit: AuditLog,
 ) -> TokenEndpoint:
     """Build the endpoint."""
     settings, registry = runtime.settings, runtime.registry
@@ -51,37 +43,37 @@ def wire_token_endpoint(
             issuer=settings.issuer, lifetime_seconds=settings.access_token_ttl, signer=keys.signer
         ),
         id_tokens=IdTokenIssuer(issuer=settings.issuer, signer=keys.ring),
-        refresh_tokens=refresh_tokens,
+        refresh_tokens=grants.refresh_tokens,
     )
     lifetimes = GrantLifetimes.from_settings(settings)
     authority = CurrentAuthority(
-        resources=resources,
+        resources=grants.resources,
         read_at_ms=int(runtime.clock() * 1000),
         ending_users=ending_users,
-        users=UserReview(identities=identities, users=users, grants=grants, audit=audit),
+        users=UserReview(identities=identities, users=grants.users, grants=grants.repository, audit=grants.audit),
     )
     code = AuthorizationCodeHandler(
-        grants=grants,
+        grants=grants.repository,
         opening=GrantOpening(
-            grants=grants,
-            users=users,
+            grants=grants.repository,
+            users=grants.users,
             max_grants_per_client=settings.max_grants_per_client,
-            audit=audit,
+            audit=grants.audit,
             log=runtime.log,
         ),
         authority=authority,
         tokens=tokens,
         lifetimes=lifetimes,
-        audit=audit,
+        audit=grants.audit,
     )
     outcomes = Counter("sallyport_refresh_token_requests", "Refresh tokens presented.", ("outcome",), registry=registry)
     refresh = RefreshTokenHandler(
-        grants=grants,
+        grants=grants.repository,
         authority=authority,
         tokens=tokens,
         lifetimes=lifetimes,
         limits=limits,
-        recorder=RefreshRecorder(audit, outcomes),
+        recorder=RefreshRecorder(grants.audit, outcomes),
     )
     return TokenEndpoint(
         authenticator=clients.authenticator,

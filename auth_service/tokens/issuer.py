@@ -13,8 +13,7 @@ from shared.jose import base64url
 from shared.jose.algorithms import HASHES
 
 if TYPE_CHECKING:
-    from auth_service.keys.key_ring import Signer
-    from auth_service.keys.signer import AsyncSigner
+    from auth_service.keys.signer import AsyncSigner, Signer
 
 ID_TOKEN_LIFETIME_SECONDS: Final = 600
 ID_TOKEN_TYPE: Final = "JWT"

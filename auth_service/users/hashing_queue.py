@@ -39,7 +39,7 @@ _WEIGHT: Final = 0.1
 
 
 class Lane(Enum):
-    """What a request waits with."""
+    """The group of requests with which a request waits."""
 
     KNOWN_BROWSER = "known_browser"
     FIRST_ATTEMPT = "first_attempt"

@@ -1,11 +1,13 @@
-"""The rules for new passwords (NIST SP 800-63B section 5.1.1.2): a minimum length, and no guessable ones.
+"""New passwords: the rules for chosen ones (NIST SP 800-63B section 5.1.1.2), and generated ones.
 
-Pure. No rule requires digits, capitals or symbols, and no password expires: both lead to worse passwords.
+The rules are pure: a minimum length, and no guessable ones. No rule requires digits, capitals or symbols, and no
+password expires: both lead to worse passwords.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from functools import cache
 from importlib import resources
@@ -29,6 +31,9 @@ _KEYBOARD: Final = (
     "1q2w3e4r5t6y7u8i9o0p",
 )
 _LOOK_ALIKES: Final = str.maketrans("@430!1$5+7", "aaeoiisstt")
+
+_GENERATED: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+"""The characters of generated passwords: none that look alike."""
 
 
 class WeakPassword(ValueError):
@@ -57,6 +62,11 @@ def check_new_password(password: str, *, username: str, service_words: tuple[str
             raise WeakPassword(message("Choose another password: this one is mostly a name that is easy to guess."))
     if lookup_name(username) == folded or _bases(folded) & _common():
         raise WeakPassword(message("Choose another password: this one is too common, and attackers try it first."))
+
+
+def generate_password() -> str:
+    """Four groups of five characters, joined by dashes: easy to read aloud, about 98 bits of entropy."""
+    return "-".join("".join(secrets.choice(_GENERATED) for _ in range(5)) for _ in range(4))
 
 
 def _is_repetition(text: str) -> bool:

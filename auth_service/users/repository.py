@@ -52,7 +52,7 @@ class StoredUser:
 
 
 class LinkResult(StrEnum):
-    """What became of a request to link an identity."""
+    """The outcome of a request to link an identity."""
 
     LINKED = "linked"
     TAKEN = "taken"
@@ -61,7 +61,7 @@ class LinkResult(StrEnum):
 
 
 class UnlinkResult(StrEnum):
-    """What became of a request to unlink an identity."""
+    """The outcome of a request to unlink an identity."""
 
     UNLINKED = "unlinked"
     NOT_LINKED = "not_linked"
@@ -163,7 +163,7 @@ class UserRepository:
         return [dict(h) for h in await self._redis.pipeline([("HGETALL", _statements(s)) for s in subjects])]
 
     async def statement(self, subject: str, identity: str) -> str | None:
-        """What the provider stated about one identity of the user; None if it is not linked."""
+        """The provider's statement about one identity of the user; None if it is not linked."""
         text = await self._redis.command("HGET", _statements(subject), identity)
         return None if text is None else str(text)
 

@@ -17,7 +17,7 @@ PROVIDER_SEPARATOR: Final = "/"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is told to clients that may read it; selects no user."""
+    """The name and address for clients that may read them; they select no user."""
 
     name: str | None
     email: str | None

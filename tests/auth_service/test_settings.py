@@ -58,7 +58,7 @@ def test_private_networks_and_those_of_a_provider_may_be_proxies(networks):
 
 def test_settings_that_are_unsafe_together_are_named_in_full_without_a_place():
     found = complaint(AUTH_PASSWORDS="off")
-    assert found == "AUTH_PASSWORDS is off, and AUTH_IDENTITY_PROVIDERS is empty: nobody could sign in"
+    assert found == "AUTH_PASSWORDS is off, and AUTH_IDENTITY_PROVIDERS is empty: no user could sign in"
     assert "AUTH_:" not in complaint(AUTH_REFRESH_TOKEN_TTL="60")
 
 
@@ -259,6 +259,6 @@ class TestIdentityProviders:
         assert said == "AUTH_IDENTITY_PROVIDERS: must be a JSON list of objects"
 
     def test_without_passwords_one_is_needed(self):
-        assert "nobody could sign in" in complaint(AUTH_PASSWORDS="off")
+        assert "no user could sign in" in complaint(AUTH_PASSWORDS="off")
         settings = environment(AUTH_PASSWORDS="off", AUTH_IDENTITY_PROVIDERS=json.dumps([ACME]))
         assert AuthSettings.from_environment(settings).passwords == "off"

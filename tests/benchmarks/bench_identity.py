@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from auth_service.federation.identity import Identity
-from auth_service.federation.known_identity import KnownIdentity
+from auth_service.federation.identity import Identity, KnownIdentity
 from auth_service.grants.record import Position
 from devstack.local_settings import notes_resource
 from tests.benchmarks.bench_size import Service

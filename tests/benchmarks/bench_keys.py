@@ -14,8 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import RSAKey
 
 from auth_service.keys.jwks_endpoint import PATH
-from auth_service.keys.key_generation import RSA_BITS
-from auth_service.keys.signer import SigningKey
+from auth_service.keys.signer import RSA_BITS, SigningKey
 from tests.benchmarks.harness import UNLIMITED, compare
 from tests.e2e.pair import Pair
 

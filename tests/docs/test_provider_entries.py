@@ -7,8 +7,9 @@ import textwrap
 import pytest
 
 from auth_service.audit.provider_troubleshooting import PROVIDER_ERRORS
-from auth_service.federation.configuration import OidcProvider, parse_providers
+from auth_service.federation.configuration import OidcProvider
 from auth_service.federation.oidc.presets import PRESETS
+from auth_service.federation.provider_list import parse_providers
 from auth_service.resources.catalogue import ProtectedResource
 from auth_service.resources.unmet_requirements import unmet_requirements
 from devstack.service_process import REPOSITORY

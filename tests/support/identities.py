@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditRepository
 from auth_service.federation.access_rules import IdentityConditions
-from auth_service.federation.accounts import AccountCreation, AccountDirectory
+from auth_service.federation.accounts import AccountCreation, AccountService
 from auth_service.federation.configuration import GitHubProvider, ProviderConfiguration
 from auth_service.federation.identity import Identity
 from auth_service.users.repository import UserRepository
@@ -45,9 +45,9 @@ def account_directory(
     passwords: bool = True,
     providers: tuple[str, ...] = ("corp", "other"),
     now: int = NOW,
-) -> AccountDirectory:
+) -> AccountService:
     """A directory as each replica has one."""
-    return AccountDirectory(
+    return AccountService(
         users=UserRepository(store),
         creation=creation,
         passwords=passwords,

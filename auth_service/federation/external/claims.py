@@ -33,7 +33,7 @@ READ_HERE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the claims are compared with. Times in seconds since 1970."""
+    """The values with which claims are compared. Times in seconds since 1970."""
 
     issuer: str
     audience: str

@@ -85,7 +85,7 @@ class ExternalIdentityProvider:
         return self._configuration.issuer
 
     async def authorization_url(self, pending: PendingSignIn, request: AuthorizationUrlRequest) -> str:
-        """The page with `state` and `nonce`. Nothing in it says where to post: that would be for anyone to choose."""
+        """The page with `state` and `nonce`. Nothing in it says where to post: an attacker could choose that."""
         parameters = {"state": pending.state, "nonce": pending.nonce}
         if request.login_hint:
             parameters["login_hint"] = request.login_hint

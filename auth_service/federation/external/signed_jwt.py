@@ -22,7 +22,7 @@ _NOT_FOLLOWED: Final = EXTENSIONS | KEY_SOURCES | {"zip", "enc"}
 
 @dataclass(frozen=True, slots=True)
 class HeaderRules:
-    """What the header of a JWT may say."""
+    """The accepted headers of a JWT."""
 
     algorithms: tuple[str, ...]
     types: frozenset[str]

@@ -1,4 +1,4 @@
-"""What GitHub answers, and what is taken from it. Pure.
+"""The responses of GitHub's API, and the members that are read from them. Pure.
 
 Invariant 13: the account is its numeric id. A login can be renamed, and another account can take it afterwards.
 """
@@ -42,7 +42,7 @@ class BadClient(BadAnswer):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class IssuedToken:
+class GitHubToken:
     """The access token, used at once and forgotten: never stored, never logged."""
 
     value: str
@@ -93,7 +93,7 @@ def is_rate_limited(response: ProviderResponse) -> bool:
     )
 
 
-def issued_token(response: ProviderResponse) -> IssuedToken:
+def issued_token(response: ProviderResponse) -> GitHubToken:
     """The token of a token response. Raises SignInRefused or BadAnswer.
 
     Errors have status 200 and a member `error`. Scopes are separated by commas, and may be fewer than were asked for.
@@ -113,11 +113,11 @@ def issued_token(response: ProviderResponse) -> IssuedToken:
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise BadAnswer(f"token_type {kind!r:.40}")
     named = re.split(r"[,\s]+", scope) if isinstance(scope, str) else []
-    return IssuedToken(token, frozenset(one for name in named for one in (name, *_INCLUDED.get(name, ())) if one))
+    return GitHubToken(token, frozenset(one for name in named for one in (name, *_INCLUDED.get(name, ())) if one))
 
 
 def account(answer: Any) -> Account:
-    """The account of `GET /user`. Raises BadAnswer, or SignInRefused if it is not that of a person."""
+    """The account of `GET /user`. Raises BadAnswer, or SignInRefused if it is not that of a user."""
     if not isinstance(answer, dict):
         raise BadAnswer("the account is no object")
     check_id(answer)

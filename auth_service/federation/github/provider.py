@@ -15,7 +15,7 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from auth_service.federation.github import answers
-from auth_service.federation.github.answers import BadAnswer, IssuedToken, Memberships
+from auth_service.federation.github.answers import BadAnswer, GitHubToken, Memberships
 from auth_service.federation.identity import MAX_GROUPS, Identity
 from auth_service.federation.provider import ClientRejected, ProviderDiagnosis, ProviderUnavailable, SignInRefused
 from shared.fetch.ssrf_safe_client import FetchFailed
@@ -159,7 +159,7 @@ class GitHubIdentityProvider:
             teams=teams.names,
         )
 
-    async def _exchange(self, pending: PendingSignIn, code: str) -> IssuedToken:
+    async def _exchange(self, pending: PendingSignIn, code: str) -> GitHubToken:
         form = {
             "grant_type": "authorization_code",
             "client_id": self._configuration.client_id,
@@ -176,14 +176,14 @@ class GitHubIdentityProvider:
         )
         return answers.issued_token(response)
 
-    async def _address(self, token: IssuedToken) -> str | None:
+    async def _address(self, token: GitHubToken) -> str | None:
         if "user:email" not in token.scopes:
             return None
         response = await self._request("/user/emails", token)
         # An organisation or an administrator can take the scope away.
         return None if response.status in {403, 404} else answers.verified_address(answers.read_json(response))
 
-    async def _memberships(self, path: str, token: IssuedToken, read: Callable[..., Memberships]) -> Memberships:
+    async def _memberships(self, path: str, token: GitHubToken, read: Callable[..., Memberships]) -> Memberships:
         """All pages of a list, or UNKNOWN: a rule must not decide on a list that was not read to its end."""
         if not self._reads_memberships or "read:org" not in token.scopes:
             return answers.UNKNOWN
@@ -199,13 +199,13 @@ class GitHubIdentityProvider:
                 return read(pages, complete=complete)
         return read(pages, complete=False)
 
-    async def _get(self, path: str, token: IssuedToken) -> Any:
+    async def _get(self, path: str, token: GitHubToken) -> Any:
         response = await self._request(path, token)
         if response.status in {401, 403}:
             raise SignInRefused(f"{path}: status {response.status}", error_id="github_account")
         return answers.read_json(response)
 
-    async def _request(self, path: str, token: IssuedToken) -> ProviderResponse:
+    async def _request(self, path: str, token: GitHubToken) -> ProviderResponse:
         response = await self._http.get_response(
             f"{self._api}{path}",
             max_bytes=MAX_PAGE_BYTES,

@@ -87,7 +87,7 @@ def read_authorization_response(unverified: Mapping[str, str], expected: Expecte
 
 
 def _raise_error(unverified: str | None) -> None:
-    """An error is no fault of this server's (invariant 8): anyone can send one through the browser."""
+    """An error is no fault of this server's (invariant 8): any site can send one through the browser."""
     if unverified is None:
         return
     error = unverified if _ERROR.fullmatch(unverified) else "an unreadable error"

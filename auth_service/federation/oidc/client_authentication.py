@@ -27,7 +27,7 @@ ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ClientCredentials:
-    """What is added to a token request."""
+    """The parameters and the header that authenticate a token request."""
 
     headers: Mapping[str, str]
     form: Mapping[str, str]

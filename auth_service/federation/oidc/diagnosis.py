@@ -1,4 +1,4 @@
-"""What is wrong with an entry, as its provider's own documents show it. For the operator, before users notice."""
+"""The faults of an entry that its provider's documents show, for the operator, before a user signs in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 async def diagnose(
     entry: OidcProvider, profile: ProviderProfile, authentication: ClientAuthentication, fetch: ProviderHttp
 ) -> ProviderDiagnosis:
-    """What can be seen without a sign-in. Two requests; nothing is kept."""
+    """The faults that show without a sign-in. Makes two requests; nothing is kept."""
     try:
         answer = await fetch.get(profile.discovery_url, max_bytes=MAX_METADATA_BYTES)
         document = parse_document(answer.body)
@@ -51,7 +51,7 @@ async def diagnose(
 def _offers(
     entry: OidcProvider, profile: ProviderProfile, authentication: ClientAuthentication, metadata: ProviderMetadata
 ) -> list[str]:
-    """What the entry uses and the provider does not offer."""
+    """The features that the entry uses and the provider does not offer."""
     problems = []
     method = authentication.method(metadata)
     if method not in metadata.token_endpoint_auth_methods:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_STALE_SECONDS: Final = 86_400
 REFETCH_SECONDS: Final = 2
 """A provider may replace its only key without notice. Each fetch for a new `kid` follows a token response of the
-provider itself: no stranger invents one, and a fetch costs the provider no more than the sign-in."""
+provider itself: no other party can invent one, and a fetch costs the provider no more than the sign-in."""
 
 
 class Discovery:

@@ -1,7 +1,7 @@
-"""What an entry of an OpenID provider must and must not say: refused at start, with the reason. Pure.
+"""The rules for the members of an entry of an OpenID provider; a violation is reported at start. Pure.
 
-An entry that would silently do something else than it says is refused: a rule that can never match, a member that its
-preset or its credential makes meaningless.
+An entry that would silently have another effect than its members state is refused: a rule that can never match, a
+member that its preset or its credential makes meaningless.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ _KID: Final = re.compile(r"[\x20-\x7e]{1,200}")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ExpectedIdToken:
-    """What the request, the configuration and the token response say of the token. Times in seconds since 1970."""
+    """The values that request, configuration and token response demand of the token. Times in seconds since 1970."""
 
     profile: ProviderProfile
     client_id: str

@@ -134,7 +134,7 @@ def _groups(profile: ProviderProfile, claims: Claims) -> tuple[tuple[str, ...], 
 
 
 def _further(claims: Claims, groups_claim: str | None) -> dict[str, Any]:
-    """What a rule can name: texts, numbers, truth values and lists of them. Objects are left out."""
+    """The claims that a rule can name: texts, numbers, truth values and lists of them. Objects are left out."""
     return {
         name: value
         for name, value in sorted(claims.items())
@@ -149,7 +149,7 @@ def _is_plain(value: object) -> bool:
 
 
 def _text(value: object, maximum: int) -> str | None:
-    """A text for people, cut off; None for anything else. A rule must not compare it: see _name."""
+    """A text to show, cut off; None for anything else. A rule must not compare it: see _name."""
     if not isinstance(value, str) or not value.strip():
         return None
     return value.strip()[:maximum]

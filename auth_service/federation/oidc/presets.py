@@ -1,4 +1,4 @@
-"""What is known of common providers, and the effective configuration of one entry. Pure."""
+"""The known values of common providers, and the effective configuration of one entry. Pure."""
 
 from __future__ import annotations
 

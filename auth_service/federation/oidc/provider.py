@@ -96,7 +96,7 @@ class OidcIdentityProvider:
         return identity
 
     async def diagnose(self) -> ProviderDiagnosis:
-        """What is wrong with the entry of this provider, without a sign-in."""
+        """The faults of the entry of this provider that show without a sign-in."""
         return await diagnose(self._entry, self._profile, self._authentication, self._http)
 
     async def close(self) -> None:

@@ -30,7 +30,7 @@ _OUR_FAULT: Final = frozenset({"invalid_client", "unauthorized_client", "unsuppo
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenResponse:
-    """What is used of the answer. Nothing is verified."""
+    """The members of the response that are used. Nothing is verified."""
 
     id_token: str
     access_token: str

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from auth_service.account.page import ApplicationList
+from auth_service.account.listings import ApplicationList
 from auth_service.clients.client import Client, ClientKind
 from auth_service.grants.repository import GrantRepository
 from auth_service.protocol.errors import UnknownClient

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from auth_service.key_encryption import parse_encryption_keys
-from auth_service.keys.key_generation import new_key
 from auth_service.keys.lifecycle import promote
 from auth_service.keys.repository import KeyRingRepository
+from auth_service.keys.signer import new_key
 from tests.support import local_issuer
 from tests.support.auth_server import ISSUER, PASSWORD, settings
 from tests.support.local_issuer import sign_bytes

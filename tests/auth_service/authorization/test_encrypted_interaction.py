@@ -10,8 +10,7 @@ import pytest
 from joserfc import jwe, jwt
 from joserfc.jwk import OctKey
 
-from auth_service.authorization.encrypted_interaction import INTERACTION_LABEL, MAX_ENCRYPTED, InteractionEncryption
-from auth_service.authorization.interaction import client_hash
+from auth_service.authorization.interaction import INTERACTION_LABEL, MAX_ENCRYPTED, InteractionEncryption, client_hash
 from auth_service.clients.client import Client, ClientKind
 from auth_service.key_encryption import EncryptionKeys
 from auth_service.sessions.cookies import Browser

@@ -99,7 +99,7 @@ async def test_without_a_decision_there_is_neither_a_token_nor_a_grant(operator)
     async def look_only(url):
         await operator.consent_page(url)
 
-    with pytest.raises(CommandFailed, match="nobody decided within 1 seconds"):
+    with pytest.raises(CommandFailed, match="the consent page was not answered within 1 seconds"):
         await operator.token(look_only, seconds=1)
     assert [grant async for grant in operator.auth.grants.scan()] == []
 

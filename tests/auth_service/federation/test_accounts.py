@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from argon2.profiles import CHEAPEST
 
+from auth_service.commands.invitation import IdentityTaken, prepare_account
 from auth_service.federation.accounts import LastWayToSignIn
-from auth_service.federation.prepared_account import IdentityTaken, prepare_account
 from auth_service.federation.provider import SignInRefused
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository

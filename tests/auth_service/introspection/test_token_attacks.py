@@ -5,8 +5,8 @@ import hashlib
 import pytest
 
 from auth_service.key_encryption import EncryptionKeys
-from auth_service.keys.key_generation import import_private_key
 from auth_service.keys.repository import KeyRingRepository
+from auth_service.keys.signer import import_private_key
 from tests.auth_service.introspection.test_introspect import INACTIVE, resource_server
 from tests.support.auth_server import ISSUER, NOTES, PASSWORD, USERNAME
 from tests.support.local_issuer import LocalTokenIssuer

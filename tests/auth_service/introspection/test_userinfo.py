@@ -2,8 +2,7 @@
 
 import pytest
 
-from auth_service.federation.identity import Identity
-from auth_service.federation.known_identity import KnownIdentity
+from auth_service.federation.identity import Identity, KnownIdentity
 from auth_service.users.repository import UserRepository
 from tests.support.auth_server import PASSWORD, USERNAME
 from tests.support.federated import Federated, resources

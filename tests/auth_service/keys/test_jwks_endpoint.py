@@ -10,12 +10,12 @@ from aiohttp import web
 
 from auth_service.key_encryption import EncryptionKeys
 from auth_service.keys import jwks_endpoint as jwks
-from auth_service.keys.key_generation import new_key
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import RotationPolicy, promote
 from auth_service.keys.propagation import ReportedVersions
 from auth_service.keys.propagation_tracker import RECONNECT_MS, PropagationTracker
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
+from auth_service.keys.signer import new_key
 from sallyport_doctor.dns import DnsResolver
 from sallyport_doctor.http_probe import HttpProbe
 from sallyport_doctor.probes.metadata import fetch_key_set

@@ -12,10 +12,10 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from auth_service.key_encryption import EncryptionKeys
-from auth_service.keys.key_generation import new_key
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS, RotationPolicy, UnknownKey, promote, revoke
 from auth_service.keys.repository import KeyRingRepository
+from auth_service.keys.signer import new_key
 from shared.errors import Misconfigured, ServiceUnavailable
 from shared.jose.jws import InvalidToken
 from shared.redis.single import SingleRedisClient

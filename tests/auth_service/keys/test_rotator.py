@@ -9,11 +9,11 @@ from prometheus_client import CollectorRegistry
 from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditRepository
 from auth_service.key_encryption import EncryptionKeys
-from auth_service.keys.key_generation import new_key
 from auth_service.keys.lifecycle import RotationPolicy, UnknownKey, initial_ring, next_removal_ms
 from auth_service.keys.propagation import PropagationEvidence, PropagationStatus, ReplicaKeyVersion
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
 from auth_service.keys.rotator import RotationRequest, RotationResult, Rotator
+from auth_service.keys.signer import new_key
 from shared.errors import ServiceUnavailable
 
 pytestmark = pytest.mark.store

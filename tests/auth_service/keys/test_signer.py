@@ -11,11 +11,10 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from auth_service.key_encryption import EncryptionKeys
-from auth_service.keys.key_generation import new_key
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS, RotationPolicy, promote, revoke
 from auth_service.keys.repository import KeyRingRepository
-from auth_service.keys.signer import SigningKey, ThreadedSigner
+from auth_service.keys.signer import SigningKey, ThreadedSigner, new_key
 from auth_service.keys.signing_thread import SigningThread
 from auth_service.keys.signing_trials import SigningTrials, Turn
 from shared.errors import ServiceUnavailable

@@ -40,7 +40,7 @@ def thread(key):
 
 async def begin(thread, key, *inputs):
     """Hand over, and go on once the thread holds the first."""
-    tasks = [asyncio.create_task(thread.signature(key, text)) for text in inputs]
+    tasks = [asyncio.create_task(thread.sign(key.signature, text)) for text in inputs]
     await asyncio.sleep(0)
     await asyncio.to_thread(key.is_signing.wait, 10)
     return tasks
@@ -48,7 +48,7 @@ async def begin(thread, key, *inputs):
 
 async def test_each_caller_gets_its_own_signature_from_the_other_thread(thread, key):
     key.may_sign.set()
-    signatures = await asyncio.gather(thread.signature(key, b"abc"), thread.signature(key, b"xyz"))
+    signatures = await asyncio.gather(thread.sign(key.signature, b"abc"), thread.sign(key.signature, b"xyz"))
     assert [*signatures] == [b"cba", b"zyx"]
     assert len(set(key.threads)) == 1
     assert threading.get_ident() not in key.threads
@@ -57,7 +57,7 @@ async def test_each_caller_gets_its_own_signature_from_the_other_thread(thread, 
 async def test_an_exception_reaches_its_caller_and_the_next_signature_is_made(thread, key):
     key.may_sign.set()
     outcomes = await asyncio.gather(
-        thread.signature(key, b"broken"), thread.signature(key, b"abc"), return_exceptions=True
+        thread.sign(key.signature, b"broken"), thread.sign(key.signature, b"abc"), return_exceptions=True
     )
     assert [str(outcomes[0]), outcomes[1]] == ["no signature", b"cba"]
 
@@ -93,7 +93,7 @@ async def test_what_was_handed_over_before_the_end_is_signed(thread, key):
 async def test_a_caller_that_comes_after_the_end_is_served_all_the_same(thread, key):
     key.may_sign.set()
     thread.close()
-    assert await thread.signature(key, b"ab") == b"ba"
+    assert await thread.sign(key.signature, b"ab") == b"ba"
 
 
 async def test_a_system_without_another_thread_signs_in_this_one(thread, key, monkeypatch):
@@ -102,7 +102,7 @@ async def test_a_system_without_another_thread_signs_in_this_one(thread, key, mo
 
     key.may_sign.set()
     monkeypatch.setattr(threading.Thread, "start", no_thread)
-    assert await thread.signature(key, b"ab") == b"ba"
+    assert await thread.sign(key.signature, b"ab") == b"ba"
     assert key.threads == [threading.get_ident()]
     assert not thread.has_room
 

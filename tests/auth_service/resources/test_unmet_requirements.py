@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_service.federation.configuration import parse_providers
+from auth_service.federation.provider_list import parse_providers
 from auth_service.resources.catalogue import ProtectedResource
 from auth_service.resources.unmet_requirements import unmet_requirements
 

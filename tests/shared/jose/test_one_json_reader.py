@@ -5,12 +5,11 @@ import ast
 from devstack.service_process import REPOSITORY
 
 OWN_RECORDS = {
-    "auth_service/authorization/encrypted_interaction.py",
     "auth_service/authorization/interaction.py",
     "auth_service/authorization/interaction_repository.py",
     "auth_service/clients/repository.py",
     "auth_service/federation/accounts.py",
-    "auth_service/federation/known_identity.py",
+    "auth_service/federation/identity.py",
     "auth_service/federation/pending_repository.py",
     "auth_service/grants/record.py",
     "auth_service/keys/repository.py",

@@ -3,7 +3,7 @@
 import pytest
 from joserfc.jwk import ECKey
 
-from auth_service.federation.configuration import parse_providers
+from auth_service.federation.provider_list import parse_providers
 from tests.support.entra_model import PERSONAL_ACCOUNTS
 from tests.support.lying_provider import ENTRY, ISSUER, MISSING, signing_key, with_changes
 

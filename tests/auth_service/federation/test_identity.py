@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from auth_service.federation.identity import MAX_IDENTITY_BYTES
-from auth_service.federation.known_identity import IdentityTooLarge, KnownIdentity
+from auth_service.federation.identity import MAX_IDENTITY_BYTES, IdentityTooLarge, KnownIdentity
 from tests.support.identities import identity
 
 FULL = identity(
