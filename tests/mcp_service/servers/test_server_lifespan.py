@@ -1,0 +1,127 @@
+"""A server in this process whose lifespan fails: it is reported, refused and started again."""
+
+import asyncio
+
+import pytest
+
+from mcp_service import app as app_module
+from shared.background import TaskSupervisor
+from tests.mcp_service.conftest import LEGACY, modern, rpc
+from tests.mcp_service.server_with_task import task
+
+SERVER = "tests.mcp_service.server_with_task"
+NAME = "server_lifespan"
+
+
+class HeldSupervisor(TaskSupervisor):
+    """Starts what has failed when the test says so."""
+
+    go_on = asyncio.Event()
+
+    def start(self, name, loop):
+        if name != NAME:
+            return super().start(name, loop)
+        has_run = False
+
+        async def run():
+            nonlocal has_run
+            if has_run:
+                await self.go_on.wait()
+            has_run = True
+            await loop()
+
+        return super().start(name, run)
+
+
+@pytest.fixture
+async def service(make_service, monkeypatch):
+    task.starts = 0
+    task.fail = asyncio.Event()
+    HeldSupervisor.go_on = asyncio.Event()
+    monkeypatch.setattr(
+        app_module, "TaskSupervisor", lambda *arguments: HeldSupervisor(*arguments, first_pause_seconds=0)
+    )
+    return await make_service(server=f"{SERVER}:make_server", scopes=f"{SERVER}:scopes")
+
+
+async def eventually(look):
+    """The first true value."""
+    async with asyncio.timeout(10):
+        while not (value := await look()):  # noqa: ASYNC110 - what is looked at is behind HTTP
+            await asyncio.sleep(0.01)
+        return value
+
+
+async def post(service, wire):
+    body, headers = modern("tools/call", {"name": "starts"})
+    if wire == "older":
+        body, headers = rpc("tools/call", {"name": "starts", "arguments": {}}), LEGACY
+    auth = service.auth(scope="task:use")
+    return await service.session.post(service.url, json=body, headers={**headers, **auth})
+
+
+async def readiness(service):
+    async with service.session.get(f"{service.root}/readyz") as answer:
+        return answer.status, (await answer.json())["checks"]["server"]
+
+
+async def metric(service, name):
+    async with service.session.get(f"{service.root}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    [value] = [line.split()[1] for line in lines if line.startswith(f'{name}{{task="{NAME}"}}')]
+    return float(value)
+
+
+async def fail(service):
+    task.fail.set()
+
+    async def is_unready():
+        return (await readiness(service))[0] == 503
+
+    await eventually(is_unready)
+
+
+@pytest.mark.parametrize("wire", ["2026-07-28", "older"])
+@pytest.mark.invariant(8)
+async def test_while_the_lifespan_does_not_run_calls_are_503_and_the_replica_is_unready(service, wire):
+    assert (await post(service, wire)).status == 200
+    assert await readiness(service) == (200, {"ready": True, "note": ""})
+    await fail(service)
+    refused = await post(service, wire)
+    assert refused.status == 503
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert service.errors()[0]["error_id"] == NAME
+    status, check = await readiness(service)
+    assert (status, check["ready"]) == (503, False)
+    assert "started again" in check["note"]
+
+
+async def test_the_failure_is_logged_and_counted(service):
+    assert await metric(service, "sallyport_background_task_running") == 1
+    await fail(service)
+    assert await metric(service, "sallyport_background_task_failures_total") == 1
+    [entry] = [entry for entry in service.logs if entry["event"] == "background_task_failed"]
+    assert entry["task"] == NAME
+    assert entry["exc_info"]
+
+
+@pytest.mark.parametrize("wire", ["2026-07-28", "older"])
+async def test_the_lifespan_is_entered_again(service, wire):
+    for starts in (2, 3):
+        await fail(service)
+        HeldSupervisor.go_on.set()
+
+        async def is_ready():
+            return (await readiness(service))[0] == 200
+
+        await eventually(is_ready)
+        answer = await post(service, wire)
+        assert answer.status == 200
+        assert f'"{starts}"' in await answer.text()
+        HeldSupervisor.go_on.clear()
+
+
+async def test_a_service_stops_while_the_lifespan_does_not_run(service):
+    await fail(service)
+    async with asyncio.timeout(5):
+        await service.stop()
