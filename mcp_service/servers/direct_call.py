@@ -48,7 +48,7 @@ from mcp_service.servers.dispatch_context import CallContext
 from mcp_service.servers.in_process import RequestBody, asgi_scope
 from mcp_service.servers.open_streams import LISTEN_METHOD
 from mcp_service.servers.protected_server import AnswerOverdue
-from mcp_service.servers.session_manager import SharedLifespan
+from mcp_service.servers.server_lifespan import SharedLifespan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -97,14 +97,14 @@ def _in_process(
         lists = list_policy(runtime, guard)
         stateful, json_response = settings.stateful, settings.json_response
         if isinstance(server, MCPServer | Server):
-            application = sdk_application(
+            application, direct_calls = sdk_application(
                 server,
                 lists=lists,
                 stateful=stateful,
                 json_response=json_response,
                 max_body_bytes=settings.max_body_bytes,
             )
-            return InProcessServer(application, rules=guard.rules, stateful=stateful)
+            return InProcessServer(application, rules=guard.rules, stateful=stateful, direct=direct_calls.answer)
         application = fastmcp_application(server, path=settings.path, stateful=stateful, json_response=json_response)
         relayed = lists if lists.filters else None
         return InProcessServer(application, rules=guard.rules, stateful=stateful, lists=relayed)

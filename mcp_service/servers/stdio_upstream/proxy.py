@@ -30,9 +30,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcp_service.guard.errors import BadGateway, GatewayTimeout, McpError, ServerBusy
 from mcp_service.guard.list_filter import LIST_METHODS, UnreadableList
-from mcp_service.servers.in_process import InProcessApplication
 from mcp_service.servers.security_schemes import with_security_schemes
-from mcp_service.servers.session_manager import session_manager_lifespan
+from mcp_service.servers.server_lifespan import ApplicationAndLifespan, SupervisedApplication
 from mcp_service.servers.stdio_upstream.connection import ErrorAnswer, ProcessGone
 from mcp_service.servers.stdio_upstream.messages import MALFORMED
 from mcp_service.servers.stdio_upstream.process import InputFull
@@ -98,19 +97,23 @@ class ProxiedRequest:
             self.child.connection.cancel(self.call_id)
 
 
-def proxy_application(lists: ListPolicy, *, json_response: bool, max_body_bytes: int) -> InProcessApplication:
+def proxy_application(lists: ListPolicy, *, json_response: bool, max_body_bytes: int) -> SupervisedApplication:
     """The application. Each request needs its ProxiedRequest in the ASGI scope, but those that need no process."""
     server: Server[Any] = Server("upstream", on_subscriptions_listen=_listen)
     server.middleware.append(_forwarding(lists))
-    manager = StreamableHTTPSessionManager(
-        server,
-        stateless=True,
-        json_response=json_response,
-        max_request_body_size=max_body_bytes,
-        # The guard checks Origin, and Host decides nothing here (invariant 1).
-        security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-    )
-    return InProcessApplication(manager.handle_request, lambda: session_manager_lifespan(manager))
+
+    def make() -> ApplicationAndLifespan:
+        manager = StreamableHTTPSessionManager(
+            server,
+            stateless=True,
+            json_response=json_response,
+            max_request_body_size=max_body_bytes,
+            # The guard checks Origin, and Host decides nothing here (invariant 1).
+            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        )
+        return manager.handle_request, manager.run
+
+    return SupervisedApplication(make)
 
 
 def _forwarding(lists: ListPolicy) -> ServerMiddleware[Any]:

@@ -82,7 +82,6 @@ async def fail(service):
 
 
 @pytest.mark.parametrize("wire", ["2026-07-28", "older"])
-@pytest.mark.invariant(8)
 async def test_while_the_lifespan_does_not_run_calls_are_503_and_the_replica_is_unready(service, wire):
     assert (await post(service, wire)).status == 200
     assert await readiness(service) == (200, {"ready": True, "note": ""})
