@@ -17,8 +17,14 @@ class ProcessMetrics:
         )
         self._ends = Counter(
             "sallyport_upstream_process_ends",
-            "Processes that ended: idle, replaced, shutdown; or failed: exit, output, input, start.",
+            "Processes that ended: idle, replaced, shutdown; or failed: exit, output, input, start, fault.",
             ("reason",),
+            registry=registry,
+        )
+
+        self._stderr_failures = Counter(
+            "sallyport_upstream_stderr_failures",
+            "Unexpected exceptions while standard error of a process was logged; the rest was discarded.",
             registry=registry,
         )
 
@@ -32,3 +38,7 @@ class ProcessMetrics:
         """Nothing is left of a process."""
         self._running.dec()
         self._ends.labels(reason).inc()
+
+    def stderr_failed(self) -> None:
+        """Standard error of a process is no longer logged."""
+        self._stderr_failures.inc()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FULL_RETRY_SECONDS: Final = 5
 """Retry-After while every process is in use: when one will be free is unknown."""
-_FAILURES: Final = frozenset({"exit", "output", "input", "start"})
+_FAILURES: Final = frozenset({"exit", "output", "input", "start", "fault"})
 
 
 class StartsProcess(Protocol):

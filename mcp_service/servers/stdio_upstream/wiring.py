@@ -33,14 +33,20 @@ def configure_stdio_server(
         environment=os.environ,
     )
 
-    async def start_process(key: Hashable) -> CommandProcess:
-        # A process of one user learns who that is; a shared one learns of no user.
-        variables = {"SALLYPORT_ISSUER": key[0], "SALLYPORT_SUBJECT": key[1]} if isinstance(key, tuple) else {}
-        return await CommandProcess.start(
-            command, variables=variables, max_line_bytes=settings.upstream_max_line_bytes, log=runtime.log
-        )
-
     def build(guard: GuardComponents) -> StdioServer:
+        metrics = ProcessMetrics(runtime.registry)
+
+        async def start_process(key: Hashable) -> CommandProcess:
+            # A process of one user learns who that is; a shared one learns of no user.
+            variables = {"SALLYPORT_ISSUER": key[0], "SALLYPORT_SUBJECT": key[1]} if isinstance(key, tuple) else {}
+            return await CommandProcess.start(
+                command,
+                variables=variables,
+                max_line_bytes=settings.upstream_max_line_bytes,
+                log=runtime.log,
+                on_stderr_failure=metrics.stderr_failed,
+            )
+
         pool = ProcessPool(
             start_process=start_process,
             limits=PoolLimits(
@@ -48,7 +54,7 @@ def configure_stdio_server(
                 idle_seconds=settings.upstream_process_idle_seconds,
                 start_seconds=settings.upstream_start_seconds,
             ),
-            metrics=ProcessMetrics(runtime.registry),
+            metrics=metrics,
             log=runtime.log,
         )
         application = proxy_application(

@@ -28,7 +28,9 @@ async def main(text: str) -> None:
 
     async def start(key: Hashable) -> CommandProcess:
         del key
-        return await CommandProcess.start(command, variables={}, max_line_bytes=1 << 20, log=log)
+        return await CommandProcess.start(
+            command, variables={}, max_line_bytes=1 << 20, log=log, on_stderr_failure=lambda: None
+        )
 
     pool = ProcessPool(
         start_process=start,
