@@ -1,4 +1,4 @@
-"""The operator's commands for the keys that sign assertions: python -m mcp_service keys."""
+"""`keys`: the keys that sign assertions for the server at MCP_UPSTREAM."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from mcp_service.principal.key_directory import KeyDirectory
     from mcp_service.principal.key_lifecycle import OwnKeys
 
-keys: Final = typer.Typer(
+app: Final = typer.Typer(
     add_completion=False, no_args_is_help=True, help="The keys that sign assertions for MCP_UPSTREAM."
 )
 
 
-@keys.command("list")
+@app.command("list")
 def list_keys() -> None:
     """List the keys in MCP_STATE_DIR: kid, state, and when the state began or ends."""
     ring = _read(_directory())
@@ -30,7 +30,7 @@ def list_keys() -> None:
         typer.echo(f"{key.kid}  {key.state.value:<8}  {when}")
 
 
-@keys.command()
+@app.command()
 def rotate() -> None:
     """Let the pending key sign, and publish a new pending one. Replicas follow within seconds, without a restart."""
     from mcp_service.principal.key_directory import KeysUnreadable
@@ -55,7 +55,7 @@ def rotate() -> None:
     typer.echo(f"{ring.active.kid} signs from now on")
 
 
-@keys.command()
+@app.command()
 def new() -> None:
     """Print a new private key for MCP_UPSTREAM_KEY_FILE. It is secret."""
     from mcp_service.principal.key_pairs import new_own_key

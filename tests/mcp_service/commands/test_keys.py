@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from mcp_service.__main__ import cli
+from mcp_service.commands.app import app as cli
 from mcp_service.principal.key_directory import KeyDirectory
 from mcp_service.principal.key_lifecycle import OVERLAP_SECONDS, first_ring
 from mcp_service.principal.key_pairs import configured, new_own_key
