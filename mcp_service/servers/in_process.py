@@ -24,15 +24,14 @@ from pydantic import BaseModel
 from mcp_service.guard.list_filter import LIST_METHODS
 from mcp_service.servers.asgi_bridge import AsgiApp, Message, run_asgi
 from mcp_service.servers.asgi_list_filter import with_filtered_list
+from mcp_service.servers.list_policy import ListPolicy, with_security_schemes
 from mcp_service.servers.list_relay import ListRelay
 from mcp_service.servers.protected_server import AdmittedRequest
-from mcp_service.servers.security_schemes import with_security_schemes
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
     from mcp_service.guard.operation import ScopeRules
-    from mcp_service.servers.list_policy import ListPolicy
     from mcp_service.servers.server_lifespan import SupervisedApplication
     from shared.access_tokens.verifier import VerifiedToken
     from shared.background import TaskSupervisor

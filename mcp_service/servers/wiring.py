@@ -10,12 +10,11 @@ from mcp.server import MCPServer
 from mcp.server.lowlevel import Server
 
 from mcp_service.guard.scope_map import TOKEN_ONLY, ScopeMap
-from mcp_service.guard.undeclared_tools import UndeclaredTools
 from mcp_service.notes.scopes import NOTES_SCOPES
 from mcp_service.servers.endpoint import McpEndpoint
 from mcp_service.servers.fastmcp_server import FastMcp, fastmcp_application
 from mcp_service.servers.in_process import InProcessServer
-from mcp_service.servers.list_policy import ListPolicy
+from mcp_service.servers.list_policy import ListPolicy, UndeclaredTools
 from mcp_service.servers.loading import load_scope_map, load_server
 from mcp_service.servers.open_streams import OpenStreams
 from mcp_service.servers.sdk_server import sdk_application

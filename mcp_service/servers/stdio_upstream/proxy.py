@@ -30,7 +30,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcp_service.guard.errors import BadGateway, GatewayTimeout, McpError, ServerBusy
 from mcp_service.guard.list_filter import LIST_METHODS, UnreadableList
-from mcp_service.servers.security_schemes import with_security_schemes
+from mcp_service.servers.list_policy import ListPolicy, with_security_schemes
 from mcp_service.servers.server_lifespan import ApplicationAndLifespan, SupervisedApplication
 from mcp_service.servers.stdio_upstream.connection import ErrorAnswer, ProcessGone
 from mcp_service.servers.stdio_upstream.messages import MALFORMED
@@ -39,7 +39,6 @@ from mcp_service.servers.stdio_upstream.process import InputFull
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
-    from mcp_service.servers.list_policy import ListPolicy
     from mcp_service.servers.stdio_upstream.child import Child
 
 PROXIED_REQUEST: Final = "sallyport.proxied_request"
