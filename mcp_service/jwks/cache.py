@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from mcp_service.issuer.long_polling import WAIT_SECONDS, LongPolling
 from mcp_service.issuer.refresh_loop import RefreshLoop
@@ -39,9 +39,28 @@ if TYPE_CHECKING:
     import structlog
 
     from mcp_service.jwks.fetcher import JwksFetcher, JwksResponse
-    from mcp_service.jwks.metrics import JwksMetrics
     from shared.background import TaskSupervisor
     from shared.jose.keys import VerificationKey
+
+
+class JwksMetrics:
+    """Counts refreshes and unknown key ids. All labels come from closed sets."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._refreshes = Counter(
+            "sallyport_jwks_refreshes", "Requests for the issuer's JWKS.", ("outcome",), registry=registry
+        )
+        self._unknown = Counter(
+            "sallyport_unknown_kids", "Tokens that named a key not held.", ("outcome",), registry=registry
+        )
+
+    def refresh(self, outcome: str) -> None:
+        """`outcome` is changed, unchanged, unreachable or bad_document."""
+        self._refreshes.labels(outcome).inc()
+
+    def unknown_kid(self, outcome: str) -> None:
+        """`outcome` is found, refuse or cannot_know."""
+        self._unknown.labels(outcome).inc()
 
 
 class JwksCache(TrustedKeys):

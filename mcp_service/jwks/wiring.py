@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mcp_service.issuer.refresh_state import RefreshPolicy
-from mcp_service.jwks.cache import JwksCache
+from mcp_service.jwks.cache import JwksCache, JwksMetrics
 from mcp_service.jwks.discovery import JwksDiscovery
 from mcp_service.jwks.fetcher import JwksFetcher
-from mcp_service.jwks.metrics import JwksMetrics
 from shared.clock_skew import ClockSkew
 
 if TYPE_CHECKING:

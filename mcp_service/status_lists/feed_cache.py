@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mcp_service.issuer.long_polling import WAIT_SECONDS, LongPolling
 from mcp_service.issuer.refresh_loop import RefreshLoop
 from mcp_service.issuer.refresh_state import RecentlyUnknown, UnknownName
-from mcp_service.status_lists.cache import StatusListCache
+from mcp_service.status_lists.cache import StatusListCache, StatusListMetrics
 from mcp_service.status_lists.feed import Feed, InvalidFeed, NotAFeed, parse_feed
 from mcp_service.status_lists.policy import (
     ListState,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from mcp_service.status_lists.feed_fetcher import FeedFetcher
     from mcp_service.status_lists.list_token import ListReader
-    from mcp_service.status_lists.metrics import StatusListMetrics
     from shared.access_tokens.profile import StatusReference
     from shared.background import TaskSupervisor
 

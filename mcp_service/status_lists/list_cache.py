@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mcp_service.issuer.refresh_state import RecentlyUnknown, RefreshState, UnknownName
-from mcp_service.status_lists.cache import StatusListCache
+from mcp_service.status_lists.cache import StatusListCache, StatusListMetrics
 from mcp_service.status_lists.feed import MAX_LISTS
 from mcp_service.status_lists.policy import (
     ListState,
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from mcp_service.status_lists.list_fetcher import ListFetcher
     from mcp_service.status_lists.list_token import ListReader
-    from mcp_service.status_lists.metrics import StatusListMetrics
     from shared.access_tokens.profile import StatusReference
     from shared.background import TaskSupervisor
 

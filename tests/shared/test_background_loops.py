@@ -16,8 +16,7 @@ from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.propagation_tracker import PropagationTracker
 from auth_service.keys.rotator import RotationSchedule
 from mcp_service.issuer.refresh_state import RefreshPolicy
-from mcp_service.jwks.cache import JwksCache
-from mcp_service.jwks.metrics import JwksMetrics
+from mcp_service.jwks.cache import JwksCache, JwksMetrics
 from shared.background import TaskSupervisor
 from shared.fetch.ssrf_safe_client import FetchFailed
 

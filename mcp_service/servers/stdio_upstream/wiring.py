@@ -7,8 +7,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from mcp_service.servers.stdio_upstream.command import Command
-from mcp_service.servers.stdio_upstream.metrics import ProcessMetrics
-from mcp_service.servers.stdio_upstream.pool import PoolLimits, ProcessPool
+from mcp_service.servers.stdio_upstream.pool import PoolLimits, ProcessMetrics, ProcessPool
 from mcp_service.servers.stdio_upstream.process import CommandProcess
 from mcp_service.servers.stdio_upstream.proxy import proxy_application
 from mcp_service.servers.stdio_upstream.server import StdioServer

@@ -10,10 +10,9 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from mcp_service.issuer.refresh_state import RefreshPolicy
-from mcp_service.jwks.cache import JwksCache
+from mcp_service.jwks.cache import JwksCache, JwksMetrics
 from mcp_service.jwks.discovery import JwksDiscovery
 from mcp_service.jwks.fetcher import MAX_DOCUMENT_BYTES, JwksFetcher
-from mcp_service.jwks.metrics import JwksMetrics
 from mcp_service.jwks.policy import Phase
 from shared.clock_skew import ClockSkew
 from shared.errors import ServiceUnavailable

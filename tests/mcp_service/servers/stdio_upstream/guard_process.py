@@ -14,8 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from mcp_service.servers.stdio_upstream import process
 from mcp_service.servers.stdio_upstream.command import Command
-from mcp_service.servers.stdio_upstream.metrics import ProcessMetrics
-from mcp_service.servers.stdio_upstream.pool import PoolLimits, ProcessPool
+from mcp_service.servers.stdio_upstream.pool import PoolLimits, ProcessMetrics, ProcessPool
 from mcp_service.servers.stdio_upstream.process import CommandProcess
 
 
