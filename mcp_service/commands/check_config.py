@@ -69,7 +69,7 @@ async def _warn_of_upstream(settings: McpSettings) -> None:
 
 async def _compare_scopes(issuer: str, scopes: tuple[str, ...]) -> None:
     """Print the difference, as a warning on standard error."""
-    from mcp_service.issuer.scope_check import MEND, NotCompared, difference_note, scopes_unknown_to_issuer
+    from mcp_service.issuer.scope_check import FIX, NotCompared, difference_note, scopes_unknown_to_issuer
     from mcp_service.issuer.session import IssuerSession
     from shared.operator_commands import runnable
 
@@ -80,6 +80,6 @@ async def _compare_scopes(issuer: str, scopes: tuple[str, ...]) -> None:
         typer.echo(f"The scopes are not compared: {exc}", err=True)
     else:
         if unknown:
-            typer.echo(f"warning: {difference_note(unknown, scopes)}: {' '.join(unknown)}\n{runnable(MEND)}", err=True)
+            typer.echo(f"warning: {difference_note(unknown, scopes)}: {' '.join(unknown)}\n{runnable(FIX)}", err=True)
     finally:
         await session.close()
