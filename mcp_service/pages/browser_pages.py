@@ -81,7 +81,7 @@ def _server(name: str, resource: str) -> str:
 
 
 def _limits(resource: str) -> str:
-    """What an address that is not public cannot do, and on this machine the command that finds faults."""
+    """The limits of an address that is not public, and on this machine the command that finds faults."""
     if is_public_address(resource):
         return ""
     text = '<p class="soft">Claude and ChatGPT on the web need a public https address, which this one is not.</p>'

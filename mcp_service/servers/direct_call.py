@@ -136,7 +136,7 @@ class DirectCalls:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            # Nobody has cancelled this task: the handler awaited something that was cancelled.
+            # This task was not cancelled: the handler awaited something that was.
             failed = RuntimeError("the handler was cancelled")
             failed.__cause__ = exc
             error = context.error(failed)

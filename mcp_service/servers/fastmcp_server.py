@@ -33,7 +33,7 @@ class _Application(Protocol):
 
 
 class FastMcp(Protocol):
-    """What is used of a FastMCP object."""
+    """The members of a FastMCP object that are used."""
 
     auth: object | None
 

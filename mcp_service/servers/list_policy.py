@@ -1,4 +1,4 @@
-"""What happens to a list of the protected server on its way to the client, for every kind of server."""
+"""Changes to a list of the protected server on its way to the client, for every kind of server."""
 
 from __future__ import annotations
 

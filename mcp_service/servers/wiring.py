@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredServer:
-    """What the guard needs to know of the protected server before both are built."""
+    """The name and the scopes of the protected server, which the guard needs before both are built."""
 
     name: str
     """For users, unless MCP_RESOURCE_NAME is set."""
@@ -81,7 +81,7 @@ def wire_server(runtime: Runtime, configured: ConfiguredServer, guard: GuardComp
 
 
 def list_policy(runtime: Runtime, guard: GuardComponents) -> ListPolicy:
-    """What happens to the lists of the protected server."""
+    """The policy for the lists of the protected server."""
     rules = guard.rules
     undeclared = None if rules.declared is TOKEN_ONLY else UndeclaredTools(rules, runtime.registry, runtime.log)
     return ListPolicy(rules, filters=runtime.settings.list_filter == "granted", undeclared=undeclared)

@@ -45,7 +45,7 @@ GRACE_SECONDS: Final = 60.0
 
 @dataclass(slots=True)
 class FollowedList:
-    """What is known of one list that is held. Times of the monotonic clock."""
+    """One list that is held. Times of the monotonic clock."""
 
     state: ListState
     needed_until: float
@@ -139,7 +139,7 @@ class ListCache(StatusListCache):
         self._supervisor = supervisor
 
     async def stop(self) -> None:
-        """End the background tasks and the fetches; who waits for one is answered 503."""
+        """End the background tasks and the fetches; requests that wait for one are answered 503."""
         self._stopping = True
         await self._flights.close()
         await end_tasks([each.task for each in self._by_address.values() if each.task is not None])

@@ -55,7 +55,7 @@ _REPEATABLE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """What every request to the server has in common."""
+    """The parts that all requests to the server share."""
 
     address: UpstreamAddress
     resource_scheme: str
@@ -69,7 +69,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRules:
-    """What holds for every answer. The bounds are for bodies that are not streams of events."""
+    """The rules for every answer. The bounds are for bodies that are not streams of events."""
 
     idle_seconds: float
     max_bytes: int

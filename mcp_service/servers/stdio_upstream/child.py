@@ -1,4 +1,4 @@
-"""A process that has been introduced: its connection, its description and those who listen to it."""
+"""A process that has been introduced: its connection, its description and its listeners."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Child:
 
     @property
     def description(self) -> ServerDescription:
-        """What the process says of itself."""
+        """The description that the process gives of itself. Raises StartFailed before it has."""
         if self._description is None:
             raise StartFailed("not introduced")
         return self._description

@@ -133,7 +133,7 @@ class ProcessPool:
         try:
             assert entry.starting is not None  # noqa: S101 - set by _begin
             try:
-                # One start for all who wait for it: a client that leaves does not end it.
+                # One start for all requests that wait for it: a client that leaves does not end it.
                 child = await asyncio.shield(entry.starting)
             except StartFailed as exc:
                 raise ServiceUnavailable(

@@ -211,7 +211,7 @@ async def _report(ctx: ServerRequestContext[Any, Any], params: Mapping[str, Any]
 
 
 def _completed(ctx: ServerRequestContext[Any, Any], child: Child, result: dict[str, Any]) -> dict[str, Any]:
-    """What the newer protocol demands of a result besides what the process knows of."""
+    """The result with the members that the newer protocol demands and the process does not know."""
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         return result
     if ctx.method in _CACHEABLE:

@@ -36,7 +36,7 @@ def configure_stdio_server(
         metrics = ProcessMetrics(runtime.registry)
 
         async def start_process(key: Hashable) -> CommandProcess:
-            # A process of one user learns who that is; a shared one learns of no user.
+            # A process of one user gets the user's identity; a shared one gets none.
             variables = {"SALLYPORT_ISSUER": key[0], "SALLYPORT_SUBJECT": key[1]} if isinstance(key, tuple) else {}
             return await CommandProcess.start(
                 command,
