@@ -115,8 +115,8 @@ class HttpUpstreamServer:
         )
         outcome = "left"
         try:
-            holder = request[CLIENT_ADDRESS] if token is None else (token.claims.issuer, token.claims.subject)
-            with self._capacity.taken(holder, is_stream=admitted.ending is not None):
+            caller = request[CLIENT_ADDRESS] if token is None else (token.claims.issuer, token.claims.subject)
+            with self._capacity.taken(caller, is_stream=admitted.ending is not None):
                 response = await self._until_overdue(request, admitted, relay)
             outcome = relay.failure or "answered"
         except McpError as error:
