@@ -37,6 +37,7 @@ class SupervisedApplication:
         # A server that cannot be served is refused before the start.
         self._made: ApplicationAndLifespan | None = make()
         self._app: AsgiApp | None = None
+        self._is_entered = False
 
     async def __call__(
         self,
@@ -57,37 +58,26 @@ class SupervisedApplication:
 
     @asynccontextmanager
     async def lifespan(self, supervisor: TaskSupervisor) -> AsyncIterator[None]:
-        """Keep the server running. An exception of the first start, or of the end, is raised here.
-
-        anyio requires that one task enters and leaves a lifespan, but the start and the cleanup of an application may
-        run in two.
-        """
+        """Keep the server running. An exception of the first start, or of the end, is raised here."""
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         stopping = asyncio.Event()
-        is_entered = False
-        failure: Exception | None = None
+        failure: BaseException | None = None
 
         async def run() -> None:
-            nonlocal failure, is_entered
-            app, make_lifespan = self._made or self._make()
-            self._made = None
+            nonlocal failure
+            # anyio requires that one task enters and leaves a lifespan, and goes on cancelling a task that has not left
+            # a task group cleanly: that must not be the supervisor's.
+            entered = asyncio.create_task(self._enter(started, stopping), name="server lifespan")
             try:
-                async with make_lifespan():
-                    is_entered = True
-                    await self._serve(app, started, stopping)
-            except BaseException as exc:
-                if not started.done():
-                    started.set_exception(exc)
-                elif stopping.is_set() and isinstance(exc, Exception):
-                    failure = exc
-                else:
-                    raise
-            else:
-                if not stopping.is_set():
-                    # A cancelled task group leaves its context without an exception.
-                    raise RuntimeError("the lifespan has ended by itself")
+                await asyncio.wait({entered})
             finally:
-                is_entered = False
+                await end_tasks([entered])
+            failure = RuntimeError("the lifespan was cancelled") if entered.cancelled() else entered.exception()
+            if not started.done():
+                started.set_exception(failure or RuntimeError("the lifespan has ended before it began"))
+            elif not stopping.is_set():
+                # A cancelled task group leaves its context without an exception.
+                raise failure or RuntimeError("the lifespan has ended by itself")
 
         task = supervisor.start(TASK, run)
         try:
@@ -95,21 +85,27 @@ class SupervisedApplication:
             yield
         finally:
             stopping.set()
-            if is_entered:
+            if self._is_entered:
                 await task
+                if failure is not None:
+                    raise failure
             else:
                 await end_tasks([task])
-        if failure is not None:
-            raise failure
 
-    async def _serve(self, app: AsgiApp, started: asyncio.Future[None], stopping: asyncio.Event) -> None:
-        self._app = app
-        if not started.done():
-            started.set_result(None)
+    async def _enter(self, started: asyncio.Future[None], stopping: asyncio.Event) -> None:
+        app, make_lifespan = self._made or self._make()
+        self._made = None
         try:
-            await stopping.wait()
+            async with make_lifespan():
+                self._app, self._is_entered = app, True
+                if not started.done():
+                    started.set_result(None)
+                try:
+                    await stopping.wait()
+                finally:
+                    self._app = None
         finally:
-            self._app = None
+            self._is_entered = False
 
 
 class SharedLifespan:

@@ -1,13 +1,16 @@
 """A server in this process whose lifespan fails: it is reported, refused and started again."""
 
 import asyncio
+from contextlib import asynccontextmanager, nullcontext, suppress
 
 import pytest
 
 from mcp_service import app as app_module
+from mcp_service.servers.server_lifespan import SupervisedApplication
 from shared.background import TaskSupervisor
 from tests.mcp_service.conftest import LEGACY, modern, rpc
 from tests.mcp_service.server_with_task import task
+from tests.support.supervisor import new_supervisor
 
 SERVER = "tests.mcp_service.server_with_task"
 NAME = "server_lifespan"
@@ -124,3 +127,41 @@ async def test_a_service_stops_while_the_lifespan_does_not_run(service):
     await fail(service)
     async with asyncio.timeout(5):
         await service.stop()
+
+
+@pytest.mark.parametrize("is_caught", [True, False], ids=["caught", "passed on"])
+async def test_a_lifespan_whose_task_is_cancelled_is_entered_again(is_caught):
+    """As by a task group of anyio that is cancelled, or that is not left cleanly and goes on cancelling its task."""
+    entered = asyncio.Queue()
+
+    @asynccontextmanager
+    async def lifespan():
+        entered.put_nowait(asyncio.current_task())
+        with suppress(asyncio.CancelledError) if is_caught else nullcontext():
+            yield
+
+    application = SupervisedApplication(lambda: (no_application, lifespan))
+    async with asyncio.timeout(5), application.lifespan(new_supervisor(first_pause_seconds=0)):
+        first = await entered.get()
+        assert application.readiness().ready
+        first.cancel()
+        assert await entered.get() is not first
+        await asyncio.sleep(0)
+        assert application.readiness().ready
+    assert not application.readiness().ready
+
+
+async def test_an_exception_at_the_end_of_the_lifespan_is_raised():
+    @asynccontextmanager
+    async def lifespan():
+        yield
+        raise ConnectionError("cannot be closed")
+
+    application = SupervisedApplication(lambda: (no_application, lifespan))
+    with pytest.raises(ConnectionError):
+        async with application.lifespan(new_supervisor()):
+            pass
+
+
+async def no_application(_scope, _receive, _send):
+    raise AssertionError("nothing is called")
