@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager, nullcontext, suppress
+from typing import Any
 
 import pytest
 
@@ -132,7 +133,7 @@ async def test_a_service_stops_while_the_lifespan_does_not_run(service):
 @pytest.mark.parametrize("is_caught", [True, False], ids=["caught", "passed on"])
 async def test_a_lifespan_whose_task_is_cancelled_is_entered_again(is_caught):
     """As by a task group of anyio that is cancelled, or that is not left cleanly and goes on cancelling its task."""
-    entered = asyncio.Queue()
+    entered: asyncio.Queue[Any] = asyncio.Queue()
 
     @asynccontextmanager
     async def lifespan():
