@@ -1,4 +1,4 @@
-"""What `make run` prints when both services answer. Every command in it can be pasted as it stands."""
+"""The text that `make run` prints when both services answer. Every command in it can be pasted as it stands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Announcement:
     """The facts about the running pair."""
 
     server: str
-    """What the guard protects, as protected_server.py describes it."""
+    """The MCP server behind the guard, as protected_server.py describes it."""
     name: str
     """The name under which a client adds the server."""
     resource: str
@@ -54,7 +54,7 @@ ready after {waited_seconds:.0f} s. Ctrl-C stops all.
 
 
 def command_prefix(environment: Mapping[str, str], data_dir: Path) -> str:
-    """What a command of make needs before it, so that it finds the data of this pair."""
+    """The variables that a command of make needs to find the data of this pair, ending in a space; empty by default."""
     return f"DATA_DIR={shlex.quote(str(data_dir))} " if environment.get("DATA_DIR") else ""
 
 

@@ -28,7 +28,7 @@ def username_of(environment: Mapping[str, str]) -> str:
 
 
 def password_file(data_dir: Path, username: str) -> Path:
-    """Where a generated or given password is kept."""
+    """The file with the generated or given password."""
     return data_dir / f"password-of-{''.join(c if c.isalnum() else '_' for c in username)}"
 
 
@@ -58,7 +58,7 @@ async def ensure_demo_user(data_dir: Path, username: str, password: str, environ
 
 
 def sign_in_lines(user: DemoUser, environment: Mapping[str, str]) -> str:
-    """How to sign in with these settings of auth_service, which it has checked."""
+    """The lines that tell how to sign in with these settings of auth_service, which it has checked."""
     text, file = (environment.get(f"AUTH_IDENTITY_PROVIDERS{end}", "") for end in ("", "_FILE"))
     entries = json.loads((Path(file).read_text(encoding="utf-8") if file else text) or "[]")
     names = ", ".join(entry["display_name"] for entry in entries)

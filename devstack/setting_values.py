@@ -1,4 +1,4 @@
-"""What a setting holds and an example of it, for `.env.example`; description, range and default are those of its field.
+"""Unit and example of each setting, for `.env.example`; description, range and default are those of its field.
 
 A test requires an entry for every setting, and that every example is accepted. Settings whose values are a closed set,
 such as on and off, need none.

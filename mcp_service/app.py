@@ -1,4 +1,4 @@
-"""The composition root of mcp_service: middlewares, one table of routes, and the order of start and stop."""
+"""The composition root of mcp_service: middlewares, the routes of all packages, and the order of start and stop."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ Owns: the probes (requests), the rules, the knowledge base of clients and findin
 Does not own: any part of auth_service, mcp_service or shared; it imports none of them and works with any MCP server.
 It stores no credential, and registers or signs in only when told to.
 
-Data flow: probes send requests and fill one frozen `Evidence`; rules, pure functions, turn it into findings; the
-client table turns findings into a verdict per client; a report writes them.
+Data flow: probes and the sign-in send requests and fill one frozen `Evidence`; rules, pure functions that import no
+module that sends, turn it into findings; the client table turns findings into a verdict per client; a report writes
+them. The layers are those of the contract in pyproject.toml.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from enum import StrEnum
 from typing import TypeGuard
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 
 class Reach(StrEnum):
@@ -32,6 +32,11 @@ def join(base: str, location: str) -> str:
         return urljoin(base, location)
     except ValueError:
         return ""
+
+
+def with_query(url: str, parameters: list[tuple[str, str]]) -> str:
+    """The URL with parameters added to its query."""
+    return f"{url}{'&' if split(url).query else '?'}{urlencode(parameters)}"
 
 
 def origin_of(url: str) -> str:
@@ -108,7 +113,7 @@ def without_default_port(url: str) -> str:
 
 
 def with_scheme(entered: str) -> str:
-    """The entered URL with the scheme that people leave out: http on this machine, https elsewhere.
+    """The entered URL with the scheme that users leave out: http on this machine, https elsewhere.
 
     Unchanged if it has a scheme or is no URL with either.
     """

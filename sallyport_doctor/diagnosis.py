@@ -9,7 +9,7 @@ from sallyport_doctor.addresses import Reach
 from sallyport_doctor.evaluation import evaluate_rules, printable
 from sallyport_doctor.evidence import Evidence
 from sallyport_doctor.knowledge.catalogue import Severity
-from sallyport_doctor.login.evidence import Signature
+from sallyport_doctor.login_evidence import Signature
 from sallyport_doctor.summary import Summary, summarize
 from sallyport_doctor.verdict import Outcome, verdicts
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sallyport_doctor.evaluation import Finding
     from sallyport_doctor.knowledge.catalogue import Entry
     from sallyport_doctor.knowledge.clients import ClientTable
-    from sallyport_doctor.login.evidence import TokenEvidence
+    from sallyport_doctor.login_evidence import TokenEvidence
     from sallyport_doctor.verdict import Verdict
 
 _SIGNATURES: Final = {

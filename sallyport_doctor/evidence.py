@@ -14,7 +14,7 @@ from sallyport_doctor.challenge import Challenge, bearer_challenge
 
 if TYPE_CHECKING:
     from sallyport_doctor.http_exchange import HttpExchange
-    from sallyport_doctor.login.evidence import LoginEvidence, RegistrationEvidence, TokenEvidence
+    from sallyport_doctor.login_evidence import LoginEvidence, RegistrationEvidence, TokenEvidence
 
 HttpExchanges = Mapping[str, "HttpExchange"]
 

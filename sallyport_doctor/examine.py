@@ -11,7 +11,7 @@ from sallyport_doctor.challenge import bearer_challenge
 from sallyport_doctor.evidence import Evidence, ExaminationError, HostEvidence
 from sallyport_doctor.http_exchange import Failure
 from sallyport_doctor.probes.cors import probe_cors
-from sallyport_doctor.probes.mcp_endpoint import probe_mcp_endpoint
+from sallyport_doctor.probes.mcp_endpoint import probe_mcp_endpoint, probe_other_urls
 from sallyport_doctor.probes.metadata import (
     fetch_key_set,
     fetch_resource_metadata,
@@ -20,7 +20,6 @@ from sallyport_doctor.probes.metadata import (
 )
 from sallyport_doctor.probes.network import is_private, probe_host
 from sallyport_doctor.probes.oauth_endpoints import probe_oauth_endpoints
-from sallyport_doctor.probes.other_urls import probe_other_urls
 
 if TYPE_CHECKING:
     import ssl

@@ -28,7 +28,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a person would say first. `kind` is healthy, notes, warnings, limited, fails, or the deciding finding."""
+    """The result in one sentence, and the fixes.
+
+    `kind` is healthy, notes, warnings, limited, fails, or the deciding finding.
+    """
 
     kind: str
     headline: str

@@ -51,7 +51,7 @@ def parse_networks(values: Iterable[str]) -> tuple[IPNetwork, ...]:
 
 
 def parse_proxies(values: Iterable[str]) -> tuple[IPNetwork, ...]:
-    """Parse the addresses of trusted proxies. Raises ValueError, also for a public network that nobody has alone.
+    """Parse the addresses of trusted proxies. Raises ValueError, also for a public network too wide for one operator.
 
     With such a network any client could choose the address by which it is counted.
     """

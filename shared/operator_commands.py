@@ -63,7 +63,7 @@ def log_search(text: str) -> str:
 
 
 def redis_hint(setting: str) -> str:
-    """What to look at while Redis is unavailable; `setting` has its address."""
+    """Where to look while Redis is unavailable; `setting` has its address."""
     run_by = os.environ.get("SALLYPORT_RUN_BY", "")
     if run_by == "make":
         return f"`make {_data_dir()}run` starts it, and stops it when it ends: run it in another terminal."

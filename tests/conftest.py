@@ -1,4 +1,4 @@
-"""Fixtures that every room uses: a real store, one server per test session, one database per test."""
+"""Fixtures of all test folders: a real store, one server per test session, one database per test."""
 
 import itertools
 import logging

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.protocol.errors import InvalidClient
 from shared.jose.algorithms import SUPPORTED_ALGORITHMS, signature_algorithm
-from shared.jose.jws import InvalidToken, parse_compact_jws
+from shared.jose.jws import EXTENSIONS, KEY_SOURCES, InvalidToken, parse_compact_jws
 from shared.jose.keys import InvalidKey, VerificationKey, import_verification_key
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MAX_LIFETIME_SECONDS: Final = 3600
 LEEWAY_SECONDS: Final = 30
 _TYPES: Final = frozenset({"jwt", "client-authentication+jwt", "application/client-authentication+jwt"})
-_KEY_IN_HEADER: Final = frozenset({"jwk", "jku", "x5c", "x5u"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,7 +58,7 @@ def read_assertion(text: str, *, client_id: str | None) -> UnverifiedAssertion:
     typ = header.get("typ", "JWT")
     if not isinstance(typ, str) or typ.lower() not in _TYPES:
         raise _invalid(f"typ {typ!r:.40}", "typ")
-    if "crit" in header or "b64" in header or not _KEY_IN_HEADER.isdisjoint(header):
+    if not (EXTENSIONS | KEY_SOURCES).isdisjoint(header):
         raise _invalid("the header brings its own key or extensions", "header")
     kid = header.get("kid")
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= 200):

@@ -16,6 +16,7 @@ from auth_service.audit.events import AuditEvent
 from auth_service.protocol.errors import TooManyRequests
 from auth_service.rate_limits import policy
 from shared.http.client_address import CLIENT_ADDRESS, network_of, site_of
+from shared.http.health import PROBED_PATHS
 from shared.http.refusal_delay import RefusalDelay
 from shared.ip_addresses import is_shared
 from shared.rates import (
@@ -219,8 +220,6 @@ class RateLimits:
         return int(self._monotonic() * 1000)
 
 
-_UNLIMITED: Final = frozenset({"/livez", "/readyz", "/metrics"})
-
 LimitExceptions = Mapping[tuple[str, str], Callable[[web.Request], Awaitable[bool]]]
 """By method and path: decides whether a request beyond the limit of its network passes."""
 
@@ -234,7 +233,7 @@ def rate_limit_middleware(limits: RateLimits, *, exceptions: LimitExceptions) ->
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in _UNLIMITED:
+        if request.path in PROBED_PATHS:
             return await handler(request)
         address = request[CLIENT_ADDRESS]
         decision = None

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.status_lists.document import (
     LIFETIME_SECONDS,
-    TYPE,
     bits_of,
     difference,
     entries_of,
@@ -23,6 +22,7 @@ from auth_service.status_lists.document import (
     union,
 )
 from auth_service.status_lists.identifiers import ENTRIES, OPEN_LISTS, list_uri, new_identifier_in
+from shared.access_tokens.profile import STATUS_LIST_TYPE
 from shared.background import end_tasks
 from shared.errors import RedisUnavailable, ServiceUnavailable
 
@@ -134,7 +134,7 @@ class StatusListBoard:
         if held is not None and (held.tag, held.keys) == (tag, keys) and now - held.signed_at < LIFETIME_SECONDS / 2:
             return held.token
         claims = list_claims(issuer=self._issuer, uri=self.uri_of(list_id), bits=self._bits[list_id], now=now)
-        published = PublishedList(tag, keys, self._key_ring.sign(claims, typ=TYPE), now)
+        published = PublishedList(tag, keys, self._key_ring.sign(claims, typ=STATUS_LIST_TYPE), now)
         self._published[list_id] = published
         return published.token
 

@@ -11,7 +11,6 @@ from shared.jose import base64url
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-TYPE: Final = "statuslist+jwt"
 LIFETIME_SECONDS: Final = 86_400
 TTL_SECONDS: Final = 3600
 """After which a verifier without the change feed asks again."""

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from auth_service.protocol.errors import InvalidRequest
-from auth_service.status_lists.document import TTL_SECONDS, TYPE
+from auth_service.status_lists.document import TTL_SECONDS
 from auth_service.status_lists.identifiers import MAX_LISTS, TAG_CHARACTERS
+from shared.access_tokens.profile import STATUS_LIST_TYPE
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.long_polls import LongPolls, wanted_wait
 
@@ -56,7 +57,7 @@ class StatusListEndpoint:
             t.strip().removeprefix("W/") for t in request.headers.get("If-None-Match", "").split(",")
         }:
             return web.Response(status=304, headers=headers)
-        return web.Response(body=token.encode(), headers=headers | {"Content-Type": f"application/{TYPE}"})
+        return web.Response(body=token.encode(), headers=headers | {"Content-Type": f"application/{STATUS_LIST_TYPE}"})
 
     async def show_all(self, request: web.Request) -> web.Response:
         """The addresses of all lists; with `known` the changed lists too.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -11,6 +10,7 @@ from auth_service.resources.catalogue import OFFLINE_ACCESS
 from auth_service.status_lists.identifiers import list_uri
 from shared.access_tokens import profile
 from shared.jose import base64url
+from shared.jose.algorithms import HASHES
 
 if TYPE_CHECKING:
     from auth_service.keys.key_ring import Signer
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 ID_TOKEN_LIFETIME_SECONDS: Final = 600
 ID_TOKEN_TYPE: Final = "JWT"
-_HASHES: Final = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
-"""The hash function inside each signature algorithm; Ed25519 uses SHA-512 (RFC 8032 section 5.1)."""
 
 
 class IssuedToken(NamedTuple):
@@ -114,5 +112,5 @@ class IdTokenIssuer:
 
 def _left_half(token: str, *, algorithm: str) -> str:
     """The hash of a token for the ID token beside it (OpenID Connect Core section 3.1.3.6)."""
-    digest = _HASHES[algorithm](token.encode()).digest()
+    digest = HASHES[algorithm](token.encode()).digest()
     return base64url.encode(digest[: len(digest) // 2])

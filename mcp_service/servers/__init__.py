@@ -1,5 +1,5 @@
-"""The protected MCP server: loading it, mounting it behind the guard, and its life.
+"""The MCP server behind the guard: an object of the mcp SDK in this process, a server over HTTP, or a command.
 
-Owns: the bridge from aiohttp to the mcp SDK, and the scopes that `tools/list` announces.
+Owns: its endpoint, its start and stop, the calls to each kind of server, and the scopes that `tools/list` announces.
 Does not own: any decision about a request; the guard has made it.
 """

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mcp_service.issuer.session import REQUEST_ERRORS, RESPONSE_SECONDS, IssuerSession, etag_of
 from mcp_service.status_lists.list_encoding import DRAFT_FORM
+from shared.access_tokens.profile import STATUS_LIST_TYPE
 from shared.configured_url import origin_of
 from shared.fetch.ssrf_safe_client import FetchFailed, FetchGone, read_bounded
 from shared.http.media_type import essence_of
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-MEDIA_TYPE: Final = "application/statuslist+jwt"
+MEDIA_TYPE: Final = f"application/{STATUS_LIST_TYPE}"
 MAX_CONCURRENT_PER_ORIGIN: Final = 8
 """An origin that does not answer delays the lists of no other; the prefixes bound the number of origins."""
 

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mcp_service.status_lists.list_encoding import read_bits
+from shared.access_tokens.profile import STATUS_LIST_TYPE
 from shared.jose.jws import InvalidToken, parse_compact_jws
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from shared.jose.jws import UnverifiedJws
     from shared.jose.keys import VerificationKey
 
-TYPE: Final = "statuslist+jwt"
 IN_THREAD_BYTES: Final = 64 * 1024
 """A longer list takes milliseconds to read, which requests would wait for."""
 LEEWAY_SECONDS: Final = 5
@@ -84,8 +84,8 @@ class ListReader:
         return self._check_claims(jws.payload(), addresses, now=self._clock())
 
     def _check_header(self, unverified_header: Mapping[str, Any]) -> tuple[str, str]:
-        if unverified_header.get("typ") != TYPE:
-            raise InvalidToken("typ", f"typ is {unverified_header.get('typ')!r:.40}, not {TYPE}")
+        if unverified_header.get("typ") != STATUS_LIST_TYPE:
+            raise InvalidToken("typ", f"typ is {unverified_header.get('typ')!r:.40}, not {STATUS_LIST_TYPE}")
         kid, algorithm = unverified_header.get("kid"), unverified_header.get("alg")
         if not isinstance(algorithm, str) or algorithm not in self._algorithms:
             raise InvalidToken("alg", f"alg {algorithm!r:.40} is not in the configured list")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs
 
-from sallyport_doctor.addresses import origin_of, split
-from sallyport_doctor.login.registration_client import LOOPBACK
-from sallyport_doctor.probes.oauth_endpoints import CHALLENGE, UNREGISTERED_REDIRECT, with_query
+from sallyport_doctor.addresses import with_query
+from sallyport_doctor.authorization import (
+    LOOPBACK,
+    OTHER_PORT,
+    UNREGISTERED_REDIRECT,
+    AuthorizationRequest,
+    is_refusal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,41 +19,14 @@ if TYPE_CHECKING:
     from sallyport_doctor.http_exchange import HttpExchange
     from sallyport_doctor.http_probe import HttpProbe
 
-OTHER_PORT: Final = "http://127.0.0.1:49152/"
 FOREIGN_RESOURCE: Final = "https://doctor.invalid/mcp"
-
-
-def is_refusal(response: HttpExchange) -> bool:
-    """Whether an authorization request was refused: an error page, or a redirect to the client with an error."""
-    if response.is_redirect:
-        return "error=" in split(response.location).query
-    return response.failure is not None or response.status >= 400
-
-
-def redirects_to(response: HttpExchange, url: str) -> bool:
-    """Whether the response redirects to the host of the URL."""
-    return response.is_redirect and split(response.location).hostname == split(url).hostname
-
-
-def is_code_without_sign_in(response: HttpExchange) -> bool:
-    """Whether the response redirects to the client with a code, although no user has signed in."""
-    to_client = response.is_redirect and origin_of(response.location) == origin_of(LOOPBACK)
-    return to_client and "code" in parse_qs(split(response.location).query)
 
 
 async def probe_authorization_variants(
     http: HttpProbe, endpoint: str, *, client_id: str, resource: str, scope: str, offline_access: bool
 ) -> dict[str, HttpExchange]:
     """GET the authorization endpoint once per variant."""
-    base = {
-        "response_type": "code",
-        "client_id": client_id,
-        "redirect_uri": LOOPBACK,
-        "code_challenge": CHALLENGE,
-        "code_challenge_method": "S256",
-        "state": secrets.token_urlsafe(16),
-        "resource": resource,
-    } | ({"scope": scope} if scope else {})
+    base = AuthorizationRequest(client_id, LOOPBACK, resource, scope).parameters
 
     async def send(without: tuple[str, ...] = (), twice: str = "", **changes: str) -> HttpExchange:
         merged = base | changes
@@ -88,15 +64,6 @@ async def probe_client_documents(
     """
     exchanges = {}
     for name, (client_id, redirect_uri) in documents.items():
-        query = [
-            ("response_type", "code"),
-            ("client_id", client_id),
-            ("redirect_uri", redirect_uri),
-            ("code_challenge", CHALLENGE),
-            ("code_challenge_method", "S256"),
-            ("state", secrets.token_urlsafe(16)),
-            ("resource", resource),
-            *([("scope", scope)] if scope else []),
-        ]
-        exchanges[name] = await http.request("GET", with_query(endpoint, query))
+        request = AuthorizationRequest(client_id, redirect_uri, resource, scope)
+        exchanges[name] = await http.request("GET", request.url(endpoint))
     return exchanges

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sallyport_doctor.addresses import is_absolute
+from sallyport_doctor.authorization import AuthorizationRequest, form_action
 from sallyport_doctor.evidence import strings
-from sallyport_doctor.login.authorization import AuthorizationRequest, form_action
 from sallyport_doctor.login.callback import CallbackServer
 from sallyport_doctor.login.client_authentication import ClientAuthentication, pre_registered_client, registered_client
-from sallyport_doctor.login.evidence import LoginEvidence
 from sallyport_doctor.login.mcp_calls import call_both_revisions
 from sallyport_doctor.login.registration_client import RegistrationClient
 from sallyport_doctor.login.step_up import call_with_narrowed_token
 from sallyport_doctor.login.token_client import TokenClient
 from sallyport_doctor.login.token_examination import examine_token
+from sallyport_doctor.login_evidence import LoginEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -90,14 +90,14 @@ async def _authorize(
 ) -> LoginEvidence:
     resource = evidence.token_resource
     request = AuthorizationRequest(authentication.client_id, callback.uri, resource, evidence.requested_scope)
-    url = request.url(metadata)
+    url = request.url(str(metadata["authorization_endpoint"]))
     # Fetch the page only: the redirect to the callback belongs to the user's browser.
     page = await http.follow_as_browser(await http.request("GET", url))
     login = LoginEvidence(form_action=form_action(page.header("Content-Security-Policy") or "") if page.ok else "")
     await options.open_page(url)
     parameters = await callback.parameters(within_seconds=options.wait_seconds)
     if parameters is None:
-        failure = f"nobody finished the sign-in within {options.wait_seconds:g} s{_first_step(page)}"
+        failure = f"the sign-in was not completed within {options.wait_seconds:g} s{_first_step(page)}"
         return replace(login, timed_out=True, failure=failure)
     login = replace(
         login,
@@ -135,7 +135,7 @@ async def _authorize(
 
 
 def _first_step(page: HttpExchange) -> str:
-    """What the browser met first, if that tells where the sign-in may have ended."""
+    """The first response to the browser, if it shows where the sign-in may have ended; else empty."""
     if page.is_redirect:
         return f"; the browser was sent to {page.redirect_target}"
     return "" if page.ok else f"; the sign-in page: {page.failure or page.status}"

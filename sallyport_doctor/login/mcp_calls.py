@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from sallyport_doctor.jose import base64url_encode, compact_parts
 from sallyport_doctor.login.step_up import call_tool_beyond, find_tool_beyond
-from sallyport_doctor.probes.mcp_requests import (
+from sallyport_doctor.mcp_requests import (
+    UNKNOWN_METHOD,
     current_headers,
     current_request,
     initialize,
@@ -17,9 +18,7 @@ from sallyport_doctor.probes.mcp_requests import (
 if TYPE_CHECKING:
     from sallyport_doctor.http_exchange import HttpExchange
     from sallyport_doctor.http_probe import HttpProbe
-    from sallyport_doctor.login.evidence import StepUpEvidence
-
-UNKNOWN_METHOD: Final = "doctor/unknown"
+    from sallyport_doctor.login_evidence import StepUpEvidence
 
 
 async def call_both_revisions(
@@ -74,11 +73,12 @@ async def _step_up(
 
 def forgeries(access_token: str) -> dict[str, str]:
     """The token with a changed signature, and with alg none and no signature. Empty for a token that is not a JWT."""
-    parts = access_token.split(".")
-    if len(parts) != 3 or len(parts[2]) < 8:
+    parts = compact_parts(access_token)
+    if parts is None or len(parts[2]) < 8:
         return {}
-    middle = len(parts[2]) // 2
-    changed = "A" if parts[2][middle] != "A" else "B"
-    tampered = ".".join([*parts[:2], parts[2][:middle] + changed + parts[2][middle + 1 :]])
-    header = base64.urlsafe_b64encode(b'{"alg":"none","typ":"at+jwt"}').rstrip(b"=").decode()
-    return {"tampered": tampered, "unsigned": f"{header}.{parts[1]}."}
+    header, payload, signature = parts
+    middle = len(signature) // 2
+    changed = "A" if signature[middle] != "A" else "B"
+    tampered = f"{header}.{payload}.{signature[:middle]}{changed}{signature[middle + 1 :]}"
+    unsigned_header = base64url_encode(b'{"alg":"none","typ":"at+jwt"}')
+    return {"tampered": tampered, "unsigned": f"{unsigned_header}.{payload}."}

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from sallyport_doctor.addresses import is_absolute
+from sallyport_doctor.authorization import LOOPBACK
 from sallyport_doctor.evidence import strings
-from sallyport_doctor.login.evidence import RegistrationAttempt
+from sallyport_doctor.login_evidence import RegistrationAttempt
 
 if TYPE_CHECKING:
     from sallyport_doctor.http_exchange import HttpExchange
     from sallyport_doctor.http_probe import HttpProbe
 
-LOOPBACK: Final = "http://127.0.0.1:33418/"
 HTTPS: Final = "https://www.cursor.com/agents/mcp/oauth/callback"
 APP_SCHEME: Final = "cursor://anysphere.cursor-mcp/oauth/callback"
 CONFIDENTIAL: Final = "https://callback.mistral.ai/v1/integrations_auth/oauth2_callback"

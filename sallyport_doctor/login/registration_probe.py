@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sallyport_doctor.addresses import Reach, is_absolute
 from sallyport_doctor.evidence import strings
 from sallyport_doctor.login.authorization_probe import probe_authorization_variants, probe_client_documents
-from sallyport_doctor.login.evidence import RegistrationEvidence
 from sallyport_doctor.login.registration_client import RegistrationClient, register_like_clients
+from sallyport_doctor.login_evidence import RegistrationEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

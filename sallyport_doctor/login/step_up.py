@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sallyport_doctor.evidence import strings
-from sallyport_doctor.login.evidence import StepUpEvidence
-from sallyport_doctor.probes.mcp_requests import current_headers, current_request, legacy_headers, legacy_request
+from sallyport_doctor.login_evidence import StepUpEvidence
+from sallyport_doctor.mcp_requests import current_headers, current_request, legacy_headers, legacy_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sallyport_doctor.login.evidence import TokenResponse
+from sallyport_doctor.login_evidence import TokenResponse
 
 if TYPE_CHECKING:
     from sallyport_doctor.http_exchange import HttpExchange

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +9,8 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry
 
-from sallyport_doctor.login.evidence import Signature, TokenEvidence
+from sallyport_doctor.jose import base64url_decode, compact_parts
+from sallyport_doctor.login_evidence import Signature, TokenEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,8 +33,8 @@ _VERIFIABLE: Final = [
 
 def examine_token(unverified_token: str, key_set: Mapping[str, Any] | None) -> TokenEvidence:
     """The header and claims of a token, and its signature by the JWKS; opaque when it is not a compact JWS."""
-    parts = unverified_token.split(".")
-    if len(parts) != 3 or len(unverified_token) > _MAX_BYTES:
+    parts = compact_parts(unverified_token)
+    if parts is None or len(unverified_token) > _MAX_BYTES:
         return TokenEvidence(opaque=True)
     header, claims = _object(parts[0]), _object(parts[1])
     if header is None or claims is None or "alg" not in header:
@@ -62,7 +62,7 @@ def _signature(token: str, header: Mapping[str, Any], key_set: Mapping[str, Any]
 
 def _object(part: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        value = json.loads(base64url_decode(part))
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sallyport_doctor.addresses import is_absolute
-from sallyport_doctor.probes.mcp_endpoint import BROWSER_ORIGIN
-from sallyport_doctor.probes.mcp_requests import initialize, legacy_headers
+from sallyport_doctor.mcp_requests import BROWSER_HEADERS, BROWSER_ORIGIN, initialize, legacy_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sallyport_doctor.http_exchange import HttpExchange
     from sallyport_doctor.http_probe import HttpProbe
-
-CLIENT_HEADERS: Final = (
-    "authorization",
-    "content-type",
-    "accept",
-    "mcp-protocol-version",
-    "mcp-method",
-    "mcp-name",
-    "mcp-session-id",
-    "last-event-id",
-)
-"""What browser clients send to the endpoint (docs/interop.md R9)."""
 
 
 def _preflight(method: str, headers: tuple[str, ...]) -> dict[str, str]:
@@ -45,7 +32,7 @@ async def probe_cors(
     """Send the requests of the MCP Inspector. `documents` are the URLs of the existing metadata documents."""
     origin = {"Origin": BROWSER_ORIGIN}
     exchanges = {
-        "preflight": await http.request("OPTIONS", url, headers=_preflight("POST", CLIENT_HEADERS)),
+        "preflight": await http.request("OPTIONS", url, headers=_preflight("POST", BROWSER_HEADERS)),
         "endpoint": await http.request("POST", url, headers={**legacy_headers(), **origin}, json=initialize()),
     }
     for name, address in documents.items():

@@ -1,11 +1,12 @@
-"""The MCP endpoint without a credential and with an invalid token."""
+"""The MCP endpoint without a credential and with an invalid token, and other URLs where there may be one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sallyport_doctor.addresses import path_of
-from sallyport_doctor.probes.mcp_requests import (
+from sallyport_doctor.addresses import is_absolute, origin_of, path_of
+from sallyport_doctor.mcp_requests import (
+    BROWSER_ORIGIN,
     current_headers,
     current_request,
     initialize,
@@ -14,12 +15,13 @@ from sallyport_doctor.probes.mcp_requests import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sallyport_doctor.http_exchange import HttpExchange
     from sallyport_doctor.http_probe import HttpProbe
 
 INVALID_TOKEN: Final = "not-a-token-sallyport-doctor"
-BROWSER_ORIGIN: Final = "http://localhost:6274"
-"""The default origin of the MCP Inspector."""
+USUAL_PATH: Final = "/mcp"
 
 
 async def probe_mcp_endpoint(http: HttpProbe, url: str) -> dict[str, HttpExchange]:
@@ -50,4 +52,20 @@ async def probe_mcp_endpoint(http: HttpProbe, url: str) -> dict[str, HttpExchang
         )
     if session:
         await http.request("DELETE", url, headers=headers)
+    return exchanges
+
+
+async def probe_other_urls(http: HttpProbe, url: str, prm: Mapping[str, Any] | None) -> dict[str, HttpExchange]:
+    """POST initialize to the URL that the metadata names and to the usual path, unless it is the entered one."""
+    named = (prm or {}).get("resource")
+    candidates = {"metadata": named, "usual": f"{origin_of(url)}{USUAL_PATH}"}
+    exchanges: dict[str, HttpExchange] = {}
+    for name, candidate in candidates.items():
+        if not is_absolute(candidate) or candidate == url or candidate in {e.url for e in exchanges.values()}:
+            continue
+        response = await http.request("POST", candidate, headers=legacy_headers(), json=initialize())
+        session = response.header("Mcp-Session-Id")
+        if session:
+            await http.request("DELETE", candidate, headers={**legacy_headers(), "Mcp-Session-Id": session})
+        exchanges[name] = response
     return exchanges

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
 
-from sallyport_doctor.addresses import is_absolute, origin_of, split
+from sallyport_doctor.addresses import is_absolute, origin_of
+from sallyport_doctor.authorization import UNREGISTERED_REDIRECT, AuthorizationRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from sallyport_doctor.http_probe import HttpProbe
 
 UNKNOWN_CLIENT: Final = "sallyport-doctor-unknown-client"
-UNREGISTERED_REDIRECT: Final = "https://doctor.invalid/callback"
-CHALLENGE: Final = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-"""A well-formed S256 challenge (the example of RFC 7636 appendix B)."""
-
-
-def with_query(address: str, parameters: list[tuple[str, str]]) -> str:
-    """An endpoint URL with parameters added to its query."""
-    return f"{address}{'&' if split(address).query else '?'}{urlencode(parameters)}"
 
 
 async def probe_oauth_endpoints(
@@ -45,14 +37,6 @@ async def probe_oauth_endpoints(
         if metadata["token_endpoint"] != at_resource:
             exchanges["token at resource"] = await http.request("POST", at_resource, form=form)
     if is_absolute(metadata.get("authorization_endpoint")):
-        query = [
-            ("response_type", "code"),
-            ("client_id", UNKNOWN_CLIENT),
-            ("redirect_uri", UNREGISTERED_REDIRECT),
-            ("code_challenge", CHALLENGE),
-            ("code_challenge_method", "S256"),
-            ("state", secrets.token_urlsafe(16)),
-            ("resource", resource),
-        ]
-        exchanges["authorize"] = await http.request("GET", with_query(metadata["authorization_endpoint"], query))
+        request = AuthorizationRequest(UNKNOWN_CLIENT, UNREGISTERED_REDIRECT, resource)
+        exchanges["authorize"] = await http.request("GET", request.url(metadata["authorization_endpoint"]))
     return exchanges

@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from sallyport_doctor.addresses import split
-from sallyport_doctor.login.authorization_probe import OTHER_PORT, is_code_without_sign_in, is_refusal, redirects_to
-from sallyport_doctor.login.registration_client import LOOPBACK
-from sallyport_doctor.probes.oauth_endpoints import UNREGISTERED_REDIRECT
+from sallyport_doctor.authorization import (
+    LOOPBACK,
+    OTHER_PORT,
+    UNREGISTERED_REDIRECT,
+    is_code_without_sign_in,
+    is_refusal,
+    redirects_to,
+)
 
 if TYPE_CHECKING:
     from sallyport_doctor.evidence import Evidence

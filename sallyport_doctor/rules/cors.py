@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sallyport_doctor.probes.cors import CLIENT_HEADERS
-from sallyport_doctor.probes.mcp_endpoint import BROWSER_ORIGIN
+from sallyport_doctor.mcp_requests import BROWSER_HEADERS, BROWSER_ORIGIN
 
 if TYPE_CHECKING:
     from sallyport_doctor.evidence import Evidence
@@ -40,7 +39,7 @@ def cors_headers_missing(evidence: Evidence) -> str | None:
         return None
     allowed = _listed(response, "Access-Control-Allow-Headers")
     # The wildcard does not cover Authorization (Fetch standard).
-    missing = [h for h in CLIENT_HEADERS if h not in allowed and ("*" not in allowed or h == "authorization")]
+    missing = [h for h in BROWSER_HEADERS if h not in allowed and ("*" not in allowed or h == "authorization")]
     return ", ".join(missing) or None
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sallyport_doctor.http_exchange import Failure
+from sallyport_doctor.jose import base64url_decode
 
 if TYPE_CHECKING:
     from sallyport_doctor.evidence import Evidence
@@ -126,7 +126,7 @@ def _name(key: dict[str, Any]) -> str:
 
 def _bits(key: dict[str, Any]) -> int:
     try:
-        raw = base64.urlsafe_b64decode(str(key.get("n", "")) + "==")
+        raw = base64url_decode(str(key.get("n", "")))
     except ValueError:
         return 0
     return int.from_bytes(raw, "big").bit_length()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sallyport_doctor.evidence import Evidence
-    from sallyport_doctor.login.evidence import LoginEvidence, TokenResponse
+    from sallyport_doctor.login_evidence import LoginEvidence, TokenResponse
 
 
 def _exchange(evidence: Evidence) -> TokenResponse | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sallyport_doctor.mcp_requests import UNKNOWN_METHOD
+
 if TYPE_CHECKING:
     from sallyport_doctor.evidence import Evidence
     from sallyport_doctor.http_exchange import HttpExchange
@@ -68,7 +70,7 @@ def discover_without_current_version_signed_in(evidence: Evidence) -> str | None
 def unknown_method_unauthorized(evidence: Evidence) -> str | None:
     if tools_list_refused(evidence):
         return None
-    for name in ("server/discover", "doctor/unknown"):
+    for name in ("server/discover", UNKNOWN_METHOD):
         response = _call(evidence, name)
         if response is not None and response.status in {401, 403}:
             return f"{response.status} for {name} with a valid token"

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sallyport_doctor.evidence import Evidence
-    from sallyport_doctor.login.evidence import RegistrationAttempt
+    from sallyport_doctor.login_evidence import RegistrationAttempt
 
 _SEPARATE = ("loopback", "https", "app scheme")
 _HARMLESS = ("mixed", *_SEPARATE, "secret")

@@ -10,7 +10,7 @@ from sallyport_doctor.evidence import strings
 if TYPE_CHECKING:
     from sallyport_doctor.challenge import Challenge
     from sallyport_doctor.evidence import Evidence
-    from sallyport_doctor.login.evidence import StepUpEvidence
+    from sallyport_doctor.login_evidence import StepUpEvidence
 
 
 def _step_up(evidence: Evidence) -> StepUpEvidence | None:
@@ -34,7 +34,7 @@ def _scopes(evidence: Evidence) -> frozenset[str] | None:
 
 
 def _stripped(evidence: Evidence) -> str | None:
-    """What the body of the 403 says and its header does not; None if nothing."""
+    """The parameters that the body of the 403 has and its header lacks; None when there are none."""
     step_up = _step_up(evidence)
     if step_up is None or step_up.response.status != 403:
         return None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sallyport_doctor.login.evidence import Signature
+from sallyport_doctor.login_evidence import Signature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sallyport_doctor.evidence import Evidence
-    from sallyport_doctor.login.evidence import TokenEvidence
+    from sallyport_doctor.login_evidence import TokenEvidence
 
 _DAY: Final = 86_400
 _REQUIRED: Final = ("iss", "sub", "aud", "exp", "iat", "jti", "client_id")

@@ -18,6 +18,9 @@ from shared.scopes import parse_scope
 TYPE: Final = "at+jwt"
 """The `typ` header of issued tokens (RFC 9068 section 2.1); verifiers accept the long form too."""
 
+STATUS_LIST_TYPE: Final = "statuslist+jwt"
+"""The `typ` header of the lists that `status` claims refer to (draft-ietf-oauth-status-list)."""
+
 ACCEPTED_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 
 RESERVED_CLAIMS: Final = frozenset(
@@ -91,7 +94,7 @@ class VerifiedClaims(NamedTuple):
     grant_id: str | None
     status: StatusReference | None
     user: Mapping[str, Any] = NO_CLAIMS
-    """What the issuer tells about the user, such as `email` or `groups`: as JSON has it, and not checked further."""
+    """The claims about the user, such as `email` or `groups`: as JSON has them, and not checked further."""
 
 
 def check_header(unverified_header: Mapping[str, Any], policy: AccessTokenPolicy) -> tuple[str, str]:

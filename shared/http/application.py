@@ -22,7 +22,7 @@ from shared.configured_url import is_loopback_host
 from shared.errors import RequestRejected
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.connections import CONNECTIONS
-from shared.http.health import DRAINING
+from shared.http.health import DRAINING, PROBED_PATHS
 from shared.http.media_type import parse_media_type
 from shared.http.refusal_delay import RefusalDelay
 from shared.http.request_middleware import write_whole_answers
@@ -128,7 +128,6 @@ _MAX_NAME: Final = 64
 _Signal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 
 _CHARSETS: Final = frozenset({None, "utf-8", "utf8", "us-ascii"})
-_ROUTINE: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def checked_application(
@@ -190,7 +189,7 @@ def rate_limits(
 
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in _ROUTINE:
+        if request.path in PROBED_PATHS:
             return await handler(request)
         counts_itself = request.path in counting_paths and request.method != "OPTIONS"
         try:
@@ -230,7 +229,7 @@ def _check_host(request: web.Request) -> None:
     The port is left out of it: a page of another port of this machine sends the right one, so it protects nothing.
     Probes and public documents are fetched by other names, as by that of a container, and tell a page nothing.
     """
-    if request.path in _ROUTINE or "/.well-known/" in request.path:
+    if request.path in PROBED_PATHS or "/.well-known/" in request.path:
         return
     host = request.headers.get("Host", "").lower()
     if not (_is_of_this_machine(host) if len(host) <= _MAX_NAME else _find_is_of_this_machine(host)):

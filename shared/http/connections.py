@@ -30,7 +30,7 @@ _ENDED_AT_ONCE: Final = 32
 
 
 class CountedConnection(Protocol):
-    """What the table knows of a connection."""
+    """A connection as the table sees it."""
 
     @property
     def waiting_since(self) -> float | None:

@@ -17,6 +17,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+PROBED_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""Polled every few seconds by the operator's systems: in no rate limit, and in the log only when something is wrong."""
+
 DRAINING: Final = web.AppKey("DRAINING", asyncio.Event)
 """Set while the process shuts down (shared.http.serve): `/readyz` then answers 503, `/livez` still 200."""
 

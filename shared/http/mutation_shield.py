@@ -26,7 +26,7 @@ class MutationShield:
         self._running: set[asyncio.Task[None]] = set()
 
     def keeps(self, request: web.BaseRequest | None, task: asyncio.Task[None] | None) -> bool:
-        """Take over the task of a request that must run to its end. Whether it did: then nobody else may cancel it."""
+        """Take over the task of a request that must run to its end. If it did (True), no other code may cancel it."""
         if request is None or task is None or request.method not in _STATE_CHANGING:
             return False
         self._running.add(task)

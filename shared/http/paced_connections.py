@@ -27,7 +27,7 @@ EVENTS_PER_TURN: Final = 8
 """Of the streams together that only wait for notifications."""
 
 _HELD_BYTES: Final = 16_384
-"""What is longer is not held back, but parsed at once: nobody's bytes wait here in any number."""
+"""Longer data is not held back, but parsed at once: this is all that may wait here for one connection."""
 
 
 class StreamPace:

@@ -23,6 +23,7 @@ from multidict import istr
 from shared.errors import RequestRejected, ServiceUnavailable
 from shared.http.aiohttp_errors import as_rejected, from_http_exception
 from shared.http.client_address import CLIENT_ADDRESS, CURRENT_ADDRESS, PEER_IS_PROXY, client_address, is_trusted_peer
+from shared.http.health import PROBED_PATHS
 from shared.http.tracing import TRACEPARENT, with_trace_id
 from shared.loop_metrics import LoopCounter, LoopHistogram
 
@@ -47,9 +48,6 @@ REQUEST_ID_HEADER: Final = "X-Request-Id"
 
 _ACCEPTED_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 """The form of an id that a proxy may set. No other character can reach the log or a page."""
-
-_ROUTINE: Final = frozenset({"/livez", "/readyz", "/metrics"})
-"""Polled every few seconds: logged at debug level when the answer is 200."""
 
 _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz123456789"
 """32 characters that cannot be confused: no i, l, o or zero."""
@@ -120,7 +118,7 @@ def http_date(second: int) -> str:
 
 
 class _Sent(web.StreamResponse):
-    """What aiohttp gets for an answer that is on its way already: nothing is left to prepare or to write."""
+    """Stands for an answer that is on its way already: aiohttp has nothing left to prepare or to write."""
 
     def __init__(self, status: int, *, keeps_alive: bool) -> None:
         super().__init__(status=status)
@@ -264,8 +262,8 @@ def request_middleware(
                 fields["error"] = error.code
                 if on_error is not None:
                     on_error(request, error, request_id)
-            routine = route in _ROUTINE and status == 200
-            level = ERROR if isinstance(error, ServiceUnavailable) else DEBUG if routine else INFO
+            is_good_probe = route in PROBED_PATHS and status == 200
+            level = ERROR if isinstance(error, ServiceUnavailable) else DEBUG if is_good_probe else INFO
             bound = log.bind()  # what get_logger returns looks the logger up at every access
             if bound.is_enabled_for(level):
                 bound.log(

@@ -1,4 +1,4 @@
-"""What the server answers by itself: an exception that no middleware caught, and what is not an HTTP request."""
+"""The answers that pass no middleware: to an exception that none caught, and to bytes that are not an HTTP request."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _LONGEST_ACCEPT: Final = 512
 """Characters. Browsers send fewer than 200."""
 
 _OF_PROGRAMS: Final = frozenset({"application/json", "text/event-stream"})
-"""What MCP and OAuth clients ask for, and no browser names when it opens an address."""
+"""The media types that MCP and OAuth clients ask for, and that no browser names when it opens an address."""
 
 
 def opens_page(request: web.BaseRequest) -> bool:

@@ -6,6 +6,7 @@ does not exist here.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ KEY_KINDS: Final[Mapping[str, KeyKind]] = {
     "ES256": KeyKind("EC", "P-256"),
     "EdDSA": KeyKind("OKP", "Ed25519"),
 }
+
+HASHES: Final = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
+"""The hash function inside each signature algorithm; Ed25519 uses SHA-512 (RFC 8032 section 5.1)."""
 
 _ALGORITHMS: Final[Mapping[tuple[object, object], str]] = {kind: name for name, kind in KEY_KINDS.items()}
 

@@ -14,6 +14,13 @@ MAX_BYTES: Final = 8192
 """A longer string is refused before it is parsed."""
 
 
+EXTENSIONS: Final = frozenset({"crit", "b64"})
+"""Members of a header that change how a JWS is read (RFC 7515 section 4.1.11, RFC 7797): none is understood here."""
+
+KEY_SOURCES: Final = frozenset({"jwk", "jku", "x5c", "x5u"})
+"""Members of a header that bring a key or name where to fetch one: a signature by such a key proves nothing."""
+
+
 class InvalidToken(Exception):
     """The token is refused. `error_id` names the rule; the text is the private reason and never holds the token."""
 

@@ -173,7 +173,7 @@ class LogWriter(Collector):
 
 
 class LineLogger:
-    """What structlog hands rendered lines to. Warnings and errors are written at once, with all lines before them."""
+    """Receives rendered lines from structlog. Warnings and errors are written at once, with all lines before them."""
 
     def __init__(self, writer: LogWriter) -> None:
         self._write = writer.write

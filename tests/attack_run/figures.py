@@ -1,4 +1,4 @@
-"""What an attack may cost, and the judgement of what it did cost."""
+"""Bounds and figures of an attack, and the bounds that its figures exceed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Bounds:
     burst: int = 0
     """So many requests may be accepted at once. 0: every request that must be refused is."""
     per_second: float = 0.0
-    """How many more may be accepted in a second."""
+    """Number of requests more that may be accepted in a second."""
     stall_seconds: float = 1.5
     stored_bytes: int = 2 << 20
     peak_bytes: int = 24 << 20
@@ -23,7 +23,7 @@ class Bounds:
 
 @dataclass
 class Figures:
-    """What one kind of attack did. None is a figure that needs access to the processes."""
+    """The figures of one kind of attack. None is a figure that needs access to the processes."""
 
     tried: int = 0
     refused: int = 0
@@ -49,7 +49,7 @@ class Figures:
 
 
 def allowed(figures: Figures, bounds: Bounds) -> int:
-    """How many requests may have been accepted until the last one was."""
+    """Number of requests that may have been accepted until the last one was."""
     return bounds.burst + int(bounds.per_second * figures.accepted_seconds)
 
 

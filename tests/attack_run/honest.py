@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.attack_run.requests import authorization, listening
-from tests.fuzz.material import good_requests
+from tests.fuzz.good_requests import good_requests
 from tests.fuzz.raw_http import exchange
 from tests.fuzz.requests import JSON, Sent
 from tests.soak.attack import from_network

@@ -11,7 +11,7 @@ from tests.attack_run.figures import Bounds
 
 @dataclass(frozen=True)
 class Kind:
-    """How a kind is played, and what it may cost."""
+    """How the requests of a kind are sent, and its bounds."""
 
     bounds: Bounds
     pair: str = "open"

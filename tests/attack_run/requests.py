@@ -22,12 +22,12 @@ from tests.attack_run.kinds import (
     STREAMS_TRIED,
     UNREAD_REQUESTS,
 )
-from tests.fuzz.material import good_requests
+from tests.fuzz.good_requests import good_requests
 from tests.fuzz.requests import FORM, JSON, Sent, mutate
 from tests.soak.attack import from_network
 from tests.support.canaries import CANARIES
 from tests.support.header_values import VALUES
-from tests.support.local_issuer import Minter, new_key
+from tests.support.local_issuer import LocalTokenIssuer, new_key
 from tests.support.token_attacks import ATTACKS
 from tests.support.tricky_urls import TRICKS
 
@@ -113,9 +113,9 @@ def _raw() -> list[Request]:
 
 
 def _tokens(target: Target) -> list[Request]:
-    minter = Minter(issuer=target.issuer, resource=target.resource, key=new_key())
+    token_issuer = LocalTokenIssuer(issuer=target.issuer, resource=target.resource, key=new_key())
     body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
-    tokens = {name: attack(minter) for name, (_, attack) in ATTACKS.items()}
+    tokens = {name: attack(token_issuer) for name, (_, attack) in ATTACKS.items()}
     for name, token in tokens.items():
         target.secrets.add(f"token ({name})", token)
     return [_post("mcp", "/mcp", JSON, body, ("Authorization", f"Bearer {token}")) for token in tokens.values()]

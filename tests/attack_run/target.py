@@ -1,4 +1,4 @@
-"""What is attacked: a pair of services of this run, or one that is running already on this machine."""
+"""The target of the attacks: a pair of services of this run, or one that is running already on this machine."""
 
 from __future__ import annotations
 

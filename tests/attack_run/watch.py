@@ -1,4 +1,4 @@
-"""What a process shows from outside: answers of `/livez`, processor time, memory, lines of its log."""
+"""Measurements of a process from outside: answers of `/livez`, processor time, memory, lines of its log."""
 
 from __future__ import annotations
 

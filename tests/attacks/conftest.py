@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.attacks.raw_door import Door
+from tests.attacks.raw_http_service import RawHttpService
 from tests.auth_service.conftest import auth, client, compiled_templates, start_auth, tls_context
 from tests.mcp_service.conftest import issuer, log_entries, make_service, service, signing_key
 
@@ -21,12 +21,12 @@ __all__ = [
 
 
 @pytest.fixture
-async def doors(start_auth, service):
+async def services(start_auth, service):
     """auth_service and mcp_service. Lines of both may be in either log: each captures what is logged since it began."""
     auth = await start_auth(RATE_LIMITS="off")
     logs = [auth.logs, service.logs]
     return [
-        Door(
+        RawHttpService(
             "auth_service",
             auth.server.port,
             logs,
@@ -34,7 +34,7 @@ async def doors(start_auth, service):
              "/userinfo", "/register", "/register/x", "/.well-known/jwks.json", "/livez", "/readyz", "/metrics",
              "/unknown"),
         ),
-        Door(
+        RawHttpService(
             "mcp_service",
             service.port,
             logs,

@@ -90,7 +90,7 @@ class Crowd:
 
 
 async def livez_seconds(port):
-    """How long an honest caller from another address waits; fails when it is not answered."""
+    """Seconds until a client of another address has its answer; fails when there is none."""
     started = time.monotonic()
     answer = await asyncio.wait_for(exchange(port, LIVEZ), LIVEZ_SECONDS)
     assert answer.status == 200
@@ -99,7 +99,7 @@ async def livez_seconds(port):
 
 @pytest.mark.long
 @pytest.mark.parametrize("sources", [pytest.param(1, id="one network"), pytest.param(250, id="many networks")])
-async def test_a_crowd_that_asks_for_nothing_keeps_nobody_out_and_is_sent_away(limited_pair, sources):
+async def test_many_unfinished_requests_keep_no_client_out_and_are_ended(limited_pair, sources):
     services = [limited_pair.auth[0], limited_pair.mcp[0]]
     crowds = [Crowd(service.port) for service in services]
     try:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from auth_service.rate_limits.policy import REQUESTS
-from tests.attacks.raw_door import Door
+from tests.attacks.raw_http_service import RawHttpService
 
 PREFLIGHT = (
     ("Origin", "http://localhost:6274"),
@@ -32,79 +32,79 @@ MALFORMED = {
 }
 
 
-async def lines_of(door: Door, answer):
+async def lines_of(service: RawHttpService, answer):
     """The log lines of an answer, whose request ID must be in its head, and in its body if that is JSON."""
     request_id = answer.header("X-Request-Id")
     assert request_id, answer
     if b"request_id" in answer.body:
         assert request_id.encode() in answer.body
-    return door.lines_of(request_id)
+    return service.lines_of(request_id)
 
 
-async def counted(door: Door):
-    """How many requests the metrics tell of."""
+async def counted(service: RawHttpService):
+    """Number of requests by the metrics."""
     found = re.findall(
-        rb"^sallyport_http_requests_total\{.*\} ([0-9.]+)", (await door.ask("GET", "/metrics")).body, re.MULTILINE
+        rb"^sallyport_http_requests_total\{.*\} ([0-9.]+)", (await service.ask("GET", "/metrics")).body, re.MULTILINE
     )
     return sum(float(number) for number in found)
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-async def test_a_request_that_is_no_http_is_answered_like_every_other(doors, name):
-    for door in doors:
-        before = await counted(door)
-        answer = await door.send(MALFORMED[name] + b"\r\n\r\n")
+async def test_a_request_that_is_no_http_is_answered_like_every_other(services, name):
+    for service in services:
+        before = await counted(service)
+        answer = await service.send(MALFORMED[name] + b"\r\n\r\n")
         assert answer.status in {400, 414, 431}, answer
         assert answer.header("Content-Type").startswith("application/json")
-        assert [line["error_id"] for line in await lines_of(door, answer)] in (["http_syntax"], ["http_size"])
+        assert [line["error_id"] for line in await lines_of(service, answer)] in (["http_syntax"], ["http_size"])
         assert "secret" not in answer.head.lower() + answer.body.decode().lower()
         assert b"HTTP/1.1" not in answer.body
         assert answer.header("Connection") == "close"
-        assert await counted(door) == before + 2, "the one before and this one"
+        assert await counted(service) == before + 2, "the one before and this one"
 
 
 @pytest.mark.parametrize("expect", ["x", "\x80", "100-continue, x", "200-ok"])
-async def test_an_unknown_expectation_is_417_like_every_other_refusal(doors, expect):
-    for door in doors:
-        for path in door.paths:
-            answer = await door.ask("POST", path, ("Expect", expect.encode("latin-1")), body=b"x=1")
-            assert answer.status == 417, (door.name, path)
-            assert [line["error_id"] for line in await lines_of(door, answer)] == ["expect"]
+async def test_an_unknown_expectation_is_417_like_every_other_refusal(services, expect):
+    for service in services:
+        for path in service.paths:
+            answer = await service.ask("POST", path, ("Expect", expect.encode("latin-1")), body=b"x=1")
+            assert answer.status == 417, (service.name, path)
+            assert [line["error_id"] for line in await lines_of(service, answer)] == ["expect"]
 
 
-async def test_a_body_that_is_refused_is_not_asked_for(doors):
-    for door in doors:
-        for path in door.paths:
-            sent = door.request(
+async def test_a_body_that_is_refused_is_not_asked_for(services):
+    for service in services:
+        for path in service.paths:
+            sent = service.request(
                 "POST", path, ("Expect", "100-continue"), ("Content-Encoding", "gzip"), ("Content-Length", "5000")
             )
-            answer = await door.send(sent)
-            assert answer.status == 415, (door.name, path)
+            answer = await service.send(sent)
+            assert answer.status == 415, (service.name, path)
 
 
-async def test_a_body_that_is_expected_is_asked_for(doors):
-    auth, _ = doors
+async def test_a_body_that_is_expected_is_asked_for(services):
+    auth, _ = services
     headers = (("Expect", "100-continue"), ("Content-Type", "application/x-www-form-urlencoded"))
     answer = await auth.ask("POST", "/token", *headers, body=b"client_id=x")
     assert answer.status == 401
 
 
-async def test_a_preflight_is_logged_and_counted(doors):
-    for door, path in zip(doors, ("/token", "/mcp"), strict=True):
-        before = await counted(door)
-        answer = await door.ask("OPTIONS", path, *PREFLIGHT)
+async def test_a_preflight_is_logged_and_counted(services):
+    for service, path in zip(services, ("/token", "/mcp"), strict=True):
+        before = await counted(service)
+        answer = await service.ask("OPTIONS", path, *PREFLIGHT)
         assert answer.status == 204
         assert answer.header("Access-Control-Allow-Origin") == "*"
-        assert len(await lines_of(door, answer)) == 1
-        assert await counted(door) == before + 2
+        assert len(await lines_of(service, answer)) == 1
+        assert await counted(service) == before + 2
 
 
 async def test_preflights_are_limited(start_auth):
     auth = await start_auth(TRUSTED_PROXIES="127.0.0.0/8")
-    stranger = {"X-Forwarded-For": "192.0.2.1"}
+    client = {"X-Forwarded-For": "192.0.2.1"}
     seen = set()
     for _ in range(20 * REQUESTS.rate.burst):  # some allowance comes back meanwhile
-        answer = await auth.request("OPTIONS", "/token", headers=dict(PREFLIGHT) | stranger)
+        answer = await auth.request("OPTIONS", "/token", headers=dict(PREFLIGHT) | client)
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         seen.add(answer.status)
         if 429 in seen:
@@ -112,13 +112,13 @@ async def test_preflights_are_limited(start_auth):
     assert seen == {204, 429}
 
 
-async def test_no_answer_names_the_server(doors):
-    for door in doors:
-        for path in door.paths:
+async def test_no_answer_names_the_server(services):
+    for service in services:
+        for path in service.paths:
             for method in ("GET", "POST", "OPTIONS", "PATCH"):
-                assert not (await door.ask(method, path)).header("Server"), (door.name, path, method)
+                assert not (await service.ask(method, path)).header("Server"), (service.name, path, method)
         for data in MALFORMED.values():
-            assert not (await door.send(data + b"\r\n\r\n")).header("Server")
+            assert not (await service.send(data + b"\r\n\r\n")).header("Server")
 
 
 async def test_https_only_is_said_where_the_service_is_reached_by_https(start_auth, make_service):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.attacks.raw_door import longest_stall
+from tests.attacks.raw_http_service import longest_stall
 from tests.support.header_values import VALUES
 
 STALL_SECONDS = 1.5
@@ -16,19 +16,19 @@ BODIES = {
 
 
 @pytest.mark.parametrize("header", VALUES)
-async def test_no_value_of_a_header_stalls_the_loop_or_is_our_fault(doors, header):
-    for door in doors:
-        for path in door.paths:
+async def test_no_value_of_a_header_stalls_the_loop_or_is_our_fault(services, header):
+    for service in services:
+        for path in service.paths:
             kind, body = BODIES.get(path, ("application/x-www-form-urlencoded", b"client_id=x&token=x"))
             for value in VALUES[header]:
                 for method in ("GET", "POST"):
-                    sent = door.request(
+                    sent = service.request(
                         method, path, ("Content-Type", kind), body=body if method == "POST" else b""
                     ).split(b"\r\n")
                     kept = [line for line in sent if not line.lower().startswith(header.lower().encode() + b":")]
                     kept.insert(1, header.encode() + b": " + value.encode("latin-1"))
                     async with longest_stall() as stall:
-                        answer = await door.send(b"\r\n".join(kept))
-                    case = (door.name, method, path, value[:40])
+                        answer = await service.send(b"\r\n".join(kept))
+                    case = (service.name, method, path, value[:40])
                     assert answer.status < 500 or (answer.status == 503 and path == "/readyz"), (answer.status, *case)
                     assert stall[0] < STALL_SECONDS, (stall[0], *case)

@@ -1,4 +1,4 @@
-"""What a body costs a service that refuses it: nothing of it is decoded, whatever it says of itself."""
+"""A body that is refused is not decoded, whatever its headers say."""
 
 import gzip
 import zlib
@@ -56,32 +56,36 @@ def chunked(*pieces):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE", "PATCH"])
-async def test_a_compressed_body_is_415_at_every_path_and_nothing_of_it_is_unpacked(doors, decoded, method):
-    for door in doors:
-        for path in door.paths:
-            answer = await door.ask(method, path, ("Content-Encoding", "gzip"), ("Content-Type", FORM), body=PACKED)
-            assert answer.status == 415, (door.name, path)
-            assert [line["error_id"] for line in door.lines_of(answer.header("X-Request-Id"))] == ["content_encoding"]
+async def test_a_compressed_body_is_415_at_every_path_and_nothing_of_it_is_unpacked(services, decoded, method):
+    for service in services:
+        for path in service.paths:
+            answer = await service.ask(method, path, ("Content-Encoding", "gzip"), ("Content-Type", FORM), body=PACKED)
+            assert answer.status == 415, (service.name, path)
+            assert [line["error_id"] for line in service.lines_of(answer.header("X-Request-Id"))] == [
+                "content_encoding"
+            ]
     assert not decoded
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-async def test_every_coding_but_identity_is_415(doors, decoded, coding):
-    for door in doors:
+async def test_every_coding_but_identity_is_415(services, decoded, coding):
+    for service in services:
         body = zlib.compress(b"client_id=x")
         for sent in (
-            door.request("POST", door.paths[0], ("Content-Encoding", coding), body=body),
-            door.request("POST", "/token", ("Content-Encoding", "identity"), ("Content-Encoding", coding), body=body),
-            door.request("POST", "/mcp", ("Content-Encoding", coding), ("Transfer-Encoding", "chunked"))
+            service.request("POST", service.paths[0], ("Content-Encoding", coding), body=body),
+            service.request(
+                "POST", "/token", ("Content-Encoding", "identity"), ("Content-Encoding", coding), body=body
+            ),
+            service.request("POST", "/mcp", ("Content-Encoding", coding), ("Transfer-Encoding", "chunked"))
             + chunked(body),
         ):
-            answer = await door.send(sent.replace(b"Content-Length: 0\r\n", b""))
-            assert answer.status == 415, (door.name, sent[:80])
+            answer = await service.send(sent.replace(b"Content-Length: 0\r\n", b""))
+            assert answer.status == 415, (service.name, sent[:80])
     assert not decoded
 
 
-async def test_identity_is_no_coding(doors):
-    auth, mcp = doors
+async def test_identity_is_no_coding(services):
+    auth, mcp = services
     answer = await auth.ask(
         "POST", "/token", ("Content-Encoding", "Identity"), ("Content-Type", FORM), body=b"client_id=x"
     )
@@ -91,20 +95,22 @@ async def test_identity_is_no_coding(doors):
 
 
 @pytest.mark.parametrize("coding", ["gzip, chunked", "deflate,chunked", "identity, chunked"])
-async def test_every_transfer_coding_but_chunked_is_refused(doors, decoded, coding):
-    for door in doors:
-        sent = door.request("POST", door.paths[0], ("Transfer-Encoding", coding)).replace(b"Content-Length: 0\r\n", b"")
-        answer = await door.send(sent + chunked(PACKED[:4000]))
+async def test_every_transfer_coding_but_chunked_is_refused(services, decoded, coding):
+    for service in services:
+        sent = service.request("POST", service.paths[0], ("Transfer-Encoding", coding)).replace(
+            b"Content-Length: 0\r\n", b""
+        )
+        answer = await service.send(sent + chunked(PACKED[:4000]))
         assert answer.status == 400
     assert not decoded
 
 
 @pytest.mark.parametrize("boundary", ["x", "(" * 200, "x" * 10_000, ""])
-async def test_a_multipart_body_is_never_read_as_one(doors, decoded, boundary):
+async def test_a_multipart_body_is_never_read_as_one(services, decoded, boundary):
     body = b"--x\r\nContent-Disposition: form-data; name=a\r\nContent-Encoding: gzip\r\n\r\n" + PACKED + b"\r\n--x--"
-    for door in doors:
-        for path in door.paths:
-            answer = await door.ask(
+    for service in services:
+        for path in service.paths:
+            answer = await service.ask(
                 "POST", path, ("Content-Type", f"multipart/form-data; boundary={boundary}"), body=body
             )
             assert 400 <= answer.status < 500
@@ -115,16 +121,18 @@ async def test_a_multipart_body_is_never_read_as_one(doors, decoded, boundary):
     "charset",
     ["idna", "punycode", "utf-7", "unicode_escape", "utf-16", "zlib_codec", "rot13", "undefined", "no-such", '"idna"'],
 )
-async def test_no_character_set_but_utf_8_is_accepted_and_no_codec_looked_up(doors, decoded, charset):
-    for door in doors:
+async def test_no_character_set_but_utf_8_is_accepted_and_no_codec_looked_up(services, decoded, charset):
+    for service in services:
         for path, kind in (("/token", FORM), ("/register", "application/json"), ("/mcp", "application/json")):
-            answer = await door.ask("POST", path, ("Content-Type", f"{kind}; charset={charset}"), body=b"client_id=x")
-            assert answer.status == 415, (door.name, path)
+            answer = await service.ask(
+                "POST", path, ("Content-Type", f"{kind}; charset={charset}"), body=b"client_id=x"
+            )
+            assert answer.status == 415, (service.name, path)
     assert not decoded
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "us-ascii"])
-async def test_utf_8_by_its_names_is_accepted(doors, charset):
-    auth, _ = doors
+async def test_utf_8_by_its_names_is_accepted(services, charset):
+    auth, _ = services
     answer = await auth.ask("POST", "/token", ("Content-Type", f"{FORM}; charset={charset}"), body=b"client_id=x")
     assert (answer.status, b"invalid_client" in answer.body) == (401, True)

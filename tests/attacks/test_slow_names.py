@@ -18,7 +18,7 @@ DOCUMENT = vendor_documents.document(HONEST, "Honest", ["https://honest.example/
 PROMPT_SECONDS = 2.0
 """Far below a browser's patience, and far above what a fetch from this machine takes."""
 FETCH_SECONDS = PROMPT_SECONDS + 1
-"""What waits for the slow fetches is not prompt."""
+"""A request that waits for a slow fetch takes longer than PROMPT_SECONDS."""
 
 
 def slow(number):

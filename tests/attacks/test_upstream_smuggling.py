@@ -16,7 +16,7 @@ from mcp_service.app import build_app
 from mcp_service.guard import bearer, operation
 from mcp_service.settings import McpSettings
 from tests.mcp_service.conftest import RESOURCE, Service
-from tests.support.local_issuer import LocalIssuer, Minter
+from tests.support.local_issuer import LocalIssuer, LocalTokenIssuer
 from tests.support.raw_upstream import RawUpstream
 
 SCOPES = json.dumps(
@@ -247,8 +247,8 @@ async def attacked(signing_key):
             scopes=SCOPES,
             rate_limits="off",
         )
-        minter = Minter(issuer=issuer.url, resource=RESOURCE, key=signing_key)
-        service = Service(build_app(settings), issuer, minter, [])
+        token_issuer = LocalTokenIssuer(issuer=issuer.url, resource=RESOURCE, key=signing_key)
+        service = Service(build_app(settings), issuer, token_issuer, [])
         await service.start()
         yield Attacked(service, upstream, judged)
         await service.stop()
@@ -288,7 +288,7 @@ async def test_the_server_gets_what_was_judged_or_nothing(attacked, expected, at
             assert json.loads(request.body)["params"]["name"] == "allowed"
     assert attacked.upstream.bytes_seen == b"".join(r.head + b"\r\n\r\n" + r.body for r in arrived)
     assert attacked.token.encode() not in attacked.upstream.bytes_seen
-    # What is left over is no beginning of the next request, on whatever connection.
+    # No byte that is left over begins the next request, on any connection.
     attacked.upstream.requests.clear()
     async with attacked.service.session.post(
         attacked.service.url,

@@ -1,9 +1,16 @@
 """Data of another format is refused with a message, and never misread."""
 
 import pytest
+import structlog
+from prometheus_client import CollectorRegistry
 
 from auth_service.data_format import NUMBER, UnreadableData, check_data_format
+from auth_service.http import readiness
+from auth_service.http.readiness import DataFormatCheck
+from shared.background import TaskSupervisor
+from shared.http.health import Readiness
 from tests.support.auth_server import USERNAME
+from tests.support.faulty_redis import FaultyRedis, RedisFault
 
 pytestmark = pytest.mark.store
 
@@ -37,3 +44,19 @@ async def test_the_service_does_not_start_on_data_of_another_format(store, start
     with pytest.raises(UnreadableData):
         await start_auth()
     assert await store.command("EXISTS", "sp:{keys}:ring") == 0
+
+
+async def test_a_replica_that_finds_another_format_later_is_not_ready(single_store_url, monkeypatch):
+    monkeypatch.setattr(readiness, "INTERVAL_SECONDS", 0.01)
+    async with FaultyRedis(single_store_url) as proxy:
+        redis = proxy.connect()
+        await redis.command("SET", KEY, NUMBER + 1)
+        proxy.fault = RedisFault.HANG_UP
+        check = DataFormatCheck(redis, structlog.get_logger())
+        await check.start(TaskSupervisor(CollectorRegistry(), structlog.get_logger()))
+        assert (await check.readiness()).ready
+        proxy.fault = RedisFault.NONE
+        assert check._task is not None
+        await check._task
+        await redis.close()
+    assert await check.readiness() == Readiness(ready=False, note="data_format", impaired=True)

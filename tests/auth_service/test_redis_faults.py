@@ -12,7 +12,7 @@ from shared.errors import RedisUnavailable
 from shared.http.probe import TIMEOUT_SECONDS
 from shared.redis.client import load_script
 from tests.support.auth_server import CHEAP, LOOPBACK, PASSWORD, USERNAME
-from tests.support.faulty_redis import Fault, FaultyRedis
+from tests.support.faulty_redis import FaultyRedis, RedisFault
 
 pytestmark = [pytest.mark.store, pytest.mark.invariant(3, 6, 8)]
 
@@ -49,37 +49,37 @@ class TestTheStoreClient:
 
     async def test_a_command_whose_answer_is_lost_has_run_once(self, proxy, through_proxy, store):
         await through_proxy.command("SET", "counter", 0)
-        proxy.fault = Fault.LOSE_ANSWERS
+        proxy.fault = RedisFault.LOSE_ANSWERS
         with pytest.raises(RedisUnavailable):
             await through_proxy.command("INCR", "counter")
-        proxy.fault = Fault.NONE
+        proxy.fault = RedisFault.NONE
         assert await store.command("GET", "counter") == "1"
 
     async def test_a_script_whose_answer_is_lost_has_run_once(self, proxy, through_proxy, store):
         script = load_script("auth_service.rate_limits", "gcra")
         arguments = (["sp:{x}:arrival"], [1_000_000, 10_000_000])
         first = await through_proxy.run(script, *arguments)
-        proxy.fault = Fault.LOSE_ANSWERS
+        proxy.fault = RedisFault.LOSE_ANSWERS
         with pytest.raises(RedisUnavailable):
             await through_proxy.run(script, *arguments)
-        proxy.fault = Fault.NONE
+        proxy.fault = RedisFault.NONE
         assert int(await store.command("GET", "sp:{x}:arrival")) == int(first[1]) + 1_000_000
 
     async def test_a_pipeline_whose_answer_is_lost_has_run_once(self, proxy, through_proxy, store):
         await through_proxy.command("PING")
-        proxy.fault = Fault.LOSE_ANSWERS
+        proxy.fault = RedisFault.LOSE_ANSWERS
         with pytest.raises(RedisUnavailable):
             await through_proxy.pipeline([("INCR", "one"), ("INCR", "two")])
-        proxy.fault = Fault.NONE
+        proxy.fault = RedisFault.NONE
         assert await store.pipeline([("GET", "one"), ("GET", "two")]) == ["1", "1"]
 
-    @pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP])
+    @pytest.mark.parametrize("fault", [RedisFault.STALL, RedisFault.HANG_UP])
     async def test_a_command_that_did_not_arrive_is_not_sent_later(self, proxy, through_proxy, store, fault):
         await through_proxy.command("PING")
         proxy.fault = fault
         with pytest.raises(RedisUnavailable):
             await through_proxy.command("INCR", "counter")
-        proxy.fault = Fault.NONE
+        proxy.fault = RedisFault.NONE
         await through_proxy.command("PING")
         assert await store.command("GET", "counter") is None
 
@@ -87,12 +87,12 @@ class TestTheStoreClient:
         self, proxy, through_proxy, store
     ):
         await through_proxy.command("PING")
-        proxy.fault = Fault.LOSE_ANSWERS
+        proxy.fault = RedisFault.LOSE_ANSWERS
         results = await asyncio.gather(
             *(through_proxy.command("INCR", "counter") for _ in range(50)), return_exceptions=True
         )
         assert {type(r) for r in results} == {RedisUnavailable}
-        proxy.fault = Fault.NONE
+        proxy.fault = RedisFault.NONE
         # Those that found no connection in time were never sent; those that were sent have run once.
         assert int(await store.command("GET", "counter") or 0) <= 50
         before = int(await store.command("GET", "counter") or 0)
@@ -101,7 +101,7 @@ class TestTheStoreClient:
 
 async def recovered(proxy, auth):
     """The store is back; connections that ended meanwhile may each cost one more 503 until the pool has new ones."""
-    proxy.fault = Fault.NONE
+    proxy.fault = RedisFault.NONE
     in_a_row = 0
     async with asyncio.timeout(10):
         while in_a_row < 5:
@@ -109,7 +109,7 @@ async def recovered(proxy, auth):
             in_a_row = in_a_row + 1 if answer.status == 400 else 0
 
 
-@pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS])
+@pytest.mark.parametrize("fault", [RedisFault.STALL, RedisFault.HANG_UP, RedisFault.LOSE_ANSWERS])
 async def test_every_endpoint_answers_503_with_when_to_come_back(proxy, auth, client, fault):
     ada, other = auth.user_agent(), auth.user_agent()
     tokens = await auth.tokens(client, ada)
@@ -131,7 +131,7 @@ async def test_every_endpoint_answers_503_with_when_to_come_back(proxy, auth, cl
     assert (await ada.get("/account")).status == 200
 
 
-@pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS])
+@pytest.mark.parametrize("fault", [RedisFault.STALL, RedisFault.HANG_UP, RedisFault.LOSE_ANSWERS])
 async def test_a_refresh_that_met_a_faltering_store_is_repeated_with_success(proxy, auth, client, fault):
     tokens = await auth.tokens(client)
     proxy.fault = fault
@@ -145,7 +145,7 @@ async def test_a_refresh_that_met_a_faltering_store_is_repeated_with_success(pro
     assert newest.status == 200
 
 
-@pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP])
+@pytest.mark.parametrize("fault", [RedisFault.STALL, RedisFault.HANG_UP])
 async def test_a_code_that_did_not_reach_the_store_is_not_consumed(proxy, auth, client, fault):
     code = await auth.code(client)
     proxy.fault = fault
@@ -158,7 +158,7 @@ async def test_a_code_that_did_not_reach_the_store_is_not_consumed(proxy, auth, 
 async def test_a_decision_whose_answer_was_lost_is_repeated_with_the_same_code(proxy, auth, client):
     ada = auth.user_agent()
     page = await ada.consent_page(auth.authorize_url(client))
-    proxy.fault = Fault.LOSE_ANSWERS
+    proxy.fault = RedisFault.LOSE_ANSWERS
     assert (await ada.submit(page, decision="approve")).status == 503
     await recovered(proxy, auth)
     first, again = await ada.submit(page, decision="approve"), await ada.submit(page, decision="approve")
@@ -166,7 +166,7 @@ async def test_a_decision_whose_answer_was_lost_is_repeated_with_the_same_code(p
     assert "code=" in first.refresh
 
 
-@pytest.mark.parametrize("fault", [Fault.STALL, Fault.HANG_UP, Fault.LOSE_ANSWERS])
+@pytest.mark.parametrize("fault", [RedisFault.STALL, RedisFault.HANG_UP, RedisFault.LOSE_ANSWERS])
 async def test_without_redis_the_jwks_and_metadata_are_served_and_readiness_names_redis(proxy, auth, fault):
     proxy.fault = fault
     async with asyncio.timeout(20):

@@ -25,7 +25,7 @@ _KEY = "sp:{bench}"
 
 
 def run_script(store_url: str, client: str) -> Callable[[str], Awaitable[Any]]:
-    """How the handler runs the script."""
+    """The function by which the handler runs the script."""
     if client == "batcher":
         store = SingleRedisClient(store_url)
         return lambda argument: store.run(_SCRIPT, [_KEY], [argument])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.benchmarks.harness import Report, Turns
-    from tests.support.local_issuer import Minter
+    from tests.support.local_issuer import LocalTokenIssuer
 
 OURS = "tests.benchmarks.same_tool.our_server"
 CLIENT_CORE, SERVER_CORE = two_cores()
@@ -56,7 +56,7 @@ async def run(report: Report) -> None:
         await _compare_with_uvloop(report, ours, theirs_with_uvloop, token_issuer)
 
 
-async def _all_guard(servers: Sequence[Callers], token_issuer: Minter) -> None:
+async def _all_guard(servers: Sequence[Callers], token_issuer: LocalTokenIssuer) -> None:
     for protocol in (MODERN, OLDER):
         for token, expected in (
             (token_issuer.issue(scope="weather:read"), 200),
@@ -68,7 +68,7 @@ async def _all_guard(servers: Sequence[Callers], token_issuer: Minter) -> None:
                 assert expected != 200 or b"Sunny in Oslo for 3 days" in body, body
 
 
-async def _compare(report: Report, ours: Callers, theirs: Callers, token_issuer: Minter) -> None:
+async def _compare(report: Report, ours: Callers, theirs: Callers, token_issuer: LocalTokenIssuer) -> None:
     count = _count(report)
     for protocol, aim in AIMS.items():
         repeated = [_call(token_issuer.issue(scope="weather:read"), protocol)] * count
@@ -82,7 +82,7 @@ async def _compare(report: Report, ours: Callers, theirs: Callers, token_issuer:
     report.add(f"{AGAINST} ({MODERN}, each token seen for the first time)", cost.ratios, detail=_rates(cost))
 
 
-async def _compare_with_uvloop(report: Report, ours: Callers, theirs: Callers, token_issuer: Minter) -> None:
+async def _compare_with_uvloop(report: Report, ours: Callers, theirs: Callers, token_issuer: LocalTokenIssuer) -> None:
     for protocol in AIMS:
         repeated = [_call(token_issuer.issue(scope="weather:read"), protocol)] * _count(report)
         cost = await _cost(theirs, ours, [repeated] * (ROUNDS + 1))
@@ -105,7 +105,7 @@ async def _cost(theirs: Callers, ours: Callers, batches: Sequence[Sequence[bytes
     )
 
 
-def _fresh(token_issuer: Minter, token_id: str) -> str:
+def _fresh(token_issuer: LocalTokenIssuer, token_id: str) -> str:
     return token_issuer.issue(scope="weather:read", jti=token_id)
 
 

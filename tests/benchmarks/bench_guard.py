@@ -1,4 +1,4 @@
-"""What the guard costs a tool call, and what a flood of forged key ids costs the honest.
+"""Cost of the guard per tool call, and of a flood of forged key ids for valid calls.
 
 The server runs in a process of its own; requests are written to the socket ready-made, so that the client costs little.
 """
@@ -17,7 +17,7 @@ from tests.benchmarks.child_process import child_process
 from tests.benchmarks.cores import calling_from, pin, two_cores
 from tests.benchmarks.harness import Turns, in_turns
 from tests.benchmarks.tool_calls import tool_call
-from tests.support.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.local_issuer import LocalIssuer, LocalTokenIssuer, new_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,12 +67,12 @@ async def load(port: int, make: Callable[[], bytes], seconds: float, expect: int
 
 
 async def run(report: Report) -> None:
-    """The guard against no guard; a flood against honest company."""
+    """The guard against no guard; a flood against valid calls beside it."""
     key = new_key()
     issuer = LocalIssuer()
     await issuer.publish(key)
     await issuer.start()
-    token_issuer = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
+    token_issuer = LocalTokenIssuer(issuer=issuer.url, resource=RESOURCE, key=key)
     async with tool_server("guarded", issuer) as guarded, tool_server("open", issuer) as unguarded:
         for server in (guarded, unguarded):
             pin(server.pid, SERVER_CORE)
@@ -81,7 +81,7 @@ async def run(report: Report) -> None:
     await issuer.stop()
 
 
-async def _guard(report: Report, guarded: Child, unguarded: Child, token_issuer: Minter) -> None:
+async def _guard(report: Report, guarded: Child, unguarded: Child, token_issuer: LocalTokenIssuer) -> None:
     calls = [_call(token_issuer.issue(scope="slow:use"))] * max(20, round(CALLS * report.seconds))
     async with Callers(guarded.port, guarded.pid) as behind, Callers(unguarded.port, unguarded.pid) as without:
         await behind.make(calls)
@@ -99,7 +99,7 @@ async def _guard(report: Report, guarded: Child, unguarded: Child, token_issuer:
     )
 
 
-async def _flood(report: Report, server: Child, issuer: LocalIssuer, token_issuer: Minter) -> None:
+async def _flood(report: Report, server: Child, issuer: LocalIssuer, token_issuer: LocalTokenIssuer) -> None:
     good = _call(token_issuer.issue(scope="slow:use"))
     rest = token_issuer.issue(scope="slow:use").partition(".")[2]
     cheap = new_key("cheap", "ES256")

@@ -1,4 +1,4 @@
-"""What an identity costs: bytes of its grant and its statement, and a refresh that reviews it, against one without.
+"""Cost of an identity: bytes of its grant and its statement, and a refresh that reviews it, against one without.
 
 Two real services with the same configuration: a provider with rules on groups, a scope that requires one. The grants of
 both are made with a password; those of one are then given an identity that the store knows. No provider is asked.

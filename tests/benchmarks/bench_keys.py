@@ -103,7 +103,7 @@ async def _waiting(report: Report) -> None:
 
 
 async def _cpu_seconds(pid: int | None) -> float:
-    """What the process uses during WAIT_SECONDS from now."""
+    """Use of the process during WAIT_SECONDS from now."""
     before = _cpu(pid)
     await asyncio.sleep(WAIT_SECONDS)
     return _cpu(pid) - before

@@ -1,4 +1,4 @@
-"""What a request costs that tells the server who calls: headers, or a signature of its own."""
+"""Cost per request of the caller's identity for the server: headers, or a signed assertion."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ async def run(report: Report) -> None:
 
 
 async def _cost(report: Report, ours: Callers, bare: Callers, token: str, protocol: str) -> Turns:
-    """What a call costs the bare server, relative to ours."""
+    """Cost of a call of the bare server, relative to ours."""
     call = tool_call(token, "forecast", {"city": "Oslo", "days": 3}, protocol=protocol)
     calls = [call] * max(20, round(CALLS * report.seconds))
     without_token = [call.replace(f"Authorization: Bearer {token}\r\n".encode(), b"")] * len(calls)

@@ -1,4 +1,4 @@
-"""What a first look and a second look at a token cost."""
+"""Cost of the first and of a repeated verification of a token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from shared.access_tokens.profile import AccessTokenPolicy
 from shared.access_tokens.verifier import TokenVerifier, VerificationKeyResolver
 from shared.jose.jws import InvalidToken
 from tests.benchmarks.harness import Report, compare
-from tests.support.local_issuer import Minter, key_set, new_key
+from tests.support.local_issuer import LocalTokenIssuer, key_set, new_key
 
 RESOURCE = "https://tools.example/mcp"
 ISSUER = "https://issuer.example"
@@ -59,9 +59,9 @@ class _Held:
 
 
 async def run(report: Report) -> None:
-    """What a first and a second look at a token cost."""
+    """Measure the first and a repeated verification of a token."""
     key = new_key()
-    token_issuer = Minter(issuer=ISSUER, resource=RESOURCE, key=key)
+    token_issuer = LocalTokenIssuer(issuer=ISSUER, resource=RESOURCE, key=key)
     claims: dict[str, Any] = {
         "scope": "notes:read notes:write",
         "jti": "x" * 22,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Child:
-    """Where it listens on 127.0.0.1, and its process id."""
+    """Its port on 127.0.0.1, and its process id."""
 
     port: int
     pid: int

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from devstack.service_process import ServiceProcess
 from tests.benchmarks.harness import UNLIMITED
 from tests.support.free_ports import free_port
-from tests.support.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.local_issuer import LocalIssuer, LocalTokenIssuer, new_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -21,7 +21,7 @@ _HOST: Final = "127.0.0.1"
 
 
 @asynccontextmanager
-async def local_issuer() -> AsyncIterator[tuple[LocalIssuer, Minter]]:
+async def local_issuer() -> AsyncIterator[tuple[LocalIssuer, LocalTokenIssuer]]:
     """An issuer in this process, which holds long polls, and what makes its tokens for RESOURCE."""
     key = new_key()
     issuer = LocalIssuer()
@@ -29,7 +29,7 @@ async def local_issuer() -> AsyncIterator[tuple[LocalIssuer, Minter]]:
     await issuer.publish(key)
     await issuer.start()
     try:
-        yield issuer, Minter(issuer=issuer.url, resource=RESOURCE, key=key)
+        yield issuer, LocalTokenIssuer(issuer=issuer.url, resource=RESOURCE, key=key)
     finally:
         await issuer.stop()
 

@@ -203,7 +203,7 @@ class Turns:
 
     @property
     def differences(self) -> Spread:
-        """What the subject costs more than the yardstick."""
+        """Cost of the subject beyond that of the yardstick."""
         return Spread.of([subject - yardstick for subject, yardstick in self.pairs])
 
 
@@ -221,7 +221,7 @@ async def in_turns(
 ) -> Turns:
     """Each measures one short turn and says what a unit of its work cost.
 
-    Neighbours are compared with each other, so that a slow stretch of the machine falls on both; who goes first
+    Neighbours are compared with each other, so that a slow stretch of the machine falls on both; which goes first
     changes from round to round.
     """
     pairs = []
@@ -236,7 +236,7 @@ async def in_turns(
 
 
 def processor_seconds(pid: int | None) -> float:
-    """What a process has used of the processor so far, all its threads together. Linux; in steps of nanoseconds."""
+    """Processor time of a process so far, all its threads together. Linux; in steps of nanoseconds."""
     assert pid is not None, "the process has ended"
     # The clock of another process, as clock_getcpuclockid(3) makes its number.
     return time.clock_gettime((~pid << 3) | 2)

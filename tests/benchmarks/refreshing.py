@@ -28,7 +28,7 @@ class Refreshing:
         self._tokens = list(tokens)
         self._connections: list[Connection] = []
         self.done = 0
-        """How many refreshes have succeeded."""
+        """Number of refreshes that have succeeded."""
         self.answer = b""
         """The body of the last answer."""
 

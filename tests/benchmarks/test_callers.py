@@ -1,4 +1,4 @@
-"""What a call costs is the processor time of the process that limits the rate."""
+"""The cost of a call is the processor time of the process that limits the rate."""
 
 import asyncio
 

@@ -32,7 +32,7 @@ _NO_KEY: Any = None
 class _NoGuard:
     """Lets every call pass as the same user: the tool does the same work as behind the guard."""
 
-    _somebody = VerifiedToken(
+    _same_user = VerifiedToken(
         VerifiedClaims(
             issuer="https://issuer.example",
             subject="user-1",
@@ -58,7 +58,7 @@ class _NoGuard:
         operation = self._read.get(body)
         if operation is None:
             operation = self._read[body] = read_operation(body, request.headers)
-        return AuthorizedRequest(self._somebody, operation, body)
+        return AuthorizedRequest(self._same_user, operation, body)
 
 
 async def main(settings: McpSettings, mode: str) -> None:

@@ -1,4 +1,4 @@
-"""What the scenarios of 2026-07-28 ask a server to offer: requests for input, capabilities, changes of lists."""
+"""Features of a server that the scenarios of 2026-07-28 need: requests for input, capabilities, changes of lists."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from mcp_service.app import build_app
 from mcp_service.settings import McpSettings
 from tests.conformance.token_proxy import TokenProxy
 from tests.mcp_service.conftest import RESOURCE, Service
-from tests.support.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.local_issuer import LocalIssuer, LocalTokenIssuer, new_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,12 +28,12 @@ async def guarded(scope: str, **settings: Any) -> AsyncIterator[str]:
     await issuer.publish(key)
     await issuer.start()
     chosen: dict[str, Any] = {"issuer": issuer.url, "resource": RESOURCE, "port": 0, **settings}
-    minter = Minter(issuer=issuer.url, resource=RESOURCE, key=key)
+    token_issuer = LocalTokenIssuer(issuer=issuer.url, resource=RESOURCE, key=key)
     with capture_logs() as entries:
-        service = Service(build_app(McpSettings(**chosen)), issuer, minter, entries)
+        service = Service(build_app(McpSettings(**chosen)), issuer, token_issuer, entries)
         await service.start()
         try:
-            async with TokenProxy(service.url, lambda: minter.issue(scope=scope)) as proxy:
+            async with TokenProxy(service.url, lambda: token_issuer.issue(scope=scope)) as proxy:
                 yield proxy.url
         finally:
             await service.stop()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 OLDER = "2025-11-25"
 NEWER = "2026-07-28"
 SCENARIOS = {OLDER: 33, NEWER: 37}
-"""How many a revision requires."""
+"""Number of scenarios that a revision requires."""
 
 
 async def run_scenarios(packages: Path, url: str, revision: str, results: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the scenarios of the official conformance suite ask a server to offer, loaded through MCP_SERVER.
+"""The server that the scenarios of the official conformance suite need, loaded through MCP_SERVER.
 
 The suite (npm: @modelcontextprotocol/conformance) describes each of these tools, resources and prompts.
 """

@@ -105,7 +105,7 @@ async def rp(op):
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def user(op):
-    """A browser in which nobody is signed in."""
+    """A browser without a signed-in user."""
     return op.user_agent()
 
 

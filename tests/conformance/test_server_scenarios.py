@@ -28,7 +28,7 @@ EXCEPTIONS: dict[tuple[str, str], dict[str, str]] = {
 """The checks that do not pass, as scenario/check, and why; docs/mcp-service.md says the same."""
 
 NOT_SCORED = ("tasks-", "json-schema-2020-12", "http-header-validation", "http-custom-header-server-validation")
-"""What the suite runs besides the frozen set of 2026-07-28: extensions and pending scenarios."""
+"""Scenarios of the suite besides the frozen set of 2026-07-28: extensions and pending scenarios."""
 
 pytestmark = [
     pytest.mark.npm,

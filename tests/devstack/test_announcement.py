@@ -1,4 +1,4 @@
-"""What `make run` prints when it is ready."""
+"""The text that `make run` prints when it is ready."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What `make run` says about signing in."""
+"""The lines of `make run` about signing in."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What `make run` learns of the configured MCP server before it starts the services."""
+"""`make run` reads the configured MCP server before it starts the services."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What `make run` prints of its services, and what goes to their log files only."""
+"""The lines of the services that `make run` prints, and those that go to their log files only."""
 
 import asyncio
 import io

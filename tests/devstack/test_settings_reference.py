@@ -44,7 +44,7 @@ def test_values_are_described_for_settings_that_exist():
 
 @pytest.mark.parametrize(("name", "value"), [*AUTH_VALUES.items(), *MCP_VALUES.items()])
 def test_an_example_is_accepted_by_its_setting(tmp_path, name, value):
-    """What other settings it needs beside it is not of interest here: such a problem does not begin with its name."""
+    """Settings that it requires beside it do not matter here: such a problem does not begin with its name."""
     prefix = name.partition("_")[0]
     if value.is_secret:
         assert value.example.startswith("/run/secrets/"), "a secret in a public file is none"

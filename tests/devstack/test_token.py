@@ -18,7 +18,7 @@ app.command()(token.token)
 
 @pytest.fixture
 def data_dir(tmp_path, monkeypatch):
-    """What a `make run` leaves that had a demo user."""
+    """The data directory of an ended `make run` that had a demo user."""
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     settings = {"AUTH_ISSUER": "http://localhost:1", "DEMO_USERNAME": "demo"}
     (tmp_path / ENVIRONMENT_FILE).write_text(json.dumps(settings))

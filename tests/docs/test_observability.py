@@ -12,7 +12,7 @@ GUIDE = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
 def sources():
-    return [file for room in ("auth_service", "mcp_service", "shared") for file in (REPOSITORY / room).rglob("*.py")]
+    return [file for name in ("auth_service", "mcp_service", "shared") for file in (REPOSITORY / name).rglob("*.py")]
 
 
 def exported():

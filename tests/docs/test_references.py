@@ -1,6 +1,8 @@
-"""References resolve: links between documents, and the ids by which comments, scripts and data cite a document."""
+"""References resolve: links between documents, the ids by which comments and data cite one, and names of files."""
 
+import ast
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,18 @@ FOREIGN = {"clients.toml", "test_retired_identifiers.py"}
 """They cite documents of client vendors, and names of documents that were renamed."""
 DOCUMENT_NAME = re.compile(r"[\w./-]*?\b([\w-]+\.md)\b")
 
+CODE = sorted(
+    file
+    for folder in ("auth_service", "mcp_service", "shared", "sallyport_doctor", "devstack", "examples", "tests")
+    for file in (REPOSITORY / folder).rglob("*.*")
+    if file.suffix in {".py", ".lua"}
+)
+CODE_NAME = re.compile(r"[\w./-]*\b[\w-]+\.(?:py|lua)\b")
+OF_OPERATORS = {"weather.py", "forecasts.py", "file.py", "mcp.py"}
+"""Names that stand for the file of a server behind the guard."""
+FORMER = {"CHANGELOG.md", "glossary.md"}
+"""They name files that are gone."""
+
 
 def text_of(file):
     return file.read_text(encoding="utf-8")
@@ -36,6 +50,21 @@ def text_of(file):
 
 def named(file):
     return str(file.relative_to(REPOSITORY))
+
+
+def prose_of(file):
+    """The comments and docstrings of a module or script; a document whole."""
+    text = text_of(file)
+    if file.suffix == ".lua":
+        return re.findall(r"--(.*)$", text, re.MULTILINE)
+    if file.suffix != ".py":
+        return [text]
+    if not CODE_NAME.search(text):
+        return []
+    with tokenize.open(file) as source:
+        comments = [t.string for t in tokenize.generate_tokens(source.readline) if t.type == tokenize.COMMENT]
+    alone = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr)]
+    return [*comments, *(str(node.value) for node in alone if isinstance(node, ast.Constant))]
 
 
 def anchors_of(document):
@@ -109,3 +138,26 @@ def test_no_document_is_cited_that_is_not_here():
     }
     assert len(cited) > 20
     assert {(file, name) for file, name in cited if name.lower() not in here} == set()
+
+
+def exists(name, *, named_in):
+    """Whether there is such a file: at this path or the end of one; beside or around the file that names it if bare."""
+    path = re.sub(r"^(\.{1,2}/)+", "", name)
+    found = [file for file in map(named, CODE) if f"/{file}".endswith(f"/{path}")]
+    if "/" in path or named_in.suffix == ".md":
+        return bool(found)
+    own, *_ = named_in.relative_to(REPOSITORY).parts
+    return any(file.startswith(f"{own}/") or own in {"tests", "devstack"} for file in found)
+
+
+def test_no_module_or_script_is_named_that_is_not_here():
+    cited = {
+        (file, name)
+        for file in [*CODE, *DOCUMENTS]
+        if file.name not in FORMER
+        for text in prose_of(file)
+        for name in CODE_NAME.findall(text)
+    }
+    assert len(cited) > 100
+    lost = [(named(f), n) for f, n in cited if Path(n).name not in OF_OPERATORS and not exists(n, named_in=f)]
+    assert sorted(lost) == []

@@ -1,8 +1,9 @@
 """Identifiers that docs/glossary.md retires stay out of code, scripts, configuration, documents and tests.
 
 Identifiers of several words, file names, settings and calls (`seal()`) are searched as whole words in every text. A
-single English word (`Guard`) and an ending (`…Store`) count only where a package defines a class of that name, and not
-at all where the glossary has the word as a present name. A single word in lower case is for readers only.
+single English word (`Guard`), its plural and an ending (`…Store`) count only where a package or a test defines a class
+of that name, and not at all where the glossary has the word as a present name. A single word in lower case is for
+readers only.
 """
 
 import re
@@ -13,7 +14,8 @@ import pytest
 from devstack.service_process import REPOSITORY
 
 PACKAGES = ("auth_service", "mcp_service", "shared", "sallyport_doctor")
-FOLDERS = (".ci", *PACKAGES, "deploy", "devstack", "docs", "tests")
+WITH_CLASSES = (*PACKAGES, "tests")
+FOLDERS = (".ci", *WITH_CLASSES, "deploy", "devstack", "docs")
 IN_ROOT = (".env.example", "Dockerfile", "Makefile", "compose.yaml", "pyproject.toml")
 SUFFIXES = {".py", ".lua", ".toml", ".yaml", ".md", ".json", ".sh", ".caddy", ".html", ".css", ".svg", ".service", ""}
 EXEMPT = {REPOSITORY / "CHANGELOG.md", REPOSITORY / "docs" / "glossary.md", Path(__file__)}
@@ -49,7 +51,7 @@ def retired_classes(text):
     return {
         name
         for name in CLASS.findall(text)
-        if name.lower() not in PRESENT and (name in WORDS or name.endswith(ENDINGS))
+        if name.lower() not in PRESENT and ({name, name.removesuffix("s")} & WORDS or name.endswith(ENDINGS))
     }
 
 
@@ -72,15 +74,15 @@ def violations(folder):
     for file in sorted(set(files_in(folder)) - EXEMPT):
         text = text_of(file)
         found = set(ANYWHERE.findall(text))
-        if folder in PACKAGES:
-            found |= retired_classes(text) | set(ANYWHERE.findall(file.name))
+        if folder in WITH_CLASSES:
+            found |= retired_classes(text) | set(ANYWHERE.findall(file.name.removeprefix("test_")))
         if found:
             yield file.relative_to(REPOSITORY).as_posix(), sorted(found)
 
 
 def test_the_glossary_retires_identifiers_of_every_kind():
     assert {"RingSteward", "AUTH_REFRESH_GRACE", "two-doors.svg"} <= DISTINCT
-    assert {"Guard", "Form"} <= WORDS
+    assert {"Guard", "Form", "Door", "Place"} <= WORDS
     assert ENDINGS == ("Storage", "Store")
 
 
@@ -96,9 +98,28 @@ def test_a_retired_identifier_is_found(text):
     assert ANYWHERE.search(text)
 
 
-@pytest.mark.parametrize("text", ["class Guard:", "    class Done(Enum):", "class NoteStore:", "class _Form(Base):"])
+@pytest.mark.parametrize(
+    "text", ["class Guard:", "    class Done(Enum):", "class NoteStore:", "class _Form(Base):", "class Holders:"]
+)
 def test_a_retired_class_is_found(text):
     assert retired_classes(text)
+
+
+@pytest.mark.parametrize("folder", WITH_CLASSES)
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("raw_http.py", "class Door:", "Door"),
+        ("test_signing.py", "class Place:", "Place"),
+        ("steward.py", "", "steward.py"),
+        ("test_sealing.py", "", "sealing.py"),
+    ],
+)
+def test_a_retired_name_that_comes_back_is_found(tmp_path, monkeypatch, folder, name, text, found):
+    monkeypatch.setitem(globals(), "REPOSITORY", tmp_path)
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / name).write_text(text, encoding="utf-8")
+    assert dict(violations(folder)) == {f"{folder}/{name}": [found]}
 
 
 @pytest.mark.parametrize("text", ["check=True", "docs/rate-limits.md", "a guard", "class JtiReplayStore:"])

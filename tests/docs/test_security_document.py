@@ -1,20 +1,43 @@
 """SECURITY.md, the code that upholds its invariants and the tests that attack them agree."""
 
+import ast
 import re
 
 import pytest
 
 from devstack.service_process import REPOSITORY
+from tests.support.entered_functions import never_entered
 from tests.support.invariants import attacking_tests
 
 TEXT = (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 CHAPTERS = {int(n): body for n, body in re.findall(r"^## (\d+)\. (.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)}
 
 
-def files_after(words, body):
+def listed_after(words, body):
     listed = re.search(rf"^{words} (.*?)\.$", body, re.MULTILINE | re.DOTALL)
     assert listed, f"no files after {words!r}"
-    return re.findall(r"`([^`]+)`", listed[1])
+    return listed[1]
+
+
+def upheld_in(body):
+    """Pairs of a file and the names in brackets after it."""
+    found = re.findall(r"`([\w/.]+)`(?:\s\(([^)]+)\))?", listed_after("Upheld in", body))
+    return [(file, re.findall(r"`(\w+)`", names)) for file, names in found]
+
+
+def defined_in(file):
+    """The functions, methods and classes of a module, or the functions of a script."""
+    text = (REPOSITORY / file).read_text(encoding="utf-8")
+    if file.endswith(".lua"):
+        return set(re.findall(r"^local function (\w+)", text, re.MULTILINE))
+    return {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, FUNCTIONS | ast.ClassDef)}
+
+
+def functions_in(file):
+    """The functions and methods of a module."""
+    tree = ast.parse((REPOSITORY / file).read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, FUNCTIONS)}
 
 
 def numbers_named_in(file):
@@ -33,9 +56,27 @@ def test_the_invariants_are_numbered_as_announced():
 
 
 @pytest.mark.parametrize("number", sorted(CHAPTERS))
-def test_the_code_that_is_listed_names_the_invariant_at_the_line_that_upholds_it(number):
-    files = files_after("Upheld in", CHAPTERS[number])
-    assert [file for file in files if number not in numbers_named_in(file)] == []
+def test_what_upholds_an_invariant_is_named_and_is_there(number):
+    upheld = upheld_in(CHAPTERS[number])
+    assert upheld
+    assert {file: names for file, names in upheld if set(names) - defined_in(file)} == {}
+    assert [file for file, names in upheld if not names and not file.endswith(".lua")] == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_the_tests_that_attack_an_invariant_enter_the_functions_that_uphold_it():
+    """A class and a script have no function to enter."""
+    functions = {
+        number: [
+            f"{file}:{name}"
+            for file, names in upheld_in(body)
+            if file.endswith(".py")
+            for name in sorted(functions_in(file).intersection(names))
+        ]
+        for number, body in CHAPTERS.items()
+    }
+    assert never_entered(functions) == {}
 
 
 def test_the_code_names_no_other_invariant():
@@ -47,7 +88,7 @@ def test_the_code_names_no_other_invariant():
 
 @pytest.mark.parametrize("number", sorted(CHAPTERS))
 def test_exactly_the_files_with_tests_that_are_marked_are_listed_as_attacks(number, attacked_by):
-    listed = files_after("Attacked by", CHAPTERS[number])
+    listed = re.findall(r"`([^`]+)`", listed_after("Attacked by", CHAPTERS[number]))
     assert sorted(listed) == sorted(file for file, numbers in attacked_by.items() if number in numbers)
 
 

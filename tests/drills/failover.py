@@ -20,8 +20,8 @@ import redis
 from auth_service.clients.registration_budget import client_key
 from auth_service.grants.record import read_record
 from auth_service.grants.repository import grant_key
-from tests.e2e.holder import replica_versions
 from tests.e2e.pair import Pair
+from tests.e2e.refresh_token_families import refresh_token_families
 from tests.support import topologies
 from tests.support.plain_client import PlainClient
 from tests.support.user_agent import user_agent
@@ -33,83 +33,83 @@ GIVE_UP_SECONDS = 60.0
 OWN = {"AUTH_RATE_LIMITS": "off", "AUTH_MAX_GRANTS_PER_CLIENT": "100"}
 
 
-WAYS = {
+LOSSES = {
     "kill": (topologies.Node.kill, topologies.Node.start),
     "freeze": (topologies.Node.pause, topologies.Node.resume),
 }
-"""How a primary is lost, and how it comes back. A frozen one is like one behind a broken network: it may believe,
-when it can be reached again, that it still is the primary."""
+"""How a primary is lost, and how it comes back. A frozen one is like one behind a broken network: it may act as
+the primary when it can be reached again."""
 
 
 @dataclass
-class Toll:
-    """What a failover cost. Times are seconds since the primary was lost."""
+class FailoverReport:
+    """The figures of one failover. Times are seconds since the primary was lost."""
 
     grants: int = 0
-    struck: int = 0
+    affected: int = 0
     """Grants on the primary that was lost."""
-    leaning: int = 0
-    """Grants elsewhere whose client is registered there: its record is remembered for two seconds only."""
+    client_affected: int = 0
+    """Grants elsewhere whose client is registered there: its record is cached for two seconds only."""
     first_fault: float | None = None
     first_success: float | None = None
-    """Of a struck grant, asked for after the loss."""
+    """Of an affected grant, requested after the loss."""
     all_back: float | None = None
-    put_off: int = 0
-    """Refreshes of struck or leaning grants that were answered 503."""
-    put_off_elsewhere: int = 0
+    unavailable: int = 0
+    """Refreshes of both kinds of grants that were answered 503."""
+    unavailable_elsewhere: int = 0
     refreshes: int = 0
     lost_writes: int = 0
     """Rotations that a client was told of and the promoted replica did not know."""
     recovered: int = 0
-    """Tokens newer than the store knew, and believed by their mark."""
-    wrong: list[str] = field(default_factory=list)
+    """Tokens newer than the store knew, accepted by their MAC."""
+    wrong_answers: list[str] = field(default_factory=list)
     """Answers that no client may get: anything but 200 and 503."""
-    doubled: int = 0
-    """Tokens that gave two successors."""
+    double_rotations: int = 0
+    """Tokens with two successors."""
     tool_calls: int = 0
     failed_tool_calls: int = 0
 
     def lines(self):
-        """The figures, in words."""
+        """The figures as lines of text."""
         return [
             f"{self.refreshes} refreshes of {self.grants} grants in all",
-            f"{self.struck} grants were on the primary that was lost, of {self.leaning} more only the client",
+            f"{self.affected} grants were on the primary that was lost, of {self.client_affected} more only the client",
             f"first 503 after {self.first_fault or 0:.2f} s, first success after {self.first_success or 0:.2f} s",
             f"all grants back after {self.all_back or 0:.2f} s; half of the clients wait as Retry-After says",
-            f"{self.put_off} refreshes of these grants put off with 503, {self.put_off_elsewhere} of others",
-            f"{self.lost_writes} confirmed writes lost, {self.recovered} tokens believed by their mark",
-            f"{len(self.wrong)} wrong answers, {self.doubled} double rotations",
+            f"{self.unavailable} refreshes of these grants answered 503, {self.unavailable_elsewhere} of others",
+            f"{self.lost_writes} confirmed writes lost, {self.recovered} tokens accepted by their MAC",
+            f"{len(self.wrong_answers)} wrong answers, {self.double_rotations} double rotations",
             f"{self.tool_calls} tool calls meanwhile, {self.failed_tool_calls} failed",
         ]
 
 
 class Failover:
-    """Load on a pair, a kill in its middle, and the toll."""
+    """Load on a pair, the loss of a primary in its middle, and the report."""
 
     def __init__(self, pair, shards):
-        self.toll = Toll()
+        self.report = FailoverReport()
         self._pair = pair
         self._shards = shards
         self._lost_at = float("inf")
         self._stop = asyncio.Event()
         self._back = {}
-        self._leaning = set()
+        self._client_affected = set()
         self._last = {}
 
     async def play(self, *, how="kill", before_seconds=2.0, after_seconds=2.0):
-        """Returns the toll. Raises TimeoutError if a grant does not come back."""
-        lose, bring_back = WAYS[how]
-        everyone = [(await replica_versions(self._pair, 1))[0] for _ in range(GRANTS)]
+        """Returns the report. Raises TimeoutError if a grant does not come back."""
+        lose, bring_back = LOSSES[how]
+        families = [(await refresh_token_families(self._pair, 1))[0] for _ in range(GRANTS)]
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http, asyncio.TaskGroup() as load:
-            for number, holder in enumerate(everyone):
-                load.create_task(self._refresh(http, number, holder))
+            for number, family in enumerate(families):
+                load.create_task(self._refresh(http, number, family))
             load.create_task(self._call_tools())
             try:
                 await asyncio.sleep(before_seconds)
-                primary = await self._lose_primary(everyone, lose)
+                primary = await self._lose_primary(families, lose)
                 async with asyncio.timeout(GIVE_UP_SECONDS):
                     await asyncio.gather(*(event.wait() for event in self._back.values()))
-                self.toll.all_back = max(self._last.values())
+                self.report.all_back = max(self._last.values())
                 await asyncio.sleep(after_seconds)
                 # The lost one comes back, and becomes a replica; no client may notice.
                 await asyncio.to_thread(bring_back, primary)
@@ -119,53 +119,56 @@ class Failover:
                 await asyncio.sleep(after_seconds)
             finally:
                 self._stop.set()
-        self.toll.doubled = sum(len(given) > 1 for holder in everyone for given in holder.seen.values())
-        self.toll.recovered = await self._recovered()
-        return self.toll
+        successors = [given for family in families for given in family.successors.values()]
+        self.report.double_rotations = sum(len(given) > 1 for given in successors)
+        self.report.recovered = await self._recovered()
+        return self.report
 
-    async def _lose_primary(self, everyone, lose):
+    async def _lose_primary(self, families, lose):
         """Lose the primary of most grants, and compare what clients know with what its replica knows."""
-        (primary, replica), struck = shard_of_most(self._shards, everyone)
-        clients_there = {h.client_id for h in everyone if _is_on(primary, client_key(h.client_id))}
-        self._leaning = {h.grant_id for h in everyone if h.client_id in clients_there and h not in struck}
-        self.toll.grants, self.toll.struck, self.toll.leaning = len(everyone), len(struck), len(self._leaning)
-        self._back = {h.grant_id: asyncio.Event() for h in struck}
+        (primary, replica), affected = shard_of_most(self._shards, families)
+        clients_there = {family.client_id for family in families if _is_on(primary, client_key(family.client_id))}
+        elsewhere = [family for family in families if family not in affected]
+        self._client_affected = {family.grant_id for family in elsewhere if family.client_id in clients_there}
+        self.report.grants, self.report.affected = len(families), len(affected)
+        self.report.client_affected = len(self._client_affected)
+        self._back = {family.grant_id: asyncio.Event() for family in affected}
         self._lost_at = time.monotonic()
         lose(primary)
         # Answers that were on the way arrive, and nothing is promoted yet.
         await asyncio.sleep(0.3)
-        known = await asyncio.to_thread(_generations, replica, [h.grant_id for h in struck])
-        self.toll.lost_writes = sum(max(0, h.generation - known[h.grant_id]) for h in struck)
+        known = await asyncio.to_thread(_generations, replica, [family.grant_id for family in affected])
+        self.report.lost_writes = sum(max(0, family.generation - known[family.grant_id]) for family in affected)
         return primary
 
-    async def _refresh(self, http, number, holder):
+    async def _refresh(self, http, number, family):
         patient = number % 2 == 0
         while not self._stop.is_set():
             asked = time.monotonic()
-            status, body = await holder.present(http, self._pair.auth[number % len(self._pair.auth)], holder.token)
-            self._count(holder, status, body, after=asked > self._lost_at)
+            status, body = await family.present(http, self._pair.auth[number % len(self._pair.auth)], family.token)
+            self._count(family, status, body, after=asked > self._lost_at)
             if status == 200:
-                holder.token = body["refresh_token"]
+                family.token = body["refresh_token"]
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
-                await asyncio.sleep(holder.wait if patient else 0.02)
+                await asyncio.sleep(family.wait if patient else 0.02)
 
-    def _count(self, holder, status, body, *, after):
+    def _count(self, family, status, body, *, after):
         since = time.monotonic() - self._lost_at
-        struck = holder.grant_id in self._back
+        affected = family.grant_id in self._back
         if status == 200:
-            self.toll.refreshes += 1
-            if struck and after and not self._back[holder.grant_id].is_set():
-                self._last[holder.grant_id] = since
-                self._back[holder.grant_id].set()
-                self.toll.first_success = min(since, self.toll.first_success or since)
-        elif status == 503 and (struck or holder.grant_id in self._leaning):
-            self.toll.put_off += 1
-            self.toll.first_fault = min(since, self.toll.first_fault or since)
+            self.report.refreshes += 1
+            if affected and after and not self._back[family.grant_id].is_set():
+                self._last[family.grant_id] = since
+                self._back[family.grant_id].set()
+                self.report.first_success = min(since, self.report.first_success or since)
+        elif status == 503 and (affected or family.grant_id in self._client_affected):
+            self.report.unavailable += 1
+            self.report.first_fault = min(since, self.report.first_fault or since)
         elif status == 503:
-            self.toll.put_off_elsewhere += 1
+            self.report.unavailable_elsewhere += 1
         else:
-            self.toll.wrong.append(f"{since:.2f} s after the loss: {status} {body}")
+            self.report.wrong_answers.append(f"{since:.2f} s after the loss: {status} {body}")
 
     async def _call_tools(self):
         """mcp_service verifies offline: it answers whether the store of auth_service is there or not."""
@@ -173,9 +176,9 @@ class Failover:
             token = (await client.tokens(user))["access_token"]
             while not self._stop.is_set():
                 status, _headers, _answer = await client.call_tool(token)
-                if time.monotonic() > self._lost_at and self.toll.all_back is None:
-                    self.toll.tool_calls += 1
-                    self.toll.failed_tool_calls += status != 200
+                if time.monotonic() > self._lost_at and self.report.all_back is None:
+                    self.report.tool_calls += 1
+                    self.report.failed_tool_calls += status != 200
                 await asyncio.sleep(0.05)
 
     async def _recovered(self):
@@ -192,9 +195,9 @@ class Failover:
         return int(total)
 
 
-def shard_of_most(shards, everyone):
-    """The primary that has most of the grants, with its replica, and who holds these grants."""
-    homes = {shard: [h for h in everyone if _is_on(shard[0], grant_key(h.grant_id))] for shard in shards}
+def shard_of_most(shards, families):
+    """The primary that has most of the grants, with its replica, and the families of these grants."""
+    homes = {shard: [family for family in families if _is_on(shard[0], grant_key(family.grant_id))] for shard in shards}
     return max(homes.items(), key=lambda item: len(item[1]))
 
 
@@ -203,7 +206,7 @@ def _is_on(node, key):
 
 
 def _generations(replica, grant_ids):
-    """What a replica knows of the grants, whatever the topology."""
+    """The generation of each grant at a replica, in any topology; 0 where it has no record."""
     with redis.Redis(port=replica.port, decode_responses=True, single_connection_client=True) as connection:
         with contextlib.suppress(redis.ResponseError):
             connection.execute_command("READONLY")
@@ -216,18 +219,18 @@ async def main() -> None:
     named = set(sys.argv[1:])
     for name, how in itertools.product(
         [t for t in topologies.WITH_REPLICAS if t in named] or topologies.WITH_REPLICAS,
-        [w for w in WAYS if w in named] or WAYS,
+        [loss for loss in LOSSES if loss in named] or LOSSES,
     ):
         with topologies.WITH_REPLICAS[name]() as (url, shards):
             pair = Pair(auth=2, own={**OWN, "AUTH_REDIS_URL": url})
             try:
                 await pair.start()
-                toll = await Failover(pair, shards).play(how=how)
+                report = await Failover(pair, shards).play(how=how)
             finally:
                 await pair.close()
-        print(f"{name}, {how}:", *toll.lines(), sep="\n  ", flush=True)
-        for wrong in toll.wrong[:10]:
-            print(f"  wrong: {wrong}")
+        print(f"{name}, {how}:", *report.lines(), sep="\n  ", flush=True)
+        for answer in report.wrong_answers[:10]:
+            print(f"  wrong: {answer}")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ GIVE_UP_SECONDS = 60.0
 
 
 class DrillFailed(Exception):
-    """What did not happen. Not SystemExit: a task would raise it out of the event loop, past what is to be undone."""
+    """A step did not happen in time. Not SystemExit: a task would raise it out of the event loop, past the cleanup."""
 
 
 @dataclass(frozen=True)

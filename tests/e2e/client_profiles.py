@@ -1,4 +1,4 @@
-"""What each client of the field sends, as data: one row per client (docs/clients.md tells people of them).
+"""The requests of each client of the field, as data: one row per client, as docs/clients.md lists them.
 
 Facts are public knowledge of September 2026; where a client's habit is unknown the row has the usual one.
 """
@@ -23,19 +23,19 @@ class Profile:
 
     name: str
     redirect_uri: str
-    """Where this client really listens, port and all."""
+    """Address at which this client listens, with the port."""
     document: dict[str, Any] | None = None
     """Its client ID metadata document, served under its real name; else it registers."""
     registration: dict[str, Any] | None = None
     """The body of its registration request; else the operator adds it."""
     authentication: Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"] = "none"
     scopes: str | None = CHALLENGE
-    """What it asks for; None for clients that send no scope."""
+    """The scope that it requests; None for clients that send no scope."""
     resource: Literal["plain", "omitted", "repeated", "with a slash", "upper-case host"] = "plain"
     resource_on_refresh: bool = True
     scope_on_refresh: bool = False
     reads: Literal["header", "path", "root"] = "header"
-    """Where it looks for the protected resource metadata first."""
+    """Source from which it takes the address of the protected resource metadata first."""
     discovers: Literal["oauth", "openid"] = "oauth"
     wire: Literal["2026-07-28", "2025-11-25", "2025-06-18"] = "2025-11-25"
     state: bool = True

@@ -45,7 +45,7 @@ OPTIONS: Final = """
 		level ERROR
 	}}
 """
-"""What a test needs that the gateway's own container does not: other ports, and a certificate authority of its own."""
+"""Settings that the gateway's container does not have: other ports, and a certificate authority of its own."""
 
 
 @cache
@@ -79,7 +79,7 @@ class Gateway:
         return f"https://{name}:{self.https_port}" if name else f"http://localhost:{self.http_port}"
 
     def trust(self) -> ssl.SSLContext:
-        """What a client needs to trust the gateway's own authority, once it has started."""
+        """A client context that trusts the gateway's own authority, once it has started."""
         root = self._directory / "data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
         return ssl.create_default_context(cafile=root)
 

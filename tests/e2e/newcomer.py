@@ -1,4 +1,4 @@
-"""A copy of the repository in which a newcomer works, and what docs/first-server.md tells him to type."""
+"""A copy of the repository for a new user, and the commands of docs/first-server.md."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Clone:
             if (REPOSITORY / name).is_file():
                 (directory / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(REPOSITORY / name, directory / name)
-        # What `make` would install is there already.
+        # The packages that `make` would install are there already.
         (directory / ".venv").mkdir()
         (directory / ".venv" / ".local-installed").touch()
         # A make that runs under another one names its directory on standard output, and has the arguments of that one.

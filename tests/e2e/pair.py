@@ -63,8 +63,8 @@ class Pair:
         mcp_ports = [free_port(LOOPBACK) for _ in range(mcp)]
         self._gateway = gateway
         self.issuer = gateway.auth_url if gateway else f"http://localhost:{auth_ports[0]}"
-        mcp_door = gateway.mcp_url if gateway else f"http://localhost:{mcp_ports[0]}" if mcp_ports else ""
-        self.resource = resource or f"{mcp_door}/mcp"
+        mcp_origin = gateway.mcp_url if gateway else f"http://localhost:{mcp_ports[0]}" if mcp_ports else ""
+        self.resource = resource or f"{mcp_origin}/mcp"
         key_file = self._directory / "key-encryption-key"
         write(key_file, new_key_encryption_key())
         settings = LocalSettings(

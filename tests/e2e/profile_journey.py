@@ -156,7 +156,7 @@ class Journey:
         return status, challenge
 
     def asked_scope(self) -> str | None:
-        """What this client asks for at first."""
+        """The scope that this client requests at first."""
         if self.profile.scopes is None:
             return None
         advertised = " ".join(self.server["scopes_supported"])

@@ -1,4 +1,4 @@
-"""A user who signs in through a provider of another project, and what becomes of it."""
+"""A sign-in through a provider of another project, and its results."""
 
 from tests.e2e.sdk_client import Memory, connected
 from tests.support.oauth import unverified_claims
@@ -16,7 +16,7 @@ class UserAtProvider:
         self.there = there
         self.provider = provider
         self.response = {}
-        """What the provider sent to the callback."""
+        """The provider's response at the callback."""
         self.went_straight_on = False
         self.decided = ""
         """The words of the consent page."""

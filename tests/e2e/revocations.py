@@ -1,4 +1,4 @@
-"""Ways in which a grant ends before its time, and how long replicas go on accepting its access token."""
+"""Endings of a grant before its time, and how long replicas go on accepting its access token."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ SETTINGS: Final = {
     # Otherwise the reuse of a refresh token passes for a lost answer at first.
     "AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0",
 }
-"""What a pair needs for many grants of one client, which end in these ways."""
+"""Settings of a pair for many grants of one client that end early."""
 
 
 @dataclass
-class Holder:
-    """A client with the tokens of one grant, and the user who gave it."""
+class ClientGrant:
+    """A grant of a user to a client, and its tokens."""
 
     pair: Pair
     client: PlainClient
@@ -76,7 +76,7 @@ class Holder:
             assert answer.status == 200, await answer.text()
 
     async def end_access(self) -> None:
-        """The user does, on /account."""
+        """On /account, as the user."""
         page = await self.user.get(f"{self.pair.issuer}/account")
         form = next(f for f in page.forms if f.inputs.get("grant") == self.grant_id)
         target = page.url.join(URL(form.action))
@@ -84,44 +84,44 @@ class Holder:
         assert answer.status == 303, answer.words
 
     async def reuse_refresh_token(self) -> None:
-        """Somebody presents the first one again, after two refreshes."""
+        """Present the first refresh token again, after two refreshes."""
         status, answer = await self.client.token_request(
             grant_type="refresh_token", refresh_token=self.refresh_tokens[0]
         )
         assert (status, answer["error"]) == (400, "invalid_grant")
 
     async def revoke_grant(self) -> None:
-        """The operator does, by command."""
+        """By command, as the operator."""
         await self.pair.command("grants", "revoke", self.grant_id, "--yes")
 
     async def suspend_user(self) -> None:
-        """The operator does, by command."""
+        """By command, as the operator."""
         await self.pair.command("users", "suspend", self.user.username, "--yes")
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way in which a grant ends, and what it needs."""
+class Ending:
+    """How a grant is ended."""
 
     name: str
-    end: Callable[[Holder], Awaitable[None]]
+    end: Callable[[ClientGrant], Awaitable[None]]
     refreshes: int = 0
-    """After which the grant can end so."""
+    """Number of refreshes that must come first."""
     is_command: bool = False
     ends_all_of_user: bool = False
 
 
-WAYS: Final = (
-    Way("revocation of the access token", Holder.revoke_access_token),
-    Way("revocation of the refresh token", Holder.revoke_refresh_token),
-    Way("end access on /account", Holder.end_access),
-    Way("reuse of a refresh token", Holder.reuse_refresh_token, refreshes=2),
-    Way("grants revoke", Holder.revoke_grant, is_command=True),
-    Way("users suspend", Holder.suspend_user, is_command=True, ends_all_of_user=True),
+ENDINGS: Final = (
+    Ending("revocation of the access token", ClientGrant.revoke_access_token),
+    Ending("revocation of the refresh token", ClientGrant.revoke_refresh_token),
+    Ending("end access on /account", ClientGrant.end_access),
+    Ending("reuse of a refresh token", ClientGrant.reuse_refresh_token, refreshes=2),
+    Ending("grants revoke", ClientGrant.revoke_grant, is_command=True),
+    Ending("users suspend", ClientGrant.suspend_user, is_command=True, ends_all_of_user=True),
 )
 
 
-class Holders:
+class ClientGrants:
     """Makes grants of one client. An async context manager: the connections of all users are open within it."""
 
     def __init__(self, pair: Pair) -> None:
@@ -142,20 +142,20 @@ class Holders:
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
 
-    async def make(self, way: Way, count: int) -> list[Holder]:
-        """Holders of so many grants that can end in this way, each of a user of its own where it must be."""
-        made: list[Holder] = []
+    async def make(self, ending: Ending, count: int) -> list[ClientGrant]:
+        """`count` grants that can be ended so, each of a user of its own if the ending ends all of a user."""
+        made: list[ClientGrant] = []
         for _ in range(count):
-            user = made[0].user if made and not way.ends_all_of_user else await self._new_user()
+            user = made[0].user if made and not ending.ends_all_of_user else await self._new_user()
             tokens = await self._client.tokens(user)
-            holder = Holder(self._pair, self._client, user, tokens["access_token"], [tokens["refresh_token"]])
-            for _ in range(way.refreshes):
-                await holder.refresh()
-            made.append(holder)
+            grant = ClientGrant(self._pair, self._client, user, tokens["access_token"], [tokens["refresh_token"]])
+            for _ in range(ending.refreshes):
+                await grant.refresh()
+            made.append(grant)
         return made
 
     async def _new_user(self) -> UserAgent:
-        username = f"holder-{len(self._users)}"
+        username = f"grant-{len(self._users)}"
         await self._accounts.add(username, self._pair.password)
         user = await self._stack.enter_async_context(user_agent(username, self._pair.password))
         self._users.append(user)

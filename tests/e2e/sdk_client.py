@@ -68,7 +68,7 @@ async def connected(
 ) -> AsyncIterator[Client]:
     """A client of the SDK, connected; the user is asked whenever the client needs a new authorization.
 
-    `tls` is whom to trust; the usual authorities when None. `options` are further ones of the SDK's client.
+    `tls` holds the trusted authorities; the usual ones when None. `options` are further ones of the SDK's client.
     """
     callbacks: list[dict[str, Any]] = []
     memory = memory or Memory()

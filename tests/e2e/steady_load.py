@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Outcome:
-    """What happened so far."""
+    """Counts and failures so far."""
 
     calls: int = 0
     refreshes: int = 0
     failures: list[str] = field(default_factory=list)
     kids: dict[str, int] = field(default_factory=dict)
-    """How many calls were made with tokens of each key."""
+    """Number of calls with tokens of each key."""
 
 
 class SteadyLoad:

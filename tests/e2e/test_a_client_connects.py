@@ -63,11 +63,11 @@ async def test_two_users_see_their_own_notes_only(pair, user):
     async with user_agent("bob", "another quiet lantern by the weir") as bob:
         memories = Memory(), Memory()
         scope = "notes:read notes:write"
-        async with connected(pair.resource, user, memory=memories[0], scope=scope) as hers:
-            await hers.call_tool("add_note", {"text": "the secret of alice"})
-            async with connected(pair.resource, bob, memory=memories[1], scope=scope) as his:
-                assert "the secret of alice" not in text_of(await his.call_tool("list_notes", {}))
-            assert "the secret of alice" in text_of(await hers.call_tool("list_notes", {}))
+        async with connected(pair.resource, user, memory=memories[0], scope=scope) as of_alice:
+            await of_alice.call_tool("add_note", {"text": "the secret of alice"})
+            async with connected(pair.resource, bob, memory=memories[1], scope=scope) as of_bob:
+                assert "the secret of alice" not in text_of(await of_bob.call_tool("list_notes", {}))
+            assert "the secret of alice" in text_of(await of_alice.call_tool("list_notes", {}))
 
 
 async def test_many_clients_at_once_each_get_their_own_way(pair):

@@ -1,4 +1,4 @@
-"""The data is lost and comes back from a backup, as docs/operations.md tells: what lives, what is lost, what returns.
+"""The data is lost and comes back from a backup, by the steps of docs/operations.md: kept, lost and undone changes.
 
 On real processes: the pair of `make run`, with `make backup` while it runs and `make restore` into nothing.
 """
@@ -30,8 +30,8 @@ NAMES = ("quiet", "refreshed_once", "refreshed_twice", "ended_since")
 
 
 @dataclass
-class Story:
-    """What was known before the loss, and the pair that runs after it."""
+class RestoredPair:
+    """The data before the loss, and the pair that runs after it."""
 
     run: Launcher
     password: str
@@ -45,7 +45,7 @@ class Story:
 
     @property
     def pair(self):
-        return doors_of(self.run)
+        return addresses_of(self.run)
 
     def user_agent(self):
         return user_agent("demo", self.password)
@@ -55,7 +55,7 @@ class Story:
             return await refresh(client, self.held[name])
 
 
-def doors_of(run):
+def addresses_of(run):
     return SimpleNamespace(issuer=f"http://localhost:{run.auth_port}", resource=f"http://localhost:{run.mcp_port}/mcp")
 
 
@@ -89,15 +89,15 @@ async def connect(run, password, *names):
     held = {}
     async with user_agent("demo", password) as user:
         for name in names:
-            async with PlainClient(doors_of(run)) as client:
+            async with PlainClient(addresses_of(run)) as client:
                 tokens = await client.tokens(user)
                 held[name] = SimpleNamespace(client_id=client.client_id, tokens=tokens)
     return held
 
 
 async def happen_since(run, held):
-    """What the backup does not know."""
-    async with PlainClient(doors_of(run)) as client:
+    """Changes after the backup was taken."""
+    async with PlainClient(addresses_of(run)) as client:
         for name in ("refreshed_once", "refreshed_twice", "refreshed_twice"):
             assert (await refresh(client, held[name]))[0] == 200
     operate(run, "devstack.command", "auth_service", "grants", "revoke", grant_of(held["ended_since"]), "--yes")
@@ -108,7 +108,7 @@ def grant_of(held):
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory):
+def restored(tmp_path_factory):
     """A pair with users, keys of all states, registrations and grants: saved, changed, lost, restored, started."""
     place = tmp_path_factory.mktemp("run")
     loopback = ("127.0.0.1",)
@@ -134,7 +134,7 @@ def story(tmp_path_factory):
         said = operate(before, "devstack.backup", "restore", str(place / "backup"))
         assert "keys revoke" in said
         after = Launcher(place / "data", *ports).start()
-        yield Story(after.until_ready(), password, kids, lists, revoked, held)
+        yield RestoredPair(after.until_ready(), password, kids, lists, revoked, held)
     finally:
         for run in filter(None, [before, after]):
             if not run.process.stdout.closed:
@@ -144,64 +144,64 @@ def story(tmp_path_factory):
 @pytest.mark.long
 @pytest.mark.timeout(180)
 class TestAfterTheRestore:
-    def test_the_same_keys_sign_and_are_published(self, story):
-        assert story.run.key_ids() == story.kids
+    def test_the_same_keys_sign_and_are_published(self, restored):
+        assert restored.run.key_ids() == restored.kids
 
-    async def test_a_token_from_before_is_accepted_though_its_key_has_retired(self, story):
-        token = story.held["quiet"].tokens["access_token"]
-        async with PlainClient(story.pair) as client:
+    async def test_a_token_from_before_is_accepted_though_its_key_has_retired(self, restored):
+        token = restored.held["quiet"].tokens["access_token"]
+        async with PlainClient(restored.pair) as client:
             assert (await client.call_tool(token))[0] == 200
-        assert story.kids.index(unverified_header(token)["kid"]) == 2
+        assert restored.kids.index(unverified_header(token)["kid"]) == 2
 
-    async def test_a_client_that_has_not_refreshed_since_goes_on(self, story):
-        assert [(await story.refresh("quiet"))[0] for _ in range(2)] == [200, 200]
+    async def test_a_client_that_has_not_refreshed_since_goes_on(self, restored):
+        assert [(await restored.refresh("quiet"))[0] for _ in range(2)] == [200, 200]
 
     @pytest.mark.invariant(6)
-    async def test_a_client_that_is_one_refresh_ahead_of_the_backup_goes_on(self, story):
+    async def test_a_client_that_is_one_refresh_ahead_of_the_backup_goes_on(self, restored):
         """Our mark, one step newer than the store knows."""
-        assert [(await story.refresh("refreshed_once"))[0] for _ in range(2)] == [200, 200]
+        assert [(await restored.refresh("refreshed_once"))[0] for _ in range(2)] == [200, 200]
 
-    async def test_a_client_that_is_two_refreshes_ahead_asks_its_user_once(self, story):
-        status, body = await story.refresh("refreshed_twice")
+    async def test_a_client_that_is_two_refreshes_ahead_asks_its_user_once(self, restored):
+        status, body = await restored.refresh("refreshed_twice")
         assert (status, body["error"]) == (400, "invalid_grant")
-        async with PlainClient(story.pair) as client, story.user_agent() as user:
-            client.client_id = story.held["refreshed_twice"].client_id
+        async with PlainClient(restored.pair) as client, restored.user_agent() as user:
+            client.client_id = restored.held["refreshed_twice"].client_id
             tokens = await client.tokens(user)
             assert (await client.call_tool(tokens["access_token"]))[0] == 200
 
     @pytest.mark.invariant(12)
-    async def test_a_grant_is_put_into_a_list_that_the_backup_does_not_know(self, story):
+    async def test_a_grant_is_put_into_a_list_that_the_backup_does_not_know(self, restored):
         """In a list of the backup it could get the entry of a grant that was made, and ended, since."""
-        async with PlainClient(story.pair) as client, story.user_agent() as user:
+        async with PlainClient(restored.pair) as client, restored.user_agent() as user:
             tokens = await client.tokens(user)
-        assert unverified_claims(tokens["access_token"])["status"]["status_list"]["uri"] not in story.lists
-        assert story.lists < status_lists(story.run)
+        assert unverified_claims(tokens["access_token"])["status"]["status_list"]["uri"] not in restored.lists
+        assert restored.lists < status_lists(restored.run)
 
-    async def test_a_client_that_the_backup_does_not_know_is_told_to_register_anew(self, story):
-        status, body = await story.refresh("new")
+    async def test_a_client_that_the_backup_does_not_know_is_told_to_register_anew(self, restored):
+        status, body = await restored.refresh("new")
         assert (status, body["error"]) == (401, "invalid_client")
 
-    async def test_access_that_was_ended_since_is_open_again_until_it_is_ended_again(self, story):
-        assert (await story.refresh("ended_since"))[0] == 200
+    async def test_access_that_was_ended_since_is_open_again_until_it_is_ended_again(self, restored):
+        assert (await restored.refresh("ended_since"))[0] == 200
         operate(
-            story.run,
+            restored.run,
             "devstack.command",
             "auth_service",
             "grants",
             "revoke",
-            grant_of(story.held["ended_since"]),
+            grant_of(restored.held["ended_since"]),
             "--yes",
         )
-        assert (await story.refresh("ended_since"))[0] == 400
+        assert (await restored.refresh("ended_since"))[0] == 400
 
-    async def test_a_key_that_was_revoked_since_is_good_again_until_it_is_revoked_again(self, story):
+    async def test_a_key_that_was_revoked_since_is_good_again_until_it_is_revoked_again(self, restored):
         """Stands last: everything else here hangs on that key."""
-        async with PlainClient(story.pair) as client:
-            _status, body = await refresh(client, story.held["quiet"])
-            assert unverified_header(body["access_token"])["kid"] == story.revoked_since
+        async with PlainClient(restored.pair) as client:
+            _status, body = await refresh(client, restored.held["quiet"])
+            assert unverified_header(body["access_token"])["kid"] == restored.revoked_since
             assert (await client.call_tool(body["access_token"]))[0] == 200
-            operate(story.run, "devstack.command", "auth_service", "keys", "revoke", story.revoked_since, "--yes")
-            assert story.revoked_since not in story.run.key_ids()
+            operate(restored.run, "devstack.command", "auth_service", "keys", "revoke", restored.revoked_since, "--yes")
+            assert restored.revoked_since not in restored.run.key_ids()
             assert (await client.call_tool(body["access_token"]))[0] == 401
 
 

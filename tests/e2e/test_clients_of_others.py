@@ -1,4 +1,4 @@
-"""Clients that real people use, from npm and the Python index: installed once, run against the real pair.
+"""Published clients, from npm and the Python index: installed once, run against the real pair.
 
 `make test-clients` runs them. They are pinned here and in clients_of_others/package.json; node comes as a package.
 """
@@ -138,13 +138,13 @@ def authorization_url(issuer):
 
 
 async def visit(user, url):
-    """Where the browser lands."""
+    """The address at which the browser arrives."""
     await user.authorize(url)
     return user.callback
 
 
 async def converse(process, user):
-    """Play the user's part for one of the scripts here; what it told, step by step."""
+    """Act as the user for one of the scripts here; the messages of its steps."""
     steps = {}
     while "done" not in steps:
         message = await process.wait_for(as_json)

@@ -1,4 +1,4 @@
-"""What .env gives, as Docker's own command line understands compose.yaml. Nothing is started."""
+"""The settings from .env, as Docker's own command line understands compose.yaml. Nothing is started."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from mcp_service.settings import McpSettings
 # Reaches auth_service in a file that `declaration` writes.
 BY_DECLARATION = {"AUTH_RESOURCES"}
 OF_THE_IMAGE = {f"{service}_{name}" for service in ("AUTH", "MCP") for name in ("HOST", "PORT", "REUSE_PORT")}
-SECRET = "a key that nobody else may see"
+SECRET = "a key that must stay secret"
 
 
 def has_compose():
@@ -117,7 +117,7 @@ def test_an_address_of_the_store_may_stand_in_a_file(understood):
         ),
     ],
 )
-def test_both_services_are_told_the_same_names_for_every_form_of_the_gateway(understood, lines, issuer, resource):
+def test_both_services_get_the_same_names_for_every_form_of_the_gateway(understood, lines, issuer, resource):
     services = understood(**lines)
     auth, mcp, gateway = (services[name] for name in ("auth", "mcp", "gateway"))
     assert auth["environment"]["AUTH_ISSUER"] == mcp["environment"]["MCP_ISSUER"] == issuer

@@ -73,7 +73,7 @@ class Launcher:
             return response.read().decode()
 
     def printed_errors(self):
-        """What is on standard error so far."""
+        """Standard error so far."""
         os.set_blocking(self.process.stderr.fileno(), False)
         with contextlib.suppress(BlockingIOError):
             return (os.read(self.process.stderr.fileno(), 65_536) or b"").decode()
@@ -188,7 +188,7 @@ def test_a_second_launcher_on_the_same_data_is_refused(running):
 
 
 def command(running, module, *arguments):
-    """What a command of make prints, as it runs it."""
+    """Run a module as a command of make does; its output."""
     environment = {**os.environ, "DATA_DIR": str(running.data_dir)}
     words = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(words, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)

@@ -42,7 +42,7 @@ def look(clone, section):
 
 
 async def through_mcp_remote(url, issuer, home, tool, arguments, *, username="demo"):
-    """What the tool answers to a local program behind mcp-remote."""
+    """The tool's answer to a local program behind mcp-remote."""
     installed = install_node_packages(SCRIPTS, "npm-clients")
     bridge = [installed / "node_modules/mcp-remote/dist/proxy.js", url, "--allow-http", "--transport", "http-only"]
     hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "local", "version": "1"}}

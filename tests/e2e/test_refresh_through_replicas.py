@@ -7,7 +7,7 @@ import random
 import aiohttp
 import pytest
 
-from tests.e2e.holder import replica_versions
+from tests.e2e.refresh_token_families import refresh_token_families
 
 pytestmark = pytest.mark.invariant(3, 6)
 
@@ -22,10 +22,10 @@ async def http():
 
 async def test_two_hundred_refreshes_at_once_through_three_processes_give_one_successor(make_pair, http):
     pair = await make_pair(auth=3, **NO_MCP)
-    (holder,) = await replica_versions(pair, 1)
+    (family,) = await refresh_token_families(pair, 1)
     replicas = itertools.cycle(pair.auth)
 
-    answers = await asyncio.gather(*(holder.present(http, next(replicas), holder.token) for _ in range(200)))
+    answers = await asyncio.gather(*(family.present(http, next(replicas), family.token) for _ in range(200)))
 
     assert {status for status, _body in answers} == {200}
     assert len({body["refresh_token"] for _status, body in answers}) == 1
@@ -38,43 +38,43 @@ async def test_no_client_is_locked_out_when_answers_are_lost(make_pair, http):
     pair = await make_pair(auth=2, own={"AUTH_MAX_GRANTS_PER_CLIENT": "100"}, **NO_MCP)
     chance = random.Random(7)
 
-    async def live(holder):
+    async def keep_refreshing(family):
         refreshed = 0
         while refreshed < 40:
-            status, body = await holder.present(http, chance.choice(pair.auth), holder.token)
+            status, body = await family.present(http, chance.choice(pair.auth), family.token)
             assert status == 200, (refreshed, body)
             if chance.random() < 0.75:
-                holder.token = body["refresh_token"]
+                family.token = body["refresh_token"]
                 refreshed += 1
 
-    everyone = await replica_versions(pair, 50)
-    await asyncio.gather(*(live(holder) for holder in everyone))
+    families = await refresh_token_families(pair, 50)
+    await asyncio.gather(*(keep_refreshing(family) for family in families))
 
-    assert all(len(successors) == 1 for holder in everyone for successors in holder.seen.values())
+    assert all(len(successors) == 1 for family in families for successors in family.successors.values())
 
 
 @pytest.mark.parametrize("stolen_after", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2))])
 async def test_a_replay_at_any_later_point_ends_the_grant(make_pair, http, stolen_after):
-    """Whatever token was stolen, and however many refreshes later it is replayed, both holders end up with nothing."""
+    """Neither the owner nor the attacker can refresh after a replay, at whatever point each of the two happened."""
     pair = await make_pair(auth=2, own={"AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0"}, **NO_MCP)
     for refreshes_until_replay in range(2, 5):
-        (owner,) = await replica_versions(pair, 1)
+        (owner,) = await refresh_token_families(pair, 1)
         for _ in range(stolen_after):
             owner.token = (await owner.present(http, pair.auth[0], owner.token))[1]["refresh_token"]
         stolen = owner.token
         for _ in range(refreshes_until_replay):
             owner.token = (await owner.present(http, pair.auth[1], owner.token))[1]["refresh_token"]
 
-        thief = await owner.present(http, pair.auth[0], stolen)
+        attacker = await owner.present(http, pair.auth[0], stolen)
         after = await owner.present(http, pair.auth[1], owner.token)
 
-        assert [thief[0], thief[1]["error"]] == [400, "invalid_grant"]
+        assert [attacker[0], attacker[1]["error"]] == [400, "invalid_grant"]
         assert [after[0], after[1]["error"]] == [400, "invalid_grant"]
 
 
-async def test_a_thief_that_keeps_up_with_the_owner_is_detected_within_three_refreshes(make_pair, http):
+async def test_an_attacker_that_keeps_up_with_the_owner_is_detected_within_three_refreshes(make_pair, http):
     pair = await make_pair(auth=1, own={"AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0"}, **NO_MCP)
-    (owner,) = await replica_versions(pair, 1)
+    (owner,) = await refresh_token_families(pair, 1)
     stolen = owner.token
     outcomes = []
     for _turn in range(3):
@@ -94,16 +94,16 @@ async def test_a_thief_that_keeps_up_with_the_owner_is_detected_within_three_ref
 async def test_no_grant_is_lost_when_the_store_is_killed_twenty_times_under_load(make_pair, http):
     """SIGKILL and restart, append-only file on: no client is locked out, no token has two successors."""
     pair = await make_pair(auth=2, own={"AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0", "AUTH_RATE_LIMITS": "off"}, **NO_MCP)
-    everyone = await replica_versions(pair, 12)
+    families = await refresh_token_families(pair, 12)
     stop = asyncio.Event()
-    answered = {holder.token: 0 for holder in everyone}
+    answered = {family.token: 0 for family in families}
 
-    async def live(number, holder):
+    async def keep_refreshing(number, family):
         while not stop.is_set():
-            status, body = await holder.present(http, pair.auth[number % 2], holder.token)
+            status, body = await family.present(http, pair.auth[number % 2], family.token)
             assert status in {0, 200, 503}, (status, body)
             if status == 200:
-                holder.token = body["refresh_token"]
+                family.token = body["refresh_token"]
                 answered[number] = answered.get(number, 0) + 1
             else:
                 await asyncio.sleep(0.02)
@@ -117,9 +117,9 @@ async def test_no_grant_is_lost_when_the_store_is_killed_twenty_times_under_load
         await asyncio.sleep(0.5)
         stop.set()
 
-    await asyncio.gather(kill(), *(live(number, holder) for number, holder in enumerate(everyone)))
+    await asyncio.gather(kill(), *(keep_refreshing(number, family) for number, family in enumerate(families)))
 
-    for holder in everyone:
-        status, body = await holder.present(http, pair.auth[0], holder.token)
+    for family in families:
+        status, body = await family.present(http, pair.auth[0], family.token)
         assert status == 200, body
-        assert all(len(successors) == 1 for successors in holder.seen.values())
+        assert all(len(successors) == 1 for successors in family.successors.values())

@@ -41,7 +41,7 @@ def pythons():
 
 @dataclass
 class Journey:
-    """What one process told, and how often it asked its user to sign in."""
+    """The messages of one process, and the number of sign-ins that it asked for."""
 
     sign_ins: int = 0
     steps: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -72,7 +72,7 @@ async def run(pair, name, python, home, phase):
 
 
 async def redirected(url, pair):
-    """Where the browser arrives: the oldest client sends it to the origin of the resource."""
+    """The address at which the browser arrives: the oldest client sends it to the origin of the resource."""
     if url.startswith(pair.issuer):
         return url
     async with aiohttp.ClientSession() as browser, browser.get(url, allow_redirects=False) as response:
@@ -86,7 +86,7 @@ async def restart(pair, name, python, home):
     return await run(pair, name, python, home, "first"), await run(pair, name, python, home, "again")
 
 
-async def test_a_restarted_client_refreshes_and_asks_nobody_to_sign_in_again(make_pair, pythons, tmp_path):
+async def test_a_restarted_client_refreshes_without_another_sign_in(make_pair, pythons, tmp_path):
     pair = await make_pair(own={"AUTH_ACCESS_TOKEN_TTL": "60"})
     journeys = await asyncio.gather(*(restart(pair, n, p, tmp_path / n.replace(" ", "-")) for n, p in pythons.items()))
     for name, (first, again) in zip(pythons, journeys, strict=True):

@@ -1,4 +1,4 @@
-"""Revoked means refused: by replicas that ask nobody, within two seconds (invariant 12)."""
+"""A revoked token is refused within two seconds by replicas that verify it offline (invariant 12)."""
 
 import asyncio
 

@@ -1,7 +1,7 @@
-"""Two hundred revocations, in six ways, behind a real Caddy: two auth_service and three mcp_service under load.
+"""Two hundred revocations, of six kinds, behind a real Caddy: two auth_service and three mcp_service under load.
 
-Measured is what a holder could still do: seconds from the answer that says the grant has ended to the beginning of the
-last call that a replica accepted (invariant 12).
+Measures the seconds from the answer that says the grant has ended to the beginning of the last call that a replica
+accepted (invariant 12).
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.e2e.gateway import Gateway, has_caddy
-from tests.e2e.revocations import SETTINGS, WAYS, Holders, accepted_after, status_at
+from tests.e2e.revocations import ENDINGS, SETTINGS, ClientGrants, accepted_after, status_at
 from tests.e2e.steady_load import SteadyLoad
 from tests.support.cutting_proxy import CuttingProxy
 
@@ -34,32 +34,33 @@ AUTH, MCP = 2, 3
 
 
 async def revoke_all(fleet, http, interrupt):
-    """End every grant while the load runs; the seconds per way, for each revocation those of all replicas."""
-    seconds: dict[str, list[list[float]]] = {way.name: [] for way in WAYS}
-    async with Holders(fleet) as holders:
+    """End every grant while the load runs; the seconds per ending, for each revocation those of all replicas."""
+    seconds: dict[str, list[list[float]]] = {ending.name: [] for ending in ENDINGS}
+    async with ClientGrants(fleet) as grants:
         made = [
-            [(way, h) for h in await holders.make(way, BY_COMMAND if way.is_command else BY_REQUEST)] for way in WAYS
+            [(one, grant) for grant in await grants.make(one, BY_COMMAND if one.is_command else BY_REQUEST)]
+            for one in ENDINGS
         ]
-        # All ways in turns.
+        # All kinds in turns.
         todo = [pair for pair in itertools.chain.from_iterable(itertools.zip_longest(*made)) if pair is not None]
         left = iter(todo)
 
         async def some():
-            for way, holder in left:
+            for ending, grant in left:
 
-                async def end(way=way, holder=holder):
-                    await way.end(holder)
+                async def end(ending=ending, grant=grant):
+                    await ending.end(grant)
                     interrupt()
 
-                seconds[way.name].append(
-                    await accepted_after(http, fleet.mcp, holder.access_token, end, pause=PAUSE_SECONDS)
+                seconds[ending.name].append(
+                    await accepted_after(http, fleet.mcp, grant.access_token, end, pause=PAUSE_SECONDS)
                 )
 
         async with SteadyLoad(fleet, workers=WORKERS, through_gateway=True) as load, asyncio.TaskGroup() as group:
             await load.until(calls=100)
             for _ in range(AT_ONCE):
                 group.create_task(some())
-        refused = [await status_at(http, replica, holder.access_token) for _, holder in todo for replica in fleet.mcp]
+        refused = [await status_at(http, replica, grant.access_token) for _, grant in todo for replica in fleet.mcp]
     assert load.outcome.failures == []
     assert set(refused) == {401}
     assert len(refused) == MCP * (2 * BY_COMMAND + 4 * BY_REQUEST)
@@ -67,14 +68,14 @@ async def revoke_all(fleet, http, interrupt):
 
 
 def show(seconds, outcome):
-    """Print one table of the replicas, and one of the ways; the longest time of all."""
+    """Print one table of the replicas, and one of the endings; the longest time of all."""
     everything = list(itertools.chain.from_iterable(seconds.values()))
     print(f"\n{len(everything)} revocations, {outcome.calls} calls and {outcome.refreshes} refreshes, 0 failed")
     for number, one in enumerate(zip(*everything, strict=True)):
         print(f"  mcp_service {number:<22} median {statistics.median(one):.2f} s, max {max(one):.2f} s")
-    for way, each in seconds.items():
+    for ending, each in seconds.items():
         slowest = [max(replicas) for replicas in each]
-        print(f"  {way:<34} median {statistics.median(slowest):.2f} s, max {max(slowest):.2f} s")
+        print(f"  {ending:<34} median {statistics.median(slowest):.2f} s, max {max(slowest):.2f} s")
     return max(map(max, everything))
 
 

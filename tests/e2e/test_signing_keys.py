@@ -1,4 +1,4 @@
-"""Keys change without anyone noticing, and vanish within seconds when they must: real processes, one pair."""
+"""Key rotation fails no request, and a revoked key is gone within seconds: real processes, one pair."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ async def test_a_withdrawn_key_is_gone_from_every_replica_within_two_seconds(mak
         said = await withdrawing
         recorded = [json.loads(line) for line in (await pair.command("audit", "--json")).splitlines()]
         assert (said["replicas"], said["still_held_by"]) == (2, [])
-        # What the command measured is from the withdrawal until both replicas had shown that the key is gone.
+        # The command measures from the withdrawal until both replicas have shown that the key is gone.
         assert said["seconds"] < SECONDS_TO_VANISH
         assert max(gone) - min(gone) < SECONDS_TO_VANISH
         (withdrawal,) = (entry for entry in recorded if entry["event"] == "key.revoked")

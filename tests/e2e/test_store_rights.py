@@ -1,4 +1,4 @@
-"""The whole service with a user of the store who has the rights that docs/operations.md names, and no more."""
+"""The whole service, its user of the store having the rights that docs/operations.md names, and no more."""
 
 import json
 import shutil

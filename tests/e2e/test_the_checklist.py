@@ -122,13 +122,13 @@ async def test_introspection_answers_only_an_authenticated_caller(client, token)
 def forged(token, key_set, pair):
     """Tokens that must not pass, by what is wrong with them."""
     header, claims = unverified_header(token), unverified_claims(token)
-    stranger = RSAKey.generate_key(2048)
+    foreign_key = RSAKey.generate_key(2048)
     signing_input, signature = token.rsplit(".", 1)
     published = next(k for k in key_set["keys"] if k["kid"] == header["kid"])
     public_pem = RSAKey.import_key(published).public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def signed(header_=header, claims_=claims):
-        return jwt.encode(dict(header_), dict(claims_), stranger, algorithms=["RS256"])
+        return jwt.encode(dict(header_), dict(claims_), foreign_key, algorithms=["RS256"])
 
     def hmac_signed():
         head = encoded({**header, "alg": "HS256"})
@@ -138,28 +138,28 @@ def forged(token, key_set, pair):
 
     flipped = bytearray(base64.urlsafe_b64decode(signature + "=="))
     flipped[10] ^= 1
-    other = {**claims, "sub": "somebody-else"}
+    other = {**claims, "sub": "another-user"}
     return {
-        "signed by a stranger": signed(),
+        "signed by another issuer": signed(),
         "signature flipped": f"{signing_input}.{encoded(bytes(flipped))}",
         "payload replaced": f"{token.split('.')[0]}.{encoded(other)}.{signature}",
         "unsigned": f"{encoded({**header, 'alg': 'none'})}.{encoded(claims)}.",
         "HS256 with the public key": hmac_signed(),
         "unknown key": signed({**header, "kid": "no-such-key"}),
         "no kid": signed({k: v for k, v in header.items() if k != "kid"}),
-        "key of its own in the header": signed({**header, "jwk": stranger.as_dict(private=False)}),
+        "key of its own in the header": signed({**header, "jwk": foreign_key.as_dict(private=False)}),
         "not a JWT": "opaque",
         "expired and forged": signed(claims_={**claims, "exp": int(time.time()) - 3600}),
     }
 
 
-async def test_a_forged_token_is_refused_and_told_nothing(pair, client, token, key_set):
+async def test_a_forged_token_is_refused_without_details(pair, client, token, key_set):
     for what, bad in forged(token, key_set, pair).items():
         status, headers, body = await client.call_tool(bad)
         assert status == 401, what
         assert 'error="invalid_token"' in headers["WWW-Authenticate"], what
         told = json.dumps(body) + headers["WWW-Authenticate"]
-        for word in ("signature", "kid", "alg", "hmac", "stranger"):
+        for word in ("signature", "kid", "alg", "hmac"):
             assert word not in told.lower(), (what, told)
 
 

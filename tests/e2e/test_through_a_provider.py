@@ -60,7 +60,7 @@ async def test_the_python_sdk_connects_steps_up_and_refreshes(pair, provider, wi
 
 
 async def examine(pair, **options):
-    """What the doctor reports, and its findings."""
+    """The doctor's diagnosis, and the observation of each finding."""
     asked = RunOptions(url=pair.resource, login=True, **options)
     diagnosis = await run(asked, knowledge=load_knowledge(), open_page=sign_in_by_forms)
     return diagnosis, {f.id: f.observed for f in diagnosis.findings}

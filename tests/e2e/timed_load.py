@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Call:
-    """What became of one call. Times are of the monotonic clock."""
+    """One call and its outcome. Times are of the monotonic clock."""
 
     began: float
     ended: float

@@ -11,7 +11,7 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Received:
-    """What came back; status 0 when the server hung up without an answer."""
+    """An answer; status 0 if the server closed the connection without one."""
 
     status: int
     head: str

@@ -1,4 +1,4 @@
-"""What is sent: good requests to every endpoint of both services, and the ways in which they go bad."""
+"""Good requests to every endpoint of both services, and mutations of them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.fuzz.material import good_requests
+from tests.fuzz.good_requests import good_requests
 from tests.fuzz.raw_http import exchange
 from tests.fuzz.requests import mutate
 
@@ -34,7 +34,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @dataclass
 class Findings:
-    """What was seen."""
+    """Statuses, problems and errors of all answers."""
 
     statuses: Counter[Any] = field(default_factory=Counter)
     problems: list[Any] = field(default_factory=list)

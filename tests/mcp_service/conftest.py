@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from mcp_service.app import KEYS, STATUS_LISTS, build_app
 from mcp_service.settings import McpSettings
-from tests.support.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.local_issuer import LocalIssuer, LocalTokenIssuer, new_key
 from tests.support.local_list_server import LocalListServer
 from tests.support.local_status_lists import LocalStatusLists
 from tests.support.service_server import ServiceServer
@@ -58,7 +58,7 @@ def modern(method, params=None, *, request_id=1, client="test"):
 class Service:
     """The running application and what a test needs to talk to it."""
 
-    def __init__(self, app: web.Application, issuer: LocalIssuer, token_issuer: Minter, logs) -> None:
+    def __init__(self, app: web.Application, issuer: LocalIssuer, token_issuer: LocalTokenIssuer, logs) -> None:
         self.app = app
         self.issuer = issuer
         self.token_issuer = token_issuer
@@ -146,7 +146,7 @@ async def make_service(issuer, signing_key, log_entries):
         settings = McpSettings(
             **{"issuer": issuer.url, "resource": RESOURCE, "port": 0, **changes},
         )
-        token_issuer = Minter(issuer=settings.issuer, resource=settings.resource, key=signing_key)
+        token_issuer = LocalTokenIssuer(issuer=settings.issuer, resource=settings.resource, key=signing_key)
         service = Service(build_app(settings, **(clocks or {})), issuer, token_issuer, log_entries)
         services.append(service)
         await service.start()
@@ -172,7 +172,7 @@ async def shared_service(signing_key):
         await local.start()
         chosen: dict[str, Any] = {"issuer": local.url, "resource": RESOURCE, "port": 0}
         settings = McpSettings(**chosen)
-        token_issuer = Minter(issuer=local.url, resource=RESOURCE, key=signing_key)
+        token_issuer = LocalTokenIssuer(issuer=local.url, resource=RESOURCE, key=signing_key)
         running = Service(build_app(settings), local, token_issuer, entries)
         await running.start()
         yield running

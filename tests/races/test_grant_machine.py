@@ -1,7 +1,7 @@
 """A search for a sequence of refreshes, lost answers, replays and waits that breaks a grant.
 
-One owner, who keeps the newest token whose answer arrived, and one thief, who copied a token at some moment. The
-machine knows nothing of how the store decides: it holds the outcome against what was promised.
+One owner, with the newest token that arrived, and one attacker with a copy of an earlier token. The
+machine compares the outcomes with the documented rules, not with the code of the store.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ ISSUES = {"rotated", "repeated", "recovered"}
 
 
 class GrantMachine(RuleBasedStateMachine):
-    """Steps of owner and thief on one grant, on a real store."""
+    """Steps of owner and attacker on one grant, on a real store."""
 
     store_url = ""
 
@@ -42,7 +42,7 @@ class GrantMachine(RuleBasedStateMachine):
         self.grants = GrantRepository(self.store)
         self.now = NOW
         self.successors = {}
-        self.thief_acted = self.lost_after_grace = False
+        self.attacker_acted = self.lost_after_grace = False
         self.stolen = None
         self.scopes = allowed("notes:read", "notes:write", read_at=NOW + DAY)
         self.is_narrowed = False
@@ -72,7 +72,7 @@ class GrantMachine(RuleBasedStateMachine):
     @rule()
     def the_owner_refreshes(self):
         presented = self.ask(self.owner)
-        if not self.thief_acted and not self.lost_after_grace:
+        if not self.attacker_acted and not self.lost_after_grace:
             assert presented.outcome in ISSUES, presented.rotation.reason
         if presented.token is not None:
             self.owner = presented.token
@@ -85,7 +85,7 @@ class GrantMachine(RuleBasedStateMachine):
             )
 
         answers = self.runner.run(at_once())
-        if not self.thief_acted and not self.lost_after_grace:
+        if not self.attacker_acted and not self.lost_after_grace:
             assert {a.outcome for a in answers} <= ISSUES
             assert len({a.token for a in answers}) == 1
         self.entries |= {a.rotation.entry for a in answers if a.outcome in ISSUES}
@@ -114,15 +114,15 @@ class GrantMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.stolen is None)
     @rule()
-    def a_thief_copies_the_token(self):
+    def an_attacker_copies_the_token(self):
         self.stolen = self.owner
 
     @precondition(lambda self: self.stolen is not None)
     @rule()
-    def the_thief_presents_the_copy(self):
+    def the_attacker_presents_the_copy(self):
         spent_long_ago = self.newest.generation - self.stolen.generation >= 2
         self.now += REUSE_INTERVAL + 1
-        self.thief_acted = True
+        self.attacker_acted = True
         presented = self.ask(self.stolen)
         if spent_long_ago:
             assert presented.outcome not in ISSUES, "a token two generations old, beyond the grace, is never believed"

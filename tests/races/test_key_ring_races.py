@@ -141,7 +141,7 @@ async def test_rotations_and_withdrawals_at_once_leave_a_whole_ring_every_time(s
 
 @pytest.mark.invariant(3)
 async def test_a_store_that_is_killed_during_rotations_keeps_a_whole_ring(tmp_path):
-    """What was acknowledged is there afterwards, and one key is active."""
+    """Every acknowledged rotation is stored afterwards, and one key is active."""
     with EmbeddedStore(tmp_path) as server:
         store = SingleRedisClient(server.url)
         ring = ring_on(store)

@@ -27,7 +27,7 @@ NOW = 4_000_000_000
 
 @dataclass
 class Expected:
-    """What a client must be now."""
+    """The expected state of a client."""
 
     expires_at: int
     used: bool = False

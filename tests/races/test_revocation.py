@@ -96,7 +96,7 @@ async def remove_the_user(store, token):
     return token.grant_id in {grant.grant_id for grant in ended}
 
 
-WAYS = {
+ENDINGS = {
     "by hand, as the page, the command and the revocation endpoint do": [end_by_hand],
     "reuse of a refresh token": [reuse],
     "replay of the code": [replay_the_code],
@@ -105,7 +105,7 @@ WAYS = {
 }
 
 
-async def open_to_every_way(store):
+async def open_to_every_ending(store):
     """A grant whose first refresh token was replaced twice, long ago."""
     token = await open_grant(store, index=True)
     second = (await present(GrantRepository(store), token)).token
@@ -114,11 +114,11 @@ async def open_to_every_way(store):
     return token
 
 
-@pytest.mark.parametrize("ways", WAYS.values(), ids=WAYS)
-async def test_of_many_that_end_a_grant_one_does_and_its_entry_is_revoked_in_the_same_step(store, stores, ways):
+@pytest.mark.parametrize("endings", ENDINGS.values(), ids=ENDINGS)
+async def test_of_many_that_end_a_grant_one_does_and_its_entry_is_revoked_in_the_same_step(store, stores, endings):
     for _ in range(4):
-        token = await open_to_every_way(store)
-        wanted = itertools.cycle(ways)
+        token = await open_to_every_ending(store)
+        wanted = itertools.cycle(endings)
         enders = [next(wanted)(one, token) for one in stores for _ in range(4)]
         random.shuffle(enders)
         is_over = asyncio.Event()

@@ -65,8 +65,8 @@ async def when_it_answers(step):
 async def test_a_primary_killed_while_grants_end_leaves_each_ended_and_revoked_or_neither(replicated, stores):
     _, shards = replicated
     everyone = [(await open_grant(stores[0])).grant_id for _ in range(300)]
-    (primary, replica), struck = shard_of_most(shards, everyone)
-    replicated_ones, rest = struck[:20], struck[20:]
+    (primary, replica), affected = shard_of_most(shards, everyone)
+    replicated_ones, rest = affected[:20], affected[20:]
     assert len(rest) > 60
     for grant_id in replicated_ones:
         assert await GrantRepository(stores[0]).end(grant_id, reason="by_hand")
@@ -90,9 +90,9 @@ async def test_a_primary_killed_while_grants_end_leaves_each_ended_and_revoked_o
     await when_it_answers(partial(all_consistent, store, rest))
     ended = [i for i in acknowledged if (await when_it_answers(partial(ended_and_revoked, store, i)))[0]]
     print(f"\n{len(acknowledged)} endings acknowledged before the kill, {len(acknowledged) - len(ended)} lost by it")
-    for grant_id in struck:
+    for grant_id in affected:
         await when_it_answers(partial(GrantRepository(store).end, grant_id, reason="by_hand"))
-    assert await when_it_answers(partial(all_consistent, store, struck)) == len(struck)
+    assert await when_it_answers(partial(all_consistent, store, affected)) == len(affected)
 
 
 def board_on(store):
@@ -130,12 +130,12 @@ async def test_endings_that_a_failover_loses_are_lost_whole_and_stay_revoked_whe
         by_list.setdefault(split_identifier(grant_id)[0], grant_id)
         if len(by_list) == 24:
             break
-    (primary, replica), struck = shard_of_most(shards, list(by_list.values()))
+    (primary, replica), affected = shard_of_most(shards, list(by_list.values()))
     await asyncio.to_thread(topologies.wait_until_replicated, primary, replica)
 
     replica.pause()
     primary.ask("CLIENT", "KILL", "TYPE", "replica")
-    published, unpublished = struck[::2], struck[1::2]
+    published, unpublished = affected[::2], affected[1::2]
     for grant_id in published:
         assert await GrantRepository(store).end(grant_id, reason="by_hand")
     for board in boards:
@@ -145,13 +145,13 @@ async def test_endings_that_a_failover_loses_are_lost_whole_and_stay_revoked_whe
     primary.kill()
     replica.resume()
 
-    assert await when_it_answers(partial(all_consistent, store, struck)) == 0
+    assert await when_it_answers(partial(all_consistent, store, affected)) == 0
     for _ in range(2):
         await asyncio.gather(*(when_it_answers(board.refresh) for board in boards))
-    states = {i: await when_it_answers(partial(ended_and_revoked, store, i)) for i in struck}
+    states = {i: await when_it_answers(partial(ended_and_revoked, store, i)) for i in affected}
     assert {states[i] for i in published} == {(False, True)}
     assert {states[i] for i in unpublished} == {(False, False)}
     # The loss of the others is known to the caller of the command only: it is repeated, and holds.
-    for grant_id in struck:
+    for grant_id in affected:
         assert await when_it_answers(partial(GrantRepository(store).end, grant_id, reason="by_hand"))
-    assert await when_it_answers(partial(all_consistent, store, struck)) == len(struck)
+    assert await when_it_answers(partial(all_consistent, store, affected)) == len(affected)

@@ -19,7 +19,7 @@ async def attempt(store, *, network="192.0.2.1", browser="new"):
 
 
 async def at_once(stores, **attempt_of):
-    """How many of the attempts passed; each argument is a function of the number of the attempt."""
+    """Number of the attempts that passed; each argument is a function of the number of the attempt."""
     calls = (
         attempt(stores[n % len(stores)], **{name: value(n) for name, value in attempt_of.items()})
         for n in range(ATTEMPTS)

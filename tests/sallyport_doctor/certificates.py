@@ -46,7 +46,7 @@ class Authority:
         return builder.sign(self._key, hashes.SHA256())
 
     def server_context(self, name, *, days=60):
-        """What a server needs that says it is `name`."""
+        """The TLS context of a server with a certificate for `name`."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(_name(name), key.public_key(), days=days, ca=False, names=(name,))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -64,6 +64,6 @@ class Authority:
         return context
 
     def client_context(self):
-        """What a client needs to trust this authority."""
+        """The TLS context of a client that trusts this authority."""
         pem = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
         return ssl.create_default_context(cadata=pem)

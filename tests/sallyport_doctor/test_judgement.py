@@ -1,4 +1,4 @@
-"""The doctor judges a server as a person would: what matters most comes first, and nothing is blamed without proof."""
+"""The most important result comes first, and a finding requires proof."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def findings_in(out):
 async def test_an_open_server_is_called_open_before_anything_else(serve, command):
     model = await serve(OpenWithoutMetadata())
     status, out, _err = await command(model.resource)
-    assert (status, out.splitlines()[2]) == (1, "Open: anybody can call this server.")
+    assert (status, out.splitlines()[2]) == (1, "Open: any client can call this server without a token.")
     assert " works " not in out
 
 
@@ -84,7 +84,7 @@ async def test_a_sign_in_that_nobody_finished_is_a_time_out_and_blames_no_policy
     diagnosis = await run(DeadButton(), **DeadButton.options)
     [finding] = diagnosis.findings
     assert (finding.id, finding.severity.value) == ("login-timed-out", "warning")
-    assert finding.observed.startswith("nobody finished the sign-in within 0.2 s; ")
+    assert finding.observed.startswith("the sign-in was not completed within 0.2 s; ")
     assert {v.outcome.name for v in diagnosis.verdicts} == {"WORKS"}
 
 

@@ -13,8 +13,8 @@ from sallyport_doctor.evidence import Evidence, HostEvidence
 from sallyport_doctor.http_exchange import HttpExchange
 from sallyport_doctor.knowledge.catalogue import load_catalogue
 from sallyport_doctor.knowledge.clients import load_clients
-from sallyport_doctor.login.evidence import LoginEvidence, RegistrationEvidence, StepUpEvidence, TokenEvidence
 from sallyport_doctor.login.token_examination import examine_token
+from sallyport_doctor.login_evidence import LoginEvidence, RegistrationEvidence, StepUpEvidence, TokenEvidence
 from tests.sallyport_doctor.faulty_servers.healthy import HealthyServer
 
 URL = "https://mcp.example/mcp"

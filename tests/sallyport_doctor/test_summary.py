@@ -1,4 +1,4 @@
-"""The first line of a report: what a person would say first."""
+"""The first line of a report is the result in one sentence."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def summary_of(catalogue, client_table):
         (("prm-missing",), "fails", "Fails for 2 of 14 clients: ChatGPT, Claude Code. Limited: Claude, VS Code, "),
         (("as-metadata-missing",), "fails", "Protected, but no client can sign in."),
         (("host-rejected",), "fails", "No client can use this server."),
-        (("server-open",), "server-open", "Open: anybody can call this server."),
+        (("server-open",), "server-open", "Open: any client can call this server without a token."),
         (("key-private-published",), "key-private-published", "Not protected: the key that signs tokens is published."),
     ],
 )

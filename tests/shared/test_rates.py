@@ -98,16 +98,16 @@ def test_keys_do_not_share_an_allowance_and_the_table_is_bounded():
     assert len(limiter._arrivals) == 2
 
 
-class Refused(Exception):
+class RateExceeded(Exception):
     """A bound or a rate."""
 
 
 class Limiter(RequestLimiter):
     def refuse_request(self, name, rate, decision):
-        raise Refused(name, decision.retry_after_ms)
+        raise RateExceeded(name, decision.retry_after_ms)
 
     def refuse_another(self, name, most):
-        raise Refused(name, most)
+        raise RateExceeded(name, most)
 
 
 def test_a_request_beyond_one_of_its_bounds_counts_for_none():
@@ -115,10 +115,10 @@ def test_a_request_beyond_one_of_its_bounds_counts_for_none():
     wide, narrow = (("calls", "a"), 2), (("streams", "a"), 1)
     limiter.enter((wide, narrow))
     for _ in range(3):
-        with pytest.raises(Refused, match="streams"):
+        with pytest.raises(RateExceeded, match="streams"):
             limiter.enter((wide, narrow))
     limiter.enter((wide,))
-    with pytest.raises(Refused, match="calls"):
+    with pytest.raises(RateExceeded, match="calls"):
         limiter.enter((wide,))
     limiter.leave((wide, narrow))
     limiter.enter((wide, narrow))
@@ -127,7 +127,7 @@ def test_a_request_beyond_one_of_its_bounds_counts_for_none():
 def test_a_refusal_of_a_service_says_when_the_next_request_passes():
     limiter = Limiter(enabled=True, clock=lambda: 1.25)
     limiter.check("a", "key", Rate(1, 60, burst=1))
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RateExceeded) as caught:
         limiter.check("a", "key", Rate(1, 60, burst=1))
     assert caught.value.args == ("a", 60_000)
 

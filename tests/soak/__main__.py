@@ -65,7 +65,7 @@ def stored(pair: Pair) -> int:
 
 
 async def quiet_phase(traffic: HonestTraffic, seconds: float) -> Honest:
-    """What honest traffic meets without an attack."""
+    """Figures of honest traffic without an attack."""
     traffic.met = Honest()
     await asyncio.sleep(max(8.0, seconds / 4))
     met, traffic.met = traffic.met, Honest()

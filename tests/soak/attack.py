@@ -45,7 +45,7 @@ RATES = {
 
 @dataclass
 class Orders:
-    """What to send where. `requests` are the service and the template of each request."""
+    """Requests, and the ports to send them to. `requests` are the service and the template of each request."""
 
     kind: str
     seconds: float

@@ -1,4 +1,4 @@
-"""What honest clients and owners met, and the line of the table that says so."""
+"""Figures of honest clients and owners, and their line of the table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def p99(seconds: Sequence[float]) -> float:
 
 @dataclass
 class Tries:
-    """Attempts at one thing: how long those took that succeeded, and what became of the others."""
+    """Attempts at one thing: seconds of those that succeeded, errors of the others."""
 
     seconds: list[float] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Tries:
 
 @dataclass
 class Honest:
-    """What honest traffic met in one phase."""
+    """Figures of honest traffic in one phase."""
 
     calls: Tries = field(default_factory=Tries)
     refreshes: Tries = field(default_factory=Tries)
@@ -51,7 +51,7 @@ class Honest:
 
 @dataclass(frozen=True)
 class Attack:
-    """What the attacker did: requests by the class of their answer, 0 when there was none."""
+    """The attacker's requests by the class of their answer, 0 when there was none."""
 
     seconds: float
     answers: dict[int, int]

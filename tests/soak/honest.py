@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import aiohttp
 from yarl import URL
 
-from tests.fuzz.material import CHALLENGE
+from tests.fuzz.good_requests import CHALLENGE
 from tests.soak.figures import Honest, Tries
 from tests.support.plain_client import REDIRECT_URI, PlainClient
 from tests.support.user_agent import UserAgent

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from tests.attack_run.requests import ODD_BODIES
-from tests.fuzz.material import CHALLENGE, good_requests
+from tests.fuzz.good_requests import CHALLENGE, good_requests
 from tests.fuzz.requests import FORM, JSON, Sent
 from tests.soak.attack import NUMBER
 from tests.soak.honest import OWNERS
-from tests.support.local_issuer import Minter, new_key
+from tests.support.local_issuer import LocalTokenIssuer, new_key
 from tests.support.plain_client import REDIRECT_URI
 from tests.support.token_attacks import ATTACKS
 
@@ -56,9 +56,9 @@ async def _sign_in(pair: Pair, username: str) -> Templates:
 
 
 async def _forged_tokens(pair: Pair) -> Templates:
-    minter = Minter(issuer=pair.issuer, resource=pair.resource, key=new_key())
+    token_issuer = LocalTokenIssuer(issuer=pair.issuer, resource=pair.resource, key=new_key())
     body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
-    headers = [(("Authorization", f"Bearer {attack(minter)}"),) for _, attack in ATTACKS.values()]
+    headers = [(("Authorization", f"Bearer {attack(token_issuer)}"),) for _, attack in ATTACKS.values()]
     return [_as_text(Sent("mcp", "POST", "/mcp", content_type=JSON, body=body, headers=one)) for one in headers]
 
 

@@ -23,7 +23,7 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass
 class ErrorIds:
-    """What was found. `unread` are places whose ids cannot be read from the code."""
+    """The ids in the code. `unread` are places whose ids cannot be read from the code."""
 
     named: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)

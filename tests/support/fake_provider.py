@@ -32,7 +32,7 @@ class FakeProvider:
     statement: dict[str, object] = field(default_factory=dict)
     """Further members of the identity."""
     age: int = 0
-    """How long before the request the user authenticated, in seconds."""
+    """Seconds between the user's authentication and the request."""
     begun: list[PendingSignIn] = field(default_factory=list)
     requests: list[AuthorizationUrlRequest] = field(default_factory=list)
     identified: list[tuple[PendingSignIn, dict[str, str]]] = field(default_factory=list)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from shared.redis.single import SingleRedisClient
 
 
-class Fault(Enum):
+class RedisFault(Enum):
     """The behaviour of the proxy on open connections."""
 
     NONE = "none"
@@ -29,7 +29,7 @@ class FaultyRedis:
         parts = urlsplit(store_url)
         self._socket = parts.path
         self._database = dict(parse_qsl(parts.query)).get("db", "0")
-        self._fault = Fault.NONE
+        self._fault = RedisFault.NONE
         self._connections: set[tuple[asyncio.StreamWriter, asyncio.Task[None] | None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -48,13 +48,13 @@ class FaultyRedis:
         return SingleRedisClient(self.url, timeout_seconds=timeout_seconds)
 
     @property
-    def fault(self) -> Fault:
+    def fault(self) -> RedisFault:
         return self._fault
 
     @fault.setter
-    def fault(self, fault: Fault) -> None:
+    def fault(self, fault: RedisFault) -> None:
         self._fault = fault
-        if fault is Fault.HANG_UP:
+        if fault is RedisFault.HANG_UP:
             self._hang_up()
 
     def _hang_up(self) -> None:
@@ -62,7 +62,7 @@ class FaultyRedis:
             writer.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._fault is Fault.HANG_UP:
+        if self._fault is RedisFault.HANG_UP:
             writer.transport.abort()
             return
         entry = (writer, asyncio.current_task())
@@ -71,8 +71,8 @@ class FaultyRedis:
         try:
             from_store, to_store = await asyncio.open_unix_connection(self._socket)
             await asyncio.gather(
-                self._pump(reader, to_store, lost_while={Fault.STALL}),
-                self._pump(from_store, writer, lost_while={Fault.STALL, Fault.LOSE_ANSWERS}),
+                self._pump(reader, to_store, lost_while={RedisFault.STALL}),
+                self._pump(from_store, writer, lost_while={RedisFault.STALL, RedisFault.LOSE_ANSWERS}),
             )
         finally:
             self._connections.discard(entry)
@@ -81,7 +81,7 @@ class FaultyRedis:
                     end.transport.abort()
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, lost_while: AbstractSet[Fault]
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, lost_while: AbstractSet[RedisFault]
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):

@@ -10,7 +10,7 @@ from tests.support.oauth import unverified_claims
 from tests.support.user_agent import Answer, UserAgent
 
 STAFF: Final = {"groups": ["staff"]}
-"""What `notes:write` requires."""
+"""The condition of `notes:write`."""
 
 
 def resources(
@@ -46,7 +46,7 @@ class Federated:
         return await self._start(build_provider=self.upstreams.build, **changes)
 
     def state(self, **statement: Any) -> None:
-        """What the provider states at the next sign-in."""
+        """Set the provider's statement at the next sign-in."""
         self.upstreams["acme"].statement = statement
 
     async def sign_in(self, server: AuthServer) -> None:

@@ -171,7 +171,7 @@ class GitHubModel:
     def _answer(request: web.Request, members: dict[str, str]) -> web.Response:
         """Form-encoded unless JSON is asked for, and 200 whether it is an error or not."""
         if "error" in members:
-            members["error_description"] = "A sentence for people."
+            members["error_description"] = "A sentence for the user."
         if "application/json" in request.headers.get("Accept", ""):
             return web.json_response(members)
         return web.Response(text=urlencode(members), content_type="application/x-www-form-urlencoded")

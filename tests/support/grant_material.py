@@ -63,7 +63,7 @@ def interaction() -> Interaction:
 
 
 def new_grant(**changes: Any) -> NewGrant:
-    """What a user approved, with changes."""
+    """A grant that a user approved, with changes."""
     asked = interaction().request
     grant = NewGrant(
         subject="user",
@@ -130,7 +130,7 @@ async def _move_to(grants: GrantRepository, grant_id: str, now: float) -> None:
 
 @dataclass(frozen=True)
 class Presented:
-    """What came of it, and the token that the client now holds."""
+    """The rotation, and the token that the client now has."""
 
     rotation: Rotation
     token: RefreshToken | None

@@ -33,7 +33,7 @@ def provider(name: str = "corp", *, issuer: str = ISSUER, allow: Any = None, den
 
 
 def identity(subject: str = "1", **stated: Any) -> Identity:
-    """Someone at the provider `corp`."""
+    """An identity at the provider `corp`."""
     known: dict[str, Any] = {"provider": "corp", "issuer": ISSUER, "authenticated_at": NOW}
     return Identity(**{**known, "subject": subject, **stated})
 

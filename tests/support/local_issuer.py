@@ -50,8 +50,8 @@ def sign_bytes(header: bytes, payload: bytes, key: Key) -> str:
     return f"{signing_input}.{b64(algorithm.sign(signing_input.encode(), key))}"
 
 
-class Minter:
-    """Mints access tokens, good ones and others."""
+class LocalTokenIssuer:
+    """Issues access tokens, good ones and others."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class LocalIssuer:
         self.metadata: dict[str, Any] | None = None
         """The authorization server metadata, if there are any."""
         self.metadata_names = {"openid-configuration"}
-        """Where they are, below /.well-known/."""
+        """The names of its documents below /.well-known/."""
         self.lists: LocalStatusLists | None = None
         self.requests: list[web.Request] = []
         self.asked = asyncio.Condition()

@@ -29,9 +29,9 @@ class LocalListServer:
         self.content_type = "application/statuslist+jwt"
         self.headers: dict[str, str] = {}
         self.claims: dict[str, Any] = {}
-        """What is put into each list that is published from now on."""
+        """Claims of each list that is published from now on."""
         self.held: asyncio.Event | None = None
-        """What each answer waits for."""
+        """Event that each answer waits for."""
         self.requests: list[web.Request] = []
         self.asked = asyncio.Condition()
         self.issued_at = int(time.time()) - 1000

@@ -46,7 +46,7 @@ class LocalStatusLists:
         self.holds_back = True
         """Whether `Prefer: wait` is honoured."""
         self.body: bytes | None = None
-        """What is answered instead of the feed."""
+        """Body of the answer instead of the feed."""
         self.extra_uris: list[str] = []
         self.requests: list[web.Request] = []
         self.waiting = 0

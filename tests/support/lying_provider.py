@@ -98,11 +98,11 @@ class LyingProvider:
             await self._runner.cleanup()
 
     def asked(self, name: str) -> int:
-        """How many requests an endpoint had."""
+        """Number of requests that an endpoint had."""
         return [request[0] for request in self.requests].count(name)
 
     def authorize(self, url: str) -> dict[str, str]:
-        """What the browser comes back with from the authorization endpoint."""
+        """Parameters of the redirect from the authorization endpoint."""
         self.authorization = dict(parse_qsl(urlsplit(url).query))
         return with_changes({"code": "a-code", "state": self.authorization["state"]}, self.response)
 

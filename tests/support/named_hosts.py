@@ -63,7 +63,7 @@ class NamedHosts:
         return [("127.0.0.1", self.port)]
 
     def count(self, url: str) -> int:
-        """How often a URL was asked for."""
+        """Number of requests for a URL."""
         return sum(1 for seen in self.requests if seen == url)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:

@@ -28,7 +28,7 @@ class OperatorSite:
         self.audience = audience
         self.signed_in = True
         self.bodies: list[dict[str, object]] = []
-        """What the page sent to the backend."""
+        """Bodies that the page sent to the backend."""
         self.port = free_port(("127.0.0.1",))
         self.url = f"http://127.0.0.1:{self.port}"
         private, public = new_key()

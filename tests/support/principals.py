@@ -63,7 +63,7 @@ def assertions(
     claims: tuple[str, ...] = (),
     now: float | None = None,
 ) -> PrincipalAssertions:
-    """What a guard with these keys signs, at this time or at `now`."""
+    """The assertions of a guard with these keys, at this time or at `now`."""
     return PrincipalAssertions(
         signer=keys,
         resource=resource,

@@ -1,4 +1,4 @@
-"""What docs/migrating-from-privy.md and docs/providers/external.md tell an operator to write, as it stands there."""
+"""Settings and code of docs/migrating-from-privy.md and docs/providers/external.md, as they stand there."""
 
 import json
 import re
@@ -52,7 +52,7 @@ class PrivyGuide:
 
 
 async def arrive_at_the_page(user: UserAgent, guide: PrivyGuide, authorization_url: str) -> tuple[str, str]:
-    """Where `/authorize` leads straight on; the state and the nonce in the query of the page."""
+    """Follow the redirect of `/authorize` to the page; the state and the nonce in the query of the page."""
     answer = await user.get(authorization_url)
     assert answer.status == 303, answer.words
     assert str(answer.onward).partition("?")[0] == guide.entry["page"]

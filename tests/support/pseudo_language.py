@@ -1,4 +1,4 @@
-"""A language that nobody speaks: every text in Hebrew letters, from right to left, each word 40 % longer."""
+"""A pseudo-locale: every text in Hebrew letters, from right to left, each word 40 % longer."""
 
 import re
 from gettext import NullTranslations

@@ -129,7 +129,7 @@ def cluster(size: int = 3, *, replicated: bool = False) -> Iterator[tuple[str, l
 
 
 def documented_rights() -> tuple[str, str]:
-    """What docs/operations.md says a user of the store needs; the second is for a cluster."""
+    """The rights of a user of the store by docs/operations.md; the second are for a cluster."""
     guide = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
     rights = re.search(r"the commands of `([^`]+)`, and of a cluster `([^`]+)`", guide)
     assert rights is not None
@@ -138,7 +138,7 @@ def documented_rights() -> tuple[str, str]:
 
 @contextlib.contextmanager
 def limited() -> Iterator[tuple[str, list[Node]]]:
-    """One server, and a user who may do what the guide says is needed and no more. Yields the URL and the node."""
+    """One server, and a user with the rights that the guide names and no more. Yields the URL and the node."""
     rights, _of_cluster = documented_rights()
     with _directory() as directory:
         # The notes of the example lie in a store of their own elsewhere, and the tests ask for the time.

@@ -24,12 +24,12 @@ from tests.support.oauth import redirect_parameters
 
 
 @dataclass
-class Form:
+class HtmlForm:
     """One form of a page."""
 
     action: str
     inputs: dict[str, Any] = field(default_factory=dict)
-    """What it posts without a button: text, or a list where a name repeats. An empty checkbox posts nothing."""
+    """Fields that it posts without a button: text, or a list where a name repeats. An empty checkbox posts nothing."""
     buttons: list[tuple[str, str]] = field(default_factory=list)
     ticked: dict[str, bool] = field(default_factory=dict)
     """Its checkboxes by `name=value`, in order."""
@@ -40,7 +40,7 @@ class Form:
         self.inputs[name] = value if before is None else [*_listed(before), value]
 
     def without(self, *boxes: str) -> dict[str, Any]:
-        """What it posts after the user has cleared these checkboxes, each as `name=value`."""
+        """Fields that it posts after the user has cleared these checkboxes, each as `name=value`."""
         left = {name: _listed(value) for name, value in self.inputs.items()}
         for box in boxes:
             assert self.ticked[box], f"{box} is not ticked"
@@ -58,9 +58,9 @@ class _Parser(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.forms: list[Form] = []
+        self.forms: list[HtmlForm] = []
         self.refresh: str | None = None
-        self._by_id: dict[str, Form] = {}
+        self._by_id: dict[str, HtmlForm] = {}
         self._elsewhere: list[tuple[str, dict[str, str]]] = []
         self.feed(html)
         for form_id, found in self._elsewhere:
@@ -69,7 +69,7 @@ class _Parser(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.forms.append(Form(found.get("action", "")))
+            self.forms.append(HtmlForm(found.get("action", "")))
             self._by_id[found.get("id", "")] = self.forms[-1]
         elif tag == "input" and "name" in found and "form" in found:
             self._elsewhere.append((found["form"], found))
@@ -81,7 +81,7 @@ class _Parser(HTMLParser):
             self.refresh = found["content"].partition("url=")[2].strip()
 
     @staticmethod
-    def _add_input(form: Form, found: dict[str, str]) -> None:
+    def _add_input(form: HtmlForm, found: dict[str, str]) -> None:
         name, value = found["name"], found.get("value", "")
         if found.get("type") == "checkbox":
             form.ticked[f"{name}={value}"] = "checked" in found
@@ -116,7 +116,7 @@ class Answer:
         return _Parser(self.text)
 
     @property
-    def forms(self) -> list[Form]:
+    def forms(self) -> list[HtmlForm]:
         return self._parsed.forms
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from auth_service.federation.provider import SignInRefused
-from shared.jose.jws import InvalidToken, UnverifiedJws, parse_compact_jws
+from shared.jose.jws import EXTENSIONS, KEY_SOURCES, InvalidToken, UnverifiedJws, parse_compact_jws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.jose.keys import VerificationKey
 
 MAX_KID_CHARACTERS: Final = 200
-_NOT_FOLLOWED: Final = frozenset({"jwk", "jku", "x5c", "x5u", "crit", "b64", "zip", "enc"})
+_NOT_FOLLOWED: Final = EXTENSIONS | KEY_SOURCES | {"zip", "enc"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from auth_service.federation.identity import MAX_SUBJECT_CHARACTERS
 from auth_service.federation.oidc.presets import TENANT_PLACEHOLDER, is_tenant
 from auth_service.federation.provider import SignInRefused
-from shared.jose.jws import InvalidToken, UnverifiedJws, parse_compact_jws
+from shared.jose.jws import EXTENSIONS, KEY_SOURCES, InvalidToken, UnverifiedJws, parse_compact_jws
 
 if TYPE_CHECKING:
     from auth_service.federation.oidc.presets import ProviderProfile
@@ -34,7 +34,9 @@ MAX_AGE_SECONDS: Final = 600
 """Between issue and use, which are one request apart. Entra dates its tokens back by five minutes."""
 
 _TYPES: Final = frozenset({"jwt", "application/jwt"})
-_NOT_FOLLOWED: Final = frozenset({"crit", "b64", "jku", "jwk", "x5u"})
+_NOT_FOLLOWED: Final = (EXTENSIONS | KEY_SOURCES) - {"x5c"}
+"""Some providers send the certificates of their key along with its `kid`; they are not looked at."""
+
 _KID: Final = re.compile(r"[\x20-\x7e]{1,200}")
 
 

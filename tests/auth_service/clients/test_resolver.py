@@ -17,7 +17,7 @@ DAY = 86_400
 NO_CIMD: Any = None
 
 
-class CountingStore:
+class CountingRedisClient:
     """A real store whose round trips are counted, and which can be cut off."""
 
     def __init__(self, store):
@@ -64,7 +64,7 @@ def monotonic():
 
 @pytest.fixture
 def counting(store):
-    return CountingStore(store)
+    return CountingRedisClient(store)
 
 
 @pytest.fixture

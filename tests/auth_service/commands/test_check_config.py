@@ -1,4 +1,4 @@
-"""`check-config`: what is wrong, and how to mend it."""
+"""`check-config`: what is wrong, and how to fix it."""
 
 import base64
 import contextlib
@@ -139,7 +139,7 @@ class TestScopesOfTheResource:
         assert "warning" not in result.stdout
         assert "compared" not in result.stdout
 
-    def test_a_difference_is_a_warning_with_the_command_that_mends_it(self, commands, resource):
+    def test_a_difference_is_a_warning_with_the_command_that_fixes_it(self, commands, resource):
         environment, published = resource
         published["notes:write"] = ["notes:read"]
         result = commands.run("check-config", env=environment)

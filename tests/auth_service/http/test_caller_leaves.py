@@ -7,14 +7,14 @@ import pytest
 
 from auth_service.grants.grant import GrantStatus
 from tests.support.auth_server import PASSWORD, USERNAME
-from tests.support.gated_store import GatedStore
+from tests.support.gated_redis_client import GatedRedisClient
 
 pytestmark = pytest.mark.invariant(6, 9)
 
 
 @pytest.fixture
 def gated(store):
-    return GatedStore(store)
+    return GatedRedisClient(store)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from auth_service.keys.key_generation import import_private_key
 from auth_service.keys.repository import KeyRingRepository
 from tests.auth_service.introspection.test_introspect import INACTIVE, resource_server
 from tests.support.auth_server import ISSUER, NOTES, PASSWORD, USERNAME
-from tests.support.local_issuer import Minter
+from tests.support.local_issuer import LocalTokenIssuer
 from tests.support.oauth import unverified_claims
 from tests.support.token_attacks import ATTACKS
 
@@ -25,13 +25,13 @@ async def auth(start_auth):
 
 @pytest.fixture
 async def token_issuer(auth):
-    """Mints with the server's own active key."""
+    """Issues tokens with the server's own active key."""
     active = (await KeyRingRepository(auth.store).read()).active
     assert active.encrypted_private is not None
     private = EncryptionKeys([hashlib.sha256(b"a key").digest()]).decrypt(active.kid, active.encrypted_private)
     key = import_private_key("RS256", private | {"kid": active.kid, "alg": "RS256"})
     claims = unverified_claims((await auth.tokens(await auth.register()))["access_token"])
-    return Minter(issuer=ISSUER, resource=NOTES, key=key, grant_id=claims["gid"], status=claims["status"])
+    return LocalTokenIssuer(issuer=ISSUER, resource=NOTES, key=key, grant_id=claims["gid"], status=claims["status"])
 
 
 async def test_every_attack_of_the_corpus_is_inactive_at_introspection(auth, token_issuer):

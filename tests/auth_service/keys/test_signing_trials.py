@@ -8,16 +8,16 @@ from auth_service.keys.signing_trials import CHECK_SECONDS, REST_SECONDS, Signin
 
 
 @dataclass
-class Place:
-    """What a machine does while signatures are made in one place."""
+class Throughput:
+    """Signatures per second, and the cores in use, while signatures are made on one thread."""
 
     per_second: float
     cores: float
 
 
-ALONE = Place(per_second=2500, cores=1.0)
-FREE_CORE = Place(per_second=3400, cores=1.5)
-NO_FREE_CORE = Place(per_second=2200, cores=1.0)
+ALONE = Throughput(per_second=2500, cores=1.0)
+FREE_CORE = Throughput(per_second=3400, cores=1.5)
+NO_FREE_CORE = Throughput(per_second=2200, cores=1.0)
 
 
 class Machine:
@@ -32,20 +32,20 @@ class Machine:
 
     def run(self, seconds, thread, *, alone=ALONE):
         """Sign for so long; for each signature whether it was made in the thread."""
-        until, places = self.now + seconds, []
+        until, in_thread = self.now + seconds, []
         while self.now < until:
             if self.now >= self._turn.until:
                 self._turn, self._signatures = self._trials.next_turn(self.now, self._signatures), 0
             self._signatures += 1
-            place = thread if self._turn.in_thread else alone
-            self.now += 1 / place.per_second
-            self._used += place.cores / place.per_second
-            places.append(self._turn.in_thread)
-        return places
+            measured = thread if self._turn.in_thread else alone
+            self.now += 1 / measured.per_second
+            self._used += measured.cores / measured.per_second
+            in_thread.append(self._turn.in_thread)
+        return in_thread
 
 
-def share(places):
-    return sum(places) / len(places)
+def share(in_thread):
+    return sum(in_thread) / len(in_thread)
 
 
 def test_signatures_are_made_in_the_thread_where_a_core_is_free():
@@ -61,10 +61,10 @@ def test_trials_cost_next_to_nothing_where_no_core_is_free():
 @pytest.mark.parametrize(
     "thread",
     [
-        pytest.param(Place(per_second=2500, cores=1.4), id="no more signatures"),
-        pytest.param(Place(per_second=2600, cores=1.4), id="hardly more signatures"),
+        pytest.param(Throughput(per_second=2500, cores=1.4), id="no more signatures"),
+        pytest.param(Throughput(per_second=2600, cores=1.4), id="hardly more signatures"),
         # Two threads of one process get more of a core that everybody wants, at the cost of the others.
-        pytest.param(Place(per_second=3400, cores=1.0), id="no other core"),
+        pytest.param(Throughput(per_second=3400, cores=1.0), id="no other core"),
     ],
 )
 def test_the_thread_needs_both_a_core_and_a_gain(thread):
@@ -90,20 +90,20 @@ def test_a_core_that_becomes_free_is_noticed_by_the_next_trial():
 def test_a_thread_that_is_in_use_stays_while_it_gains_a_little():
     machine = Machine()
     machine.run(2, FREE_CORE)
-    a_little = Place(per_second=ALONE.per_second * 1.04, cores=1.3)
+    a_little = Throughput(per_second=ALONE.per_second * 1.04, cores=1.3)
     assert share(machine.run(60, a_little)) > 0.95
 
 
 def test_a_single_client_is_answered_without_the_thread():
     machine = Machine()
     machine.run(2, FREE_CORE)
-    waiting = Place(per_second=700, cores=0.7)
+    waiting = Throughput(per_second=700, cores=0.7)
     machine.run(2 * CHECK_SECONDS, waiting, alone=waiting)
     assert share(machine.run(60, waiting, alone=waiting)) < 0.03
 
 
 def test_few_signatures_are_never_made_in_the_thread():
-    rare = Place(per_second=50, cores=0.1)
+    rare = Throughput(per_second=50, cores=0.1)
     assert not any(Machine().run(60, rare, alone=rare))
 
 

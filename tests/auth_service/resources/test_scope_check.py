@@ -18,7 +18,7 @@ SCOPES = {"n:read": {"description": "Read"}, "n:write": {"description": "Write",
 SAME = {"n:read": [], "n:write": ["n:read"]}
 
 
-class Guard:
+class ResourceServer:
     """A resource server that publishes what a test wants."""
 
     def __init__(self):
@@ -42,7 +42,7 @@ class Guard:
 
 @pytest.fixture
 async def guard():
-    running = Guard()
+    running = ResourceServer()
     await running.server.start_server()
     yield running
     await running.server.close()

@@ -43,7 +43,7 @@ pytestmark = pytest.mark.invariant(12)
 WITHIN_SECONDS = 10.0
 
 
-class Store:
+class RestorableRedis:
     """A server of its own, whose data can be replaced by an earlier snapshot of it."""
 
     def __init__(self, directory: Path) -> None:
@@ -66,7 +66,7 @@ class Store:
         self._server.stop()
 
 
-class Guard:
+class StatusListFollower:
     """The cache of a guard that follows the lists of one running auth_service, and of its successors."""
 
     def __init__(self, server, keys: bytes) -> None:
@@ -149,10 +149,10 @@ async def refuses(guard, *several):
 class Story:
     """A grant that lives, one that ended after the backup, and one that was made and ended after it."""
 
-    store: Store
+    store: RestorableRedis
     auth: object
     client: object
-    guard: Guard
+    guard: StatusListFollower
     live: dict[str, Any]
     ended_since: dict[str, Any]
     made_since: dict[str, Any]
@@ -160,11 +160,11 @@ class Story:
 
 @pytest.fixture
 async def story(start_auth, tmp_path):
-    store = Store(tmp_path)
+    store = RestorableRedis(tmp_path)
     auth = await start_auth(on=store.client)
     await auth.users.add(USERNAME, PASSWORD, name="Ada", email="ada@example.org", email_verified=True)
     client = await auth.register(client_name="Desk")
-    guard = await Guard(auth, (await auth.get("/.well-known/jwks.json")).text.encode()).start()
+    guard = await StatusListFollower(auth, (await auth.get("/.well-known/jwks.json")).text.encode()).start()
     live, ended_since = await auth.tokens(client), await auth.tokens(client)
     await asyncio.to_thread(store.save)
     made_since = await auth.tokens(client)
@@ -216,7 +216,7 @@ async def test_replicas_that_run_keep_what_they_published_and_write_it_back(stor
     assert not await story.guard.accepts(story.ended_since)
     assert await story.guard.accepts(story.live)
     replica = await start_auth(on=story.store.client)
-    later = await Guard(replica, (await replica.get("/.well-known/jwks.json")).text.encode()).start()
+    later = await StatusListFollower(replica, (await replica.get("/.well-known/jwks.json")).text.encode()).start()
     try:
         await refuses(later, story.ended_since)
         assert await later.accepts(story.live)

@@ -6,9 +6,9 @@ import pytest
 
 from auth_service.grants.grant import GrantStatus
 from auth_service.status_lists.repository import StatusListRepository
-from tests.support.faulty_redis import Fault, FaultyRedis
+from tests.support.faulty_redis import FaultyRedis, RedisFault
 from tests.support.federated import error_of, grant_of, providers, resources
-from tests.support.gated_store import GatedStore
+from tests.support.gated_redis_client import GatedRedisClient
 from tests.support.oauth import unverified_claims
 
 ROTATE = "rotate_refresh_token"
@@ -28,7 +28,7 @@ class TestMeanwhile:
 
     @pytest.fixture
     def gated(self, store):
-        return GatedStore(store)
+        return GatedRedisClient(store)
 
     @pytest.fixture
     async def held(self, federated, server, gated):
@@ -128,11 +128,11 @@ class TestRedisGoesAway:
         await client.close()
 
     @pytest.mark.invariant(3, 6, 8)
-    @pytest.mark.parametrize("fault", [Fault.HANG_UP, Fault.STALL])
+    @pytest.mark.parametrize("fault", [RedisFault.HANG_UP, RedisFault.STALL])
     async def test_nothing_is_lost_and_the_retry_works(self, federated, server, desk, proxy, through_proxy, fault):
         federated.state(groups=("staff",))
         tokens = await federated.tokens(server, desk)
-        gated = GatedStore(through_proxy)
+        gated = GatedRedisClient(through_proxy)
         replica = await federated.start(on=gated)
         gated.hold(ROTATE)
         request = asyncio.ensure_future(replica.refresh(desk, tokens["refresh_token"]))
@@ -144,7 +144,7 @@ class TestRedisGoesAway:
         assert int(answer.headers["Retry-After"]) > 0
         grant = await server.grants.find(grant_of(tokens))
         assert (grant.status, grant.generation) == (GrantStatus.LIVE, 0)
-        proxy.fault = Fault.NONE
+        proxy.fault = RedisFault.NONE
         again = await replica.refresh(desk, tokens["refresh_token"])
         assert (again.status, again.json["scope"]) == (200, tokens["scope"])
 
@@ -154,18 +154,18 @@ class TestRedisGoesAway:
     ):
         federated.state(groups=("staff",))
         tokens = await federated.tokens(server, desk)
-        gated = LosingStore(through_proxy, proxy)
+        gated = LosingRedisClient(through_proxy, proxy)
         replica = await federated.start(on=gated)
         answer = await replica.refresh(desk, tokens["refresh_token"])
         assert answer.status == 503
         assert (await server.grants.find(grant_of(tokens))).generation == 1
-        proxy.fault = Fault.NONE
+        proxy.fault = RedisFault.NONE
         again, once_more = [await replica.refresh(desk, tokens["refresh_token"]) for _ in range(2)]
         assert again.status == 200
         assert again.json["refresh_token"] == once_more.json["refresh_token"]
 
 
-class LosingStore(GatedStore):
+class LosingRedisClient(GatedRedisClient):
     """Loses the answer of the second step of a refresh, which is done."""
 
     def __init__(self, store, proxy):
@@ -176,7 +176,7 @@ class LosingStore(GatedStore):
     async def run(self, script, keys, args):
         self._steps += script.name == ROTATE
         if script.name == ROTATE and self._steps == 2:
-            self._proxy.fault = Fault.LOSE_ANSWERS
+            self._proxy.fault = RedisFault.LOSE_ANSWERS
         return await super().run(script, keys, args)
 
 

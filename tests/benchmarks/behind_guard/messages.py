@@ -1,4 +1,4 @@
-"""What client and server say to each other where a tool call would say too little."""
+"""Messages of client and server for measurements that need more than a tool call."""
 
 from __future__ import annotations
 

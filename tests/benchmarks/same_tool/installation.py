@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHARED: Final = ("mcp", "pydantic", "cryptography", "uvicorn", "starlette", "uvloop")
-"""What both servers stand on, in the same versions."""
+"""Packages that both servers use, in the same versions."""
 PACKAGES: Final = {
     "fastmcp": ("fastmcp-slim[client,server]==4.2.3", "httptools==0.9.0"),
     "sdk": ("httptools==0.9.0",),
 }
-"""What each environment holds beside it."""
+"""Further packages of each environment."""
 
 
 class NotInstallable(Exception):

@@ -1,4 +1,4 @@
-"""What the guard keeps from servers of other projects: refused requests, tokens, and the sessions of other users."""
+"""Servers of other projects get no refused request, no token and no session of another user."""
 
 import asyncio
 import os

@@ -43,11 +43,11 @@ async def test_progress_arrives(behind, wire):
     tool, arguments = behind.server.counts
     heard = []
 
-    async def hear(progress, total, _message):
+    async def on_progress(progress, total, _message):
         heard.append((progress, total))
 
     async with behind.client(wire) as client:
-        result = await client.call_tool(tool, arguments, progress_callback=hear)
+        result = await client.call_tool(tool, arguments, progress_callback=on_progress)
     assert not result.is_error
     assert heard == [(1, 3), (2, 3), (3, 3)]
 
@@ -86,14 +86,14 @@ async def test_a_server_without_sessions_asks_by_its_result(behind):
 
 
 @one([EVERYTHING_HTTP])
-async def test_a_subscriber_hears_of_a_changed_resource_on_the_stream_of_its_session(behind):
+async def test_a_subscriber_is_notified_of_a_changed_resource_on_the_stream_of_its_session(behind):
     heard: asyncio.Queue[str] = asyncio.Queue()
 
-    async def hear(message):
+    async def on_message(message):
         if isinstance(message, mcp_types.ResourceUpdatedNotification):
             await heard.put(str(message.params.uri))
 
-    async with behind.client("legacy", message_handler=hear) as client:
+    async with behind.client("legacy", message_handler=on_message) as client:
         uri = str((await client.list_resources()).resources[0].uri)
         await client.subscribe_resource(uri)
         await client.call_tool("toggle-subscriber-updates", {})
@@ -101,7 +101,7 @@ async def test_a_subscriber_hears_of_a_changed_resource_on_the_stream_of_its_ses
 
 
 @one([TYPESCRIPT_V2])
-async def test_a_listener_hears_of_a_changed_resource(behind):
+async def test_a_listener_is_notified_of_a_changed_resource(behind):
     async with (
         behind.client(MODERN) as client,
         client.listen(resource_subscriptions=["note://first"]) as subscription,

@@ -15,8 +15,8 @@ ICON = "<link rel=icon href=data:,>"
 
 
 @dataclass
-class Door:
-    """Where the pages are served, and what was posted to them."""
+class PageServer:
+    """The origin that serves the pages, and the forms that were posted to it."""
 
     origin: str = ""
     goes_on_to: str = ""
@@ -32,14 +32,14 @@ def catalogue():
 
 
 @pytest.fixture
-async def door(aiohttp_server, catalogue):
-    pages, door = Pages(catalogue=catalogue), Door()
+async def page_server(aiohttp_server, catalogue):
+    pages, page_server = Pages(catalogue=catalogue), PageServer()
 
     async def sign_in(request: web.Request) -> web.Response:
         if request.method == "GET":
             return pages.sign_in(SIGN_IN)
         form = {name: str(value) for name, value in (await request.post()).items()}
-        door.posted.append(form)
+        page_server.posted.append(form)
         if form["password"] != "right":
             return pages.sign_in(replace(SIGN_IN, username=form["username"], problem=PROBLEM))
         raise web.HTTPSeeOther("/consent")
@@ -48,10 +48,10 @@ async def door(aiohttp_server, catalogue):
         if request.method == "GET":
             return pages.consent(CONSENT)
         form = {name: str(value) for name, value in (await request.post()).items()}
-        door.posted.append(form)
-        if door.redirects:
-            raise web.HTTPSeeOther(door.goes_on_to)
-        return pages.continue_to(ContinueView(door.goes_on_to, "Claude Code", form["decision"] == "approve"))
+        page_server.posted.append(form)
+        if page_server.redirects:
+            raise web.HTTPSeeOther(page_server.goes_on_to)
+        return pages.continue_to(ContinueView(page_server.goes_on_to, "Claude Code", form["decision"] == "approve"))
 
     app = web.Application()
     app.router.add_route("*", "/sign-in", sign_in)
@@ -60,8 +60,8 @@ async def door(aiohttp_server, catalogue):
         if name not in {"sign-in", "consent"}:
             app.router.add_get(f"/{name}", _show(page.html, page.headers))
     server = await aiohttp_server(app)
-    door.origin = f"http://localhost:{server.port}"
-    return door
+    page_server.origin = f"http://localhost:{server.port}"
+    return page_server
 
 
 def _show(text, headers):

@@ -1,4 +1,4 @@
-"""Pages for people, measured in a real Chromium: WCAG 2.2 AA as far as a program can judge it."""
+"""Accessibility of the pages in a real Chromium: the criteria of WCAG 2.2 AA that a program can check."""
 
 import re
 
@@ -67,9 +67,9 @@ async def test_every_text_stands_out_from_its_ground(page):
         assert weak == [], name
 
 
-async def test_every_control_has_an_edge_and_a_focus_that_can_be_seen(page, door):
+async def test_every_control_has_an_edge_and_a_focus_that_can_be_seen(page, page_server):
     for address in ("/sign-in", "/consent", "/user-refused", "/account-refused", "/sign-in-providers-first"):
-        await page.goto(door.origin + address)
+        await page.goto(page_server.origin + address)
         await page.evaluate(UNFOLD)
         controls = await page.evaluate(EDGE_COLOURS, CONTROLS)
         assert controls
@@ -98,9 +98,9 @@ async def test_what_is_pressed_is_large_enough_for_a_finger(page):
             assert box["width"] >= 44, name
 
 
-async def test_sign_in_and_consent_need_no_more_than_a_keyboard(browser_page, door, client_origin):
-    door.goes_on_to = f"{client_origin}/callback"
-    await browser_page.goto(f"{door.origin}/sign-in")
+async def test_sign_in_and_consent_need_no_more_than_a_keyboard(browser_page, page_server, client_origin):
+    page_server.goes_on_to = f"{client_origin}/callback"
+    await browser_page.goto(f"{page_server.origin}/sign-in")
     keys = browser_page.keyboard
     await browser_page.locator("input[name=username]:focus").wait_for()
     await keys.type("ada")
@@ -112,7 +112,7 @@ async def test_sign_in_and_consent_need_no_more_than_a_keyboard(browser_page, do
     await browser_page.locator("input[name=password]:focus").wait_for()
     await keys.type("right")
     await keys.press("Enter")
-    await browser_page.wait_for_url(f"{door.origin}/consent")
+    await browser_page.wait_for_url(f"{page_server.origin}/consent")
     await keys.press("Tab")
     assert await browser_page.locator(":focus").get_attribute("value") == "notes:write"
     await keys.press("Space")
@@ -120,24 +120,24 @@ async def test_sign_in_and_consent_need_no_more_than_a_keyboard(browser_page, do
         await keys.press("Tab")
         assert await browser_page.locator(":focus").inner_text() == reached
     await keys.press("Enter")
-    await browser_page.wait_for_url(door.goes_on_to)
-    assert [(p.get("username"), p.get("scope"), p.get("decision")) for p in door.posted] == [
+    await browser_page.wait_for_url(page_server.goes_on_to)
+    assert [(p.get("username"), p.get("scope"), p.get("decision")) for p in page_server.posted] == [
         ("ada", None, None),
         ("ada", None, None),
         (None, None, "approve"),
     ]
 
 
-async def test_nothing_is_decided_by_a_key_before_a_button_is_chosen(browser_page, door):
-    await browser_page.goto(f"{door.origin}/consent")
+async def test_nothing_is_decided_by_a_key_before_a_button_is_chosen(browser_page, page_server):
+    await browser_page.goto(f"{page_server.origin}/consent")
     await browser_page.keyboard.press("Enter")
     await browser_page.keyboard.press("Space")
     await browser_page.keyboard.press("Tab")
-    assert door.posted == []
+    assert page_server.posted == []
 
 
-async def test_a_reader_hears_the_sign_in_form_with_its_labels_and_its_problem(browser_page, door):
-    await browser_page.goto(f"{door.origin}/sign-in")
+async def test_a_reader_hears_the_sign_in_form_with_its_labels_and_its_problem(browser_page, page_server):
+    await browser_page.goto(f"{page_server.origin}/sign-in")
     await browser_page.get_by_label("Username").fill("ada")
     await browser_page.get_by_label("Password").fill("wrong")
     await browser_page.get_by_role("button", name="Sign in").click()
@@ -153,8 +153,8 @@ async def test_a_reader_hears_the_sign_in_form_with_its_labels_and_its_problem(b
     assert all("Incorrect username or password." in text for text in described.values())
 
 
-async def test_a_reader_hears_the_consent_page_in_the_order_that_matters(browser_page, door):
-    await browser_page.goto(f"{door.origin}/consent")
+async def test_a_reader_hears_the_consent_page_in_the_order_that_matters(browser_page, page_server):
+    await browser_page.goto(f"{page_server.origin}/consent")
     snapshot = await browser_page.locator("body").aria_snapshot()
     order = [
         "- banner",
@@ -173,14 +173,14 @@ async def test_a_reader_hears_the_consent_page_in_the_order_that_matters(browser
     assert at == sorted(at), snapshot
 
 
-async def test_nothing_is_printed(browser_page, door):
-    await browser_page.goto(f"{door.origin}/consent")
+async def test_nothing_is_printed(browser_page, page_server):
+    await browser_page.goto(f"{page_server.origin}/consent")
     await browser_page.emulate_media(media="print")
     assert not await browser_page.locator("main").is_visible()
 
 
-async def test_a_provider_is_reached_by_keyboard_and_enter_in_the_password_field_signs_in(browser_page, door):
-    await browser_page.goto(f"{door.origin}/sign-in-providers-first")
+async def test_a_provider_is_reached_by_keyboard_and_enter_in_the_password_field_signs_in(browser_page, page_server):
+    await browser_page.goto(f"{page_server.origin}/sign-in-providers-first")
     keys = browser_page.keyboard
     await keys.press("Tab")
     assert await browser_page.locator(":focus").inner_text() == "Continue with Google"
@@ -191,5 +191,5 @@ async def test_a_provider_is_reached_by_keyboard_and_enter_in_the_password_field
     await keys.press("Tab")
     await keys.type("right")
     await keys.press("Enter")
-    await browser_page.wait_for_url(f"{door.origin}/consent")
-    assert ["provider" in form for form in door.posted] == [False]
+    await browser_page.wait_for_url(f"{page_server.origin}/consent")
+    assert ["provider" in form for form in page_server.posted] == [False]

@@ -90,7 +90,7 @@ UNSEEN = """(host) => {
   });
   return Object.keys(wanted).filter((name) => !wanted[name] || !seen(wanted[name]));
 }"""
-"""What of the four is not in the window, or is covered."""
+"""Those of the four that are not in the window, or are covered."""
 
 
 async def unseen_in(page, shown):
@@ -142,7 +142,7 @@ FOCUS = """() => {
   const edge = decision.contains(document.activeElement) ? innerHeight : decision.getBoundingClientRect().top;
   return [document.activeElement.value || document.activeElement.textContent, top >= 0 && bottom <= edge];
 }"""
-"""What has the focus, and whether all of it can be seen."""
+"""The focused element, and whether all of it is visible."""
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["phone", "desktop"])

@@ -38,16 +38,16 @@ async def phone(browser):
     return await context.new_page()
 
 
-async def test_nothing_is_wider_than_the_screen(phone, door):
+async def test_nothing_is_wider_than_the_screen(phone, page_server):
     for address in PAGES:
-        await phone.goto(door.origin + address)
+        await phone.goto(page_server.origin + address)
         await phone.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true })")
         assert await phone.evaluate("document.documentElement.scrollWidth") <= 390, address
         assert await phone.evaluate(OUTSIDE) == [], address
 
 
-async def test_texts_and_fields_begin_at_the_right(phone, door):
-    await phone.goto(f"{door.origin}/sign-in")
+async def test_texts_and_fields_begin_at_the_right(phone, page_server):
+    await phone.goto(f"{page_server.origin}/sign-in")
     card, label, field = [await phone.locator(part).bounding_box() for part in ("main", "label >> nth=0", "h1")]
     assert await phone.evaluate("getComputedStyle(document.querySelector('main')).direction") == "rtl"
     for inner in (label, field):
@@ -56,14 +56,14 @@ async def test_texts_and_fields_begin_at_the_right(phone, door):
     assert mark["x"] > name["x"]
 
 
-async def test_an_address_keeps_its_own_direction(phone, door):
-    await phone.goto(f"{door.origin}/error")
+async def test_an_address_keeps_its_own_direction(phone, page_server):
+    await phone.goto(f"{page_server.origin}/error")
     shown = await phone.evaluate("getComputedStyle(document.querySelector('code.host')).direction")
     assert shown == "ltr"
 
 
-async def test_no_text_of_a_page_stays_english(phone, door):
-    await phone.goto(f"{door.origin}/account")
+async def test_no_text_of_a_page_stays_english(phone, page_server):
+    await phone.goto(f"{page_server.origin}/account")
     words = await phone.locator("main").inner_text()
     for english in ("Your account", "Remove access", "Sign out", "ago", "September"):
         assert english not in words

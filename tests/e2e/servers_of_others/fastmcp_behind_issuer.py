@@ -17,7 +17,7 @@ server = FastMCP("notes", auth=auth)
 
 @server.tool  # type: ignore[untyped-decorator]  # FastMCP is installed apart
 def whoami() -> str:
-    """Say who calls."""
+    """Name the caller."""
     return "ada"
 
 

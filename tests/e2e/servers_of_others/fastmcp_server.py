@@ -20,7 +20,7 @@ server = FastMCP("notes", auth=provider)
 
 @server.tool  # type: ignore[untyped-decorator]  # FastMCP is installed apart
 def whoami() -> str:
-    """Say who calls."""
+    """Name the caller."""
     return "ada"
 
 

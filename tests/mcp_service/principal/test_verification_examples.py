@@ -80,7 +80,7 @@ func main() {
 
 
 @dataclass
-class Guard:
+class SigningGuard:
     """A guard whose JWKS is served at its resource."""
 
     resource: str
@@ -166,7 +166,7 @@ async def guard():
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield Guard(f"http://127.0.0.1:{runner.addresses[0][1]}/mcp", key, second_key)
+    yield SigningGuard(f"http://127.0.0.1:{runner.addresses[0][1]}/mcp", key, second_key)
     await runner.cleanup()
 
 

@@ -2,6 +2,7 @@
 
 from tests.sallyport_doctor.faulty_servers import (
     faults_authorization,
+    faults_capabilities,
     faults_keys,
     faults_login,
     faults_mcp_calls,
@@ -20,6 +21,7 @@ from tests.sallyport_doctor.faulty_servers.healthy import HealthyServer
 
 MODULES = (
     faults_authorization,
+    faults_capabilities,
     faults_mcp_calls,
     faults_mcp_endpoint,
     faults_oauth_endpoints,

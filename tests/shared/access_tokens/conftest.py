@@ -4,7 +4,7 @@ from mcp_service.jwks.document import parse_jwks
 from shared.access_tokens.profile import AccessTokenPolicy
 from shared.access_tokens.verifier import TokenVerifier
 from shared.jose.jws import InvalidToken
-from tests.support.local_issuer import Minter, key_set, new_key
+from tests.support.local_issuer import LocalTokenIssuer, key_set, new_key
 
 OWN = ("keys", "status_lists", "clock", "remembered")
 ALL = frozenset({"RS256", "ES256", "EdDSA"})
@@ -41,7 +41,7 @@ def signing_key():
 
 @pytest.fixture
 def token_issuer(signing_key):
-    return Minter(issuer="https://issuer.example", resource="https://tools.example/mcp", key=signing_key)
+    return LocalTokenIssuer(issuer="https://issuer.example", resource="https://tools.example/mcp", key=signing_key)
 
 
 @pytest.fixture

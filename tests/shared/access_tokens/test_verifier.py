@@ -4,7 +4,7 @@ import pytest
 
 from shared.jose.jws import InvalidToken
 from tests.shared.access_tokens.conftest import Clock, HeldKeys
-from tests.support.local_issuer import Minter, new_key
+from tests.support.local_issuer import LocalTokenIssuer, new_key
 from tests.support.token_attacks import ATTACKS, sign_raw
 
 pytestmark = pytest.mark.invariant(2)
@@ -125,7 +125,9 @@ async def test_a_good_payload_under_another_signature_is_not_the_remembered_toke
     token = token_issuer.issue()
     await verifier.verify(token)
     forged = (
-        token.rpartition(".")[0] + "." + Minter(issuer="x", resource="y", key=new_key("z")).issue().rpartition(".")[2]
+        token.rpartition(".")[0]
+        + "."
+        + LocalTokenIssuer(issuer="x", resource="y", key=new_key("z")).issue().rpartition(".")[2]
     )
     assert verifier.remembered(forged) is None
     with pytest.raises(InvalidToken, match="signature"):

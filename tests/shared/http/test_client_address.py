@@ -1,4 +1,4 @@
-"""Whose request this is."""
+"""The client address of a request, behind proxies and without."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What every page of both services has in common: its headers, and what a reader of any kind finds in it."""
+"""Headers and content that every page of both services has."""
 
 import base64
 import hashlib

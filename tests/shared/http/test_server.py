@@ -73,7 +73,7 @@ async def served():
 
 
 async def end_of(reader):
-    """How long it takes until the server closes, and what it sent until then."""
+    """Seconds until the server closes, and the bytes that it sent until then."""
     started = time.monotonic()
     got = b""
     async with asyncio.timeout(10):
@@ -140,7 +140,7 @@ async def test_an_answer_that_is_not_read_ends_the_connection(served, monkeypatc
     async with served.connected(limit=1024) as (_, writer):
         writer.write(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n")
         async with asyncio.timeout(10):
-            while not served.ended("answer_unread"):  # noqa: ASYNC110 - a metric tells nobody that it changes
+            while not served.ended("answer_unread"):  # noqa: ASYNC110 - a metric has no event for a change
                 await asyncio.sleep(0.05)
 
 

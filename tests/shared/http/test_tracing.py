@@ -48,7 +48,7 @@ def application():
 
 @pytest.fixture
 def spans(monkeypatch):
-    """What an SDK would export."""
+    """The spans that an SDK would export."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from shared.http.application import Cors, checked_application
 from shared.http.connections import ConnectionMetrics, ConnectionTable
+from shared.http.health import DRAINING
 from shared.http.request_middleware import write_whole_answers
 from tests.support.service_server import ServiceServer
 
@@ -80,6 +81,7 @@ REQUESTS = {
     "HTTP/1.0": "GET /{} HTTP/1.0\r\nHost: a\r\n\r\n",
     "HTTP/1.0 that is kept alive": "GET /{} HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n",
     "an upgrade": "GET /{} HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "an expectation": "POST /{} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
     "a body": "POST /{} HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
     "compression": "GET /{} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n",
 }
@@ -150,6 +152,14 @@ async def test_it_is_the_answer_of_aiohttp(name, request_text):
     async with both() as (fast, reference):
         request = request_text.format(name)
         assert await fast.ask(request) == await reference.ask(request)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_in_a_drain_it_is_the_answer_of_aiohttp(name):
+    async with both() as (fast, reference):
+        for one in (fast, reference):
+            one.server.app[DRAINING].set()
+        assert await fast.ask(GET.format(name)) == await reference.ask(GET.format(name))
 
 
 @pytest.mark.parametrize("name", ["bytes", "json", "text", "repeated", "error", "unknown-status", "big", "dated"])

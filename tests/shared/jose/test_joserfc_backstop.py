@@ -1,6 +1,6 @@
-"""What joserfc does where our security depends on it, pinned: a change of the library is noticed here.
+"""Behaviour of joserfc on which our security depends: a change of the library fails here.
 
-Its claims registry we do not use: what it leaves open, shared/access_tokens/profile.py closes.
+Its claims registry is not used: shared/access_tokens/profile.py checks the claims.
 """
 
 import json

@@ -48,7 +48,7 @@ def certificate(tmp_path):
 
 @pytest.fixture
 async def tls_port(single_store_url, certificate):
-    """Where the real store answers over TLS."""
+    """A port on which the real store answers over TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     open_ends: set[asyncio.StreamWriter] = set()

@@ -16,7 +16,7 @@ from devstack.service_process import REPOSITORY
 from examples.external_sign_in.assertion import sign_assertion
 from examples.external_sign_in.new_key import new_key as new_signing_key
 from tests.auth_service.federation.external.operator_backend import BACKEND, ISSUER, PENDING, build
-from tests.support.local_issuer import LocalIssuer, Minter, new_key
+from tests.support.local_issuer import LocalIssuer, LocalTokenIssuer, new_key
 from tests.support.operator_site import ADDRESS, PAGE, OperatorSite
 from tests.support.typescript_examples import APP_ID, BACKEND_PROGRAM, install, node, privy_token, server_program
 
@@ -139,14 +139,14 @@ async def test_the_server_in_typescript_takes_access_tokens_for_its_resource_onl
     key = new_key("sallyport-1", "ES256")
     await keys_of_others.publish(key)
     url = announced(keys_of_others)
-    minter = Minter(issuer=url, resource=RESOURCE, key=key)
+    token_issuer = LocalTokenIssuer(issuer=url, resource=RESOURCE, key=key)
     lies = [
-        minter.issue(aud="https://other.example/mcp"),
-        minter.issue(iss="https://other.example"),
-        minter.issue(header={"typ": "JWT"}),
-        minter.issue(exp=int(time.time()) - 60),
-        minter.issue(client_id=None),
-        minter.issue(key=new_key("sallyport-1", "ES256")),
+        token_issuer.issue(aud="https://other.example/mcp"),
+        token_issuer.issue(iss="https://other.example"),
+        token_issuer.issue(header={"typ": "JWT"}),
+        token_issuer.issue(exp=int(time.time()) - 60),
+        token_issuer.issue(client_id=None),
+        token_issuer.issue(key=new_key("sallyport-1", "ES256")),
         "e.e.e",
     ]
     async with (
@@ -161,7 +161,7 @@ async def test_the_server_in_typescript_takes_access_tokens_for_its_resource_onl
                 challenge = answer.headers.get("WWW-Authenticate", "")
                 return answer.status, challenge if answer.status != 200 else await answer.json()
 
-        status, user = await call(minter.issue(privy_did="did:privy:cl3x"))
+        status, user = await call(token_issuer.issue(privy_did="did:privy:cl3x"))
         assert (status, user["clientId"], user["scopes"]) == (200, "client-1", ["notes:read"])
         assert user["extra"] == {"sub": "user-1", "privy_did": "did:privy:cl3x"}
         metadata = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
@@ -169,7 +169,7 @@ async def test_the_server_in_typescript_takes_access_tokens_for_its_resource_onl
             status, challenge = await call(lie)
             assert status == 401
             assert f'resource_metadata="{metadata}"' in challenge
-        assert (await call(minter.issue(scope="other")))[0] == 403
+        assert (await call(token_issuer.issue(scope="other")))[0] == 403
         async with http.get(f"{server}/.well-known/oauth-protected-resource/mcp") as answer:
             published = await answer.json()
         assert (published["resource"], published["authorization_servers"]) == (RESOURCE, [url])
@@ -183,13 +183,13 @@ async def test_a_jwks_that_cannot_be_fetched_is_no_fault_of_the_token(installed,
     key = new_key("sallyport-1", "ES256")
     keys_of_others.status = 500
     url = announced(keys_of_others)
-    minter = Minter(issuer=url, resource=RESOURCE, key=key)
+    token_issuer = LocalTokenIssuer(issuer=url, resource=RESOURCE, key=key)
     async with (
         node(installed, server_program(), SALLYPORT_ISSUER=url, MCP_RESOURCE=RESOURCE) as lines,
         ClientSession() as http,
     ):
         server = f"http://127.0.0.1:{int(await asyncio.wait_for(lines.readline(), 60))}"
-        async with http.post(f"{server}/mcp", headers={"Authorization": f"Bearer {minter.issue()}"}) as answer:
+        async with http.post(f"{server}/mcp", headers={"Authorization": f"Bearer {token_issuer.issue()}"}) as answer:
             assert answer.status == 500
 
 

@@ -1,4 +1,4 @@
-"""What a user sees who is not let in, or not given what the client asks for, and how it goes on from there."""
+"""Pages of a refused sign-in and of scopes that the user may not grant, and the ways on from them."""
 
 import pytest
 

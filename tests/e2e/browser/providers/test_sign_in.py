@@ -51,7 +51,7 @@ async def test_a_keyboard_is_enough(open_user):
     await keys.type("grace")
     await keys.press("Enter")
     await user.page.locator("[name=decision]").first.wait_for()
-    # What can be left out comes first, in checkboxes, which have no text of their own.
+    # Scopes that can be left out come first, as checkboxes, which have no text of their own.
     boxes = await user.page.get_by_role("checkbox").count()
     for reached in (*[""] * boxes, "Not you?", "your account", "Details", "Deny", "Allow"):
         await keys.press("Tab")

@@ -26,7 +26,7 @@ class BrowserUser:
     def __init__(self, page: Page, pair: Pair) -> None:
         self.page = page
         self.complaints: list[str] = []
-        """What the browser wrote to its console."""
+        """Console messages of the browser."""
         self._pair = pair
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("dialog", lambda dialog: self.complaints.append(dialog.message))

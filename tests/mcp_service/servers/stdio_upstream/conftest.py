@@ -14,7 +14,7 @@ from mcp_service.app import build_app
 from mcp_service.servers.stdio_upstream import backoff, process
 from mcp_service.settings import McpSettings
 from tests.mcp_service.conftest import LEGACY, RESOURCE, Service, modern, rpc
-from tests.support.local_issuer import LocalIssuer, Minter
+from tests.support.local_issuer import LocalIssuer, LocalTokenIssuer
 
 PROGRAM = Path(__file__).with_name("stdio_server.py")
 WIRES = ["legacy", "2026-07-28"]
@@ -105,7 +105,7 @@ async def shared_client(signing_key):
         await issuer.publish(signing_key)
         await issuer.start()
         settings = McpSettings(issuer=issuer.url, resource=RESOURCE, port=0, upstream_command=command())
-        token_issuer = Minter(issuer=issuer.url, resource=RESOURCE, key=signing_key)
+        token_issuer = LocalTokenIssuer(issuer=issuer.url, resource=RESOURCE, key=signing_key)
         service = Service(build_app(settings), issuer, token_issuer, entries)
         await service.start()
         yield StdioClient(service)

@@ -1,4 +1,4 @@
-"""One port of a service, and requests to it as bytes: an HTTP library would not send them."""
+"""Requests to a service as bytes, for what an HTTP library would not send."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ ANSWER_SECONDS = 20
 
 
 @dataclass
-class Door:
-    """A service that listens on this machine. `paths` are its addresses, one that does not exist included."""
+class RawHttpService:
+    """A service on a local port. `paths` are the paths that it serves, and one that does not exist."""
 
     name: str
     port: int
     logs: list[list[dict[str, Any]]]
     paths: tuple[str, ...]
     credentials: dict[str, str] = field(default_factory=dict)
-    """Headers with which a request goes as far as it can."""
+    """Headers that authenticate a request, where the service asks for them."""
 
     async def send(self, data: bytes) -> Received:
         """Send bytes, read one answer."""
@@ -49,7 +49,7 @@ class Door:
         return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
     def lines_of(self, request_id: str) -> list[dict[str, Any]]:
-        """What was logged of a request."""
+        """The access log lines of a request."""
         found = {id(line): line for log in self.logs for line in log if line.get("request_id") == request_id}
         return [line for line in found.values() if line["event"] == "request"]
 

@@ -1,4 +1,4 @@
-"""Good requests with what the pair really issued: clients, codes, tokens, forms with their CSRF values."""
+"""Good requests with values that the pair issued: clients, codes, tokens, forms with their CSRF values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds MCP requests of revision 2026-07-28 (current) and of the revisions with `initialize` (legacy)."""
+"""MCP requests of revision 2026-07-28 (current), of the revisions with `initialize` (legacy), and of browsers. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,20 @@ from typing import Any, Final
 
 CURRENT_VERSION: Final = "2026-07-28"
 LEGACY_VERSION: Final = "2025-11-25"
+BROWSER_ORIGIN: Final = "http://localhost:6274"
+"""The default origin of the MCP Inspector."""
+BROWSER_HEADERS: Final = (
+    "authorization",
+    "content-type",
+    "accept",
+    "mcp-protocol-version",
+    "mcp-method",
+    "mcp-name",
+    "mcp-session-id",
+    "last-event-id",
+)
+"""The headers that browser clients send to the endpoint (docs/interop.md R9)."""
+UNKNOWN_METHOD: Final = "doctor/unknown"
 _ACCEPT: Final = "application/json, text/event-stream"
 _INFO: Final = {"name": "sallyport-doctor", "version": "0.1"}
 

@@ -7,7 +7,7 @@ from typing import Any
 from shared.redis.client import RedisClient, Script
 
 
-class GatedStore:
+class GatedRedisClient:
     """Passes everything on. After `hold(name)`, the answer of the next script of that name waits for `release`."""
 
     def __init__(self, store: RedisClient) -> None:

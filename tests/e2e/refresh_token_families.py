@@ -1,4 +1,4 @@
-"""Clients that hold a refresh token and get another, and remember which token gave which."""
+"""Refresh token families: each token is exchanged for a successor, and every successor is kept."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from tests.support.user_agent import user_agent
 
 
 @dataclass
-class ReplicaKeyVersion:
-    """A client that holds a refresh token and gets another; `seen` maps each token to the successors it gave."""
+class RefreshTokenFamily:
+    """The refresh tokens of one grant. `token` is the current one; `successors` maps a token to those issued for it."""
 
     client_id: str
     token: str
-    seen: dict[str, set[str]] = field(default_factory=dict)
+    successors: dict[str, set[str]] = field(default_factory=dict)
     wait: float = 0.0
     """Seconds that the last answer asked to wait."""
 
     @property
     def grant_id(self):
-        """The grant that the token is of."""
+        """Identifier of the grant."""
         return self.token.split(".")[0]
 
     @property
     def generation(self):
-        """How many refreshes the token knows of."""
+        """Number of refreshes before the token was issued."""
         return int(self.token.split(".")[1])
 
     async def present(self, http, auth, token):
-        """Ask one replica; status and body. A connection that breaks is status 0."""
+        """Present a token to one replica; status and body. Status 0 if the connection breaks."""
         form = {"grant_type": "refresh_token", "client_id": self.client_id, "refresh_token": token}
         try:
             async with http.post(f"http://127.0.0.1:{auth.port}/token", data=form) as response:
@@ -40,15 +40,15 @@ class ReplicaKeyVersion:
         except (aiohttp.ClientError, TimeoutError):
             return 0, {}
         if response.status == 200:
-            self.seen.setdefault(token, set()).add(body["refresh_token"])
+            self.successors.setdefault(token, set()).add(body["refresh_token"])
         return response.status, body
 
 
-async def replica_versions(pair, count):
-    """`count` grants of one user with one client."""
+async def refresh_token_families(pair, count):
+    """The families of `count` grants of one user to one client."""
     made = []
     async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
         for _ in range(count):
             tokens = await client.tokens(user)
-            made.append(ReplicaKeyVersion(client.client_id, tokens["refresh_token"]))
+            made.append(RefreshTokenFamily(client.client_id, tokens["refresh_token"]))
     return made
