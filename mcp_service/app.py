@@ -17,7 +17,7 @@ from mcp_service.guard.wiring import wire_guard, wire_scope_check
 from mcp_service.jwks.cache import JwksCache
 from mcp_service.jwks.wiring import wire_jwks
 from mcp_service.metadata import ProtectedResourceMetadata
-from mcp_service.pages.errors import pages_for_browsers
+from mcp_service.pages.browser_pages import pages_for_browsers
 from mcp_service.routes import cors_policies, endpoints, readiness_checks
 from mcp_service.runtime import Runtime
 from mcp_service.servers.wiring import configure_server, wire_server

@@ -22,7 +22,10 @@ WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 
 @dataclass(frozen=True)
 class ProtectedResourceMetadata:
-    """What clients read first. `scopes` are those requested first, never `offline_access` (interop.md R5)."""
+    """The document that clients read first (RFC 9728). `scopes` are those requested first.
+
+    They never include `offline_access` (interop.md R5).
+    """
 
     resource: str
     issuer: str

@@ -1,4 +1,4 @@
-"""What a server behind the guard learns about the caller: the settings, and which of them a server may have."""
+"""The identity that the server behind the guard is told: its settings, and which of them an address may have."""
 
 from __future__ import annotations
 

@@ -180,6 +180,10 @@ GUARD_ERRORS: Final[dict[str, tuple[str, str]]] = {
         "A stream had to end before the server had begun it.",
         "No action needed; clients reconnect.",
     ),
+    "server_lifespan": (
+        "The lifespan of the server of MCP_SERVER has failed, and the server is started again.",
+        "background_task_failed in the log has the traceback.",
+    ),
     "upstream_start": (
         "The command of MCP_UPSTREAM_COMMAND did not start, or did not answer initialize; the reason says which.",
         "Run the command by hand. MCP_UPSTREAM_START_SECONDS is how long it may take, downloads included.",

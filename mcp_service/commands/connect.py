@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
+import typer
+
+from mcp_service.commands.console import checked_app, read_settings
 from mcp_service.pages.client_setup import client_setups, is_public_address
+from shared.loading import garbage_collection_paused
 
 _NOT_PUBLIC: Final = "  ChatGPT and Claude on the web reach public https addresses only: docs/tunnels.md\n"
+
+
+def connect() -> None:
+    """Print the address of the server, and how each client is connected to it."""
+    with garbage_collection_paused():
+        from mcp_service.app import METADATA
+
+    metadata = checked_app(read_settings())[METADATA]
+    typer.echo(how_to_connect(metadata.resource, metadata.name))
 
 
 def how_to_connect(resource: str, server_name: str) -> str:

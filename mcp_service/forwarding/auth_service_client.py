@@ -35,7 +35,7 @@ RESPONSE_SECONDS: Final = 15.0
 CHECKED_SECONDS: Final = 60.0
 """How long a successful check counts."""
 REFUSED_SECONDS: Final = 10.0
-"""How long a failed check counts: strangers cause at most one request in this time."""
+"""How long a failed check counts: unauthenticated clients cause at most one request in this time."""
 MAX_IN_PROGRESS: Final = 64
 MAX_IN_PROGRESS_PER_NETWORK: Final = MAX_IN_PROGRESS // 4
 """auth_service delays its refusals by seconds, so that a network over its limits there would occupy all places here."""

@@ -1,4 +1,4 @@
-"""What of a list a token may see: the entries that it could also call.
+"""Filters a list for a token: it sees the entries that it could also call.
 
 Pure. A list hides; it protects nothing: each call is checked by itself (guard/bearer.py), whatever was listed.
 """

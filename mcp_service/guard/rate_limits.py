@@ -41,7 +41,7 @@ RETRY_SECONDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """How many requests of one holder may be in progress. A stream only listens; about 45 kB each."""
+    """How many requests of one token or user may be in progress. A stream only listens; about 45 kB each."""
 
     streams: int
     calls: int

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FIRST_SECONDS: Final = 1.0
 """After the start: the issuer may be starting too."""
 LONGEST_SECONDS: Final = 300.0
-MEND: Final = "`mcp_service check-config --print-resource` prints the entry for AUTH_RESOURCES."
+FIX: Final = "`mcp_service check-config --print-resource` prints the entry for AUTH_RESOURCES."
 """Of a difference; see shared/operator_commands.py."""
 
 
@@ -109,7 +109,7 @@ class IssuerScopeCheck:
             return False
         self._compares = True
         if unknown and unknown != self._unknown:
-            self._log.warning("issuer_scopes_differ", unknown=list(unknown), hint=runnable(MEND))
+            self._log.warning("issuer_scopes_differ", unknown=list(unknown), hint=runnable(FIX))
         elif self._unknown and not unknown:
             self._log.info("issuer_scopes_agree")
         self._unknown = unknown

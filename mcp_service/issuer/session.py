@@ -18,7 +18,7 @@ CONNECT_SECONDS: Final = 3.0
 RESPONSE_SECONDS: Final = 5.0
 
 REQUEST_ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError, BadMetadata)
-"""What a request to the issuer raises, besides FetchFailed."""
+"""The exceptions of a request to the issuer, besides FetchFailed."""
 
 
 class IssuerSession:

@@ -13,24 +13,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from mcp_service.issuer.long_polling import WAIT_SECONDS, LongPolling
-from mcp_service.issuer.recently_unknown import RecentlyUnknown
 from mcp_service.issuer.refresh_loop import RefreshLoop
+from mcp_service.issuer.refresh_state import RecentlyUnknown, RefreshPolicy, UnknownName
 from mcp_service.jwks.document import InvalidJwks, parse_jwks
 from mcp_service.jwks.policy import (
     TRUSTED,
-    CachePolicy,
     CacheState,
     Phase,
-    UnknownKid,
     confirmed,
-    failed,
     next_attempt_at,
     on_unknown_kid,
     phase_of,
-    refreshed_for_unknown_kid,
     trusted_until,
 )
 from shared.access_tokens.verifier import TrustedKeys
@@ -43,9 +39,28 @@ if TYPE_CHECKING:
     import structlog
 
     from mcp_service.jwks.fetcher import JwksFetcher, JwksResponse
-    from mcp_service.jwks.metrics import JwksMetrics
     from shared.background import TaskSupervisor
     from shared.jose.keys import VerificationKey
+
+
+class JwksMetrics:
+    """Counts refreshes and unknown key ids. All labels come from closed sets."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._refreshes = Counter(
+            "sallyport_jwks_refreshes", "Requests for the issuer's JWKS.", ("outcome",), registry=registry
+        )
+        self._unknown = Counter(
+            "sallyport_unknown_kids", "Tokens that named a key not held.", ("outcome",), registry=registry
+        )
+
+    def refresh(self, outcome: str) -> None:
+        """`outcome` is changed, unchanged, unreachable or bad_document."""
+        self._refreshes.labels(outcome).inc()
+
+    def unknown_kid(self, outcome: str) -> None:
+        """`outcome` is found, refuse or cannot_know."""
+        self._unknown.labels(outcome).inc()
 
 
 class JwksCache(TrustedKeys):
@@ -55,7 +70,7 @@ class JwksCache(TrustedKeys):
         self,
         *,
         fetcher: JwksFetcher,
-        policy: CachePolicy,
+        policy: RefreshPolicy,
         algorithms: frozenset[str],
         metrics: JwksMetrics,
         log: structlog.typing.FilteringBoundLogger,
@@ -85,7 +100,7 @@ class JwksCache(TrustedKeys):
         """The key, perhaps after one refresh that all callers share. Raises InvalidToken or ServiceUnavailable."""
         now = self._clock()
         decision = on_unknown_kid(self._state, self._policy, now, self._unknown.refused_at(unverified_kid))
-        if decision is UnknownKid.REFRESH:
+        if decision is UnknownName.REFRESH:
             await self._loop.refresh()
             key = self.held(unverified_kid)
             if key is not None:
@@ -93,11 +108,11 @@ class JwksCache(TrustedKeys):
                 return key
             # A caller that the end of the process interrupts gets 503, not 401 (invariant 8).
             no_response = self._loop.stopping or self._state.failures > 0
-            decision = UnknownKid.CANNOT_KNOW if no_response else UnknownKid.REFUSE
-            if decision is UnknownKid.REFUSE:
+            decision = UnknownName.CANNOT_KNOW if no_response else UnknownName.REFUSE
+            if decision is UnknownName.REFUSE:
                 self._unknown.remember(unverified_kid, self._clock())
         self._metrics.unknown_kid(decision.value)
-        if decision is UnknownKid.CANNOT_KNOW:
+        if decision is UnknownName.CANNOT_KNOW:
             raise ServiceUnavailable(self._problem(), error_id="keys_loaded", retry_after_seconds=self._retry_after())
         raise InvalidToken("kid", f"kid {unverified_kid!r:.60} is not in the issuer's JWKS")
 
@@ -153,7 +168,7 @@ class JwksCache(TrustedKeys):
     async def _attempt(self, wait_seconds: int, *, requested: bool) -> None:
         await self._fetch(wait_seconds)
         if requested:
-            self._state = refreshed_for_unknown_kid(self._state, self._clock())
+            self._state = self._state.after_unknown(self._clock())
 
     async def _fetch(self, wait_seconds: int) -> None:
         try:
@@ -204,7 +219,7 @@ class JwksCache(TrustedKeys):
     def _failed(self, outcome: str, reason: str, wait_seconds: int) -> None:
         if wait_seconds:
             self._long_polling = self._long_polling.after_failure()
-        self._state = failed(self._state, self._clock())
+        self._state = self._state.after_failure(self._clock())
         self._metrics.refresh(outcome)
         self._log.warning(
             "jwks_refresh_failed", outcome=outcome, reason=reason, failures=self._state.failures, phase=self.phase

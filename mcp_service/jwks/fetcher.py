@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from mcp_service.issuer.long_polling import was_held_back
 from mcp_service.issuer.session import REQUEST_ERRORS, RESPONSE_SECONDS, IssuerSession, etag_of
+from shared.fetch.freshness import max_age_of
 from shared.fetch.ssrf_safe_client import FetchFailed, read_bounded
 from shared.http.media_type import essence_of
 from shared.http.prefer import REPLICA_HEADER
@@ -83,7 +84,7 @@ class JwksFetcher:
 
 async def _read(response: aiohttp.ClientResponse, etag: str | None) -> JwksResponse:
     held_back = was_held_back(response.headers)
-    max_age = _max_age(response.headers.get("Cache-Control", ""))
+    max_age = max_age_of(response.headers.get("Cache-Control", ""))
     if response.status == 304 and etag is not None:
         return JwksResponse(None, etag, max_age, held_back)
     if response.status != 200:
@@ -105,8 +106,3 @@ def issuer_time(date: str, age: str) -> float | None:
         return None
     cached = int(age) if re.fullmatch(r"[0-9]{1,9}", age) else 0
     return sent + cached + 0.5
-
-
-def _max_age(cache_control: str) -> float | None:
-    found = re.search(r"(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])", cache_control.lower())
-    return float(found[1]) if found else None

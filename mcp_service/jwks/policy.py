@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from mcp_service.issuer.refresh_state import RefreshPolicy, RefreshState, UnknownName, doubled
+
 DEFAULT_MAX_AGE: Final = 300.0
 MIN_MAX_AGE: Final = 5.0
 MAX_MAX_AGE: Final = 3600.0
@@ -38,35 +40,15 @@ class Phase(StrEnum):
 TRUSTED: Final = frozenset({Phase.FRESH, Phase.STALE, Phase.UNREACHABLE})
 
 
-class UnknownKid(StrEnum):
-    """The handling of a kid that is not in the set."""
-
-    REFRESH = "refresh"  # one request to the issuer, shared by all callers
-    REFUSE = "refuse"  # the set was refreshed so recently that the kid is unknown: 401
-    CANNOT_KNOW = "cannot_know"  # the issuer cannot be reached: 503, never 401 (invariant 8)
-
-
-@dataclass(frozen=True, slots=True)
-class CachePolicy:
-    """Durations in seconds."""
-
-    max_stale: float
-    cooldown: float
-    unknown_remembered: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class CacheState:
-    """Readings of the monotonic clock, and the consecutive failures since the last confirmation."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheState(RefreshState):
+    """When the set was last confirmed, None before the first time, and for how long it is fresh then."""
 
     confirmed_at: float | None = None
     max_age: float = DEFAULT_MAX_AGE
-    failures: int = 0
-    failed_at: float = 0.0
-    unknown_kid_refresh_at: float | None = None
 
 
-def phase_of(state: CacheState, policy: CachePolicy, now: float) -> Phase:
+def phase_of(state: CacheState, policy: RefreshPolicy, now: float) -> Phase:
     """The phase at this moment."""
     if state.confirmed_at is None:
         return Phase.EMPTY
@@ -77,7 +59,7 @@ def phase_of(state: CacheState, policy: CachePolicy, now: float) -> Phase:
     return Phase.FRESH if now < state.confirmed_at + state.max_age else Phase.STALE
 
 
-def trusted_until(state: CacheState, policy: CachePolicy) -> float:
+def trusted_until(state: CacheState, policy: RefreshPolicy) -> float:
     """When the set expires unless it is confirmed again."""
     if state.confirmed_at is None:
         return float("-inf")
@@ -90,32 +72,17 @@ def confirmed(state: CacheState, now: float, max_age: float | None) -> CacheStat
     return replace(state, confirmed_at=now, max_age=bounded, failures=0)
 
 
-def failed(state: CacheState, now: float) -> CacheState:
-    """After a failed request or a bad document."""
-    return replace(state, failures=state.failures + 1, failed_at=now)
-
-
-def refreshed_for_unknown_kid(state: CacheState, now: float) -> CacheState:
-    """After a refresh for an unknown kid: the cooldown begins, whether it succeeded or failed."""
-    return replace(state, unknown_kid_refresh_at=now)
-
-
 def next_attempt_at(state: CacheState) -> float:
     """When the next background refresh is due: at once, when the set becomes stale, or after a backoff."""
     if state.failures:
-        # The exponent is bounded as well: after a long outage the power would overflow.
-        return state.failed_at + min(MIN_RETRY * 2.0 ** min(state.failures - 1, 10), MAX_RETRY)
+        return state.failed_at + doubled(MIN_RETRY, state.failures - 1, longest=MAX_RETRY)
     if state.confirmed_at is None:
         return float("-inf")
     return state.confirmed_at + state.max_age
 
 
-def on_unknown_kid(state: CacheState, policy: CachePolicy, now: float, refused_at: float | None) -> UnknownKid:
+def on_unknown_kid(state: CacheState, policy: RefreshPolicy, now: float, refused_at: float | None) -> UnknownName:
     """The handling of an unknown kid; `refused_at` is when this kid was last refused, if remembered."""
     if phase_of(state, policy, now) not in TRUSTED:
-        return UnknownKid.CANNOT_KNOW
-    if refused_at is not None and now < refused_at + policy.unknown_remembered:
-        return UnknownKid.REFUSE
-    if state.unknown_kid_refresh_at is not None and now < state.unknown_kid_refresh_at + policy.cooldown:
-        return UnknownKid.CANNOT_KNOW if state.failures else UnknownKid.REFUSE
-    return UnknownKid.REFRESH
+        return UnknownName.CANNOT_KNOW
+    return state.on_unknown(policy, now, refused_at, is_answered=not state.failures)

@@ -7,11 +7,10 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mcp_service.jwks.cache import JwksCache
+from mcp_service.issuer.refresh_state import RefreshPolicy
+from mcp_service.jwks.cache import JwksCache, JwksMetrics
 from mcp_service.jwks.discovery import JwksDiscovery
 from mcp_service.jwks.fetcher import JwksFetcher
-from mcp_service.jwks.metrics import JwksMetrics
-from mcp_service.jwks.policy import CachePolicy
 from shared.clock_skew import ClockSkew
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def wire_jwks(runtime: Runtime) -> JwksComponents:
     fetcher = JwksFetcher(discovery, replica=_replica_name(), clock_skew=skew)
     cache = JwksCache(
         fetcher=fetcher,
-        policy=CachePolicy(max_stale=settings.jwks_max_stale, cooldown=settings.jwks_cooldown),
+        policy=RefreshPolicy(max_stale=settings.jwks_max_stale, cooldown=settings.jwks_cooldown),
         algorithms=frozenset(settings.algorithms),
         metrics=JwksMetrics(runtime.registry),
         log=runtime.log,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mcp_service.notes.repository import MAX_NOTES_PER_PERSON, Note, TooManyNotes, new_note_id
+from mcp_service.notes.repository import MAX_NOTES_PER_USER, Note, TooManyNotes, new_note_id
 from shared.redis.client import Script
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class RedisNoteRepository:
 
     async def add(self, subject: str, text: str) -> Note:
         note = Note(new_note_id(), text)
-        if not await self._redis.run(_ADD, [_key(subject)], [note.note_id, note.text, MAX_NOTES_PER_PERSON]):
+        if not await self._redis.run(_ADD, [_key(subject)], [note.note_id, note.text, MAX_NOTES_PER_USER]):
             raise TooManyNotes
         return note
 

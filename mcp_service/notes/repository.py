@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-MAX_NOTES_PER_PERSON: Final = 200
+MAX_NOTES_PER_USER: Final = 200
 
 
 class TooManyNotes(Exception):
@@ -52,7 +52,7 @@ class InMemoryNoteRepository:
 
     async def add(self, subject: str, text: str) -> Note:
         mine = self._notes[subject]
-        if len(mine) >= MAX_NOTES_PER_PERSON:
+        if len(mine) >= MAX_NOTES_PER_USER:
             raise TooManyNotes
         note = Note(new_note_id(), text)
         mine[note.note_id] = note.text

@@ -13,7 +13,7 @@ from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from mcp_service.notes.repository import MAX_NOTES_PER_PERSON, Note, TooManyNotes
+from mcp_service.notes.repository import MAX_NOTES_PER_USER, Note, TooManyNotes
 from shared.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _public_errors() -> Iterator[None]:
     try:
         yield
     except TooManyNotes as exc:
-        raise ToolError(f"You have {MAX_NOTES_PER_PERSON} notes already; delete some first.") from exc
+        raise ToolError(f"You have {MAX_NOTES_PER_USER} notes already; delete some first.") from exc
     except ServiceUnavailable as exc:
         structlog.get_logger("mcp_service").error("notes_unavailable", error_id=exc.error_id, reason=exc.reason)
         raise ToolError(exc.public) from exc

@@ -1,4 +1,4 @@
-"""Makes the pages once, from the settings."""
+"""The pages for browsers, made once from the settings, and the errors that they stand for."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mcp_service.pages.client_setup import client_setups, is_public_address
-from shared.configured_url import is_loopback_host
+from shared.configured_url import is_loopback_host, path_of
 from shared.http.page_headers import security_headers
-from shared.http.static_page import StaticPage
+from shared.http.static_page import StaticPage, opens_page
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from mcp_service.pages.client_setup import ClientSetup
+    from shared.errors import RequestRejected
+    from shared.http.request_middleware import Render
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,32 @@ class BrowserPages:
             server=_page(name, _server(name, resource)),
             not_found=_page("Page not found", _not_found(name, resource)),
         )
+
+
+def pages_for_browsers(render: Render, *, name: str, resource: str) -> Render:
+    """Make the function that renders errors: with `render`, unless the request is a browser's and has a page.
+
+    The page has the status and headers that a program gets, only the body is another. A 401 at the resource stays a
+    401 with its challenge, so that a client that states the `Accept` of a browser still learns where to sign in.
+
+    `name` is the display name of the resource, `resource` its URL.
+    """
+    pages = BrowserPages.of(name, resource)
+    resource_paths = frozenset({path_of(resource), f"{path_of(resource)}/"})
+
+    def page_of(request: web.Request, error: RequestRejected) -> StaticPage | None:
+        if error.status == 401 and request.path in resource_paths:
+            return pages.server
+        if error.status in {404, 405}:
+            return pages.server if request.path == "/" else pages.not_found
+        return None
+
+    def render_for_browsers(request: web.Request, error: RequestRejected, request_id: str) -> web.StreamResponse:
+        response = render(request, error, request_id)
+        page = page_of(request, error) if opens_page(request) else None
+        return response if page is None else page.in_place_of(response)
+
+    return render_for_browsers
 
 
 def _server(name: str, resource: str) -> str:
@@ -51,7 +81,7 @@ def _server(name: str, resource: str) -> str:
 
 
 def _limits(resource: str) -> str:
-    """What an address that is not public cannot do, and on this machine the command that finds faults."""
+    """The limits of an address that is not public, and on this machine the command that finds faults."""
     if is_public_address(resource):
         return ""
     text = '<p class="soft">Claude and ChatGPT on the web need a public https address, which this one is not.</p>'

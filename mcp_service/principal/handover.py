@@ -1,4 +1,4 @@
-"""The contract of every way to tell a server behind the guard who calls."""
+"""The contract of every handover of the principal to the server behind the guard."""
 
 from __future__ import annotations
 

@@ -2,14 +2,22 @@
 
 Every header is set on every request, empty where there is nothing to tell: a copy that comes from outside can then
 never be taken for ours. Which addresses may receive these headers: private_peers.py.
+
+A value is visible ASCII that is read in one way only. A text is percent-encoded UTF-8, as in RFC 3986 section 2.1 and
+RFC 8187, with upper-case digits. Only letters, digits and `-._~@:/` stand for themselves, so that subjects, addresses
+and URLs stay readable. `+` is encoded: some readers take it for a space. A list of texts is each text followed by a
+comma; a text has no comma of its own. Every other value is `=` and its JSON as a text. Nothing, an empty text and an
+empty list are the empty value.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from mcp_service.guard.errors import McpError
-from mcp_service.principal.header_encoding import encode_claim, encode_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +38,10 @@ MAX_CHARACTERS: Final = 8192
 
 _NAMESPACE: Final = "sallyport"
 
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._~@:/-]*")
+_SAFE: Final = "@:/"
+"""Beside those that `quote` never encodes (RFC 3986 section 2.3)."""
+
 
 class PrincipalTooLong(McpError):
     """403: what the token tells about its user is longer than the server may be sent. Nothing is cut off.
@@ -40,6 +52,22 @@ class PrincipalTooLong(McpError):
     status = 403
     code = "access_denied"
     public = "The identity of this user is too long for this server. Ask its operator."
+
+
+def encode_text(text: str) -> str:
+    """The one encoding of a text. No two texts have the same."""
+    return text if _PLAIN.fullmatch(text) else quote(text, safe=_SAFE)
+
+
+def encode_claim(value: Any) -> str:
+    """The one encoding of a value from JSON. No two values have the same, except those that tell nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return encode_text(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return "".join(f"{encode_text(item)}," for item in value)
+    return "=" + encode_text(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
 
 
 def is_identity_header(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The JWKS of the guard's own keys, for those who verify its assertions.
+"""The JWKS of the guard's own keys, for servers that verify its assertions.
 
 It is below the resource's own path, because RFC 8615 leaves the names under /.well-known/ to its registry, and because
 the same origin may have an issuer, whose JWKS is at /.well-known/jwks.json, and several resources. The `jwks_uri` of
@@ -22,7 +22,7 @@ ORIGIN_PATH: Final = "/.well-known/jwks.json"
 
 
 class OwnJwksEndpoint:
-    """GET: the same for everybody, without authentication."""
+    """GET: the same response for all clients, without authentication."""
 
     def __init__(self, *, keys: OwnKeysSource, resource_path: str) -> None:
         self._keys = keys

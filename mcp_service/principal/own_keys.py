@@ -1,6 +1,6 @@
 """The guard's own keys in this process: a copy that signs and is published, and is kept current.
 
-The directory is read every few seconds. A copy that has not been confirmed for a while signs no more: another replica
+The key file is read every few seconds. A copy that has not been confirmed for a while signs no more: another replica
 may have rotated, and readers would refuse the assertions.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from mcp_service.principal.key_directory import KeyDirectory, KeysUnreadable
+from mcp_service.principal.key_file import KeyFile, KeysUnreadable
 from mcp_service.principal.key_lifecycle import OwnKeys, first_ring, is_due, pruned, rotated
 from mcp_service.principal.key_pairs import InvalidOwnKey, UsableKeys, new_own_key, usable
 from shared.background import end_tasks
@@ -80,7 +80,7 @@ class StoredKeys:
         monotonic: Callable[[], float],
     ) -> None:
         """`clock` is seconds since 1970; an interval of 0 leaves rotation to the command."""
-        self._directory = KeyDirectory(directory)
+        self._key_file = KeyFile(directory)
         self._interval = rotation_interval_seconds
         self._log = log
         self._clock = clock
@@ -119,7 +119,7 @@ class StoredKeys:
         return Readiness(ready=True)
 
     async def refresh(self) -> None:
-        """Read the directory and take the step that is due. Raises KeysUnreadable or InvalidOwnKey."""
+        """Read the file and take the step that is due. Raises KeysUnreadable or InvalidOwnKey."""
         began = self._monotonic()
         ring = await asyncio.to_thread(self._current)
         if self._ring is None or ring != self._ring:
@@ -128,9 +128,9 @@ class StoredKeys:
         self._confirmed = began
 
     def _current(self) -> OwnKeys:
-        stored = self._directory.read()
+        stored = self._key_file.read()
         # Without a due step nothing is locked or written.
-        return stored if stored is not None and self._step(stored) is stored else self._directory.change(self._step)
+        return stored if stored is not None and self._step(stored) is stored else self._key_file.change(self._step)
 
     def _step(self, stored: OwnKeys | None) -> OwnKeys:
         now = int(self._clock())

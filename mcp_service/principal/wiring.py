@@ -1,4 +1,4 @@
-"""Builds what tells the server behind the guard who calls."""
+"""Builds the handover of the principal to the server behind the guard."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class OwnKeyComponents:
 
 @dataclass(frozen=True, slots=True)
 class PrincipalComponents:
-    """What the connection to the server and the application need."""
+    """For the connection to the server, and for the application."""
 
     handover: PrincipalHandover
     peers: PrivatePeers | None = None

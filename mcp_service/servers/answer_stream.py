@@ -36,7 +36,7 @@ _HEADERS: Final[Mapping[str, str]] = {
 class AnswerStream:
     """The events before a result, and pings while nothing else is sent. Call `close` in the end, whatever happened.
 
-    Most answers never need one. Whoever makes it late calls `start_pings` when PING_SECONDS have passed.
+    Most answers never need one. A caller that makes it late calls `start_pings` when PING_SECONDS have passed.
     """
 
     def __init__(self, request: web.Request) -> None:

@@ -48,7 +48,7 @@ from mcp_service.servers.dispatch_context import CallContext
 from mcp_service.servers.in_process import RequestBody, asgi_scope
 from mcp_service.servers.open_streams import LISTEN_METHOD
 from mcp_service.servers.protected_server import AnswerOverdue
-from mcp_service.servers.session_manager import SharedLifespan
+from mcp_service.servers.server_lifespan import SharedLifespan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,7 +136,7 @@ class DirectCalls:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            # Nobody has cancelled this task: the handler awaited something that was cancelled.
+            # This task was not cancelled: the handler awaited something that was.
             failed = RuntimeError("the handler was cancelled")
             failed.__cause__ = exc
             error = context.error(failed)

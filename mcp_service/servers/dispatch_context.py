@@ -94,7 +94,7 @@ class CallContext:
             self._stream_to(self.http).start_pings()
 
     def error(self, exc: Exception) -> ErrorData:
-        """What the client is told of an exception of the kernel or of a handler, which is logged.
+        """The error that the client gets for an exception of the kernel or of a handler, which is logged.
 
         On the wire of 2026-07-28 it is an internal error without its text; on the older one code 0 with its text, as
         the dispatcher of the SDK has it.

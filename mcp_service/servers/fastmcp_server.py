@@ -5,14 +5,14 @@ The package is the operator's: nothing of it is imported here, and only its publ
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
-from mcp_service.servers.in_process import InProcessApplication
+from mcp_service.servers.server_lifespan import ApplicationAndLifespan, SupervisedApplication
 from shared.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from mcp_service.servers.asgi_bridge import Message
 
@@ -33,7 +33,7 @@ class _Application(Protocol):
 
 
 class FastMcp(Protocol):
-    """What is used of a FastMCP object."""
+    """The members of a FastMCP object that are used."""
 
     auth: object | None
 
@@ -50,21 +50,19 @@ def is_fastmcp(found: object) -> TypeGuard[FastMcp]:
     return any(c.__module__.partition(".")[0] == "fastmcp" and c.__name__ == "FastMCP" for c in type(found).__mro__)
 
 
-def fastmcp_application(server: FastMcp, *, path: str, stateful: bool, json_response: bool) -> InProcessApplication:
+def fastmcp_application(server: FastMcp, *, path: str, stateful: bool, json_response: bool) -> SupervisedApplication:
     """The application at `path`. Raises Misconfigured for a server that authenticates by itself."""
     if server.auth is not None:
         raise Misconfigured("MCP_SERVER: the FastMCP object has auth of its own; remove it, the guard verifies tokens")
-    app = server.http_app(
-        path=path.rstrip("/") or "/",
-        stateless_http=not stateful,
-        json_response=json_response,
-        # The guard checks Origin, and Host decides nothing here (invariant 1).
-        host_origin_protection=False,
-    )
 
-    @asynccontextmanager
-    async def lifespan() -> AsyncIterator[None]:
-        async with app.lifespan(app):
-            yield
+    def make() -> ApplicationAndLifespan:
+        app = server.http_app(
+            path=path.rstrip("/") or "/",
+            stateless_http=not stateful,
+            json_response=json_response,
+            # The guard checks Origin, and Host decides nothing here (invariant 1).
+            host_origin_protection=False,
+        )
+        return app, lambda: app.lifespan(app)
 
-    return InProcessApplication(app, lifespan)
+    return SupervisedApplication(make)

@@ -9,11 +9,11 @@ direct_call.py, that of the others in asgi_bridge.py.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from aiohttp import web
 from mcp.server.auth.middleware.auth_context import auth_context_var, get_access_token
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
@@ -24,40 +24,38 @@ from pydantic import BaseModel
 from mcp_service.guard.list_filter import LIST_METHODS
 from mcp_service.servers.asgi_bridge import AsgiApp, Message, run_asgi
 from mcp_service.servers.asgi_list_filter import with_filtered_list
+from mcp_service.servers.list_policy import ListPolicy, with_security_schemes
 from mcp_service.servers.list_relay import ListRelay
-from mcp_service.servers.security_schemes import with_security_schemes
-from shared.http.health import Readiness
+from mcp_service.servers.protected_server import AdmittedRequest
 
 if TYPE_CHECKING:
-    from aiohttp import web
     from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
     from mcp_service.guard.operation import ScopeRules
-    from mcp_service.servers.direct_call import DirectCalls
-    from mcp_service.servers.list_policy import ListPolicy
-    from mcp_service.servers.protected_server import AdmittedRequest
+    from mcp_service.servers.server_lifespan import SupervisedApplication
     from shared.access_tokens.verifier import VerifiedToken
     from shared.background import TaskSupervisor
+    from shared.http.health import Readiness
 
 _PROTOCOL_PREFIX: Final = "io.modelcontextprotocol/"
 _PROGRESS_TOKEN: Final = "progressToken"
 
 
-@dataclass(frozen=True, slots=True)
-class InProcessApplication:
-    """The ASGI application of a server, and what must run around it."""
-
-    app: AsgiApp
-    lifespan: Callable[[], AbstractAsyncContextManager[None]]
-    direct: DirectCalls | None = None
-    """Answers what it can without the application."""
+DirectAnswer = Callable[[web.Request, AdmittedRequest, AuthenticatedUser | None], Awaitable[web.StreamResponse | None]]
+"""Answers what it can without the ASGI application: `DirectCalls.answer`."""
 
 
 class InProcessServer:
     """A server in this process."""
 
     def __init__(
-        self, application: InProcessApplication, *, rules: ScopeRules, stateful: bool, lists: ListPolicy | None = None
+        self,
+        application: SupervisedApplication,
+        *,
+        rules: ScopeRules,
+        stateful: bool,
+        direct: DirectAnswer | None = None,
+        lists: ListPolicy | None = None,
     ) -> None:
         """`stateful`: it keeps sessions. Without them there is nothing to GET or to DELETE.
 
@@ -65,8 +63,7 @@ class InProcessServer:
         """
         self._application = application
         self._lists = lists
-        self._app = application.app
-        self._direct = application.direct
+        self._direct = direct
         self._rules = rules
         self.has_sessions = stateful
         self.methods = ("POST", "GET", "DELETE") if stateful else ("POST",)
@@ -78,7 +75,7 @@ class InProcessServer:
         reset = auth_context_var.set(user)
         try:
             if self._direct is not None:
-                response = await self._direct.answer(request, admitted, user)
+                response = await self._direct(request, admitted, user)
                 if response is not None:
                     return response
             return await run_asgi(self._app_for(admitted), asgi_scope(request, user), request, admitted)
@@ -88,21 +85,20 @@ class InProcessServer:
     def _app_for(self, admitted: AdmittedRequest) -> AsgiApp:
         lists, operation, token = self._lists, admitted.authorized.operation, admitted.authorized.token
         if lists is None or operation is None or operation.method not in LIST_METHODS:
-            return self._app
+            return self._application
         granted = None if token is None else token.claims.scopes
         return with_filtered_list(
-            self._app,
+            self._application,
             lambda content_type: ListRelay(lists, method=operation.method, granted=granted, content_type=content_type),
         )
 
     def lifespan(self, supervisor: TaskSupervisor) -> AbstractAsyncContextManager[None]:
-        """Run the server, which supervises its own tasks."""
-        del supervisor
-        return self._application.lifespan()
+        """Run the server."""
+        return self._application.lifespan(supervisor)
 
     async def readiness(self) -> Readiness:
-        """It was loaded at the start."""
-        return Readiness(ready=True)
+        """Whether the server runs."""
+        return self._application.readiness()
 
     def _principal(self, token: VerifiedToken) -> AccessToken:
         """The principal as tools see it. Implied scopes are listed too: a tool need not know the hierarchy."""

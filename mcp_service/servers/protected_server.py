@@ -1,4 +1,4 @@
-"""What the guard protects: the contract of every kind of server."""
+"""The contract of every kind of protected server."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ProtectedServer(Protocol):
         """
 
     def lifespan(self, supervisor: TaskSupervisor) -> AbstractAsyncContextManager[None]:
-        """What must run while requests are served."""
+        """The context in which requests are served."""
 
     async def readiness(self) -> Readiness:
         """Whether requests can be answered now."""

@@ -1,4 +1,4 @@
-"""What a server lists: its name, tools, resources and prompts, read by the client of the mcp SDK.
+"""The name, tools, resources and prompts of a server, read by the client of the mcp SDK.
 
 For commands of the operator only; no request of a client comes here. Bounded in time and in the number of pages and
 names.
@@ -50,7 +50,7 @@ class ListedTool:
 
 @dataclass(frozen=True, slots=True)
 class ServerContents:
-    """What a server lists."""
+    """The lists of a server."""
 
     name: str
     tools: tuple[ListedTool, ...] = ()

@@ -10,12 +10,11 @@ from mcp.server import MCPServer
 from mcp.server.lowlevel import Server
 
 from mcp_service.guard.scope_map import TOKEN_ONLY, ScopeMap
-from mcp_service.guard.undeclared_tools import UndeclaredTools
 from mcp_service.notes.scopes import NOTES_SCOPES
 from mcp_service.servers.endpoint import McpEndpoint
 from mcp_service.servers.fastmcp_server import FastMcp, fastmcp_application
 from mcp_service.servers.in_process import InProcessServer
-from mcp_service.servers.list_policy import ListPolicy
+from mcp_service.servers.list_policy import ListPolicy, UndeclaredTools
 from mcp_service.servers.loading import load_scope_map, load_server
 from mcp_service.servers.open_streams import OpenStreams
 from mcp_service.servers.sdk_server import sdk_application
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredServer:
-    """What the guard needs to know of the protected server before both are built."""
+    """The name and the scopes of the protected server, which the guard needs before both are built."""
 
     name: str
     """For users, unless MCP_RESOURCE_NAME is set."""
@@ -82,7 +81,7 @@ def wire_server(runtime: Runtime, configured: ConfiguredServer, guard: GuardComp
 
 
 def list_policy(runtime: Runtime, guard: GuardComponents) -> ListPolicy:
-    """What happens to the lists of the protected server."""
+    """The policy for the lists of the protected server."""
     rules = guard.rules
     undeclared = None if rules.declared is TOKEN_ONLY else UndeclaredTools(rules, runtime.registry, runtime.log)
     return ListPolicy(rules, filters=runtime.settings.list_filter == "granted", undeclared=undeclared)
@@ -97,14 +96,14 @@ def _in_process(
         lists = list_policy(runtime, guard)
         stateful, json_response = settings.stateful, settings.json_response
         if isinstance(server, MCPServer | Server):
-            application = sdk_application(
+            application, direct_calls = sdk_application(
                 server,
                 lists=lists,
                 stateful=stateful,
                 json_response=json_response,
                 max_body_bytes=settings.max_body_bytes,
             )
-            return InProcessServer(application, rules=guard.rules, stateful=stateful)
+            return InProcessServer(application, rules=guard.rules, stateful=stateful, direct=direct_calls.answer)
         application = fastmcp_application(server, path=settings.path, stateful=stateful, json_response=json_response)
         relayed = lists if lists.filters else None
         return InProcessServer(application, rules=guard.rules, stateful=stateful, lists=relayed)

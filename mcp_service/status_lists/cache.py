@@ -1,4 +1,4 @@
-"""What the caches of status lists share: the check of an entry, the observers of changes, the gauges and the log."""
+"""The base of the caches of status lists: the check of an entry, the observers of changes, the metrics and the log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from mcp_service.status_lists.held import HeldLists
 from shared.access_tokens.verifier import HeldStatusLists
@@ -16,10 +16,35 @@ from shared.jose.jws import InvalidToken
 if TYPE_CHECKING:
     import structlog
 
-    from mcp_service.status_lists.metrics import StatusListMetrics
     from shared.access_tokens.profile import StatusReference
     from shared.background import TaskSupervisor
     from shared.http.health import Readiness
+
+
+class StatusListMetrics:
+    """Counts refreshes and unknown lists. All labels come from closed sets."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._refreshes = Counter(
+            "sallyport_status_list_refreshes",
+            "Requests for the issuer's status lists.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._unknown = Counter(
+            "sallyport_unknown_status_lists",
+            "Tokens that named a status list not held.",
+            ("outcome",),
+            registry=registry,
+        )
+
+    def refresh(self, outcome: str) -> None:
+        """`outcome` is changed, unchanged, no_feed, unreachable, gone or bad_document."""
+        self._refreshes.labels(outcome).inc()
+
+    def unknown_list(self, outcome: str) -> None:
+        """`outcome` is found, no_feed, refuse or cannot_know."""
+        self._unknown.labels(outcome).inc()
 
 
 class StatusListCache(HeldStatusLists):

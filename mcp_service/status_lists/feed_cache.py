@@ -12,19 +12,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mcp_service.issuer.long_polling import WAIT_SECONDS, LongPolling
-from mcp_service.issuer.recently_unknown import RecentlyUnknown
 from mcp_service.issuer.refresh_loop import RefreshLoop
-from mcp_service.status_lists.cache import StatusListCache
+from mcp_service.issuer.refresh_state import RecentlyUnknown, UnknownName
+from mcp_service.status_lists.cache import StatusListCache, StatusListMetrics
 from mcp_service.status_lists.feed import Feed, InvalidFeed, NotAFeed, parse_feed
 from mcp_service.status_lists.policy import (
-    RefreshState,
+    ListState,
     StatusPolicy,
-    UnknownList,
     confirmed,
     delay_seconds,
-    failed,
     on_unknown_list,
-    refreshed_for_unknown_list,
     without_feed,
 )
 from shared.errors import ServiceUnavailable
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
 
     from mcp_service.status_lists.feed_fetcher import FeedFetcher
     from mcp_service.status_lists.list_token import ListReader
-    from mcp_service.status_lists.metrics import StatusListMetrics
     from shared.access_tokens.profile import StatusReference
     from shared.background import TaskSupervisor
 
@@ -62,7 +58,7 @@ class FeedCache(StatusListCache):
         self._policy = policy
         self._prefix = fetcher.prefix
         self._followed = fetcher.is_configured
-        self._state = RefreshState(confirmed_at=clock())
+        self._state = ListState(confirmed_at=clock())
         self._cursor = ""
         self._long_polling = LongPolling()
         self._unknown = RecentlyUnknown()
@@ -80,21 +76,21 @@ class FeedCache(StatusListCache):
     async def _look_for(self, unverified_uri: str) -> None:
         """Refresh once for all callers. Raises ServiceUnavailable if it cannot be known whether there is the list."""
         decision = on_unknown_list(self._state, self._policy, self._clock(), self._unknown.refused_at(unverified_uri))
-        if decision is UnknownList.REFRESH:
+        if decision is UnknownName.REFRESH:
             await self._loop.refresh()
             if unverified_uri in self._lists:
                 self._metrics.unknown_list("found")
                 return
             # A caller that the end of the process interrupts gets 503, not 401 (invariant 8).
             no_response = self._loop.stopping or self._state.failures > 0
-            decision = UnknownList.CANNOT_KNOW if no_response else UnknownList.REFUSE
-            if decision is UnknownList.REFUSE:
+            decision = UnknownName.CANNOT_KNOW if no_response else UnknownName.REFUSE
+            if decision is UnknownName.REFUSE:
                 self._unknown.remember(unverified_uri, self._clock())
-        if decision is UnknownList.REFUSE and self._state.has_no_feed:
+        if decision is UnknownName.REFUSE and self._state.has_no_feed:
             self._metrics.unknown_list("no_feed")
             return
         self._metrics.unknown_list(decision.value)
-        if decision is UnknownList.CANNOT_KNOW:
+        if decision is UnknownName.CANNOT_KNOW:
             raise ServiceUnavailable(self._problem(), error_id="status_lists_loaded")
 
     @property
@@ -141,7 +137,7 @@ class FeedCache(StatusListCache):
             self._log.exception("status_lists_unexpected_error")
             self._failed("unreachable", f"unexpected {type(exc).__name__}", wait_seconds)
         if requested:
-            self._state = refreshed_for_unknown_list(self._state, self._clock())
+            self._state = self._state.after_unknown(self._clock())
 
     async def _follow(self, wait_seconds: int) -> None:
         response = await self._fetcher.fetch(cursor=self._cursor, wait_seconds=wait_seconds)
@@ -200,7 +196,7 @@ class FeedCache(StatusListCache):
     def _failed(self, outcome: str, reason: str, wait_seconds: int) -> None:
         if wait_seconds:
             self._long_polling = self._long_polling.after_failure()
-        self._state = failed(self._state, self._clock())
+        self._state = self._state.after_failure(self._clock())
         self._log_failure(outcome, reason, self._state.failures)
 
     def _problem(self) -> str:

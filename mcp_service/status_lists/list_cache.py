@@ -14,17 +14,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mcp_service.issuer.recently_unknown import RecentlyUnknown
-from mcp_service.status_lists.cache import StatusListCache
+from mcp_service.issuer.refresh_state import RecentlyUnknown, RefreshState, UnknownName
+from mcp_service.status_lists.cache import StatusListCache, StatusListMetrics
 from mcp_service.status_lists.feed import MAX_LISTS
 from mcp_service.status_lists.policy import (
-    RefreshState,
+    ListState,
     StatusPolicy,
-    UnknownList,
     confirmed,
-    failed,
     list_delay_seconds,
-    on_unknown_list,
     refresh_seconds,
 )
 from shared.background import end_tasks
@@ -39,7 +36,6 @@ if TYPE_CHECKING:
 
     from mcp_service.status_lists.list_fetcher import ListFetcher
     from mcp_service.status_lists.list_token import ListReader
-    from mcp_service.status_lists.metrics import StatusListMetrics
     from shared.access_tokens.profile import StatusReference
     from shared.background import TaskSupervisor
 
@@ -49,9 +45,9 @@ GRACE_SECONDS: Final = 60.0
 
 @dataclass(slots=True)
 class FollowedList:
-    """What is known of one list that is held. Times of the monotonic clock."""
+    """One list that is held. Times of the monotonic clock."""
 
-    state: RefreshState
+    state: ListState
     needed_until: float
     etag: str | None = None
     ttl: float | None = None
@@ -97,7 +93,7 @@ class ListCache(StatusListCache):
 
     async def check(self, status: StatusReference, *, lifetime: float) -> None:
         if not self._fetcher.may_fetch(status.uri):
-            self._metrics.unknown_list(UnknownList.REFUSE.value)
+            self._metrics.unknown_list(UnknownName.REFUSE.value)
             raise InvalidToken("status_list", f"status_list {status.uri!r:.200} is below none of the prefixes")
         if status.uri not in self._lists:
             await self._look_for(status.uri)
@@ -108,22 +104,21 @@ class ListCache(StatusListCache):
     async def _look_for(self, uri: str) -> None:
         """Fetch once for all callers. Raises InvalidToken if there is no such list, ServiceUnavailable if unknown."""
         decision = self._on_unknown(uri)
-        if decision is UnknownList.REFRESH:
+        if decision is UnknownName.REFRESH:
             await self._flights.run(uri, partial(self._refresh, uri))
             if uri in self._lists:
                 self._metrics.unknown_list("found")
                 return
             # A caller that the end of the process interrupts gets 503, not 401 (invariant 8).
-            decision = UnknownList.CANNOT_KNOW if self._stopping else self._on_unknown(uri)
+            decision = UnknownName.CANNOT_KNOW if self._stopping else self._on_unknown(uri)
         self._metrics.unknown_list(decision.value)
-        if decision is UnknownList.REFUSE:
+        if decision is UnknownName.REFUSE:
             raise InvalidToken("status_list", f"the issuer has no list {uri!r:.200}")
         raise ServiceUnavailable(f"the list {uri!r:.200} cannot be read", error_id="status_lists_loaded")
 
-    def _on_unknown(self, uri: str) -> UnknownList:
-        failed_at = self._failed_at.refused_at(uri)
-        state = RefreshState(confirmed_at=0, failures=int(failed_at is not None), unknown_list_refresh_at=failed_at)
-        return on_unknown_list(state, self._policy, self._clock(), self._gone.refused_at(uri))
+    def _on_unknown(self, uri: str) -> UnknownName:
+        state = RefreshState(unknown_refresh_at=self._failed_at.refused_at(uri))
+        return state.on_unknown(self._policy, self._clock(), self._gone.refused_at(uri), is_answered=False)
 
     @property
     def age_seconds(self) -> float:
@@ -144,7 +139,7 @@ class ListCache(StatusListCache):
         self._supervisor = supervisor
 
     async def stop(self) -> None:
-        """End the background tasks and the fetches; who waits for one is answered 503."""
+        """End the background tasks and the fetches; requests that wait for one are answered 503."""
         self._stopping = True
         await self._flights.close()
         await end_tasks([each.task for each in self._by_address.values() if each.task is not None])
@@ -214,7 +209,7 @@ class ListCache(StatusListCache):
 
     def _follow(self, uri: str) -> FollowedList:
         now = self._clock()
-        followed = self._by_address[uri] = FollowedList(RefreshState(confirmed_at=now), now + GRACE_SECONDS)
+        followed = self._by_address[uri] = FollowedList(ListState(confirmed_at=now), now + GRACE_SECONDS)
         if self._supervisor is not None:
             followed.task = self._supervisor.start("status_list_refresh", partial(self._keep, uri))
         return followed
@@ -238,7 +233,7 @@ class ListCache(StatusListCache):
                 self._failed_at.remember(uri, now)
             self._log_failure(outcome, reason, 1, status_list=uri)
             return
-        followed.state = failed(followed.state, now)
+        followed.state = followed.state.after_failure(now)
         self._log_failure(outcome, reason, followed.state.failures, status_list=uri)
 
     def _problem(self) -> str:

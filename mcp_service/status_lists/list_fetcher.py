@@ -1,11 +1,14 @@
 """One request for a status list by its address (Token Status List draft, section 8), bounded in time, size and number.
 
-No redirect is followed: it would lead to an address that nothing allows.
+Only an address below a configured prefix is requested (invariants 2 and 10): it comes from a token, and a request
+leaves this machine, so the operator decides where it may go. It is compared and requested byte by byte, so that no two
+parsers read it differently. No redirect is followed: it would lead to an address that nothing allows.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,13 +20,17 @@ from shared.fetch.ssrf_safe_client import FetchFailed, FetchGone, read_bounded
 from shared.http.media_type import essence_of
 
 if TYPE_CHECKING:
-    import aiohttp
+    from collections.abc import Iterable
 
-    from mcp_service.status_lists.list_addresses import ListAddresses
+    import aiohttp
 
 MEDIA_TYPE: Final = f"application/{STATUS_LIST_TYPE}"
 MAX_CONCURRENT_PER_ORIGIN: Final = 8
 """An origin that does not answer delays the lists of no other; the prefixes bound the number of origins."""
+
+
+_PLAIN_PATH: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]+/)*[A-Za-z0-9._~!$&'()*+,;=:@-]+")
+"""Segments of unreserved characters, delimiters, `:` and `@` (RFC 3986 section 3.3): none is empty or encoded."""
 
 
 class ListResponse(NamedTuple):
@@ -31,6 +38,23 @@ class ListResponse(NamedTuple):
 
     unverified_token: str | None
     etag: str | None
+
+
+class ListAddresses:
+    """The addresses at which a list may be fetched. Pure."""
+
+    def __init__(self, prefixes: Iterable[str]) -> None:
+        """Each prefix ends at the boundary of a path segment, with or without a slash."""
+        self._prefixes = tuple(f"{prefix.removesuffix('/')}/" for prefix in prefixes)
+
+    def allow(self, unverified_uri: str) -> bool:
+        """Whether the address is of the origin and below the path of a prefix, and is written plainly."""
+        for prefix in self._prefixes:
+            if unverified_uri.startswith(prefix):
+                rest = unverified_uri[len(prefix) :]
+                is_plain = _PLAIN_PATH.fullmatch(rest) is not None
+                return is_plain and {".", ".."}.isdisjoint(rest.split("/"))
+        return False
 
 
 class ListFetcher:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mcp_service.status_lists.cache import StatusListCache, StatusListMetrics
 from mcp_service.status_lists.discovery import FeedDiscovery
 from mcp_service.status_lists.feed_cache import FeedCache
 from mcp_service.status_lists.feed_fetcher import FeedFetcher
-from mcp_service.status_lists.list_addresses import ListAddresses
 from mcp_service.status_lists.list_cache import ListCache
 from mcp_service.status_lists.list_encoding import DRAFT_FORM, FEED_FORM, ListForm
-from mcp_service.status_lists.list_fetcher import ListFetcher
+from mcp_service.status_lists.list_fetcher import ListAddresses, ListFetcher
 from mcp_service.status_lists.list_token import ListReader
-from mcp_service.status_lists.metrics import StatusListMetrics
 from mcp_service.status_lists.policy import StatusPolicy
 
 if TYPE_CHECKING:
     from mcp_service.runtime import Runtime
-    from mcp_service.status_lists.cache import StatusListCache
     from shared.access_tokens.verifier import VerificationKeyResolver
 
 

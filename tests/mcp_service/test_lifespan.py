@@ -39,11 +39,21 @@ def closed(monkeypatch):
 
 
 @pytest.fixture
+def no_session_manager(monkeypatch):
+    @asynccontextmanager
+    async def run(_manager):
+        raise RuntimeError("the session manager cannot start")
+        yield
+
+    monkeypatch.setattr(StreamableHTTPSessionManager, "run", run)
+
+
+@pytest.fixture
 def server(issuer, store_url):
     return TestServer(build_app(McpSettings(issuer=issuer.url, resource=RESOURCE, notes_redis_url=store_url)))
 
 
-TASKS = {"jwks_refresh", "status_list_refresh"}
+TASKS = {"jwks_refresh", "status_list_refresh", "server_lifespan"}
 ALL = ["FeedCache", "FeedFetcher", "JwksCache", "JwksFetcher", "SingleRedisClient"]
 
 
@@ -54,13 +64,7 @@ async def test_a_stop_closes_everything_in_reverse_order(server, closed):
     assert closed == ALL
 
 
-async def test_a_session_manager_that_does_not_start_leaves_nothing_open(server, closed, monkeypatch):
-    @asynccontextmanager
-    async def run(_manager):
-        raise RuntimeError("the session manager cannot start")
-        yield
-
-    monkeypatch.setattr(StreamableHTTPSessionManager, "run", run)
+async def test_a_session_manager_that_does_not_start_leaves_nothing_open(no_session_manager, server, closed):
     with pytest.raises(RuntimeError, match="cannot start"):
         await server.start_server()
     assert closed == ALL

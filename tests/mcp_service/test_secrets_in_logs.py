@@ -21,7 +21,7 @@ async def test_no_endpoint_of_mcp_service_prints_its_variables(make_service, out
 
 
 async def test_no_background_task_of_mcp_service_prints_its_variables(make_service, output, monkeypatch):
-    now, names = fail_every_task(monkeypatch)
+    now, names = fail_every_task(monkeypatch, run_until_then=frozenset({"server_lifespan"}))
     await make_service()
     output.begin()
     now.set()
@@ -30,7 +30,7 @@ async def test_no_background_task_of_mcp_service_prints_its_variables(make_servi
         while printed.count("RuntimeError") < len(names):
             await asyncio.sleep(0.01)
             printed += output()
-    assert names == {"jwks_refresh", "status_list_refresh", "issuer_scope_check"}
+    assert names == {"jwks_refresh", "status_list_refresh", "issuer_scope_check", "server_lifespan"}
     assert not leaked(printed)
 
 

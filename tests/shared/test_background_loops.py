@@ -15,9 +15,8 @@ from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.propagation_tracker import PropagationTracker
 from auth_service.keys.rotator import RotationSchedule
-from mcp_service.jwks.cache import JwksCache
-from mcp_service.jwks.metrics import JwksMetrics
-from mcp_service.jwks.policy import CachePolicy
+from mcp_service.issuer.refresh_state import RefreshPolicy
+from mcp_service.jwks.cache import JwksCache, JwksMetrics
 from shared.background import TaskSupervisor
 from shared.fetch.ssrf_safe_client import FetchFailed
 
@@ -137,7 +136,7 @@ def key_set(flaky):
     flaky._good = 3
     return JwksCache(
         fetcher=fetcher,
-        policy=CachePolicy(max_stale=60, cooldown=1),
+        policy=RefreshPolicy(max_stale=60, cooldown=1),
         algorithms=frozenset({"ES256"}),
         metrics=JwksMetrics(CollectorRegistry()),
         log=LOG,

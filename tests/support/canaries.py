@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.background import TaskSupervisor
+from shared.background import TaskSupervisor, end_tasks
 from shared.http.prepared_documents import PREPARED_DOCUMENTS
 from tests.support.oauth import basic
 
@@ -57,17 +57,28 @@ async def failing_handler(request: web.Request) -> web.StreamResponse:
     raise AssertionError("unreachable")
 
 
-def fail_every_task(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, set[str]]:
-    """Replace each background task; answers an event at which they fail, and the names of those that were started."""
+def fail_every_task(
+    monkeypatch: pytest.MonkeyPatch, *, run_until_then: frozenset[str] = frozenset()
+) -> tuple[asyncio.Event, set[str]]:
+    """Replace each background task; answers an event at which they fail, and the names of those that were started.
+
+    The tasks named `run_until_then` run until they fail: the service does not start without them.
+    """
     now, start = asyncio.Event(), TaskSupervisor.start
     names: set[str] = set()
 
-    async def fail() -> None:
-        state = dict(CANARIES)
-        await now.wait()
-        fail_with_secrets(state)
+    def start_failing(
+        self: TaskSupervisor, name: str, loop: Callable[[], Coroutine[Any, Any, None]]
+    ) -> asyncio.Task[None]:
+        async def fail() -> None:
+            state = dict(CANARIES)
+            running = [asyncio.create_task(loop())] if name in run_until_then else []
+            try:
+                await now.wait()
+            finally:
+                await end_tasks(running)
+            fail_with_secrets(state)
 
-    def start_failing(self: TaskSupervisor, name: str, _loop: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         names.add(name)
         return start(self, name, fail)
 

@@ -33,7 +33,7 @@ _NOT_CHECKED: Final = "not checked yet"
 _UNKNOWN_AUTHORITY: Final = frozenset({18, 19, 20, 21})
 """Codes of OpenSSL for a certificate of an authority that is not trusted, and of none."""
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
-"""What OpenSSL, by version, says of an answer that is no TLS."""
+"""Reasons of OpenSSL, by version, for an answer that is no TLS."""
 
 
 class Availability:
@@ -97,7 +97,7 @@ class Availability:
         else:
             host, port = address.url.raw_host or "", address.url.port or 0
             if parse_ip_address(host) is None:
-                # The resolver of the requests: it refuses a name that leads to addresses that may not learn who calls.
+                # The resolver of the requests: it refuses a name of addresses that may not be told the principal.
                 await self._make_resolver().resolve(host, port, socket.AF_UNSPEC)
             _, writer = await asyncio.open_connection(host, port, ssl=address.tls)
         writer.close()

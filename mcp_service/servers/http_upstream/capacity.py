@@ -27,20 +27,20 @@ class Capacity:
         self._most_streams = most * 3 // 4
         self._most_of_one = most // 2
         self._calls = self._streams = 0
-        self._holders: Counter[Hashable] = Counter()
+        self._callers: Counter[Hashable] = Counter()
         gauge.labels("call").set_function(lambda: self._calls)
         gauge.labels("stream").set_function(lambda: self._streams)
 
     @contextmanager
-    def taken(self, holder: Hashable, *, is_stream: bool) -> Iterator[None]:
-        """Count one request for as long as it is in progress. `holder` is its user. Raises ServerBusy."""
+    def taken(self, caller: Hashable, *, is_stream: bool) -> Iterator[None]:
+        """Count one request for as long as it is in progress. `caller` is its user. Raises ServerBusy."""
         if self._calls + self._streams >= self._most:
             raise too_busy(f"{self._most} requests are in progress")
         if is_stream and self._streams >= self._most_streams:
             raise too_busy(f"{self._most_streams} streams are open")
-        if self._holders[holder] >= self._most_of_one:
+        if self._callers[caller] >= self._most_of_one:
             raise too_busy(f"{self._most_of_one} requests of this user are in progress")
-        self._holders[holder] += 1
+        self._callers[caller] += 1
         if is_stream:
             self._streams += 1
         else:
@@ -48,9 +48,9 @@ class Capacity:
         try:
             yield
         finally:
-            self._holders[holder] -= 1
-            if not self._holders[holder]:
-                del self._holders[holder]
+            self._callers[caller] -= 1
+            if not self._callers[caller]:
+                del self._callers[caller]
             if is_stream:
                 self._streams -= 1
             else:

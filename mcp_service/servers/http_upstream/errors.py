@@ -53,7 +53,7 @@ def broken(reason: str) -> BadGateway:
 
 
 def not_http(reason: str) -> BadGateway:
-    """What came is not HTTP, or beyond the bounds of a head."""
+    """The answer is not HTTP, or its head is beyond the bounds."""
     return BadGateway(reason, error_id="upstream_not_http")
 
 

@@ -76,6 +76,6 @@ class _PacedReading(asyncio.Protocol):
             self._is_paused = False
             if not self._transport.is_closing():
                 self._transport.resume_reading()
-        # Who has closed the connection wants nothing more of it.
+        # A connection that this side has closed takes nothing more.
         if self._protocol.connected:
             self._protocol.data_received(held)

@@ -33,7 +33,7 @@ class PassedLists:
         self._policy = policy
 
     def rewriter(self, authorized: AuthorizedRequest, *, http_method: str, content_type: str) -> Rewriter | None:
-        """What an answer of this type passes through; None to pass it on as it is."""
+        """The rewriter of an answer of this type; None to pass it on as it is."""
         policy, operation, token = self._policy, authorized.operation, authorized.token
         method = None if operation is None else operation.method
         # A stream that is resumed may repeat the answer to any request.

@@ -87,7 +87,7 @@ def passed_headers(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
 def own_headers(
     *, host: str, request_id: str, address: str, resource_scheme: str, resource_host: str
 ) -> dict[str, str]:
-    """What the guard states itself: the server's own name, and where the request came from."""
+    """The headers that the guard adds: the server's own name, and the origin of the request."""
     stated = {
         "Host": host,
         "X-Request-Id": request_id,

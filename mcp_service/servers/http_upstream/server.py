@@ -55,7 +55,7 @@ _REPEATABLE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """What every request to the server has in common."""
+    """The parts that all requests to the server share."""
 
     address: UpstreamAddress
     resource_scheme: str
@@ -69,7 +69,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRules:
-    """What holds for every answer. The bounds are for bodies that are not streams of events."""
+    """The rules for every answer. The bounds are for bodies that are not streams of events."""
 
     idle_seconds: float
     max_bytes: int
@@ -115,8 +115,8 @@ class HttpUpstreamServer:
         )
         outcome = "left"
         try:
-            holder = request[CLIENT_ADDRESS] if token is None else (token.claims.issuer, token.claims.subject)
-            with self._capacity.taken(holder, is_stream=admitted.ending is not None):
+            caller = request[CLIENT_ADDRESS] if token is None else (token.claims.issuer, token.claims.subject)
+            with self._capacity.taken(caller, is_stream=admitted.ending is not None):
                 response = await self._until_overdue(request, admitted, relay)
             outcome = relay.failure or "answered"
         except McpError as error:

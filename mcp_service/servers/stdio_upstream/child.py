@@ -1,4 +1,4 @@
-"""A process that has been introduced: its connection, its description and those who listen to it."""
+"""A process that has been introduced: its connection, its description and its listeners."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Child:
         """`on_end` is called once when the process ends, or has to end, by itself; with the reason."""
         self.connection = Connection(process, on_notification=self._publish, log=log)
         self._process = process
+        self._log = log
         self._on_end = on_end
         self._bus = InMemorySubscriptionBus()
         self.listen = ListenHandler(self._bus, max_subscriptions=MAX_LISTENERS, max_buffered_events=MAX_BACKLOG)
@@ -48,7 +49,7 @@ class Child:
 
     @property
     def description(self) -> ServerDescription:
-        """What the process says of itself."""
+        """The description that the process gives of itself. Raises StartFailed before it has."""
         if self._description is None:
             raise StartFailed("not introduced")
         return self._description
@@ -106,6 +107,9 @@ class Child:
             reason = "output"
         except InputFull:
             reason = "input"
+        except Exception:  # noqa: BLE001 - logged whole, and counted by its reason; calls and listeners end
+            reason = "fault"
+            self._log.exception("upstream_output_failed")
         finally:
             self.listen.close()
             # Before it is introduced, that fails.

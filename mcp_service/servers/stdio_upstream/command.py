@@ -12,7 +12,7 @@ from typing import Final
 from shared.errors import Misconfigured
 
 ALWAYS_PASSED: Final = ("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "TMPDIR")
-"""What programs need to run at all. The secrets of the guard's own environment stay with it."""
+"""Variables that programs need to run at all. No other variable of the guard is passed: some are secret."""
 
 
 @dataclass(frozen=True, slots=True)

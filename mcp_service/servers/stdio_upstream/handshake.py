@@ -1,4 +1,4 @@
-"""What a process says of itself in its answer to `initialize`, checked once and kept for every later client. Pure."""
+"""The description of a process in its answer to `initialize`, checked once and kept for every later client. Pure."""
 
 from __future__ import annotations
 

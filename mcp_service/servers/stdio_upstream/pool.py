@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
 from mcp_service.servers.stdio_upstream.backoff import Backoff
 from mcp_service.servers.stdio_upstream.child import Child, StartFailed
 from shared.background import end_tasks
@@ -23,12 +25,11 @@ if TYPE_CHECKING:
 
     import structlog
 
-    from mcp_service.servers.stdio_upstream.metrics import ProcessMetrics
     from mcp_service.servers.stdio_upstream.process import CommandProcess
 
 FULL_RETRY_SECONDS: Final = 5
 """Retry-After while every process is in use: when one will be free is unknown."""
-_FAILURES: Final = frozenset({"exit", "output", "input", "start"})
+_FAILURES: Final = frozenset({"exit", "output", "input", "start", "fault"})
 
 
 class StartsProcess(Protocol):
@@ -58,6 +59,45 @@ class _Entry:
     reason: str = ""
     """Why it ends; set once."""
     child: Child | None = field(default=None)
+
+
+class ProcessMetrics:
+    """Counts processes, their starts and their ends. All labels come from closed sets."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._running = Gauge(
+            "sallyport_upstream_processes", "Processes of MCP_UPSTREAM_COMMAND that run now.", registry=registry
+        )
+        self._restarts = Counter(
+            "sallyport_upstream_process_restarts", "Starts after a failure of the same process.", registry=registry
+        )
+        self._ends = Counter(
+            "sallyport_upstream_process_ends",
+            "Processes that ended: idle, replaced, shutdown; or failed: exit, output, input, start, fault.",
+            ("reason",),
+            registry=registry,
+        )
+
+        self._stderr_failures = Counter(
+            "sallyport_upstream_stderr_failures",
+            "Unexpected exceptions while standard error of a process was logged; the rest was discarded.",
+            registry=registry,
+        )
+
+    def started(self, *, again: bool) -> None:
+        """A process was started; `again` after a failure."""
+        self._running.inc()
+        if again:
+            self._restarts.inc()
+
+    def ended(self, reason: str) -> None:
+        """Nothing is left of a process."""
+        self._running.dec()
+        self._ends.labels(reason).inc()
+
+    def stderr_failed(self) -> None:
+        """Standard error of a process is no longer logged."""
+        self._stderr_failures.inc()
 
 
 class ProcessPool:
@@ -93,7 +133,7 @@ class ProcessPool:
         try:
             assert entry.starting is not None  # noqa: S101 - set by _begin
             try:
-                # One start for all who wait for it: a client that leaves does not end it.
+                # One start for all requests that wait for it: a client that leaves does not end it.
                 child = await asyncio.shield(entry.starting)
             except StartFailed as exc:
                 raise ServiceUnavailable(

@@ -19,7 +19,7 @@ from mcp_service.servers.stdio_upstream.stderr_log import log_standard_error
 from shared.background import end_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import structlog
 
@@ -58,8 +58,12 @@ class CommandProcess:
         variables: Mapping[str, str],
         max_line_bytes: int,
         log: structlog.typing.FilteringBoundLogger,
+        on_stderr_failure: Callable[[], None],
     ) -> CommandProcess:
-        """Start the command with `variables` besides its environment. Raises OSError."""
+        """Start the command with `variables` besides its environment. Raises OSError.
+
+        `on_stderr_failure` is called when standard error cannot be logged any more.
+        """
         control, control_end = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -82,7 +86,8 @@ class CommandProcess:
             os.close(control)
         started = cls(process, control_end, max_line_bytes)
         assert process.stderr is not None  # noqa: S101 - PIPE above
-        started._stderr = asyncio.create_task(log_standard_error(process.stderr, log), name="upstream stderr")
+        logging = log_standard_error(process.stderr, log, on_failure=on_stderr_failure)
+        started._stderr = asyncio.create_task(logging, name="upstream stderr")
         return started
 
     @property

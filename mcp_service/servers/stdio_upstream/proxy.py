@@ -30,9 +30,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcp_service.guard.errors import BadGateway, GatewayTimeout, McpError, ServerBusy
 from mcp_service.guard.list_filter import LIST_METHODS, UnreadableList
-from mcp_service.servers.in_process import InProcessApplication
-from mcp_service.servers.security_schemes import with_security_schemes
-from mcp_service.servers.session_manager import session_manager_lifespan
+from mcp_service.servers.list_policy import ListPolicy, with_security_schemes
+from mcp_service.servers.server_lifespan import ApplicationAndLifespan, SupervisedApplication
 from mcp_service.servers.stdio_upstream.connection import ErrorAnswer, ProcessGone
 from mcp_service.servers.stdio_upstream.messages import MALFORMED
 from mcp_service.servers.stdio_upstream.process import InputFull
@@ -40,7 +39,6 @@ from mcp_service.servers.stdio_upstream.process import InputFull
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
-    from mcp_service.servers.list_policy import ListPolicy
     from mcp_service.servers.stdio_upstream.child import Child
 
 PROXIED_REQUEST: Final = "sallyport.proxied_request"
@@ -98,19 +96,23 @@ class ProxiedRequest:
             self.child.connection.cancel(self.call_id)
 
 
-def proxy_application(lists: ListPolicy, *, json_response: bool, max_body_bytes: int) -> InProcessApplication:
+def proxy_application(lists: ListPolicy, *, json_response: bool, max_body_bytes: int) -> SupervisedApplication:
     """The application. Each request needs its ProxiedRequest in the ASGI scope, but those that need no process."""
     server: Server[Any] = Server("upstream", on_subscriptions_listen=_listen)
     server.middleware.append(_forwarding(lists))
-    manager = StreamableHTTPSessionManager(
-        server,
-        stateless=True,
-        json_response=json_response,
-        max_request_body_size=max_body_bytes,
-        # The guard checks Origin, and Host decides nothing here (invariant 1).
-        security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-    )
-    return InProcessApplication(manager.handle_request, lambda: session_manager_lifespan(manager))
+
+    def make() -> ApplicationAndLifespan:
+        manager = StreamableHTTPSessionManager(
+            server,
+            stateless=True,
+            json_response=json_response,
+            max_request_body_size=max_body_bytes,
+            # The guard checks Origin, and Host decides nothing here (invariant 1).
+            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        )
+        return manager.handle_request, manager.run
+
+    return SupervisedApplication(make)
 
 
 def _forwarding(lists: ListPolicy) -> ServerMiddleware[Any]:
@@ -209,7 +211,7 @@ async def _report(ctx: ServerRequestContext[Any, Any], params: Mapping[str, Any]
 
 
 def _completed(ctx: ServerRequestContext[Any, Any], child: Child, result: dict[str, Any]) -> dict[str, Any]:
-    """What the newer protocol demands of a result besides what the process knows of."""
+    """The result with the members that the newer protocol demands and the process does not know."""
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         return result
     if ctx.method in _CACHEABLE:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from mcp_service.servers.asgi_bridge import Message
-    from mcp_service.servers.in_process import InProcessApplication
     from mcp_service.servers.protected_server import AdmittedRequest
+    from mcp_service.servers.server_lifespan import SupervisedApplication
     from mcp_service.servers.stdio_upstream.command import Command
     from mcp_service.servers.stdio_upstream.pool import ProcessPool
     from shared.access_tokens.verifier import VerifiedToken
@@ -44,7 +44,7 @@ class StdioServer:
         *,
         command: Command,
         pool: ProcessPool,
-        application: InProcessApplication,
+        application: SupervisedApplication,
         per_user: bool,
         silent_seconds: float,
     ) -> None:
@@ -67,7 +67,7 @@ class StdioServer:
         if operation is not None and operation.method == cancellation.METHOD and token is not None:
             self._cancellable.cancel(token, admitted.authorized.body)
         if operation is None or operation.is_notification or operation.method == "ping":
-            return await run_asgi(self._application.app, asgi_scope(request, None), request, admitted)
+            return await run_asgi(self._application, asgi_scope(request, None), request, admitted)
         async with self._pool.lend(self._key(token)) as child:
             proxied = ProxiedRequest(child, self._silent_seconds, None if token is None else token.claims.scopes)
             with self._cancellable.entered(token, operation.rpc_id, proxied.cancel):
@@ -79,8 +79,7 @@ class StdioServer:
     @asynccontextmanager
     async def lifespan(self, supervisor: TaskSupervisor) -> AsyncIterator[None]:
         """Processes start on demand; all end with the service."""
-        del supervisor
-        async with self._application.lifespan():
+        async with self._application.lifespan(supervisor):
             try:
                 yield
             finally:
@@ -88,6 +87,9 @@ class StdioServer:
 
     async def readiness(self) -> Readiness:
         """Whether the command can be started. The process of a single user does not count."""
+        application = self._application.readiness()
+        if not application.ready:
+            return application
         if not self._command.is_executable():
             return Readiness(ready=False, note=f"{self._command.words[0]} is not executable")
         pause = 0.0 if self._per_user else self._pool.failing_seconds(SHARED)
@@ -126,4 +128,4 @@ class StdioServer:
             has_begun = has_begun or message["type"] == "http.response.body"
             await send(message)
 
-        await self._application.app(scope, receive, send_or_replace)
+        await self._application(scope, receive, send_or_replace)

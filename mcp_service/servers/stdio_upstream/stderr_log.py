@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from shared.rates import Rate, decide
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import structlog
 
 LINE_CHARACTERS: Final = 500
@@ -16,8 +18,27 @@ LINES: Final = Rate(10, 1, burst=100)
 _CHUNK_BYTES: Final = 1 << 16
 
 
-async def log_standard_error(stream: asyncio.StreamReader, log: structlog.typing.FilteringBoundLogger) -> None:
-    """Log what arrives until the stream ends. A long line is cut; lines beyond the rate are counted."""
+async def log_standard_error(
+    stream: asyncio.StreamReader,
+    log: structlog.typing.FilteringBoundLogger,
+    *,
+    on_failure: Callable[[], None],
+) -> None:
+    """Log what arrives until the stream ends. A long line is cut; lines beyond the rate are counted.
+
+    After an unexpected exception, for which `on_failure` is called, the rest is discarded.
+    """
+    try:
+        await _log_lines(stream, log)
+    except Exception:
+        # Read on: a process blocks on a pipe that nothing reads.
+        on_failure()
+        log.exception("upstream_stderr_failed")
+        while await stream.read(_CHUNK_BYTES):
+            pass
+
+
+async def _log_lines(stream: asyncio.StreamReader, log: structlog.typing.FilteringBoundLogger) -> None:
     clock = asyncio.get_running_loop().time
     arrival_ms: int | None = None
     suppressed = 0

@@ -7,8 +7,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from mcp_service.servers.stdio_upstream.command import Command
-from mcp_service.servers.stdio_upstream.metrics import ProcessMetrics
-from mcp_service.servers.stdio_upstream.pool import PoolLimits, ProcessPool
+from mcp_service.servers.stdio_upstream.pool import PoolLimits, ProcessMetrics, ProcessPool
 from mcp_service.servers.stdio_upstream.process import CommandProcess
 from mcp_service.servers.stdio_upstream.proxy import proxy_application
 from mcp_service.servers.stdio_upstream.server import StdioServer
@@ -33,14 +32,20 @@ def configure_stdio_server(
         environment=os.environ,
     )
 
-    async def start_process(key: Hashable) -> CommandProcess:
-        # A process of one user learns who that is; a shared one learns of no user.
-        variables = {"SALLYPORT_ISSUER": key[0], "SALLYPORT_SUBJECT": key[1]} if isinstance(key, tuple) else {}
-        return await CommandProcess.start(
-            command, variables=variables, max_line_bytes=settings.upstream_max_line_bytes, log=runtime.log
-        )
-
     def build(guard: GuardComponents) -> StdioServer:
+        metrics = ProcessMetrics(runtime.registry)
+
+        async def start_process(key: Hashable) -> CommandProcess:
+            # A process of one user gets the user's identity; a shared one gets none.
+            variables = {"SALLYPORT_ISSUER": key[0], "SALLYPORT_SUBJECT": key[1]} if isinstance(key, tuple) else {}
+            return await CommandProcess.start(
+                command,
+                variables=variables,
+                max_line_bytes=settings.upstream_max_line_bytes,
+                log=runtime.log,
+                on_stderr_failure=metrics.stderr_failed,
+            )
+
         pool = ProcessPool(
             start_process=start_process,
             limits=PoolLimits(
@@ -48,7 +53,7 @@ def configure_stdio_server(
                 idle_seconds=settings.upstream_process_idle_seconds,
                 start_seconds=settings.upstream_start_seconds,
             ),
-            metrics=ProcessMetrics(runtime.registry),
+            metrics=metrics,
             log=runtime.log,
         )
         application = proxy_application(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mcp_service.__main__ import cli
+from mcp_service.commands.app import app as cli
 from mcp_service.guard.operation import ScopeRules
 from mcp_service.servers.loading import load_scope_map
 from mcp_service.servers.server_contents import ListedTool, ServerContents

@@ -255,7 +255,7 @@ async def test_a_trust_that_ends_while_the_service_runs_ends_forwarding(forwardi
     assert (await post(forwarding))[0] == 200
 
 
-async def test_strangers_cause_one_check_at_a_time_however_many_ask(forwarding, auth_service, monotonic):
+async def test_unauthenticated_clients_cause_one_check_at_a_time_however_many_ask(forwarding, auth_service, monotonic):
     auth_service.trusts_the_server = False
     monotonic.now += CHECKED_SECONDS
     before = auth_service.checks

@@ -9,11 +9,11 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from mcp_service.jwks.cache import JwksCache
+from mcp_service.issuer.refresh_state import RefreshPolicy
+from mcp_service.jwks.cache import JwksCache, JwksMetrics
 from mcp_service.jwks.discovery import JwksDiscovery
 from mcp_service.jwks.fetcher import MAX_DOCUMENT_BYTES, JwksFetcher
-from mcp_service.jwks.metrics import JwksMetrics
-from mcp_service.jwks.policy import CachePolicy, Phase
+from mcp_service.jwks.policy import Phase
 from shared.clock_skew import ClockSkew
 from shared.errors import ServiceUnavailable
 from shared.jose.jws import InvalidToken
@@ -48,7 +48,7 @@ async def make_cache(issuer, clock):
         )
         cache = JwksCache(
             fetcher=fetcher,
-            policy=CachePolicy(max_stale=1000, cooldown=COOLDOWN),
+            policy=RefreshPolicy(max_stale=1000, cooldown=COOLDOWN),
             algorithms=frozenset({"RS256", "ES256"}),
             metrics=AnnouncingMetrics(CollectorRegistry()),
             log=structlog.get_logger(),

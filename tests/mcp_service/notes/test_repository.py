@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from mcp_service.notes.redis_repository import RedisNoteRepository
-from mcp_service.notes.repository import MAX_NOTES_PER_PERSON, InMemoryNoteRepository, TooManyNotes
+from mcp_service.notes.repository import MAX_NOTES_PER_USER, InMemoryNoteRepository, TooManyNotes
 
 pytestmark = pytest.mark.store
 
@@ -46,11 +46,11 @@ async def test_a_text_comes_back_as_it_was(notes, text):
 
 
 async def test_the_last_place_has_one_winner(notes):
-    for number in range(MAX_NOTES_PER_PERSON - 1):
+    for number in range(MAX_NOTES_PER_USER - 1):
         await notes.add("alice", str(number))
     outcomes = await asyncio.gather(*(notes.add("alice", "last") for _ in range(20)), return_exceptions=True)
     assert sum(isinstance(outcome, TooManyNotes) for outcome in outcomes) == 19
-    assert len(await notes.list("alice")) == MAX_NOTES_PER_PERSON
+    assert len(await notes.list("alice")) == MAX_NOTES_PER_USER
 
 
 async def test_every_key_of_the_notes_begins_with_their_prefix(store):

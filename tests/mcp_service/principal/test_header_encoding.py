@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcp_service.principal.header_encoding import encode_claim, encode_text
+from mcp_service.principal.identity_headers import encode_claim, encode_text
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 VALUES = st.recursive(

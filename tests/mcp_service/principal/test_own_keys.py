@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from mcp_service.principal import own_keys
-from mcp_service.principal.key_directory import KeyDirectory, KeysUnreadable
+from mcp_service.principal.key_file import KeyFile, KeysUnreadable
 from mcp_service.principal.key_lifecycle import OVERLAP_SECONDS, rotated
 from mcp_service.principal.key_pairs import new_own_key
 from mcp_service.principal.own_keys import MAX_UNCONFIRMED_SECONDS, StoredKeys
@@ -67,9 +67,9 @@ async def test_a_replica_follows_a_rotation_of_another(tmp_path, clock):
     await keys.refresh()
     before, known = signing(keys), published(keys)
     now = int(clock.now) + OVERLAP_SECONDS
-    ring = KeyDirectory(tmp_path).read()
+    ring = KeyFile(tmp_path).read()
     assert ring is not None
-    KeyDirectory(tmp_path).change(lambda _: rotated(ring, new_own_key(now=now), now=now))
+    KeyFile(tmp_path).change(lambda _: rotated(ring, new_own_key(now=now), now=now))
     await keys.refresh()
     assert signing(keys) != before
     assert signing(keys) in known

@@ -69,7 +69,7 @@ async def test_the_connector_reaches_an_address_that_is_allowed():
 @pytest.mark.invariant(14)
 @pytest.mark.parametrize("addresses", [("8.8.8.8",), ("127.0.0.1", "8.8.8.8")])
 async def test_the_connector_reaches_no_address_of_a_name_that_leads_outside(addresses):
-    """Also if only one of the addresses does: whoever added it controls the name."""
+    """Also if only one of the addresses does: its owner controls the name."""
     resolver = PrivateResolver(FixedResolver(*addresses), PrivatePeers(()))
     async with ClientSession(connector=TCPConnector(resolver=resolver)) as http:
         with pytest.raises(ClientConnectorError) as refused:

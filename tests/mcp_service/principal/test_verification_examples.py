@@ -108,7 +108,7 @@ class SigningGuard:
         return f"{b64(json.dumps(jws.header() | {'alg': 'none'}).encode())}.{jws.payload_segment.decode()}."
 
     def with_public_key_as_secret(self):
-        """HS256 with what everybody knows."""
+        """HS256 with what is public."""
         jws = parse_compact_jws(self.sign())
         header = b64(json.dumps(jws.header() | {"alg": "HS256"}).encode())
         signing_input = f"{header}.{jws.payload_segment.decode()}"

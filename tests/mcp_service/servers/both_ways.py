@@ -2,7 +2,7 @@
 
 import json
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -19,6 +19,7 @@ from shared.http.request_middleware import REQUEST_ID
 from tests.mcp_service.conftest import LEGACY, modern, rpc
 from tests.mcp_service.servers.every_answer import SEEN
 from tests.support.service_server import ServiceServer
+from tests.support.supervisor import new_supervisor
 
 MODERN_WIRE, OLDER_WIRE = "2026-07-28", "2025-11-25"
 WIRES = (MODERN_WIRE, OLDER_WIRE)
@@ -71,22 +72,20 @@ async def both_ways(server, *, json_response=False, stateful=False):
     """Run it."""
     rules = ScopeRules(TOKEN_ONLY)
     lists = ListPolicy(rules, filters=False, undeclared=None)
-    application = sdk_application(
+    application, direct_calls = sdk_application(
         server, lists=lists, stateful=stateful, json_response=json_response, max_body_bytes=1 << 20
     )
     outcomes: list[bool] = []
     seen_afterwards: list[str] = []
 
-    class Noting:
-        async def answer(self, *arguments):
-            answered = await application.direct.answer(*arguments)
-            outcomes.append(answered is not None)
-            return answered
+    async def answer_and_note(*arguments):
+        answered = await direct_calls.answer(*arguments)
+        outcomes.append(answered is not None)
+        return answered
 
-    noting: Any = Noting()
     ways = {
-        "direct": InProcessServer(replace(application, direct=noting), rules=rules, stateful=stateful),
-        "application": InProcessServer(replace(application, direct=None), rules=rules, stateful=stateful),
+        "direct": InProcessServer(application, rules=rules, stateful=stateful, direct=answer_and_note),
+        "application": InProcessServer(application, rules=rules, stateful=stateful),
     }
 
     async def handle(request):
@@ -101,7 +100,7 @@ async def both_ways(server, *, json_response=False, stateful=False):
     app = web.Application()
     app.router.add_post("/{way}/mcp", handle)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(application.lifespan())
+        await stack.enter_async_context(application.lifespan(new_supervisor()))
         http = ServiceServer(app)
         await http.start_server()
         stack.push_async_callback(http.close)

@@ -6,15 +6,14 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from mcp_service.jwks.document import parse_jwks
+from mcp_service.status_lists.cache import StatusListMetrics
 from mcp_service.status_lists.discovery import FeedDiscovery
 from mcp_service.status_lists.feed_cache import FeedCache
 from mcp_service.status_lists.feed_fetcher import FeedFetcher
-from mcp_service.status_lists.list_addresses import ListAddresses
 from mcp_service.status_lists.list_cache import ListCache
 from mcp_service.status_lists.list_encoding import DRAFT_FORM, FEED_FORM
-from mcp_service.status_lists.list_fetcher import ListFetcher
+from mcp_service.status_lists.list_fetcher import ListAddresses, ListFetcher
 from mcp_service.status_lists.list_token import ListReader
-from mcp_service.status_lists.metrics import StatusListMetrics
 from mcp_service.status_lists.policy import StatusPolicy
 from shared.access_tokens.profile import StatusReference
 from shared.errors import ServiceUnavailable

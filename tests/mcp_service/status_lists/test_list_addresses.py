@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_service.status_lists.list_addresses import ListAddresses
+from mcp_service.status_lists.list_fetcher import ListAddresses
 
 ADDRESSES = ListAddresses(["https://lists.example/tenant", "https://other.example/", "http://127.0.0.1:8000"])
 

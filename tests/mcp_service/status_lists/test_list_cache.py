@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from mcp_service.status_lists.list_addresses import ListAddresses
-from mcp_service.status_lists.list_fetcher import MAX_CONCURRENT_PER_ORIGIN, ListFetcher
+from mcp_service.status_lists.list_fetcher import MAX_CONCURRENT_PER_ORIGIN, ListAddresses, ListFetcher
 from shared.access_tokens.profile import StatusReference
 from tests.mcp_service.status_lists.conftest import ask, until
 from tests.support.local_issuer import new_key

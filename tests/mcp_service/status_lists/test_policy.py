@@ -5,6 +5,7 @@ import math
 import pytest
 
 from mcp_service.issuer.long_polling import LongPolling
+from mcp_service.issuer.refresh_state import UnknownName
 from mcp_service.status_lists.policy import (
     DEFAULT_TTL_SECONDS,
     MAX_LIST_RETRY_SECONDS,
@@ -13,21 +14,18 @@ from mcp_service.status_lists.policy import (
     MIN_TTL_SECONDS,
     NO_FEED_SECONDS,
     POLL_SECONDS,
-    RefreshState,
+    ListState,
     StatusPolicy,
-    UnknownList,
     confirmed,
     delay_seconds,
-    failed,
     list_delay_seconds,
     on_unknown_list,
     refresh_seconds,
-    refreshed_for_unknown_list,
     without_feed,
 )
 
 POLICY = StatusPolicy(max_stale=3600, cooldown=10, strict=False)
-NEW = RefreshState(confirmed_at=100.0)
+NEW = ListState(confirmed_at=100.0)
 LOADED = confirmed(NEW, 100)
 
 
@@ -43,7 +41,7 @@ def test_an_issuer_that_does_not_wait_is_asked_by_an_interval_that_keeps_the_bou
 def test_the_first_failures_are_followed_within_three_tenths_of_a_second_later_ones_after_seconds():
     state, delays = LOADED, []
     for _ in range(40):
-        state = failed(state, 200)
+        state = state.after_failure(200)
         delays.append(delay_seconds(state, LongPolling(works=True), 200))
     assert max(delays[:3]) <= 0.3 + 1e-9
     assert delays == sorted(delays)
@@ -55,22 +53,22 @@ def test_an_issuer_without_lists_is_left_alone():
 
 
 def test_a_list_that_is_not_held_is_looked_for_once_per_cooldown():
-    assert on_unknown_list(LOADED, POLICY, 150, None) is UnknownList.REFRESH
-    looked = refreshed_for_unknown_list(LOADED, 150)
-    assert on_unknown_list(looked, POLICY, 159, None) is UnknownList.REFUSE
-    assert on_unknown_list(looked, POLICY, 160, None) is UnknownList.REFRESH
+    assert on_unknown_list(LOADED, POLICY, 150, None) is UnknownName.REFRESH
+    looked = LOADED.after_unknown(150)
+    assert on_unknown_list(looked, POLICY, 159, None) is UnknownName.REFUSE
+    assert on_unknown_list(looked, POLICY, 160, None) is UnknownName.REFRESH
 
 
 def test_a_list_that_was_refused_is_refused_without_a_refresh_for_a_while():
-    assert on_unknown_list(LOADED, POLICY, 150, 100.0) is UnknownList.REFUSE
-    assert on_unknown_list(LOADED, POLICY, 160, 100.0) is UnknownList.REFRESH
+    assert on_unknown_list(LOADED, POLICY, 150, 100.0) is UnknownName.REFUSE
+    assert on_unknown_list(LOADED, POLICY, 160, 100.0) is UnknownName.REFRESH
 
 
 @pytest.mark.invariant(8)
-@pytest.mark.parametrize("state", [NEW, failed(LOADED, 140), failed(NEW, 140)])
+@pytest.mark.parametrize("state", [NEW, LOADED.after_failure(140), NEW.after_failure(140)])
 def test_while_the_feed_cannot_be_read_a_list_that_is_not_held_is_not_called_unknown(state):
-    looked = refreshed_for_unknown_list(state, 150)
-    assert on_unknown_list(looked, POLICY, 155, None) is UnknownList.CANNOT_KNOW
+    looked = state.after_unknown(150)
+    assert on_unknown_list(looked, POLICY, 155, None) is UnknownName.CANNOT_KNOW
 
 
 @pytest.mark.parametrize(
@@ -105,7 +103,7 @@ def test_a_list_is_next_fetched_when_it_is_due():
 def test_a_list_that_fails_is_fetched_again_soon_and_never_less_often_than_otherwise(refresh_after, longest):
     state, delays = LOADED, []
     for _ in range(40):
-        state = failed(state, 200)
+        state = state.after_failure(200)
         delays.append(list_delay_seconds(state, refresh_after, 200))
     assert delays[0] <= 0.1
     assert delays == sorted(delays)

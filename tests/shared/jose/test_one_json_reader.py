@@ -14,7 +14,7 @@ OWN_RECORDS = {
     "auth_service/grants/record.py",
     "auth_service/keys/repository.py",
     "auth_service/sessions/repository.py",
-    "mcp_service/principal/key_directory.py",
+    "mcp_service/principal/key_file.py",
 }
 """Records that the service itself wrote to its store or its own directory, or encrypted with authentication."""
 

@@ -72,6 +72,13 @@ async def eventually(look):
         return value
 
 
+async def metrics(client):
+    """The values of this component, by name and label."""
+    async with client.service.session.get(f"{client.service.root}/metrics") as answer:
+        lines = [line for line in (await answer.text()).splitlines() if line.startswith("sallyport_upstream_")]
+    return {name: float(value) for name, value in (line.split() for line in lines) if "_created" not in name}
+
+
 async def content(answer):
     """The message of a response: JSON, or the last event of a stream."""
     text = await answer.text()

@@ -14,8 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from mcp_service.servers.stdio_upstream import process
 from mcp_service.servers.stdio_upstream.command import Command
-from mcp_service.servers.stdio_upstream.metrics import ProcessMetrics
-from mcp_service.servers.stdio_upstream.pool import PoolLimits, ProcessPool
+from mcp_service.servers.stdio_upstream.pool import PoolLimits, ProcessMetrics, ProcessPool
 from mcp_service.servers.stdio_upstream.process import CommandProcess
 
 
@@ -28,7 +27,9 @@ async def main(text: str) -> None:
 
     async def start(key: Hashable) -> CommandProcess:
         del key
-        return await CommandProcess.start(command, variables={}, max_line_bytes=1 << 20, log=log)
+        return await CommandProcess.start(
+            command, variables={}, max_line_bytes=1 << 20, log=log, on_stderr_failure=lambda: None
+        )
 
     pool = ProcessPool(
         start_process=start,

@@ -7,8 +7,9 @@ import pytest
 import structlog
 import structlog.testing
 
+from mcp_service.servers.stdio_upstream import child, stderr_log
 from mcp_service.servers.stdio_upstream.connection import Connection
-from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content, eventually
+from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content, eventually, metrics
 
 
 def entries(client, event):
@@ -197,6 +198,42 @@ async def test_standard_error_is_logged_within_bounds(client):
     assert max(map(len, lines)) <= 500
     suppressed = sum(entry["lines"] for entry in entries(client, "upstream_stderr_suppressed"))
     assert suppressed + len(lines) == 20_002
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_a_fault_in_reading_ends_the_process_and_is_logged_and_counted(
+    make_client, quick_restarts, wire, monkeypatch
+):
+    client = await make_client()
+    held = asyncio.create_task(client.tool("hold", {"name": "a"}, wire=wire))
+    assert await client.json("echo")
+    with monkeypatch.context() as patched:
+        patched.setattr(child, "event_from_wire", fail)
+        async with asyncio.timeout(20):
+            await client.tool("changed", wire=wire)
+            assert (await held).status == 502
+            line = await ended(client)
+    assert (line["reason"], line["log_level"]) == ("fault", "warning")
+    [failed] = entries(client, "upstream_output_failed")
+    assert failed["exc_info"]
+    async with asyncio.timeout(20):
+        await started_again(client)
+    assert (await metrics(client))['sallyport_upstream_process_ends_total{reason="fault"}'] == 1
+
+
+async def test_after_a_fault_standard_error_is_still_read_and_the_fault_is_logged_and_counted(make_client, monkeypatch):
+    client = await make_client(upstream_max_line_bytes=1 << 16)
+    monkeypatch.setattr(stderr_log, "decide", fail)
+    async with asyncio.timeout(20):
+        # More than the pipe and the reader hold.
+        assert await client.text("flood_stderr", {"lines": 100_000})
+    [failed] = entries(client, "upstream_stderr_failed")
+    assert failed["exc_info"]
+    assert (await metrics(client))["sallyport_upstream_stderr_failures_total"] == 1
+
+
+def fail(*_):
+    raise ValueError("a fault of the guard")
 
 
 async def ignore(_method, _params):

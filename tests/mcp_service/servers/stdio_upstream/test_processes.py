@@ -11,15 +11,8 @@ from mcp_service.servers.stdio_upstream.backoff import FORGOTTEN_SECONDS, LONGES
 from mcp_service.servers.stdio_upstream.command import Command
 from mcp_service.servers.stdio_upstream.pool import ProcessPool
 from shared.errors import Misconfigured
-from tests.mcp_service.servers.stdio_upstream.conftest import command, content, eventually, read_event
+from tests.mcp_service.servers.stdio_upstream.conftest import command, content, eventually, metrics, read_event
 from tests.mcp_service.servers.stdio_upstream.test_hostile_servers import ended, entries, started_again
-
-
-async def metrics(client):
-    """The values of this component, by name and label."""
-    async with client.service.session.get(f"{client.service.root}/metrics") as answer:
-        lines = [line for line in (await answer.text()).splitlines() if line.startswith("sallyport_upstream_process")]
-    return {name: float(value) for name, value in (line.split() for line in lines) if "_created" not in name}
 
 
 async def pid(client, user="user-1"):

@@ -1,4 +1,4 @@
-"""The operator's commands for the keys that sign assertions: python -m mcp_service keys."""
+"""`keys`: the keys that sign assertions for the server at MCP_UPSTREAM."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from mcp_service.principal.key_directory import KeyDirectory
+    from mcp_service.principal.key_file import KeyFile
     from mcp_service.principal.key_lifecycle import OwnKeys
 
-keys: Final = typer.Typer(
+app: Final = typer.Typer(
     add_completion=False, no_args_is_help=True, help="The keys that sign assertions for MCP_UPSTREAM."
 )
 
 
-@keys.command("list")
+@app.command("list")
 def list_keys() -> None:
     """List the keys in MCP_STATE_DIR: kid, state, and when the state began or ends."""
-    ring = _read(_directory())
+    ring = _read(_key_file())
     for key in ring.keys:
         if key.remove is not None:
             when = f"removed after {_time(key.remove)}"
@@ -30,15 +30,15 @@ def list_keys() -> None:
         typer.echo(f"{key.kid}  {key.state.value:<8}  {when}")
 
 
-@keys.command()
+@app.command()
 def rotate() -> None:
     """Let the pending key sign, and publish a new pending one. Replicas follow within seconds, without a restart."""
-    from mcp_service.principal.key_directory import KeysUnreadable
+    from mcp_service.principal.key_file import KeysUnreadable
     from mcp_service.principal.key_lifecycle import TooEarly, rotated
     from mcp_service.principal.key_pairs import new_own_key
 
-    directory = _directory()
-    _read(directory)
+    key_file = _key_file()
+    _read(key_file)
 
     def step(stored: OwnKeys | None) -> OwnKeys:
         if stored is None:
@@ -47,7 +47,7 @@ def rotate() -> None:
         return rotated(stored, new_own_key(now=now), now=now)
 
     try:
-        ring = directory.change(step)
+        ring = key_file.change(step)
     except TooEarly as exc:
         _refuse(f"The pending key was published too recently: readers may not have it. Try again in {exc.seconds} s.")
     except KeysUnreadable as exc:
@@ -55,7 +55,7 @@ def rotate() -> None:
     typer.echo(f"{ring.active.kid} signs from now on")
 
 
-@keys.command()
+@app.command()
 def new() -> None:
     """Print a new private key for MCP_UPSTREAM_KEY_FILE. It is secret."""
     from mcp_service.principal.key_pairs import new_own_key
@@ -64,8 +64,8 @@ def new() -> None:
     typer.echo(json.dumps({**(key.private or {}), "kid": key.kid, "alg": "ES256", "use": "sig"}))
 
 
-def _directory() -> KeyDirectory:
-    from mcp_service.principal.key_directory import KeyDirectory
+def _key_file() -> KeyFile:
+    from mcp_service.principal.key_file import KeyFile
     from mcp_service.settings import McpSettings
     from shared.errors import Misconfigured
 
@@ -75,14 +75,14 @@ def _directory() -> KeyDirectory:
         _refuse(str(exc))
     if settings.state_dir is None:
         _refuse("MCP_STATE_DIR is not set: there are no keys that this command could read")
-    return KeyDirectory(Path(settings.state_dir))
+    return KeyFile(Path(settings.state_dir))
 
 
-def _read(directory: KeyDirectory) -> OwnKeys:
-    from mcp_service.principal.key_directory import KeysUnreadable
+def _read(key_file: KeyFile) -> OwnKeys:
+    from mcp_service.principal.key_file import KeysUnreadable
 
     try:
-        ring = directory.read()
+        ring = key_file.read()
     except KeysUnreadable as exc:
         _refuse(str(exc))
     if ring is None:

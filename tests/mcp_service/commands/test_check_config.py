@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from auth_service.resources.catalogue import ProtectedResource
-from mcp_service.__main__ import cli
+from mcp_service.commands.app import app as cli
 from tests.support.threaded_documents import serve_documents
 
 GOOD = {"MCP_ISSUER": "https://auth.example", "MCP_RESOURCE": "https://tools.example/mcp"}

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from mcp_service.guard.operation import ScopeRules
 from mcp_service.guard.scope_map import ScopeMap
-from mcp_service.guard.undeclared_tools import MAX_LOGGED, MAX_NAMES, UndeclaredTools
+from mcp_service.servers.list_policy import MAX_LOGGED, MAX_NAMES, UndeclaredTools
 
 RULES = ScopeRules(
     ScopeMap.model_validate({"scopes": {"a": "A"}, "default": "a", "tools": {"*": "a", "known": "a", "known_*": "a"}})

@@ -5,8 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from mcp_service.__main__ import cli
-from mcp_service.principal.key_directory import KeyDirectory
+from mcp_service.commands.app import app as cli
+from mcp_service.principal.key_file import KeyFile
 from mcp_service.principal.key_lifecycle import OVERLAP_SECONDS, first_ring
 from mcp_service.principal.key_pairs import configured, new_own_key
 
@@ -28,7 +28,7 @@ def run(monkeypatch, tmp_path):
 
 
 def store(directory, *, published):
-    return KeyDirectory(directory).change(
+    return KeyFile(directory).change(
         lambda _: first_ring(new_own_key(now=published), new_own_key(now=published), now=published)
     )
 
@@ -49,7 +49,7 @@ def test_a_rotation_that_readers_could_not_follow_is_refused(run, tmp_path, monk
     result = run("rotate")
     assert result.exit_code == 2
     assert "Try again in 42 s" in result.stderr
-    assert KeyDirectory(tmp_path).read() == ring
+    assert KeyFile(tmp_path).read() == ring
 
 
 @pytest.mark.parametrize("command", ["list", "rotate"])

@@ -1,6 +1,6 @@
 """The negative cache of names that the issuer does not know."""
 
-from mcp_service.issuer.recently_unknown import MAX_NAMES, RecentlyUnknown
+from mcp_service.issuer.refresh_state import MAX_NAMES, RecentlyUnknown
 
 
 def test_the_oldest_names_are_forgotten_first():

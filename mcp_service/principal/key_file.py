@@ -1,4 +1,4 @@
-"""The guard's own keys in a directory, which replicas may share: one file, readable by its owner only.
+"""The file of the guard's own keys, in a directory that replicas may share; readable by its owner only.
 
 A change is made under a lock of the file system and replaces the file in one step, so that replicas agree and a reader
 never meets half a file.
@@ -31,7 +31,7 @@ class KeysUnreadable(Exception):
     """The directory or its file cannot be used. The text is for the operator and holds no key."""
 
 
-class KeyDirectory:
+class KeyFile:
     """The file `upstream-keys.json`. Every method blocks on the file system."""
 
     def __init__(self, directory: Path) -> None:

@@ -1,0 +1,131 @@
+"""The lifespan of a server in this process: the operator's own and, inside it, that of the SDK's session manager."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from mcp_service.servers.asgi_bridge import AsgiApp, Message
+from shared.background import end_tasks
+from shared.errors import ServiceUnavailable
+from shared.http.health import Readiness
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mcp.server.lowlevel import Server
+
+    from shared.background import TaskSupervisor
+
+TASK: Final = "server_lifespan"
+"""The label in the metrics of background tasks."""
+
+ApplicationAndLifespan = tuple[AsgiApp, Callable[[], AbstractAsyncContextManager[Any]]]
+
+
+class SupervisedApplication:
+    """The ASGI application of a server. When its lifespan fails, it is made anew and entered again.
+
+    A session manager of the SDK can run once, so that a new lifespan needs a new application.
+    """
+
+    def __init__(self, make: Callable[[], ApplicationAndLifespan]) -> None:
+        """`make` returns a new application, and what makes its lifespan."""
+        self._make = make
+        # A server that cannot be served is refused before the start.
+        self._made: ApplicationAndLifespan | None = make()
+        self._app: AsgiApp | None = None
+        self._is_entered = False
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Answer one request. Raises ServiceUnavailable while the lifespan does not run."""
+        if self._app is None:
+            raise ServiceUnavailable("the lifespan of the server has failed", error_id="server_lifespan")
+        await self._app(scope, receive, send)
+
+    def readiness(self) -> Readiness:
+        """Whether the lifespan runs."""
+        if self._app is None:
+            return Readiness(ready=False, note="its lifespan has failed and is started again")
+        return Readiness(ready=True)
+
+    @asynccontextmanager
+    async def lifespan(self, supervisor: TaskSupervisor) -> AsyncIterator[None]:
+        """Keep the server running. An exception of the first start, or of the end, is raised here."""
+        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        stopping = asyncio.Event()
+        failure: BaseException | None = None
+
+        async def run() -> None:
+            nonlocal failure
+            # anyio requires that one task enters and leaves a lifespan, and goes on cancelling a task that has not left
+            # a task group cleanly: that must not be the supervisor's.
+            entered = asyncio.create_task(self._enter(started, stopping), name="server lifespan")
+            try:
+                await asyncio.wait({entered})
+            finally:
+                await end_tasks([entered])
+            failure = RuntimeError("the lifespan was cancelled") if entered.cancelled() else entered.exception()
+            if not started.done():
+                started.set_exception(failure or RuntimeError("the lifespan has ended before it began"))
+            elif not stopping.is_set():
+                # A cancelled task group leaves its context without an exception.
+                raise failure or RuntimeError("the lifespan has ended by itself")
+
+        task = supervisor.start(TASK, run)
+        try:
+            await started
+            yield
+        finally:
+            stopping.set()
+            if self._is_entered:
+                await task
+                if failure is not None:
+                    raise failure
+            else:
+                await end_tasks([task])
+
+    async def _enter(self, started: asyncio.Future[None], stopping: asyncio.Event) -> None:
+        app, make_lifespan = self._made or self._make()
+        self._made = None
+        try:
+            async with make_lifespan():
+                self._app, self._is_entered = app, True
+                if not started.done():
+                    started.set_result(None)
+                try:
+                    await stopping.wait()
+                finally:
+                    self._app = None
+        finally:
+            self._is_entered = False
+
+
+class SharedLifespan:
+    """The state that the lifespan of a server has made, for calls beside its session manager, which enters it.
+
+    Make it before the manager runs.
+    """
+
+    def __init__(self, server: Server[Any]) -> None:
+        self.state: Any = None
+        self.is_running = False
+        original = server.lifespan
+
+        @asynccontextmanager
+        async def lifespan(server: Server[Any]) -> AsyncIterator[Any]:
+            async with original(server) as state:
+                self.state, self.is_running = state, True
+                try:
+                    yield state
+                finally:
+                    self.state, self.is_running = None, False
+
+        server.lifespan = lifespan
