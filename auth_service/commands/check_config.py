@@ -13,7 +13,7 @@ from auth_service.commands.app import new_app
 from auth_service.commands.console import ExitStatus, JsonOption, echo, fail, run, show_json
 from auth_service.federation.http import ProviderHttp
 from auth_service.federation.wiring import build_providers, provider_factory
-from auth_service.resources.scope_check import REMEDY, compare_resources, resource_http_client
+from auth_service.resources.scope_check import FIX, compare_resources, resource_http_client
 from auth_service.resources.unmet_requirements import unmet_requirements
 from auth_service.settings import AuthSettings
 from auth_service.wiring import federation_settings
@@ -113,7 +113,7 @@ async def _scope_differences(context: CommandContext) -> tuple[list[str], list[s
         found = await compare_resources(http, context.settings.resources)
     finally:
         await http.close()
-    differences = [*found.sentences(), *([runnable(REMEDY)] if found.different else [])]
+    differences = [*found.sentences(), *([runnable(FIX)] if found.different else [])]
     return differences, [f"not compared: {resource}: {why}" for resource, why in found.not_compared.items()]
 
 

@@ -37,7 +37,7 @@ FIRST_SECONDS: Final = 1.0
 LONGEST_SECONDS: Final = 300.0
 REPORTED_AFTER_FAILURES: Final = 5
 """In a row, 31 seconds after the start: a resource server that starts later than this service is nothing to report."""
-REMEDY: Final = "`mcp_service check-config --print-resource` prints the entry that agrees."
+FIX: Final = "`mcp_service check-config --print-resource` prints the entry that agrees."
 """Of a difference; see shared/operator_commands.py."""
 
 
@@ -164,7 +164,7 @@ class ResourceScopeCheck:
             )
             if now is not None and now != was:
                 self._log.warning(
-                    "resource_scopes_differ", resource=name, problems=list(now.sentences()), hint=runnable(REMEDY)
+                    "resource_scopes_differ", resource=name, problems=list(now.sentences()), hint=runnable(FIX)
                 )
             elif now is None and was is not None:
                 self._log.info("resource_scopes_agree", resource=name)
