@@ -64,7 +64,7 @@ def endpoints(base: str, c: Components) -> list[web.RouteDef]:
 
 
 def documents(base: str, c: Components) -> dict[str, FindDocument]:
-    """The routes of public documents, which are the same for every client."""
+    """The finders of the public documents, by path. They are the same for every client."""
     return {**dict.fromkeys(c.metadata.paths, c.metadata.find), f"{base}{JWKS_PATH}": c.keys.endpoint.find}
 
 

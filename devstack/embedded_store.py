@@ -97,7 +97,7 @@ class EmbeddedStore:
                 stderr=log,
                 cwd=self._directory,
                 # The server must not outlive its owner, nor receive the Ctrl-C for its owner.
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads take locks here
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - it takes no lock
                 start_new_session=True,
             )
         stdin = self._process.stdin

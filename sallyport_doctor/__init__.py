@@ -6,5 +6,5 @@ It stores no credential, and registers or signs in only when told to.
 
 Data flow: probes and the sign-in send requests and fill one frozen `Evidence`; rules, pure functions that import no
 module that sends, turn it into findings; the client table turns findings into a verdict per client; a report writes
-them. The layers are those of the contract in pyproject.toml.
+them. The layers are those of the contract in the repository's pyproject.toml.
 """

@@ -1,4 +1,4 @@
-"""Authorization requests, and what the responses to them say. Pure."""
+"""Authorization requests and their responses. Pure, but for the random verifier and state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LOOPBACK: Final = "http://127.0.0.1:33418/"
 """The loopback redirect URI of the clients that the doctor registers."""
 OTHER_PORT: Final = "http://127.0.0.1:49152/"
-"""It with another port, which RFC 8252 section 7.3 allows."""
+"""The same URI with another port, which RFC 8252 section 7.3 allows."""
 UNREGISTERED_REDIRECT: Final = "https://doctor.invalid/callback"
 
 

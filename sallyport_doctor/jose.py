@@ -6,6 +6,10 @@ Lenient, because what a server gets wrong is to be examined and not to be reject
 from __future__ import annotations
 
 import base64
+from typing import Final
+
+_TO_STANDARD: Final = str.maketrans("-_+/", "+/!!")
+"""The characters of the standard alphabet become one that the decoder refuses."""
 
 
 def base64url_encode(data: bytes) -> str:
@@ -14,8 +18,9 @@ def base64url_encode(data: bytes) -> str:
 
 
 def base64url_decode(text: str) -> bytes:
-    """Decode, with padding or without. Raises ValueError for a text that is not base64url."""
-    return base64.urlsafe_b64decode(text + "==")  # excess padding is ignored
+    """Decode, with padding or without. Raises ValueError for a length or a character that base64url does not have."""
+    unpadded = text.rstrip("=").translate(_TO_STANDARD)
+    return base64.b64decode(unpadded + "=" * (-len(unpadded) % 4), validate=True)
 
 
 def compact_parts(unverified_token: str) -> tuple[str, str, str] | None:

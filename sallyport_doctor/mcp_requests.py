@@ -1,4 +1,4 @@
-"""MCP requests of revision 2026-07-28 (current), of the revisions with `initialize` (legacy), and of browsers. Pure."""
+"""MCP requests of revision 2026-07-28 (current) and of those with `initialize` (legacy). Pure."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class FirstPage:
         choose_account: bool,
     ) -> web.Response:
         """The response. `choose_account`: the client asked that the user may choose another account."""
-        transaction = self._interactions.records.encrypt(interaction)
+        transaction = self._interactions.records.encryption.encrypt(interaction)
         user = None if session is None else await self._users.read(session, browser, transaction, interaction)
         if user is not None:
             response = await self._pages.consent(browser, transaction, interaction, user)

@@ -1,4 +1,4 @@
-"""Finds the interaction of a form or a URL, wherever it is kept, and the client and resource that it names."""
+"""Begins and finds interactions, encrypted or stored, and finds the client of one."""
 
 from __future__ import annotations
 
@@ -24,37 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class InteractionRecords:
-    """The two places of an interaction between two requests: the page of the browser, encrypted, and Redis."""
+    """The two places of an interaction between two requests: Redis, and the page of the browser, encrypted."""
 
     repository: InteractionRepository
     encryption: InteractionEncryption
-
-    def encrypt(self, interaction: Interaction) -> str:
-        """The value for a form of the interaction's browser."""
-        return self.encryption.encrypt(interaction)
-
-    async def store(self, interaction: Interaction) -> None:
-        """Store an interaction for the rest of its life. Raises RedisUnavailable."""
-        await self.repository.store(interaction)
-
-    async def find(self, browser: Browser, unverified_transaction: str, *, now: float) -> Interaction:
-        """The interaction of an encrypted value or of an identifier, with its decision.
-
-        Raises PageError, RedisUnavailable. The response for another browser's interaction is that for an unknown one
-        (RFC 9700 section 4.7).
-        """
-        interaction = decrypted = self.encryption.decrypt(unverified_transaction)
-        if decrypted is None and is_identifier(unverified_transaction):
-            interaction = await self.repository.find(unverified_transaction)
-        if interaction is None:
-            raise expired("no such interaction, or it expired", error_id="interaction_known")
-        if interaction.browser_hash != browser.secret_hash:
-            raise expired("the interaction belongs to another browser", error_id="interaction_browser")
-        if now >= interaction.expires_at:
-            raise expired("the interaction expired", error_id="interaction_known")
-        if decrypted is None:
-            return interaction
-        return replace(decrypted, decision=await self.repository.find_decision(decrypted.identifier))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +57,21 @@ class Interactions:
     async def find(self, browser: Browser, unverified_transaction: str) -> Interaction:
         """The interaction of a form or a URL: an encrypted value, or the identifier of a stored one.
 
-        Raises PageError, RedisUnavailable.
+        Raises PageError, RedisUnavailable. The response for another browser's interaction is that for an unknown one
+        (RFC 9700 section 4.7).
         """
-        return await self.records.find(browser, unverified_transaction, now=self.clock())
+        interaction = decrypted = self.records.encryption.decrypt(unverified_transaction)
+        if decrypted is None and is_identifier(unverified_transaction):
+            interaction = await self.records.repository.find(unverified_transaction)
+        if interaction is None:
+            raise expired("no such interaction, or it expired", error_id="interaction_known")
+        if interaction.browser_hash != browser.secret_hash:
+            raise expired("the interaction belongs to another browser", error_id="interaction_browser")
+        if self.clock() >= interaction.expires_at:
+            raise expired("the interaction expired", error_id="interaction_known")
+        if decrypted is None:
+            return interaction
+        return replace(decrypted, decision=await self.records.repository.find_decision(decrypted.identifier))
 
     async def client_of(self, interaction: Interaction) -> Client:
         """The client, unchanged since the request was accepted.

@@ -41,7 +41,7 @@ def format_time_of_day(at_ms: int | None) -> str:
 
 
 def format_status(status: PropagationStatus) -> str:
-    """The verifiers for which a rotation waits, and the time at which it ends."""
+    """The verifiers for which a rotation waits, and the latest end of the wait."""
     deadline = format_time_of_day(status.deadline_ms)
     if status.evidence is PropagationEvidence.LAGGING:
         return f"Waiting for {', '.join(status.lagging)} to fetch the pending key, until {deadline} at the latest."

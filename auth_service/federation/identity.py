@@ -57,7 +57,7 @@ class Identity:
 
 
 _LISTS: Final = frozenset(["groups", "organizations", "teams"])
-_FIELDS: Final = frozenset(field.name for field in fields(Identity))
+_FIELDS: Final = frozenset(member.name for member in fields(Identity))
 
 
 class IdentityTooLarge(ValueError):

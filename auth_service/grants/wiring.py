@@ -1,4 +1,4 @@
-"""The grants, with the components that every decision about one reads or writes."""
+"""The group of components that the wiring of other packages gets: grants, and what decisions about them use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's choices for the pages, product name and brand colour, and readable shades of the colour (WCAG 2.2)."""
+"""The operator's settings for the pages: product name, brand colour and its readable shades (WCAG 2.2)."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class SignInCompletion:
         """
         if interaction is None:
             return see_other(self._urls.account)
-        await self._interactions.records.store(interaction)
+        await self._interactions.records.repository.store(interaction)
         return see_other(self._urls.consent(interaction.identifier))
 
     def to_account(self, browser: Browser, notice: AccountNotice) -> web.Response:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 PROBED_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
-"""Polled every few seconds by the operator's systems: in no rate limit, and in the log only when something is wrong."""
+"""Polled every few seconds by the operator's systems: in no rate limit, and logged at debug level while all is well."""
 
 DRAINING: Final = web.AppKey("DRAINING", asyncio.Event)
 """Set while the process shuts down (shared.http.serve): `/readyz` then answers 503, `/livez` still 200."""

@@ -93,7 +93,7 @@ def is_rate_limited(response: ProviderResponse) -> bool:
     )
 
 
-def issued_token(response: ProviderResponse) -> GitHubToken:
+def github_token(response: ProviderResponse) -> GitHubToken:
     """The token of a token response. Raises SignInRefused or BadAnswer.
 
     Errors have status 200 and a member `error`. Scopes are separated by commas, and may be fewer than were asked for.

@@ -174,7 +174,7 @@ class GitHubIdentityProvider:
             max_bytes=MAX_TOKEN_BYTES,
             headers={"Accept": "application/json"},
         )
-        return answers.issued_token(response)
+        return answers.github_token(response)
 
     async def _address(self, token: GitHubToken) -> str | None:
         if "user:email" not in token.scopes:
