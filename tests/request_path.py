@@ -124,10 +124,11 @@ def _path(request: str, limit: int, entered: list[str]) -> RequestPath:
 
 def table(measured: list[RequestPath]) -> str:
     """The table of docs/architecture.md."""
-    rows = ["| request | files | which | its log line |", "|---|---|---|---|"]
+    rows = ["| request | files | which | for its log line |", "|---|---|---|---|"]
     for path in measured:
         files, log_files = (", ".join(f"`{file}`" for file in names) for names in (path.files, path.log_files))
-        rows.append(f"| {path.request} | {len(path.files)} | {files} | {log_files} |")
+        count = f"{len(path.files)}, {len(path.files) + len(path.log_files)} with its log line"
+        rows.append(f"| {path.request} | {count} | {files} | {log_files} |")
     return "\n".join(rows)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 from multidict import istr
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.trace import ProxyTracerProvider, SpanKind, StatusCode
 from structlog.contextvars import bound_contextvars
 
@@ -53,6 +53,8 @@ async def with_trace_id(request: web.Request, handler: _Handler) -> web.StreamRe
 
 @web.middleware
 async def _in_span(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    from opentelemetry import propagate  # it loads the propagators, which commands do without
+
     route = request.match_info.route.resource
     name = route.canonical if route is not None else "unmatched"
     with trace.get_tracer("sallyport").start_as_current_span(
