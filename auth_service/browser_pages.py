@@ -18,7 +18,7 @@ from auth_service.sessions.repository import SessionRepository
 from shared.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from auth_service.key_encryption import EncryptionKeys
+    from auth_service.encryption import EncryptionKeys
     from auth_service.runtime import Runtime
     from auth_service.users.service import UserService
     from shared.http.static_page import StaticPage

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Final, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from auth_service.encryption import parse_encryption_keys
 from auth_service.federation.configuration import ProviderConfiguration
 from auth_service.federation.provider_list import parse_providers
-from auth_service.key_encryption import parse_encryption_keys
 from auth_service.pages.appearance import BrandColour, HelpAddress
 from auth_service.protocol.redirect_uri import KNOWN_REDIRECT_SCHEMES, NEVER_SCHEMES
 from auth_service.resources.catalogue import ProtectedResource

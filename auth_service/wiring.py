@@ -14,6 +14,7 @@ from auth_service.authorization.wiring import AuthorizationComponents, wire_auth
 from auth_service.browser_pages import BrowserPages, wire_browser_pages
 from auth_service.clients.wiring import ClientComponents, wire_clients
 from auth_service.discovery import MetadataEndpoint
+from auth_service.encryption import parse_encryption_keys
 from auth_service.federation.wiring import FederationComponents, FederationSettings, wire_federation
 from auth_service.grants.access_removal import AccessRemoval
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
@@ -22,7 +23,6 @@ from auth_service.grants.wiring import GrantComponents
 from auth_service.http.readiness import DataFormatCheck, signing_check
 from auth_service.http.redis_clock import RedisClockCheck
 from auth_service.introspection.wiring import IntrospectionComponents, wire_introspection
-from auth_service.key_encryption import parse_encryption_keys
 from auth_service.keys.wiring import KeyComponents, wire_keys
 from auth_service.rate_limits.limits import RateLimits
 from auth_service.rate_limits.repository import RateLimitRepository

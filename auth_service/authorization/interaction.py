@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from auth_service.authorization.request import AuthorizationRequest
-from auth_service.key_encryption import RecordEncryption
+from auth_service.encryption import RecordEncryption
 from auth_service.protocol.errors import PageError
 from auth_service.protocol.opaque import digest
 from auth_service.texts import message

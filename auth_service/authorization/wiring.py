@@ -16,18 +16,18 @@ from auth_service.authorization.interactions import InteractionRecords, Interact
 from auth_service.authorization.provider_redirects import ProviderRedirects
 from auth_service.authorization.redirects import RedirectPolicy
 from auth_service.authorization.user_resolver import UserResolver
+from auth_service.encryption import RecordEncryption
 from auth_service.federation.pending_repository import PENDING_LABEL, PendingSignInRepository
 from auth_service.grants.grant import GrantLifetimes
-from auth_service.key_encryption import RecordEncryption
 from auth_service.tokens.id_token_hint import IdTokenHints
 
 if TYPE_CHECKING:
     from auth_service.audit.error_log import ErrorLog
     from auth_service.browser_pages import BrowserPages
     from auth_service.clients.wiring import ClientComponents
+    from auth_service.encryption import EncryptionKeys
     from auth_service.federation.wiring import FederationComponents
     from auth_service.grants.wiring import GrantComponents
-    from auth_service.key_encryption import EncryptionKeys
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.runtime import Runtime
     from auth_service.status_lists.board import StatusListBoard

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from auth_service.key_encryption import EncryptionKeys
+    from auth_service.encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring, RingKey, RotationPolicy
     from auth_service.keys.propagation import PropagationStatus
 

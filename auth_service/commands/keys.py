@@ -33,7 +33,7 @@ from auth_service.commands.key_output import (
     format_time_of_day,
     key_rows,
 )
-from auth_service.key_encryption import parse_encryption_keys
+from auth_service.encryption import parse_encryption_keys
 from auth_service.keys.lifecycle import UnknownKey
 from auth_service.keys.propagation import propagation_status
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
@@ -42,7 +42,7 @@ from auth_service.keys.wiring import rotation_policy
 
 if TYPE_CHECKING:
     from auth_service.commands.console import CommandContext
-    from auth_service.key_encryption import EncryptionKeys
+    from auth_service.encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring
 
 app = new_app(no_args_is_help=True, help="List, rotate and revoke signing keys.")

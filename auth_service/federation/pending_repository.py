@@ -22,7 +22,7 @@ from auth_service.protocol.opaque import digest, new_secret
 from shared.redis.client import load_script
 
 if TYPE_CHECKING:
-    from auth_service.key_encryption import RecordEncryption
+    from auth_service.encryption import RecordEncryption
     from shared.redis.client import RedisClient
 
 PENDING_LABEL: Final = b"sallyport sign-in at a provider v1"

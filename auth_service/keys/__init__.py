@@ -2,6 +2,6 @@
 
 Owns: the pure life cycle, the stored ring and its reconciliation, each process's copy that signs and is published, the
 rotation, the versions that verifiers report. Does not own: the claims of tokens (tokens/), the encryption of private
-keys (key_encryption.py).
+keys (encryption.py).
 Upholds invariants 3, 4 and 5.
 """

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from joserfc.errors import JoseError
 
-from auth_service.key_encryption import DecryptionFailed
+from auth_service.encryption import DecryptionFailed
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS
 from auth_service.keys.public_key_set import PublicKeySet, build_public_key_set
 from auth_service.keys.reconciler import KeyRingReconciler
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import structlog
 
-    from auth_service.key_encryption import EncryptionKeys
+    from auth_service.encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring, RingKey, RotationPolicy
     from auth_service.keys.repository import KeyRingRepository
     from shared.background import TaskSupervisor

@@ -9,7 +9,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from auth_service.key_encryption import DecryptionFailed
+from auth_service.encryption import DecryptionFailed
 from auth_service.keys.lifecycle import extended_for_token_lifetime, initial_ring, recovered, reencrypted
 from auth_service.keys.signer import new_key
 from shared.errors import Misconfigured, ServiceUnavailable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import structlog
 
-    from auth_service.key_encryption import EncryptionKeys
+    from auth_service.encryption import EncryptionKeys
     from auth_service.keys.lifecycle import Ring, RotationPolicy
     from auth_service.keys.repository import KeyRingRepository
 

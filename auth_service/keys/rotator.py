@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import structlog
 
     from auth_service.audit.log import ActorAuditLog
-    from auth_service.key_encryption import EncryptionKeys
+    from auth_service.encryption import EncryptionKeys
     from auth_service.keys.key_ring import KeyRing
     from auth_service.keys.lifecycle import NewKey, Ring, RotationPolicy
     from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository

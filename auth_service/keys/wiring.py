@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from auth_service.audit.log import AuditLog
-    from auth_service.key_encryption import EncryptionKeys
+    from auth_service.encryption import EncryptionKeys
     from auth_service.keys.jwks_endpoint import JwksEndpoint
     from auth_service.keys.lifecycle import Ring
     from auth_service.runtime import Runtime

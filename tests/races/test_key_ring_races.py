@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditRepository
-from auth_service.key_encryption import EncryptionKeys
+from auth_service.encryption import EncryptionKeys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
@@ -71,7 +71,7 @@ async def test_processes_that_start_at_once_make_one_ring(store, store_url):
     program = f"""
 import asyncio, structlog
 from auth_service.keys.key_ring import KeyRing
-from auth_service.key_encryption import EncryptionKeys
+from auth_service.encryption import EncryptionKeys
 from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.repository import KeyRingRepository
 from shared.redis.topology import open_redis_client

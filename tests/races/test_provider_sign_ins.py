@@ -5,9 +5,9 @@ import secrets
 
 import pytest
 
+from auth_service.encryption import RecordEncryption
 from auth_service.federation.pending_repository import PendingSignInRepository
 from auth_service.federation.provider import PendingSignIn, Purpose
-from auth_service.key_encryption import RecordEncryption
 
 pytestmark = [pytest.mark.store, pytest.mark.invariant(3)]
 

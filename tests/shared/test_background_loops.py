@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter
 from structlog.testing import capture_logs
 
 from auth_service.audit.background_writer import BackgroundWriter
-from auth_service.key_encryption import EncryptionKeys
+from auth_service.encryption import EncryptionKeys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.propagation_tracker import PropagationTracker

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from auth_service.key_encryption import parse_encryption_keys
+from auth_service.encryption import parse_encryption_keys
 from auth_service.keys.lifecycle import promote
 from auth_service.keys.repository import KeyRingRepository
 from auth_service.keys.signer import new_key

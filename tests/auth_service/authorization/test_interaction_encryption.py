@@ -12,7 +12,7 @@ from joserfc.jwk import OctKey
 
 from auth_service.authorization.interaction import INTERACTION_LABEL, MAX_ENCRYPTED, InteractionEncryption, client_hash
 from auth_service.clients.client import Client, ClientKind
-from auth_service.key_encryption import EncryptionKeys
+from auth_service.encryption import EncryptionKeys
 from auth_service.sessions.cookies import Browser
 from tests.support.auth_server import HOSTED, LOOPBACK, PASSWORD, USERNAME
 from tests.support.grant_material import interaction

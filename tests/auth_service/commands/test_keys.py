@@ -11,7 +11,7 @@ import structlog
 
 from auth_service import data_format
 from auth_service.commands.key_output import KeyProgress
-from auth_service.key_encryption import parse_encryption_keys
+from auth_service.encryption import parse_encryption_keys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import RotationPolicy
 from auth_service.keys.propagation import ReplicaKeyVersion

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from auth_service.key_encryption import EncryptionKeys
+from auth_service.encryption import EncryptionKeys
 from auth_service.keys.repository import KeyRingRepository
 from auth_service.keys.signer import import_private_key
 from tests.auth_service.introspection.test_introspect import INACTIVE, resource_server

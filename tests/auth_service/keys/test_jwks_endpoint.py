@@ -8,7 +8,7 @@ import pytest
 import structlog
 from aiohttp import web
 
-from auth_service.key_encryption import EncryptionKeys
+from auth_service.encryption import EncryptionKeys
 from auth_service.keys import jwks_endpoint as jwks
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import RotationPolicy, promote

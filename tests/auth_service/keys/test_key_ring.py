@@ -11,7 +11,7 @@ import structlog
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from auth_service.key_encryption import EncryptionKeys
+from auth_service.encryption import EncryptionKeys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS, RotationPolicy, UnknownKey, promote, revoke
 from auth_service.keys.repository import KeyRingRepository

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from auth_service.audit.log import AuditLog
 from auth_service.audit.repository import AuditRepository
-from auth_service.key_encryption import EncryptionKeys
+from auth_service.encryption import EncryptionKeys
 from auth_service.keys.lifecycle import RotationPolicy, UnknownKey, initial_ring, next_removal_ms
 from auth_service.keys.propagation import PropagationEvidence, PropagationStatus, ReplicaKeyVersion
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from auth_service.key_encryption import EncryptionKeys
+from auth_service.encryption import EncryptionKeys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS, RotationPolicy, promote, revoke
 from auth_service.keys.repository import KeyRingRepository

@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from auth_service.key_encryption import DecryptionFailed, parse_encryption_keys
+from auth_service.encryption import DecryptionFailed, parse_encryption_keys
 from shared.errors import Misconfigured
 
 pytestmark = pytest.mark.invariant(4)
