@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from auth_service.federation.statable import ADDRESS, MEMBERSHIPS, ORGANISATION_DOMAIN, claim, named_in, obstacle
+from auth_service.federation.provider_capabilities import (
+    ADDRESS,
+    MEMBERSHIPS,
+    ORGANISATION_DOMAIN,
+    claim,
+    named_in,
+    obstacle,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

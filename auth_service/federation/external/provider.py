@@ -15,8 +15,8 @@ from auth_service.federation.external import signed_jwt
 from auth_service.federation.external.claims import LEEWAY_SECONDS, MAX_ASSERTION_SECONDS, Expected, identity_of
 from auth_service.federation.external.signed_jwt import HeaderRules, refused
 from auth_service.federation.provider import ProviderDiagnosis, ProviderUnavailable, SignInRefused
+from auth_service.federation.provider_jwks_cache import ProviderJwksCache
 from auth_service.federation.provider_keys import ProviderKey
-from auth_service.federation.published_keys import PublishedKeys
 from shared.jose.keys import verification_keys
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ExternalIdentityProvider:
         self._configuration = configuration
         jwks = configuration.jwks
         self._configured_keys = [] if jwks is None else [ProviderKey(key, None) for key in verification_keys(jwks)]
-        self._published_keys = PublishedKeys(
+        self._jwks_cache = ProviderJwksCache(
             algorithms=frozenset(configuration.algorithms),
             max_stale_seconds=MAX_STALE_SECONDS,
             fetch=fetch,
@@ -74,7 +74,7 @@ class ExternalIdentityProvider:
 
     @property
     def is_available(self) -> bool:
-        return self._published_keys.is_available
+        return self._jwks_cache.is_available
 
     @property
     def rejects_client(self) -> bool:
@@ -114,13 +114,13 @@ class ExternalIdentityProvider:
         uri = self._configuration.jwks_uri
         try:
             if uri is not None:
-                await self._published_keys.candidates(uri, algorithm=self._configuration.algorithms[0], kid=None)
+                await self._jwks_cache.candidates(uri, algorithm=self._configuration.algorithms[0], kid=None)
         except ProviderUnavailable as exc:
             return ProviderDiagnosis((f"The keys of the issuer cannot be read: {exc.reason}.",))
         return ProviderDiagnosis()
 
     async def close(self) -> None:
-        await self._published_keys.close()
+        await self._jwks_cache.close()
 
     async def _identify_by_assertion(self, pending: PendingSignIn, parameters: Mapping[str, str]) -> Identity:
         jwt = self._parse(parameters, "assertion", ASSERTION_TYPES)
@@ -154,7 +154,7 @@ class ExternalIdentityProvider:
         if uri is None:
             found = matching_keys(self._configured_keys, jwt)
         else:
-            found = await self._published_keys.candidates(uri, algorithm=jwt.algorithm, kid=jwt.kid)
+            found = await self._jwks_cache.candidates(uri, algorithm=jwt.algorithm, kid=jwt.kid)
         if len(found) != 1:
             raise refused("key", f"{len(found)} keys of the issuer fit alg {jwt.algorithm}, kid {jwt.kid!r:.60}")
         return found[0].verification

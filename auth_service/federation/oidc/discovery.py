@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from auth_service.federation.oidc.metadata import MAX_METADATA_BYTES, ProviderMetadata, parse_metadata
 from auth_service.federation.provider import ProviderUnavailable
-from auth_service.federation.published_keys import COOLDOWN_SECONDS, PublishedKeys
+from auth_service.federation.provider_jwks_cache import COOLDOWN_SECONDS, ProviderJwksCache
 from shared.fetch.document_cache import DocumentCache
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Discovery:
         self._metadata = DocumentCache[ProviderMetadata](
             self._fetch_metadata, cooldown_seconds=COOLDOWN_SECONDS, max_entries=1, monotonic=monotonic
         )
-        self.keys = PublishedKeys(
+        self.keys = ProviderJwksCache(
             algorithms=algorithms,
             max_stale_seconds=MAX_STALE_SECONDS,
             refetch_seconds=REFETCH_SECONDS,

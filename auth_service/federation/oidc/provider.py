@@ -15,7 +15,7 @@ from auth_service.federation.oidc.presets import profile_of
 from auth_service.federation.oidc.token_request import TokenClient
 from auth_service.federation.oidc.userinfo import fetch_userinfo
 from auth_service.federation.provider import ClientRejected, ProviderDiagnosis, ProviderUnavailable
-from auth_service.federation.published_keys import COOLDOWN_SECONDS
+from auth_service.federation.provider_jwks_cache import COOLDOWN_SECONDS
 
 if TYPE_CHECKING:
     from typing import Any

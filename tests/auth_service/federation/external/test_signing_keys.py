@@ -7,8 +7,8 @@ import pytest
 from auth_service.federation.external.provider import MAX_STALE_SECONDS
 from auth_service.federation.http import ProviderHttp
 from auth_service.federation.provider import ProviderDiagnosis, ProviderUnavailable, SignInRefused
+from auth_service.federation.provider_jwks_cache import COOLDOWN_SECONDS
 from auth_service.federation.provider_keys import MAX_JWKS_BYTES
-from auth_service.federation.published_keys import COOLDOWN_SECONDS
 from tests.auth_service.federation.external.operator_backend import KEY, PENDING, build, sign
 from tests.support.local_issuer import LocalIssuer, key_set, new_key
 

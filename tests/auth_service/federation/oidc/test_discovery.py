@@ -6,7 +6,7 @@ import pytest
 
 from auth_service.federation.oidc.discovery import MAX_STALE_SECONDS, REFETCH_SECONDS
 from auth_service.federation.provider import AuthorizationUrlRequest, ProviderUnavailable, SignInRefused
-from auth_service.federation.published_keys import COOLDOWN_SECONDS
+from auth_service.federation.provider_jwks_cache import COOLDOWN_SECONDS
 from tests.support.lying_provider import MISSING, public, signing_key
 
 

@@ -24,7 +24,7 @@ MAX_DOCUMENTS: Final = 4
 _HEADERS: Final = {"Accept": "application/jwk-set+json, application/json"}
 
 
-class PublishedKeys:
+class ProviderJwksCache:
     """Finds the keys that may have signed. Construction connects nothing."""
 
     def __init__(
