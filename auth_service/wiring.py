@@ -86,7 +86,7 @@ class Components:
             keys.ring,
             keys.tracker,
             keys.schedule,
-            self.status_lists.board,
+            self.status_lists.published,
             self.access_removal,
             self.redis_clock,
             self.scope_check,
@@ -177,7 +177,7 @@ def wire(
         errors=errors,
         encryption_keys=encryption_keys,
         keys=keys.ring,
-        lists=status_lists.board,
+        lists=status_lists.published,
     )
     sign_in = wire_sign_in(
         runtime,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from auth_service.clients.client import Client, ClientUse
     from auth_service.resources.catalogue import ResourceCatalogue
     from auth_service.sessions.cookies import Browser
-    from auth_service.status_lists.board import StatusListBoard
+    from auth_service.status_lists.published_lists import PublishedStatusLists
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Interactions:
     """Begins and finds interactions, with the look-up of their clients and resources."""
 
     records: InteractionRecords
-    lists: StatusListBoard
+    lists: PublishedStatusLists
     clients: ClientUse
     resources: ResourceCatalogue
     lifetime_seconds: int

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from auth_service.grants.wiring import GrantComponents
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.runtime import Runtime
-    from auth_service.status_lists.board import StatusListBoard
+    from auth_service.status_lists.published_lists import PublishedStatusLists
     from shared.access_tokens.verifier import VerificationKeyResolver
 
 
@@ -57,7 +57,7 @@ def wire_authorization(
     errors: ErrorLog,
     encryption_keys: EncryptionKeys,
     keys: VerificationKeyResolver,
-    lists: StatusListBoard,
+    lists: PublishedStatusLists,
 ) -> AuthorizationComponents:
     """Build the components."""
     settings, clock = runtime.settings, runtime.clock

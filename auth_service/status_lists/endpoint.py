@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from auth_service.rate_limits.limits import RateLimits
-    from auth_service.status_lists.board import StatusListBoard
+    from auth_service.status_lists.published_lists import PublishedStatusLists
 
 _KNOWN: Final = re.compile(rf"(?:[A-Za-z0-9_-]{{{TAG_CHARACTERS}}}){{0,{MAX_LISTS}}}")
 
@@ -34,8 +34,8 @@ _KNOWN: Final = re.compile(rf"(?:[A-Za-z0-9_-]{{{TAG_CHARACTERS}}}){{0,{MAX_LIST
 class StatusListEndpoint:
     """Serves the lists of one process."""
 
-    def __init__(self, board: StatusListBoard, limits: RateLimits) -> None:
-        self._board = board
+    def __init__(self, lists: PublishedStatusLists, limits: RateLimits) -> None:
+        self._lists = lists
         self._limits = limits
         self._polls = LongPolls()
         self._whole: tuple[tuple[str, ...], bytes] = ((), b"")
@@ -44,12 +44,12 @@ class StatusListEndpoint:
     async def end_long_polls(self, _app: web.Application) -> None:
         """Answer every waiting request; an `on_shutdown` handler. The clients ask another replica."""
         self._polls.stop()
-        self._board.wake()
+        self._lists.wake()
 
     async def show_one(self, request: web.Request) -> web.Response:
         """One signed list, or 304. Raises HTTPNotFound, ServiceUnavailable."""
         list_id = request.match_info["list_id"]
-        token, tag = self._board.token_of(list_id), self._board.tags.get(list_id)
+        token, tag = self._lists.token_of(list_id), self._lists.tags.get(list_id)
         if token is None:
             raise web.HTTPNotFound
         headers = {"Cache-Control": "public, max-age=0, must-revalidate", "ETag": f'"{tag}-{token[-16:]}"'}
@@ -69,15 +69,15 @@ class StatusListEndpoint:
             return web.Response(body=self._body(None, ()), content_type="application/json", headers=headers)
         known = _parse(request.query["known"])
         headers = {"Cache-Control": "no-store"}
-        changed = self._board.changed
+        changed = self._lists.changed
         wait = wanted_wait(request)
         # An answer that has a change need not be held, and says all the same that it would have been.
         if wait and (known != self._tags() or await self._polls.wait(request, changed, wait)):
             headers["Preference-Applied"] = f"wait={wait}"
-        tags, tokens = dict(self._board.tags), list[str]()
+        tags, tokens = dict(self._lists.tags), list[str]()
         for list_id, tag in tags.items():
             if tag not in known:
-                token = self._board.token_of(list_id)
+                token = self._lists.token_of(list_id)
                 if token is not None:
                     tokens.append(token)
                 await asyncio.sleep(0)  # each may cost a signature
@@ -86,13 +86,13 @@ class StatusListEndpoint:
         return web.Response(body=body, content_type="application/json", headers=headers)
 
     def _tags(self) -> frozenset[str]:
-        return frozenset(self._board.tags.values())
+        return frozenset(self._lists.tags.values())
 
     def _body(self, changed: tuple[str, ...] | None, tags: Collection[str]) -> bytes:
         is_whole = changed is not None and len(changed) == len(tags)
         if is_whole and changed == self._whole[0]:
             return self._whole[1]
-        document: dict[str, object] = {"status_lists": [self._board.uri_of(i) for i in self._board.tags]}
+        document: dict[str, object] = {"status_lists": [self._lists.uri_of(i) for i in self._lists.tags]}
         if changed is not None:
             document |= {"changed": changed, "known": "".join(tags)}
         body = json.dumps(document, separators=(",", ":")).encode()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auth_service.status_lists.board import StatusListBoard
 from auth_service.status_lists.endpoint import StatusListEndpoint
+from auth_service.status_lists.published_lists import PublishedStatusLists
 from auth_service.status_lists.repository import StatusListRepository
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 class StatusListComponents:
     """The lists of this process, and the endpoint that publishes them."""
 
-    board: StatusListBoard
+    published: PublishedStatusLists
     endpoint: StatusListEndpoint
 
 
 def wire_status_lists(runtime: Runtime, *, key_ring: KeyRing, limits: RateLimits) -> StatusListComponents:
     """Build the components; nothing is read yet."""
-    board = StatusListBoard(
+    published = PublishedStatusLists(
         issuer=runtime.settings.issuer,
         repository=StatusListRepository(runtime.redis),
         key_ring=key_ring,
@@ -33,4 +33,4 @@ def wire_status_lists(runtime: Runtime, *, key_ring: KeyRing, limits: RateLimits
         clock=runtime.clock,
         monotonic=runtime.monotonic,
     )
-    return StatusListComponents(board, StatusListEndpoint(board, limits))
+    return StatusListComponents(published, StatusListEndpoint(published, limits))

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from auth_service.commands.app import app
 from auth_service.keys.key_ring import KeyRing
-from auth_service.status_lists.board import StatusListBoard
+from auth_service.status_lists.published_lists import PublishedStatusLists
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -24,10 +24,10 @@ def _sign_without_status(ring: KeyRing, claims: MutableMapping[str, Any], *, typ
     return _sign(ring, claims, typ=typ)
 
 
-async def _never_poll(_board: StatusListBoard) -> None:
+async def _never_poll(_lists: PublishedStatusLists) -> None:
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    with patch.object(KeyRing, "sign", _sign_without_status), patch.object(StatusListBoard, "_poll", _never_poll):
+    with patch.object(KeyRing, "sign", _sign_without_status), patch.object(PublishedStatusLists, "_poll", _never_poll):
         app(prog_name="auth_service without status lists")

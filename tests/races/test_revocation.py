@@ -21,8 +21,8 @@ from auth_service.grants.access_removal import AccessRemoval
 from auth_service.grants.repository import GrantRepository
 from auth_service.protocol.opaque import new_secret, short_digest, split_identifier
 from auth_service.sessions.repository import SessionRepository
-from auth_service.status_lists.board import StatusListBoard
 from auth_service.status_lists.identifiers import ENTRIES, allocated_key, new_identifier_in, new_list_id
+from auth_service.status_lists.published_lists import PublishedStatusLists
 from auth_service.status_lists.repository import StatusListRepository
 from auth_service.users.repository import UserRepository
 from shared.background import end_tasks
@@ -50,10 +50,10 @@ def asked_in(list_id):
     return replace(interaction(), identifier=new_identifier_in(list_id))
 
 
-def board_on(store, clock=time.time):
+def lists_on(store, clock=time.time):
     """Without a key: nothing is published by it."""
     unused: Any = None
-    return StatusListBoard(
+    return PublishedStatusLists(
         issuer="https://auth.example",
         repository=StatusListRepository(store),
         key_ring=unused,
@@ -185,9 +185,9 @@ async def test_an_entry_is_not_given_again_when_its_grant_has_ended(store, store
 
 async def test_approvals_while_a_list_is_closed_keep_it_until_their_last_token_has_expired(store, stores):
     """Replicas that remove what they may, at every moment, while others still approve in the list."""
-    board = board_on(store)
-    await board.refresh()
-    list_id = split_identifier(board.new_identifier())[0]
+    lists = lists_on(store)
+    await lists.refresh()
+    list_id = split_identifier(lists.new_identifier())[0]
     asked = [asked_in(list_id) for _ in range(40)]
     connections = itertools.cycle(stores)
     await asyncio.gather(
@@ -199,7 +199,7 @@ async def test_approvals_while_a_list_is_closed_keep_it_until_their_last_token_h
     assert len({grant.entry for grant in grants if grant is not None}) == 40
 
     for hours, is_kept in ((24, True), (26, True), (29, True), (31, False)):
-        later = [board_on(one, lambda hours=hours: time.time() + hours * HOUR) for one in stores]
+        later = [lists_on(one, lambda hours=hours: time.time() + hours * HOUR) for one in stores]
         await asyncio.gather(*(one.remove_expired() for one in later))
         registry = await StatusListRepository(store).registry()
         assert (list_id in registry) is is_kept
@@ -208,26 +208,26 @@ async def test_approvals_while_a_list_is_closed_keep_it_until_their_last_token_h
 
 async def test_a_closed_list_without_a_grant_outlives_every_interaction_that_began_in_it(store):
     """AUTH_INTERACTION_TTL is a day at most."""
-    board = board_on(store)
-    await board.refresh()
+    lists = lists_on(store)
+    await lists.refresh()
     repository = StatusListRepository(store)
-    list_id = split_identifier(board.new_identifier())[0]
+    list_id = split_identifier(lists.new_identifier())[0]
     await repository.close(list_id, now_ms=int(time.time() * 1000))
-    await board_on(store, lambda: time.time() + 24 * HOUR + 600).remove_expired()
+    await lists_on(store, lambda: time.time() + 24 * HOUR + 600).remove_expired()
     assert list_id in await repository.registry()
-    await board_on(store, lambda: time.time() + 26 * HOUR).remove_expired()
+    await lists_on(store, lambda: time.time() + 26 * HOUR).remove_expired()
     assert list_id not in await repository.registry()
 
 
 async def test_many_replicas_that_write_back_a_lost_revocation_at_once_leave_one_entry(store, stores):
     """Each has published it, and finds it gone."""
-    board = board_on(store)
-    await board.refresh()
-    asked = replace(interaction(), identifier=board.new_identifier())
+    lists = lists_on(store)
+    await lists.refresh()
+    asked = replace(interaction(), identifier=lists.new_identifier())
     list_id = split_identifier(asked.identifier)[0]
     await approve(store, asked)
     await GrantRepository(store).end(asked.identifier, reason="by_hand")
-    replicas = [board_on(one) for one in stores]
+    replicas = [lists_on(one) for one in stores]
     await asyncio.gather(*(one.refresh() for one in replicas))
     repository = StatusListRepository(store)
     before, (revoked,) = await repository.states([list_id]), await repository.revoked([list_id])

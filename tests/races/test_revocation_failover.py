@@ -18,7 +18,7 @@ from auth_service.authorization.interaction import ConsentDecision
 from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.grants.repository import GrantRepository, grant_key
 from auth_service.protocol.opaque import short_digest, split_identifier
-from auth_service.status_lists.board import StatusListBoard
+from auth_service.status_lists.published_lists import PublishedStatusLists
 from auth_service.status_lists.repository import StatusListRepository
 from shared.errors import RedisUnavailable
 from shared.redis.topology import open_redis_client
@@ -95,10 +95,10 @@ async def test_a_primary_killed_while_grants_end_leaves_each_ended_and_revoked_o
     assert await when_it_answers(partial(all_consistent, store, affected)) == len(affected)
 
 
-def board_on(store):
+def lists_on(store):
     """Without a key: nothing is published by it."""
     unused: Any = None
-    return StatusListBoard(
+    return PublishedStatusLists(
         issuer="https://auth.example",
         repository=StatusListRepository(store),
         key_ring=unused,
@@ -108,10 +108,10 @@ def board_on(store):
     )
 
 
-async def open_in(board, store):
+async def open_in(lists, store):
     """A grant in a list of the registry that no other grant of the test is in."""
     interactions = InteractionRepository(store, grant_seconds=DAY)
-    asked = replace(interaction(), identifier=board.new_identifier())
+    asked = replace(interaction(), identifier=lists.new_identifier())
     fields = new_grant(code_hash=short_digest("a-code"))
     await interactions.record_consent(asked, ConsentDecision.APPROVE, grant=fields, code_lifetime_seconds=DAY)
     return asked.identifier
@@ -121,12 +121,12 @@ async def test_endings_that_a_failover_loses_are_lost_whole_and_stay_revoked_whe
     replicated, stores
 ):
     _, shards = replicated
-    store, boards = stores[0], [board_on(one) for one in stores[:2]]
-    for board in boards:
-        await board.refresh()
+    store, processes = stores[0], [lists_on(one) for one in stores[:2]]
+    for lists in processes:
+        await lists.refresh()
     by_list: dict[str, str] = {}
     for _ in range(60):
-        grant_id = await open_in(boards[0], store)
+        grant_id = await open_in(processes[0], store)
         by_list.setdefault(split_identifier(grant_id)[0], grant_id)
         if len(by_list) == 24:
             break
@@ -138,8 +138,8 @@ async def test_endings_that_a_failover_loses_are_lost_whole_and_stay_revoked_whe
     published, unpublished = affected[::2], affected[1::2]
     for grant_id in published:
         assert await GrantRepository(store).end(grant_id, reason="by_hand")
-    for board in boards:
-        await board.refresh()
+    for lists in processes:
+        await lists.refresh()
     for grant_id in unpublished:
         assert await GrantRepository(store).end(grant_id, reason="by_hand")
     primary.kill()
@@ -147,7 +147,7 @@ async def test_endings_that_a_failover_loses_are_lost_whole_and_stay_revoked_whe
 
     assert await when_it_answers(partial(all_consistent, store, affected)) == 0
     for _ in range(2):
-        await asyncio.gather(*(when_it_answers(board.refresh) for board in boards))
+        await asyncio.gather(*(when_it_answers(lists.refresh) for lists in processes))
     states = {i: await when_it_answers(partial(ended_and_revoked, store, i)) for i in affected}
     assert {states[i] for i in published} == {(False, True)}
     assert {states[i] for i in unpublished} == {(False, False)}

@@ -12,7 +12,7 @@ import pytest
 from auth_service.audit.repository import AuditRepository
 from auth_service.protocol.opaque import split_identifier
 from auth_service.rate_limits import policy
-from auth_service.status_lists import board as board_module
+from auth_service.status_lists import published_lists
 from auth_service.status_lists.identifiers import MAX_LISTS, OPEN_LISTS, TAG_CHARACTERS, allocated_key
 from auth_service.status_lists.repository import StatusListRepository
 from mcp_service.status_lists.feed import MAX_CURSOR_CHARACTERS
@@ -287,10 +287,10 @@ async def test_lists_are_opened_once_by_replicas_that_start_together(store):
 
 
 async def test_a_full_list_is_closed_and_replaced(auth, client, monkeypatch):
-    monkeypatch.setattr(board_module, "CLOSE_AT", 1)
+    monkeypatch.setattr(published_lists, "CLOSE_AT", 1)
     full = split_identifier(unverified_claims((await auth.tokens(client))["access_token"])["gid"])[0]
     repository = StatusListRepository(auth.store)
-    await asyncio.sleep(board_module.POLL_SECONDS * 3)
+    await asyncio.sleep(published_lists.POLL_SECONDS * 3)
     registry = await repository.registry()
     assert registry[full] != "open"
     assert sum(state == "open" for state in registry.values()) == OPEN_LISTS
@@ -300,11 +300,11 @@ async def test_a_new_list_is_published_before_it_is_used(auth, client, monkeypat
     """Another replica, and the verifiers that it informs, learn of it first."""
     before = {unverified_claims(t)["sub"] for t in (await feed(auth)).json["changed"]}
     auth.monotonic.ahead = 10
-    await asyncio.sleep(board_module.POLL_SECONDS * 2)
+    await asyncio.sleep(published_lists.POLL_SECONDS * 2)
     repository = StatusListRepository(auth.store)
     for uri in sorted(before)[:-1]:
         await repository.close(uri.rpartition("/")[2], now_ms=int(time.time() * 1000))
-    await asyncio.sleep(board_module.POLL_SECONDS * 3)
+    await asyncio.sleep(published_lists.POLL_SECONDS * 3)
     assert len((await auth.get("/status-lists")).json["status_lists"]) == 2 * OPEN_LISTS - 1
     assert entry_of(await auth.tokens(client))["uri"] == max(before)
 
@@ -331,7 +331,7 @@ async def test_without_redis_the_lists_are_served_as_they_were(auth, client, mon
         raise RedisUnavailable("away")
 
     monkeypatch.setattr(StatusListRepository, "registry", away)
-    await asyncio.sleep(board_module.POLL_SECONDS * 2)
+    await asyncio.sleep(published_lists.POLL_SECONDS * 2)
     assert not await is_revoked(auth, tokens)
 
 

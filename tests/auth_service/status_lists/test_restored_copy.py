@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry
 
 from auth_service.authorization import interaction_repository
 from auth_service.protocol.opaque import split_identifier
-from auth_service.status_lists.board import StatusListBoard
 from auth_service.status_lists.identifiers import OPEN_LISTS, new_identifier_in
+from auth_service.status_lists.published_lists import PublishedStatusLists
 from auth_service.status_lists.repository import StatusListRepository
 from devstack.backup import SNAPSHOT, place_snapshot, take_snapshot
 from devstack.embedded_store import EmbeddedStore
@@ -181,10 +181,10 @@ def give_the_entry_of(tokens, monkeypatch):
     """Let chance choose the entry that the guard holds as revoked, wherever it may."""
     wanted = list_of(tokens)
 
-    def choose(board):
-        return new_identifier_in(wanted if wanted in board._open else board._open[0])
+    def choose(lists):
+        return new_identifier_in(wanted if wanted in lists._open else lists._open[0])
 
-    monkeypatch.setattr(StatusListBoard, "new_identifier", choose)
+    monkeypatch.setattr(PublishedStatusLists, "new_identifier", choose)
     monkeypatch.setattr(interaction_repository, "candidate_entries", lambda: str(reference(tokens).entry))
 
 

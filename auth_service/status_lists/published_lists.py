@@ -1,4 +1,4 @@
-"""The lists as one process knows and publishes them: a copy of what Redis has, read several times a second.
+"""The published lists of one process: a copy of what Redis has, read several times a second.
 
 Invariant 12: an entry that was revoked in Redis is in the published list after POLL_SECONDS and a read of Redis.
 Replicas may be a poll apart. Redis may go back, in a failover or by a restored copy: what a process has published it
@@ -58,7 +58,7 @@ class PublishedList:
     signed_at: float
 
 
-class StatusListBoard:
+class PublishedStatusLists:
     """Keeps the lists of one process current, chooses one for each new grant, and signs what is published."""
 
     def __init__(
