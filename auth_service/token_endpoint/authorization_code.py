@@ -18,8 +18,8 @@ from shared.http.client_address import network_of
 
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
+    from auth_service.grants.activation import GrantActivation
     from auth_service.grants.grant import GrantLifetimes
-    from auth_service.grants.opening import GrantOpening
     from auth_service.grants.repository import GrantRepository
     from auth_service.protocol.parameters import Parameters
     from auth_service.token_endpoint.current_authority import CurrentAuthority, ReviewedUser
@@ -35,14 +35,14 @@ class AuthorizationCodeHandler:
         self,
         *,
         grants: GrantRepository,
-        opening: GrantOpening,
+        activation: GrantActivation,
         authority: CurrentAuthority,
         tokens: TokenSetIssuer,
         lifetimes: GrantLifetimes,
         audit: AuditLog,
     ) -> None:
         self._grants = grants
-        self._opening = opening
+        self._activation = activation
         self._authority = authority
         self._tokens = tokens
         self._lifetimes = lifetimes
@@ -63,7 +63,7 @@ class AuthorizationCodeHandler:
         )
         # Signed before the code is consumed: a failure afterwards would lose a valid code (invariant 8).
         issued = await self._issue(grant, request, user, secret)
-        await self._opening.prepare(grant, absolute_expires_at=request.now + self._lifetimes.absolute)
+        await self._activation.prepare(grant, absolute_expires_at=request.now + self._lifetimes.absolute)
         outcome = await self._grants.redeem_code(
             grant.grant_id,
             code_hash=code_hash,
@@ -81,7 +81,7 @@ class AuthorizationCodeHandler:
                 raise InvalidGrant("the code has expired", error_id="code_fresh")
             raise InvalidGrant(f"the code is {outcome}", error_id="code_unused")
         # From here on nothing fails: the code is consumed, and the client could not repeat the request.
-        await self._opening.apply_limit(grant, now=request.now)
+        await self._activation.apply_limit(grant, now=request.now)
         self._audit.record(
             AuditEvent.GRANT_CREATED,
             user=grant.subject,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
 
+from auth_service.grants.activation import GrantActivation
 from auth_service.grants.grant import GrantLifetimes
-from auth_service.grants.opening import GrantOpening
 from auth_service.token_endpoint.authorization_code import AuthorizationCodeHandler
 from auth_service.token_endpoint.current_authority import CurrentAuthority, UserReview
 from auth_service.token_endpoint.endpoint import ClientLimit, TokenEndpoint, TokenSetIssuer
@@ -54,7 +54,7 @@ def wire_token_endpoint(
     )
     code = AuthorizationCodeHandler(
         grants=grants.repository,
-        opening=GrantOpening(
+        activation=GrantActivation(
             grants=grants.repository,
             users=grants.users,
             max_grants_per_client=settings.max_grants_per_client,

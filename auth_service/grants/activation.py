@@ -1,4 +1,4 @@
-"""The steps with which a grant goes live: the index of its user, the state of its user, the limit."""
+"""The steps that activate a grant: they index it by user, check the user, and apply the limit per client."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from auth_service.users.service import UserService
 
 
-class GrantOpening:
-    """The steps before and after a code is redeemed. They are idempotent."""
+class GrantActivation:
+    """The idempotent steps before and after a code is redeemed."""
 
     def __init__(
         self,
@@ -44,22 +44,22 @@ class GrantOpening:
         if not await self._users.is_active(grant.subject):
             raise InvalidGrant("the user was removed or suspended", error_id="user_active")
 
-    async def apply_limit(self, opened: Grant, *, now: float) -> None:
+    async def apply_limit(self, activated: Grant, *, now: float) -> None:
         """End the least recently used grants of the same user, client and resource beyond the limit.
 
         It follows the redemption, because a code that cannot be redeemed must end no other grant. Raises nothing: the
         code is consumed, and the next grant of the same client applies the limit again.
         """
         try:
-            await self._end_surplus(opened, now=now)
+            await self._end_surplus(activated, now=now)
         except RedisUnavailable as exc:
-            self._log.warning("grant_limit_not_applied", user=opened.subject, reason=exc.reason)
+            self._log.warning("grant_limit_not_applied", user=activated.subject, reason=exc.reason)
 
-    async def _end_surplus(self, opened: Grant, *, now: float) -> None:
+    async def _end_surplus(self, activated: Grant, *, now: float) -> None:
         same = [
             g
-            for g in await self._grants.find_by_subject(opened.subject, now=now)
-            if g.client_id == opened.client_id and g.resource == opened.resource
+            for g in await self._grants.find_by_subject(activated.subject, now=now)
+            if g.client_id == activated.client_id and g.resource == activated.resource
         ]
         for surplus in same[self._max :]:
             if await self._grants.end(surplus.grant_id, reason="superseded"):
