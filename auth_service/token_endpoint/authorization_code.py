@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from auth_service.grants.grant import GrantLifetimes
     from auth_service.grants.repository import GrantRepository
     from auth_service.protocol.parameters import Parameters
-    from auth_service.token_endpoint.current_authority import CurrentAuthority, ReviewedUser
     from auth_service.token_endpoint.endpoint import IssuedTokens, TokenRequest, TokenSetIssuer
+    from auth_service.token_endpoint.scope_policy import ReviewedUser, ScopePolicy
 
 
 class AuthorizationCodeHandler:
@@ -36,14 +36,14 @@ class AuthorizationCodeHandler:
         *,
         grants: GrantRepository,
         activation: GrantActivation,
-        authority: CurrentAuthority,
+        scope_policy: ScopePolicy,
         tokens: TokenSetIssuer,
         lifetimes: GrantLifetimes,
         audit: AuditLog,
     ) -> None:
         self._grants = grants
         self._activation = activation
-        self._authority = authority
+        self._scope_policy = scope_policy
         self._tokens = tokens
         self._lifetimes = lifetimes
         self._audit = audit
@@ -53,12 +53,12 @@ class AuthorizationCodeHandler:
         grant, code_hash = await self._validated(request)
         with_refresh = "refresh_token" in request.client.grant_types
         secret = new_secret() if with_refresh else ""
-        user = await self._authority.users.read(
+        user = await self._scope_policy.users.read(
             grant_id=grant.grant_id,
             subject=grant.subject,
             key=grant.identity,
             client_id=grant.client_id,
-            resource=self._authority.resources.find(grant.resource),
+            resource=self._scope_policy.resources.find(grant.resource),
             granted_claims=grant.claims,
         )
         # Signed before the code is consumed: a failure afterwards would lose a valid code (invariant 8).
@@ -123,16 +123,16 @@ class AuthorizationCodeHandler:
 
     def _check_configured(self, grant: Grant) -> None:
         """Raise InvalidTarget if the resource was removed (invariant 15), ServiceUnavailable if it is new here."""
-        if grant.resource in self._authority.resources.grantable:
+        if grant.resource in self._scope_policy.resources.grantable:
             return
-        if grant.created_at * 1000 > self._authority.read_at_ms:
+        if grant.created_at * 1000 > self._scope_policy.read_at_ms:
             raise ServiceUnavailable(
                 f"the resource {grant.resource} is configured in another replica only", error_id="resource_configured"
             )
         raise InvalidTarget(f"{grant.resource} is not configured any more", error_id="resource_configured")
 
     async def _issue(self, grant: Grant, request: TokenRequest, user: ReviewedUser, secret: str) -> IssuedTokens:
-        scopes = self._authority.scopes(grant.resource, grant.scopes, request.client, user)
+        scopes = self._scope_policy.scopes(grant.resource, grant.scopes, request.client, user)
         issued = await self._tokens.issue(
             grant_id=grant.grant_id,
             entry=grant.entry,

@@ -9,7 +9,7 @@ from auth_service.grants.access_removal import USER_ENDED
 from auth_service.grants.refresh_token_format import NotARefreshToken, RefreshToken, Successor, follow, new_successor
 from auth_service.protocol.errors import InvalidGrant, InvalidScope, InvalidTarget
 from auth_service.resources.catalogue import canonical_resource
-from auth_service.token_endpoint.current_authority import NOT_REVIEWED
+from auth_service.token_endpoint.scope_policy import NOT_REVIEWED
 from shared.errors import ServiceUnavailable
 from shared.scopes import parse_scope
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from auth_service.grants.repository import GrantRepository, Rotation
     from auth_service.protocol.parameters import Parameters
     from auth_service.rate_limits.limits import RateLimits
-    from auth_service.token_endpoint.current_authority import CurrentAuthority, ReviewedUser
     from auth_service.token_endpoint.endpoint import IssuedTokens, TokenRequest, TokenSetIssuer
+    from auth_service.token_endpoint.scope_policy import ReviewedUser, ScopePolicy
 
 _ISSUING: Final = frozenset({"rotated", "repeated", "recovered"})
 OUTCOMES: Final = (
@@ -99,15 +99,15 @@ class RefreshTokenHandler:
         self,
         *,
         grants: GrantRepository,
-        authority: CurrentAuthority,
+        scope_policy: ScopePolicy,
         tokens: TokenSetIssuer,
         lifetimes: GrantLifetimes,
         limits: RateLimits,
         recorder: RefreshRecorder,
     ) -> None:
         self._grants = grants
-        self._authority = authority
-        self._resources = authority.resources
+        self._scope_policy = scope_policy
+        self._resources = scope_policy.resources
         self._tokens = tokens
         self._lifetimes = lifetimes
         self._limits = limits
@@ -133,7 +133,7 @@ class RefreshTokenHandler:
             )
         if rotation.outcome not in _ISSUING:
             raise InvalidGrant(f"{rotation.outcome}: {rotation.reason}", error_id=f"refresh_{rotation.outcome}")
-        if rotation.subject in self._authority.ending_users:
+        if rotation.subject in self._scope_policy.ending_users:
             await self._grants.end(presented.grant_id, reason=USER_ENDED)
             raise InvalidGrant("the user was removed or suspended", error_id="user_active")
         secret = follow(presented.secret, rotation.chain) if rotation.outcome == "repeated" else successor.secret
@@ -163,14 +163,14 @@ class RefreshTokenHandler:
             resource=resource,
             successor=successor,
             lifetimes=self._lifetimes,
-            scopes=self._authority.allowed_now(request.client, user),
+            scopes=self._scope_policy.allowed_now(request.client, user),
             address=request.address,
         )
 
     async def _review(self, grant_id: str, found: Grant | Rotation, client: Client) -> ReviewedUser:
         """Review the user before anything is consumed: a token is good again after a fresh sign-in (invariant 13)."""
         try:
-            return await self._authority.users.read(
+            return await self._scope_policy.users.read(
                 grant_id=grant_id,
                 subject=found.subject,
                 key=found.identity,
@@ -234,7 +234,7 @@ class RefreshTokenHandler:
 
         A scope that was not granted is dropped, not rejected, unless nothing remains (interop.md A9).
         """
-        current = self._authority.scopes(resource, granted, client, user)
+        current = self._scope_policy.scopes(resource, granted, client, user)
         found = self._resources.find(resource) if requested else None
         if found is None:
             return current

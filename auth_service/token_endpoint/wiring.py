@@ -10,9 +10,9 @@ from prometheus_client import Counter
 from auth_service.grants.activation import GrantActivation
 from auth_service.grants.grant import GrantLifetimes
 from auth_service.token_endpoint.authorization_code import AuthorizationCodeHandler
-from auth_service.token_endpoint.current_authority import CurrentAuthority, UserReview
 from auth_service.token_endpoint.endpoint import ClientLimit, TokenEndpoint, TokenSetIssuer
 from auth_service.token_endpoint.refresh_token import RefreshRecorder, RefreshTokenHandler
+from auth_service.token_endpoint.scope_policy import ScopePolicy, UserReview
 from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def wire_token_endpoint(
         refresh_tokens=grants.refresh_tokens,
     )
     lifetimes = GrantLifetimes.from_settings(settings)
-    authority = CurrentAuthority(
+    scope_policy = ScopePolicy(
         resources=grants.resources,
         read_at_ms=int(runtime.clock() * 1000),
         ending_users=ending_users,
@@ -61,7 +61,7 @@ def wire_token_endpoint(
             audit=grants.audit,
             log=runtime.log,
         ),
-        authority=authority,
+        scope_policy=scope_policy,
         tokens=tokens,
         lifetimes=lifetimes,
         audit=grants.audit,
@@ -69,7 +69,7 @@ def wire_token_endpoint(
     outcomes = Counter("sallyport_refresh_token_requests", "Refresh tokens presented.", ("outcome",), registry=registry)
     refresh = RefreshTokenHandler(
         grants=grants.repository,
-        authority=authority,
+        scope_policy=scope_policy,
         tokens=tokens,
         lifetimes=lifetimes,
         limits=limits,

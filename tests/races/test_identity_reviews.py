@@ -24,9 +24,9 @@ from auth_service.rate_limits.limits import RateLimits
 from auth_service.rate_limits.repository import RateLimitRepository
 from auth_service.resources.catalogue import ProtectedResource, ResourceCatalogue
 from auth_service.status_lists.repository import StatusListRepository
-from auth_service.token_endpoint.current_authority import CurrentAuthority, UserReview
 from auth_service.token_endpoint.endpoint import TokenRequest, TokenSetIssuer
 from auth_service.token_endpoint.refresh_token import RefreshRecorder, RefreshTokenHandler
+from auth_service.token_endpoint.scope_policy import ScopePolicy, UserReview
 from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
@@ -92,7 +92,7 @@ class Replica:
         )
         self._handler = RefreshTokenHandler(
             grants=grants,
-            authority=CurrentAuthority(ResourceCatalogue([NOTES]), (NOW - 60) * 1000, frozenset(), users),
+            scope_policy=ScopePolicy(ResourceCatalogue([NOTES]), (NOW - 60) * 1000, frozenset(), users),
             tokens=TokenSetIssuer(
                 access_tokens=AccessTokenIssuer(
                     issuer="https://auth.example", lifetime_seconds=600, signer=ReadableAccessTokens()

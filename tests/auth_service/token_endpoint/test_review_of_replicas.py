@@ -224,7 +224,7 @@ class TestConfigurationOfAnotherReplica:
 
     @pytest.mark.invariant(6)
     async def test_a_replica_that_lacks_a_new_scope_does_not_take_it_away(self, federated):
-        """As for a user with a password (test_current_authority.py)."""
+        """As for a user with a password (test_scope_policy.py)."""
         older = await federated.start()
         newer = await federated.start(RESOURCES=resources(further=["notes:new"]))
         federated.state(groups=("staff",))

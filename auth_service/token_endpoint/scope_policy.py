@@ -1,4 +1,4 @@
-"""The scopes of a grant today, by the configuration, its client and its user (invariant 15)."""
+"""The scopes that a grant may have today, by the configuration, its client and its user (invariant 15)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ReviewedUser:
     """The user of a grant as just read, for its resource."""
 
     key: str = ""
-    """Of the identity by which the grant began; empty after a password."""
+    """The key of the identity by which the grant began; empty after a password."""
     resource: str = ""
     """The identifier for which the user was reviewed."""
     identity: Identity | None = None
@@ -92,20 +92,20 @@ class UserReview:
 
 
 @dataclass(frozen=True, slots=True)
-class CurrentAuthority:
-    """The limits of grants today: the resources of the configuration, and the users whose access is being ended."""
+class ScopePolicy:
+    """Limits the scopes of a grant by what the resource, its client and its user may have today."""
 
     resources: ResourceCatalogue
     read_at_ms: int
     """When this replica read the configuration, in milliseconds since 1970."""
     ending_users: Container[str]
-    """Changes while the service runs."""
+    """The subjects whose access is being ended; changes while the service runs."""
     users: UserReview
     _with_password: ScopesAllowedNow = field(init=False)
     _with_limits: ScopesAllowedNow = field(init=False)
     """Every scope that is defined: limits say which of them."""
     _unconditional: Mapping[str, frozenset[str]] = field(init=False)
-    """By resource: the scopes that require no identity."""
+    """The scopes that require no identity, by resource."""
 
     def __post_init__(self) -> None:
         told = "".join(f"\n{r.identifier}" for r in self.resources.all if r.claims) + "\n"
@@ -133,7 +133,7 @@ class CurrentAuthority:
     def scopes(
         self, resource: str, granted: Iterable[str], client: Client, user: ReviewedUser = NOT_REVIEWED
     ) -> tuple[str, ...]:
-        """Of the granted scopes those that the resource has, and that client and user may have today (invariant 15)."""
+        """The granted scopes that the resource still has, and that client and user may have today (invariant 15)."""
         if user.identity is None and client.scope is None:
             unconditional = self._unconditional.get(resource, frozenset())
             return tuple(s for s in granted if s in unconditional)
