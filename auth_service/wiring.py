@@ -31,7 +31,7 @@ from auth_service.resources.scope_check import ResourceScopeCheck, resource_http
 from auth_service.sessions.repository import SessionRepository
 from auth_service.sign_in.wiring import SignInComponents, wire_sign_in
 from auth_service.status_lists.wiring import StatusListComponents, wire_status_lists
-from auth_service.token_endpoint.refresh_passes import RefreshPasses
+from auth_service.token_endpoint.rate_limit_exemption import RateLimitExemption
 from auth_service.token_endpoint.wiring import wire_token_endpoint
 from auth_service.users.passwords import PasswordHasher
 from auth_service.users.repository import UserRepository
@@ -199,14 +199,14 @@ def wire(
         passwords=sign_in.passwords,
         redirects=authorization.redirects,
     )
-    refresh_passes = RefreshPasses(
+    exemption = RateLimitExemption(
         refresh_tokens=refresh_tokens,
         reuse_interval_seconds=settings.refresh_token_reuse_interval,
         monotonic=runtime.monotonic,
     )
     token = wire_token_endpoint(
         runtime,
-        passes=refresh_passes,
+        exemption=exemption,
         clients=clients,
         grants=grants,
         keys=keys,
@@ -250,7 +250,7 @@ def wire(
         sign_in=sign_in,
         account=account,
         token=token,
-        limit_exceptions={("POST", f"{settings.base_path}/token"): refresh_passes.admits},
+        limit_exceptions={("POST", f"{settings.base_path}/token"): exemption.admits},
         introspection=introspection,
     )
 

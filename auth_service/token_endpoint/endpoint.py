@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from auth_service.grants.refresh_token_format import RefreshTokenFormat
     from auth_service.protocol.parameters import Parameters
     from auth_service.rate_limits.limits import RateLimits
-    from auth_service.token_endpoint.refresh_passes import RefreshPasses
+    from auth_service.token_endpoint.rate_limit_exemption import RateLimitExemption
     from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 
 
@@ -83,18 +83,18 @@ class RegistrationUse(Protocol):
 
 
 class ClientLimit:
-    """The rate limit of a client at one network, which the first refreshes of its grants pass (refresh_passes.py)."""
+    """The rate limit of a client at one network, with the exemption of first refreshes (rate_limit_exemption.py)."""
 
-    def __init__(self, limits: RateLimits, passes: RefreshPasses) -> None:
+    def __init__(self, limits: RateLimits, exemption: RateLimitExemption) -> None:
         self._limits = limits
-        self._passes = passes
+        self._exemption = exemption
 
     def check(self, client_id: str, request: web.Request, form: Parameters) -> None:
         """Count one request. Raises TooManyRequests."""
         try:
             self._limits.check_client(client_id, request[CLIENT_ADDRESS])
         except TooManyRequests:
-            if PASSED_LIMIT not in request and not self._passes.admits_form(form):
+            if PASSED_LIMIT not in request and not self._exemption.admits_form(form):
                 raise
 
 

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from auth_service.keys.wiring import KeyComponents
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.runtime import Runtime
-    from auth_service.token_endpoint.refresh_passes import RefreshPasses
+    from auth_service.token_endpoint.rate_limit_exemption import RateLimitExemption
 
 
 def wire_token_endpoint(
     runtime: Runtime,
     *,
-    passes: RefreshPasses,
+    exemption: RateLimitExemption,
     clients: ClientComponents,
     grants: GrantComponents,
     keys: KeyComponents,
@@ -79,7 +79,7 @@ def wire_token_endpoint(
         authenticator=clients.authenticator,
         registrations=clients.resolver,
         handlers=(code, refresh),
-        limits=ClientLimit(limits, passes),
+        limits=ClientLimit(limits, exemption),
         issued=Counter("sallyport_tokens_issued", "Access tokens issued.", ("grant_type",), registry=registry),
         clock=runtime.clock,
     )

@@ -1,4 +1,4 @@
-"""Lets a refresh pass the limits that count by network and client (interop.md F25).
+"""Exempts a first refresh from the rate limits by network and client (interop.md F25).
 
 A hosted client refreshes for hundreds of users from one address, and drops the tokens that get 429. Beyond a limit, the
 first request with a refresh token of this server passes, once per grant and reuse interval. The MAC decides, so that
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 MAX_FORM_BYTES: Final = 16_384
 MAX_GRANTS: Final = 100_000
-"""Grants whose pass is remembered, about 20 MB. Beyond it the oldest may pass again."""
+"""The number of grants that are remembered, about 20 MB. Beyond it the oldest may pass again."""
 
 
-class RefreshPasses:
-    """Decides which requests beyond a limit pass. Make one per process."""
+class RateLimitExemption:
+    """Decides which requests beyond a limit pass. It remembers them: one object per process."""
 
     def __init__(
         self, *, refresh_tokens: RefreshTokenFormat, reuse_interval_seconds: int, monotonic: Callable[[], float]
