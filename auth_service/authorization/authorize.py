@@ -33,7 +33,7 @@ from shared.jose.jws import InvalidToken
 if TYPE_CHECKING:
     from auth_service.authorization.first_page import FirstPage
     from auth_service.authorization.interaction import Interaction
-    from auth_service.authorization.interactions import Interactions
+    from auth_service.authorization.interaction_service import InteractionService
     from auth_service.authorization.redirects import RedirectPolicy
     from auth_service.clients.client import Client
     from auth_service.http.urls import Urls
@@ -52,7 +52,7 @@ class AuthorizeEndpoint:
         self,
         *,
         urls: Urls,
-        interactions: Interactions,
+        interactions: InteractionService,
         first_page: FirstPage,
         sessions: SessionManager,
         redirects: RedirectPolicy,

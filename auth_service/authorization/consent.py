@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from auth_service.authorization.consent_decisions import ConsentDecisions
     from auth_service.authorization.interaction_pages import InteractionPages
-    from auth_service.authorization.interactions import Interactions
+    from auth_service.authorization.interaction_service import InteractionService
     from auth_service.authorization.user_resolver import UserResolver
     from auth_service.pages.renderer import Pages
 
@@ -41,7 +41,7 @@ class ConsentEndpoint:
         pages: Pages,
         interaction_pages: InteractionPages,
         users: UserResolver,
-        interactions: Interactions,
+        interactions: InteractionService,
         decisions: ConsentDecisions,
     ) -> None:
         self._issuer = issuer

@@ -20,7 +20,7 @@ from shared.http.request_middleware import LOG_FIELDS, REQUEST_ID
 if TYPE_CHECKING:
     from auth_service.authorization.interaction import Interaction
     from auth_service.authorization.interaction_pages import InteractionPages
-    from auth_service.authorization.interactions import Interactions
+    from auth_service.authorization.interaction_service import InteractionService
     from auth_service.authorization.provider_redirects import ProviderRedirects
     from auth_service.authorization.user_resolver import UserResolver
     from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
@@ -35,7 +35,7 @@ class FirstPage:
     def __init__(
         self,
         *,
-        interactions: Interactions,
+        interactions: InteractionService,
         pages: InteractionPages,
         sessions: SessionManager,
         providers: IdentityProviders,

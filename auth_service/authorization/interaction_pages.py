@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from auth_service.authorization.deciding_user import DecidingUser, UserRejection
     from auth_service.authorization.interaction import Interaction
-    from auth_service.authorization.interactions import Interactions
+    from auth_service.authorization.interaction_service import InteractionService
     from auth_service.clients.client import Client
     from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
     from auth_service.federation.provider import ProviderUnavailable
@@ -56,7 +56,7 @@ class InteractionPages:
         *,
         urls: Urls,
         pages: Pages,
-        interactions: Interactions,
+        interactions: InteractionService,
         grants: GrantRepository,
         lifetimes: GrantLifetimes,
         providers: IdentityProviders,

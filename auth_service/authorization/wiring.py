@@ -12,7 +12,7 @@ from auth_service.authorization.first_page import FirstPage
 from auth_service.authorization.interaction import INTERACTION_LABEL, InteractionEncryption
 from auth_service.authorization.interaction_pages import InteractionPages
 from auth_service.authorization.interaction_repository import InteractionRepository
-from auth_service.authorization.interactions import InteractionRecords, Interactions
+from auth_service.authorization.interaction_service import InteractionRecords, InteractionService
 from auth_service.authorization.provider_redirects import ProviderRedirects
 from auth_service.authorization.redirects import RedirectPolicy
 from auth_service.authorization.user_resolver import UserResolver
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class AuthorizationComponents:
     """The endpoints; the interactions, their pages and what begins at a provider, which sign_in uses too."""
 
-    interactions: Interactions
+    interactions: InteractionService
     pages: InteractionPages
     pending: PendingSignInRepository
     redirects: ProviderRedirects
@@ -65,7 +65,7 @@ def wire_authorization(
         runtime.redis, grant_seconds=settings.refresh_token_absolute_ttl + settings.access_token_ttl
     )
     encryption = InteractionEncryption(encryption_keys.derive(INTERACTION_LABEL))
-    interactions = Interactions(
+    interactions = InteractionService(
         records=InteractionRecords(repository, encryption),
         lists=lists,
         clients=clients.resolver,

@@ -14,7 +14,7 @@ from shared.http.client_address import CLIENT_ADDRESS
 if TYPE_CHECKING:
     from auth_service.audit.log import AuditLog
     from auth_service.authorization.interaction import Interaction
-    from auth_service.authorization.interactions import Interactions
+    from auth_service.authorization.interaction_service import InteractionService
     from auth_service.federation.identity import Identity
     from auth_service.http.urls import Urls
     from auth_service.pages.account_views import AccountNotice
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 class SignInCompletion:
     """Consent is asked for after every sign-in: `leave` leads to its page, whatever the provider did (invariant 7)."""
 
-    def __init__(self, *, urls: Urls, sessions: SessionManager, interactions: Interactions, audit: AuditLog) -> None:
+    def __init__(
+        self, *, urls: Urls, sessions: SessionManager, interactions: InteractionService, audit: AuditLog
+    ) -> None:
         self._urls = urls
         self._sessions = sessions
         self._interactions = interactions

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from auth_service.authorization.interaction import Interaction
     from auth_service.authorization.interaction_pages import InteractionPages
-    from auth_service.authorization.interactions import Interactions
+    from auth_service.authorization.interaction_service import InteractionService
     from auth_service.protocol.parameters import Parameters
     from auth_service.sessions.cookies import Browser
     from auth_service.sessions.manager import SessionManager
@@ -37,7 +37,7 @@ class SignInEndpoint:
         *,
         pages: InteractionPages,
         sessions: SessionManager,
-        interactions: Interactions,
+        interactions: InteractionService,
         passwords: PasswordAuthenticator | None,
         completion: SignInCompletion,
         buttons: ProviderButtons,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from auth_service.authorization.interaction import Interaction
-    from auth_service.authorization.interactions import Interactions
+    from auth_service.authorization.interaction_service import InteractionService
     from auth_service.federation.identity_providers import ConfiguredProvider, IdentityProviders
     from auth_service.federation.metrics import ProviderMetrics
     from auth_service.federation.pending_repository import PendingSignInRepository
@@ -55,7 +55,7 @@ class ProviderCallback:
         urls: Urls,
         providers: IdentityProviders,
         pending: PendingSignInRepository,
-        interactions: Interactions,
+        interactions: InteractionService,
         sessions: SessionManager,
         metrics: ProviderMetrics,
     ) -> None:

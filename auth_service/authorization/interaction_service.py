@@ -31,7 +31,7 @@ class InteractionRecords:
 
 
 @dataclass(frozen=True, slots=True)
-class Interactions:
+class InteractionService:
     """Begins and finds interactions, with the look-up of their clients and resources."""
 
     records: InteractionRecords
