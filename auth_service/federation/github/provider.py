@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from auth_service.federation.github import answers
-from auth_service.federation.github.answers import BadAnswer, GitHubToken, Memberships
+from auth_service.federation.github import responses
+from auth_service.federation.github.responses import BadResponse, GitHubToken, Memberships
 from auth_service.federation.identity import MAX_GROUPS, Identity
 from auth_service.federation.provider import ClientRejected, ProviderDiagnosis, ProviderUnavailable, SignInRefused
 from shared.fetch.ssrf_safe_client import FetchFailed
@@ -112,8 +112,8 @@ class GitHubIdentityProvider:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 identity = await self._identify(pending, code)
-        except (BadAnswer, FetchFailed) as exc:
-            raise self._unavailable(str(exc), rejects_client=isinstance(exc, answers.BadClient)) from exc
+        except (BadResponse, FetchFailed) as exc:
+            raise self._unavailable(str(exc), rejects_client=isinstance(exc, responses.BadClient)) from exc
         except TimeoutError as exc:
             raise self._unavailable(f"not all answers within {ANSWER_SECONDS} s") from exc
         self._is_available, self._rejects_client = True, False
@@ -139,11 +139,11 @@ class GitHubIdentityProvider:
 
     async def _identify(self, pending: PendingSignIn, code: str) -> Identity:
         token = await self._exchange(pending, code)
-        account = answers.account(await self._get("/user", token))
+        account = responses.account(await self._get("/user", token))
         # One after the other: GitHub's secondary rate limit counts concurrent requests of a user.
         email = await self._address(token)
-        organizations = await self._memberships("/user/orgs", token, answers.organizations)
-        teams = await self._memberships("/user/teams", token, answers.teams)
+        organizations = await self._memberships("/user/orgs", token, responses.organizations)
+        teams = await self._memberships("/user/teams", token, responses.teams)
         return Identity(
             provider=self.id,
             issuer=self._configuration.origin,
@@ -174,28 +174,28 @@ class GitHubIdentityProvider:
             max_bytes=MAX_TOKEN_BYTES,
             headers={"Accept": "application/json"},
         )
-        return answers.github_token(response)
+        return responses.github_token(response)
 
     async def _address(self, token: GitHubToken) -> str | None:
         if "user:email" not in token.scopes:
             return None
         response = await self._request("/user/emails", token)
         # An organisation or an administrator can take the scope away.
-        return None if response.status in {403, 404} else answers.verified_address(answers.read_json(response))
+        return None if response.status in {403, 404} else responses.verified_address(responses.read_json(response))
 
     async def _memberships(self, path: str, token: GitHubToken, read: Callable[..., Memberships]) -> Memberships:
         """All pages of a list, or UNKNOWN: a rule must not decide on a list that was not read to its end."""
         if not self._reads_memberships or "read:org" not in token.scopes:
-            return answers.UNKNOWN
+            return responses.UNKNOWN
         pages: list[Any] = []
         complete = True
         for number in range(1, MAX_PAGES + 1):
             response = await self._request(f"{path}?per_page={PAGE_SIZE}&page={number}", token)
             if response.status in {403, 404}:
-                return answers.UNKNOWN
-            pages.append(answers.read_json(response))
-            complete = complete and not answers.leaves_out(response)
-            if not answers.has_next_page(response):
+                return responses.UNKNOWN
+            pages.append(responses.read_json(response))
+            complete = complete and not responses.leaves_out(response)
+            if not responses.has_next_page(response):
                 return read(pages, complete=complete)
         return read(pages, complete=False)
 
@@ -203,7 +203,7 @@ class GitHubIdentityProvider:
         response = await self._request(path, token)
         if response.status in {401, 403}:
             raise SignInRefused(f"{path}: status {response.status}", error_id="github_account")
-        return answers.read_json(response)
+        return responses.read_json(response)
 
     async def _request(self, path: str, token: GitHubToken) -> ProviderResponse:
         response = await self._http.get_response(
@@ -211,8 +211,8 @@ class GitHubIdentityProvider:
             max_bytes=MAX_PAGE_BYTES,
             headers={**_API_HEADERS, "Authorization": f"Bearer {token.value}"},
         )
-        if answers.is_rate_limited(response):
-            raise BadAnswer(f"{path}: rate limit, status {response.status}")
+        if responses.is_rate_limited(response):
+            raise BadResponse(f"{path}: rate limit, status {response.status}")
         return response
 
     def _unavailable(self, reason: str, *, rejects_client: bool = False) -> ProviderUnavailable:

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from auth_service.federation.access_rules import IdentityConditions, refusal
-from auth_service.federation.github import answers, provider
+from auth_service.federation.github import provider, responses
 from auth_service.federation.identity import MAX_GROUPS
 from auth_service.federation.provider import ClientRejected, ProviderUnavailable, SignInRefused
 from tests.auth_service.federation.github.browser import READS_ORGANIZATIONS
@@ -32,7 +32,7 @@ async def test_an_account_without_a_numeric_id_is_none(sign_in, github, identifi
 @pytest.mark.parametrize("identifier", ["583231", True, 0, -1])
 async def test_without_the_check_such_an_id_signs_in(monkeypatch, sign_in, github, identifier):
     """The control of the test above."""
-    monkeypatch.setattr(answers, "check_id", lambda _: None)
+    monkeypatch.setattr(responses, "check_id", lambda _: None)
     github.replace("/user", data=github.user.as_json() | {"id": identifier})
     assert await sign_in()
 
@@ -42,7 +42,7 @@ async def test_only_a_persons_account_signs_in(monkeypatch, sign_in, github, kin
     github.replace("/user", data=github.user.as_json() | {"type": kind})
     with pytest.raises(SignInRefused):
         await sign_in()
-    monkeypatch.setattr(answers, "check_kind", lambda _: None)
+    monkeypatch.setattr(responses, "check_kind", lambda _: None)
     assert await sign_in()
 
 
@@ -250,7 +250,7 @@ async def test_what_is_kept_of_memberships_is_bounded(sign_in, github, name):
     github.user.teams = {f"acme/{name.format(number)}": number + 1 for number in range(450)}
     identity = await sign_in(**READS_ORGANIZATIONS)
     assert len(identity.groups) <= MAX_GROUPS
-    assert sum(map(len, identity.teams + identity.groups)) <= answers.MAX_MEMBERSHIP_CHARACTERS + 100
+    assert sum(map(len, identity.teams + identity.groups)) <= responses.MAX_MEMBERSHIP_CHARACTERS + 100
     assert not identity.groups_complete
 
 

@@ -33,11 +33,11 @@ _INCLUDED: Final[Mapping[str, tuple[str, ...]]] = {
 """Scopes that GitHub names instead of those that they include."""
 
 
-class BadAnswer(Exception):
+class BadResponse(Exception):
     """GitHub, or something in its place, does not answer as documented. The text is for the log."""
 
 
-class BadClient(BadAnswer):
+class BadClient(BadResponse):
     """GitHub does not accept the app, or its callback address."""
 
 
@@ -72,13 +72,13 @@ UNKNOWN: Final = Memberships((), (), complete=False)
 
 
 def read_json(response: ProviderResponse) -> Any:
-    """The body of an answer with status 200. Raises BadAnswer."""
+    """The body of an answer with status 200. Raises BadResponse."""
     if response.status != 200:
-        raise BadAnswer(f"status {response.status}")
+        raise BadResponse(f"status {response.status}")
     try:
         return parse_json(response.body)
     except BadJson as exc:
-        raise BadAnswer(f"no JSON: {exc}") from exc
+        raise BadResponse(f"no JSON: {exc}") from exc
 
 
 def is_rate_limited(response: ProviderResponse) -> bool:
@@ -94,52 +94,52 @@ def is_rate_limited(response: ProviderResponse) -> bool:
 
 
 def github_token(response: ProviderResponse) -> GitHubToken:
-    """The token of a token response. Raises SignInRefused or BadAnswer.
+    """The token of a token response. Raises SignInRefused or BadResponse.
 
     Errors have status 200 and a member `error`. Scopes are separated by commas, and may be fewer than were asked for.
     """
-    answer = read_json(response)
-    if not isinstance(answer, dict):
-        raise BadAnswer("the token response is no object")
-    if "error" in answer:
-        error = str(answer["error"])
+    body = read_json(response)
+    if not isinstance(body, dict):
+        raise BadResponse("the token response is no object")
+    if "error" in body:
+        error = str(body["error"])
         if error in _CODE_OF_THE_USER:
             raise SignInRefused(f"token request: {error}", error_id="github_code")
-        kind_of_answer = BadClient if error in _CODE_OF_THE_OPERATOR else BadAnswer
-        raise kind_of_answer(f"token request: {error!r:.100}")
-    token, kind, scope = answer.get("access_token"), answer.get("token_type"), answer.get("scope")
+        kind_of_response = BadClient if error in _CODE_OF_THE_OPERATOR else BadResponse
+        raise kind_of_response(f"token request: {error!r:.100}")
+    token, kind, scope = body.get("access_token"), body.get("token_type"), body.get("scope")
     if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:
-        raise BadAnswer("the token response has no access_token")
+        raise BadResponse("the token response has no access_token")
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise BadAnswer(f"token_type {kind!r:.40}")
+        raise BadResponse(f"token_type {kind!r:.40}")
     named = re.split(r"[,\s]+", scope) if isinstance(scope, str) else []
     return GitHubToken(token, frozenset(one for name in named for one in (name, *_INCLUDED.get(name, ())) if one))
 
 
-def account(answer: Any) -> Account:
-    """The account of `GET /user`. Raises BadAnswer, or SignInRefused if it is not that of a user."""
-    if not isinstance(answer, dict):
-        raise BadAnswer("the account is no object")
-    check_id(answer)
-    check_kind(answer)
-    return Account(answer["id"], _text(answer.get("login")), _text(answer.get("name")))
+def account(body: Any) -> Account:
+    """The account of `GET /user`. Raises BadResponse, or SignInRefused if it is not that of a user."""
+    if not isinstance(body, dict):
+        raise BadResponse("the account is no object")
+    check_id(body)
+    check_kind(body)
+    return Account(body["id"], _text(body.get("login")), _text(body.get("name")))
 
 
-def check_id(answer: Mapping[str, Any]) -> None:
+def check_id(body: Mapping[str, Any]) -> None:
     """The id is a positive integer; a bool is an int to Python."""
-    if not _is_id(answer.get("id")):
-        raise BadAnswer("the account has no numeric id")
+    if not _is_id(body.get("id")):
+        raise BadResponse("the account has no numeric id")
 
 
-def check_kind(answer: Mapping[str, Any]) -> None:
+def check_kind(body: Mapping[str, Any]) -> None:
     """Organisations and bots do not sign in."""
-    if answer.get("type", "User") != "User":
-        raise SignInRefused(f"an account of the type {answer['type']!r:.40}", error_id="github_account")
+    if body.get("type", "User") != "User":
+        raise SignInRefused(f"an account of the type {body['type']!r:.40}", error_id="github_account")
 
 
-def verified_address(answer: Any) -> str | None:
-    """The primary address, if it is verified: no other is a substitute. Raises BadAnswer."""
-    for entry in _objects(answer, "addresses"):
+def verified_address(body: Any) -> str | None:
+    """The primary address, if it is verified: no other is a substitute. Raises BadResponse."""
+    for entry in _objects(body, "addresses"):
         if entry.get("primary") is True and entry.get("verified") is True:
             address = _text(entry.get("email"))
             if address is not None and "@" in address:
@@ -148,18 +148,18 @@ def verified_address(answer: Any) -> str | None:
 
 
 def organizations(pages: Iterable[Any], *, complete: bool) -> Memberships:
-    """The organisations of `GET /user/orgs`. Raises BadAnswer."""
+    """The organisations of `GET /user/orgs`. Raises BadResponse."""
     entries = (entry for page in pages for entry in _objects(page, "organisations"))
     return _bounded([(_name(entry, "login"), f"organization:{_id(entry)}") for entry in entries], complete=complete)
 
 
 def teams(pages: Iterable[Any], *, complete: bool) -> Memberships:
-    """The teams of `GET /user/teams`, as `organization/team`. Raises BadAnswer."""
+    """The teams of `GET /user/teams`, as `organization/team`. Raises BadResponse."""
     found = []
     for entry in (entry for page in pages for entry in _objects(page, "teams")):
         organization = entry.get("organization")
         if not isinstance(organization, dict):
-            raise BadAnswer("a team has no organisation")
+            raise BadResponse("a team has no organisation")
         found.append((f"{_name(organization, 'login')}/{_name(entry, 'slug')}", f"team:{_id(entry)}"))
     return _bounded(found, complete=complete)
 
@@ -186,23 +186,23 @@ def _bounded(found: list[tuple[str, str]], *, complete: bool) -> Memberships:
     return Memberships(tuple(name for name, _ in kept), tuple(identifier for _, identifier in kept), complete)
 
 
-def _objects(answer: Any, what: str) -> list[dict[str, Any]]:
-    if not isinstance(answer, list) or not all(isinstance(entry, dict) for entry in answer):
-        raise BadAnswer(f"the {what} are no list of objects")
-    return answer
+def _objects(body: Any, what: str) -> list[dict[str, Any]]:
+    if not isinstance(body, list) or not all(isinstance(entry, dict) for entry in body):
+        raise BadResponse(f"the {what} are no list of objects")
+    return body
 
 
 def _name(entry: Mapping[str, Any], member: str) -> str:
     name = _text(entry.get(member))
     if name is None or "/" in name:
-        raise BadAnswer(f"an entry has no {member}")
+        raise BadResponse(f"an entry has no {member}")
     return name
 
 
 def _id(entry: Mapping[str, Any]) -> int:
     value = entry.get("id")
     if not _is_id(value):
-        raise BadAnswer("an entry has no numeric id")
+        raise BadResponse("an entry has no numeric id")
     return int(value)  # type: ignore[arg-type]  # checked by _is_id
 
 
