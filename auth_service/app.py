@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES: Final = 64 * 1024
 
 
-def build_service(
+def build_app(
     settings: AuthSettings,
     *,
     registry: CollectorRegistry | None = None,
@@ -50,7 +50,7 @@ def build_service(
     public_fetch: SsrfSafeClient | None = None,
     build_provider: ProviderFactory | None = None,
 ) -> web.Application:
-    """Build the service, with metrics in `registry`. Raises Misconfigured. Only tests pass what follows `registry`."""
+    """Build the application, with metrics in `registry`; tests pass the other parameters. Raises Misconfigured."""
     redis = store or open_redis_client(settings.redis_url.get_secret_value(), timeout_seconds=settings.store_timeout)
     log = structlog.get_logger("auth_service")
     runtime = Runtime(settings, redis, registry or CollectorRegistry(), log, clock, monotonic)

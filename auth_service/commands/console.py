@@ -135,8 +135,8 @@ def echo(text: str) -> None:
     Console(soft_wrap=True, highlight=False).print(Text(text))
 
 
-def tell(text: str) -> None:
-    """Print text on standard error, beside a result that a program may read."""
+def echo_stderr(text: str) -> None:
+    """Print a line of text on standard error: standard output holds the result only."""
     Console(stderr=True, soft_wrap=True, highlight=False).print(Text(text))
 
 

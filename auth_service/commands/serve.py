@@ -44,7 +44,7 @@ def _serve(settings: AuthSettings) -> None:
         import uvloop
         from prometheus_client import CollectorRegistry
 
-        from auth_service.app import build_service
+        from auth_service.app import build_app
         from shared.http.serve import serve as serve_http
         from shared.logs.configuration import service_logs
 
@@ -53,7 +53,7 @@ def _serve(settings: AuthSettings) -> None:
 
     async def run() -> None:
         await serve_http(
-            build_service(settings, registry=registry),
+            build_app(settings, registry=registry),
             hosts=settings.host,
             port=settings.port,
             reuse_port=settings.reuse_port,

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
-from auth_service.commands.console import tell
+from auth_service.commands.console import echo_stderr
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -104,4 +104,4 @@ class CallbackListener:
         self._pasted = rest[-_PASTED_BYTES:]
         for line in filter(None, (line.strip() for line in lines)):
             if not self._take(parse_qsl(urlsplit(line.decode(errors="replace")).query)):
-                tell("That is not the address at which the browser ended for this request.")
+                echo_stderr("That is not the address at which the browser ended for this request.")

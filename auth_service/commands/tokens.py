@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auth_service.commands.app import new_app
-from auth_service.commands.console import CommandFailed, JsonOption, format_time, printable, run, show_json, tell
+from auth_service.commands.console import CommandFailed, JsonOption, echo_stderr, format_time, printable, run, show_json
 from auth_service.commands.token_flow import ObtainedToken, TokenWish, request_token
 from auth_service.resources.catalogue import OFFLINE_ACCESS, ResourceCatalogue
 from auth_service.users.repository import UserRepository
@@ -62,9 +62,9 @@ def issue(
     reads = sys.stdin.isatty() if paste is None else paste
 
     async def open_page(url: str) -> None:
-        tell(f"Open this address, sign in and decide (Ctrl-C ends this without a token):\n\n{url}\n")
+        echo_stderr(f"Open this address, sign in and decide (Ctrl-C ends this without a token):\n\n{url}\n")
         if reads:
-            tell("If the last page cannot be reached, as from a container, paste its address here.")
+            echo_stderr("If the last page cannot be reached, as from a container, paste its address here.")
         if browser and sys.stderr.isatty():
             await asyncio.to_thread(webbrowser.open, url)
 
@@ -92,7 +92,7 @@ async def issue_and_show(
     )
     left_out = sorted(set(wanted) - set(token.scopes))
     if left_out:
-        tell(f"Not granted: {' '.join(left_out)}")
+        echo_stderr(f"Not granted: {' '.join(left_out)}")
     stored = await UserRepository(context.redis).find(token.subject)
     _show(token, stored.user.username if stored else token.subject, context.settings.issuer, as_json=as_json)
 
@@ -115,7 +115,7 @@ def _show(token: ObtainedToken, username: str, issuer: str, *, as_json: bool) ->
     if sys.stdout.isatty():
         minutes = (token.expires_at - int(time.time())) // 60
         expires = format_time(token.expires_at)
-        tell(
+        echo_stderr(
             f"\nFor {printable(username)}, with {' '.join(token.scopes)}, until {expires} ({minutes} min).\n"
             f"{issuer}/account lists it and can end it.\n\n"
             f"curl {token.resource} -H 'Authorization: Bearer {token.access_token}' \\\n"

@@ -38,7 +38,7 @@ async def start_auth(store, monkeypatch, tls_context, compiled_templates):
     async with AsyncExitStack() as running:
 
         async def start(*, on=None, public_fetch=None, build_provider=None, ahead=0.0, **changes):
-            build = partial(auth_service.app.build_service, public_fetch=public_fetch, build_provider=build_provider)
+            build = partial(auth_service.app.build_app, public_fetch=public_fetch, build_provider=build_provider)
             server = AuthServer(build, on or store, settings(**changes), time.time, ahead=ahead)
             return await running.enter_async_context(server)
 

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 import auth_service.wiring
-from auth_service.app import build_service
+from auth_service.app import build_app
 from auth_service.clients.authenticator import hash_secret
 from auth_service.clients.client import ClientKind
 from auth_service.clients.client_metadata import ClientMetadata
@@ -81,7 +81,7 @@ async def op(embedded_store):
     await store.command("FLUSHDB")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(auth_service.wiring, "PasswordHasher", partial(PasswordHasher, parameters=CHEAP))
-        server = AuthServer(build_service, store, settings(SIGNING_ALGORITHM="RS256"), time.time)
+        server = AuthServer(build_app, store, settings(SIGNING_ALGORITHM="RS256"), time.time)
     async with server:
         await server.users.add(USERNAME, PASSWORD, name="Ada Lovelace", email="ada@example.org", email_verified=True)
         yield server

@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from auth_service.app import build_service
+from auth_service.app import build_app
 from auth_service.http import readiness
 from devstack.service_process import REPOSITORY
 from mcp_service.routes import readiness_checks
@@ -48,7 +48,7 @@ def test_the_guide_names_the_background_tasks(service):
 
 
 async def test_the_guide_names_the_readiness_checks_of_auth_service(store):
-    async with AuthServer(build_service, store, settings(), time.time) as server:
+    async with AuthServer(build_app, store, settings(), time.time) as server:
         checks = (await server.get("/readyz")).json["checks"]
     assert {check for _, check, _ in rows("auth_service")} == set(checks)
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from auth_service.app import build_service
+from auth_service.app import build_app
 from auth_service.clients.authenticator import JtiReplayStore
 from auth_service.clients.cimd.repository import CimdCopy, CimdRepository
 from auth_service.clients.client import ClientKind
@@ -178,7 +178,7 @@ async def write_the_rest(store, look):
 async def records(store):
     """All that the services write, in an empty store."""
     records, upstreams = Records(store), Upstreams("acme", "initech", form_post=("initech",))
-    build = partial(build_service, build_provider=upstreams.build)
+    build = partial(build_app, build_provider=upstreams.build)
     chosen = settings(IDENTITY_PROVIDERS=upstreams.setting, RATE_LIMITS="off")
     async with AsyncExitStack() as running:
         server = await running.enter_async_context(AuthServer(build, store, chosen, time.time))

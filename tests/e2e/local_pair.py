@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
-from auth_service.app import build_service
+from auth_service.app import build_app as build_auth_service
 from auth_service.clients.repository import ClientRepository
 from auth_service.settings import AuthSettings
 from auth_service.users.passwords import PasswordHasher
@@ -21,7 +21,7 @@ from auth_service.users.service import UserService
 from devstack.embedded_store import EmbeddedStore
 from devstack.local_settings import LocalSettings
 from devstack.private_file import new_key_encryption_key, write
-from mcp_service.app import build_app
+from mcp_service.app import build_app as build_mcp_service
 from mcp_service.settings import McpSettings
 from shared.http.runner import ServiceRunner
 from shared.redis.single import SingleRedisClient
@@ -83,8 +83,8 @@ class LocalPair:
     async def _start(self) -> None:
         self._embedded.__enter__()
         await self.hosts.__aenter__()
-        await self._serve(build_service(self._auth, public_fetch=self.hosts.http_client()), self._ports[0])
-        await self._serve(build_app(self._mcp), self._ports[1])
+        await self._serve(build_auth_service(self._auth, public_fetch=self.hosts.http_client()), self._ports[0])
+        await self._serve(build_mcp_service(self._mcp), self._ports[1])
 
     async def add_user_agent(self, username: str) -> AbstractAsyncContextManager[UserAgent]:
         """A new user with a password, at a browser of their own."""

@@ -98,7 +98,7 @@ class Upstreams:
         """The value of AUTH_IDENTITY_PROVIDERS."""
 
     def build(self, configuration: ProviderConfiguration, redirect_uri: str) -> FakeProvider:
-        """The factory for `build_service`."""
+        """The factory for `build_app`."""
         return self.fakes.setdefault(configuration.id, FakeProvider(configuration, redirect_uri))
 
     def __getitem__(self, provider_id: str) -> FakeProvider:
