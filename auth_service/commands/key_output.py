@@ -11,7 +11,7 @@ from rich.status import Status
 from rich.text import Text
 
 from auth_service.commands.console import format_time, printable
-from auth_service.keys.lifecycle import KeyState, rotation_due_ms
+from auth_service.keys.lifecycle import RingKeyState, rotation_due_ms
 from auth_service.keys.propagation import PropagationEvidence
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ def format_remaining(deadline_ms: int, now_ms: int) -> str:
 def format_revocation(ring: Ring, kid: str) -> str:
     """The effects of revoking this key of the ring."""
     key = next(key for key in ring.keys if key.kid == kid)
-    if key.state is KeyState.PENDING:
+    if key.state is RingKeyState.PENDING:
         return f"{kid} is pending and has signed nothing. Another key is published in its place."
     ended = "Every token that it signed is rejected at once; clients refresh theirs."
-    if key.state is KeyState.ACTIVE:
+    if key.state is RingKeyState.ACTIVE:
         return f"{kid} is the active key. {ended} {ring.pending.kid} signs from then on."
     return f"{kid} is retiring. {ended}"
 
@@ -144,9 +144,9 @@ def _row(
 
 def _next_step(key: RingKey, ring: Ring, policy: RotationPolicy) -> tuple[str, int]:
     due_ms = rotation_due_ms(ring, interval_ms=policy.interval_ms)
-    if key.state is KeyState.RETIRING:
+    if key.state is RingKeyState.RETIRING:
         return "is removed", key.remove_ms or 0
-    if key.state is KeyState.ACTIVE:
+    if key.state is RingKeyState.ACTIVE:
         return "stops signing", due_ms
     if key.algorithm != policy.algorithm:
         return f"is replaced by one for {policy.algorithm}", due_ms

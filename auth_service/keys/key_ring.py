@@ -19,7 +19,7 @@ from auth_service.encryption import DecryptionFailed
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS
 from auth_service.keys.public_key_set import PublicKeySet, build_public_key_set
 from auth_service.keys.reconciler import KeyRingReconciler
-from auth_service.keys.signer import SigningKey, import_private_key
+from auth_service.keys.signer import ActiveKey, import_private_key
 from shared.background import end_tasks
 from shared.errors import Misconfigured, RedisUnavailable, ServiceUnavailable
 from shared.jose.jws import InvalidToken
@@ -47,7 +47,7 @@ class Snapshot:
     ring: Ring
     public_key_set: PublicKeySet
     verification_keys: Mapping[str, VerificationKey]
-    signing_key: SigningKey | None
+    signing_key: ActiveKey | None
     """None if no configured secret decrypts the active key."""
 
 
@@ -112,7 +112,7 @@ class KeyRing:
         """A compact JWS signed with the active key. Raises ServiceUnavailable."""
         return self.signing_key().sign(claims, typ=typ)
 
-    def signing_key(self) -> SigningKey:
+    def signing_key(self) -> ActiveKey:
         """The active key, for a signature that is made now. Raises ServiceUnavailable."""
         self.ready()
         signing_key = self._loaded().signing_key
@@ -226,7 +226,7 @@ def _snapshot(ring: Ring, encryption_keys: EncryptionKeys, previous: Snapshot | 
     known = previous.verification_keys if previous else {}
     verification_keys = {key.kid: known.get(key.kid) or _verification_key(key) for key in ring.keys}
     if previous and previous.signing_key and previous.signing_key.kid == ring.active.kid:
-        signing_key: SigningKey | None = previous.signing_key
+        signing_key: ActiveKey | None = previous.signing_key
     else:
         signing_key = _decrypt_active(ring, encryption_keys)
     return Snapshot(ring, build_public_key_set(ring), verification_keys, signing_key)
@@ -239,10 +239,10 @@ def _verification_key(key: RingKey) -> VerificationKey:
     return imported
 
 
-def _decrypt_active(ring: Ring, encryption_keys: EncryptionKeys) -> SigningKey | None:
+def _decrypt_active(ring: Ring, encryption_keys: EncryptionKeys) -> ActiveKey | None:
     active = ring.active
     try:
         private = encryption_keys.decrypt(active.kid, active.encrypted_private or "")
     except DecryptionFailed:
         return None
-    return SigningKey(active.kid, active.algorithm, import_private_key(active.algorithm, private))
+    return ActiveKey(active.kid, active.algorithm, import_private_key(active.algorithm, private))

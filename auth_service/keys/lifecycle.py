@@ -21,7 +21,7 @@ CLOCK_SKEW_MS: Final = 60_000
 """The largest difference between the clocks of replicas and verifiers, including the verifiers' leeway."""
 
 
-class KeyState(StrEnum):
+class RingKeyState(StrEnum):
     """The use of a key. Every key of the ring is published, whatever its state."""
 
     PENDING = "pending"
@@ -65,7 +65,7 @@ class RingKey:
 
     kid: str
     algorithm: str
-    state: KeyState
+    state: RingKeyState
     public: Mapping[str, str]
     encrypted_private: str | None
     """A JWE; None once retiring, because a key that signs no more needs no private part."""
@@ -88,7 +88,7 @@ class Ring:
 
     def __post_init__(self) -> None:
         states = [key.state for key in self.keys]
-        if states.count(KeyState.ACTIVE) != 1 or states.count(KeyState.PENDING) != 1:
+        if states.count(RingKeyState.ACTIVE) != 1 or states.count(RingKeyState.PENDING) != 1:
             raise InvalidRing(f"version {self.version} has the states {', '.join(states)}")
         if len({key.kid for key in self.keys}) != len(self.keys):
             raise InvalidRing(f"version {self.version} repeats a kid")
@@ -96,17 +96,17 @@ class Ring:
     @property
     def active(self) -> RingKey:
         """The key that signs."""
-        return next(key for key in self.keys if key.state is KeyState.ACTIVE)
+        return next(key for key in self.keys if key.state is RingKeyState.ACTIVE)
 
     @property
     def pending(self) -> RingKey:
         """The key that signs after the next rotation."""
-        return next(key for key in self.keys if key.state is KeyState.PENDING)
+        return next(key for key in self.keys if key.state is RingKeyState.PENDING)
 
     @property
     def retiring(self) -> tuple[RingKey, ...]:
         """The keys that signed before, the latest first."""
-        return tuple(key for key in self.keys if key.state is KeyState.RETIRING)
+        return tuple(key for key in self.keys if key.state is RingKeyState.RETIRING)
 
 
 def initial_ring(active: NewKey, pending: NewKey, *, now_ms: int, token_lifetime_ms: int) -> Ring:
@@ -114,7 +114,7 @@ def initial_ring(active: NewKey, pending: NewKey, *, now_ms: int, token_lifetime
     return Ring(
         version=1,
         keys=(
-            replace(_as_pending(active, 1, now_ms, token_lifetime_ms), state=KeyState.ACTIVE, activated_ms=now_ms),
+            replace(_as_pending(active, 1, now_ms, token_lifetime_ms), state=RingKeyState.ACTIVE, activated_ms=now_ms),
             _as_pending(pending, 1, now_ms, token_lifetime_ms),
         ),
     )
@@ -135,7 +135,7 @@ def promote(ring: Ring, successor: NewKey, *, now_ms: int, token_lifetime_ms: in
     return Ring(
         version,
         (
-            replace(ring.pending, state=KeyState.ACTIVE, activated_ms=now_ms),
+            replace(ring.pending, state=RingKeyState.ACTIVE, activated_ms=now_ms),
             _as_pending(successor, version, now_ms, token_lifetime_ms),
             _retire(ring.active, now_ms),
             *ring.retiring,
@@ -152,7 +152,7 @@ def revoke(ring: Ring, kid: str, successor: NewKey, *, now_ms: int, token_lifeti
     version = ring.version + 1
     next_pending = _as_pending(successor, version, now_ms, token_lifetime_ms)
     if kid == ring.active.kid:
-        promoted = replace(ring.pending, state=KeyState.ACTIVE, activated_ms=now_ms)
+        promoted = replace(ring.pending, state=RingKeyState.ACTIVE, activated_ms=now_ms)
         return Ring(version, (promoted, next_pending, *ring.retiring))
     if kid == ring.pending.kid:
         return Ring(version, (ring.active, next_pending, *ring.retiring))
@@ -176,7 +176,7 @@ def extended_for_token_lifetime(ring: Ring, *, token_lifetime_ms: int) -> Ring |
     """
     keys = tuple(
         replace(key, token_lifetime_ms=token_lifetime_ms)
-        if key.state is not KeyState.RETIRING and key.token_lifetime_ms < token_lifetime_ms
+        if key.state is not RingKeyState.RETIRING and key.token_lifetime_ms < token_lifetime_ms
         else key
         for key in ring.keys
     )
@@ -208,7 +208,7 @@ def _as_pending(key: NewKey, version: int, now_ms: int, token_lifetime_ms: int) 
     return RingKey(
         kid=key.kid,
         algorithm=key.algorithm,
-        state=KeyState.PENDING,
+        state=RingKeyState.PENDING,
         public=key.public,
         encrypted_private=key.encrypted_private,
         published_ms=now_ms,
@@ -220,4 +220,4 @@ def _as_pending(key: NewKey, version: int, now_ms: int, token_lifetime_ms: int) 
 def _retire(key: RingKey, now_ms: int) -> RingKey:
     # A replica that cannot reach Redis may sign with this key a little longer, and clocks differ: both are added.
     remove_ms = now_ms + key.token_lifetime_ms + MAX_UNCONFIRMED_MS + CLOCK_SKEW_MS
-    return replace(key, state=KeyState.RETIRING, encrypted_private=None, remove_ms=remove_ms)
+    return replace(key, state=RingKeyState.RETIRING, encrypted_private=None, remove_ms=remove_ms)

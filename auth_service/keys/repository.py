@@ -11,7 +11,7 @@ import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from auth_service.keys.lifecycle import InvalidRing, KeyState, Ring, RingKey
+from auth_service.keys.lifecycle import InvalidRing, Ring, RingKey, RingKeyState
 from auth_service.keys.propagation import ReplicaKeyVersion, ReportedVersions
 from shared.errors import ServiceUnavailable
 from shared.redis.client import load_script
@@ -157,7 +157,7 @@ def _decode_key(key: dict[str, Any]) -> RingKey:
     return RingKey(
         kid=key["kid"],
         algorithm=key["alg"],
-        state=KeyState(key["state"]),
+        state=RingKeyState(key["state"]),
         public=key["public"],
         encrypted_private=key["encrypted_private"],
         published_ms=key["published_ms"],

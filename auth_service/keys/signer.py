@@ -61,7 +61,7 @@ def key_id(public: Mapping[str, str]) -> str:
     return base64.b32encode(hashlib.sha256(canonical).digest()[:10]).decode().lower()
 
 
-class SigningKey:
+class ActiveKey:
     """The private half of the active key. The key object of the library is made once."""
 
     def __init__(self, kid: str, algorithm: str, key: Key) -> None:
@@ -117,7 +117,7 @@ class Signer(Protocol):
 class ActiveKeySigner(Signer, Protocol):
     """A Signer that also hands out the active key."""
 
-    def signing_key(self) -> SigningKey:
+    def signing_key(self) -> ActiveKey:
         """The active key, for a signature that is made now. Raises ServiceUnavailable."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Gauge
 
 from auth_service.keys.key_ring import KeyRing
-from auth_service.keys.lifecycle import KeyState, RotationPolicy, rotation_due_ms
+from auth_service.keys.lifecycle import RingKeyState, RotationPolicy, rotation_due_ms
 from auth_service.keys.propagation_tracker import PropagationTracker
 from auth_service.keys.repository import KeyRingRepository, ReplicaVersionRepository
 from auth_service.keys.rotator import RotationSchedule, Rotator
@@ -103,14 +103,14 @@ def export_key_metrics(
 
         return read
 
-    def count(state: KeyState) -> Callable[[Ring], float]:
+    def count(state: RingKeyState) -> Callable[[Ring], float]:
         return lambda ring: sum(key.state is state for key in ring.keys)
 
     def seconds_left(ring: Ring) -> float:
         return rotation_due_ms(ring, interval_ms=policy.interval_ms) / 1000 - clock()
 
     keys = Gauge("sallyport_signing_keys", "Published keys, by state.", ("state",), registry=registry)
-    for state in KeyState:
+    for state in RingKeyState:
         keys.labels(state.value).set_function(value(count(state)))
     Gauge("sallyport_key_ring_version", "Grows with every change of the keys.", registry=registry).set_function(
         value(lambda ring: ring.version)

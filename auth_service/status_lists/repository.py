@@ -39,7 +39,7 @@ _OPEN: Final = load_script("auth_service.status_lists", "open_lists")
 
 
 @dataclass(frozen=True, slots=True)
-class ListState:
+class StoredStatusList:
     """The state of one list in Redis. The tag is another with each change.
 
     `until_ms` is when the last token that may name it has expired, since 1970.
@@ -68,11 +68,11 @@ class StatusListRepository:
         found: dict[str, str] = await self._redis.command("HGETALL", _REGISTRY)
         return found
 
-    async def states(self, list_ids: Sequence[str]) -> list[ListState]:
+    async def states(self, list_ids: Sequence[str]) -> list[StoredStatusList]:
         """The state of each list, in the same order."""
         rows = await self._redis.pipeline([("HMGET", status_key(i), "tag", "allocated", "until") for i in list_ids])
         return [
-            ListState(list_id, (row[0] or list_id)[:TAG_CHARACTERS], int(row[1] or 0), int(row[2] or 0))
+            StoredStatusList(list_id, (row[0] or list_id)[:TAG_CHARACTERS], int(row[1] or 0), int(row[2] or 0))
             for list_id, row in zip(list_ids, rows, strict=True)
         ]
 

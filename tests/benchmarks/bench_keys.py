@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import RSAKey
 
 from auth_service.keys.jwks_endpoint import PATH
-from auth_service.keys.signer import RSA_BITS, SigningKey
+from auth_service.keys.signer import RSA_BITS, ActiveKey
 from tests.benchmarks.harness import UNLIMITED, compare
 from tests.e2e.pair import Pair
 
@@ -44,7 +44,7 @@ async def run(report: Report) -> None:
 
 async def _signing(report: Report) -> None:
     key = RSAKey.generate_key(RSA_BITS)
-    signing_key, raw = SigningKey("k", "RS256", key), key.private_key
+    signing_key, raw = ActiveKey("k", "RS256", key), key.private_key
     message, padding, digest = secrets.token_bytes(400), PKCS1v15(), SHA256()
     turns = await compare(
         lambda: raw.sign(message, padding, digest),

@@ -6,9 +6,9 @@ from auth_service.keys.lifecycle import (
     CLOCK_SKEW_MS,
     MAX_UNCONFIRMED_MS,
     InvalidRing,
-    KeyState,
     NewKey,
     Ring,
+    RingKeyState,
     UnknownKey,
     extended_for_token_lifetime,
     initial_ring,
@@ -83,7 +83,7 @@ def test_ten_rotations_keep_exactly_the_keys_whose_tokens_may_live(ring):
         now = START + n * every
         ring = prune(ring, now_ms=now) or ring
         ring = promoted(ring, f"k{n}", now)
-        assert [k.state for k in ring.keys[:2]] == [KeyState.ACTIVE, KeyState.PENDING]
+        assert [k.state for k in ring.keys[:2]] == [RingKeyState.ACTIVE, RingKeyState.PENDING]
         assert len(ring.retiring) == min(n + 1, 3 + (n * every < AFTER_LAST_TOKEN))
         assert all(k.remove_ms > now for k in ring.retiring)
 

@@ -14,7 +14,7 @@ from auth_service.encryption import EncryptionKeys
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.lifecycle import MAX_UNCONFIRMED_MS, RotationPolicy, promote, revoke
 from auth_service.keys.repository import KeyRingRepository
-from auth_service.keys.signer import SigningKey, ThreadedSigner, new_key
+from auth_service.keys.signer import ActiveKey, ThreadedSigner, new_key
 from auth_service.keys.signing_thread import SigningThread
 from auth_service.keys.signing_trials import SigningTrials, Turn
 from shared.errors import ServiceUnavailable
@@ -40,7 +40,7 @@ class Hold:
     def __init__(self, monkeypatch):
         self.reached, self.released = threading.Event(), threading.Event()
         self.others: list[str] = []
-        really, loop_thread = SigningKey.signature, threading.get_ident()
+        really, loop_thread = ActiveKey.signature, threading.get_ident()
 
         def signature(key, signing_input):
             if threading.get_ident() != loop_thread:
@@ -49,7 +49,7 @@ class Hold:
                 self.others.append(key.kid)
             return really(key, signing_input)
 
-        monkeypatch.setattr(SigningKey, "signature", signature)
+        monkeypatch.setattr(ActiveKey, "signature", signature)
 
     async def until_reached(self):
         await asyncio.to_thread(self.reached.wait, 10)

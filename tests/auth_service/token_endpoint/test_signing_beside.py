@@ -10,7 +10,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from auth_service.keys.signer import SigningKey
+from auth_service.keys.signer import ActiveKey
 from auth_service.keys.signing_trials import SigningTrials, Turn
 
 pytestmark = pytest.mark.invariant(3, 6, 8)
@@ -33,7 +33,7 @@ class BeforeSigning:
 
 @pytest.fixture
 def in_thread(monkeypatch):
-    before, really, here = BeforeSigning(), SigningKey.signature, threading.get_ident()
+    before, really, here = BeforeSigning(), ActiveKey.signature, threading.get_ident()
 
     def signature(key, signing_input):
         if threading.get_ident() != here:
@@ -41,7 +41,7 @@ def in_thread(monkeypatch):
             before.do()
         return really(key, signing_input)
 
-    monkeypatch.setattr(SigningKey, "signature", signature)
+    monkeypatch.setattr(ActiveKey, "signature", signature)
     return before
 
 
