@@ -105,7 +105,7 @@ class AccountEndpoint:
         return grant if grant is not None and grant.subject == visit.session.subject else None
 
     async def _end_all(self, subject: str) -> int:
-        """End the grants of a user, also those whose code is not redeemed yet. Returns how many were in use."""
+        """End the grants of a user, also those whose code is not redeemed yet; return how many were live."""
         grants = await self._grants.find_open_by_subject(subject)
         for grant in grants:
             await self._end(grant)
@@ -124,14 +124,14 @@ class AccountEndpoint:
 
 
 class HomeEndpoint:
-    """The issuer's own URL, which a user may enter: a page about this service; a program is redirected to /account."""
+    """GET of the issuer's own URL: a page about this service for a browser, a redirect to /account for a program."""
 
     def __init__(self, *, page: StaticPage, urls: Urls) -> None:
         self._page = page
         self._account = urls.account
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """GET of the path of the issuer."""
+        """GET: the page, or the redirect."""
         if opens_page(request):
             return self._page.response()
         return web.Response(status=303, headers={"Location": self._account, **NO_STORE})

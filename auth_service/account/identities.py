@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class LinkEndpoint:
-    """POST /account/link: leads to the provider; its callback links (sign_in/provider_endpoint.py)."""
+    """POST /account/link: sends the browser to the provider, whose callback links (sign_in/provider_endpoint.py)."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class UnlinkEndpoint:
 
 
 def is_recent(session: Session, *, now: float) -> bool:
-    """Whether the user signed in so lately that identities may be linked and unlinked."""
+    """Whether the user signed in recently enough to link and unlink identities."""
     return session.authenticated_at >= now - LINK_MAX_AGE
 
 

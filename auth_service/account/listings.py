@@ -37,7 +37,7 @@ class ApplicationList:
         access_token_seconds: int,
     ) -> None:
         self.unseen_minutes = -(-access_token_seconds // 60)
-        """For so long an application works with a token, and nothing is seen of its use here."""
+        """How long an application can use its access token without contact with this service."""
         self._grants = grants
         self._clients = clients
         self._resources = resources
@@ -127,7 +127,7 @@ class IdentityList:
 
 
 def browser_views(sessions: Iterable[Session], *, current: Session) -> Iterator[BrowserView]:
-    """This browser first, whether it is among the sessions or not; then the others in their order."""
+    """The views of the browsers: this one first, even without a session among these; the others in their order."""
     others = [session for session in sessions if session.token_hash != current.token_hash]
     for session in (current, *others):
         is_this = session is current

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A form that was posted from this browser's page, and the session of the browser."""
+    """A form that was posted from the page of this browser, with the session of the browser."""
 
     form: Parameters
     browser: Browser
@@ -117,5 +117,5 @@ def _see_other(location: str) -> web.Response:
 
 
 def _csrf_purpose(token_hash: str) -> str:
-    """As for the consent page: after a sign-in as another user, the page of the first cannot be submitted."""
+    """The CSRF purpose of one user: after a sign-in as another user, the page of the first cannot be submitted."""
     return f"account.{token_hash}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AccountComponents:
-    """The page, the endpoints of its forms, and the page of the issuer's own URL, which leads to it."""
+    """The account page, the endpoints of its forms, and the home page."""
 
     home: HomeEndpoint
     page: AccountPage

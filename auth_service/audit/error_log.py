@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shared.errors import RequestRejected
 
 _PER_ERROR_ID: Final = Rate(requests=10, seconds=1, burst=200)
-"""A flood of one error cannot displace all others; every request still has its log line."""
+"""Limits the entries of one error id, so that a flood of one cannot displace all others."""
 
 
 class ErrorLog:

@@ -89,7 +89,7 @@ class AuditFields(TypedDict, total=False):
 
 
 MAX_VALUE_LENGTH = 256
-"""In characters. Longer values are cut, so that no field can fill the log."""
+"""The number of characters beyond which values are cut, so that no field can fill the log."""
 
 
 def plain(value: object) -> str:

@@ -42,7 +42,7 @@ class AuditLog:
         self._writer.put(AuditEntry(secrets.token_hex(8), int(time.time() * 1000), event.value, kept))
 
     def acting_as(self, actor: Actor) -> ActorAuditLog:
-        """The same log for events that are not caused by a user."""
+        """An audit log whose events name this actor in `by`, for events that no user causes."""
         return ActorAuditLog(self, actor)
 
     async def start(self, supervisor: TaskSupervisor) -> None:

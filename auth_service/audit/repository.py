@@ -18,7 +18,7 @@ _EVENTS: Final = "sp:{audit}:events"
 MAX_EVENTS: Final = 200_000
 _PAGE: Final = 500
 _WAIT_MILLISECONDS: Final = 1000
-"""Shorter than any response timeout that the Redis client may have."""
+"""The time for which XREAD blocks; shorter than any response timeout that the Redis client may have."""
 
 
 @dataclass(frozen=True, slots=True)

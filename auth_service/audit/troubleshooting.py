@@ -273,7 +273,7 @@ def troubleshooting_for(service: Service, error_id: str) -> Troubleshooting | No
 
 
 def is_error_id(text: str) -> bool:
-    """Whether this is an error id rather than a request id: those that this service makes have no underscore."""
+    """Whether the text is an error id rather than a request id; request ids of this service have no underscore."""
     return any(
         text in table or ("_" in text and troubleshooting_for(service, text) is not None)
         for service, table in TROUBLESHOOTING.items()

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from auth_service.tokens.id_token_hint import IdTokenHints
 
 _MAX_POSTED: Final = 12 * 1024
-"""A posted request continues as a URL; the server reads 16 KiB of header fields."""
+"""The maximum bytes of a posted request, which continues as a URL; the server reads 16 KiB of header fields."""
 
 
 class AuthorizeEndpoint:
@@ -142,7 +142,7 @@ class AuthorizeEndpoint:
 
 
 def _begun_after(session: Session, interaction: Interaction) -> Interaction:
-    """The interaction, begun after this sign-in, although the clock of the replica where it was made may be ahead."""
+    """The interaction with a start after this sign-in, which a replica with a fast clock may have recorded."""
     started_at = max(interaction.started_at, nextafter(session.authenticated_at, inf))
     return replace(interaction, started_at=started_at)
 

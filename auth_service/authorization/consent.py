@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _REPEATABLE: Final = frozenset({"scope", "claim"})
 _MAX_PARAMETERS: Final = 256
-"""A scope of the resource is one parameter each."""
+"""The maximum number of form parameters: each scope of the resource is one."""
 
 
 class ConsentEndpoint:

@@ -68,7 +68,7 @@ class ConsentDecisions:
         user: DecidingUser,
         browser: Browser,
     ) -> RecordedDecision:
-        """Record the decision; of an approval with the choice. Raises PageError, RedisUnavailable."""
+        """Record the decision, and with an approval the choice. Raises PageError, RedisUnavailable."""
         code = derive_code(browser.secret, interaction.identifier, interaction.nonce)
         recorded = await self._record_once(interaction, decision, choice, client, user, code)
         if recorded is ConsentDecision.DENY:
@@ -136,7 +136,7 @@ class ConsentDecisions:
         )
 
     async def _check_code_is_unused(self, interaction: Interaction) -> None:
-        """Raise PageError rather than return a used code: presented twice, it would end its grant (invariant 6)."""
+        """Raise PageError if the code was used: a second use would end its grant (invariant 6)."""
         grant = await self._grants.find(interaction.identifier)
         if grant is None or grant.status is not GrantStatus.CODE or self._clock() >= grant.expires_at:
             raise PageError(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConsentOffer:
-    """The parts of the page that a user decides about."""
+    """The scopes and claims of the consent page, by how the user can decide about each."""
 
     new: tuple[ScopeView, ...]
     held: tuple[ScopeView, ...]
@@ -32,8 +32,9 @@ class ConsentOffer:
 def offer_of(
     resource: ProtectedResource, available: Sequence[str], grants: Sequence[Grant], *, returned: Choice | None
 ) -> ConsentOffer:
-    """`grants` are those of the same user, client and resource; `returned` is the choice of a form that left nothing.
+    """The offer for a request.
 
+    `grants` are those of the same user, client and resource; `returned` is the choice of a form that left nothing.
     A claim that was asked for before is ticked if one of the grants holds it.
     """
     hierarchy = resource.hierarchy()
@@ -72,6 +73,6 @@ def offer_of(
 
 
 def _implied(resource: ProtectedResource, scope: str) -> tuple[str, ...]:
-    """The descriptions of what a scope implies, also indirectly, in the order declared."""
+    """The descriptions of all scopes that a scope implies, directly or not, in the order declared."""
     covered = resource.hierarchy().effective((scope,)) - {scope}
     return tuple(text for _, text in describe_scopes((s for s in resource.scopes if s in covered), resource))

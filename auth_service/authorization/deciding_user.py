@@ -23,11 +23,11 @@ class DecidingUser:
 
     session: Session
     identity: Identity | None
-    """By which the user signed in; None after a password."""
+    """The identity by which the user signed in; None after a password."""
     resource: ProtectedResource
     scopes: tuple[str, ...]
     unavailable: tuple[str, ...]
-    """Of the requested scopes those that the user may not have."""
+    """The requested scopes that the user may not have."""
 
     def csrf_purpose(self, interaction: Interaction) -> str:
         """A CSRF value of the consent page is valid for one interaction, one session, and the choice that it offers.
@@ -41,7 +41,7 @@ class DecidingUser:
         return f"{interaction.identifier}.{self.session.token_hash}." + "\n".join(map(" ".join, offered))
 
     def choice(self, form: Parameters) -> Choice:
-        """The scopes and claims that the form leaves of those that this user may grant (invariant 15)."""
+        """The scopes and claims that the user may grant and the form keeps (invariant 15)."""
         return choose(
             self.resource,
             self.scopes,
@@ -50,19 +50,19 @@ class DecidingUser:
         )
 
     def leaves_nothing(self, choice: Choice) -> bool:
-        """Whether the client could do nothing at the resource."""
+        """Whether the choice leaves no scope of the resource, so that a token would allow nothing."""
         return leaves_nothing(self.resource, self.scopes, choice)
 
 
 @dataclass(frozen=True, slots=True)
 class UserRejection:
-    """Why a user cannot decide about a request: for the log, for the client, and for the page."""
+    """The reason for which a user cannot decide about a request: for the log, for the client, and for the page."""
 
     reason: str
     error_id: str
     code: str
     description: str
-    """For the client, in technical English."""
+    """The `error_description` for the client, in technical English."""
     title: Text
     message: Text
     hint: Text

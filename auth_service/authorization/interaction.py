@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from auth_service.sessions.repository import Session
 
 INTERACTION_LABEL: Final = b"sallyport encrypted interaction v1"
-"""For EncryptionKeys.derive."""
+"""The label of the keys that encrypt interactions (EncryptionKeys.derive)."""
 
 MAX_ENCRYPTED: Final = 48 * 1024
-"""The largest accepted request is about 28 kB when encrypted; a form may have 64 KiB."""
+"""The maximum bytes of the value: the largest request has about 28 kB when encrypted; a form may have 64 KiB."""
 
 
 class ConsentDecision(StrEnum):
@@ -56,23 +56,23 @@ class Interaction:
     decision: ConsentDecision | None = None
 
     def accepts_age_of(self, session: Session) -> bool:
-        """Whether the user signed in as late as the request demands; its age counts until the request."""
+        """Whether the sign-in is as recent as the request demands; its age counts until the request."""
         max_age = self.request.max_age
         return max_age is None or session.authenticated_at >= self.started_at - max_age
 
     def accepts_user_of(self, session: Session) -> bool:
-        """Whether the user is the one that the request demands, if any."""
+        """Whether the request accepts this user: it may demand one."""
         return self.request.subject in {None, session.subject}
 
     def to_json(self) -> bytes:
-        """Without the decision, which has a record of its own."""
+        """The stored form, without the decision, which has a record of its own."""
         members = asdict(self)
         del members["decision"]
         return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Interaction:
-        """Raises ValueError, KeyError or TypeError for the text of another version of this service."""
+        """Read the stored form. Raises ValueError, KeyError or TypeError for that of another version."""
         members = json.loads(text)
         request = members.pop("request")
         request["scopes"] = tuple(request["scopes"])
@@ -113,7 +113,7 @@ class InteractionEncryption:
 
 
 def client_hash(client: Client) -> str:
-    """Identifies the metadata on which the checks and the user's decision rest. Keys and secrets may change."""
+    """The hash of the metadata on which checks and decision rest; keys and secrets, which may change, are left out."""
     facts = (client.kind, client.redirect_uris, client.client_name, sorted(client.grant_types), client.scope)
     return digest(json.dumps(facts))
 

@@ -85,7 +85,7 @@ class InteractionPages:
         """The sign-in page; without an interaction, sign-in continues with the account page.
 
         `problem` is shown beside the password, `notice` above all ways to sign in. `choose_account`: a provider must
-        not go on with the account that it remembers.
+        let the user choose an account.
         """
         client_name = resource_name = None
         if interaction is not None:

@@ -36,14 +36,14 @@ class RecordedConsent:
 
     decision: ConsentDecision
     is_new: bool
-    """This call has recorded it; otherwise it stands from before, and nothing of this call was taken."""
+    """True if this call recorded it; False if an earlier decision stands and this call changed nothing."""
 
 
 class InteractionRepository:
     """Stores the interactions of signed-in browsers until they expire; records one decision for each interaction."""
 
     def __init__(self, redis: RedisClient, *, grant_seconds: int) -> None:
-        """`grant_seconds`: after this time the last token of a grant has expired."""
+        """`grant_seconds` is the time after which the last token of a grant has expired."""
         self._redis = redis
         self._grant_seconds = grant_seconds
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class InteractionRecords:
-    """The two places of an interaction between two requests: Redis, and the page of the browser, encrypted."""
+    """The two forms in which an interaction is kept between requests: stored in Redis, or encrypted in the page."""
 
     repository: InteractionRepository
     encryption: InteractionEncryption

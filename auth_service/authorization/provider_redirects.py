@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shared.http.request_middleware import OnError
 
 LINK_MAX_AGE: Final = 300
-"""Linking demands that the user authenticated here and there within this time (invariant 13). Seconds."""
+"""Linking requires an authentication here and at the provider within this many seconds (invariant 13)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class Beginning:
     purpose: Purpose = Purpose.SIGN_IN
     transaction: str = ""
     interaction: Interaction | None = None
-    """That of the transaction; None for the account page."""
+    """The interaction of the transaction; None for the account page."""
     subject: str = ""
-    """For LINK: the user."""
+    """The subject of the user to link; empty for a sign-in."""
     choose_account: bool = False
     """The user wants another account than the one that the provider remembers."""
     asked: bool = True
-    """The user pressed a button. Without one, less is stored, and under a limit of its own."""
+    """Whether the user pressed a button. Without one, less is stored, and under a limit of its own."""
 
 
 class RequestTooLarge(InvalidRequest):

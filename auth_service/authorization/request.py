@@ -219,7 +219,7 @@ CHECKS: Final[tuple[Callable[[Candidate], None], ...]] = (
     check_prompt_is_consistent,
     check_max_age_is_a_number,
 )
-"""In the order in which they run."""
+"""The checks, in the order in which they run."""
 
 
 def keep_plus_in_base64_state(raw_query: str) -> str:

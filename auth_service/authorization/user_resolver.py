@@ -1,4 +1,4 @@
-"""Finds the user of a browser who may decide about an interaction."""
+"""Finds the signed-in user of a browser, if the user may decide about an interaction."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class UserResolver:
     async def current(
         self, request: web.Request, browser: Browser, transaction: str, interaction: Interaction
     ) -> DecidingUser | None:
-        """The user who may decide; None if a sign-in is needed. Raises as `read`."""
+        """The user that may decide; None if a sign-in is needed. Raises the errors of `read`."""
         session = await self.sessions.current(request)
         if session is None or not interaction.accepts_age_of(session):
             return None
@@ -53,9 +53,9 @@ class UserResolver:
     ) -> DecidingUser | None:
         """The user of a session; None if the identity by which the session began is not let in any more.
 
-        Raises ErrorWithPage for another user than the client asked for, and for one who may have nothing of the
-        request, or not all that the resource requires; ServiceUnavailable. The client is told by a click only: another
-        user may sign in, and decide.
+        Raises ErrorWithPage for another user than the client asked for, and for one that may have no scope of the
+        request, or not all that the resource requires; ServiceUnavailable. The error is not redirected to the client
+        without a click, because another user may sign in and decide.
         """
         requested = interaction.request
         resource = self._resources.find(requested.resource)

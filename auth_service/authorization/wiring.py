@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationComponents:
-    """The endpoints; the interactions, their pages and what begins at a provider, which sign_in uses too."""
+    """The endpoints, and the services for interactions, pages and provider redirects that sign_in uses too."""
 
     interactions: InteractionService
     pages: InteractionPages

@@ -38,7 +38,7 @@ class UnverifiedAssertion:
 
 @dataclass(frozen=True, slots=True)
 class SingleUse:
-    """The identifier that is consumed. Stored until the assertion could no longer be accepted."""
+    """The identifier that the assertion consumes; stored until the assertion can no longer be accepted."""
 
     token_id: str
     until: int

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_JWKS_BYTES: Final = 32 * 1024
 COOLDOWN_SECONDS: Final = 60
-"""At most one fetch of a JWKS in this time, after success and failure alike: forged `kid`s cost its host nothing."""
+"""The minimum seconds between two fetches of a JWKS, so that forged `kid`s cause no load on its host."""
 
 MAX_STALE_SECONDS: Final = 86_400
 CACHE_SIZE: Final = 256

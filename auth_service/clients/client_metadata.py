@@ -24,20 +24,20 @@ from shared.jose.algorithms import is_secret
 SUPPORTED_GRANT_TYPES: Final = ("authorization_code", "refresh_token")
 SECRET_METHODS: Final = frozenset({"client_secret_basic", "client_secret_post"})
 SUPPORTED_METHODS: Final = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
-"""In the order of the server's metadata: `none` first (interop.md A2)."""
+"""The supported methods, in the order of the server metadata: `none` first (interop.md A2)."""
 
 DEFAULT_METHOD: Final = "client_secret_basic"
 """RFC 7591 section 2: the method of a request without token_endpoint_auth_method."""
 
 MAX_REDIRECT_URIS: Final = 16
 MAX_REDIRECT_CHARACTERS: Final = 4096
-"""Of all redirect URIs together, so that a registration stays small."""
+"""The maximum characters of all redirect URIs together, so that a registration stays small."""
 
 MAX_NAME: Final = 80
 MAX_URL: Final = 512
 MAX_KEYS: Final = 10
 MAX_METADATA_BYTES: Final = 6144
-"""Of one registration's effective metadata as JSON in UTF-8. Those of known clients have below one kilobyte."""
+"""The maximum bytes of the effective metadata as JSON in UTF-8. Known clients stay below one kilobyte."""
 
 KEY_MEMBERS: Final[Mapping[str, int]] = {
     "kty": 8,
@@ -66,7 +66,7 @@ class ClientMetadata:
     client_uri: str | None = None
     logo_uri: str | None = None
     scope: str | None = None
-    """As named, and no limit: clients register the scopes of their first request and step up later (interop.md F13)."""
+    """The requested scope, which limits nothing: clients register their first scopes and step up (interop.md F13)."""
     jwks: dict[str, Any] | None = None
     jwks_uri: str | None = None
 

@@ -96,7 +96,7 @@ def imitated_app(client: Client, target: RedirectTarget) -> KnownApp | None:
 
 
 def _apps_named_in(name: str) -> list[KnownApp]:
-    """In the order of the table, for names of several words also if other words stand around them."""
+    """The known apps that a client name names, in the order of the table; other words may stand around their names."""
     whole: set[str] = set()
     parts: set[str] = set()
     for words in folded_words(name):

@@ -1,4 +1,4 @@
-"""Names as a reader takes them in: what looks or reads alike is folded into the same words. Pure.
+"""Folds names that look or read alike into the same words, to find imitations. Pure.
 
 The folded text is for comparison only. Unicode Technical Standard 39 has the complete table of confusable characters;
 here is the part that imitates Latin letters in common fonts.
@@ -45,7 +45,7 @@ _PAIRS: Final = (("rn", "m"), ("vv", "w"))
 
 
 def folded_words(name: str) -> tuple[tuple[str, ...], ...]:
-    """The words of a name, as far as anything is left of them; twice if it has digits: as letters, and left out.
+    """The folded words of a name, of which none may remain; of one with digits twice: as letters, and left out.
 
     Case, accents and letters that look alike make no difference; `ChatGPT` is two words, `ChatGPTApp` three.
     """

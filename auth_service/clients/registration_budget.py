@@ -1,4 +1,4 @@
-"""The budget of open registration: the bytes that registrations may occupy which were never used.
+"""The budget of open registration: the bytes that never used registrations may occupy.
 
 | key | type | what | life |
 |---|---|---|---|
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 DEFAULT_BUDGET_BYTES: Final = 64 << 20
 CHARGE_UNIT_BYTES: Final = 2048
-"""Charges are rounded up, so that ordinary registrations weigh the same and none is heavy by its name alone."""
+"""The unit to which charges are rounded up, so that ordinary registrations cost the same whatever their names."""
 
 OVERHEAD_BYTES: Final = 1280
-"""Of a registration in Redis besides its record: the key, the other fields, the entry and its indexes (measured)."""
+"""The bytes of a registration in Redis besides its record: key, other fields, entry and indexes (measured)."""
 
 LEFT_BEHIND_SECONDS: Final = 5
 """An eviction that was not carried out after this time is left to others: its replica stopped, or Redis was away."""
@@ -80,7 +80,7 @@ class RegistrationSource:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A place in the budget: the stamp to store with the client, and evictions to carry out."""
+    """The result of `reserve`: the stamp to store with the client, and evictions to carry out."""
 
     stamp: str
     evicted: Sequence[tuple[str, float]]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PATH: Final = "/register"
 MAX_BODY_BYTES: Final = 8192
-"""Registrations of known clients stay below one kilobyte, or below five with a key set."""
+"""The maximum bytes of a body. Known clients stay below one kilobyte, or below five with a key set."""
 
 _HOSTS_COUNTED: Final = 4
 

@@ -107,7 +107,7 @@ class ClientRepository:
         self._end = load_script("auth_service.clients", "end_client")
 
     async def add(self, record: StoredClient, *, now: int, source: RegistrationSource = _NO_SOURCE) -> bool:
-        """Store a new client; False if the id is taken, as by a repeated shared registration.
+        """Store a new client; False if the id is taken, for example by an equal shared registration.
 
         A registration is charged to its source before it is stored, and may evict others (RegistrationBudget).
         """

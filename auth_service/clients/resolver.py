@@ -30,7 +30,7 @@ _V = TypeVar("_V")
 
 
 def is_cimd_url(client_id: str) -> bool:
-    """Whether the id is a URL, and so never looked up in Redis."""
+    """Whether the id is a URL. Such ids are never looked up in Redis."""
     return client_id.startswith(("https://", "http://"))
 
 
@@ -87,7 +87,7 @@ class ClientResolver:
     async def record_use(self, client: Client) -> None:
         """Extend the lifetime of a client whose grant is created or refreshed (interop.md A18).
 
-        That is the lifetime of its registration, or of the stored copy of its document. Usually costs nothing, and
+        The lifetime is that of its registration, or of the stored copy of its document. Usually costs nothing, and
         never fails a request: a missed extension is made up for at the next use.
         """
         if client.kind is ClientKind.PRE_REGISTERED:

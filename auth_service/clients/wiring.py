@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClientComponents:
-    """`cimd` and `jwks` hold connections: close them."""
+    """The services for clients. `cimd` and `jwks` hold connections and must be closed."""
 
     resolver: ClientResolver
     authenticator: ClientAuthenticator

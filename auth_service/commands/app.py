@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Context
 
 COMMANDS: Final = ("serve", "check-config", "users", "clients", "grants", "tokens", "keys", "audit", "explain")
-"""Each is the attribute `app`, a typer.Typer, of the module with this name in this package."""
+"""The commands. Each is the attribute `app`, a typer.Typer, of the module with this name in this package."""
 
 
 _LONGEST_OPTION: Final = len("--allow-weak-password")
@@ -38,7 +38,7 @@ class _Commands(TyperGroup):
         return command
 
     def invoke(self, ctx: Context) -> Any:
-        """Run the command. An unknown option that may be an identifier is explained: identifiers of others begin so."""
+        """Run the command; explain an unknown option that may be an identifier, because those can begin with a dash."""
         try:
             return super().invoke(ctx)
         except NoSuchOption as exc:

@@ -51,7 +51,8 @@ class ExitStatus(IntEnum):
 class CommandFailed(Exception):
     """The command failed. The text is for the operator; `hint` says what to do.
 
-    A command in it, in backticks and with the name of its service, is printed as it is run here.
+    Commands in the hint stand in backticks
+    with the name of their service, and are printed as they are run here.
     """
 
     def __init__(self, message: str, *, hint: str = "", status: ExitStatus = ExitStatus.FAILED) -> None:

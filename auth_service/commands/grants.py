@@ -40,7 +40,7 @@ app = new_app(
 _NOT_ENDED: Final = frozenset({GrantStatus.CODE, GrantStatus.LIVE})
 
 _PROGRESS: Final = 1000
-"""Grants between two lines of progress."""
+"""The number of grants between two lines of progress."""
 
 UserFilter = Annotated[str | None, typer.Option("--user", help="Only grants of this user: a username or a subject.")]
 ClientFilter = Annotated[str | None, typer.Option("--client", help="Only grants of this client id.")]
@@ -54,7 +54,7 @@ BeforeFilter = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which grants: all that match every filter that is given."""
+    """The filters of a command: they select the grants that match each given one."""
 
     grant_id: str | None = None
     user: str | None = None

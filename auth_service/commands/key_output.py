@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from auth_service.keys.propagation import PropagationStatus
 
 REPEAT_SECONDS: Final = 30.0
-"""Between two lines with the remaining time where no terminal shows it."""
+"""The seconds between two lines with the remaining time where standard error is no terminal."""
 
 
 def key_rows(
@@ -59,7 +59,7 @@ def format_fetch(at_ms: int, client: str) -> str:
 
 
 def format_remaining(deadline_ms: int, now_ms: int) -> str:
-    """How long a rotation still waits at most, and what the operator can do meanwhile: short, for a narrow terminal."""
+    """The longest remaining wait of a rotation, and how to skip it, short enough for a narrow terminal."""
     minutes, seconds = divmod(max(0, -(-(deadline_ms - now_ms) // 1000)), 60)
     left = f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
     return f"{left} left. Ctrl-C is safe; --force does not wait."
@@ -102,7 +102,7 @@ class KeyProgress:
             self._status.stop()
 
     def show(self, reason: str, remaining: str = "") -> None:
-        """Show why the command waits, and how long it still does."""
+        """Show why the command waits, and how much longer."""
         if self._quiet:
             return
         is_new = reason != self._reason

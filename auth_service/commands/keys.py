@@ -49,7 +49,7 @@ app = new_app(no_args_is_help=True, help="List, rotate and revoke signing keys."
 
 POLL_SECONDS = 0.1
 REVOCATION_SECONDS = 10.0
-"""How long `revoke` waits for the replicas before it reports those that still have the key."""
+"""The seconds that `revoke` waits for the replicas before it reports those that still have the key."""
 MAX_START_SECONDS: Final = 30.0
 """A process that seems to have taken longer to start runs in a sandbox that invents the numbers."""
 
@@ -188,7 +188,7 @@ def process_started_ms() -> int:
 async def _wait_for_removal(
     context: CommandContext, kid: str, ring: Ring, *, quiet: bool
 ) -> tuple[int, tuple[str, ...]]:
-    """Wait until every live replica has the ring without the key; the number of live ones, and those without it."""
+    """Wait until every live replica has removed the key. Returns the number of live ones, and which still have it."""
     replica_versions = ReplicaVersionRepository(context.redis)
     deadline = time.monotonic() + REVOCATION_SECONDS
     with KeyProgress(quiet=quiet) as progress:

@@ -34,7 +34,7 @@ _PASTED_BYTES: Final = 16_384
 
 
 class CallbackListener:
-    """Waits for one answer. Use as an async context manager."""
+    """An async context manager that waits for one authorization response."""
 
     def __init__(self, *, state: str, issuer: str) -> None:
         self.redirect_uri = ""

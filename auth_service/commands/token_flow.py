@@ -54,7 +54,7 @@ class TokenWish:
     open_page: OpenPage
     wait_seconds: float = 300.0
     paste: bool = False
-    """Whether the address at which the browser ended may be pasted."""
+    """Whether the address of the last page may be pasted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +149,9 @@ async def _add_client(context: CommandContext) -> None:
 
 
 async def _find_service(http: aiohttp.ClientSession, settings: AuthSettings) -> str:
-    """Where the service answers: at the issuer, or, where that is not reachable from a container, beside this command.
+    """The URL of the service: the issuer, or the configured listening address if a container cannot reach the issuer.
 
-    In this order: the certificate of the issuer proves it, while any program of this machine could listen beside it.
+    The issuer comes first: its certificate proves it, while any program of this machine could listen in its place.
     """
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host[0], settings.host[0])  # noqa: S104 - compared only
     beside = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.base_path}"

@@ -32,7 +32,7 @@ ResourceOption = Annotated[str, typer.Option(help="The resource; the first of AU
 
 @app.callback()
 def _describe() -> None:
-    """With one command, typer would drop its name."""
+    """A callback, without which typer would drop the name of the only command."""
 
 
 @app.command()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 app = new_app(no_args_is_help=True, help="List, add and remove users.")
 
 _PAGE: Final = 500
-"""Users whose identities are read at once."""
+"""The number of users whose identities are read at once."""
 
 Username = Annotated[str, typer.Argument(metavar="NAME", help="The name for sign-in; case-insensitive.")]
 AnyUser = Annotated[

@@ -33,7 +33,7 @@ _FORBIDDEN: Final = ("client_secret", "client_secret_expires_at", "registration_
 class CimdPolicy:
     """The operator's rules for documents and for the hosts from which they are fetched.
 
-    A name means that host; one with a leading dot, every host below it. Denied names take precedence; an empty
+    A name stands for that host; one with a leading dot for every host below it. Denied names take precedence; an empty
     allow-list allows every host.
     """
 
@@ -52,7 +52,7 @@ class CimdPolicy:
         return not self.allow or any(_covers(name, host) for name in self.allow)
 
     def names_host_of(self, url: str) -> bool:
-        """Whether the operator named the host of this document; an empty allow-list names none."""
+        """Whether the allow-list names the host of this document; an empty one names none."""
         host = _bare_host(url)
         return bool(self.allow) and self.permits(host)
 

@@ -23,13 +23,13 @@ KEEP_SECONDS: Final = 30 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class CimdCopy:
-    """One document as fetched. Seconds, which each process counts by a clock of its own."""
+    """One document as fetched. Ages are in seconds, because each process counts by a clock of its own."""
 
     body: str
     age_seconds: float
-    """Since it was fetched."""
+    """The seconds since the document was fetched."""
     fresh_seconds: float
-    """For how long it is fresh from now on; negative if it is stale."""
+    """The seconds for which it is still fresh; negative if it is stale."""
 
 
 class CimdRepository:
@@ -59,7 +59,7 @@ class CimdRepository:
         await self._redis.command("DEL", _key(url))
 
     async def find(self, url: str) -> CimdCopy | None:
-        """The copy of this URL, if one was kept. One that a clock ahead of this one kept is as if fetched just now."""
+        """The copy of this URL, if one was kept. A copy from a clock ahead of this one counts as fetched now."""
         fields = await self._redis.command("HGETALL", _key(url))
         if not fields or fields.get("url") != url or "fresh_until" not in fields:
             return None
