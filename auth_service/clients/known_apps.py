@@ -96,7 +96,7 @@ def imitated_app(client: Client, target: RedirectTarget) -> KnownApp | None:
 
 
 def _apps_named_in(name: str) -> list[KnownApp]:
-    """The known apps that a client name names, in the order of the table; other words may stand around their names."""
+    """The known apps whose names a client name contains, in the order of the table."""
     whole: set[str] = set()
     parts: set[str] = set()
     for words in folded_words(name):

@@ -1,4 +1,4 @@
-"""Which identities the entry of a provider stands for today: an entry can keep its `id` and name another issuer. Pure.
+"""Whether an identity belongs to the current entry of its provider, whose issuer or tenants may have changed. Pure.
 
 The rules of an entry are about the users of its issuer, and of its directories (invariant 13).
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def configured_issuer(configuration: ProviderConfiguration) -> str:
-    """The issuer that all identities of a provider have."""
+    """The issuer of all identities of a provider; with TENANT_PLACEHOLDER if each tenant is an issuer."""
     match configuration:
         case GitHubProvider():
             return configuration.origin
@@ -27,7 +27,7 @@ def configured_issuer(configuration: ProviderConfiguration) -> str:
 
 
 def tenant_refusal(configuration: ProviderConfiguration, identity: Identity) -> str | None:
-    """Why an entry for several directories of Entra refuses that of the identity, for the log; None if it does not."""
+    """Why an Entra entry for several tenants refuses the tenant of the identity, for the log; None if it accepts it."""
     if not isinstance(configuration, OidcProvider):
         return None
     profile = profile_of(configuration)

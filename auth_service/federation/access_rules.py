@@ -24,12 +24,12 @@ class IdentityConditions(BaseModel):
     domains: Texts = ()
     """The organisation's verified domain, or that of a verified address; exactly, not those below it."""
     groups: Texts = ()
-    """By the id that the provider sends."""
+    """The groups, by the id that the provider sends."""
     organizations: Texts = ()
     teams: Texts = ()
-    """As `organization/team`."""
+    """The teams, each as `organization/team`."""
     claims: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """Claim -> accepted values; a list claim matches if one of its members does."""
+    """The accepted values of each claim; a list claim matches if one of its members does."""
 
     @property
     def depends_on_groups(self) -> bool:
@@ -79,7 +79,7 @@ def refusal(*, allow: IdentityConditions, deny: IdentityConditions, identity: Id
 
 
 def _not_stated(allow: IdentityConditions, identity: Identity) -> str:
-    """The members that rules name and the provider did not state: more often a fault of the entry than of the user."""
+    """The members that rules name and the provider did not state, for the log: often the entry is at fault."""
     missing = sorted(allow.claims.keys() - identity.claims.keys())
     if allow.emails or allow.domains:
         if not identity.email:

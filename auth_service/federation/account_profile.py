@@ -1,6 +1,6 @@
 """The username, name and address of an account that is made for an identity. Pure.
 
-None of them selects an account: two identities with equal names and addresses have two accounts (invariant 13).
+These values select no account: two identities with equal names and addresses have two accounts (invariant 13).
 """
 
 from __future__ import annotations

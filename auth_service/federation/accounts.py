@@ -31,7 +31,7 @@ AccountCreation = Literal["on", "invited"]
 """`on`: the first sign-in with an identity makes an account; `invited`: only an operator makes accounts."""
 
 _ATTEMPTS: Final = 4
-"""To find or make an account that others add or remove, and to find a name that is free."""
+"""The attempts to find or make an account while others add or remove it, and to find a free name."""
 
 
 class AccountRefused(SignInRefused):
@@ -66,7 +66,7 @@ class AccountService:
         audit: AuditLog,
         clock: Callable[[], float],
     ) -> None:
-        """`passwords`: whether users can sign in with one. `issuers`: of each configured provider, by its id."""
+        """`passwords`: whether users can sign in with one. `issuers`: the issuer of each configured provider, by id."""
         self._users = users
         self._creation = creation
         self._passwords = passwords
@@ -89,7 +89,7 @@ class AccountService:
         raise ServiceUnavailable("the account changed while its user signed in", error_id="account_changed")
 
     async def link(self, subject: str, configuration: ProviderConfiguration, identity: Identity) -> None:
-        """Add the identity to the account of a user who proved both in one sitting; harmless if it is there.
+        """Add the identity to the account. The user has just signed in to both. Harmless if it is there.
 
         Raises SignInRefused: `identity_refused`, `identity_size`, `identity_taken`, `identity_limit`, `user_active`.
         """
@@ -108,8 +108,8 @@ class AccountService:
     async def unlink(self, subject: str, key: str) -> bool:
         """Remove an identity from an account; False if it is not there. Raises LastWayToSignIn.
 
-        A password is no way to sign in while they are off. The caller ends the sessions and grants that began with the
-        identity.
+        A password does not count while sign-in with passwords is off. The caller ends the sessions and grants that
+        began with the identity.
         """
         known = {entry.identity.key: entry.identity for entry in await self.identities_of(subject)}
         others = [other for other, identity in known.items() if other != key and self.can_sign_in(identity)]
@@ -123,7 +123,7 @@ class AccountService:
         return True
 
     def can_sign_in(self, identity: Identity) -> bool:
-        """Whether its provider is still configured, with the issuer of the identity; its rules are not evaluated."""
+        """Whether the provider of the identity is configured with the same issuer; access rules are not evaluated."""
         return self._issuers.get(identity.provider) == identity.issuer
 
     async def identities_of(self, subject: str) -> list[KnownIdentity]:
@@ -137,7 +137,7 @@ class AccountService:
         return None if text is None else KnownIdentity.from_json(text)
 
     async def _create(self, identity: Identity) -> User | None:
-        """A new account; None if there is one meanwhile."""
+        """Make an account; None if another request made one meanwhile."""
         if self._creation == "invited":
             raise AccountRefused(f"no account has the identity {_named(identity)}", error_id="not_invited")
         profile, statement = account_profile(identity), self._statement(identity, None)
@@ -163,7 +163,7 @@ class AccountService:
         raise ServiceUnavailable("no name is free for the account", error_id="account_changed")
 
     async def _signed_in(self, user: User, identity: Identity) -> User | None:
-        """The user, with what the provider stated; None if the account changed meanwhile."""
+        """Record the sign-in and return the user as the provider states it; None if the account changed meanwhile."""
         if user.suspended_at is not None:
             raise AccountRefused("the user is suspended", error_id="user_active")
         statement = self._statement(identity, await self.known(user.subject, identity.key))
@@ -198,5 +198,5 @@ def _check_access(configuration: ProviderConfiguration, identity: Identity) -> N
 
 
 def _named(identity: Identity) -> str:
-    """As `users add --identity` takes it: an operator copies it from the output of `explain`."""
+    """The identity as `users add --identity` takes it: an operator copies it from the output of `explain`."""
     return plain(f"{identity.provider}:{identity.subject}")

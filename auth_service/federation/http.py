@@ -1,7 +1,7 @@
 """Requests to identity providers: bounded in time, size and number, without redirects.
 
-The addresses are those of the operator and of the metadata of a provider that the operator named: a provider inside the
-own network is normal, so that no address is refused. What a provider answers is bounded nevertheless: one that hangs,
+The addresses come from the operator, and from the metadata of a provider that the operator named. A provider inside the
+operator's network is normal, so that no address is refused. Responses are bounded nevertheless: a provider that hangs,
 sends without end or redirects must not occupy the service.
 """
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 TIMEOUT_SECONDS: Final = 5.0
-"""Of a whole request, from the wait for a free connection to the last byte."""
+"""The seconds of a whole request, from the wait for a free connection to the last byte."""
 MAX_CONCURRENT: Final = 64
 MAX_CONCURRENT_PER_HOST: Final = 8
-"""A provider that hangs occupies so many connections, and no others."""
+"""The maximum connections to one host: a provider that hangs occupies no others."""
 MAX_HEADER_BYTES: Final = 16 * 1024
-"""Of one header field. Large providers set several cookies of a kilobyte or two."""
+"""The maximum bytes of one header field. Large providers set several cookies of a kilobyte or two."""
 USER_AGENT: Final = "sallyport (sign-in)"
 
 _REQUEST: Final[dict[str, Any]] = {"allow_redirects": False}
@@ -36,13 +36,13 @@ _REQUEST: Final[dict[str, Any]] = {"allow_redirects": False}
 
 @dataclass(frozen=True, slots=True)
 class ProviderResponse:
-    """An answer with any status but a redirect."""
+    """A response whose status is no redirect."""
 
     status: int
     body: bytes
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    """By names in any case; of a repeated one the first value."""
+    """The header fields, by name in any case; the first value of a repeated one."""
 
 
 class ProviderHttp:

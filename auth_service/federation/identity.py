@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_SUBJECT_CHARACTERS: Final = 255
-"""OpenID Connect Core section 2."""
+"""The maximum length of `sub` (OpenID Connect Core section 2)."""
 MAX_GROUPS: Final = 500
 MAX_IDENTITY_BYTES: Final = 16 * 1024
-"""Of the JSON that is stored for one identity; a longer one is refused."""
+"""The maximum bytes of the JSON that is stored for one identity; a longer one is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user as a provider knows them. Times in seconds since 1970.
+    """What a provider states about a user. Times in seconds since 1970.
 
     Invariant 13: `provider`, `issuer` and `subject` identify; nothing else does, an e-mail address least of all.
     """
@@ -30,7 +30,7 @@ class Identity:
     issuer: str
     """The issuer of the identity; for a provider without issuers, its origin."""
     subject: str
-    """Never reused by the issuer. For an issuer with several tenants: tenant and subject."""
+    """The id of the user at the issuer, never reused; tenant and subject for an issuer with several tenants."""
     authenticated_at: int
     """When the user signed in at the provider, if it says so; else when its answer was verified."""
     email: str | None = None
@@ -46,7 +46,7 @@ class Identity:
     """False if the provider left groups out: then a rule on groups refuses."""
     organizations: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
-    """As `organization/team`."""
+    """The teams, each as `organization/team`."""
     claims: Mapping[str, Any] = field(default_factory=dict)
     """Further claims that a rule or a resource names; JSON values."""
 
@@ -69,7 +69,7 @@ class KnownIdentity:
     """An identity that belongs to an account, as the provider last stated it. Times in seconds since 1970."""
 
     identity: Identity
-    """As of the last sign-in with it."""
+    """The identity as the provider stated it at the last sign-in."""
     linked_at: int
     signed_in_at: int
     """When the user last signed in with it, or linked it; 0 if never: an operator prepared the account."""

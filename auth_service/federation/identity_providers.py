@@ -39,7 +39,7 @@ class ConfiguredProvider:
 
     @property
     def accepts_query(self) -> bool:
-        """Whether a response may arrive in the query, where browsers and proxies keep it: never an assertion."""
+        """Whether a response may arrive in the query. An assertion may not: browsers and proxies keep queries."""
         return not isinstance(self.configuration, ExternalProvider)
 
 
@@ -60,7 +60,7 @@ class IdentityProviders:
 
     @property
     def only(self) -> ConfiguredProvider | None:
-        """The provider, where there is no other way to sign in."""
+        """The provider that is the only way to sign in; None if there is another way."""
         return self.entries[0] if len(self.entries) == 1 and not self.passwords else None
 
     async def close(self) -> None:

@@ -1,6 +1,6 @@
-"""Whether the identity by which a grant began would be let in today. Nothing is asked of the provider.
+"""Whether the rules still accept the identity by which a grant began. The provider is not asked.
 
-Invariant 13: what the operator's rules take away is gone at the next refresh.
+Invariant 13: access that the operator's rules take away ends at the next refresh.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class IdentityRefused(InvalidGrant):
-    """The identity may not sign in any more, or is not linked any more: the grant is to end."""
+    """The identity may not sign in any more, or is not linked any more: the grant must end."""
 
 
 class IdentityTooOld(InvalidGrant):
-    """The user is to sign in again with the identity; until then the grant is kept as it is."""
+    """The user must sign in again with the identity; until then the grant is kept unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class IdentityReview:
 
     accounts: AccountService
     providers: Mapping[str, ProviderConfiguration]
-    """By id."""
+    """The configured providers, by id."""
     max_age: int | None
     """Seconds after which the user must sign in with the identity again; None for no limit."""
     read_at: float

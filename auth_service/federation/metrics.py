@@ -18,7 +18,7 @@ Outcome = Literal["begun", "signed_in", "linked", "cancelled", "refused", "stale
 
 
 class ProviderMetrics:
-    """Counts what becomes of sign-ins, and shows which providers answer."""
+    """Counts sign-ins by outcome, and exports which providers are available."""
 
     def __init__(self, registry: CollectorRegistry, providers: IdentityProviders) -> None:
         self._sign_ins = Counter(
@@ -37,7 +37,7 @@ class ProviderMetrics:
             available.labels(entry.id).set_function(partial(_availability, entry.provider))
 
     def count(self, provider_id: str, outcome: Outcome) -> None:
-        """Count one; `provider_id` is of the configuration, never of a request."""
+        """Count one sign-in; `provider_id` comes from the configuration, never from a request."""
         self._sign_ins.labels(provider_id, outcome).inc()
 
 

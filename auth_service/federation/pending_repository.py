@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
 PENDING_LABEL: Final = b"sallyport sign-in at a provider v1"
-"""For EncryptionKeys.derive."""
+"""The label of the keys that encrypt sign-ins (EncryptionKeys.derive)."""
 
 LIFETIME_SECONDS: Final = 600
 RESPONSE_SECONDS: Final = 120
 MAX_BYTES: Final = 12 * 1024
-"""Of a stored sign-in that the user asked for."""
+"""The maximum bytes of a stored sign-in that the user asked for."""
 MAX_UNASKED_BYTES: Final = 3 * 1024
-"""Of one that a GET began."""
+"""The maximum bytes of a sign-in that a GET began."""
 MAX_RESPONSE_BYTES: Final = 16 * 1024
-"""Of a posted form; a third more is stored."""
+"""The maximum bytes of a posted form; a third more is stored."""
 
 _KEEP_RESPONSE: Final = load_script("auth_service.federation", "keep_response")
 _HANDLE: Final = re.compile(r"([0-9a-f]{64})\.([A-Za-z0-9_-]{43})")

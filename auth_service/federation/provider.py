@@ -30,7 +30,7 @@ class PendingSignIn:
     """
 
     state: str
-    """256 random bits. The repository stores its digest."""
+    """The `state` parameter, 256 random bits, of which the repository stores the digest."""
     provider: str
     issuer: str
     purpose: Purpose
@@ -38,7 +38,7 @@ class PendingSignIn:
     transaction: str
     """The interaction that continues, as forms carry it; empty for the account page."""
     subject: str
-    """For LINK: the user whose account gets the identity. Else empty."""
+    """The user whose account gets the identity, for LINK; else empty."""
     nonce: str
     code_verifier: str
     started_at: float
@@ -55,7 +55,7 @@ class AuthorizationUrlRequest:
 
 
 class ProviderUnavailable(ServiceUnavailable):
-    """The provider does not answer, or not as it should: a fault that is not the user's (invariant 8)."""
+    """The provider does not respond, or not validly: a fault that is not the user's (invariant 8)."""
 
     public: Text = message("The sign-in service isn't responding. Please try again, or choose another way to sign in.")
 
@@ -83,12 +83,12 @@ class SignInRefused(RequestRejected):
 
 @dataclass(frozen=True, slots=True)
 class ProviderDiagnosis:
-    """Sentences for the operator."""
+    """The faults of a configuration, in sentences for the operator."""
 
     problems: tuple[str, ...] = ()
-    """Faults with which no user can sign in."""
+    """The faults with which no user can sign in, a sentence each."""
     warnings: tuple[str, ...] = ()
-    """Possible faults."""
+    """The possible faults, a sentence each."""
 
 
 class IdentityProvider(Protocol):

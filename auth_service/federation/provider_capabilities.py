@@ -1,6 +1,6 @@
-"""The facts about a user that the provider of an entry can state, as far as its configuration tells. Pure.
+"""The facts about a user that a provider can state, as far as its configuration tells. Pure.
 
-A rule on something that no provider states is not wrong, and is never met.
+A rule on a fact that no provider can state is accepted, but never met.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ _SCOPE_CLAIMS: Final = {
     "address": frozenset(["address"]),
     "phone": frozenset(["phone_number", "phone_number_verified"]),
 }
-"""OpenID Connect Core section 5.4; `email` is no further claim."""
+"""The claims of each scope (OpenID Connect Core section 5.4); `email` is no further claim."""
 
 ADDRESS: Final = "email"
 """An address, verified or not."""
 VERIFIED_ADDRESS: Final = "emails"
 VERIFIED_DOMAIN: Final = "domains"
-"""That of an organisation, or of a verified address."""
+"""The verified domain of an organisation, or that of a verified address."""
 ORGANISATION_DOMAIN: Final = "domain"
 MEMBERSHIPS: Final = ("groups", "organizations", "teams")
 
 
 def named_in(conditions: IdentityConditions) -> Iterator[tuple[str, str]]:
-    """The kinds of facts that conditions name, with the name for an operator: `("groups", "groups")`.
+    """The facts that conditions name, each with a name for the operator: `("groups", "groups")`.
 
     A claim is `("claims.plan", "the claim 'plan'")`.
     """
@@ -66,12 +66,12 @@ def named_in(conditions: IdentityConditions) -> Iterator[tuple[str, str]]:
 
 
 def claim(name: str) -> str:
-    """The kind of a further claim, for `obstacle`."""
+    """The fact of a further claim, for `obstacle`."""
     return f"claims.{name}"
 
 
 def obstacle(entry: ProviderConfiguration, kind: str) -> str | None:
-    """Why the provider cannot state it, and what to do; None if it can. Kinds are the constants here, and `claim`."""
+    """Why the provider cannot state a fact, and the remedy; None if it can. `kind`: a constant here, or a `claim`."""
     match entry:
         case OidcProvider():
             return _of_claim(entry, name) if (name := _claim_name(kind)) else _of_oidc(entry, kind)

@@ -1,4 +1,4 @@
-"""The keys of one provider over time: fetched when needed, kept, and fetched again for a `kid` that is not among them.
+"""Caches the keys of one provider: fetched when needed, and again for a `kid` that is not among them.
 
 A host that fails is asked once per cooldown, by one request for all callers; the last good copy serves meanwhile.
 """
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from shared.fetch.ssrf_safe_client import FetchFailed
 
 COOLDOWN_SECONDS: Final = 30
-"""Between a fetch and the next, after success and failure alike."""
+"""The minimum seconds between two fetches, after success and failure alike."""
 MAX_DOCUMENTS: Final = 4
-"""The address of the keys may change with the metadata."""
+"""The maximum number of addresses in the cache: that of the keys may change with the metadata."""
 _HEADERS: Final = {"Accept": "application/jwk-set+json, application/json"}
 
 
@@ -38,7 +38,7 @@ class ProviderJwksCache:
     ) -> None:
         """`monotonic` is in seconds.
 
-        For `max_stale_seconds` the last good copy serves while the host fails. An unknown `kid` causes no fetch earlier
+        While the host fails, the last good copy is used for `max_stale_seconds`. An unknown `kid` causes no fetch earlier
         than `refetch_seconds` after the last: a cooldown where any caller may invent one.
         """
         self._algorithms = algorithms

@@ -1,4 +1,4 @@
-"""The published keys of a provider (RFC 7517 section 5): from unverified bytes to keys that verify. Pure.
+"""Parses the JWKS of a provider (RFC 7517 section 5): from unverified bytes to keys that verify. Pure.
 
 Keys for other uses and algorithms are passed over, and so are those that are too weak. A document that holds a private
 or symmetric key, or two keys under one name, is refused whole.
@@ -15,7 +15,7 @@ from shared.jose.keys import InvalidKey, VerificationKey, import_verification_ke
 from shared.jose.strict_json import BadJson, parse_json_object
 
 MAX_JWKS_BYTES: Final = 128 * 1024
-"""Large providers add a certificate to each of a dozen keys."""
+"""The maximum bytes of a JWKS; large providers add a certificate to each of a dozen keys."""
 MAX_KEYS: Final = 64
 MAX_KID_CHARACTERS: Final = 200
 
@@ -25,12 +25,12 @@ class JwksRefused(FetchRefused):
 
 
 class ProviderKey(NamedTuple):
-    """A key, and what its entry says of its use."""
+    """A key, and the use that its JWKS entry declares."""
 
     verification: VerificationKey
-    """With an empty `kid` if the entry has none."""
+    """The key to verify with; its `kid` is empty if the entry has none."""
     issuer: str | None
-    """Entra: the issuer, or the template of issuers, whose tokens the key may sign."""
+    """The issuer, or the template of issuers, whose tokens the key may sign; only Entra names it."""
 
     def may_verify(self, *, algorithm: str, kid: str | None) -> bool:
         """Whether it is the key that `kid` names, or, without `kid`, one of the right kind. One algorithm per key."""
@@ -57,7 +57,7 @@ def parse_provider_keys(body: bytes, *, algorithms: frozenset[str]) -> tuple[Pro
 
 
 def check_published(entries: list[dict[str, Any]]) -> None:
-    """Refuse secrets: a published private key is known to every reader, and a symmetric one is no public key."""
+    """Raise JwksRefused for a private or symmetric key: a published secret is known to every reader."""
     if any(is_secret(entry) for entry in entries):
         raise JwksRefused("the document holds a key that is not public")
 

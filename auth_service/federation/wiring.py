@@ -61,7 +61,7 @@ class FederationSettings:
     passwords: bool
     account_creation: AccountCreation
     identity_max_age: int | None
-    """In seconds."""
+    """The seconds for which a sign-in through a provider counts here; None is for ever."""
 
 
 def wire_federation(

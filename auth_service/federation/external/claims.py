@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 MAX_ASSERTION_SECONDS: Final = 60
 LEEWAY_SECONDS: Final = 5
-"""By which the clock of the issuer may be ahead."""
+"""The seconds by which the clock of the issuer may be ahead."""
 MAX_TEXT_CHARACTERS: Final = 300
 MAX_TIME: Final = 2**53
-"""A JSON number is exact up to there."""
+"""The largest accepted time: a JSON number is exact up to there."""
 MAX_FURTHER_CLAIMS: Final = 50
 
 READ_HERE: Final = frozenset(
     ["aud", "auth_time", "email", "email_verified", "exp", "groups", "iat", "iss", "jti", "name", "nbf", "nonce", "sub"]
 )
-"""No rule and no resource can name these among the further claims."""
+"""The claims that rules and resources cannot name among the further claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Expected:
     nonce: str
     now: float
     max_age: int
-    """Since `iat`."""
+    """The maximum seconds since `iat`."""
     authenticated_after: float | None = None
     """The earliest `auth_time`, if the request has a `max_age`."""
 
@@ -49,26 +49,26 @@ Check = Callable[[Mapping[str, Any], Expected], None]
 
 
 def check_issuer(claims: Mapping[str, Any], expected: Expected) -> None:
-    """The configured text, byte for byte. It need not be a URL."""
+    """`iss` is the configured text, byte for byte. It need not be a URL."""
     if claims.get("iss") != expected.issuer:
         raise refused("iss", f"iss {claims.get('iss')!r:.100} is not {expected.issuer!r}")
 
 
 def check_audience(claims: Mapping[str, Any], expected: Expected) -> None:
-    """The one audience, as a text or as a list of one: a second reader could use the token here."""
+    """`aud` is one audience, as a text or a list of one: a second audience could replay the token here."""
     if claims.get("aud") not in (expected.audience, [expected.audience]):
         raise refused("aud", f"aud {claims.get('aud')!r:.200} is not {expected.audience!r} alone")
 
 
 def check_nonce(claims: Mapping[str, Any], expected: Expected) -> None:
-    """The nonce of this sign-in, inside the signature."""
+    """`nonce` is that of this sign-in; the signature covers it."""
     nonce = claims.get("nonce")
     if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), expected.nonce.encode()):
         raise refused("nonce", "nonce is missing or that of another sign-in")
 
 
 def check_issued_at(claims: Mapping[str, Any], expected: Expected) -> None:
-    """Issued just now."""
+    """`iat` is recent."""
     issued_at = _time(claims, "iat")
     if issued_at is None:
         raise refused("iat", "iat is missing")
@@ -79,34 +79,34 @@ def check_issued_at(claims: Mapping[str, Any], expected: Expected) -> None:
 
 
 def check_not_expired(claims: Mapping[str, Any], expected: Expected) -> None:
-    """Not expired, if the claims name an expiry (RFC 7519 section 4.1.4)."""
+    """`exp`, if present, is not reached (RFC 7519 section 4.1.4)."""
     expires_at = _time(claims, "exp")
     if expires_at is not None and expected.now >= expires_at + LEEWAY_SECONDS:
         raise refused("exp", f"expired {expected.now - expires_at:.0f} s ago")
 
 
 def check_has_expiry(claims: Mapping[str, Any], expected: Expected) -> None:  # noqa: ARG001 - all checks are called alike
-    """A session token has an expiry; a JWT without one is another kind of token."""
+    """`exp` is present: a JWT without it is no session token."""
     if _time(claims, "exp") is None:
         raise refused("exp", "exp is missing")
 
 
 def check_not_before(claims: Mapping[str, Any], expected: Expected) -> None:
-    """Valid already, if the claims name a beginning."""
+    """`nbf`, if present, is reached."""
     not_before = _time(claims, "nbf")
     if not_before is not None and not_before > expected.now + LEEWAY_SECONDS:
         raise refused("nbf", "nbf is in the future")
 
 
 def check_subject(claims: Mapping[str, Any], expected: Expected) -> None:  # noqa: ARG001 - all checks are called alike
-    """A text of 1 to 255 printable characters (OpenID Connect Core section 2)."""
+    """`sub` is a text of 1 to 255 printable characters (OpenID Connect Core section 2)."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_CHARACTERS or not subject.isprintable():
         raise refused("sub", f"sub is not a text of 1 to {MAX_SUBJECT_CHARACTERS} printable characters")
 
 
 def check_authentication(claims: Mapping[str, Any], expected: Expected) -> None:
-    """Where the request has a `max_age`, `auth_time` says that the user signed in recently enough.
+    """`auth_time` is recent enough for the `max_age` of the request, if it has one.
 
     Required then, as by OpenID Connect Core section 2: `iat` says when the token was made, not when the user signed in.
     """
@@ -144,7 +144,7 @@ SESSION_TOKEN_CHECKS: tuple[Check, ...] = (
 
 
 def identity_of(claims: Mapping[str, Any], configuration: ExternalProvider, *, now: float) -> Identity:
-    """The identity that checked claims state. Raises SignInRefused for a claim of the wrong kind."""
+    """The identity that the checked claims state. Raises SignInRefused for a claim of the wrong type."""
     email = _text(claims, "email")
     groups = claims.get("groups")
     if groups is not None and not (isinstance(groups, list) and all(_is_text(group) for group in groups)):

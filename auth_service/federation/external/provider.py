@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from shared.jose.keys import VerificationKey
 
 ASSERTION_TYPES: Final = frozenset({"sallyport-sign-in+jwt"})
-"""One that no other JWT has, so that none of the same keys passes for an assertion."""
+"""The `typ` of assertions: no other JWT has it, so that none signed by the same key passes for an assertion."""
 SESSION_TOKEN_TYPES: Final = frozenset({"jwt", ""})
 MAX_STALE_SECONDS: Final = 3600
-"""For how long the last good copy of the keys serves while their host does not answer."""
+"""The seconds for which the last good copy of the keys is used while their host does not answer."""
 
 
 class ExternalIdentityProvider:
@@ -78,14 +78,14 @@ class ExternalIdentityProvider:
 
     @property
     def rejects_client(self) -> bool:
-        """It has no clients."""
+        """False: this kind of provider does not authenticate its client."""
         return False
 
     async def issuer(self) -> str:
         return self._configuration.issuer
 
     async def authorization_url(self, pending: PendingSignIn, request: AuthorizationUrlRequest) -> str:
-        """The page with `state` and `nonce`. Nothing in it says where to post: an attacker could choose that."""
+        """The URL of the page with `state` and `nonce`, but no address to post to, which an attacker could choose."""
         parameters = {"state": pending.state, "nonce": pending.nonce}
         if request.login_hint:
             parameters["login_hint"] = request.login_hint
@@ -97,7 +97,7 @@ class ExternalIdentityProvider:
         return f"{page}{'&' if '?' in page else '?'}{urlencode(parameters)}"
 
     async def identify(self, pending: PendingSignIn, parameters: Mapping[str, str]) -> Identity:
-        """As the protocol says. `parameters["origin"]` is the header of the POST, never a field of the form."""
+        """Implements IdentityProvider. `parameters["origin"]` is the header of the POST, never a field of the form."""
         check_pending(pending, self._configuration)
         if "error" in parameters:
             error = parameters["error"]
@@ -110,7 +110,7 @@ class ExternalIdentityProvider:
         return await self._identify_by_session_token(pending, parameters, policy)
 
     async def diagnose(self) -> ProviderDiagnosis:
-        """Whether the keys of the issuer can be read."""
+        """A problem if the keys of the issuer cannot be read."""
         uri = self._configuration.jwks_uri
         try:
             if uri is not None:
@@ -177,12 +177,12 @@ class ExternalIdentityProvider:
 
 
 def matching_keys(keys: list[ProviderKey], jwt: UnverifiedJwt) -> list[ProviderKey]:
-    """Those for the algorithm and the `kid`, if there is one."""
+    """The keys for the algorithm and, if there is one, the `kid`."""
     return [key for key in keys if key.may_verify(algorithm=jwt.algorithm, kid=jwt.kid)]
 
 
 def check_pending(pending: PendingSignIn, configuration: ExternalProvider) -> None:
-    """The sign-in that was begun is one at this provider, with the issuer that it has now."""
+    """The pending sign-in was begun at this provider, with the issuer that it has now."""
     if (pending.provider, pending.issuer) != (configuration.id, configuration.issuer):
         raise refused("provider", f"the sign-in was begun at {pending.provider!r}, issuer {pending.issuer!r:.100}")
 
@@ -194,6 +194,6 @@ def check_origin(parameters: Mapping[str, str], policy: SessionTokens) -> None:
 
 
 def _remaining(claims: Mapping[str, Any], expected: Expected) -> int:
-    """Seconds until the age of the token refuses it on any replica; one more for the rounding of both clocks."""
+    """The seconds until every replica refuses the token for its age; one is added for the rounding of both clocks."""
     seconds: float = claims["iat"] + expected.max_age - expected.now
     return math.ceil(seconds) + LEEWAY_SECONDS + 1

@@ -26,12 +26,12 @@ class HeaderRules:
 
     algorithms: tuple[str, ...]
     types: frozenset[str]
-    """In lower case, without `application/` (RFC 7515 section 4.1.9). The empty string allows a header without one."""
+    """Each `typ` in lower case without `application/` (RFC 7515 section 4.1.9); empty for a header without it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class UnverifiedJwt:
-    """Header checked, signature not."""
+    """A JWT whose header is checked; its signature is not."""
 
     algorithm: str
     kid: str | None
@@ -60,31 +60,31 @@ def parse(unverified: str, rules: HeaderRules) -> UnverifiedJwt:
 
 
 def refused(rule: str, reason: str) -> SignInRefused:
-    """The refusal of what the page delivered, for the rule of that name."""
+    """The error for a JWT that violates the rule of this name."""
     return SignInRefused(reason, error_id=f"external_{rule}")
 
 
 def check_algorithm(header: Mapping[str, Any], rules: HeaderRules) -> None:
-    """The algorithms are those of the configuration; the token chooses among them."""
+    """`alg` is one of the configured algorithms."""
     if header.get("alg") not in rules.algorithms:
         raise refused("alg", f"alg {header.get('alg')!r:.60} is not one of {', '.join(rules.algorithms)}")
 
 
 def check_type(header: Mapping[str, Any], rules: HeaderRules) -> None:
-    """A JWT of the same issuer for another use has another `typ` (RFC 8725 section 3.11)."""
+    """`typ` is an accepted one: a JWT of the issuer for another use has another (RFC 8725 section 3.11)."""
     typ = header.get("typ", "")
     if not isinstance(typ, str) or typ.lower().removeprefix("application/") not in rules.types:
         raise refused("typ", f"typ {typ!r:.60} is not that of {'/'.join(sorted(rules.types))!r}")
 
 
 def check_extensions(header: Mapping[str, Any], rules: HeaderRules) -> None:  # noqa: ARG001 - all checks are called alike
-    """Keys come from the configuration, never from the header, and extensions are not understood."""
+    """The header has no keys, which come from the configuration only, and no extensions."""
     if not _NOT_FOLLOWED.isdisjoint(header):
         raise refused("header", "the header brings its own key or an extension")
 
 
 def check_kid(header: Mapping[str, Any], rules: HeaderRules) -> None:  # noqa: ARG001 - all checks are called alike
-    """A short text, if there is one."""
+    """`kid`, if present, is a short text."""
     kid = header.get("kid")
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID_CHARACTERS):
         raise refused("kid", "kid is not a short text")

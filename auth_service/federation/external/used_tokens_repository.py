@@ -1,7 +1,7 @@
-"""Session tokens that have signed a user in: each does so once.
+"""Session tokens that were used: each signs a user in once.
 
 `sp:{session_token:<digest>}` expires when the token would be refused for its age. The digest is that of the signed part
-only: an ECDSA signature can be rewritten into another valid one, which would make another token of the same one.
+only: an ECDSA signature can be rewritten into another valid one, so that the same token would count as a new one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""GitHub as the sign-in pages see it: the code flow with PKCE and state, then the user API.
+"""The IdentityProvider of GitHub: the code flow with PKCE and state, then the user API.
 
-GitHub has no ID token, no nonce and no `auth_time`. What binds its answer to a sign-in are `state`, PKCE and the client
-secret; the user counts as authenticated when the answer was verified. Everything is read anew at each sign-in: the
+GitHub has no ID token, no nonce and no `auth_time`. `state`, PKCE and the client secret bind its response to a
+sign-in; the user counts as authenticated when the response was verified. Everything is read anew at each sign-in: the
 browser may have switched accounts.
 """
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 PUBLIC_ORIGIN: Final = "https://github.com"
 PUBLIC_API: Final = "https://api.github.com"
 ANSWER_SECONDS: Final = 12.0
-"""For all requests of one sign-in together."""
+"""The maximum seconds for all requests of one sign-in together."""
 MAX_TOKEN_BYTES: Final = 16 * 1024
 MAX_PAGE_BYTES: Final = 1024 * 1024
-"""A page of 100 teams has some 300 kB."""
+"""The maximum bytes of one page; a page of 100 teams has some 300 kB."""
 PAGE_SIZE: Final = 100
 MAX_PAGES: Final = MAX_GROUPS // PAGE_SIZE
 _CODE: Final = re.compile(r"[\x21-\x7e]{1,512}")
@@ -80,7 +80,7 @@ class GitHubIdentityProvider:
         return self._rejects_client
 
     async def issuer(self) -> str:
-        """The origin: GitHub has no issuer of identities."""
+        """The origin of GitHub, which stands for the issuer: GitHub has none."""
         return self._configuration.origin
 
     async def authorization_url(self, pending: PendingSignIn, request: AuthorizationUrlRequest) -> str:
@@ -120,7 +120,7 @@ class GitHubIdentityProvider:
         return identity
 
     async def diagnose(self) -> ProviderDiagnosis:
-        """Whether both addresses answer."""
+        """A problem for each of the two addresses that does not answer."""
         problems = []
         for address in (self._configuration.origin, self._api):
             try:
@@ -132,7 +132,7 @@ class GitHubIdentityProvider:
         return ProviderDiagnosis(tuple(problems))
 
     async def close(self) -> None:
-        """No fetch outlives its caller."""
+        """No-op: no fetch outlives its caller."""
 
     def _scopes(self) -> list[str]:
         return ["user:email", *(["read:org"] if self._reads_memberships else [])]
@@ -184,7 +184,7 @@ class GitHubIdentityProvider:
         return None if response.status in {403, 404} else responses.verified_address(responses.read_json(response))
 
     async def _memberships(self, path: str, token: GitHubToken, read: Callable[..., Memberships]) -> Memberships:
-        """All pages of a list, or UNKNOWN: a rule must not decide on a list that was not read to its end."""
+        """The entries of all pages, or UNKNOWN if not all were read: a rule must not decide on a part of the list."""
         if not self._reads_memberships or "read:org" not in token.scopes:
             return responses.UNKNOWN
         pages: list[Any] = []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_TEXT_CHARACTERS: Final = 300
 MAX_MEMBERSHIP_CHARACTERS: Final = 5000
-"""Of all names and ids of a list, so that an identity with two such lists is small enough to be stored."""
+"""The maximum characters of a list of names and ids; an identity with two such lists is small enough to store."""
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,2000}")
 _CODE_OF_THE_USER: Final = frozenset({"bad_verification_code", "unverified_user_email"})
 """Errors of the token request that are no fault of the configuration: a used or expired code, an unverified account."""
@@ -30,11 +30,11 @@ _INCLUDED: Final[Mapping[str, tuple[str, ...]]] = {
     "admin:org": ("read:org",),
     "write:org": ("read:org",),
 }
-"""Scopes that GitHub names instead of those that they include."""
+"""The scopes that each scope includes, where GitHub names only the including one."""
 
 
 class BadResponse(Exception):
-    """GitHub, or something in its place, does not answer as documented. The text is for the log."""
+    """The response is not as GitHub documents it. The text is for the log."""
 
 
 class BadClient(BadResponse):
@@ -65,14 +65,14 @@ class Memberships:
     names: tuple[str, ...]
     ids: tuple[str, ...]
     complete: bool
-    """False if GitHub left some out, or did not say."""
+    """False if GitHub left entries out, or did not say whether it did."""
 
 
 UNKNOWN: Final = Memberships((), (), complete=False)
 
 
 def read_json(response: ProviderResponse) -> Any:
-    """The body of an answer with status 200. Raises BadResponse."""
+    """The JSON body of a response with status 200. Raises BadResponse."""
     if response.status != 200:
         raise BadResponse(f"status {response.status}")
     try:
@@ -126,19 +126,19 @@ def account(body: Any) -> Account:
 
 
 def check_id(body: Mapping[str, Any]) -> None:
-    """The id is a positive integer; a bool is an int to Python."""
+    """The id is a positive integer, and no bool, which is an int in Python."""
     if not _is_id(body.get("id")):
         raise BadResponse("the account has no numeric id")
 
 
 def check_kind(body: Mapping[str, Any]) -> None:
-    """Organisations and bots do not sign in."""
+    """The account is that of a user: organisations and bots do not sign in."""
     if body.get("type", "User") != "User":
         raise SignInRefused(f"an account of the type {body['type']!r:.40}", error_id="github_account")
 
 
 def verified_address(body: Any) -> str | None:
-    """The primary address, if it is verified: no other is a substitute. Raises BadResponse."""
+    """The primary address if it is verified, else None; no other address replaces it. Raises BadResponse."""
     for entry in _objects(body, "addresses"):
         if entry.get("primary") is True and entry.get("verified") is True:
             address = _text(entry.get("email"))

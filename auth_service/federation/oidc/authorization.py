@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 MAX_LOGIN_HINT_CHARACTERS: Final = 320
 MAX_CODE_CHARACTERS: Final = 8192
-"""Entra's have one to two thousand."""
+"""The maximum characters of a code; those of Entra have one to two thousand."""
 
 _CODE: Final = re.compile(rf"[\x20-\x7e]{{1,{MAX_CODE_CHARACTERS}}}")
 _ERROR: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DECLINED: Final = frozenset({"access_denied", "user_cancelled_authorize", "user_cancelled_login"})
-"""RFC 6749 section 4.1.2.1, Apple, LinkedIn."""
+"""The errors with which a user declined: RFC 6749 section 4.1.2.1, Apple, LinkedIn."""
 
 
 def authorization_url(
@@ -87,7 +87,7 @@ def read_authorization_response(unverified: Mapping[str, str], expected: Expecte
 
 
 def _raise_error(unverified: str | None) -> None:
-    """An error is no fault of this server's (invariant 8): any site can send one through the browser."""
+    """Raise SignInRefused, not ServiceUnavailable: any site can send an error through the browser (invariant 8)."""
     if unverified is None:
         return
     error = unverified if _ERROR.fullmatch(unverified) else "an unreadable error"

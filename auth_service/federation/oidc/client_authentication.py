@@ -34,7 +34,7 @@ class ClientCredentials:
 
 
 class ClientAuthentication:
-    """Makes the credentials of each token request. The key is read once."""
+    """Makes the credentials of each token request. Reads the private key once, at construction."""
 
     def __init__(self, entry: OidcProvider, profile: ProviderProfile) -> None:
         self._client_id = entry.client_id
@@ -52,7 +52,7 @@ class ClientAuthentication:
 
     @property
     def algorithm(self) -> str:
-        """Of assertions; empty without a private key."""
+        """The algorithm of assertions; empty without a private key."""
         return self._algorithm
 
     def method(self, metadata: ProviderMetadata) -> str:

@@ -1,4 +1,4 @@
-"""The faults of an entry that its provider's documents show, for the operator, before a user signs in."""
+"""Compares an entry with the documents of its provider, to report faults before a user signs in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 async def diagnose(
     entry: OidcProvider, profile: ProviderProfile, authentication: ClientAuthentication, fetch: ProviderHttp
 ) -> ProviderDiagnosis:
-    """The faults that show without a sign-in. Makes two requests; nothing is kept."""
+    """The faults that show without a sign-in. Makes two requests and stores nothing."""
     try:
         answer = await fetch.get(profile.discovery_url, max_bytes=MAX_METADATA_BYTES)
         document = parse_document(answer.body)
@@ -51,7 +51,7 @@ async def diagnose(
 def _offers(
     entry: OidcProvider, profile: ProviderProfile, authentication: ClientAuthentication, metadata: ProviderMetadata
 ) -> list[str]:
-    """The features that the entry uses and the provider does not offer."""
+    """Sentences about the features that the entry uses and the provider does not offer."""
     problems = []
     method = authentication.method(metadata)
     if method not in metadata.token_endpoint_auth_methods:
@@ -72,7 +72,7 @@ def _offers(
 
 
 def _unlisted_scopes(entry: OidcProvider, metadata: ProviderMetadata) -> tuple[str, ...]:
-    """A provider need not list every scope that it has (RFC 8414 section 2)."""
+    """The requested scopes that the metadata lack: a warning, as a list need not be complete (RFC 8414 section 2)."""
     missing = [scope for scope in entry.scopes if metadata.scopes is not None and scope not in metadata.scopes]
     if not missing:
         return ()

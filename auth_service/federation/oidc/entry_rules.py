@@ -80,7 +80,7 @@ _ISSUERS: Final[dict[str, tuple[Callable[[str], bool], str]]] = {
         "Keycloak's issuer ends with the realm, without a slash: https://HOST/realms/REALM",
     ),
 }
-"""By preset: whether an issuer can be one of the provider, and what is wrong otherwise."""
+"""The rule for the issuer, by preset, and the sentence about an issuer that violates it."""
 
 
 def _tenants(entry: OidcProvider) -> str | None:

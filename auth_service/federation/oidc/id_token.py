@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from auth_service.federation.provider_keys import ProviderKey
 
 MAX_ID_TOKEN_BYTES: Final = 32 * 1024
-"""A token with two hundred groups has some 12 kB."""
+"""The maximum bytes of an ID token; one with two hundred groups has some 12 kB."""
 LEEWAY_SECONDS: Final = 60
-"""For clocks that disagree."""
+"""The seconds by which the clocks of provider and replica may differ."""
 MAX_AGE_SECONDS: Final = 600
-"""Between issue and use, which are one request apart. Entra dates its tokens back by five minutes."""
+"""The maximum seconds since `iat`. Issue and use are one request apart; Entra dates tokens back by five minutes."""
 
 _TYPES: Final = frozenset({"jwt", "application/jwt"})
 _NOT_FOLLOWED: Final = (EXTENSIONS | KEY_SOURCES) - {"x5c"}
-"""Some providers send the certificates of their key along with its `kid`; they are not looked at."""
+"""The refused header members. `x5c` is ignored: some providers send it along with the `kid`."""
 
 _KID: Final = re.compile(r"[\x20-\x7e]{1,200}")
 
@@ -63,7 +63,7 @@ class UnverifiedIdToken(NamedTuple):
 
 
 class KeyFinder(Protocol):
-    """Finds the keys that may have signed. With `refetch`, those found before did not. Raises ProviderUnavailable."""
+    """Finds the keys that may have signed; `refetch`: those in memory did not. Raises ProviderUnavailable."""
 
     async def __call__(self, algorithm: str, kid: str | None, *, refetch: bool) -> list[ProviderKey]: ...
 
@@ -96,7 +96,7 @@ async def verify_id_token(unverified: str, expected: ExpectedIdToken, *, find_ke
 
 
 def signature_problem(jws: UnverifiedJws, key: ProviderKey) -> str | None:
-    """Why the signature is not good."""
+    """A sentence about a wrong signature; None for a good one."""
     return None if key.verification.verify(jws.signing_input, jws.signature) else "the signature is not by the key"
 
 

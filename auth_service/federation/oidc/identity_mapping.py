@@ -1,4 +1,4 @@
-"""From verified claims to the identity (invariant 13). Pure.
+"""Maps verified claims to the identity (invariant 13). Pure.
 
 The subject comes from the ID token alone; so do `hd` and everything else that the ID token states. Userinfo only adds.
 """
@@ -48,7 +48,7 @@ NEVER_A_CLAIM: Final = frozenset(
         "email_verified",
     ]
 )
-"""No rule and no resource can name these among the further claims."""
+"""The claims that rules and resources cannot name among the further claims."""
 
 Claims = Mapping[str, Any]
 

@@ -37,7 +37,7 @@ class MetadataRefused(FetchRefused):
 
 @dataclass(frozen=True, slots=True)
 class ProviderMetadata:
-    """The members that are used. A list is None where the provider does not say."""
+    """The members of the metadata that are used. A list is None if the document lacks it."""
 
     issuer: str
     authorization_endpoint: str
@@ -63,7 +63,7 @@ def parse_metadata(body: bytes, *, issuer: str) -> ProviderMetadata:
 
 
 def parse_document(body: bytes) -> dict[str, Any]:
-    """The JSON object. Raises MetadataRefused."""
+    """Parse the document as a JSON object. Raises MetadataRefused."""
     try:
         return parse_json_object(body)
     except BadJson as exc:
@@ -71,7 +71,7 @@ def parse_document(body: bytes) -> dict[str, Any]:
 
 
 def read_members(document: Document) -> ProviderMetadata:
-    """The members of a document that passed the checks."""
+    """Read the used members of a document that passed the checks."""
     return ProviderMetadata(
         issuer=document["issuer"],
         authorization_endpoint=document["authorization_endpoint"],
@@ -147,7 +147,7 @@ METADATA_CHECKS: Final[dict[str, Callable[[Document, str], str | None]]] = {
     "pkce": _pkce,
     "code_flow": _code_flow,
 }
-"""Each takes the document and the configured issuer, and returns what is wrong."""
+"""The checks. Each takes the document and the configured issuer, and returns a sentence about a violation."""
 
 
 def _texts(document: Document, name: str) -> tuple[str, ...] | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from auth_service.federation.configuration import OidcProvider
 
 TENANT_PLACEHOLDER: Final = "{tenantid}"
-"""As Entra writes it in the metadata that are for several tenants."""
+"""The placeholder of the tenant in the issuer of Entra's metadata for several tenants."""
 
 SEVERAL_TENANTS: Final = frozenset({"organizations", "common"})
 CONSUMERS_TENANT: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -26,7 +26,7 @@ AssertionAudience = Literal["issuer", "token_endpoint"]
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """How a provider differs from the specification, or from what an operator would have to write."""
+    """The differences of a provider from the specification, and values that an operator need not write."""
 
     issuer: str | None = None
     former_issuers: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Preset:
     domain_claim: str | None = None
     assertion_audience: AssertionAudience = "token_endpoint"
     assertion_algorithm: str | None = None
-    """For an RSA key; by default RS256."""
+    """The algorithm of assertions with an RSA key; RS256 if None."""
     key_id_header: str = "kid"
     reauthentication_prompt: str = "login"
     states_authentication_time: bool = True
@@ -46,7 +46,7 @@ class Preset:
     userinfo: bool = False
     """Whether its ID tokens lack the user's name, address and groups, which are at the userinfo endpoint."""
     further_claims: frozenset[str] | None = None
-    """All that rules can name, where an operator cannot add any; None where one can."""
+    """All further claims that rules can name, if operators cannot add any; None if they can."""
 
 
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
@@ -82,16 +82,16 @@ _OTHER: Final = Preset()
 
 @dataclass(frozen=True, slots=True)
 class ProviderProfile:
-    """The effective values of an entry: what it says, else what its preset says."""
+    """The effective values of an entry: its own, else those of its preset."""
 
     preset: Preset
     issuer: str
-    """As the metadata write it. With TENANT_PLACEHOLDER: each tenant is an issuer."""
+    """The issuer as in the metadata; with TENANT_PLACEHOLDER if each tenant is an issuer."""
     discovery_url: str
     tenants: frozenset[str]
-    """With several tenants: those that may sign in; empty for all."""
+    """The tenants that may sign in, if there are several; empty for all."""
     refuses_personal_accounts: bool
-    """With several tenants: whether that of personal Microsoft accounts is none of them."""
+    """Whether personal Microsoft accounts are excluded, if there are several tenants."""
     subject_claims: tuple[str, ...]
     groups_claim: str | None
     email_verified_claim: str | None
@@ -141,7 +141,7 @@ def profile_of(entry: OidcProvider) -> ProviderProfile:
 
 
 def preset_of(name: str | None) -> Preset:
-    """The preset of that name; without one, what OpenID Connect says."""
+    """The preset of this name; without a name, the defaults of OpenID Connect."""
     return PRESETS[name] if name is not None else _OTHER
 
 
@@ -151,14 +151,14 @@ def is_tenant(value: object) -> bool:
 
 
 def _subject_claims(entry: OidcProvider, *, several: bool) -> tuple[str, ...]:
-    """Entra's `sub` is another for each application; `oid` stays if the application is registered anew."""
+    """The claims that make the subject. Entra's `sub` differs by application; `oid` stays after a new registration."""
     if entry.preset != "entra":
         return ("sub",)
     return ("tid", "oid") if several else ("oid",)
 
 
 def _hosted_domain(entry: OidcProvider) -> dict[str, str]:
-    """Google shows only accounts of this domain. A convenience: the rules decide by the claim `hd`."""
+    """The value of `hd` with which Google shows accounts of one domain only; the rules decide by the claim `hd`."""
     domains = entry.allow.domains
     if entry.preset != "google" or len(domains) != 1 or names_more_than_domains(entry.allow):
         return {}

@@ -1,4 +1,4 @@
-"""One OpenID provider as the sign-in pages see it."""
+"""The IdentityProvider of an OpenID provider."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class OidcIdentityProvider:
         )
 
     async def _watched(self, work: Awaitable[T]) -> T:
-        """The result. A failure of the provider is remembered for a while, for the sign-in page."""
+        """Await the result; remember a failure of the provider for a while, for the sign-in page."""
         try:
             return await work
         except ProviderUnavailable as exc:

@@ -23,7 +23,7 @@ MAX_ACCESS_TOKEN_CHARACTERS: Final = 16 * 1024
 
 _ERROR: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DETAIL: Final = re.compile(r"AADSTS\d{3,9}")
-"""Entra's number of an error: it names the cause, which `error` does not."""
+"""The number of an error in the description of Entra, which names the cause, unlike `error`."""
 _OUR_FAULT: Final = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"})
 """Errors that no authorization response can cause."""
 
@@ -85,7 +85,7 @@ def read_token_response(response: ProviderResponse) -> TokenResponse:
 
 
 def token_type_problem(unverified: Any) -> str | None:
-    """Why the access token is none to send as `Bearer` (OpenID Connect Core section 3.1.3.3, RFC 6749 section 7.1)."""
+    """A sentence about a `token_type` other than `Bearer` (OpenID Connect Core section 3.1.3.3, RFC 6749 section 7.1)."""
     is_bearer = isinstance(unverified, str) and unverified.lower() == "bearer"
     return None if is_bearer else f"token_type is {unverified!r:.40}, not Bearer"
 

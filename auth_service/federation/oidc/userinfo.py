@@ -35,5 +35,5 @@ async def fetch_userinfo(endpoint: str, *, access_token: str, subject: str, fetc
 
 
 def subject_problem(claims: dict[str, Any], subject: str) -> str | None:
-    """Why the claims are not those of the user (OpenID Connect Core section 5.3.2)."""
+    """A sentence about claims of another subject than the ID token's (OpenID Connect Core section 5.3.2)."""
     return None if claims.get("sub") == subject else "sub is not that of the ID token"
