@@ -1,4 +1,4 @@
-"""The routes of auth_service, and which of them pages of other origins may call."""
+"""The routes of auth_service, and their cross-origin policies."""
 
 from __future__ import annotations
 

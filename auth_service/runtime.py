@@ -24,6 +24,6 @@ class Runtime:
     registry: CollectorRegistry
     log: structlog.typing.FilteringBoundLogger
     clock: Callable[[], float]
-    """Seconds since 1970: for what is stored, signed and compared with other machines."""
+    """Seconds since 1970, for times that are stored, signed or compared with other machines."""
     monotonic: Callable[[], float]
-    """Seconds that never go back: for what this process alone compares."""
+    """Seconds that never go back, for times that only this process compares."""

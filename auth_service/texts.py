@@ -11,13 +11,13 @@ from typing import Self
 
 
 class Text(str):
-    """An English text, for JSON and logs, that remembers its id and its values, by which a page translates it."""
+    """An English text for JSON and logs, with the id and the values by which a page translates it."""
 
     __slots__ = ("id", "many", "number", "values")
 
     id: str
     many: str
-    """The id of the plural; empty without one."""
+    """The id of the plural text; empty without one."""
     number: int
     values: Mapping[str, object]
 

@@ -94,7 +94,7 @@ class Components:
 
     @property
     def readiness_checks(self) -> dict[str, ReadinessCheck]:
-        """By the name under which `/readyz` shows each."""
+        """The checks, by the name under which `/readyz` shows each."""
         return {
             "keys": signing_check(self.keys.ring),
             "data_format": self.data_format.readiness,
@@ -106,10 +106,10 @@ class BackgroundLoop(Protocol):
     """A component that works in the background."""
 
     async def start(self, supervisor: TaskSupervisor) -> None:
-        """Begin."""
+        """Start the background work."""
 
     async def stop(self) -> None:
-        """End, and wait for it."""
+        """Stop the background work, and wait for its end."""
 
 
 def wire(

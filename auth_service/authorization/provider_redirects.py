@@ -67,7 +67,7 @@ class ProviderRedirects:
         on_error: OnError,
         clock: Callable[[], float],
     ) -> None:
-        """`identity_max_age`: how long a sign-in through a provider counts here, in seconds; None is for ever.
+        """`identity_max_age`: the seconds for which a sign-in through a provider counts; None is for ever.
 
         `on_error` records why a provider is unavailable, which the page does not tell.
         """

@@ -38,8 +38,8 @@ class ProviderJwksCache:
     ) -> None:
         """`monotonic` is in seconds.
 
-        While the host fails, the last good copy is used for `max_stale_seconds`. An unknown `kid` causes no fetch earlier
-        than `refetch_seconds` after the last: a cooldown where any caller may invent one.
+        While the host fails, the last good copy is used for `max_stale_seconds`. An unknown `kid` causes no fetch
+        earlier than `refetch_seconds` after the last: a cooldown where any caller may invent one.
         """
         self._algorithms = algorithms
         self._max_stale = max_stale_seconds

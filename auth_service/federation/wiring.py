@@ -61,7 +61,7 @@ class FederationSettings:
     passwords: bool
     account_creation: AccountCreation
     identity_max_age: int | None
-    """The seconds for which a sign-in through a provider counts here; None is for ever."""
+    """The seconds for which a sign-in through a provider counts; None is for ever."""
 
 
 def wire_federation(

@@ -1,7 +1,7 @@
 """Ends the sessions and grants of users who were suspended or removed.
 
 The user is marked in the step that suspends or removes. A command then ends what the user had; if it is interrupted,
-each replica of the service goes on from the mark. Every step is idempotent.
+each replica of the service continues from the mark. Every step is idempotent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shared.background import TaskSupervisor
 
 USER_ENDED: Final = "user_suspended_or_removed"
-"""Why such a grant has ended."""
+"""The reason that is stored with a grant that ended with its user's access."""
 
 _PAUSE_SECONDS: Final = 1.0
 
@@ -72,11 +72,11 @@ class AccessRemoval:
         return ended
 
     async def start(self, supervisor: TaskSupervisor) -> None:
-        """Begin to continue unfinished removals."""
+        """Start the background task that continues unfinished removals."""
         self._task = supervisor.start("access_removal", self._continue)
 
     async def stop(self) -> None:
-        """Stop; what is unfinished stays marked."""
+        """Stop the background task; unfinished removals stay marked."""
         if self._task is not None:
             await end_tasks([self._task])
 

@@ -95,26 +95,26 @@ class Grant:
     challenge: str
     code_hash: str
     nonce: str | None
-    """Of the ID token; None once the code is redeemed."""
+    """The nonce for the ID token; None once the code is redeemed."""
     authenticated_at: int
     entry: int
-    """Its index in its status list; another one after the grant was narrowed."""
+    """The index of the grant in its status list; another one after the grant was narrowed."""
     created_at: float
     expires_at: float
-    """The code; once it is redeemed the grant, if it is not used again."""
+    """When the code expires; once it is redeemed, when the grant does unless it is used again."""
     used_at: float
     """The last contact with this server: a redemption, a refresh, introspection or UserInfo (repository.record_use)."""
     refreshed_at: float | None
     """The last use of a refresh token."""
     address: str
-    """Of the client, when the code was redeemed or the refresh token last rotated."""
+    """The address of the client at the redemption of the code, or at the last rotation of the refresh token."""
     generation: int
     current_hash: str
     ended_reason: str | None
     ended_at: float | None
     identity: str
     claims: tuple[str, ...]
-    """Both as in NewGrant."""
+    """As in NewGrant, like `identity`."""
 
     def has_redirect_uri(self, unverified: str) -> bool:
         """Whether this is the redirect URI of the authorization request. Only its digest is stored."""

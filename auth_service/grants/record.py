@@ -17,10 +17,10 @@ from auth_service.protocol.redirect_uri import redirect_target
 from shared.redis.client import read_lua
 
 PROLOGUE: Final = read_lua("auth_service.grants", "grant_record")
-"""The same positions for scripts, and the functions that they share."""
+"""The start of each script: these positions in Lua, and shared functions."""
 
 _HASH_WIDTH: Final = 22
-"""Characters of the hash of a refresh token; the remembered tokens end with the current one."""
+"""The characters of the hash of a refresh token; the remembered tokens end with the current one."""
 _NEVER: Final = -1
 
 
@@ -94,7 +94,7 @@ def new_record(grant: NewGrant) -> str:
 
 
 def read_record(grant_id: str, record: str) -> Grant:
-    """The grant of a record."""
+    """Parse the stored record of a grant."""
     values: list[Any] = [None, *json.loads(record)]
     created_ms = values[Position.CREATED_AT]
 

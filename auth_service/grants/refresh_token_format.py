@@ -35,7 +35,7 @@ class NotARefreshToken(ValueError):
 
 
 class RefreshToken(NamedTuple):
-    """A token whose MAC is valid; Redis has not been asked."""
+    """A refresh token whose MAC is valid; its state in Redis is not checked."""
 
     grant_id: str
     generation: int
@@ -75,7 +75,7 @@ def _mac(key: bytes, grant_id: str, generation: str, secret: str) -> str:
 
 
 class Successor(NamedTuple):
-    """The secret that follows another, and what is stored of it."""
+    """The secret that follows another, with the salt and hash that are stored."""
 
     secret: str
     hash: str
@@ -83,7 +83,7 @@ class Successor(NamedTuple):
 
 
 def new_successor(predecessor_secret: str) -> Successor:
-    """A successor that only a holder of the predecessor can derive, and another one each time."""
+    """A new successor with a random salt; only a holder of the predecessor can derive it."""
     return successor_of(predecessor_secret, base64url.encode(os.urandom(_SALT_BYTES)))
 
 
@@ -98,7 +98,7 @@ def successor_of(predecessor_secret: str, salt: str) -> Successor:
 
 
 def follow(secret: str, chain: Iterable[tuple[str, str]]) -> str:
-    """The secret at the end of a chain: of each successor its salt and hash. Raises ValueError if a hash differs."""
+    """The last secret of a chain of successors, each given by salt and hash. Raises ValueError if a hash differs."""
     for salt, successor_hash in chain:
         successor = successor_of(secret, salt)
         if not hmac.compare_digest(successor.hash, successor_hash):

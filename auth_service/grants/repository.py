@@ -41,13 +41,13 @@ MAX_LOST_ANSWERS: Final = 2
 """How many consecutive generations may be replayed after the reuse interval while their successor is unused."""
 GENERATIONS_KEPT: Final = 32
 REDEMPTION_REPEAT_SECONDS: Final = 10
-"""A browser that loads the callback of a client twice redeems its code twice (interop.md F22)."""
+"""How long a second redemption of a code is harmless: a browser may load a client's callback twice (interop.md F22)."""
 USE_RECORDED_EVERY_SECONDS: Final = 600
 """Introspection and UserInfo record at most one use of a grant in this time."""
 _SECOND_ATTEMPT_SECONDS: Final = 0.3
 _NONCE_BYTES: Final = 8
 _NOT_REVIEWED: Final = "?"
-"""Equals no identity: those are base64url or empty."""
+"""The placeholder for no review, unlike any identity key: those are base64url or empty."""
 
 
 class Rotation(NamedTuple):
@@ -80,8 +80,8 @@ class Rotation(NamedTuple):
 class ScopesAllowedNow:
     """The scopes that a grant may have today, by resource; the step that rotates narrows the grant to them.
 
-    A grant whose resource is not in `configured` ends. `configured` does not concern a grant that is younger than it:
-    a replica made that grant which may know a newer configuration.
+    A grant whose resource is not in `configured` ends. A grant that is younger than `configured` is exempt: the replica
+    that made it may have a newer configuration.
     """
 
     configured: str
@@ -92,7 +92,7 @@ class ScopesAllowedNow:
     reviewed: str | None = None
     """The identity for which `limits` holds, empty for a user with a password; None if no user was reviewed."""
     told: str = "\n"
-    """The resources whose access tokens tell about the user: as lines, between line breaks."""
+    """The resources whose access tokens have claims about the user: each on a line of its own, between line breaks."""
 
     @staticmethod
     def text(scopes: Mapping[str, Iterable[str]]) -> str:
@@ -292,6 +292,6 @@ def _list_keys(list_id: str) -> tuple[str, str, str]:
 
 
 def candidate_entries() -> str:
-    """Random entries, of which a grant takes the first that is free, or else the next free one."""
+    """Random entries, space-separated: a grant takes the first that is free, else the next free entry of the list."""
     first, second, third, fourth = struct.unpack("4H", os.urandom(8))
     return f"{first % ENTRIES} {second % ENTRIES} {third % ENTRIES} {fourth % ENTRIES}"

@@ -32,7 +32,7 @@ _APP_HINT: Final = message("You did nothing wrong. If it happens again, tell the
 
 
 class ErrorWithPage(OAuthError):
-    """An error that has a page of its own, with the status 403, made of the request ID."""
+    """An error with a page of its own, rendered from the request ID, and status 403."""
 
     status = 403
 

@@ -19,7 +19,7 @@ from auth_service.texts import message
 from shared.http.media_type import essence_of
 
 MAX_BODY_SECONDS: Final = 15.0
-"""A body has a few kilobytes. aiohttp itself would wait for one without a limit."""
+"""The time limit of a body, which has a few kilobytes; aiohttp has none of its own."""
 
 _FORM: Final = "application/x-www-form-urlencoded"
 
@@ -70,7 +70,7 @@ def is_form(request: web.Request) -> bool:
 async def read_first_party_form(
     request: web.Request, *, repeatable: frozenset[str] = frozenset(), most: int = MAX_PARAMETERS
 ) -> Parameters:
-    """Parse a form of our own pages. Raises PageError if the browser reports that a page of another origin sent it.
+    """Parse a form of this service. Raises PageError if the browser reports that a page of another origin sent it.
 
     The CSRF value protects a form. This check is added because cookies can be planted over plain http on localhost:
     every port shares them, so a page of another port could plant the cookie from which CSRF values are derived.

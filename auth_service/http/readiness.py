@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 INTERVAL_SECONDS: Final = 5.0
 NEARLY_FULL: Final = 0.8
-"""Share of `maxmemory` that is reported as an impairment; the alert SallyportRedisNearlyFull has the same threshold."""
+"""The share of `maxmemory` that counts as an impairment; the alert SallyportRedisNearlyFull has the same."""
 _PUBLISHABLE: Final = frozenset({"keys_confirmed"})
-"""The `error_id`s of a signer whose keys can still be published. The cause is Redis, so it is that of all replicas."""
+"""The `error_id`s of a signer whose keys can still be published. Redis is the cause, for all replicas."""
 
 
 class CanSign(Protocol):
@@ -43,7 +43,7 @@ class CanSign(Protocol):
 
 
 def signing_check(signer: CanSign) -> Callable[[], Awaitable[Readiness]]:
-    """Ready while the signer can sign, and while its keys can be published."""
+    """A check: ready if the signer can sign, or if at least its keys can be published."""
 
     async def check() -> Readiness:
         try:
@@ -87,7 +87,7 @@ class RedisMonitor:
         self._tasks = ()
 
     async def readiness(self) -> Readiness:
-        """Ready whatever the result of the last check; its note says what is impaired."""
+        """Always ready; the note names the impairment that the last check found."""
         return Readiness(ready=True, impaired=bool(self._note), note=self._note)
 
     async def check(self) -> None:
@@ -138,7 +138,7 @@ class DataFormatCheck:
             await end_tasks([self._task])
 
     async def readiness(self) -> Readiness:
-        """Not ready once the data was found to be unreadable: nothing that this replica reads of it is reliable."""
+        """Not ready once the data was found to have another format: this replica would misread it."""
         return Readiness(ready=self._refused is None, impaired=self._refused is not None, note=self._refused or "")
 
     async def _check_later(self) -> None:

@@ -30,12 +30,12 @@ class LiveAccessToken:
 
     @property
     def is_current(self) -> bool:
-        """Whether its grant has not been narrowed since: else it can only revoke the grant (invariant 12)."""
+        """Whether the grant was not narrowed since. If it was, the token can only revoke the grant (invariant 12)."""
         return self.claims.status is not None and self.claims.status.entry == self.grant.entry
 
     @property
     def grant_id(self) -> str:
-        """Its grant."""
+        """The id of its grant."""
         return self.grant.grant_id
 
     @property
@@ -45,7 +45,7 @@ class LiveAccessToken:
 
     @property
     def subject(self) -> str:
-        """Its user."""
+        """The subject of its user."""
         return self.claims.subject
 
 
@@ -59,7 +59,7 @@ class LiveRefreshToken:
 
     @property
     def grant_id(self) -> str:
-        """Its grant."""
+        """The id of its grant."""
         return self.grant.grant_id
 
     @property
@@ -69,12 +69,12 @@ class LiveRefreshToken:
 
     @property
     def subject(self) -> str:
-        """Its user."""
+        """The subject of its user."""
         return self.grant.subject
 
 
 class TokenIntrospector:
-    """Recognises tokens of this server: any other token is None. Raises only ServiceUnavailable."""
+    """Recognises live tokens of this server; returns None for any other. Raises only ServiceUnavailable."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class BearerError(OAuthError):
-    """RFC 6750 section 3.1, with its challenge."""
+    """An error of RFC 6750 section 3.1, sent with a challenge."""
 
     def __init__(self, reason: str, *, error_id: str, status: int, code: str, public: str) -> None:
         challenge = f'Bearer error="{code}"' if code else "Bearer"

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from auth_service.keys.public_key_set import PublicKeySet
 
 OBSERVER: Final = "*observer"
-"""Instead of a name: the client keeps no JWKS. No verifier's name begins with an asterisk.
+"""The name by which a client declares that it does not cache the JWKS. Names of verifiers begin with no asterisk.
 
-The claim need not be verified (invariant 5): a client that makes it falsely only loses the wait for itself. It is not
+The declaration need not be verified (invariant 5): with a false one a client only loses the wait for itself. It is not
 `Cache-Control: no-store`, because programs that keep keys in memory send that by default.
 """
 
@@ -84,7 +84,7 @@ class JwksEndpoint:
         return response
 
     def find(self, request: web.BaseRequest) -> Document | None:
-        """The answer to a request that is neither held nor reports a version which this process has yet to load."""
+        """The prepared response; None for a request that is held, or that reports a version which is not loaded yet."""
         headers = request.headers
         if _PREFER in headers:
             return None

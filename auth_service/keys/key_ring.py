@@ -126,7 +126,7 @@ class KeyRing:
         return self._loaded().ring.active.algorithm
 
     def held(self, kid: str) -> VerificationKey | None:
-        """The published key of this id; None while no ring is loaded. No I/O."""
+        """The published key of this id; None without one, or while no ring is loaded. No I/O."""
         return None if self._snapshot is None else self._snapshot.verification_keys.get(kid)
 
     async def find(self, unverified_kid: str) -> VerificationKey:
@@ -152,7 +152,7 @@ class KeyRing:
         return self._changed
 
     def wake(self) -> None:
-        """Wake everything that waits for a change."""
+        """Wake all tasks that wait for a change."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -212,7 +212,7 @@ class KeyRing:
 
 
 def take_snapshot(ring: Ring, encryption_keys: EncryptionKeys, previous: Snapshot | None) -> Snapshot:
-    """Import the keys that the previous snapshot does not have. A `kid` never stands for two keys, so others are kept.
+    """A snapshot of the ring. Keys of the previous snapshot are reused, as a `kid` never stands for two keys.
 
     Raises ServiceUnavailable if a stored key is malformed.
     """

@@ -184,7 +184,7 @@ def extended_for_token_lifetime(ring: Ring, *, token_lifetime_ms: int) -> Ring |
 
 
 def reencrypted(ring: Ring, encrypted: Mapping[str, str]) -> Ring:
-    """The same keys with their private parts encrypted anew. `encrypted` maps each `kid` to the new JWE."""
+    """The ring with its private keys encrypted anew. `encrypted` maps each `kid` to the new JWE."""
     keys = (replace(key, encrypted_private=encrypted.get(key.kid, key.encrypted_private)) for key in ring.keys)
     return Ring(ring.version + 1, tuple(keys))
 

@@ -33,7 +33,7 @@ class ReportedVersions:
     unidentified_ms: int | None = None
     """When an unidentified client last fetched the JWKS."""
     overflow_ms: int | None = None
-    """When there were last more identified verifiers than are recorded."""
+    """When there last were more identified verifiers than are recorded."""
     unidentified_client: str = ""
     """The User-Agent and the address of that client, as it sent them; empty if unknown."""
 
@@ -70,7 +70,7 @@ class PropagationStatus:
     unidentified_ms: int | None = None
     """When an unidentified client last fetched the JWKS, if it may still cache one without the pending key."""
     unidentified_client: str = ""
-    """As in ReportedVersions."""
+    """The User-Agent and the address of that client, as in ReportedVersions."""
 
     @property
     def is_propagated(self) -> bool:

@@ -28,7 +28,7 @@ MIN_TTL_MS: Final = 120_000
 """The least time for which a verifier counts as live after its last report: longer than a long poll."""
 MAX_CLIENT_CHARACTERS: Final = 120
 _MAX_AGENT_CHARACTERS: Final = 60
-"""Of the User-Agent of an unidentified client, which an operator sees."""
+"""The characters of the User-Agent of an unidentified client that are kept for the operator."""
 RECONNECT_MS: Final = 15_000
 """How long a verifier whose connection broke counts as live: it may reconnect to another replica."""
 
@@ -46,7 +46,7 @@ class PropagationTracker:
         clock: Callable[[], float] = time.time,
         max_replicas: int = MAX_REPLICAS,
     ) -> None:
-        """No report has to outlive `publish_lead_ms`: from then on time decides."""
+        """Reports expire after `publish_lead_ms`, or later after MIN_TTL_MS: from then on time decides."""
         self._repository = repository
         self._ttl_ms = max(publish_lead_ms, MIN_TTL_MS)
         self._clock = clock
@@ -67,7 +67,7 @@ class PropagationTracker:
         await end_tasks(self._tasks)
 
     def record_unidentified(self, user_agent: str, address: str) -> None:
-        """Record that a client fetched the JWKS that gives no name for itself: the latest one."""
+        """Record that a client without a name fetched the JWKS; only the latest is kept."""
         # Described when it is written: most requests are of such clients.
         self._unidentified_client = user_agent[:_MAX_AGENT_CHARACTERS], address
         self._unidentified_ms = int(self._clock() * 1000)
@@ -130,7 +130,7 @@ class PropagationTracker:
 
 
 def is_name(replica: str) -> bool:
-    """Whether this is a name by which a verifier can be told from others."""
+    """Whether the text can be the name of a verifier."""
     return _REPLICA.fullmatch(replica) is not None
 
 

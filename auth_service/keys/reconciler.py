@@ -63,7 +63,7 @@ class KeyRingReconciler:
         return ring
 
     async def _create(self) -> Ring:
-        """Several replicas may do this at once: one ring is written, and all use that one (invariant 3)."""
+        """Create the ring. Several replicas may do so at once: one writes it, and all use that one (invariant 3)."""
         ring = initial_ring(
             await asyncio.to_thread(new_key, self._policy.algorithm, self._encryption_keys),
             await asyncio.to_thread(new_key, self._policy.algorithm, self._encryption_keys),
@@ -73,7 +73,7 @@ class KeyRingReconciler:
         return await self._put_or_read(ring, expected_version=0)
 
     async def _recover(self, known: Ring, stored_version: int) -> Ring:
-        """Redis has lost acknowledged writes. The version of a ring only grows, so the known ring takes precedence."""
+        """Restore the known ring: versions only grow, so Redis has lost acknowledged writes."""
         self._log.error("key_ring_rollback_detected", known=known.version, stored=stored_version)
         return await self._put_or_read(recovered(known, lost_version=stored_version), expected_version=stored_version)
 
@@ -95,7 +95,7 @@ class KeyRingReconciler:
         return extended_for_token_lifetime(ring, token_lifetime_ms=self._policy.token_lifetime_ms)
 
     def _reencrypt(self, ring: Ring) -> Ring | None:
-        """Encrypt under the first secret what is encrypted under another one; None if nothing is."""
+        """Encrypt under the first secret the keys that are under another one; None if there are none."""
         encrypted: dict[str, str] = {}
         for key in ring.keys:
             if key.encrypted_private and self._encryption_keys.position(key.encrypted_private) != 0:

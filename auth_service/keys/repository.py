@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
 MAX_REPLICAS: Final = 512
-"""How many verifiers are recorded."""
+"""The maximum number of recorded verifiers."""
 
 _RING: Final = "sp:{keys}:ring"
 _CHANGES: Final = "sp:{keys}:changes"
@@ -48,7 +48,7 @@ class KeyRingRepository:
         return None if body is None else _decode(body)
 
     async def put(self, ring: Ring, *, expected_version: int) -> bool:
-        """Write the ring if the stored version is `expected_version`; whether it was written."""
+        """Write the ring if the stored version is `expected_version`. Returns whether it was written."""
         args = (str(expected_version), str(ring.version), _encode(ring), _CHANGES)
         return bool(await self._redis.run(_PUT, [_RING], args))
 

@@ -1,4 +1,4 @@
-"""Private keys: made, imported, and used to sign access tokens with the active one, in a thread where that is faster.
+"""Makes and imports private keys, and signs access tokens with the active one, in a thread where that is faster.
 
 Between handing over and signature the event loop goes on, and the ring may change. A signature whose key is no longer
 the active one by then is thrown away, so that none is given out that was not allowed at this moment (invariant 5).
@@ -132,7 +132,7 @@ class AsyncSigner(Protocol):
 
 
 class ThreadedSigner:
-    """An AsyncSigner."""
+    """An AsyncSigner that signs in a thread while trials show that to be faster."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class ThreadedSigner:
         self._is_in_thread = False
         self._ask_at = float("-inf")
         self._signatures = 0
-        """Since the trials were asked."""
+        """The signatures since the last call of the trials."""
         self._made = LoopCounter(
             "sallyport_access_token_signatures",
             "Signatures of access tokens by where they were made: event_loop or thread.",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_WAITING: Final = 8
-"""Signatures in the thread. With more the event loop would wait for them: it makes further ones itself."""
+"""The maximum signatures in the thread; the event loop makes further ones itself rather than wait."""
 
 
 class _Job(NamedTuple):
@@ -98,5 +98,5 @@ class SigningThread:
 
 
 def usable_cores() -> int:
-    """How many cores this process may run on. A quota of a container is not among it: trials show what it leaves."""
+    """How many cores this process may run on. A container's quota is not considered: trials show what it leaves."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

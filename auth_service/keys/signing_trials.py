@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 TURN_SECONDS: Final = 0.15
 REST_SECONDS: Final = 8.0
-"""From one trial to the next. Where nothing is free, a trial makes 0.15 of 8.3 s slower."""
+"""The seconds between two trials. Without a free core a trial slows down 0.15 of 8.3 s."""
 CHECK_SECONDS: Final = 0.5
-"""How often it is checked that the thread still has a core."""
+"""The seconds between two checks that the thread still has a core."""
 
 MIN_PER_SECOND: Final = 200
 """Below this rate a core is idle most of the time, and nothing waits for a signature."""
@@ -28,14 +28,14 @@ MIN_CORES: Final = 1.15
 """The cores that the process must use with the thread: one, and as much of another as pays for the thread."""
 GAIN_TO_ENTER: Final = 1.08
 GAIN_TO_STAY: Final = 1.0
-"""How many times the signatures per second the thread must show: apart, so that noise does not switch it."""
+"""The ratio of signature rates at which the thread is used, or kept. They differ, so that noise does not switch it."""
 
 _IN_THREAD: Final = (False, True, True, False)
 """The turns of a trial, in an order by which load that rises or falls evenly favours neither place."""
 
 
 class Turn(NamedTuple):
-    """Where signatures are made, and until when: then comes the next turn. Seconds."""
+    """Where signatures are made, until the time of the next turn in seconds."""
 
     in_thread: bool
     until: float
@@ -48,7 +48,7 @@ class _Measured(NamedTuple):
 
 
 class SigningTrials:
-    """Says where signatures are made, a turn at a time. Times in seconds of a clock that never goes back."""
+    """Decides where signatures are made, a turn at a time. Times in seconds of a clock that never goes back."""
 
     def __init__(self, *, cores: int, process_time: Callable[[], float]) -> None:
         """`cores`: how many this process may use; with one there is nothing to try.
@@ -60,12 +60,12 @@ class SigningTrials:
         self._is_in_thread = False
         self._next_trial = 0.0
         self._number: int | None = None
-        """Of the turn of a trial; None between trials."""
+        """The number of the turn of a trial; None between trials."""
         self._turns: list[_Measured] = []
         self._began = self._process_began = 0.0
 
     def next_turn(self, now: float, signatures: int) -> Turn:
-        """Judge the turn that is over, in which as many signatures were made, and begin another."""
+        """Evaluate the turn that is over, in which `signatures` were made, and begin another."""
         if not self._has_cores:
             return Turn(in_thread=False, until=math.inf)
         if self._number is not None:

@@ -38,10 +38,10 @@ class ApplicationView:
     grant_id: str
     client_name: str
     client_host: str | None
-    """As in ConsentView."""
+    """The host of the client ID metadata document; None without a document."""
     redirect_host: str
     on_device: bool
-    """Its redirect URI leads to a program or an app on the user's device."""
+    """Whether its redirect URI leads to a program or an app on the user's device."""
     resource_name: str
     scopes: tuple[ScopeView, ...]
     since: float
@@ -63,12 +63,12 @@ class BrowserView:
     """Names the session in the form that ends it."""
     browser: str
     system: str
-    """Both as the browser called itself, by a closed list; empty if unknown."""
+    """The system, like `browser` from a closed list by the User-Agent; empty if unknown."""
     address: str
     """The client address at sign-in; empty if unknown."""
     since: float
     seen: float
-    """0 if unknown."""
+    """When the browser was last seen; 0 if unknown."""
     is_this: bool
 
 
@@ -79,12 +79,12 @@ class LinkedIdentityView:
     key: str
     provider_name: str
     account_name: str
-    """By which the provider tells it from others."""
+    """The name by which the provider distinguishes the account."""
     linked_at: float
     is_current: bool
-    """The user has signed in with it."""
+    """Whether the user has signed in with it."""
     removable: bool
-    """Another way to sign in would be left."""
+    """Whether another way to sign in would remain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class AccountView:
     username: str
     applications: tuple[ApplicationView, ...]
     now: float
-    """Seconds since 1970."""
+    """The current time in seconds since 1970."""
     unseen_minutes: int
     """How long an application can use its access without the authorization server: the lifetime of an access token."""
     notice: AccountNotice = AccountNotice.NONE

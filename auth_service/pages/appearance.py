@@ -77,7 +77,7 @@ def format_colour(colour: Colour) -> str:
 
 
 def contrast(one: Colour, other: Colour) -> float:
-    """From 1 (none) to 21 (black on white)."""
+    """The contrast ratio of WCAG: from 1 (none) to 21 (black on white)."""
     lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 

@@ -66,7 +66,7 @@ class ConsentView:
     optional_claims: tuple[ClaimView, ...] = ()
     """The claims that they have if the user leaves them ticked."""
     kept_scopes: tuple[str, ...] = ()
-    """Hidden inputs `scope`: what the client holds already, which has no checkbox."""
+    """The scopes that the client holds already: hidden inputs `scope`, without a checkbox."""
     nothing_left: bool = False
     """The page is shown again after an approval that left no scope of the resource."""
     verified: bool = False
@@ -76,8 +76,8 @@ class ConsentView:
     letter_colour: str = ""
     """`#rrggbb`, behind the letter of a known client whose document's host is verified; empty for all others."""
     lifetime: AccessLifetimeView | None = None
-    """None omits the sentence."""
+    """When access ends; None omits the sentence."""
     switch: SwitchUserForm | None = None
-    """None omits the button."""
+    """The form to switch the user; None omits the button."""
     account_address: str = ""
     """The account page, where the access can be ended; empty omits the hint."""

@@ -13,7 +13,7 @@ from typing import Final
 from auth_service.texts import Text, message, plural
 
 MAX_NAME: Final = 60
-"""Characters of a name that are shown; no known legitimate client has a longer one."""
+"""The maximum characters of a name that are shown; no known legitimate client has a longer one."""
 
 _UNSEEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs"})
 """Control, format (bidirectional and zero-width ones among them), unassigned, private and surrogate characters."""
@@ -95,7 +95,7 @@ _MONTHS: Final = (
 
 
 def relative_time(moment: float, now: float) -> Text:
-    """For users: `just now`, `1 minute ago`, `12 hours ago`; after a month the date in UTC. Seconds since 1970."""
+    """A time in seconds since 1970 for users: `just now`, `12 hours ago`; after a month the date in UTC."""
     passed = max(0, int(now - moment))
     if passed < _MINUTE:
         return message("just now")
@@ -119,5 +119,5 @@ def _fits(seconds: int, size: int) -> bool:
 
 
 def timestamp(moment: float) -> str:
-    """For programs: ISO 8601 in UTC, such as `2026-11-23T06:30:00Z`."""
+    """A time in seconds since 1970 for programs: ISO 8601 in UTC, such as `2026-11-23T06:30:00Z`."""
     return f"{datetime.fromtimestamp(int(moment), UTC):%Y-%m-%dT%H:%M:%SZ}"

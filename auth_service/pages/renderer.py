@@ -49,7 +49,7 @@ class Destination(Enum):
     LOCAL_PROGRAM = "local program"
     """A program that listens on this device and responds with a page of its own."""
     APP = "app"
-    """Another program opens; the browser stays on our page, which the user then closes."""
+    """Another program opens; the browser stays on this page, which the user then closes."""
 
 
 class Pages:
@@ -150,7 +150,7 @@ class Pages:
         return self._static("home.html", view)
 
     def not_found(self, view: NotFoundView) -> StaticPage:
-        """An address at which nothing is. It has no request id: it holds nothing of a request."""
+        """The page for an unknown address. It is static, and so has no request id."""
         return self._static("not_found.html", view)
 
     def _static(self, template: str, view: HomeView | NotFoundView) -> StaticPage:

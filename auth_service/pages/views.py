@@ -38,7 +38,7 @@ class SignInView:
     notice: Text | None = None
     """The outcome of a sign-in at a provider."""
     request_id: str = ""
-    """Of the request that the notice is about; empty omits it."""
+    """The id of the request that the notice is about; empty omits it."""
     providers: tuple[ProviderButton, ...] = ()
     passwords: bool = True
     providers_first: bool = False
@@ -54,9 +54,9 @@ class ScopeView:
     name: str
     description: str
     required: bool = True
-    """Without a choice; otherwise the page has a checkbox."""
+    """Whether the user has no choice; otherwise the page has a checkbox."""
     ticked: bool = True
-    """The state of the checkbox."""
+    """Whether the checkbox is ticked."""
     includes: tuple[str, ...] = ()
     """Descriptions of the scopes that it implies: they are granted with it, whatever their checkboxes say."""
 
@@ -66,11 +66,11 @@ class UserView:
     """The signed-in user. All names may be chosen by the user."""
 
     username: str
-    """Of the account here; empty if it says no more than the other two."""
+    """The name of the account here; empty if it says no more than the other two."""
     provider_name: str = ""
-    """Of the identity provider; empty after a password."""
+    """The name of the identity provider; empty after a password."""
     identity_name: str = ""
-    """By which the provider tells the user from others."""
+    """The name by which the provider distinguishes the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class ErrorView:
     request_id: str
     status: int
     detail: str = ""
-    """For the developer of the app, in technical English; empty omits it."""
+    """A text for the developer of the app, in technical English; empty omits it."""
     onward: str = ""
     """Target of a link that the user may follow; an untrusted party chose it."""
     onward_host: str = ""
@@ -163,7 +163,7 @@ class HomeView:
 
 @dataclass(frozen=True, slots=True)
 class NotFoundView:
-    """The page of an address at which nothing is."""
+    """The page for an unknown address."""
 
     home_address: str
     account_address: str

@@ -102,7 +102,7 @@ class InvalidRedirectUri(OAuthError):
 
 
 class PageError(RequestRejected):
-    """Shown to the user as a page, never redirected: client or redirect URI are not verified."""
+    """An error that is shown as a page and never redirected, because client or redirect URI are not verified."""
 
     code = "invalid_request"
     public: Text
@@ -118,7 +118,7 @@ class PageError(RequestRejected):
         detail: str = "",
         status: int = 400,
     ) -> None:
-        """`detail`: for the developer of the app, in technical English."""
+        """`detail` is a text for the developer of the app, in technical English."""
         super().__init__(reason, error_id=error_id, public=public, status=status)
         self.title = title
         self.hint = hint

@@ -14,12 +14,12 @@ SECRET_BYTES: Final = 32
 
 
 def new_secret() -> str:
-    """43 characters of base64url."""
+    """A new secret: 256 random bits as 43 characters of base64url."""
     return base64url.random_text(SECRET_BYTES)
 
 
 def new_identifier() -> str:
-    """22 characters of base64url: unguessable, but not a credential."""
+    """A new identifier: 22 characters of base64url, unguessable but no credential."""
     return base64url.random_text(16)
 
 
@@ -35,7 +35,7 @@ def digest(secret: str) -> str:
 
 
 def short_digest(secret: str) -> str:
-    """The stored form of what a grant holds: the first 128 bits of SHA-256, 22 characters of base64url.
+    """The stored form of a value that a grant holds: the first 128 bits of SHA-256, 22 characters of base64url.
 
     Another text with the digest of a given secret takes 2^128 attempts to find.
     """

@@ -1,4 +1,4 @@
-"""Redirect URIs: which may be registered, which presented one matches, and how its target is shown to the user.
+"""Redirect URIs: the rules for registration, matching, and the target that is shown to the user.
 
 Pure. The same check runs at registration and at authorization (interop.md F5). Matching is by string equality, except
 for the port of a loopback address (RFC 8252 section 7.3, RFC 9700 section 4.1.3). Invariant 7.
@@ -53,7 +53,7 @@ _LOOPBACK: Final = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(?::([0-9
 
 
 class UnsupportedRedirectUri(InvalidRedirectUri):
-    """Well-formed and harmless, but not offered: a private-use scheme that is not listed, http to another machine."""
+    """A harmless redirect URI that is not supported: an unlisted private-use scheme, or http to another machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,11 +79,11 @@ class RateLimits:
         self._requests_of = lru_cache(10_000)(self._find_requests_of)
 
     def check_request(self, address: str) -> RateDecision | None:
-        """Any request. None if limits are off."""
+        """Count any request. None if limits are off."""
         return self._check_in_memory(policy.REQUESTS, address, self._network_of(address))
 
     def admit_request(self, address: str) -> str | None:
-        """Count any request: the lines of its RateLimit fields. None, without effect, if it must be refused."""
+        """Count any request. Returns the lines of its RateLimit fields; None, uncounted, beyond the limit."""
         if not self._enabled:
             return ""
         key, rate, policy_line = self._requests_of(address)
@@ -94,15 +94,15 @@ class RateLimits:
         return f"{policy_line}{RATE_LIMIT_HEADER}: {rate_limit(key[0], rate, ahead_ms=arrival_ms - now_ms)}\r\n"
 
     def check_client(self, client_id: str, address: str) -> None:
-        """A request of an authenticated (or public and known) client."""
+        """Count a request of an authenticated (or public and known) client."""
         self._check_in_memory(policy.CLIENT, address, f"{client_id} {self._network_of(address)}")
 
     def check_grant(self, grant_id: str) -> None:
-        """A refresh with a token whose MAC is valid."""
+        """Count a refresh with a token whose MAC is valid."""
         self._check_in_memory(policy.GRANT, "", grant_id)
 
     async def check_registration(self, redirect_hosts: Iterable[str], address: str) -> None:
-        """A registration: counted per redirect host, then for the subscriber and the site as a whole."""
+        """Count a registration: per redirect host, then for the subscriber and the site as a whole."""
         subscriber, site = site_of(address)
         for host in sorted(set(redirect_hosts)):
             await self._check_in_redis(policy.REGISTRATION_HOST, address, f"{host} {subscriber}")
@@ -110,35 +110,35 @@ class RateLimits:
         await self._check_in_redis(policy.REGISTRATION_SITES, address, site)
 
     def check_feed(self, size: int, address: str) -> None:
-        """An answer with so many bytes of status lists; a short one is counted as a request only."""
+        """Count a response with `size` bytes of status lists; a short one counts as a request only."""
         units = size // policy.FEED_UNIT_BYTES
         if units:
             self._check_in_memory(policy.FEEDS, address, self._network_of(address), cost=units)
 
     async def check_decision(self, subject: str) -> None:
-        """A user's consent decision."""
+        """Count a consent decision of a user."""
         await self._check_in_redis(policy.DECISIONS, "", subject)
 
     async def check_sign_in(self, address: str) -> None:
-        """A password attempt from a browser that never signed in to the account."""
+        """Count a password attempt from a browser that never signed in to the account."""
         await self._check_in_redis(policy.SIGN_INS, address, self._network_of(address))
 
     async def check_provider_sign_in(self, address: str, *, known_user: str) -> None:
-        """A sign-in at an identity provider: counted per user in a browser that signed in before, else per network."""
+        """Count a sign-in at an identity provider: per user in a browser that signed in before, else per network."""
         if known_user:
             await self._check_in_redis(policy.KNOWN_BROWSER_SIGN_INS, address, known_user)
         else:
             await self._check_in_redis(policy.PROVIDER_SIGN_INS, address, self._network_of(address))
 
     async def check_provider_sign_ins(self, address: str, *, asked: bool, known_user: str) -> None:
-        """All of them together: one that is about to be stored. `asked`: the user pressed a button for it."""
+        """Count a sign-in that is about to be stored, against the limits of all together. `asked`: by a button."""
         in_all = policy.PROVIDER_SIGN_INS_IN_ALL if asked else policy.PROVIDER_REDIRECTS_IN_ALL
         if known_user:
             in_all = policy.KNOWN_BROWSER_SIGN_INS_IN_ALL
         await self._check_in_redis(in_all, address, "all")
 
     def begin_fetch(self, address: str) -> Callable[[], None]:
-        """A fetch of a URL that a client supplied. Call the result when it has ended."""
+        """Count a fetch of a URL that a client supplied. Call the result when it has ended."""
         if not self._enabled:
             return lambda: None
         network = network_of(address, ipv6_prefix=policy.FETCH_IPV6_PREFIX)
@@ -221,10 +221,10 @@ class RateLimits:
 
 
 LimitExceptions = Mapping[tuple[str, str], Callable[[web.Request], Awaitable[bool]]]
-"""By method and path: decides whether a request beyond the limit of its network passes."""
+"""Functions by method and path that decide whether a request beyond the limit of its network passes."""
 
 PASSED_LIMIT: Final = web.RequestKey("passed_limit", bool)
-"""Set for a request that passed although its network is over the limit: other limits by network let it pass too."""
+"""Set for a request that passed although its network is over the limit: it passes other limits by network too."""
 
 
 def rate_limit_middleware(limits: RateLimits, *, exceptions: LimitExceptions) -> Middleware:

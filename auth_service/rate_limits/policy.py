@@ -21,7 +21,7 @@ from shared.rates import Rate
 
 
 class Backend(Enum):
-    """Where a limit is counted."""
+    """The place where a limit is counted."""
 
     MEMORY = "memory"
     REDIS = "Redis"
@@ -131,9 +131,9 @@ FEEDS: Final = RateLimit(
 FEED_UNIT_BYTES: Final = 64 * 1024
 CONCURRENT_FETCHES: Final = 8
 SHARED_CONCURRENT_FETCHES: Final = 64
-"""A quarter of all (shared/fetch): the clients of one network cannot occupy the rest."""
+"""A quarter of all fetches (shared/fetch), so that the clients of one network cannot occupy the rest."""
 FETCH_IPV6_PREFIX: Final = 48
-"""Fetches wait for hosts of the attacker's choice, and some get 65,536 networks of size /64 for nothing."""
+"""The network size for fetches, which wait for hosts of an attacker's choice: a /48 is cheap to get."""
 
 LIMITS: Final = (
     GRANT,

@@ -27,7 +27,7 @@ _GENERAL_DESCRIPTIONS: Final = {
 }
 _CLAIM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
 _OWN_CLAIMS: Final = RESERVED_CLAIMS | {"email_verified", "claims_left_out"}
-"""Of the profile of access tokens, and those that are made with other claims: not for a resource to name."""
+"""The claims that no resource can name: those of the profile of access tokens, and those made with others."""
 
 
 class ResourceScope(ScopeDescription):
@@ -57,7 +57,7 @@ class ProtectedResource(BaseModel):
     claims: tuple[str, ...] = Field((), max_length=20)
     """The claims of its access tokens about the user, such as `email`, `name` and `groups`, where known."""
     required_claims: tuple[str, ...] = ()
-    """Those of `claims` that a user who allows a request cannot leave out."""
+    """The members of `claims` that a user who allows a request cannot leave out."""
     metadata_url: str | None = None
     """Where this service reads the resource's metadata to compare the scopes, if the public address cannot be reached.
     An internal address may be plain http."""
@@ -117,7 +117,7 @@ class ResourceCatalogue:
         self._by_identifier = {r.identifier: r for r in resources}
         self._by_canonical = {canonical_resource(r.identifier): r for r in resources}
         self.grantable = {r.identifier: frozenset((*r.scopes, *IDENTITY_SCOPES, OFFLINE_ACCESS)) for r in resources}
-        """By identifier: every scope that a token for the resource can carry today (invariant 15)."""
+        """Every scope that a token for a resource can have today, by identifier (invariant 15)."""
         if len(self._by_canonical) != len(resources):
             raise ValueError("two resources have the same identifier")
 
@@ -137,7 +137,7 @@ class ResourceCatalogue:
 
 
 def canonical_resource(value: str) -> str:
-    """A form for comparison only: scheme and host lower-case, default port and final slash dropped.
+    """The resource in a form for comparison only: scheme and host lower-case, no default port or final slash.
 
     A value that is not a plain URL is returned unchanged and equals no resource.
     """
@@ -160,7 +160,7 @@ def canonical_resource(value: str) -> str:
 def grantable_scopes(
     requested: Iterable[str], resource: ProtectedResource, *, max_scope: Iterable[str] | None = None
 ) -> tuple[str, ...]:
-    """Which of the requested scopes this resource can grant; the defaults if none is requested or known.
+    """The requested scopes that this resource can grant; the defaults if none is requested or known.
 
     Unknown scopes are dropped, not refused (interop.md A9): several clients request every scope they ever saw.
     `max_scope` is the operator's limit for the client, and applies to the defaults too.

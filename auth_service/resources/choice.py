@@ -1,7 +1,7 @@
-"""The choice of a user who allows a request: the scopes and claims that can be left out, and those that a form leaves.
+"""The choice of a user who allows a request: which scopes and claims can be left out, and which a form keeps.
 
-Pure. `openid` and `offline_access` are no choice: the one tells an identifier only, which every access token has, and a
-refresh token is issued whether the other is requested or not (interop.md A10).
+Pure. `openid` and `offline_access` are no choice: `openid` gives an identifier only, which every access token has, and
+a refresh token is issued whether `offline_access` is requested or not (interop.md A10).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NEVER_A_CHOICE: Final = ("openid", OFFLINE_ACCESS)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The scopes and claims that the user left of a request: those of its grant."""
+    """The scopes and claims that the user kept of a request: those of its grant."""
 
     scopes: tuple[str, ...]
     claims: tuple[str, ...]
@@ -28,12 +28,12 @@ class Choice:
 
 
 def declared_required(resource: ProtectedResource, scopes: Iterable[str]) -> tuple[str, ...]:
-    """Of these scopes those that the resource declares as required."""
+    """The members of `scopes` that the resource declares as required."""
     return tuple(s for s in scopes if s in resource.scopes and resource.scopes[s].required)
 
 
 def required_scopes(resource: ProtectedResource, scopes: Iterable[str]) -> tuple[str, ...]:
-    """Of these scopes those that a user cannot leave out: the required ones, and what they imply.
+    """The members of `scopes` that a user cannot leave out: the required ones, and what they imply.
 
     The only scope of the resource in a request is one of them: to refuse it, the user denies the request.
     """
@@ -51,7 +51,7 @@ def choose(
     unverified_scopes: Iterable[str],
     unverified_claims: Container[str],
 ) -> Choice:
-    """The available scopes and the claims of the resource that a form leaves (invariant 15).
+    """The available scopes and the claims of the resource that a form keeps (invariant 15).
 
     A scope that a chosen one implies is part of it. Names that are not available are ignored.
     """
@@ -65,7 +65,7 @@ def choose(
 
 
 def leaves_nothing(resource: ProtectedResource, available: Iterable[str], choice: Choice) -> bool:
-    """Whether no scope of the resource is left of those that could be granted: the client could do nothing there."""
+    """Whether the choice keeps none of the grantable scopes of the resource, so that a token would allow nothing."""
     return any(s in resource.scopes for s in available) and not any(s in resource.scopes for s in choice.scopes)
 
 

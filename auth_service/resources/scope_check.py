@@ -1,4 +1,4 @@
-"""Compares AUTH_RESOURCES with what each resource says of its scopes, in the background.
+"""Compares AUTH_RESOURCES with the scopes that each resource publishes, in the background.
 
 Owns: the fetch of protected resource metadata (RFC 9728), the comparison, its log lines, metric and readiness note.
 Compares only: the scopes decide what users consent to, so they come from this service's settings and never from another
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 MAX_BYTES: Final = 64 * 1024
 FIRST_SECONDS: Final = 1.0
-"""After the start: the resource servers may be starting too."""
+"""The seconds from the start to the first comparison: the resource servers may be starting too."""
 LONGEST_SECONDS: Final = 300.0
 REPORTED_AFTER_FAILURES: Final = 5
-"""In a row, 31 seconds after the start: a resource server that starts later than this service is nothing to report."""
+"""The consecutive failures that are reported: 31 s after the start, as a resource server may start later."""
 FIX: Final = "`mcp_service check-config --print-resource` prints the entry that agrees."
-"""Of a difference; see shared/operator_commands.py."""
+"""The remedy for a difference; see shared/operator_commands.py."""
 
 
 class NotCompared(Exception):
-    """The resource did not say which scopes it has. The text is for the operator."""
+    """The scopes of the resource could not be read. The text is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ class ScopeDifferences:
 
     different: Mapping[str, ScopeDifference]
     not_compared: Mapping[str, str]
-    """With the reason."""
+    """The resources that were not compared, with the reason."""
 
     def sentences(self) -> tuple[str, ...]:
-        """For the operator."""
+        """The differences in sentences for the operator."""
         return tuple(f"{name}: {text}" for name, found in self.different.items() for text in found.sentences())
 
 
@@ -65,7 +65,7 @@ def resource_metadata_url(resource: ProtectedResource) -> str:
 
 
 def resource_http_client() -> SsrfSafeClient:
-    """For addresses that the operator configured, which may be internal: no redirects, bounded in size and time."""
+    """An HTTP client for configured addresses, which may be internal: no redirects, bounded size and time."""
     return SsrfSafeClient(allowed=_any_address)
 
 
@@ -131,22 +131,22 @@ class ResourceScopeCheck:
         )
 
     async def start(self, supervisor: TaskSupervisor) -> None:
-        """Begin."""
+        """Start the background loop."""
         if self._enabled:
             self._task = supervisor.start("resource_scope_check", self._check_periodically)
 
     async def stop(self) -> None:
-        """End."""
+        """Stop the background loop."""
         if self._task is not None:
             await end_tasks([self._task])
         await self._http.close()
 
     async def readiness(self) -> Readiness:
-        """Ready whatever the result: another replica has the same settings. The note says what differs."""
+        """Always ready, as another replica has the same settings; the note says what differs."""
         return Readiness(ready=True, impaired=bool(self._found.different), note="; ".join(self._found.sentences()))
 
     async def check(self) -> bool:
-        """Compare once; whether every resource answered."""
+        """Compare once. Returns whether every resource answered."""
         before, found = self._found, await compare_resources(self._http, self._resources)
         # What is not known now stays as it was.
         kept = {name: before.different[name] for name in found.not_compared if name in before.different}

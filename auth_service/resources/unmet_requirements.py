@@ -1,4 +1,4 @@
-"""The requirements that no identity provider can meet: rules never met, claims never told. Pure."""
+"""Finds requirements of scopes and claims that no identity provider can meet. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OF_THE_ACCOUNT: Final = frozenset(["name", "preferred_username"])
 def unmet_requirements(
     resources: Sequence[ProtectedResource], providers: Sequence[ProviderConfiguration], *, passwords: bool
 ) -> list[str]:
-    """Sentences for the operator, each with the id of the entry or the resource, and what to do.
+    """The unmet requirements in sentences for the operator, each with the id of its entry or resource and a remedy.
 
     `passwords`: whether users can sign in with one; the account of such a user can have an address.
     """

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from auth_service.resources.catalogue import ProtectedResource
 
 MAX_CLAIMS_BYTES: Final = 4096
-"""Of all claims about the user in one access token, as JSON: the token goes into an HTTP header of 8 kB."""
+"""The maximum bytes of all claims about the user in a token, as JSON: it goes into an HTTP header of 8 kB."""
 MAX_MEMBERS: Final = 100
-"""Of a list in a claim."""
+"""The maximum members of a list in a claim."""
 LEFT_OUT: Final = "claims_left_out"
-"""The claim that names those for which there was no room."""
+"""The claim that names the claims for which there was no room."""
 
 _DESCRIPTIONS: Final = {
     "email": message("your e-mail address"),
@@ -37,7 +37,7 @@ _DESCRIPTIONS: Final = {
 
 
 def scopes_of(resource: ProtectedResource, scopes: Iterable[str], identity: Identity | None) -> tuple[str, ...]:
-    """Of these scopes those that the user may have (invariant 15).
+    """The members of `scopes` that the user may have (invariant 15).
 
     A scope needs what it requires itself and what every scope that it implies requires. Where the provider left groups
     out, a group that it did not name is no group of the user.
@@ -52,7 +52,7 @@ def scopes_of(resource: ProtectedResource, scopes: Iterable[str], identity: Iden
 
 @dataclass(frozen=True, slots=True)
 class KnownUser:
-    """The known facts about a user: those of the identity of the sign-in, after a password those of the account."""
+    """The facts about a user: from the identity of the sign-in, or after a password from the account."""
 
     username: str
     name: str | None
@@ -62,7 +62,7 @@ class KnownUser:
 
 
 def claims_of(resource: ProtectedResource, user: KnownUser, *, granted: Container[str]) -> dict[str, Any]:
-    """The claims that the resource names, the grant holds and that are known, within MAX_CLAIMS_BYTES (invariant 15).
+    """The known claims that the resource names and the grant holds, within MAX_CLAIMS_BYTES (invariant 15).
 
     `email` comes with `email_verified`. A list has at most MAX_MEMBERS members; if the provider or this limit left some
     out, `<claim>_complete` is false. A claim for which no room is left, or that JSON cannot hold,
@@ -80,7 +80,7 @@ def claims_of(resource: ProtectedResource, user: KnownUser, *, granted: Containe
 
 
 def describe_claims(claims: Iterable[str]) -> tuple[Text, ...]:
-    """The claims in words, for pages; one without words by its name."""
+    """The claims in words for pages; a claim without a description appears by its name."""
     return tuple(_DESCRIPTIONS.get(name) or message("“%(name)s”", name=name) for name in claims)
 
 

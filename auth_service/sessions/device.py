@@ -1,4 +1,4 @@
-"""The browser and the system that a User-Agent header names, by a closed list: nothing else of it is kept. Pure.
+"""Browser and system from a User-Agent header, by closed lists; nothing else of it is kept. Pure.
 
 A user recognises a browser by them. The header is a claim of the browser, and decides nothing.
 """
@@ -18,7 +18,7 @@ _BROWSERS: Final = (
     ("Chrome/", "Chrome"),
     ("Safari/", "Safari"),
 )
-"""In this order: each names the ones below it too."""
+"""The browsers in the order of the search: the header of each names those below it too."""
 
 _SYSTEMS: Final = (
     ("iPhone", "iPhone"),

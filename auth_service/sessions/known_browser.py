@@ -15,7 +15,7 @@ from auth_service.protocol.opaque import mac
 from shared.jose import base64url
 
 KNOWN_BROWSER_LABEL: Final = b"sallyport browser that signed in before v1"
-"""For EncryptionKeys.derive."""
+"""The label of the MAC keys (EncryptionKeys.derive)."""
 
 SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

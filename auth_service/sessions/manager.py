@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class SessionManager:
-    """The browser of a request, and the user that is signed in there."""
+    """Finds the browser of a request and its session; starts and ends sessions."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class SessionManager:
         identity_max_age: int | None,
         clock: Callable[[], float],
     ) -> None:
-        """`identity_max_age`: how long a sign-in through an identity provider counts, in seconds; None is for ever."""
+        """`identity_max_age`: the seconds for which a sign-in through a provider counts; None is for ever."""
         self._cookies = cookies
         self._repository = repository
         self._users = users
@@ -54,7 +54,7 @@ class SessionManager:
         self._cookies.remember_provider(response, provider_id)
 
     def claimed(self, request: web.Request) -> str:
-        """The stored form of the session token that the browser has, also of one that has ended; empty without one."""
+        """The stored form of the browser's session token, even if the session has ended; empty without one."""
         claimed = self._cookies.session(request)
         return digest(claimed[1]) if claimed is not None else ""
 

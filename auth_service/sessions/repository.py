@@ -2,7 +2,7 @@
 
 `sp:{<subject>}:session:<hash>` is JSON and expires; all sessions of a user share the user's slot.
 `sp:{<subject>}:session_index` is a sorted set of their hashes by the time when each was last seen. An entry whose
-session has ended means nothing; a session that a former version began has no entry until it is seen.
+session has ended is ignored; a session that a former version began has no entry until it is seen.
 `sp:{<subject>}:signed_out_at` ends all sessions that began before it was written: a session carries the value that it
 was begun under and is found only while that is the value. No clock orders the two, because those of replicas differ.
 A value is the seconds since 1970 and random digits, which make it unique. Only a hash of the cookie's token is stored
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shared.redis.client import RedisClient
 
 MAX_SESSIONS: Final = 50
-"""Of one user. A further one ends the one that was not seen for the longest time."""
+"""The maximum sessions of one user. A further one ends the one that was not seen for the longest time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Session:
     """The key of the identity by which the user signed in; empty after a password."""
     begun_at: float = 0
     seen_at: float = 0
-    """About; 0 if it is not known."""
+    """The approximate time of the last request; 0 if unknown."""
     device: Device = UNKNOWN_DEVICE
-    """As the browser called itself at sign-in."""
+    """Browser and system by the User-Agent at sign-in."""
     address: str = ""
-    """Of the client at sign-in."""
+    """The client address at sign-in."""
 
     @property
     def handle(self) -> str:
@@ -146,7 +146,7 @@ def _read(
 
 
 def _pairs(entries: list[Any]) -> list[tuple[str, float]]:
-    """Members and scores: RESP3 pairs them, RESP2 lists them in turn."""
+    """The members with their scores: RESP3 pairs them, RESP2 lists them in turn."""
     flat = [value for entry in entries for value in (entry if isinstance(entry, list | tuple) else (entry,))]
     return [(str(member), float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)]
 

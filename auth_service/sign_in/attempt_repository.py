@@ -47,7 +47,7 @@ class AttemptCounts:
     own: Attempts
     account: Attempts
     read_at_ms: int
-    """By the clock of Redis, like the times of the attempts."""
+    """When the counts were read, by the clock of Redis like the times of the attempts."""
 
 
 class SignInAttemptRepository:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class SignInCompletion:
-    """Consent is asked for after every sign-in: `leave` leads to its page, whatever the provider did (invariant 7)."""
+    """Starts the session. Redirects to consent, which follows every sign-in (invariant 7), or to the account page."""
 
     def __init__(
         self, *, urls: Urls, sessions: SessionManager, interactions: InteractionService, audit: AuditLog
@@ -35,7 +35,7 @@ class SignInCompletion:
         self._audit = audit
 
     async def leave(self, interaction: Interaction | None) -> web.Response:
-        """Go on with consent or the account page: addresses of this server. Raises RedisUnavailable.
+        """Redirect to consent or the account page. Raises RedisUnavailable.
 
         Only now is an interaction stored: before, it would be stored for any client that asks.
         """
@@ -45,7 +45,7 @@ class SignInCompletion:
         return see_other(self._urls.consent(interaction.identifier))
 
     def to_account(self, browser: Browser, notice: AccountNotice) -> web.Response:
-        """Go on with the account page, which shows the notice."""
+        """Redirect to the account page, which shows the notice."""
         return see_other(with_notice(self._urls.account, browser, notice))
 
     async def sign_in(
@@ -85,5 +85,5 @@ class SignInCompletion:
 
 
 def see_other(location: str) -> web.Response:
-    """A redirect by GET that nothing stores, and whose target learns no address of ours."""
+    """A redirect by GET (303) without caching and without a Referer."""
     return web.Response(status=303, headers={"Location": location, "Referrer-Policy": "no-referrer", **NO_STORE})

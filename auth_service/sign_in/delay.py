@@ -1,4 +1,4 @@
-"""Delays of sign-in attempts: they grow with each guess, and no attacker can lock a user out. Pure.
+"""Delays of sign-in attempts: they grow with each attempt, and no attacker can lock a user out. Pure.
 
 Attempts are counted, not failures: an attempt counts when its turn has come and before its password is hashed, so that
 a hundred concurrent ones are not a hundred free guesses. A request that is refused without a hash is no attempt. A

@@ -56,7 +56,7 @@ class SignInThrottle:
             raise self._delayed(counts, wait, address)
 
     async def succeeded(self, counts: AttemptCounts) -> None:
-        """The password was right: the browser is known to belong to the account from now on."""
+        """Clear the count after a right password, and record the browser as known for the account."""
         await self._attempts.succeeded(counts)
 
     def _delayed(self, counts: AttemptCounts, wait: int, address: str) -> TooManyRequests:
@@ -65,7 +65,7 @@ class SignInThrottle:
 
 
 class PasswordAuthenticator:
-    """Used by the sign-in form, and by the account page before it changes a password."""
+    """Checks passwords for the sign-in form, and for the account page before it changes one."""
 
     def __init__(self, *, users: UserService, throttle: SignInThrottle, queue: HashingQueue, audit: AuditLog) -> None:
         self._users = users
@@ -101,12 +101,12 @@ class PasswordAuthenticator:
         return (user, attempt) if user is not None else None
 
     async def succeeded(self, attempt: AttemptCounts) -> None:
-        """The browser is known to belong to the account from now on. Raises RedisUnavailable."""
+        """Clear the count and record the browser as known for the account. Raises RedisUnavailable."""
         await self._throttle.succeeded(attempt)
 
 
 def _queue_key(address: str) -> str:
-    """The unit that has its own turns: an IPv4 address, or a /48 of IPv6, which one subscriber may hold."""
+    """The key of the hashing queue: an IPv4 address, or a /48 of IPv6, which one subscriber may hold."""
     network = network_of(address)
     return str(IPv6Network(network).supernet(new_prefix=48)) if ":" in network else network
 

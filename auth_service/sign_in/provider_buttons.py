@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ProviderButtons:
-    """Answers a form that was posted by a button; its CSRF value has been checked."""
+    """Handles a form that a button posted, after the check of its CSRF value."""
 
     def __init__(self, *, providers: IdentityProviders, redirects: ProviderRedirects, pages: InteractionPages) -> None:
         self._providers = providers

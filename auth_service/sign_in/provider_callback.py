@@ -1,4 +1,4 @@
-"""Reads the response of a provider and finds the sign-in that it answers. It signs no user in.
+"""Reads the response of a provider and consumes the sign-in that it belongs to. It signs no user in.
 
 The response is unverified; what is checked here is that it belongs to a sign-in that this browser began at this
 provider. Then the sign-in is consumed, by one caller, before anything is asked of the provider (invariant 3).
@@ -43,7 +43,7 @@ class CallbackResponse:
     parameters: Mapping[str, str]
     pending: PendingSignIn
     interaction: Interaction | None
-    """None for the account page."""
+    """The interaction to continue; None for the account page."""
 
 
 class ProviderCallback:

@@ -83,7 +83,7 @@ class ProviderEndpoint:
         return onward
 
     async def _link(self, browser: Browser, response: CallbackResponse, identity: Identity) -> web.Response:
-        """Invariant 13: the callback has checked that this browser is signed in as the user who began."""
+        """Link the identity: the callback has checked that the user who began is signed in (invariant 13)."""
         await self._accounts.link(response.pending.subject, response.entry.configuration, identity)
         self._events.linked(response.entry)
         onward = self._completion.to_account(browser, AccountNotice.IDENTITY_LINKED)

@@ -23,21 +23,21 @@ class ProviderEvents:
     """Called once for each response of a provider."""
 
     def __init__(self, *, metrics: ProviderMetrics, audit: AuditLog, on_error: OnError) -> None:
-        """`on_error` records what a page tells only in part."""
+        """`on_error` records errors for `explain`, of which a page shows a part only."""
         self._metrics = metrics
         self._audit = audit
         self._on_error = on_error
 
     def signed_in(self, entry: ConfiguredProvider) -> None:
-        """The user has a session; its audit event is that of any sign-in."""
+        """Count a sign-in; SignInCompletion records the audit event."""
         self._metrics.count(entry.id, "signed_in")
 
     def linked(self, entry: ConfiguredProvider) -> None:
-        """An identity was added to the account; the directory of accounts records the audit event."""
+        """Count a linked identity; AccountService records the audit event."""
         self._metrics.count(entry.id, "linked")
 
     def failed(self, request: web.Request, entry: ConfiguredProvider, error: RequestRejected) -> None:
-        """No user was signed in, no identity linked; the response is a page of the service, not that of the error."""
+        """Record why no user was signed in and no identity linked; the response is a page without the error."""
         request[LOG_FIELDS].update(error_id=error.error_id, reason=error.reason)
         if not isinstance(error, SignInRefused):
             self._metrics.count(entry.id, "unavailable")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SignInComponents:
-    """The endpoints, and the authenticator that the account page uses too; None without passwords."""
+    """The endpoints, and the authenticator, which the account page uses too; it is None without passwords."""
 
     endpoint: SignInEndpoint
     callback: ProviderEndpoint

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 LIFETIME_SECONDS: Final = 86_400
 TTL_SECONDS: Final = 3600
-"""After which a verifier without the change feed asks again."""
+"""The seconds after which a verifier without the change feed fetches a list again."""
 
 
 def bits_of(revoked: Iterable[int]) -> bytes:
@@ -25,7 +25,7 @@ def bits_of(revoked: Iterable[int]) -> bytes:
 
 
 def entries_of(bits: bytes) -> list[int]:
-    """The entries that are revoked, of the bits of one list or a part of them."""
+    """The revoked entries in the bits of a list, or in a part of them."""
     rest, found = int.from_bytes(bits, "little"), []
     while rest:
         found.append((rest & -rest).bit_length() - 1)
@@ -34,12 +34,12 @@ def entries_of(bits: bytes) -> list[int]:
 
 
 def union(bits: bytes, others: bytes) -> bytes:
-    """The entries that are revoked in either."""
+    """The bits of the entries that are revoked in either list."""
     return (int.from_bytes(bits) | int.from_bytes(others)).to_bytes(ENTRIES // 8)
 
 
 def difference(bits: bytes, others: bytes) -> bytes:
-    """The entries that are revoked in the first and not in the second."""
+    """The bits of the entries that are revoked in the first list and not in the second."""
     return (int.from_bytes(bits) & ~int.from_bytes(others)).to_bytes(ENTRIES // 8)
 
 

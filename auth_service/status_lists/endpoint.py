@@ -39,7 +39,7 @@ class StatusListEndpoint:
         self._limits = limits
         self._polls = LongPolls()
         self._whole: tuple[tuple[str, ...], bytes] = ((), b"")
-        """The answer to a verifier that knows nothing yet, and the lists in it."""
+        """The response to a verifier without lists, and the signed lists in it."""
 
     async def end_long_polls(self, _app: web.Application) -> None:
         """Answer every waiting request; an `on_shutdown` handler. The clients ask another replica."""
@@ -102,7 +102,7 @@ class StatusListEndpoint:
 
 
 def _parse(unverified_known: str) -> frozenset[str]:
-    """The tags that a client has. Raises InvalidRequest."""
+    """Parse the tags that a client has. Raises InvalidRequest."""
     if _KNOWN.fullmatch(unverified_known) is None:
         raise InvalidRequest("known has not the form of an earlier response", error_id="known_form")
     size = TAG_CHARACTERS

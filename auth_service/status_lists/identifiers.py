@@ -9,27 +9,27 @@ from typing import Final
 from auth_service.protocol.opaque import new_identifier
 
 PATH: Final = "/status-lists"
-"""Below the issuer, of the aggregation and the change feed; a list is below it."""
+"""The path of the aggregation and the change feed, below the issuer; lists are below it."""
 
 ENTRIES: Final = 1 << 16
-"""Entries of one list."""
+"""The number of entries of one list."""
 OPEN_LISTS: Final = 64
-"""A token discloses its list: the more grants share one, the less it tells."""
+"""The number of open lists. A token discloses its list: the more grants share one, the less it discloses."""
 MAX_LISTS: Final = 512
-"""Open and closed. Their tags fit into a request line, and a verifier holds no more."""
+"""The maximum number of lists, open and closed: their tags fit into a request line, and a verifier holds no more."""
 TAG_CHARACTERS: Final = 8
-"""48 bits of the random tag of a change; a list without a change has its identifier as tag. So all tags differ."""
+"""The length of a tag: 48 random bits for a change, or the identifier of a list without one, so that all differ."""
 
 LIST_FORM: Final = r"[a-z0-9]{8}"
 FORM: Final = rf"{LIST_FORM}-[A-Za-z0-9_-]{{21}}[AQgw]"
-"""A list, and 16 bytes in canonical base64url: grants and interactions."""
+"""The form of identifiers of grants and interactions: a list, and 16 bytes in canonical base64url."""
 
 _FORM: Final = re.compile(FORM)
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def new_list_id() -> str:
-    """Eight characters; it is no secret."""
+    """A new list id: eight characters, no secret."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(8))
 
 

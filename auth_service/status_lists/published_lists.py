@@ -99,7 +99,7 @@ class PublishedStatusLists:
             await end_tasks([self._task])
 
     def new_identifier(self) -> str:
-        """An identifier of a grant to be, in an open list at random. Raises ServiceUnavailable while none is known."""
+        """An identifier for a new grant, in a random open list. Raises ServiceUnavailable while none is known."""
         if not self._open:
             raise ServiceUnavailable("no status list is known yet", error_id="status_lists")
         return new_identifier_in(secrets.choice(self._open))
@@ -115,11 +115,11 @@ class PublishedStatusLists:
 
     @property
     def changed(self) -> asyncio.Event:
-        """Set when the lists differ from those of the moment at which it was taken."""
+        """An event that is set at the next change of the lists."""
         return self._changed
 
     def wake(self) -> None:
-        """Wake all that wait for a change."""
+        """Wake all tasks that wait for a change."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -174,7 +174,7 @@ class PublishedStatusLists:
                 await self._repository.remove(state.list_id)
 
     async def _take(self, list_id: str, bits: bytes) -> None:
-        """Publish a changed list. What this process has published before is never taken back."""
+        """Publish a changed list. An entry that this process published as revoked stays revoked."""
         before = self._bits.get(list_id, b"")
         lost = entries_of(difference(before, bits))
         if lost:
@@ -190,7 +190,7 @@ class PublishedStatusLists:
         return int(self._clock() * 1000)
 
     def _choose_from(self, open_lists: list[str]) -> None:
-        """Not from a list that another replica, or the verifier that it informs, may not know yet."""
+        """Open these lists for new grants, without those that another replica or its verifiers may not know yet."""
         now = self._monotonic()
         self._first_seen = {i: self._first_seen.get(i, now) for i in open_lists}
         published = tuple(i for i, seen in self._first_seen.items() if now - seen >= _PUBLISHED_FIRST_SECONDS)

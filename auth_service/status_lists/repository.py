@@ -40,9 +40,9 @@ _OPEN: Final = load_script("auth_service.status_lists", "open_lists")
 
 @dataclass(frozen=True, slots=True)
 class StoredStatusList:
-    """The state of one list in Redis. The tag is another with each change.
+    """One list as stored in Redis. Each change sets another tag.
 
-    `until_ms` is when the last token that may name it has expired, since 1970.
+    `until_ms` is when the last token that may name the list has expired, in milliseconds since 1970.
     """
 
     list_id: str
@@ -93,7 +93,7 @@ class StatusListRepository:
         await self._redis.pipeline([("HSETNX", _REGISTRY, i, now_ms) for i in list_ids])
 
     async def renew(self, *, now_ms: int) -> int:
-        """Close every list, also those in use that the registry does not name, and open others; how many were open.
+        """Close every list, also those in use that the registry lacks, and open others. Returns how many were open.
 
         It returns -1 and closes none if there would be too many. For the operator's command: it scans all keys.
         """

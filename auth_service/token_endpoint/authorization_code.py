@@ -95,8 +95,8 @@ class AuthorizationCodeHandler:
     async def _validated(self, request: TokenRequest) -> tuple[Grant, str]:
         """Run every check before anything is consumed, in this order. Returns the grant and the hash of the code.
 
-        Whether the code is unused comes last, in the step that consumes it: a request that is not valid in everything
-        else is no replay, and ends nothing (invariant 6, OAuth 2.1 section 7.5.3).
+        Whether the code is unused is checked last, in the step that consumes it: a request that is otherwise invalid is
+        no replay, and ends nothing (invariant 6, OAuth 2.1 section 7.5.3).
         """
         parameters = request.parameters
         code = parameters.require("code")

@@ -168,7 +168,7 @@ class RefreshTokenHandler:
         )
 
     async def _review(self, grant_id: str, found: Grant | Rotation, client: Client) -> ReviewedUser:
-        """Review the user before anything is consumed: a token is good again after a fresh sign-in (invariant 13)."""
+        """Review the user before anything is consumed, so that the token works after a new sign-in (invariant 13)."""
         try:
             return await self._scope_policy.users.read(
                 grant_id=grant_id,
@@ -183,7 +183,7 @@ class RefreshTokenHandler:
             raise
 
     def _validated(self, parameters: Parameters) -> tuple[RefreshToken, tuple[str, ...]]:
-        """The checks that do not need Redis; the script runs the others and consumes in the same step."""
+        """Run the checks that do not need Redis; the script runs the others and consumes in the same step."""
         try:
             presented = self._tokens.refresh_tokens.read(parameters.require("refresh_token"))
         except NotARefreshToken as exc:
@@ -210,9 +210,9 @@ class RefreshTokenHandler:
         return grant.resource
 
     async def _check_scope(self, grant_id: str, requested: tuple[str, ...], client: Client) -> ReviewedUser | None:
-        """Raise InvalidScope if nothing requested is granted, before the token is consumed.
+        """Raise InvalidScope if no requested scope is granted, before the token is consumed.
 
-        Returns the user, for whom that was decided.
+        Returns the user for whom that was decided.
         """
         grant = await self._grants.find(grant_id)
         if grant is None or grant.client_id != client.client_id or grant.resource not in self._resources.grantable:
@@ -230,7 +230,7 @@ class RefreshTokenHandler:
         client: Client,
         user: ReviewedUser,
     ) -> tuple[str, ...]:
-        """The requested scopes, or all, of those that were granted and may be granted today (invariant 15).
+        """The requested or else all scopes that were granted and may be granted today (invariant 15).
 
         A scope that was not granted is dropped, not rejected, unless nothing remains (interop.md A9).
         """

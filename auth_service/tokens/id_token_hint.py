@@ -22,10 +22,10 @@ class IdTokenHints:
     async def subject(self, unverified_hint: str) -> str | None:
         """The user of the ID token; None if its key is not published any more, so that nothing can be verified.
 
-        A client that kept its ID token longer than the key must still be able to connect, and a hint only narrows who
-        may decide. For that reason the audience does not matter either: a client that has registered again presents the
-        token of its former id. Raises InvalidToken for what is no ID token of this server (an access token, say), and
-        ServiceUnavailable while no keys are loaded.
+        A client that kept its ID token longer than the key must still be able to connect, and a hint only restricts the
+        user that may decide. The audience is not checked for the same reason: a client that has registered again
+        presents the token of its former id. Raises InvalidToken for anything but an ID token of this server (for an
+        access token, too), and ServiceUnavailable while no keys are loaded.
         """
         jws = parse_compact_jws(unverified_hint)
         header = jws.header()

@@ -110,6 +110,6 @@ class IdTokenIssuer:
 
 
 def _left_half(token: str, *, algorithm: str) -> str:
-    """The hash of a token for the ID token beside it (OpenID Connect Core section 3.1.3.6)."""
+    """The left half of the hash of a token, for `at_hash` of an ID token (OpenID Connect Core section 3.1.3.6)."""
     digest = HASHES[algorithm](token.encode()).digest()
     return base64url.encode(digest[: len(digest) // 2])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_WAIT_SECONDS: Final = 12.0
-"""A user waits that long for a page, and the gateways in front of the service do as well."""
+"""The longest expected wait: users wait that long for a page, and so do gateways in front of the service."""
 
 GIVE_UP_SECONDS: Final = 2 * MAX_WAIT_SECONDS
 """Requests of other networks overtake those of a network with many; after this time the latter are answered 503."""
@@ -35,15 +35,15 @@ MIN_SECONDS: Final = 0.02
 """The estimate of one turn before the first, and its lower bound, which bounds the number of waiting requests."""
 
 _WEIGHT: Final = 0.1
-"""Of the newest turn in the estimate, an exponentially weighted mean."""
+"""The weight of the newest turn in the estimate, an exponentially weighted mean."""
 
 
 class Lane(Enum):
-    """The group of requests with which a request waits."""
+    """The lane in which a request waits."""
 
     KNOWN_BROWSER = "known_browser"
     FIRST_ATTEMPT = "first_attempt"
-    """Of the network at the account within the time that attempts are remembered."""
+    """The first attempt of a network at an account within the time that attempts are remembered."""
     FURTHER_ATTEMPT = "further_attempt"
 
 
@@ -74,7 +74,7 @@ class HashingQueue:
         return await asyncio.shield(working)
 
     def observe(self, seconds: float) -> None:
-        """Note how long a turn took, for the estimate of waits."""
+        """Record the seconds of a turn, for the estimate of waits."""
         self._seconds += _WEIGHT * (max(seconds, MIN_SECONDS) - self._seconds)
 
     def expected_wait(self, lane: Lane, key: str) -> float:
@@ -128,13 +128,13 @@ class _RoundRobin:
 
     def __init__(self) -> None:
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-        """In the order of the next turn of each key; no queue is empty."""
+        """The requests by key, in the order of the next turns; no queue is empty."""
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
     def turns_before(self, key: str) -> int:
-        """How many are served before a request that is appended now."""
+        """The number of requests that are served before one that is appended now."""
         round_of_key = len(self._waiting.get(key, ())) + 1
         return sum(min(len(waiting), round_of_key) for waiting in self._waiting.values())
 

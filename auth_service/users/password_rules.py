@@ -45,7 +45,7 @@ class WeakPassword(ValueError):
 
 
 def check_new_password(password: str, *, username: str, service_words: tuple[str, ...] = ("sallyport",)) -> None:
-    """Raise WeakPassword unless the password may be set."""
+    """Raise WeakPassword if the password violates a rule."""
     folded = unicodedata.normalize("NFKC", password).casefold()
     if len(password) > MAX_PASSWORD_LENGTH:
         raise WeakPassword(message("Choose a shorter password: at most %(most)s characters.", most=MAX_PASSWORD_LENGTH))
@@ -65,7 +65,7 @@ def check_new_password(password: str, *, username: str, service_words: tuple[str
 
 
 def generate_password() -> str:
-    """Four groups of five characters, joined by dashes: easy to read aloud, about 98 bits of entropy."""
+    """A new password of four groups of five characters, joined by dashes: about 98 bits of entropy."""
     return "-".join("".join(secrets.choice(_GENERATED) for _ in range(5)) for _ in range(4))
 
 

@@ -38,7 +38,7 @@ The work is the same; with one lane a hash uses one core, so the number of worke
 """
 
 MAX_PASSWORD_LENGTH: Final = 256
-"""In characters. A longer password is rejected when it is set, and counts as wrong at sign-in."""
+"""The maximum characters. A longer password is rejected when it is set, and counts as wrong at sign-in."""
 
 
 class PasswordHasher:
@@ -62,7 +62,7 @@ class PasswordHasher:
         return await self._run(lambda: self._hasher.hash(_bytes(password)))
 
     async def verify(self, password: str, stored_hash: str | None) -> bool:
-        """Whether the password is right. None stands for an account that is unknown or has no password: the same time.
+        """Whether the password is right. None is for an unknown account or one without a password, and takes as long.
 
         An empty text is no hash either.
         """
@@ -104,5 +104,5 @@ def _decoy(parameters: argon2.Parameters) -> str:
 
 
 def _bytes(password: str) -> bytes:
-    """Normalised (NIST SP 800-63B), so that the same keystrokes give the same bytes on every device."""
+    """The normalised password (NIST SP 800-63B): the same keystrokes give the same bytes on every device."""
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")

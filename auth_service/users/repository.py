@@ -48,7 +48,7 @@ class StoredUser:
 
     user: User
     password_hash: str | None
-    """None for a user without a password; never an empty text."""
+    """The argon2id hash; None for a user without a password, never an empty text."""
 
 
 class LinkResult(StrEnum):
@@ -159,7 +159,7 @@ class UserRepository:
         return UnlinkResult(await self._redis.run(_UNLINK_IDENTITY, _identity_keys(subject), arguments))
 
     async def statements(self, subjects: Sequence[str]) -> list[dict[str, str]]:
-        """For each subject what the providers stated, by identity."""
+        """What the providers stated about each subject, by identity."""
         return [dict(h) for h in await self._redis.pipeline([("HGETALL", _statements(s)) for s in subjects])]
 
     async def statement(self, subject: str, identity: str) -> str | None:
@@ -180,7 +180,7 @@ class UserRepository:
         return list(await self._redis.command("SMEMBERS", _MARKED))
 
     async def unmark(self, subject: str) -> None:
-        """Nothing of this subject is left to be ended."""
+        """Remove the mark: all sessions and grants of the subject have ended."""
         await self._redis.command("SREM", _MARKED, subject)
 
 

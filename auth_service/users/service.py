@@ -31,7 +31,7 @@ class UserService:
         self._passwords = passwords
 
     async def authenticate(self, username: str, password: str) -> User | None:
-        """The user, or None: after the same work for a wrong name, a wrong password, a user without one or suspended.
+        """The user; None, after the same work, for a wrong name or password, or a user without one or suspended.
 
         Called within a turn of the hashing queue, because a sign-in counts as an attempt when its turn has come.
         """

@@ -10,9 +10,9 @@ from shared.jose import base64url
 
 MAX_USERNAME_LENGTH: Final = 64
 MAX_IDENTITIES: Final = 20
-"""Of one user, so that what a user can store is bounded."""
+"""The maximum identities of one user, so that what a user can store is bounded."""
 PROVIDER_SEPARATOR: Final = "/"
-"""In the usernames of accounts that a provider's users get: `<provider>/<name there>`."""
+"""Separates the parts of usernames that users of a provider get: `<provider>/<name there>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class User:
     """A user who may sign in. Times in seconds since 1970."""
 
     subject: str
-    """Random and never reused: the `sub` of every token, so that a changed or re-used name inherits nothing."""
+    """The random `sub` of every token, never reused, so that a changed or reused name inherits nothing."""
     username: str
-    """In the user's spelling; compared by `lookup_name`."""
+    """The name in the user's spelling; `lookup_name` compares it."""
     name: str | None
     email: str | None
     email_verified: bool

@@ -85,7 +85,7 @@ def read_token_response(response: ProviderResponse) -> TokenResponse:
 
 
 def token_type_problem(unverified: Any) -> str | None:
-    """A sentence about a `token_type` other than `Bearer` (OpenID Connect Core section 3.1.3.3, RFC 6749 section 7.1)."""
+    """A sentence about a `token_type` other than `Bearer` (OpenID Connect Core 3.1.3.3, RFC 6749 section 7.1)."""
     is_bearer = isinstance(unverified, str) and unverified.lower() == "bearer"
     return None if is_bearer else f"token_type is {unverified!r:.40}, not Bearer"
 
