@@ -176,7 +176,7 @@ class TestSecrets:
         ({"AUTH_AUTHORIZATION_CODE_TTL": "3600"}, "AUTH_AUTHORIZATION_CODE_TTL"),
     ],
 )
-def test_what_is_unsafe_or_contradicts_itself_is_refused(changes, reason):
+def test_an_unsafe_or_contradictory_setting_is_refused(changes, reason):
     assert reason in complaint(**changes)
 
 
@@ -247,14 +247,14 @@ class TestIdentityProviders:
             ({"id": "other"}, "two entries have the id 'other'"),
         ],
     )
-    def test_what_is_wrong_with_an_entry_is_named_by_its_position_and_id_and_no_secret_is_repeated(self, change, told):
+    def test_an_error_names_position_and_id_of_the_entry_and_repeats_no_secret(self, change, told):
         said = self.complaint(ACME | {"id": "other"}, ACME | change)
         assert said.startswith("AUTH_IDENTITY_PROVIDERS: ")
         assert told in said
         assert "hunter2" not in said
 
     @pytest.mark.parametrize("text", ["hunter2", "{}", '[{"client_secret": "hunter2"', "[1]", '"x"', "[null]"])
-    def test_what_is_no_list_of_objects_is_refused_and_not_repeated(self, text):
+    def test_a_value_that_is_no_list_of_objects_is_refused_and_not_repeated(self, text):
         said = complaint(AUTH_IDENTITY_PROVIDERS=text)
         assert said == "AUTH_IDENTITY_PROVIDERS: must be a JSON list of objects"
 

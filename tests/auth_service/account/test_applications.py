@@ -71,6 +71,6 @@ async def test_a_grant_at_a_resource_that_is_no_longer_configured_is_still_liste
 
 
 @pytest.mark.parametrize("later", [30 * DAY, 181 * DAY])
-async def test_what_expired_is_not_listed(store, later):
+async def test_an_expired_grant_is_not_listed(store, later):
     await open_grant(store, index=True)
     assert await listed(store, now=time.time() + later) == ()

@@ -63,7 +63,7 @@ async def test_a_browser_that_is_signed_out_elsewhere_is_signed_out_alone(auth, 
     assert [await is_signed_in(user) for user in (ada, other, third)] == [True, False, False]
 
 
-async def test_what_is_already_signed_out_changes_nothing(auth, ada):
+async def test_signing_out_an_ended_session_changes_nothing(auth, ada):
     await signed_in(auth)
     (form,) = endings(await ada.get("/account"))
     assert "Signed out." in (await sign_out(ada, form)).words

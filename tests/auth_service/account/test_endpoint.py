@@ -113,7 +113,7 @@ class TestThePage:
 
 
 class TestEndingAccess:
-    async def test_ends_that_of_one_application_alone(self, auth, ada):
+    async def test_ending_one_application_leaves_the_others(self, auth, ada):
         first, second = await auth.register(client_name="First"), await auth.register(client_name="Second")
         ended, kept = await ada.let_in(first), await ada.let_in(second)
         grants = {form.inputs.get("grant") for form in (await ada.page()).forms} - {None}
@@ -125,7 +125,7 @@ class TestEndingAccess:
         assert not await still_works(auth, first, ended)
         assert await still_works(auth, second, kept)
 
-    async def test_of_all_applications_ends_each_of_them(self, auth, ada, elsewhere):
+    async def test_ending_all_applications_ends_each_of_them(self, auth, ada, elsewhere):
         clients = [await auth.register(client_name=name) for name in ("First", "Second")]
         tokens = [await ada.let_in(client) for client in clients]
         page = await ada.take("end-all-access")
@@ -140,14 +140,14 @@ class TestEndingAccess:
     @pytest.mark.parametrize(
         ("step", "values"), [("end-all-access", {}), ("sign-out", {"where": "everywhere", "applications": "end"})]
     )
-    async def test_of_all_applications_ends_what_was_approved_a_moment_before(self, auth, ada, step, values):
+    async def test_ending_all_applications_ends_approvals_whose_code_is_not_redeemed(self, auth, ada, step, values):
         await ada.let_in(await auth.register(client_name="First"))
         code = await auth.code(await auth.register(client_name="Second"), ada.user)
         await ada.take(step, **values)
         refused = await auth.redeem(code)
         assert (refused.status, refused.json["error"]) == (400, "invalid_grant")
 
-    async def test_of_all_applications_leaves_those_of_other_users(self, auth, ada):
+    async def test_ending_all_applications_leaves_those_of_other_users(self, auth, ada):
         tokens = await ada.let_in(client := await auth.register())
         await auth.users.add(EVE, PASSWORD)
         eve = Visitor(auth)
@@ -157,13 +157,13 @@ class TestEndingAccess:
         assert await still_works(auth, client, tokens)
         assert not await still_works(auth, of_eve, theirs)
 
-    async def test_twice_is_the_same_as_once(self, auth, ada):
+    async def test_ending_access_twice_is_harmless(self, auth, ada):
         await ada.let_in(await auth.register())
         page = await ada.page()
         assert (await ada.take("end-access", page=page)).status == 200
         assert (await ada.take("end-access", page=page)).status == 200
 
-    async def test_of_another_user_does_nothing(self, auth, ada):
+    async def test_a_user_cannot_end_the_access_of_another(self, auth, ada):
         tokens = await ada.let_in(client := await auth.register())
         (grant,) = {form.inputs.get("grant") for form in (await ada.page()).forms} - {None}
         await auth.users.add(EVE, PASSWORD)
@@ -173,7 +173,7 @@ class TestEndingAccess:
         assert "Access removed." not in (await eve.take("end-access", grant=grant)).text
         assert await still_works(auth, client, tokens)
 
-    async def test_of_a_made_up_grant_does_nothing(self, auth, ada):
+    async def test_ending_an_unknown_grant_does_nothing(self, auth, ada):
         tokens = await ada.let_in(client := await auth.register())
         page = await ada.page()
         for grant in ["", "x", "../../etc", "A" * 22, "é" * 22]:
@@ -187,7 +187,7 @@ class TestAFormFromElsewhere:
     """CSRF (RFC 9700 section 4.7)."""
 
     @pytest.mark.parametrize("step", ["end-access", "end-all-access", "password", "sign-out"])
-    async def test_is_refused_and_changes_nothing(self, auth, ada, elsewhere, step):
+    async def test_a_form_from_elsewhere_is_refused_and_changes_nothing(self, auth, ada, elsewhere, step):
         tokens = await ada.let_in(client := await auth.register())
         theirs = (await elsewhere.page()).forms[0].inputs["csrf"]
         for csrf in ("A" * 43, "", theirs):
@@ -208,7 +208,7 @@ async def test_a_browser_that_keeps_no_cookies_is_told_so(auth):
 
 
 class TestChangingThePassword:
-    async def test_signs_out_every_other_browser_and_keeps_applications(self, auth, ada, elsewhere):
+    async def test_a_new_password_signs_out_every_other_browser_and_keeps_applications(self, auth, ada, elsewhere):
         tokens = await ada.let_in(client := await auth.register())
         assert "Password changed." in (await ada.take("password", **change())).text
         assert await ada.is_signed_in()
@@ -229,7 +229,7 @@ class TestChangingThePassword:
             (change(new="w x y z" * 200, repeated="w x y z" * 200), "Choose a shorter password"),
         ],
     )
-    async def test_that_cannot_be_done_is_explained_and_the_old_one_stays(self, auth, ada, elsewhere, fields, told):
+    async def test_a_rejected_change_is_explained_and_the_old_password_stays(self, auth, ada, elsewhere, fields, told):
         answer = await ada.take("password", **fields)
         assert told in answer.text
         assert "Your password wasn't changed." in answer.words
@@ -237,7 +237,7 @@ class TestChangingThePassword:
         assert await elsewhere.is_signed_in()
         assert await auth.users.authenticate(USERNAME, PASSWORD)
 
-    async def test_of_a_removed_user_leads_out(self, auth, ada):
+    async def test_a_removed_user_cannot_change_the_password(self, auth, ada):
         page = await ada.page()
         await auth.users.remove(await auth.users.find_by_name(USERNAME))
         assert "Password changed." not in (await ada.take("password", page=page, **change())).text
@@ -250,7 +250,7 @@ class TestChangingThePassword:
             (change(repeated=NEW_PASSWORD + "x"), "repeated"),
         ],
     )
-    async def test_marks_the_field_that_is_wrong_and_says_why_beside_it(self, ada, fields, marked):
+    async def test_a_rejected_change_marks_the_wrong_field_and_says_why_beside_it(self, ada, fields, marked):
         text = (await ada.take("password", **fields)).text
         wrong = re.findall(r'<input id="(\w+)"[^>]*aria-invalid="true" autofocus aria-describedby="problem', text)
         assert wrong == [marked]
@@ -260,19 +260,19 @@ class TestChangingThePassword:
 
 
 class TestSigningOut:
-    async def test_here_leaves_other_browsers_signed_in(self, ada, elsewhere):
+    async def test_signing_out_here_leaves_other_browsers_signed_in(self, ada, elsewhere):
         assert "You're signed out" in (await ada.take("sign-out", where="here")).text
         assert not await ada.is_signed_in()
         assert await elsewhere.is_signed_in()
 
-    async def test_everywhere_ends_every_session_and_spares_applications(self, auth, ada, elsewhere):
+    async def test_signing_out_everywhere_ends_every_session_and_spares_applications(self, auth, ada, elsewhere):
         tokens = await ada.let_in(client := await auth.register())
         await ada.take("sign-out", where="everywhere")
         assert not await ada.is_signed_in()
         assert not await elsewhere.is_signed_in()
         assert await still_works(auth, client, tokens)
 
-    async def test_everywhere_can_end_every_application_too(self, auth, ada):
+    async def test_signing_out_everywhere_can_end_every_application_too(self, auth, ada):
         clients = [await auth.register(client_name=name) for name in ("First", "Second")]
         tokens = [await ada.let_in(client) for client in clients]
         page = await ada.take("sign-out", where="everywhere", applications="end")
@@ -302,7 +302,7 @@ async def test_another_user_can_sign_in_instead_and_return_to_the_decision(auth,
 class TestAnUnknownClient:
     """interop.md A18."""
 
-    async def test_gets_a_page_that_tells_how_to_clear_its_registration(self, auth):
+    async def test_an_unknown_client_gets_a_page_that_tells_how_to_clear_its_registration(self, auth):
         client = await auth.register()
         client.client_id = "own-never-issued"
         answer = await auth.get(auth.authorize_url(client))
@@ -311,7 +311,7 @@ class TestAnUnknownClient:
         assert "rm -rf ~/.mcp-auth" in answer.text
         assert "a connection that doesn't exist here" in answer.text
 
-    async def test_that_was_one_once_is_told_that_its_registration_ended(self, auth):
+    async def test_an_ended_client_gets_a_page_that_tells_that_its_registration_ended(self, auth):
         client, now = await auth.register(), int(time.time())
         clients = ClientRepository(auth.store)
         assert await clients.record_use(client.client_id, now=now, expires_at=now + 86_400)

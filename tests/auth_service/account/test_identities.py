@@ -64,7 +64,7 @@ class TestThePage:
         assert "Current password" not in page.words
         assert "Your only way to sign in" in page.words
 
-    async def test_without_providers_nothing_is_said_of_ways(self, start_auth):
+    async def test_the_page_does_not_mention_identities_without_providers(self, start_auth):
         server = await start_auth()
         await server.users.add(USERNAME, PASSWORD)
         user = server.user_agent()
@@ -75,22 +75,22 @@ class TestThePage:
 
 
 class TestLinking:
-    async def test_makes_both_ways_lead_to_one_account(self, federated, ada):
+    async def test_linking_makes_both_ways_lead_to_one_account(self, federated, ada):
         await link(ada)
         other = federated.user_agent()
         await sign_in_at(other, await other.get("/sign-in"), "acme")
         assert await subject_of(federated, other) == await subject_of(federated, ada)
 
-    async def test_starts_no_session(self, federated, ada):
+    async def test_linking_starts_no_session(self, federated, ada):
         before = ada.cookies[SESSION]
         await link(ada)
         assert ada.cookies[SESSION] == before
 
-    async def test_demands_of_the_provider_a_sign_in_of_the_last_five_minutes(self, federated, ada, upstreams):
+    async def test_linking_demands_of_the_provider_a_sign_in_of_the_last_five_minutes(self, federated, ada, upstreams):
         await link(ada)
         assert upstreams["acme"].begun[0].max_age == 300
 
-    async def test_is_refused_in_a_session_that_was_left_open(self, federated, ada, upstreams):
+    async def test_linking_is_refused_in_a_session_that_was_left_open(self, federated, ada, upstreams):
         federated.clock.ahead = 301
         page = await press(ada, await ada.get("/account"), "acme")
         page = await ada.follow(page)
@@ -158,7 +158,7 @@ class TestLinking:
         await ada.sign_in(await ada.get("/sign-in"))
         assert "Unlink" not in (await ada.get("/account")).words
 
-    async def test_in_another_browser_of_the_same_user_it_is_refused(self, federated, ada, upstreams):
+    async def test_linking_is_refused_in_another_browser_of_the_same_user(self, federated, ada, upstreams):
         other = federated.user_agent()
         await other.sign_in(await other.get("/sign-in"))
         state = state_in(await press(ada, await ada.get("/account"), "acme"))
@@ -208,7 +208,7 @@ class TestLinking:
 
 
 class TestUnlinking:
-    async def test_makes_the_next_sign_in_with_the_identity_another_account(self, federated, ada):
+    async def test_the_next_sign_in_with_an_unlinked_identity_makes_another_account(self, federated, ada):
         await link(ada)
         answer = await unlink(ada)
         assert "Account unlinked." in (await ada.follow(answer)).words
@@ -216,7 +216,7 @@ class TestUnlinking:
         await sign_in_at(other, await other.get("/sign-in"), "acme")
         assert await subject_of(federated, other) != await subject_of(federated, ada)
 
-    async def test_signs_out_every_browser_but_this_one(self, federated, ada):
+    async def test_unlinking_signs_out_every_browser_but_this_one(self, federated, ada):
         await link(ada)
         other = federated.user_agent()
         await sign_in_at(other, await other.get("/sign-in"), "acme")
@@ -256,7 +256,7 @@ class TestUnlinking:
         assert key in (await eve.get("/account")).text
 
     @pytest.mark.parametrize("change", ["csrf", "age"])
-    async def test_needs_the_form_of_this_browser_and_a_recent_sign_in(self, federated, ada, change):
+    async def test_unlinking_needs_the_form_of_this_browser_and_a_recent_sign_in(self, federated, ada, change):
         await link(ada)
         if change == "age":
             federated.clock.ahead = 301

@@ -184,7 +184,7 @@ class TestHint:
         assert asks_for_the_decision(await bob.follow(await bob.sign_in(page, "ada")))
 
     @pytest.mark.parametrize("forged", ["x.y.z", "x", "\u00e4.b.c", "x" * 9000])
-    async def test_what_is_no_token_is_refused(self, auth, client, forged):
+    async def test_a_malformed_token_is_refused(self, auth, client, forged):
         assert await error(auth, client, id_token_hint=forged) == "invalid_request"
 
     async def test_an_access_token_is_no_hint(self, auth, client):
@@ -226,7 +226,7 @@ class TestUnsupported:
     async def test_each_has_the_error_that_openid_connect_gives_it(self, auth, client, parameter, told):
         assert await error(auth, client, **parameter) == told
 
-    async def test_what_a_server_may_ignore_is_ignored(self, auth, client):
+    async def test_parameters_that_a_server_may_ignore_are_ignored(self, auth, client):
         ignored = {
             "acr_values": "1 2",
             "ui_locales": "se",

@@ -91,7 +91,7 @@ async def test_a_raw_plus_in_another_state_is_a_space(auth, client, raw, state):
     assert (await user.decide(await user.consent_page(url)))["state"] == state
 
 
-async def test_without_state_none_comes_back(auth, client):
+async def test_a_response_to_a_request_without_state_has_none(auth, client):
     assert (await auth.code(client, state=None)).parameters.keys() == {"code", "iss"}
 
 
@@ -347,7 +347,7 @@ class TestPrompt:
         assert answer.forms[0].action == "/sign-in"
 
     @pytest.mark.parametrize("prompt", ["consent", "select_account", "nonsense"])
-    async def test_other_values_change_nothing(self, auth, client, prompt):
+    async def test_other_values_of_prompt_change_nothing(self, auth, client, prompt):
         assert (await auth.user_agent().arrive(auth.authorize_url(client, prompt=prompt))).status == 200
 
     async def test_a_login_hint_fills_in_the_name(self, auth, client):

@@ -99,13 +99,13 @@ async def approvals(auth):
 
 
 class TestPage:
-    async def test_what_is_not_required_has_a_ticked_box(self, auth, client):
+    async def test_a_scope_that_is_not_required_has_a_ticked_box(self, auth, client):
         asked = await Asked.at(auth, client, scope=f"{ASKED} openid profile email offline_access")
         boxes = [WRITE, SHARE, "scope=profile", "scope=email", "claim=email", "claim=name"]
         assert asked.form.ticked == dict.fromkeys(boxes, True)
         assert "Read your notes" in asked.page.words
 
-    async def test_what_a_scope_implies_is_said_beside_it(self, auth, client):
+    async def test_implied_scopes_are_listed_beside_the_scope(self, auth, client):
         asked = await Asked.at(auth, client, scope="notes:write notes:share")
         assert "Includes: Read your notes" in asked.page.words
 
@@ -172,7 +172,7 @@ class TestForgedForms:
         claims = unverified_claims(tokens["access_token"])
         assert (claims["scope"], claims.get("name"), "email" in claims) == (granted, "Ada Lovelace", False)
 
-    async def test_what_the_client_may_not_have_is_not_granted(self, auth):
+    async def test_a_scope_that_the_client_may_not_have_is_not_granted(self, auth):
         limited = await pre_register(auth, max_scope="notes:read")
         asked = await Asked.at(auth, limited)
         assert (await asked.granted(scope=ASKED.split()))["scope"] == "notes:read"
@@ -197,7 +197,7 @@ class TestForgedForms:
         again = await asked.user.submit(answer, decision="approve", scope=["notes:share"])
         assert (await asked.granted(again))["scope"] == "notes:share openid"
 
-    async def test_whoever_has_nothing_left_may_still_deny(self, start_auth):
+    async def test_a_user_with_nothing_left_may_still_deny(self, start_auth):
         auth = await start_auth(RESOURCES=configured(required=()))
         await auth.users.add(USERNAME, PASSWORD)
         asked = await Asked.at(auth, await auth.register())
@@ -221,7 +221,7 @@ class TestOnce:
         await asked.post(scope=[])
         assert (await asked.granted(scope=ASKED.split()))["scope"] == "notes:read"
 
-    async def test_of_two_forms_at_once_one_is_granted_and_audited(self, auth, client):
+    async def test_one_of_two_concurrent_forms_is_granted_and_audited(self, auth, client):
         asked = await Asked.at(auth, client)
         answers = await asyncio.gather(*(asked.post(scope=[name]) for name in ["notes:write", "notes:share"] * 3))
         assert len({answer.refresh for answer in answers}) == 1
@@ -245,7 +245,7 @@ class TestReplicas:
         ],
         ids=["scope is required now", "scope was required", "claim is required now", "claim was required"],
     )
-    async def test_what_was_no_choice_on_the_page_does_not_become_one_nor_the_reverse(self, start_auth, shown, posted):
+    async def test_a_form_whose_choice_differs_from_the_current_one_is_refused(self, start_auth, shown, posted):
         older, newer = [await start_auth(RESOURCES=configured(**of)) for of in (shown, posted)]
         await older.users.add(USERNAME, PASSWORD)
         asked = await Asked.at(older, await older.register())
@@ -278,7 +278,7 @@ class TestStepUp:
         assert [box for box in asked.form.ticked if box.startswith("scope")] == [SHARE]
         assert (await asked.granted())["scope"] == "notes:read notes:share"
 
-    async def test_whoever_leaves_the_missing_ones_out_keeps_what_is_held(self, start_auth):
+    async def test_a_user_who_leaves_missing_scopes_out_keeps_those_that_are_held(self, start_auth):
         auth = await start_auth(RESOURCES=configured(required=()))
         await auth.users.add(USERNAME, PASSWORD)
         client, user = await auth.register(), auth.user_agent()
@@ -314,7 +314,7 @@ class TestRequired:
 
 
 class TestClaims:
-    async def test_one_that_is_left_out_is_told_nowhere_and_never(self, auth, client):
+    async def test_a_claim_that_is_left_out_is_never_told(self, auth, client):
         asked = await Asked.at(auth, client)
         tokens = await asked.left("claim=email")
         refreshed = (await auth.refresh(client, tokens["refresh_token"])).json
@@ -326,7 +326,9 @@ class TestClaims:
         assert "your name" in account
         assert "your e-mail address" not in account
 
-    async def test_one_that_the_resource_wants_only_later_is_not_told_before_the_user_decides_again(self, start_auth):
+    async def test_a_claim_that_the_resource_wants_only_later_is_not_told_before_the_user_decides_again(
+        self, start_auth
+    ):
         older = await start_auth(RESOURCES=configured(claims=["name"]))
         await older.users.add(USERNAME, PASSWORD, name="Ada Lovelace", email="ada@example.org", email_verified=True)
         client = await older.register()
@@ -337,7 +339,7 @@ class TestClaims:
         decided = await (await Asked.at(newer, client)).granted()
         assert unverified_claims(decided["access_token"])["email"] == "ada@example.org"
 
-    async def test_one_that_the_resource_does_not_want_any_more_is_not_told(self, auth, client, start_auth):
+    async def test_a_claim_that_the_resource_does_not_want_any_more_is_not_told(self, auth, client, start_auth):
         tokens = await (await Asked.at(auth, client)).granted()
         later = await start_auth(RESOURCES=configured(claims=["name"]))
         refreshed = (await later.refresh(client, tokens["refresh_token"])).json

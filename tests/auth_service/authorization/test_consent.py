@@ -67,7 +67,7 @@ class TestPage:
         page = await auth.user_agent().consent_page(auth.authorize_url(hostile))
         assert "<img" not in page.text
 
-    async def test_what_is_allowed_already_stands_apart_and_is_asked_again(self, auth, client):
+    async def test_scopes_that_are_held_are_listed_apart_and_asked_again(self, auth, client):
         user = auth.user_agent()
         await auth.tokens(client, user)
         page = await user.consent_page(auth.authorize_url(client, scope="notes:read notes:write"))
@@ -106,7 +106,7 @@ class TestDecision:
         assert await grants(auth) == []
 
     @pytest.mark.invariant(3)
-    async def test_what_was_denied_cannot_be_approved_afterwards(self, auth, client):
+    async def test_a_denied_request_cannot_be_approved_afterwards(self, auth, client):
         """The first decision stands."""
         user = auth.user_agent()
         page = await user.consent_page(auth.authorize_url(client))

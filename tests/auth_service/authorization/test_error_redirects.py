@@ -110,7 +110,7 @@ async def test_a_document_of_a_host_that_the_operator_named_is_told_at_once(star
         (ClientKind.METADATA_DOCUMENT, "https://client.example/id", "http://127.0.0.1/cb", True),
     ],
 )
-def test_which_clients_get_errors_by_redirect(kind, client_id, redirect_uri, automatic):
+def test_errors_are_redirected_by_kind_of_client_and_redirect_uri(kind, client_id, redirect_uri, automatic):
     client = Known(client_id, kind, (redirect_uri,))
     assert error_redirect_allowed(client, redirect_uri, is_trusted=True) is automatic
 

@@ -208,7 +208,7 @@ class TestAttacks:
         answer = await user.submit(stored, decision="approve")
         assert (answer.status, error_of(auth, answer)) == (400, "interaction_known")
 
-    async def test_what_is_stored_after_a_late_sign_in_lives_for_the_rest_only(self, auth, client):
+    async def test_an_interaction_that_is_stored_after_a_late_sign_in_lives_for_the_rest_only(self, auth, client):
         user = auth.user_agent()
         page = await user.arrive(auth.authorize_url(client))
         auth.clock.ahead += 600

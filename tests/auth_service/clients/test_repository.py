@@ -94,7 +94,7 @@ async def test_a_pre_registered_client_never_expires(clients, store, now):
 
 
 @pytest.mark.invariant(3)
-async def test_of_concurrent_adds_under_one_id_one_wins(clients, store_url, now):
+async def test_one_of_many_concurrent_adds_under_one_id_wins(clients, store_url, now):
     """Exactly one winner, on separate connections."""
     others = [open_redis_client(store_url) for _ in range(8)]
     candidates = [record(now, secret_hash=f"{n:064d}") for n in range(8)]

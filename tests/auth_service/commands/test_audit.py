@@ -16,7 +16,7 @@ def lines(result):
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_what_an_operator_does_is_in_the_log(commands):
+def test_the_actions_of_an_operator_are_in_the_log(commands):
     subject = commands.json("users", "add", "margaret", "--password-stdin", stdin=GOOD)["subject"]
     commands.json("users", "set-password", "margaret", "--generate")
     commands.json("users", "remove", "margaret", "--yes")

@@ -165,7 +165,7 @@ class TestIdentityProviders:
         monkeypatch.setattr(check_config, "provider_factory", lambda *_args, **_kwargs: upstreams.build)
         return upstreams
 
-    def test_what_each_says_is_wrong_is_told_with_its_id(self, commands, upstreams, monkeypatch):
+    def test_the_problems_of_each_provider_are_shown_with_its_id(self, commands, upstreams, monkeypatch):
         async def diagnose(provider):
             problems = ("The metadata name another issuer.",) if provider.id == "globex" else ()
             return ProviderDiagnosis(problems=problems)
@@ -178,7 +178,7 @@ class TestIdentityProviders:
         result = commands.run("check-config", "--json", env={"AUTH_IDENTITY_PROVIDERS": upstreams.setting})
         assert json.loads(result.stdout)["problems"] == ["globex: The metadata name another issuer."]
 
-    def test_what_may_be_wrong_with_one_is_a_warning_with_its_id(self, commands, upstreams, monkeypatch):
+    def test_a_possible_problem_of_a_provider_is_a_warning_with_its_id(self, commands, upstreams, monkeypatch):
         async def diagnose(_provider):
             return ProviderDiagnosis(warnings=("It does not list the scopes groups.",))
 

@@ -72,7 +72,7 @@ def test_a_client_with_keys_and_a_fence(commands):
         (("--redirect-uri", CALLBACK, "--name", "\u202e"), "no visible characters"),
     ],
 )
-def test_what_cannot_be_added_is_said_and_nothing_is_stored(commands, arguments, says):
+def test_a_client_that_cannot_be_added_is_explained_and_not_stored(commands, arguments, says):
     result = commands.run("clients", "add", "--name", "App", *arguments)
     assert result.exit_code == 1
     assert says in result.stderr

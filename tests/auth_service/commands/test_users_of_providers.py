@@ -154,7 +154,7 @@ def test_a_user_is_shown_with_what_the_provider_stated(commands, sign_in):
     assert "subject: did:example:1" in commands.run("users", "show", made.subject).stdout
 
 
-def test_what_a_provider_stated_cannot_control_the_terminal(commands, sign_in):
+def test_a_text_of_a_provider_cannot_control_the_terminal(commands, sign_in):
     made = sign_in(identity("1", name="\x1b[31mred", login="\x1b]0;title\x07", groups=("\x1b[2J",)))
     for command in (("list",), ("show", made.subject)):
         assert "\x1b" not in commands.run("users", *command).stdout
@@ -170,7 +170,7 @@ def test_an_account_of_a_provider_is_suspended_resumed_and_removed(commands, sig
     assert commands.run("users", "show", named).exit_code == 1
 
 
-def test_who_is_removed_can_sign_in_again_as_the_help_says(commands, sign_in):
+def test_a_removed_user_can_sign_in_again_as_the_help_says(commands, sign_in):
     made = sign_in(identity())
     commands.json("users", "remove", made.subject, "--yes")
     assert sign_in(identity()).subject != made.subject

@@ -92,7 +92,7 @@ async def test_a_replica_whose_configuration_is_older_than_the_grant_narrows_not
     assert await revoked(store, opened) == set()
 
 
-async def test_what_was_just_read_of_client_and_user_narrows_a_grant_of_any_age(store, grants, opened):
+async def test_the_current_limits_of_client_and_user_narrow_a_grant_of_any_age(store, grants, opened):
     older = allowed("notes:read", "notes:write", read_at=NOW - DAY, limits={RESOURCE: ["notes:write"], "other": []})
     rotation = (await present(grants, opened, scopes=older)).rotation
     assert rotation.scopes == ("notes:write",)

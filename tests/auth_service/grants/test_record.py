@@ -62,7 +62,7 @@ async def test_a_typical_grant_is_small_and_stays_so_when_it_is_refreshed_often(
 
 
 @pytest.mark.store
-async def test_what_only_the_redemption_needs_is_not_in_the_record_of_a_live_grant(store, grants):
+async def test_the_record_of_a_live_grant_lacks_the_values_that_only_the_redemption_needs(store, grants):
     token = await open_grant(store, **TYPICAL, nonce="the-nonce", code_challenge="c" * 43)
     record = await store.command("GET", grant_key(token.grant_id))
     for gone in ("auth_callback", "the-nonce", "c" * 23):
@@ -92,7 +92,7 @@ async def test_positions_that_a_later_version_appended_are_kept(store, grants):
 
 @pytest.mark.store
 @pytest.mark.invariant(11, 15)
-async def test_of_a_record_without_claims_nothing_is_told(store, grants):
+async def test_a_record_without_claims_allows_none(store, grants):
     """An earlier version wrote it."""
     token = await open_grant(store, claims=("email",))
     key = grant_key(token.grant_id)

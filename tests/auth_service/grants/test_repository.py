@@ -149,7 +149,7 @@ async def test_another_resource_is_refused_and_spends_nothing(grants, opened):
 
 
 @pytest.mark.invariant(3, 13)
-async def test_of_a_grant_with_an_identity_nothing_changes_before_that_identity_has_been_reviewed(store, grants):
+async def test_a_grant_with_an_identity_does_not_change_before_that_identity_has_been_reviewed(store, grants):
     opened = await open_grant(store, identity="an-identity", claims=("email", "plan"))
     before = await store.command("GET", grant_key(opened.grant_id))
     for other in (None, "", "another-identity"):

@@ -34,7 +34,7 @@ def test_the_parts_of_a_keyed_value_cannot_run_into_each_other(parts):
     assert mac(b"k", "".join(parts), "x") != mac(b"k", "".join(parts) + "x")
 
 
-def test_what_separates_the_parts_cannot_stand_in_one():
+def test_a_part_cannot_contain_the_separator():
     with pytest.raises(ValueError, match="NUL"):
         mac(b"k", "a\x00b")
 

@@ -23,7 +23,7 @@ class TestTheIssuersOwnUrl:
             assert (answer.status, answer.headers["Location"]) == (303, "/account")
             assert "Vary" not in answer.headers
 
-    async def test_is_below_the_path_of_the_issuer(self, start_auth):
+    async def test_the_home_page_is_below_the_path_of_the_issuer(self, start_auth):
         server = await start_auth(ISSUER="https://auth.example.com/auth")
         page = await server.get("/auth/", headers=BROWSER)
         assert 'href="/auth/account"' in page.text
@@ -34,7 +34,7 @@ class TestTheIssuersOwnUrl:
 
 
 class TestAWrongAddress:
-    async def test_is_a_page_with_a_way_on(self, auth):
+    async def test_a_wrong_address_is_a_page_with_a_link(self, auth):
         for path, status, _ in WRONG:
             page = await auth.get(path, headers=BROWSER)
             assert (page.status, page.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
@@ -64,7 +64,7 @@ class TestAWrongAddress:
         }
         assert len(pages) == 1
 
-    async def test_of_a_document_for_programs_has_no_page(self, auth):
+    async def test_an_unknown_document_for_programs_has_no_page(self, auth):
         answer = await auth.get("/.well-known/nothing", headers=BROWSER)
         assert (answer.status, answer.json["error"]) == (404, "not_found")
 

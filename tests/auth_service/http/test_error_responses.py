@@ -52,7 +52,7 @@ async def test_the_private_reason_is_in_no_answer(auth, client):
         assert "Traceback" not in everything
 
 
-async def test_what_was_sent_is_neither_shown_nor_logged_if_it_could_be_a_secret(auth, client):
+async def test_a_sent_value_that_could_be_a_secret_is_neither_shown_nor_logged(auth, client):
     answers = await errors(auth, client)
     logged = str(auth.logs)
     for secret in ("secret-refresh-token", "secret-access-token", "secret-csrf", "secret-password"):

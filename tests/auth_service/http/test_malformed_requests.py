@@ -69,7 +69,7 @@ class TestForms:
             b"&" * 60_000,
         ],
     )
-    async def test_what_cannot_be_decoded_is_refused(self, auth, path, body):
+    async def test_a_body_that_cannot_be_decoded_is_refused(self, auth, path, body):
         answer = await send(auth, path, body)
         assert (answer.status, check_of(auth, answer)) == (400, "parameters_decodable")
 

@@ -20,7 +20,7 @@ async def test_a_prepared_document_has_every_header_of_the_application(auth, pat
     assert path in auth.server.app[PREPARED_DOCUMENTS].paths
 
 
-async def test_whoever_has_the_key_set_gets_the_same_304(auth):
+async def test_every_client_that_has_the_key_set_gets_the_same_304(auth):
     etag = (await auth.get(PATHS[0])).headers["ETag"]
     prepared, reference = await read_both(auth.server, PATHS[0], f"If-None-Match: {etag}\r\n")
     assert prepared == reference

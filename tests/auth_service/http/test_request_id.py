@@ -42,7 +42,7 @@ async def test_the_id_of_a_trusted_proxy_is_used(start_auth):
         assert await answer(auth, given) == given
 
 
-async def test_without_one_the_service_makes_its_own(start_auth):
+async def test_the_service_makes_a_request_id_for_a_request_without_one(start_auth):
     auth = await start_auth(TRUSTED_PROXIES="127.0.0.1")
     assert OWN.fullmatch(await answer(auth))
 

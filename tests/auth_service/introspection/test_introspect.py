@@ -87,7 +87,7 @@ class TestUse:
         await auth.introspect(owner, tokens["access_token"])
         assert await self.used(auth, tokens) == after
 
-    async def test_what_a_caller_may_not_know_is_no_use(self, auth, owner):
+    async def test_a_rejected_query_and_one_about_a_refresh_token_are_not_recorded_as_use(self, auth, owner):
         """Nor is the question of a client about its own refresh token."""
         tokens = await auth.tokens(owner)
         await auth.age_grant(unverified_claims(tokens["access_token"])["gid"], 3600)
@@ -99,8 +99,8 @@ class TestUse:
 
 
 class TestAuthorizedCallers:
-    async def test_a_caller_without_a_credential_may_not(self, auth, client):
-        """RFC 7662 section 2.1: else anyone could try out stolen tokens."""
+    async def test_a_caller_without_a_credential_is_refused(self, auth, client):
+        """RFC 7662 section 2.1: else any caller could try out stolen tokens."""
         token = (await auth.tokens(client))["access_token"]
         answer = await auth.introspect(client, token)
         assert (answer.status, answer.json["error"]) == (401, "invalid_client")
@@ -144,12 +144,12 @@ class TestInactive:
     @pytest.mark.parametrize(
         "token", ["x", "a.b.c", "a.b.c.d", ".." * 3000, "\u00e9", "eyJhbGciOiJub25lIn0.e30.", "x" * 60_000, " "]
     )
-    async def test_a_foreign_token(self, auth, owner, token):
+    async def test_a_foreign_token_is_inactive(self, auth, owner, token):
         answer = await auth.introspect(owner, token)
         assert (answer.status, answer.json) == (200, INACTIVE)
 
     @pytest.mark.parametrize("change", ["header", "payload", "signature", "none", "stripped"])
-    async def test_a_forged_token(self, auth, owner, change):
+    async def test_a_forged_token_is_inactive(self, auth, owner, change):
         header, payload, signature = (await auth.tokens(owner))["access_token"].split(".")
         claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
         encoded = (
@@ -165,22 +165,22 @@ class TestInactive:
         }[change]
         assert (await auth.introspect(owner, forged)).json == INACTIVE
 
-    async def test_an_id_token_is_no_access_token(self, auth, owner):
+    async def test_an_id_token_is_inactive(self, auth, owner):
         tokens = await auth.tokens(owner, scope="openid")
         assert (await auth.introspect(owner, tokens["id_token"])).json == INACTIVE
 
-    async def test_an_expired_token(self, auth, owner):
+    async def test_an_expired_token_is_inactive(self, auth, owner):
         token = (await auth.tokens(owner))["access_token"]
         auth.clock.ahead += 3601
         assert (await auth.introspect(owner, token)).json == INACTIVE
 
-    async def test_a_token_whose_grant_ended(self, auth, owner):
+    async def test_a_token_whose_grant_ended_is_inactive(self, auth, owner):
         tokens = await auth.tokens(owner)
         await auth.grants.end(unverified_claims(tokens["access_token"])["gid"], reason="by_hand")
         for token in (tokens["access_token"], tokens["refresh_token"]):
             assert (await auth.introspect(owner, token)).json == INACTIVE
 
-    async def test_a_revoked_token(self, auth, owner):
+    async def test_a_revoked_token_is_inactive(self, auth, owner):
         tokens = await auth.tokens(owner)
         await auth.revoke(owner, tokens["access_token"])
         assert (await auth.introspect(owner, tokens["access_token"])).json == INACTIVE

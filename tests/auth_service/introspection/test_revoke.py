@@ -69,7 +69,7 @@ async def test_an_unknown_token_is_200(auth, client, token):
     assert (await auth.revoke(client, token)).status == 200
 
 
-async def test_twice_is_200_twice(auth, client):
+async def test_a_token_can_be_revoked_twice(auth, client):
     tokens = await auth.tokens(client)
     assert [(await auth.revoke(client, tokens["refresh_token"])).status for _ in range(2)] == [200, 200]
 

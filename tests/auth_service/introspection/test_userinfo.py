@@ -23,7 +23,7 @@ async def ask(auth, tokens, method="GET"):
         ("openid email", {"sub", "email", "email_verified"}),
     ],
 )
-async def test_it_tells_what_the_scopes_allow_and_no_more(auth, client, scope, told, method):
+async def test_the_response_has_the_claims_that_the_scopes_allow_and_no_others(auth, client, scope, told, method):
     tokens = await auth.tokens(client, scope=scope)
     answer = await ask(auth, tokens, method)
     assert answer.status == 200
@@ -65,7 +65,7 @@ class TestAfterASignInThroughAProvider:
         assert of_id_token.keys() == ID_TOKEN
         assert (of_access_token["sub"], of_access_token["email"]) == (told["sub"], told["email"])
 
-    async def test_of_an_account_with_a_password_the_operators_entries_are_told(self, federated):
+    async def test_the_claims_of_an_account_with_a_password_are_the_operators_entries(self, federated):
         """An identity was linked to it: tools learn what its provider states, applications whose account it is."""
         server = await federated.start(RESOURCES=resources(claims=["email"]))
         user = await server.users.add(USERNAME, PASSWORD, name="Ada", email="ada@example.org", email_verified=True)
@@ -80,7 +80,7 @@ class TestAfterASignInThroughAProvider:
         assert unverified_claims(tokens["access_token"])["email"] == "al@acme.example"
 
 
-async def test_without_openid_it_is_403_and_says_which_scope_is_missing(auth, client):
+async def test_a_token_without_openid_is_403_and_the_missing_scope_is_named(auth, client):
     answer = await ask(auth, await auth.tokens(client))
     assert answer.status == 403
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope"'

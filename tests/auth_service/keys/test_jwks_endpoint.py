@@ -222,7 +222,7 @@ async def test_a_caller_without_a_valid_name_is_recorded_as_unidentified(served,
         ("x" * 999, f"{'x' * 60} at 127.0.0.1"),
     ],
 )
-async def test_what_is_known_of_an_unidentified_client_is_recorded_and_bounded(served, agent, recorded):
+async def test_the_agent_and_address_of_an_unidentified_client_are_recorded_and_bounded(served, agent, recorded):
     await served.get(User_Agent=agent)
     assert (await served.reported()).unidentified_client == recorded
 

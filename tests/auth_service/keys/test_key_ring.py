@@ -76,7 +76,7 @@ async def test_a_first_start_makes_one_active_and_one_pending_key(key_ring):
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-async def test_what_is_signed_verifies_under_joserfc_with_the_published_set(store, algorithm, recwarn):
+async def test_a_signed_token_verifies_under_joserfc_with_the_published_set(store, algorithm, recwarn):
     key_ring = ring_of(store, algorithm=algorithm)
     await key_ring.refresh()
     claims = access_claims(n=1, text="é")

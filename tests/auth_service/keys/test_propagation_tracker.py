@@ -53,7 +53,7 @@ async def test_nothing_is_known_at_first(replica_versions):
     assert await replica_versions.read() == ReportedVersions()
 
 
-async def test_what_is_recorded_is_read_again(replica_versions):
+async def test_recorded_versions_are_read_again(replica_versions):
     await record(
         replica_versions, reported("a", 4), reported("b:1.2_c", 5), unidentified_ms=NOW - 1, overflow_ms=NOW - 2
     )
@@ -76,7 +76,7 @@ async def test_a_report_without_times_keeps_the_times(replica_versions):
     assert (found.unidentified_ms, found.overflow_ms) == (NOW, NOW)
 
 
-async def test_what_has_ended_makes_room(replica_versions):
+async def test_an_expired_report_makes_room(replica_versions):
     await record(replica_versions, *(reported(name, expires=NOW + 10) for name in "abc"))
     await record(replica_versions, reported("d", expires=NOW + 1000), now=NOW + 10)
     found = await replica_versions.read()
@@ -177,7 +177,7 @@ async def test_reports_that_could_not_be_written_are_kept_and_written_later(stor
     await back.close()
 
 
-def test_of_an_unidentified_client_no_more_is_kept_than_is_written(tracker):
+def test_the_agent_of_an_unidentified_client_is_cut(tracker):
     tracker.record_unidentified("a" * 16_000, "203.0.113.7")
     assert tracker._unidentified_client == ("a" * 60, "203.0.113.7")
 

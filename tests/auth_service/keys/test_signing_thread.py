@@ -82,7 +82,7 @@ async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others(thread, 
     assert thread.has_room
 
 
-async def test_what_was_handed_over_before_the_end_is_signed(thread, key):
+async def test_tokens_that_were_handed_over_before_the_end_are_signed(thread, key):
     tasks = await begin(thread, key, b"ab", b"cd")
     thread.close()
     assert not thread.has_room

@@ -43,6 +43,6 @@ def test_a_readable_accent_stays_as_it_is():
 
 
 @pytest.mark.parametrize("text", ["red", "#fff", "#17615g", "#17615b;}body{display:none", "", "#17615b\n"])
-def test_what_is_not_a_colour_is_refused(text):
+def test_a_malformed_colour_is_refused(text):
     with pytest.raises(ValueError, match="is not a colour"):
         Appearance(accent=text).style_sheet()

@@ -13,7 +13,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00
 
 
 @given(st.dictionaries(TEXT, TEXT, max_size=MAX_PARAMETERS))
-def test_what_was_encoded_is_what_is_read(values):
+def test_parsing_reverses_encoding(values):
     form = parse_urlencoded(urlencode(values))
     assert {name: form.get(name) for name in values} == values
     assert parse_urlencoded(urlencode(values).encode()).all("x") == form.all("x")
@@ -64,7 +64,7 @@ def test_the_name_of_a_repeated_parameter_is_cut_in_the_log():
     assert len(refused.value.reason) < 200
 
 
-def test_as_many_parameters_as_are_allowed_and_no_more():
+def test_the_number_of_parameters_is_bounded():
     parse_urlencoded("&".join(f"a{n}=1" for n in range(MAX_PARAMETERS)))
     with pytest.raises(InvalidRequest):
         parse_urlencoded("&".join(f"a{n}=1" for n in range(MAX_PARAMETERS + 1)))

@@ -34,10 +34,10 @@ def test_no_other_length_is_compared(stored):
 @pytest.mark.parametrize(
     "value", ["v" * 42, "v" * 129, "v" * 42 + "+", "v" * 42 + "\n", "v" * 43 + "\n", "\u00fc" * 43]
 )
-def test_what_is_no_verifier(value):
+def test_a_malformed_verifier_is_refused(value):
     assert not is_verifier(value)
 
 
 @pytest.mark.parametrize("value", ["", "c" * 42, "c" * 44, "c" * 42 + "=", "c" * 42 + ".", "c" * 43 + "\n"])
-def test_what_is_no_challenge(value):
+def test_a_malformed_challenge_is_refused(value):
     assert not is_s256_challenge(value)

@@ -14,7 +14,7 @@ from shared.redis.topology import open_redis_client
 pytestmark = pytest.mark.store
 
 
-async def test_of_many_replicas_at_once_exactly_the_burst_passes(store_url):
+async def test_exactly_the_burst_passes_at_many_replicas_at_once(store_url):
     stores = [open_redis_client(store_url) for _ in range(4)]
     rate = Rate(requests=1, seconds=60, burst=7)
     decisions = await asyncio.gather(*(RateLimitRepository(stores[i % 4]).hit("test", "key", rate) for i in range(100)))

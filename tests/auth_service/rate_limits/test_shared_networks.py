@@ -23,10 +23,10 @@ def limits():
 
 
 @pytest.mark.parametrize("address", ["160.79.104.10", "127.0.0.1", "::1", "172.18.0.1", "192.168.1.7", "fd00::1", ""])
-def test_known_egress_and_private_addresses_do(limits, address):
+def test_known_egress_and_private_addresses_are_shared_networks(limits, address):
     assert limits.is_shared_network(address)
 
 
 @pytest.mark.parametrize("address", ["160.79.112.1", "192.0.2.1", "8.8.8.8", "2001:db8::1", "nonsense"])
-def test_others_do_not(limits, address):
+def test_other_addresses_are_no_shared_networks(limits, address):
     assert not limits.is_shared_network(address)

@@ -51,7 +51,7 @@ def test_the_only_scope_of_the_resource_stays_without_being_posted():
     assert chosen(("share", "email")).scopes == ("share",)
 
 
-def test_what_a_ticked_scope_implies_is_granted_with_it_if_it_was_requested():
+def test_a_requested_scope_that_a_ticked_one_implies_is_granted_with_it():
     assert chosen(("write", "list", "share"), "write").scopes == ("write", "list")
     assert chosen(("write", "share"), "write").scopes == ("write",)
 

@@ -107,7 +107,7 @@ async def test_a_difference_is_told_exactly_once_and_so_is_its_end(guard, make_c
         (None, {"sallyport_scopes": "all", "scopes_supported": "n:admin"}),
     ],
 )
-async def test_what_cannot_be_compared_changes_nothing(guard, make_check, body, changes):
+async def test_a_failed_comparison_changes_nothing(guard, make_check, body, changes):
     check, registry = make_check(guard.resource)
     guard.published = {"n:admin": []}
     await check.check()
@@ -137,7 +137,7 @@ async def test_a_resource_that_starts_a_little_later_is_not_reported(guard, make
     assert entries == []
 
 
-async def test_of_another_resource_server_the_scopes_that_it_names_must_be_known(guard, make_check):
+async def test_the_scopes_that_another_resource_server_names_must_be_known(guard, make_check):
     check, _ = make_check(guard.resource)
     guard.changes = {"sallyport_scopes": None, "scopes_supported": ["n:read", "theirs"]}
     assert await check.check() is True

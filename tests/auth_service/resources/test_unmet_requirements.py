@@ -100,6 +100,6 @@ def test_a_rule_of_an_entry_that_its_own_provider_cannot_meet_is_named_with_the_
     assert warnings(APP | {"deny": {"organizations": ["a"]}})[0].startswith("app: deny names organizations, which")
 
 
-def test_what_a_rule_of_the_entry_reads_from_github_can_be_required():
+def test_facts_that_a_rule_of_the_entry_reads_from_github_can_be_required():
     entry = GITHUB | {"allow": {"organizations": ["acme"]}}
     assert warnings(entry, requires={"teams": ["acme/ops"]}) == []

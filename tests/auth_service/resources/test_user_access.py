@@ -73,7 +73,7 @@ def test_only_what_the_resource_names_and_the_grant_holds_is_told():
     assert claims_of(resource(claims=["name", "email"]), user, granted=granted) == {"name": "Ada"}
 
 
-def test_what_the_user_left_out_takes_no_room_from_the_others():
+def test_a_claim_that_the_user_left_out_takes_no_room_from_the_others():
     stated = identity("1", claims={"first": "x" * 4000, "second": "y" * 4000})
     known = KnownUser("ada", None, None, email_verified=False, identity=stated)
     assert claims_of(resource(claims=["first", "second"]), known, granted=("second",)) == {"second": "y" * 4000}
@@ -107,5 +107,5 @@ def test_all_claims_together_are_bounded_and_those_without_room_are_named():
 
 
 @pytest.mark.parametrize("value", ["\ud800", float("nan"), {"a": ["\udfff"]}])
-def test_what_json_cannot_hold_is_left_out(value):
+def test_a_claim_that_json_cannot_hold_is_left_out(value):
     assert told("a", "name", name="Ada", claims={"a": value}) == {"name": "Ada", "claims_left_out": ["a"]}

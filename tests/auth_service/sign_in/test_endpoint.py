@@ -113,7 +113,7 @@ class TestWrongGuesses:
         assert "Enter your username" in answer.text
         assert SESSION not in user.cookies
 
-    async def test_what_was_typed_comes_back_as_text(self, auth, client):
+    async def test_the_typed_name_comes_back_as_text(self, auth, client):
         user = auth.user_agent()
         answer = await user.sign_in(
             await user.arrive(auth.authorize_url(client)), '"><script>alert(1)</script>', "wrong"

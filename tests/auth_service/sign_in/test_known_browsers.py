@@ -118,7 +118,7 @@ async def test_the_cookie_signs_nobody_in(proxied, lone):
     assert (await user.get("/account")).status == 303
 
 
-async def test_what_is_too_large_to_be_stored_uses_up_nothing_of_the_limit(proxied, lone, monkeypatch):
+async def test_a_sign_in_that_is_too_large_to_store_does_not_count(proxied, lone, monkeypatch):
     lower(monkeypatch, "PROVIDER_SIGN_INS_IN_ALL", 2)
     client = await proxied.register(client_name="Desk")
     stranger = proxied.user_agent()

@@ -172,7 +172,7 @@ class TestAProviderThatIsAway:
         assert 'provider_available{provider="acme"} 1.0' in (await only_acme.get("/metrics")).text
 
 
-async def test_after_so_long_the_user_signs_in_at_the_provider_again(start_auth, lone):
+async def test_the_user_signs_in_at_the_provider_again_after_the_maximum_age(start_auth, lone):
     """AUTH_IDENTITY_MAX_AGE: the session no longer counts, and the provider must not go on with an old sign-in."""
     server = await start_auth(
         IDENTITY_PROVIDERS=lone.setting, PASSWORDS="off", IDENTITY_MAX_AGE="3600", build_provider=lone.build

@@ -43,7 +43,7 @@ async def begun(federated, client):
 
 
 class TestTheButtons:
-    async def test_each_provider_has_one_in_the_order_of_the_configuration(self, federated, client):
+    async def test_each_provider_has_a_button_in_the_order_of_the_configuration(self, federated, client):
         page = await federated.user_agent().arrive(federated.authorize_url(client))
         assert page.forms[1].buttons == [("provider", name) for name in ("acme", "globex", "initech", "page")]
         assert "Continue with <bdi>Acme</bdi>" in page.text
@@ -62,7 +62,9 @@ class TestTheButtons:
         page = await federated.user_agent({PROVIDER: value}).get("/sign-in")
         assert page.forms[1].buttons[0] == ("provider", "acme")
 
-    async def test_one_leads_to_a_page_that_navigates_because_a_form_may_not_be_redirected(self, federated, client):
+    async def test_a_button_leads_to_a_page_that_navigates_because_a_form_may_not_be_redirected(
+        self, federated, client
+    ):
         """Chromium applies form-action to each redirect after a form, also to those of the provider (interop.md F6)."""
         user = federated.user_agent()
         page = await user.arrive(federated.authorize_url(client))
@@ -88,7 +90,7 @@ class TestTheButtons:
             ({"prompt": "select_account"}, None, True),
         ],
     )
-    async def test_what_the_client_demands_of_the_sign_in_is_demanded_of_the_provider(
+    async def test_demands_of_the_client_on_the_sign_in_are_passed_on_to_the_provider(
         self, federated, client, upstreams, parameters, max_age, again
     ):
         user = federated.user_agent()
@@ -136,7 +138,7 @@ class TestTheWayBack:
         parameters = await user.decide(await user.follow(answer))
         assert {"code", "iss", "state"} <= parameters.keys()
 
-    async def test_without_a_request_it_leads_to_the_account_page(self, federated):
+    async def test_a_sign_in_without_a_request_leads_to_the_account_page(self, federated):
         user = federated.user_agent()
         answer = await sign_in_at(user, await user.get("/sign-in"), "acme")
         assert answer.headers["Location"] == "/account"
@@ -180,7 +182,7 @@ class TestTheWayBack:
 class TestConsent:
     """P4: a provider that remembers its consent answers at once; the decision here is asked for each time."""
 
-    async def test_is_asked_for_each_client_although_the_provider_asks_nothing(self, federated, begun):
+    async def test_consent_is_asked_for_each_client_although_the_provider_asks_nothing(self, federated, begun):
         user, state = begun
         first = await user.follow(await come_back(user, "acme", state=state, code="c"))
         await user.decide(first)
@@ -196,8 +198,8 @@ class TestConsent:
         assert await stored(federated, "sp:*:grant:*") == []
 
 
-class TestResponsesOfOthers:
-    """Nobody is signed in, and the provider is asked nothing."""
+class TestForeignResponses:
+    """No user is signed in, and the provider gets no request."""
 
     @pytest.fixture
     def refused(self, federated, upstreams):
@@ -209,13 +211,13 @@ class TestResponsesOfOthers:
 
         return check
 
-    async def test_at_the_callback_of_another_provider(self, begun, refused):
+    async def test_a_response_at_the_callback_of_another_provider_is_refused(self, begun, refused):
         """P1: mix-up. The check comes before the token request."""
         user, state = begun
         refused(await come_back(user, "globex", state=state, code="c"), user, "sign_in_provider")
 
     @pytest.mark.invariant(3)
-    async def test_in_another_browser_and_the_browser_that_began_can_still_finish(
+    async def test_a_response_in_another_browser_is_refused_and_the_browser_that_began_can_still_finish(
         self, federated, client, begun, refused
     ):
         """P2, P3: the attacker's sign-in does not end in the victim's browser, nor the victim's in the attacker's."""
@@ -229,12 +231,12 @@ class TestResponsesOfOthers:
         assert (await come_back(user, "acme", state=state, code="c")).status == 303
 
     @pytest.mark.parametrize("state", ["", "x", "A" * 43, "\ud7ff" * 20, "sp:{x}"])
-    async def test_with_a_state_that_is_not_known(self, federated, begun, refused, state):
+    async def test_a_response_with_an_unknown_state_is_refused(self, federated, begun, refused, state):
         user, _ = begun
         refused(await come_back(user, "acme", state=state, code="c"), user, "sign_in_known")
 
     @pytest.mark.invariant(3)
-    async def test_twice(self, federated, begun, upstreams):
+    async def test_a_replayed_response_is_refused(self, federated, begun, upstreams):
         """P5: replay of the whole address, in the browser that began."""
         user, state = begun
         await come_back(user, "acme", state=state, code="c")
@@ -243,14 +245,14 @@ class TestResponsesOfOthers:
         assert len(upstreams["acme"].identified) == 1
 
     @pytest.mark.invariant(3)
-    async def test_many_times_at_once(self, begun, upstreams):
+    async def test_one_of_many_concurrent_responses_is_accepted(self, begun, upstreams):
         """P5: one of them is taken to the provider, whatever the others have read before."""
         user, state = begun
         answers = await asyncio.gather(*(come_back(user, "acme", state=state, code="c") for _ in range(10)))
         assert sorted(answer.status for answer in answers) == [303] + [400] * 9
         assert len(upstreams["acme"].identified) == 1
 
-    async def test_that_answer_what_another_sign_in_sent(self, federated, client, begun, upstreams):
+    async def test_no_two_sign_ins_share_a_state_a_nonce_or_a_verifier(self, federated, client, begun, upstreams):
         """P2, P5, P6: state, nonce and verifier have 256 random bits and are shared by no two sign-ins."""
         user, _ = begun
         await press(user, await user.get(federated.authorize_url(client)), "acme")
@@ -258,30 +260,30 @@ class TestResponsesOfOthers:
         assert (len(secrets), len(set(secrets))) == (6, 6)
         assert all(len(decode(secret)) == 32 for secret in secrets)
 
-    async def test_after_ten_minutes(self, federated, begun):
+    async def test_a_pending_sign_in_expires_after_ten_minutes(self, federated, begun):
         (key,) = await stored(federated, "*:upstream")
         assert 590 < await federated.store.command("TTL", key) <= 600
 
-    async def test_at_a_callback_that_is_not_configured(self, federated, begun):
+    async def test_a_response_at_a_callback_that_is_not_configured_is_404(self, federated, begun):
         user, state = begun
         answer = await come_back(user, "evil", state=state, code="c")
         assert (answer.status, error_of(federated, answer)) == (404, "sign_in_provider_known")
         assert "text/html" in answer.headers["Content-Type"]
 
-    async def test_with_a_parameter_twice(self, federated, begun):
+    async def test_a_response_with_a_repeated_parameter_is_refused(self, federated, begun):
         user, state = begun
         answer = await user.get(f"/sign-in/callback/acme?state={state}&code=a&code=b")
         assert (answer.status, error_of(federated, answer)) == (400, "repeated_parameter")
         assert "text/html" in answer.headers["Content-Type"]
 
-    async def test_by_another_method(self, federated, begun):
+    async def test_a_response_by_another_method_is_refused(self, federated, begun):
         """A provider that answers in the query does not post: nothing of its form is kept."""
         user, state = begun
         answer = await user.post("/sign-in/callback/acme", {"state": state, "code": "c"})
         assert (answer.status, error_of(federated, answer)) == (405, "sign_in_method")
         assert await stored(federated, "*:upstream_response") == []
 
-    async def test_of_a_sign_in_whose_request_expired_meanwhile(self, federated, begun, upstreams):
+    async def test_a_response_to_an_expired_request_is_refused(self, federated, begun, upstreams):
         user, state = begun
         federated.clock.ahead = 1801
         answer = await come_back(user, "acme", state=state, code="c")
@@ -375,8 +377,10 @@ class TestPostedResponses:
 
         return post
 
-    async def test_they_sign_in_the_browser_that_began_and_no_other(self, federated, sent, post, provider):
-        """P3, P13: whoever posts, and whoever knows the handle."""
+    async def test_a_posted_response_signs_in_the_browser_that_began_and_no_other(
+        self, federated, sent, post, provider
+    ):
+        """P3, P13: for any poster, and any holder of the handle."""
         user, state = sent
         answer = await post({"state": state, "code": "c"}, Origin="https://page.example")
         assert answer.status == 303
@@ -389,7 +393,7 @@ class TestPostedResponses:
         assert (await user.get(answer.headers["Location"])).status == 303
         assert SESSION in user.cookies
 
-    async def test_their_address_is_of_no_use_twice(self, federated, sent, post, upstreams, provider):
+    async def test_the_address_of_a_posted_response_works_once(self, federated, sent, post, upstreams, provider):
         user, state = sent
         location = (await post({"state": state, "code": "c"})).headers["Location"]
         await user.get(location)
@@ -403,14 +407,14 @@ class TestPostedResponses:
         await user.get((await post(form, Origin="https://evil.example")).headers["Location"])
         assert upstreams[provider].identified[0][1] == {"state": state, "code": "c", "origin": "https://evil.example"}
 
-    async def test_of_an_unknown_sign_in_nothing_is_kept(self, federated, sent, post):
+    async def test_a_response_to_an_unknown_sign_in_is_not_stored(self, federated, sent, post):
         before = await stored(federated, "sp:*upstream*")
         for form in ({"state": "A" * 43, "code": "c"}, {"code": "c"}, {"state": ""}):
             answer = await post(form)
             assert (answer.status, error_of(federated, answer)) == (400, "sign_in_known")
         assert await stored(federated, "sp:*upstream*") == before
 
-    async def test_of_one_sign_in_one_is_kept_for_two_minutes(self, federated, sent, post, provider):
+    async def test_one_response_to_a_sign_in_is_stored_for_two_minutes(self, federated, sent, post, provider):
         """P15."""
         user, state = sent
         first = (await post({"state": state, "code": "1"})).headers["Location"]
@@ -422,7 +426,7 @@ class TestPostedResponses:
         assert (await user.get(later[-1])).status == 303
 
     @pytest.mark.parametrize(("size", "status"), [(15_000, 303), (16_400, 400), (70_000, 413)])
-    async def test_their_size_is_bounded(self, sent, post, size, status):
+    async def test_the_size_of_a_posted_response_is_bounded(self, sent, post, size, status):
         answer = await post({"state": sent[1], "code": "c" * size})
         assert answer.status == status
         assert status == 303 or "text/html" in answer.headers["Content-Type"]

@@ -45,7 +45,7 @@ class TestConsent:
         assert error_of(server, page) == "user_scopes"
 
     @pytest.mark.parametrize("signed_in_before", [False, True])
-    async def test_such_a_user_goes_on_with_the_same_request_as_another(
+    async def test_a_user_who_may_have_nothing_can_continue_the_request_as_another_user(
         self, federated, server, desk, signed_in_before
     ):
         """Signed in before, the page is the first of the request, which is not stored yet."""
@@ -159,9 +159,7 @@ class TestRefresh:
         assert (await server.grants.find(grant_of(tokens))).status is GrantStatus.LIVE
 
     @pytest.mark.invariant(3, 6)
-    async def test_after_too_long_the_user_signs_in_again_and_the_same_refresh_token_works(
-        self, federated, desk, server
-    ):
+    async def test_a_refresh_token_of_an_old_sign_in_works_again_after_a_new_one(self, federated, desk, server):
         federated.state()
         tokens = await federated.tokens(server, desk)
         later = await federated.start(IDENTITY_MAX_AGE=600, ahead=601)
@@ -219,7 +217,7 @@ class TestClaims:
         refreshed = (await server.refresh(client, tokens["refresh_token"])).json
         assert unverified_claims(refreshed["access_token"])["groups"] == ["b"]
 
-    async def test_of_a_user_with_a_password_the_account_is_told(self, federated):
+    async def test_claims_of_a_user_with_a_password_come_from_the_account(self, federated):
         server = await federated.start(RESOURCES=resources(claims=["email", "name", "preferred_username", "groups"]))
         await server.users.add(USERNAME, PASSWORD, name="Ada Lovelace", email="ada@example.org", email_verified=True)
         client = await server.register()

@@ -209,14 +209,16 @@ class TestConfigurationOfAnotherReplica:
         assert (await newer.refresh(client, tokens["refresh_token"])).status == 200
 
     @pytest.mark.invariant(3, 8)
-    async def test_nor_of_the_code(self, federated, older, newer):
+    async def test_a_provider_that_only_another_replica_has_is_no_fault_of_the_code(self, federated, older, newer):
         code = await federated.code(newer, await newer.register())
         answer = await older.redeem(code)
         assert (answer.status, error_of(newer, answer)) == (503, "provider_configured")
         assert (await newer.redeem(code)).status == 200
 
     @pytest.mark.invariant(8)
-    async def test_nor_of_the_user_who_decides(self, federated, older, newer):
+    async def test_a_provider_that_only_another_replica_has_is_no_fault_of_the_deciding_user(
+        self, federated, older, newer
+    ):
         user, page, _ = await federated.consent(newer, await newer.register())
         moved = older.user_agent(cookies=dict(user.cookies))
         answer = await moved.post("/consent", page.forms[0].inputs | {"decision": "approve"})

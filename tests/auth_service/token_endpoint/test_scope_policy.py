@@ -84,7 +84,9 @@ class TestConfiguration:
         again = (await auth.refresh(client, less["refresh_token"])).json
         assert (less["scope"], again["scope"]) == ("notes:read", "notes:read notes:write")
 
-    async def test_nor_does_it_because_the_client_has_a_maximum(self, start_auth):
+    async def test_a_replica_that_lacks_a_new_scope_does_not_take_it_away_from_a_client_with_a_maximum(
+        self, start_auth
+    ):
         older = await start_auth(RESOURCES=configured("notes:read"))
         newer = await start_auth()
         await newer.users.add(USERNAME, "violet anchor mossy tram")

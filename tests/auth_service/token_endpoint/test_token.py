@@ -245,7 +245,7 @@ class TestCode:
             "a" * 5000,
         ],
     )
-    async def test_what_is_no_code_is_invalid_grant(self, auth, code, forged):
+    async def test_a_malformed_code_is_invalid_grant(self, auth, code, forged):
         await refused(await auth.redeem(code, code=forged), 400, "invalid_grant")
         assert (await auth.redeem(code)).status == 200
 
@@ -267,7 +267,7 @@ class TestCode:
         assert (await auth.introspect(caller, tokens["access_token"])).json == {"active": False}
 
     @pytest.mark.invariant(3, 6)
-    async def test_of_many_at_once_one_gets_tokens_and_its_grant_goes_on(self, auth, code):
+    async def test_one_of_many_concurrent_redemptions_gets_tokens_and_its_grant_stays_live(self, auth, code):
         """Through the whole endpoint, from one network: a callback that is loaded again and again."""
         answers = await asyncio.gather(*(auth.redeem(code) for _ in range(8)))
         assert [a.status for a in answers].count(200) == 1
@@ -292,7 +292,7 @@ class TestRefresh:
     async def tokens(self, auth, client):
         return await auth.tokens(client, scope="notes:write openid")
 
-    async def test_it_needs_neither_resource_nor_scope(self, auth, client, tokens):
+    async def test_a_refresh_needs_neither_resource_nor_scope(self, auth, client, tokens):
         answer = await auth.refresh(client, tokens["refresh_token"])
         assert answer.status == 200
         assert answer.json["scope"] == "notes:write openid"
@@ -370,7 +370,7 @@ class TestRefresh:
         "forged",
         ["x", "...", "a.b.c.d", "{}.0.x.y", "\u0660.\u0660.\u0660.\u0660", "x" * 5000, "a.-1.b.c", "a.1e3.b.c"],
     )
-    async def test_what_is_no_refresh_token_is_invalid_grant(self, auth, client, forged):
+    async def test_a_malformed_refresh_token_is_invalid_grant(self, auth, client, forged):
         await refused(await auth.refresh(client, forged), 400, "invalid_grant")
 
     async def test_an_access_token_is_no_refresh_token(self, auth, client, tokens):

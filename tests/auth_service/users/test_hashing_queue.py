@@ -45,7 +45,7 @@ async def refused(task):
     return raised.value
 
 
-async def test_as_many_work_at_once_as_there_are_slots():
+async def test_at_most_as_many_requests_as_slots_work_at_once():
     queue, working, most = HashingQueue(slots=3), 0, 0
 
     async def work():

@@ -63,7 +63,7 @@ async def test_the_subject_is_not_the_name_and_is_not_reused(directory):
     assert await directory.find(first.subject) is None
 
 
-async def test_of_many_concurrent_adds_of_one_name_exactly_one_wins(directory):
+async def test_exactly_one_of_many_concurrent_adds_of_one_name_wins(directory):
     spellings = ["margaret", "Margaret", "MARGARET", "ｍargaret"] * 4
     results = await asyncio.gather(*(directory.add(s, GOOD) for s in spellings), return_exceptions=True)
     winners = [r for r in results if not isinstance(r, UsernameTaken)]

@@ -116,7 +116,7 @@ def test_a_document_that_breaks_a_rule_makes_no_client(changes):
         (b'{"client_id": "a", "client_id": "b"}', "application/json"),
     ],
 )
-def test_what_is_no_json_object_counts_as_an_outage(body, content_type):
+def test_a_document_that_is_no_json_object_counts_as_an_outage(body, content_type):
     with pytest.raises(CimdNotJson):
         read(body, content_type=content_type)
 
