@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from mcp_service.servers.protected_server import AdmittedRequest
+    from mcp_service.servers.server_lifespan import SupervisedApplication
 
 _NEVER_PLAIN: Final = frozenset({"initialize", LISTEN_METHOD})
 """The one begins a session where there are sessions, the answer to the other is always a stream."""
@@ -71,8 +72,9 @@ _OLDER_TRANSPORT: Final = TransportContext(kind="streamable-http", can_send_requ
 class DirectCalls:
     """The plain requests to one server of the SDK."""
 
-    def __init__(self, manager: StreamableHTTPSessionManager) -> None:
+    def __init__(self, manager: StreamableHTTPSessionManager, application: SupervisedApplication) -> None:
         """Make it before the manager runs: both share the lifespan of the server, which is entered once."""
+        self._application = application
         self._server: Server[Any] = manager.app
         self._json_response = manager.json_response
         self._older_versions = frozenset(HANDSHAKE_PROTOCOL_VERSIONS if manager.stateless else ())
@@ -154,7 +156,7 @@ class DirectCalls:
         if operation is None or operation.message is None or operation.method in _NEVER_PLAIN:
             return None
         has_plain_headers = self._has_plain_headers(headers.get("Content-Type"), headers.get("Accept"))
-        if not has_plain_headers or not self._lifespan.is_running:
+        if not has_plain_headers or self._application.running is None:
             return None
         version = headers.get("MCP-Protocol-Version", DEFAULT_NEGOTIATED_VERSION)
         is_modern = version in MODERN_PROTOCOL_VERSIONS

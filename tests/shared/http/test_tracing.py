@@ -88,7 +88,6 @@ async def test_with_an_sdk_the_span_continues_the_callers_trace(client, spans):
     assert span.attributes["http.response.status_code"] == 200
 
 
-@pytest.mark.xfail(strict=True)
 async def test_an_sdk_that_is_set_up_after_the_service_was_built_does_not_hide_the_callers_trace(client, monkeypatch):
     provider = TracerProvider()
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
