@@ -284,7 +284,7 @@ class TestClickjacking:
 
 
 class TestConsentPhishing:
-    """Interop.md F20; RFC 9700 sections 2.1 and 4.11: a client that lies about itself is seen through."""
+    """Interop.md F20; RFC 9700 sections 2.1 and 4.11: the page warns of a client that takes the name of another."""
 
     @pytest.mark.invariant(7)
     async def test_a_registration_that_calls_itself_claude_shows_where_the_answer_really_goes(self, auth):

@@ -125,7 +125,7 @@ async def test_rebinding_between_check_and_connect_changes_nothing():
 
 
 async def test_an_address_that_turns_bad_after_the_check_of_the_answers_is_refused_at_the_socket():
-    """Rebinding as by a resolver that lies to one caller: the socket asks again about the very address it gets."""
+    """As by a resolver that rebinds for one caller: the check is repeated for the address that the socket gets."""
     verdicts = iter([True, False])
     async with NamedHosts() as hosts:
         with pytest.raises(FetchFailed, match="may be reached"):

@@ -1,4 +1,4 @@
-"""Metadata, keys, token answers and userinfo that are not what they should be: none signs anybody in.
+"""Invalid metadata, keys, token responses and userinfo: none signs a user in.
 
 Where one check decides, the control takes it out. The bounds of the transport and the readers of JSON have no table:
 they are tested where they are (tests/shared), and here only for their effect.
@@ -19,7 +19,7 @@ from auth_service.federation.provider import ProviderUnavailable, SignInRefused
 from auth_service.federation.provider_keys import MAX_JWKS_BYTES
 from shared.jose import keys
 from tests.support.local_issuer import b64
-from tests.support.lying_provider import MISSING, public, signing_key
+from tests.support.oidc_model import MISSING, public, signing_key
 
 pytestmark = pytest.mark.invariant(13)
 HTML = {"body": b"<html>Sign in to the hotel</html>", "content_type": "text/html"}
