@@ -162,7 +162,7 @@ async def test_an_invalid_response_is_refused_by_one_check_only(monkeypatch, sig
 
 @pytest.mark.invariant(13)
 @pytest.mark.parametrize(("case", "control"), INVALID_SIGNATURES, ids=[case.name for case, _ in INVALID_SIGNATURES])
-async def test_a_key_signs_for_itself_only(monkeypatch, sign_in, case, control):
+async def test_a_signature_is_verified_with_the_key_of_the_header_only(monkeypatch, sign_in, case, control):
     await refused(sign_in, case)
     owner, name, answer = control
     monkeypatch.setattr(owner, name, lambda *_, **__: answer)
