@@ -11,7 +11,7 @@ from tests.e2e.any_server.foreign_server import TYPESCRIPT_V2
 from tests.e2e.foreign_process import serving
 from tests.e2e.newcomer import MOST_COMMANDS, PASSWORD, Clone, Section
 from tests.e2e.sdk_client import connected
-from tests.e2e.test_clients_of_others import SCRIPTS, Program, as_json, authorization_url, land, visit
+from tests.e2e.test_third_party_clients import SCRIPTS, Program, as_json, authorization_url, land, visit
 from tests.support.free_ports import free_port
 from tests.support.node_packages import install_node_packages
 from tests.support.user_agent import user_agent

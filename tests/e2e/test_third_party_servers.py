@@ -1,7 +1,7 @@
-"""The doctor at servers of other projects: it finds what docs/doctor-field-notes.md lists, and nothing else.
+"""The doctor at third-party servers: it finds what docs/doctor-field-notes.md lists, and nothing else.
 
-`make test-clients` runs them. They are pinned here and in servers_of_others/package.json; each finding was compared by
-hand with the server's own answers. When one changes, look at the answer before the page.
+`make test-clients` runs them. They are pinned here and in third_party_servers/package.json; each finding was compared
+by hand with the server's own answers. When one changes, look at the answer before the page.
 """
 
 import re
@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed"),
 ]
 
-SCRIPTS = Path(__file__).parent / "servers_of_others"
+SCRIPTS = Path(__file__).parent / "third_party_servers"
 REPOSITORY = Path(__file__).parents[2]
 FASTMCP = "fastmcp==4.1.2"
 

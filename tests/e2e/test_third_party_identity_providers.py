@@ -1,6 +1,6 @@
-"""Sign-in through an identity provider of another project, oidc-provider: both services and it as real processes.
+"""Sign-in through a third-party identity provider, oidc-provider: both services and it as real processes.
 
-`make test-clients` runs them. The provider is pinned in servers_of_others/package.json.
+`make test-clients` runs them. The provider is pinned in third_party_servers/package.json.
 The ids in the texts are those of docs/identity-provider-threats.md.
 """
 
