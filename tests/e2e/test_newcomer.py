@@ -63,7 +63,7 @@ async def through_mcp_remote(url, issuer, home, tool, arguments, *, username="de
 
 
 @pytest.mark.parametrize("section", [PYTHON, HTTP], ids=["Python", "HTTP"])
-def test_the_way_has_few_commands_and_one_file_to_edit(section):
+def test_each_section_has_few_commands_and_one_file_to_edit(section):
     assert 0 < len(section.commands) <= MOST_COMMANDS
     assert len(re.findall(r"^```ini$", section.text, re.MULTILINE)) == 1
 

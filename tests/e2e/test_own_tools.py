@@ -93,7 +93,7 @@ async def test_the_example_of_step_up_asks_for_a_scope_when_a_call_needs_it(star
             assert "ledger:pay" in memory.tokens.scope.split()
 
 
-async def test_a_command_is_protected_as_it_is(start):
+async def test_a_stdio_server_is_protected_without_changes_and_sees_no_settings(start):
     resource = start(
         MCP_SERVER="", MCP_UPSTREAM_COMMAND=f"{sys.executable} -I -S {STDIO_SERVER}", MCP_UPSTREAM_PER="user"
     )
