@@ -290,7 +290,7 @@ async def test_the_memory_of_a_jti_outlives_its_acceptance(make, store, clock):
     assert await store.command("EXPIRETIME", key) > assertion_claims["exp"] + LEEWAY_SECONDS
 
 
-async def test_a_presented_assertion_is_verified_even_when_the_client_may_come_as_none(make, clock):
+async def test_a_presented_assertion_is_verified_even_if_the_client_may_use_none(make, clock):
     with pytest.raises(InvalidClient):
         await present(make(), sign(claims(clock), key=FOREIGN))
 
@@ -392,7 +392,7 @@ class TestRemoteKeys:
             await present(remote, sign(claims(clock, jti="b")))
 
     @pytest.mark.invariant(10)
-    async def test_a_key_set_on_an_inside_address_is_not_fetched(self, make, hosts, clock):
+    async def test_a_key_set_at_an_internal_address_is_not_fetched(self, make, hosts, clock):
         """Invariant 10 holds for jwks_uri too."""
         from shared.ip_addresses import is_public
 

@@ -187,7 +187,7 @@ def forwarding():
             runner.run(pair.close())
 
 
-async def test_the_host_of_the_tools_passes_on_what_its_service_forwards(forwarding):
+async def test_the_host_of_the_tools_passes_forwarded_requests_on(forwarding):
     gateway, _pair = forwarding
     form = {"grant_type": "refresh_token", "refresh_token": "a", "client_id": "unknown"}
     answer = await answer_of(gateway, f"{gateway.mcp_url}/token", "POST", data=form)

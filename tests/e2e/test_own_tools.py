@@ -62,7 +62,7 @@ async def test_a_server_that_declares_nothing_is_protected_by_one_scope(start):
     assert any("Use the tools of this server" in page for page in user.pages)
 
 
-async def test_a_command_finds_the_server_where_make_run_found_it(start, tmp_path):
+async def test_check_config_finds_the_server_that_make_run_serves(start, tmp_path):
     start(MCP_SERVER="./weather.py:server")
     checked = await asyncio.to_thread(
         subprocess.run,

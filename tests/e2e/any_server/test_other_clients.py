@@ -52,7 +52,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("server", "version", "wire"), ROWS)
-async def test_the_official_typescript_client_calls_hears_progress_and_asks_its_user(
+async def test_the_official_typescript_client_calls_receives_progress_and_asks_its_user(
     behind, user, installed, tmp_path, version, wire
 ):
     server = behind.server

@@ -136,7 +136,7 @@ async def test_no_key_decides_before_a_button_has_the_focus(browser_page, page_s
     assert page_server.posted == []
 
 
-async def test_a_reader_hears_the_sign_in_form_with_its_labels_and_its_problem(browser_page, page_server):
+async def test_a_screen_reader_gets_the_labels_and_the_problem_of_the_sign_in_form(browser_page, page_server):
     await browser_page.goto(f"{page_server.origin}/sign-in")
     await browser_page.get_by_label("Username").fill("ada")
     await browser_page.get_by_label("Password").fill("wrong")
@@ -153,7 +153,7 @@ async def test_a_reader_hears_the_sign_in_form_with_its_labels_and_its_problem(b
     assert all("Incorrect username or password." in text for text in described.values())
 
 
-async def test_a_reader_hears_the_consent_page_in_the_order_that_matters(browser_page, page_server):
+async def test_a_screen_reader_gets_the_consent_page_in_the_order_that_matters(browser_page, page_server):
     await browser_page.goto(f"{page_server.origin}/consent")
     snapshot = await browser_page.locator("body").aria_snapshot()
     order = [
