@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mcp_service.commands.console import checked_app, read_settings
-from shared.loading import garbage_collection_paused
+from shared.garbage_collection import garbage_collection_paused
 
 if TYPE_CHECKING:
     from mcp_service.settings import McpSettings

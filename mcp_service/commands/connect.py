@@ -8,7 +8,7 @@ import typer
 
 from mcp_service.commands.console import checked_app, read_settings
 from mcp_service.pages.client_setup import client_setups, is_public_address
-from shared.loading import garbage_collection_paused
+from shared.garbage_collection import garbage_collection_paused
 
 _NOT_PUBLIC: Final = "  ChatGPT and Claude on the web reach public https addresses only: docs/tunnels.md\n"
 

@@ -9,7 +9,7 @@ import typer
 
 from mcp_service.settings import McpSettings
 from shared.errors import Misconfigured
-from shared.loading import garbage_collection_paused
+from shared.garbage_collection import garbage_collection_paused
 from shared.logs.configuration import configure_command_logs
 
 if TYPE_CHECKING:
