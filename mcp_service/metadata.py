@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from shared.configured_url import origin_of, path_of
-from shared.http.document import Document, json_document
+from shared.http.prepared_documents import Document, json_document
 from shared.scope_difference import RESOURCE_SCOPES, published_scopes
 
 if TYPE_CHECKING:
