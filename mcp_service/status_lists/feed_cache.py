@@ -17,8 +17,8 @@ from mcp_service.issuer.refresh_state import RecentlyUnknown, UnknownName
 from mcp_service.status_lists.cache import StatusListCache, StatusListMetrics
 from mcp_service.status_lists.feed import Feed, InvalidFeed, NotAFeed, parse_feed
 from mcp_service.status_lists.policy import (
-    ListState,
     StatusPolicy,
+    StatusRefreshState,
     confirmed,
     delay_seconds,
     on_unknown_list,
@@ -58,7 +58,7 @@ class FeedCache(StatusListCache):
         self._policy = policy
         self._prefix = fetcher.prefix
         self._followed = fetcher.is_configured
-        self._state = ListState(confirmed_at=clock())
+        self._state = StatusRefreshState(confirmed_at=clock())
         self._cursor = ""
         self._long_polling = LongPolling()
         self._unknown = RecentlyUnknown()

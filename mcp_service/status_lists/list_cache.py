@@ -18,8 +18,8 @@ from mcp_service.issuer.refresh_state import RecentlyUnknown, RefreshState, Unkn
 from mcp_service.status_lists.cache import StatusListCache, StatusListMetrics
 from mcp_service.status_lists.feed import MAX_LISTS
 from mcp_service.status_lists.policy import (
-    ListState,
     StatusPolicy,
+    StatusRefreshState,
     confirmed,
     list_delay_seconds,
     refresh_seconds,
@@ -47,7 +47,7 @@ GRACE_SECONDS: Final = 60.0
 class FollowedList:
     """One list that is held. Times of the monotonic clock."""
 
-    state: ListState
+    state: StatusRefreshState
     needed_until: float
     etag: str | None = None
     ttl: float | None = None
@@ -209,7 +209,7 @@ class ListCache(StatusListCache):
 
     def _follow(self, uri: str) -> FollowedList:
         now = self._clock()
-        followed = self._by_address[uri] = FollowedList(ListState(confirmed_at=now), now + GRACE_SECONDS)
+        followed = self._by_address[uri] = FollowedList(StatusRefreshState(confirmed_at=now), now + GRACE_SECONDS)
         if self._supervisor is not None:
             followed.task = self._supervisor.start("status_list_refresh", partial(self._keep, uri))
         return followed

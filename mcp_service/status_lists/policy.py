@@ -37,7 +37,7 @@ class StatusPolicy(RefreshPolicy):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListState(RefreshState):
+class StatusRefreshState(RefreshState):
     """The state of the feed, or of one list."""
 
     confirmed_at: float
@@ -46,17 +46,17 @@ class ListState(RefreshState):
     has_no_feed: bool = False
 
 
-def confirmed(state: ListState, now: float) -> ListState:
+def confirmed(state: StatusRefreshState, now: float) -> StatusRefreshState:
     """After a good answer."""
     return replace(state, confirmed_at=now, is_loaded=True, has_no_feed=False, failures=0)
 
 
-def without_feed(state: ListState, now: float) -> ListState:
+def without_feed(state: StatusRefreshState, now: float) -> StatusRefreshState:
     """After metadata of an issuer that has no feed."""
     return replace(state, confirmed_at=now, has_no_feed=True, failures=0)
 
 
-def delay_seconds(state: ListState, long_polling: LongPolling, now: float) -> float:
+def delay_seconds(state: StatusRefreshState, long_polling: LongPolling, now: float) -> float:
     """Seconds to the next request: none while the issuer holds it, few after a failure, then more."""
     if state.failures:
         return max(0.0, state.failed_at + _retry_seconds(state.failures) - now)
@@ -74,7 +74,7 @@ def refresh_seconds(ttl: float | None, expires_in: float, policy: StatusPolicy) 
     return max(wanted, MIN_TTL_SECONDS)
 
 
-def list_delay_seconds(state: ListState, refresh_after: float, now: float) -> float:
+def list_delay_seconds(state: StatusRefreshState, refresh_after: float, now: float) -> float:
     """Seconds to the next request for a list, which is fetched every `refresh_after` seconds."""
     if state.failures:
         longest = max(MAX_RETRY_SECONDS, min(refresh_after, MAX_LIST_RETRY_SECONDS))
@@ -89,7 +89,9 @@ def _retry_seconds(failures: int, longest: float = MAX_RETRY_SECONDS) -> float:
     return doubled(QUICK_RETRY_SECONDS * QUICK_RETRIES, failures - QUICK_RETRIES, longest=longest)
 
 
-def on_unknown_list(state: ListState, policy: StatusPolicy, now: float, refused_at: float | None) -> UnknownName:
+def on_unknown_list(
+    state: StatusRefreshState, policy: StatusPolicy, now: float, refused_at: float | None
+) -> UnknownName:
     """The handling of a list that is not held; `refused_at` is when it was last refused, if that is remembered."""
     is_answered = not state.failures and (state.is_loaded or state.has_no_feed)
     return state.on_unknown(policy, now, refused_at, is_answered=is_answered)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.subscriptions import event_from_wire
 
-from mcp_service.servers.stdio_upstream.connection import Connection, ErrorAnswer, ProcessGone
+from mcp_service.servers.stdio_upstream.connection import ErrorAnswer, ProcessConnection, ProcessGone
 from mcp_service.servers.stdio_upstream.handshake import INITIALIZE, BadHandshake, ServerDescription, read_description
 from mcp_service.servers.stdio_upstream.process import CommandProcess, InputFull, LineTooLong
 from shared.background import end_tasks
@@ -36,7 +36,7 @@ class Child:
         self, process: CommandProcess, *, log: structlog.typing.FilteringBoundLogger, on_end: Callable[[str], None]
     ) -> None:
         """`on_end` is called once when the process ends, or has to end, by itself; with the reason."""
-        self.connection = Connection(process, on_notification=self._publish, log=log)
+        self.connection = ProcessConnection(process, on_notification=self._publish, log=log)
         self._process = process
         self._log = log
         self._on_end = on_end

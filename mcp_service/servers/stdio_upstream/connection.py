@@ -88,7 +88,7 @@ class Call:
         self._progress.put_nowait(None)
 
 
-class Connection:
+class ProcessConnection:
     """Sends requests and distributes what comes back."""
 
     def __init__(
