@@ -156,7 +156,7 @@ class ListCache(StatusListCache):
             await asyncio.sleep(min(left, delay * random.uniform(0.9, 1.0)))  # noqa: S311 - spreads load
             if self._clock() < followed.needed_until:
                 await self._flights.run(uri, partial(self._refresh, uri))
-        self._held.drop(uri)
+        self._bitmaps.drop(uri)
         del self._by_address[uri]
 
     async def _refresh(self, uri: str) -> None:
@@ -192,7 +192,7 @@ class ListCache(StatusListCache):
             return False
         status_list = await self._reader.read(response.unverified_token or "", addresses=(uri,))
         self._check_room(followed)  # others were fetched meanwhile
-        changed = self._held.follow(status_list)
+        changed = self._bitmaps.follow(status_list)
         if followed is None:
             followed = self._follow(uri)
             self._failed_at.forget(uri)
