@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from mcp_service.servers.http_reading import configured_access
+from mcp_service.servers.mcp_client import configured_access
 from mcp_service.servers.server_contents import NoMcpServer, UnreadableServer, read_server
 
 if TYPE_CHECKING:
