@@ -84,7 +84,7 @@ async def _warn_of_upstream(settings: McpSettings) -> None:
 
 
 async def _compare_scopes(issuer: str, scopes: tuple[str, ...]) -> None:
-    """Print the difference, as a warning on standard error."""
+    """Print the scopes that the issuer does not list, as a warning on standard error."""
     from mcp_service.issuer.scope_check import FIX, NotCompared, difference_note, scopes_unknown_to_issuer
     from mcp_service.issuer.session import IssuerSession
     from shared.operator_commands import runnable

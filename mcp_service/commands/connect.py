@@ -1,4 +1,4 @@
-"""`connect`: how each client is connected to the server, as commands and entries that can be pasted."""
+"""`connect`: prints, for each client, the command or the configuration entry that adds the server."""
 
 from __future__ import annotations
 

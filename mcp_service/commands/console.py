@@ -1,4 +1,4 @@
-"""Shared by the commands: the settings, the service that is not started, and the end for wrong settings."""
+"""Shared by the commands: reading the settings, building the service without a start, the exit for wrong settings."""
 
 from __future__ import annotations
 

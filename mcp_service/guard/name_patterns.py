@@ -61,7 +61,7 @@ def overlap(one: str, other: str) -> bool:
 
 
 def ambiguous(patterns: Mapping[str, object]) -> tuple[str, str] | None:
-    """Two patterns that match a common name, fix equally many characters and have different values; None without."""
+    """Two patterns that match a common name, fix equally many characters and have different values, if any."""
     by_specificity: dict[int, list[str]] = {}
     for pattern in patterns:
         if is_pattern(pattern):

@@ -74,17 +74,17 @@ class RequestLimits(RequestLimiter):
         self._unauthenticated = lru_cache(10_000)(self._find_unauthenticated)
 
     def check_unauthenticated(self, address: str) -> None:
-        """A request without a valid token. Raises TooManyUnauthenticatedRequests."""
+        """Count a request without a valid token. Raises TooManyUnauthenticatedRequests beyond the rate."""
         network, rate = self._unauthenticated(address)
         self.check("unauthenticated", network, rate)
 
     def admit_unauthenticated(self, address: str) -> str | None:
-        """The same without a refusal: None, without effect, beyond the rate; else no lines, for there are no fields."""
+        """Count a request without a valid token: None, without effect, beyond the rate; else the empty header block."""
         network, rate = self._unauthenticated(address)
         return "" if self.allows("unauthenticated", network, rate) else None
 
     def check_session(self, claims: VerifiedClaims | None, address: str) -> None:
-        """A new session, of a user or without a token. Raises TooManyRequests."""
+        """Count a new session of a user, or of a network without a token. Raises TooManyRequests beyond the rate."""
         if claims is None:
             self.check("sessions", network_of(address), SESSIONS.scaled(self._factor(address)))
         else:

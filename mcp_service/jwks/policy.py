@@ -67,7 +67,7 @@ def trusted_until(state: CacheState, policy: RefreshPolicy) -> float:
 
 
 def confirmed(state: CacheState, now: float, max_age: float | None) -> CacheState:
-    """After a good document or a 304. `max_age` is the lifetime that the response gave, if any."""
+    """The state after a good document or a 304. `max_age` is the lifetime that the response gave, if any."""
     bounded = DEFAULT_MAX_AGE if max_age is None else min(max(max_age, MIN_MAX_AGE), MAX_MAX_AGE)
     return replace(state, confirmed_at=now, max_age=bounded, failures=0)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServicePages:
-    """The page of the server itself, and the one of an address at which nothing is."""
+    """The page of the server itself, and the page for an address that does not exist."""
 
     server: StaticPage
     not_found: StaticPage

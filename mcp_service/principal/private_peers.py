@@ -65,12 +65,12 @@ class PrivateResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Raises PeerRefused if one of the addresses may not: such a name is not the operator's alone."""
+        """Resolve a name. Raises PeerRefused if any address may not: such a name is not the operator's alone."""
         found = await self._resolver.resolve(host, port, family)
         for result in found:
             self._peers.check_peer(result["host"])
         return found
 
     async def close(self) -> None:
-        """Close the resolver that is asked."""
+        """Close the underlying resolver."""
         await self._resolver.close()

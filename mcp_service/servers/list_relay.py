@@ -1,6 +1,6 @@
 """Rewrites the answer to a list request while it is relayed: JSON as a whole, server-sent events one by one.
 
-For servers that are reached by bytes. Bounded; what cannot be read is refused, never passed on as it is.
+For servers whose answers arrive as bytes. Bounded; an unreadable answer is refused, never passed on unfiltered.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class ListRelay:
         return b"".join(self._events())
 
     def finish(self) -> bytes:
-        """The rest. Raises UnreadableAnswer."""
+        """Return the rest. Raises UnreadableAnswer."""
         if self._type == "text/event-stream":
             # An event without its empty line is not dispatched by a reader, so nothing is lost.
             return self.feed(b"\n") if self._pending.endswith(b"\r") else b""

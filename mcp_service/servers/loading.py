@@ -92,7 +92,7 @@ def _json(document: bytes, where: str) -> Any:
 
 
 def _is_python(reference: str) -> None:
-    """Raise Misconfigured for what another setting is for."""
+    """Raise Misconfigured for a value that belongs in MCP_UPSTREAM or MCP_UPSTREAM_COMMAND."""
     if "://" in reference:
         raise Misconfigured(f"MCP_SERVER names Python code; for a server at a URL set MCP_UPSTREAM={reference}")
     words = reference.split()

@@ -97,7 +97,7 @@ class StatusListCache(HeldStatusLists):
 
     @abstractmethod
     def _problem(self) -> str:
-        """The state of lists that cannot be read, for the operator."""
+        """A note for the operator on lists that cannot be read."""
 
     def _check_entry(self, status: StatusReference) -> None:
         """Check a reference with the list as it is held. Raises InvalidToken or ServiceUnavailable."""

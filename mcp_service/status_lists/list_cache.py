@@ -45,7 +45,7 @@ GRACE_SECONDS: Final = 60.0
 
 @dataclass(slots=True)
 class FollowedList:
-    """One list that is held. Times of the monotonic clock."""
+    """One list in memory. Times are of the monotonic clock."""
 
     state: StatusRefreshState
     needed_until: float

@@ -1,4 +1,4 @@
-"""When the feed or a list is asked for next, and the effect of a list that is not held.
+"""The refresh policy of status lists: the time of the next request, and the handling of a list that is not held.
 
 Pure: every function takes `now` (seconds of a monotonic clock) and returns a value. The I/O is in feed_cache.py and
 list_cache.py.
@@ -31,7 +31,7 @@ MAX_LIST_RETRY_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusPolicy(RefreshPolicy):
-    """`strict` is whether tokens with a reference are refused beyond `max_stale`."""
+    """The policy of one cache: `strict` is whether tokens with a reference are refused beyond `max_stale`."""
 
     strict: bool
 
@@ -47,12 +47,12 @@ class StatusRefreshState(RefreshState):
 
 
 def confirmed(state: StatusRefreshState, now: float) -> StatusRefreshState:
-    """After a good answer."""
+    """The state after a good answer."""
     return replace(state, confirmed_at=now, is_loaded=True, has_no_feed=False, failures=0)
 
 
 def without_feed(state: StatusRefreshState, now: float) -> StatusRefreshState:
-    """After metadata of an issuer that has no feed."""
+    """The state after metadata of an issuer that has no feed."""
     return replace(state, confirmed_at=now, has_no_feed=True, failures=0)
 
 

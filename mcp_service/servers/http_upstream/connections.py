@@ -240,7 +240,7 @@ class _UnixConnector(_OnlyClean, aiohttp.UnixConnector):
 
 
 async def _without_retry(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Without this, aiohttp repeats GET and DELETE itself, also on a new connection."""
+    """A middleware that prevents retries: aiohttp would repeat GET and DELETE, also on a new connection."""
     with _unanswered():
         return await handler(request)
 

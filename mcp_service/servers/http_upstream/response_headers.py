@@ -103,7 +103,7 @@ def _may_pass(name: str) -> bool:
 
 
 def for_stream(kept: CIMultiDict[str]) -> CIMultiDict[str]:
-    """The same for a stream of events, which nothing on the way may hold back."""
+    """Complete the headers of a stream of events: no proxy may cache, change or buffer it."""
     kept["Cache-Control"] = "no-cache, no-transform"
     kept["X-Accel-Buffering"] = "no"
     return kept

@@ -1,4 +1,4 @@
-"""A process that has been introduced: its connection, its description and its listeners."""
+"""A process after its `initialize` handshake: its connection, its description and its listeners."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class StartFailed(Exception):
 
 
 class Child:
-    """A process of the command that answers."""
+    """One process of the command, usable once `initialize` has succeeded."""
 
     def __init__(
         self, process: CommandProcess, *, log: structlog.typing.FilteringBoundLogger, on_end: Callable[[str], None]
@@ -51,10 +51,10 @@ class Child:
     def description(self) -> ServerDescription:
         """The description that the process gives of itself. Raises StartFailed before it has."""
         if self._description is None:
-            raise StartFailed("not introduced")
+            raise StartFailed("not initialized")
         return self._description
 
-    async def introduce(self, seconds: float) -> None:
+    async def initialize(self, seconds: float) -> None:
         """Exchange the handshake. Raises StartFailed."""
         try:
             async with asyncio.timeout(seconds):
@@ -112,7 +112,7 @@ class Child:
             self._log.exception("upstream_output_failed")
         finally:
             self.listen.close()
-            # Before it is introduced, that fails.
+            # A process that ends before that makes `initialize` fail.
             if not self._ending and self._description is not None:
                 self._on_end(reason)
 
