@@ -39,7 +39,7 @@ class ScopeDifference:
         return bool(self.unknown_to_issuer or self.unknown_to_resource or self.implied_differently)
 
     def sentences(self) -> tuple[str, ...]:
-        """For the operator, one for each kind of difference."""
+        """Sentences for the operator, one for each kind of difference."""
         found = []
         if self.unknown_to_issuer:
             found.append(

@@ -179,5 +179,5 @@ class TokenVerifier:
 
 
 def _digest(unverified_token: str) -> bytes:
-    """Of the whole token, signature included: one good payload says nothing about its copy under another signature."""
+    """The token's digest, signature included: one good payload says nothing about its copy under another signature."""
     return hashlib.sha256(unverified_token.encode("utf-8", "surrogatepass")).digest()

@@ -219,7 +219,7 @@ class _CheckingResolver(AbstractResolver):
         return results
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the lookup belongs to the client."""
 
 
 async def read_bounded(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:

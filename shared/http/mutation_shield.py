@@ -1,7 +1,7 @@
 """Keeps state-changing requests from being cancelled when the client disconnects.
 
 aiohttp cancels the handler of a client that disconnected: right for streams and long polls, wrong in the middle of a
-change. A thief who closes the connection before the response would keep the theft out of the audit log, and a grant
+change. By closing the connection before the response, an attacker would keep a theft out of the audit log, and a grant
 would be created without an audit event. docs/adr/0008-libraries-considered.md compares aiojobs.
 """
 

@@ -57,7 +57,7 @@ class Document:
 
     @property
     def response(self) -> web.Response:
-        """The same as an answer of the application."""
+        """The document as an answer of the application."""
         return web.Response(status=self.status, body=self.body or None, headers=self.headers)
 
 
@@ -150,12 +150,12 @@ PREPARED_DOCUMENTS: Final = web.AppKey("prepared_documents", PreparedDocuments)
 
 
 def documents_of(app: web.Application) -> PreparedDocuments | None:
-    """Those of the application; None if it makes spans, which begin outside of its middlewares."""
+    """The prepared documents of the application; None if it makes spans, which begin outside of its middlewares."""
     return None if spans_are_created() else app.get(PREPARED_DOCUMENTS)
 
 
 def _is_plain(request: web.BaseRequest) -> bool:
-    """Whether no check and no middleware of the application would do more with it than is done here."""
+    """Whether no check and no middleware of the application would do more with the request than is done here."""
     headers: Any = request.headers
     return (
         request.method == "GET"

@@ -229,7 +229,7 @@ def with_deferred_lines(level: int, writer: LogWriter) -> type[FilteringBoundLog
 
 
 def _bounded_size(fields: dict[str, Any]) -> int | None:
-    """No fewer characters than the line takes, in memory and rendered; None if it has to be rendered at once.
+    """An upper bound on the size of the line, in memory and rendered; None if it has to be rendered at once.
 
     Of printable ASCII a character is one byte, and two at most where a quote is escaped. Any other takes up to twelve.
     """
@@ -248,7 +248,7 @@ def _bounded_size(fields: dict[str, Any]) -> int | None:
 
 
 def render_deferred(line: DeferredLine, render: Processor) -> str:
-    """The whole line, by the last of the processors."""
+    """Render the whole line with the last of the processors."""
     if len(line) == 4:
         time_ns, template, request_id, ms = line
         return template.line(time_ns, request_id, ms)
