@@ -34,7 +34,7 @@ class ProtectedResourceMetadata:
     all_scopes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Every scope with those that it implies. Public: challenges name them anyway; no tool is named."""
     jwks_uri: str | None = None
-    """Of the resource's own keys, if it has some."""
+    """The address of the resource's own JWKS, if it has one."""
 
     @property
     def url(self) -> str:

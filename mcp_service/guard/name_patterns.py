@@ -18,7 +18,7 @@ def is_pattern(key: str) -> bool:
 
 
 def specificity(pattern: str) -> int:
-    """How many characters the pattern fixes: of several patterns that match, the one with the most applies."""
+    """The number of characters that the pattern fixes: of several matching patterns, the one with the most applies."""
     return len(pattern) - pattern.count("*")
 
 

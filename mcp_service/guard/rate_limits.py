@@ -31,17 +31,17 @@ TOKEN: Final = Rate(50, 1, burst=500)
 """An agent that calls tools in a loop, a few at a time, stays far below."""
 SUBJECT: Final = Rate(200, 1, burst=2000)
 UNAUTHENTICATED: Final = Rate(20, 1, burst=400)
-"""As the limit `requests` of auth_service: a client asks twice without a token, then never again."""
+"""The rate of the limit `requests` of auth_service: a client asks twice without a token, then never again."""
 SESSIONS: Final = Rate(10, 60, burst=100)
 """A server with sessions keeps them in memory: the SDK 10,000 in all, each until it is unused for half an hour."""
 
 RETRY_SECONDS: Final = 5
-"""Retry-After of a bound: when something else will have ended is unknown."""
+"""Retry-After of a bound, since the end of a request in progress cannot be foreseen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """How many requests of one token or user may be in progress. A stream only listens; about 45 kB each."""
+    """The most requests in progress of one token, user or network. A stream only listens, and takes about 45 kB."""
 
     streams: int
     calls: int

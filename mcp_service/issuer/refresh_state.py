@@ -72,7 +72,7 @@ def doubled(seconds: float, times: int, *, longest: float) -> float:
 
 
 class RecentlyUnknown:
-    """When each name was refused: a bounded negative cache, which forgets the oldest names first."""
+    """Remembers when each name was refused: a bounded negative cache, which forgets the oldest names first."""
 
     def __init__(self) -> None:
         self._refused_at: dict[str, float] = {}

@@ -29,7 +29,7 @@ FIRST_SECONDS: Final = 1.0
 """After the start: the issuer may be starting too."""
 LONGEST_SECONDS: Final = 300.0
 FIX: Final = "`mcp_service check-config --print-resource` prints the entry for AUTH_RESOURCES."
-"""Of a difference; see shared/operator_commands.py."""
+"""Advice on a difference; see shared/operator_commands.py."""
 
 
 class NotCompared(Exception):

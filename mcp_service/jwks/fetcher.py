@@ -1,4 +1,4 @@
-"""One request for the issuer's JWKS: bounded in time and size, without redirects and decompression.
+"""Fetches the issuer's JWKS with one request: bounded in time and size, without redirects and decompression.
 
 Owns: its HTTP, long polling included (RFC 7240 `Prefer: wait`). Does not own: the schedule, the rules for a document.
 """

@@ -60,7 +60,7 @@ def phase_of(state: CacheState, policy: RefreshPolicy, now: float) -> Phase:
 
 
 def trusted_until(state: CacheState, policy: RefreshPolicy) -> float:
-    """When the set expires unless it is confirmed again."""
+    """The time at which the set expires unless it is confirmed again."""
     if state.confirmed_at is None:
         return float("-inf")
     return state.confirmed_at + state.max_age + policy.max_stale
@@ -73,7 +73,7 @@ def confirmed(state: CacheState, now: float, max_age: float | None) -> CacheStat
 
 
 def next_attempt_at(state: CacheState) -> float:
-    """When the next background refresh is due: at once, when the set becomes stale, or after a backoff."""
+    """The time of the next background refresh: at once, when the set becomes stale, or after a backoff."""
     if state.failures:
         return state.failed_at + doubled(MIN_RETRY, state.failures - 1, longest=MAX_RETRY)
     if state.confirmed_at is None:

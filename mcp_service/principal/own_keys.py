@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS: Final = 10.0
 MAX_UNCONFIRMED_SECONDS: Final = 240.0
-"""Together with the lifetime of an assertion less than a retiring key is published."""
+"""Seconds: with the lifetime of an assertion, less than the time for which a retiring key is published."""
 
 
 class OwnKeysSource(Protocol):

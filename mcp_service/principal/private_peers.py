@@ -1,4 +1,4 @@
-"""Which addresses may receive the principal in plain headers (invariant 14).
+"""Decides which addresses may receive the principal in plain headers (invariant 14).
 
 A name may resolve to another address at any time: the address of the connection decides, not the configured name.
 """
@@ -53,7 +53,7 @@ class PrivatePeers:
 
 
 class PrivateResolver(AbstractResolver):
-    """For a TCPConnector: yields only addresses that may receive the headers.
+    """The resolver of a TCPConnector: yields only addresses that may receive the headers.
 
     aiohttp does not resolve an address literal; the settings have checked it.
     """

@@ -1,4 +1,4 @@
-"""One JSON-RPC request in one POST, run by the kernel of the mcp SDK without its ASGI application.
+"""Runs one JSON-RPC request in one POST by the kernel of the mcp SDK, without its ASGI application.
 
 That application starts tasks and opens memory streams for each request, and on the older wire a dispatcher that serves
 one message. Here the kernel (`mcp.server.runner.serve_one`) runs in one task, on the very message that the guard has
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from mcp_service.servers.server_lifespan import SupervisedApplication
 
 _NEVER_PLAIN: Final = frozenset({"initialize", LISTEN_METHOD})
-"""The one begins a session where there are sessions, the answer to the other is always a stream."""
+"""The first method begins a session where there are sessions; the answer to the second is always a stream."""
 
 _REMEMBERED_SCHEMAS: Final = 1024
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mcp_service.servers.list_policy import ListPolicy
 
 MAX_BYTES: Final = 8 << 20
-"""Of a JSON answer, and of one event."""
+"""The limit of a JSON answer, and of one event."""
 
 _LINE_OVERHEAD: Final = 64
 """Bytes of memory of a line of an event besides its own."""
@@ -112,7 +112,7 @@ class ListRelay:
         return b"\n".join([*(line for line in lines if line.startswith(_OTHER_FIELDS)), *data]) + b"\n\n"
 
     def _rewritten(self, body: bytes) -> bytes:
-        """One JSON-RPC message; a result is that of the list, since nothing else was requested."""
+        """Rewrite one JSON-RPC message; a result is that of the list, since nothing else was requested."""
         try:
             message = parse_json_object(body)
         except BadJson as exc:

@@ -138,7 +138,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _hint(name: str, exc: ModuleNotFoundError) -> str:
-    """How to add a package that the server imports and that is missing; empty for another cause."""
+    """Advice to install a package that the server imports and that is missing; empty for another cause."""
     if exc.name and exc.name != name:
         return f"; install the package that has {exc.name} into the environment of mcp_service"
     return ""

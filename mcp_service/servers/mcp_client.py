@@ -30,7 +30,7 @@ _TLS_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class HttpAccess:
-    """How requests reach a server at a URL, and where a credential for it is given."""
+    """The headers and the route of requests to a server at a URL, and where its credential is configured."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
@@ -38,7 +38,7 @@ class HttpAccess:
     socket: str | None = None
     """The path of a Unix socket."""
     is_configured: bool = False
-    """Whether the settings of the guard apply, which uses no proxy of the environment."""
+    """Whether the settings of the guard apply; the guard uses no proxy of the environment."""
 
 
 def configured_access(settings: UpstreamSettings, *, further: Mapping[str, str]) -> HttpAccess:
@@ -52,7 +52,7 @@ class FailureExplainer:
     """Explains to the operator why a server cannot be read."""
 
     is_final = False
-    """Whether another attempt would fail alike."""
+    """Whether another attempt would fail in the same way."""
 
     def explain(self, exc: Exception) -> str:
         """One sentence for the operator."""

@@ -33,7 +33,7 @@ from mcp_service.servers.mcp_client import (
 
 MAX_PAGES: Final = 100
 MAX_NAMES: Final = 5000
-"""Of each kind. A server whose list never ends is told."""
+"""The limit for each kind of name. The list of a server may have no end."""
 
 _PYTHON: Final = re.compile(r"(?:[\w.]+|\S+\.py):[A-Za-z_][\w.]*")
 

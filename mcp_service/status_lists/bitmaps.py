@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcp_service.status_lists.list_token import StatusList
 
 KEPT_SECONDS: Final = MAX_LIFETIME_SECONDS + 60
-"""A leeway for clocks included."""
+"""How long a list that the issuer no longer names is kept, a leeway for clocks included."""
 
 
 class StatusBitmaps:

@@ -20,10 +20,10 @@ QUICK_RETRIES: Final = 3
 QUICK_RETRY_SECONDS: Final = 0.1
 MAX_RETRY_SECONDS: Final = 4.0
 NO_FEED_SECONDS: Final = 3600.0
-"""Until an issuer without lists is asked again; a token that names a list of it is a reason as well."""
+"""The time until an issuer without lists is asked again, unless a token names one of its lists."""
 
 DEFAULT_TTL_SECONDS: Final = 300.0
-"""Of a list that names no ttl."""
+"""The ttl of a list that names none."""
 MIN_TTL_SECONDS: Final = 1.0
 MAX_TTL_SECONDS: Final = 3600.0
 MAX_LIST_RETRY_SECONDS: Final = 60.0
@@ -41,7 +41,7 @@ class StatusRefreshState(RefreshState):
     """The state of the feed, or of one list."""
 
     confirmed_at: float
-    """When what is held was last the issuer's; before the first time, when the guard began to ask."""
+    """When the issuer last confirmed what is held; before the first time, when the guard began to ask."""
     is_loaded: bool = False
     has_no_feed: bool = False
 

@@ -75,7 +75,7 @@ _REMOVED_BEGINNINGS: Final = (
     "x-original-",
     "x-pomerium-",
 )
-"""Orders, forwarding and identity names, of whatever ending."""
+"""Beginnings of names of orders to a proxy, of forwarding and of identity."""
 _KEPT: Final = frozenset({"x-accel-buffering"})
 _VALUE: Final = re.compile(r"[\t -~]*")
 _SEPARATORS: Final = str.maketrans("_.", "--")

@@ -60,7 +60,7 @@ class Outgoing:
     address: UpstreamAddress
     resource_scheme: str
     resource_host: str
-    """Of the guard's own public URL."""
+    """The host of the guard's own public URL."""
     configured: Mapping[str, str]
     """Headers of MCP_UPSTREAM_HEADERS."""
     principal: PrincipalHandover

@@ -1,4 +1,4 @@
-"""When a process that failed may be started again. Pure."""
+"""The pauses before a process that failed is started again. Pure."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class _Entry:
     idle_since: float = 0.0
     timer: asyncio.TimerHandle | None = None
     reason: str = ""
-    """Why it ends; set once."""
+    """The reason of its end; set once."""
     child: Child | None = field(default=None)
 
 

@@ -45,14 +45,14 @@ PROXIED_REQUEST: Final = "sallyport.proxied_request"
 """The key of the ProxiedRequest in the ASGI scope of its request."""
 
 MAX_RESOURCE_SUBSCRIPTIONS: Final = 64
-"""Of one listener."""
+"""The limit of one listener."""
 
 OWN_META: Final = "sallyport/"
-"""Keys of `_meta` that begin so are removed from requests: no client may speak for the guard."""
+"""Keys of `_meta` with this prefix are removed from requests: no client may speak for the guard."""
 
 _ANSWERED_BY_SDK: Final = frozenset({"ping", "subscriptions/listen"})
 _NOT_PASSED_ON: Final = frozenset({"logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
-"""One client would change them for all."""
+"""Methods by which one client would change the process for all."""
 _PREFIXES_NOT_PASSED_ON: Final = ("tasks/", "notifications/")
 """Tasks belong to the process. A notification with an id would reach it as a request: a process that looks only at the
 method would cancel the request of another, whose id can be guessed."""
