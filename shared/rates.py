@@ -43,7 +43,7 @@ class Rate:
 
     @cached_property
     def burst_ms(self) -> int:
-        """How far the theoretical arrival time may be ahead of now."""
+        """The most by which the theoretical arrival time may be ahead of now."""
         return self.interval_ms * self.burst
 
     def scaled(self, factor: int) -> Rate:

@@ -1,4 +1,4 @@
-"""From an unverified access token to a verified one, offline (invariant 2).
+"""Verifies access tokens offline (invariant 2).
 
 Owns: the order of the checks, and the cache of tokens that passed them. Free of any web framework.
 Does not own: the form of a JWS (shared/jose), the rules for header and claims (profile.py), nor the source of the keys.

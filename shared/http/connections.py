@@ -57,7 +57,7 @@ class ConnectionSettings(Protocol):
 
 
 class ConnectionMetrics:
-    """How many connections are open, and why others were ended."""
+    """Counts open connections, and connections that were ended, by reason."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._open = Gauge(

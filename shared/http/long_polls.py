@@ -61,7 +61,7 @@ class LongPolls:
 
 
 def wanted_wait(request: web.Request) -> int:
-    """For how many seconds the client wants the request to be held, MAX_WAIT_SECONDS at most; 0 for not at all."""
+    """The seconds for which the client wants the request to be held: MAX_WAIT_SECONDS at most, 0 for not at all."""
     return min(wait_preference(request.headers.getall("Prefer", ())) or 0, MAX_WAIT_SECONDS)
 
 

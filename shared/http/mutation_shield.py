@@ -40,4 +40,4 @@ class MutationShield:
 
 
 MUTATION_SHIELD: Final = web.AppKey("MUTATION_SHIELD", MutationShield)
-"""Of an application without it, every request is cancelled when its client disconnects."""
+"""The shield of an application. Without one, every request is cancelled when its client disconnects."""

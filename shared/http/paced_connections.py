@@ -24,7 +24,7 @@ ENDS_PER_TURN: Final = 2
 """Each of them has a connection to a server behind it, or a task, to end as well."""
 
 EVENTS_PER_TURN: Final = 8
-"""Of the streams together that only wait for notifications."""
+"""The events of all streams together that only wait for notifications."""
 
 _HELD_BYTES: Final = 16_384
 """Longer data is not held back, but parsed at once: this is all that may wait here for one connection."""

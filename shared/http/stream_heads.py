@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 HEAD_BYTES: Final = 4096
-"""Where the marker is looked for: a head, and the beginning of a body."""
+"""The first bytes, in which the marker is looked for: a head, and the beginning of a body."""
 
 
 class StreamHeads(NamedTuple):

@@ -32,7 +32,7 @@ _LEVEL_COLORS: Final = {
 }
 
 _PLAIN: Final = re.compile(r"[!#-&(-<>-~]{0,200}")
-"""Of a value that is shown as it is: printable ASCII without space, quotes and `=`."""
+"""A value that is shown as it is: printable ASCII without space, quotes and `=`."""
 
 _NEEDS_QUOTES: Final = re.compile("[ \t=\r\n\"']")
 

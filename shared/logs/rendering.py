@@ -1,4 +1,4 @@
-"""How a log line is rendered: every value, traceback and line is bounded, and control characters are escaped.
+"""Renders log lines: every value, traceback and line is bounded, and control characters are escaped.
 
 Part of what is logged comes from requests. The cost of a line must not depend on it, and no value may forge a second
 line or control a terminal. console.py renders aligned text.
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
 
 MAX_VALUE_CHARACTERS: Final = 1000
-"""Of one string, before it is escaped."""
+"""The limit of one string, before it is escaped."""
 
 MAX_LINE_CHARACTERS: Final = 32_768
-"""Of one event as it is written, with its traceback."""
+"""The limit of one event as it is written, with its traceback."""
 
 NUMBERS: Final = frozenset({int, float, bool})
 MAX_NUMBER: Final = 2**64

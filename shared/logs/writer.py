@@ -36,7 +36,7 @@ FLUSH_SECONDS: Final = 2.0
 """How long `close` waits for the stream at exit."""
 
 PAUSE_SECONDS: Final = 0.02
-"""Between two writes: lines that come meanwhile are written at once. `flush` ends the pause.
+"""The pause between two writes: lines that come meanwhile are written at once. `flush` ends the pause.
 
 Waking the thread costs more than a line does.
 """
@@ -46,7 +46,7 @@ _CROWDED_CHARACTERS: Final = MAX_QUEUED_CHARACTERS // 4
 
 _MAX_FIELDS: Final = 16
 _ENTRY_CHARACTERS: Final = 1536
-"""Of an entry with its names and numbers: no less than it takes in memory, or when it is rendered."""
+"""An upper bound on the size of an entry with its names and numbers, in memory and rendered."""
 
 DeferredLine = tuple[int, str, dict[str, Any]] | tuple[int, LineTemplate, str, float]
 """A line that is not rendered yet: the time of the event in nanoseconds since the epoch, the name of its level, and its
