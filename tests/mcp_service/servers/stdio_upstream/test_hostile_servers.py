@@ -10,7 +10,7 @@ import structlog.testing
 
 from mcp_service.servers.server_lifespan import SupervisedApplication
 from mcp_service.servers.stdio_upstream import child, stderr_log
-from mcp_service.servers.stdio_upstream.connection import Connection
+from mcp_service.servers.stdio_upstream.connection import ProcessConnection
 from shared.http.health import Readiness
 from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content, eventually, metrics
 
@@ -278,7 +278,7 @@ async def test_a_line_that_begins_like_a_message_is_not_quoted_in_the_log():
             raise AssertionError("nothing is answered")
 
     with structlog.testing.capture_logs() as logs:
-        await Connection(Process(), on_notification=ignore, log=structlog.get_logger()).run()
+        await ProcessConnection(Process(), on_notification=ignore, log=structlog.get_logger()).run()
     [entry] = [entry for entry in logs if entry["event"] == "upstream_noise"]
     assert entry["line"] == "{…"
 
@@ -294,7 +294,7 @@ async def test_lines_that_have_arrived_leave_other_requests_their_turn():
         def write_line(self, line):
             raise AssertionError("nothing is answered")
 
-    connection = Connection(Flooding(), on_notification=ignore, log=structlog.get_logger())
+    connection = ProcessConnection(Flooding(), on_notification=ignore, log=structlog.get_logger())
     reading, turns = asyncio.create_task(connection.run()), 0
     while not reading.done():
         turns += 1
