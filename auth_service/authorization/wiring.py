@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from auth_service.browser_pages import BrowserPages
     from auth_service.clients.wiring import ClientComponents
     from auth_service.federation.wiring import FederationComponents
-    from auth_service.grants.wiring import GrantComponents
+    from auth_service.grants.components import GrantComponents
     from auth_service.key_encryption import EncryptionKeys
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.runtime import Runtime
