@@ -17,12 +17,12 @@ from auth_service.runtime import Runtime
 from auth_service.status_lists.identifiers import PATH as STATUS_LISTS_PATH
 from auth_service.wiring import wire
 from shared.background import TaskSupervisor
-from shared.http.application import checked_application
+from shared.http.application import checked_application, fixed_headers
 from shared.http.connections import ConnectionTable
 from shared.http.health import health_routes, metrics_route
 from shared.http.mutation_shield import MUTATION_SHIELD, MutationShield
+from shared.http.prepared_documents import PREPARED_DOCUMENTS, PreparedDocuments
 from shared.http.request_middleware import RequestMetrics, context_middleware, request_middleware
-from shared.http.serve_documents import serve_documents
 from shared.ip_addresses import parse_networks
 from shared.redis.durability import log_configuration_warnings
 from shared.redis.topology import open_redis_client
@@ -82,11 +82,9 @@ def build_app(
         public_documents=(f"{settings.base_path}{STATUS_LISTS_PATH}",),
     )
     shield = app[MUTATION_SHIELD] = MutationShield()
-    serve_documents(
-        app,
+    app[PREPARED_DOCUMENTS] = PreparedDocuments(
         documents(settings.base_path, components),
-        cors=policies,
-        is_https=not settings.is_local,
+        fixed_headers=fixed_headers(policies, is_https=not settings.is_local),
         trusted=trusted,
         count=components.limits.admit_request,
         metrics=metrics,

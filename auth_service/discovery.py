@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from auth_service.resources.catalogue import IDENTITY_SCOPES, OFFLINE_ACCESS
 from auth_service.status_lists.identifiers import PATH as STATUS_LISTS_PATH
 from shared.configured_url import origin_of, path_of
-from shared.http.document import json_document
+from shared.http.prepared_documents import json_document
 from shared.jose.algorithms import SUPPORTED_ALGORITHMS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from auth_service.resources.catalogue import ResourceCatalogue
-    from shared.http.document import Document
+    from shared.http.prepared_documents import Document
 
 
 def server_metadata(

@@ -13,7 +13,7 @@ from shared.http.application import Cors
 
 if TYPE_CHECKING:
     from auth_service.wiring import Components
-    from shared.http.document import FindDocument
+    from shared.http.prepared_documents import FindDocument
 
 _READ: Final = Cors(methods="GET, HEAD, OPTIONS")
 _POST: Final = Cors(methods="POST, OPTIONS")

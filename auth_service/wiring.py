@@ -17,9 +17,9 @@ from auth_service.discovery import MetadataEndpoint
 from auth_service.encryption import parse_encryption_keys
 from auth_service.federation.wiring import FederationComponents, FederationSettings, wire_federation
 from auth_service.grants.access_removal import AccessRemoval
+from auth_service.grants.components import GrantComponents
 from auth_service.grants.refresh_token_format import RefreshTokenFormat
 from auth_service.grants.repository import GrantRepository
-from auth_service.grants.wiring import GrantComponents
 from auth_service.http.readiness import DataFormatCheck, signing_check
 from auth_service.http.redis_clock import RedisClockCheck
 from auth_service.introspection.wiring import IntrospectionComponents, wire_introspection

@@ -25,11 +25,11 @@ from mcp_service.status_lists.cache import StatusListCache
 from mcp_service.status_lists.wiring import wire_status_lists
 from shared.background import TaskSupervisor
 from shared.errors import ServiceUnavailable
-from shared.http.application import checked_application, rate_limits
+from shared.http.application import checked_application, fixed_headers, rate_limits
 from shared.http.connections import ConnectionTable
 from shared.http.health import health_routes, metrics_route
+from shared.http.prepared_documents import PREPARED_DOCUMENTS, PreparedDocuments
 from shared.http.request_middleware import RequestMetrics, context_middleware, request_middleware
-from shared.http.serve_documents import serve_documents
 from shared.ip_addresses import parse_networks
 
 if TYPE_CHECKING:
@@ -100,11 +100,9 @@ def build_app(
         is_https=is_https,
     )
     app[KEYS], app[STATUS_LISTS] = jwks.cache, status_lists.cache
-    serve_documents(
-        app,
+    app[PREPARED_DOCUMENTS] = PreparedDocuments(
         dict.fromkeys(metadata.paths, metadata.find),
-        cors=cors,
-        is_https=is_https,
+        fixed_headers=fixed_headers(cors, is_https=is_https),
         trusted=trusted,
         count=guard.limits.admit_unauthenticated,
         metrics=metrics,

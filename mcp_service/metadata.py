@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from shared.configured_url import origin_of, path_of
-from shared.http.document import Document, json_document
+from shared.http.prepared_documents import Document, json_document
 from shared.scope_difference import RESOURCE_SCOPES, published_scopes
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ProtectedResourceMetadata:
     all_scopes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Every scope with those that it implies. Public: challenges name them anyway; no tool is named."""
     jwks_uri: str | None = None
-    """Of the resource's own keys, if it has some."""
+    """The address of the resource's own JWKS, if it has one."""
 
     @property
     def url(self) -> str:

@@ -45,7 +45,7 @@ def readiness_checks(
     scope_check: IssuerScopeCheck,
     own_keys: OwnKeyComponents | None,
 ) -> Mapping[str, ReadinessCheck]:
-    """By name; each must hold for `/readyz`."""
+    """The readiness checks by name; each must hold for `/readyz`."""
     checks: dict[str, ReadinessCheck] = {
         "keys": jwks.cache.readiness,
         "status_lists": status_lists.cache.readiness,

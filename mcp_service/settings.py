@@ -27,7 +27,7 @@ _RETIRED_SETTINGS: Final = {
 
 
 class McpSettings(UpstreamSettings):
-    """Read from `MCP_*`. Durations are in seconds."""
+    """The settings of mcp_service, read from `MCP_*`. Durations are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="MCP_", frozen=True, extra="forbid")
     retired_settings: ClassVar[Mapping[str, str]] = _RETIRED_SETTINGS
@@ -262,5 +262,5 @@ class McpSettings(UpstreamSettings):
 
     @property
     def path(self) -> str:
-        """Where the MCP endpoint is mounted: the path of the resource."""
+        """The path of the MCP endpoint: that of the resource."""
         return path_of(self.resource)

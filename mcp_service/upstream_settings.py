@@ -189,7 +189,7 @@ def _check_upstream(value: str) -> None:
 
 
 def _parse_headers(text: str) -> dict[str, str]:
-    """Raises ValueError without quoting a value."""
+    """Parse the headers. Raises ValueError, which quotes no value."""
     try:
         found = parse_json_object(text.encode())
     except ValueError:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXAMINATION_FAILED: Final = 2
 INTERRUPTED: Final = 130
-"""128 + SIGINT, the shell convention."""
+"""The exit status after Ctrl-C: 128 + SIGINT, the shell convention."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 

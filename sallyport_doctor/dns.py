@@ -75,4 +75,4 @@ class GuardedResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Implements AbstractResolver; there is nothing to close."""
+        """Do nothing: the resolver holds no resources."""

@@ -67,9 +67,9 @@ class Evidence:
     By origin of the URL: metadata (which names it), usual (the path /mcp).
     """
     resource_metadata: HttpExchanges = field(default_factory=dict)
-    """By form: named (by the challenge), path, root."""
+    """The exchanges by form: named (by the challenge), path, root."""
     server_metadata: HttpExchanges = field(default_factory=dict)
-    """By form: oauth, openid, openid-appended, at-resource."""
+    """The exchanges by form: oauth, openid, openid-appended, at-resource."""
     key_set: HttpExchange | None = None
     cors: HttpExchanges = field(default_factory=dict)
     oauth_endpoints: HttpExchanges = field(default_factory=dict)

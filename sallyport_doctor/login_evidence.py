@@ -127,6 +127,6 @@ class LoginEvidence:
     is_public: bool = True
     """Whether the client has no secret."""
     token_responses: Mapping[str, TokenResponse] = field(default_factory=dict)
-    """By request: refresh, refresh with resource, reuse, after reuse, after revocation, code replay."""
+    """The responses by request: refresh, refresh with resource, reuse, after reuse, after revocation, code replay."""
     revocation: HttpExchange | None = None
     remarks: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The alarm on a clock that differs from the one that it must agree with."""
+"""The alarm on a clock of this process that differs from a reference clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIMIT_SECONDS: Final = 5.0
 
 
 class ClockSkew:
-    """A metric, one warning when the difference exceeds the limit, one line when it no longer does."""
+    """Keeps a metric, and logs a warning when the difference exceeds the limit and a line when it no longer does."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Counters and histograms that only the thread of the event loop changes and collects: they need no locks.
 
-What Prometheus reads of them is what it reads of prometheus_client's own. Those are for any thread, and cost a request
-several microseconds more: each change of theirs is five calls and a lock. Here the caller changes a number in place.
+They export the same samples as prometheus_client's own, which any thread may change: each change there is five calls
+and a lock, and a request would cost several microseconds more. Here the caller changes a number in place.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LoopHistogram(Collector):
     def __init__(
         self, name: str, documentation: str, label: str, *, bounds: Sequence[float], registry: CollectorRegistry
     ) -> None:
-        """`bounds`: the upper ones of the buckets, ascending, positive, below a million; the last has none."""
+        """`bounds` are the upper bounds of all buckets but the last: ascending, positive, below a million."""
         self._name = name
         self._documentation = documentation
         self._label = label
@@ -76,7 +76,7 @@ class Buckets:
 
 
 class _Counts(dict[tuple[str, ...], int]):
-    """Notes when a count begins."""
+    """Records the time at which each count begins."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class _Counts(dict[tuple[str, ...], int]):
 
 
 class _BucketsOfValues(dict[str, Buckets]):
-    """Makes the buckets of a value of the label that is new."""
+    """Makes the buckets of a label value at its first use."""
 
     def __init__(self, number: int) -> None:
         super().__init__()

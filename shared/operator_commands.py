@@ -1,7 +1,8 @@
-"""How the commands of both services are run here, so that a hint can be pasted as it is printed.
+"""The command lines of both services as they are run here, so that a hint can be pasted as it is printed.
 
-Whatever starts a service tells by SALLYPORT_RUN_BY: `make` (`make run`), `compose` or `kubernetes`. Without it the
-command is that of the interpreter that prints the hint, which finds the settings in the same environment.
+The variable SALLYPORT_RUN_BY tells what has started the service: `make` (`make run`), `compose` or `kubernetes`.
+Without it the command is that of the interpreter that prints the hint, which finds the settings in the same
+environment.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Rate:
 
     @cached_property
     def burst_ms(self) -> int:
-        """How far the theoretical arrival time may be ahead of now."""
+        """The most by which the theoretical arrival time may be ahead of now."""
         return self.interval_ms * self.burst
 
     def scaled(self, factor: int) -> Rate:
@@ -125,7 +125,7 @@ def _remaining(rate: Rate, ahead_ms: int) -> int:
 
 
 def whole_seconds(milliseconds: int) -> int:
-    """Rounded up, as for Retry-After."""
+    """Milliseconds as whole seconds, rounded up as for Retry-After."""
     return -(-milliseconds // 1000)
 
 
@@ -142,7 +142,7 @@ class InMemoryRateLimiter:
         return to_decision(allowed=allowed, arrival_ms=arrival_ms, now_ms=now_ms, rate=rate, cost=cost)
 
     def count(self, key: Hashable, rate: Rate, *, now_ms: int, cost: int = 1) -> tuple[bool, int]:
-        """The same, without what only a header tells: whether it is allowed, and the stored arrival time."""
+        """Count like `hit`; return only whether the request is allowed and the stored arrival time."""
         arrivals = self._arrivals
         allowed, arrival_ms = _count(arrivals.get(key), now_ms, rate, cost)
         arrivals[key] = arrival_ms
@@ -167,7 +167,7 @@ class ConcurrencyLimiter:
         return True
 
     def leave(self, key: Hashable) -> None:
-        """One of this key has ended."""
+        """Count one less of this key."""
         count = self._in_progress[key] - 1
         if count:
             self._in_progress[key] = count
@@ -176,7 +176,7 @@ class ConcurrencyLimiter:
 
 
 class RequestLimiter:
-    """Both for the requests of a service, in memory. A service derives from it, with the errors of its refusals."""
+    """The rate and concurrency limits of a service, in memory. A subclass of each service raises the errors."""
 
     def __init__(self, *, enabled: bool, clock: Callable[[], float]) -> None:
         """`clock` is monotonic, in seconds."""
@@ -208,7 +208,7 @@ class RequestLimiter:
                 self.refuse_another(key[0], most)
 
     def leave(self, bounds: Sequence[tuple[tuple[str, Hashable], int]]) -> None:
-        """A request that was counted for these bounds has ended."""
+        """Count the end of a request that was counted for these bounds."""
         if self._enabled:
             for key, _most in bounds:
                 self._in_progress.leave(key)

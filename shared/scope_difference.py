@@ -1,4 +1,4 @@
-"""How the scopes that a resource server requires differ from those that its authorization server can grant.
+"""Compares the scopes that a resource server requires with those that its authorization server can grant.
 
 Pure. A scope that only the resource knows can be granted to no client; one that only the authorization server knows is
 consented to and has no effect. Descriptions are texts for users and may differ.
@@ -19,7 +19,7 @@ RFC 9728 section 2 permits further members. `scopes_supported` names only the sc
 """
 
 MAX_SCOPES: Final = 100
-"""Of a published declaration, and of what one scope implies: comparing takes time in proportion to the cube."""
+"""The limit of a published declaration, and of what one scope implies: the time of a comparison grows with the cube."""
 
 _MAX_NAMED: Final = 20
 
@@ -39,7 +39,7 @@ class ScopeDifference:
         return bool(self.unknown_to_issuer or self.unknown_to_resource or self.implied_differently)
 
     def sentences(self) -> tuple[str, ...]:
-        """For the operator, one for each kind of difference."""
+        """Sentences for the operator, one for each kind of difference."""
         found = []
         if self.unknown_to_issuer:
             found.append(

@@ -92,7 +92,7 @@ class ServiceSettings(BaseSettings):
 
 
 def _structured(text: str) -> Any:
-    """A list is given as JSON, or separated by commas."""
+    """Parse a list that is given as JSON, or separated by commas."""
     if text.startswith("["):
         try:
             return parse_json(text.encode())

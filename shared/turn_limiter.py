@@ -26,7 +26,7 @@ class TurnLimiter:
         self._is_scheduled = False
 
     def __len__(self) -> int:
-        """How much waits."""
+        """The number of pieces of work that wait."""
         return len(self._waiting)
 
     def call(self, work: Callable[[], object]) -> None:

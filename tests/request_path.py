@@ -38,7 +38,7 @@ _PACKAGES: Final = ("auth_service", "mcp_service", "shared")
 _LOGS: Final = "shared/logs"
 _TOOL: Final = "mcp_service/notes/server.py"
 _WARM_UP: Final = 5
-_MEASURED: Final = 3
+_MEASURED: Final = 10
 
 
 class RequestPath(NamedTuple):

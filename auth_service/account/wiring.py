@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auth_service.browser_pages import BrowserPages
     from auth_service.clients.client import ClientLookup
     from auth_service.federation.wiring import FederationComponents
-    from auth_service.grants.wiring import GrantComponents
+    from auth_service.grants.components import GrantComponents
     from auth_service.runtime import Runtime
     from auth_service.sign_in.password_authenticator import PasswordAuthenticator
 

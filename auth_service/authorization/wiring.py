@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from auth_service.clients.wiring import ClientComponents
     from auth_service.encryption import EncryptionKeys
     from auth_service.federation.wiring import FederationComponents
-    from auth_service.grants.wiring import GrantComponents
+    from auth_service.grants.components import GrantComponents
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.runtime import Runtime
     from auth_service.status_lists.published_lists import PublishedStatusLists

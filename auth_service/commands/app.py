@@ -10,7 +10,7 @@ from typer._click.exceptions import NoSuchOption
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from shared.loading import garbage_collection_paused
+from shared.garbage_collection import garbage_collection_paused
 
 if TYPE_CHECKING:
     from typer._click.core import Command, Context

@@ -11,7 +11,7 @@ from auth_service.commands.console import ExitStatus, fail, settings_hint
 from auth_service.data_format import UnreadableData
 from auth_service.settings import AuthSettings
 from shared.errors import Misconfigured
-from shared.loading import garbage_collection_paused
+from shared.garbage_collection import garbage_collection_paused
 
 app = new_app()
 

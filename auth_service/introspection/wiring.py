@@ -14,7 +14,7 @@ from shared.access_tokens.verifier import TokenVerifier
 
 if TYPE_CHECKING:
     from auth_service.clients.authenticator import ClientAuthenticator
-    from auth_service.grants.wiring import GrantComponents
+    from auth_service.grants.components import GrantComponents
     from auth_service.runtime import Runtime
     from shared.access_tokens.verifier import VerificationKeyResolver
 

@@ -18,9 +18,8 @@ from auth_service.keys.public_key_set import claimed_version
 from shared.errors import ServiceUnavailable
 from shared.http.application import Cors
 from shared.http.client_address import CLIENT_ADDRESS
-from shared.http.document import Document
-from shared.http.long_polls import LongPolls, wanted_wait
-from shared.http.prefer import REPLICA_HEADER
+from shared.http.long_polls import REPLICA_HEADER, LongPolls, wanted_wait
+from shared.http.prepared_documents import Document
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -18,7 +18,7 @@ from auth_service.tokens.issuer import AccessTokenIssuer, IdTokenIssuer
 if TYPE_CHECKING:
     from auth_service.clients.wiring import ClientComponents
     from auth_service.federation.identity_review import IdentityReview
-    from auth_service.grants.wiring import GrantComponents
+    from auth_service.grants.components import GrantComponents
     from auth_service.keys.wiring import KeyComponents
     from auth_service.rate_limits.limits import RateLimits
     from auth_service.runtime import Runtime

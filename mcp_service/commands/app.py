@@ -6,7 +6,7 @@ from typing import Final
 
 import typer
 
-from shared.loading import garbage_collection_paused
+from shared.garbage_collection import garbage_collection_paused
 
 with garbage_collection_paused():
     from mcp_service.commands import check_config, connect, keys, scopes, serve

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Annotated
+import logging
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from mcp_service.commands.console import checked_app, read_settings
-from shared.loading import garbage_collection_paused
+from shared.garbage_collection import garbage_collection_paused
 
 if TYPE_CHECKING:
     from mcp_service.settings import McpSettings
+
+UPSTREAM_SECONDS: Final = 5.0
+"""How long reading the server at MCP_UPSTREAM may take."""
 
 
 def check_config(
@@ -56,19 +60,31 @@ async def _ask_others(settings: McpSettings, scopes: tuple[str, ...]) -> None:
 
 
 async def _warn_of_upstream(settings: McpSettings) -> None:
-    """Print why there is no MCP server at MCP_UPSTREAM, as a warning on standard error."""
-    if settings.upstream is None:
+    """Read the server at MCP_UPSTREAM once; print a warning on standard error if there is no MCP server.
+
+    One that must be told the caller by an assertion is not read: there is no caller.
+    """
+    if settings.upstream is None or settings.upstream_identity == "assertion":
         return
     # Imported here: it loads a client of MCP.
-    from mcp_service.commands.upstream_check import upstream_warning
+    from mcp_service.servers.mcp_client import configured_access
+    from mcp_service.servers.server_contents import NoMcpServer, UnreadableServer, read_server
 
-    warning = await upstream_warning(settings)
-    if warning is not None:
-        typer.echo(f"warning: {warning}", err=True)
+    # The SDK logs what it cannot read with tracebacks.
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
+    logging.getLogger("client").setLevel(logging.CRITICAL)
+    access = configured_access(settings, further={})
+    try:
+        await read_server(settings.upstream, access=access, seconds=UPSTREAM_SECONDS)
+    except NoMcpServer as exc:
+        url = settings.upstream.partition("?")[0]
+        typer.echo(f"warning: there is no MCP server at MCP_UPSTREAM ({url}): {exc}", err=True)
+    except UnreadableServer:
+        pass  # It speaks MCP, and lists nothing.
 
 
 async def _compare_scopes(issuer: str, scopes: tuple[str, ...]) -> None:
-    """Print the difference, as a warning on standard error."""
+    """Print the scopes that the issuer does not list, as a warning on standard error."""
     from mcp_service.issuer.scope_check import FIX, NotCompared, difference_note, scopes_unknown_to_issuer
     from mcp_service.issuer.session import IssuerSession
     from shared.operator_commands import runnable

@@ -1,4 +1,4 @@
-"""`connect`: how each client is connected to the server, as commands and entries that can be pasted."""
+"""`connect`: prints, for each client, the command or the configuration entry that adds the server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from mcp_service.commands.console import checked_app, read_settings
 from mcp_service.pages.client_setup import client_setups, is_public_address
-from shared.loading import garbage_collection_paused
+from shared.garbage_collection import garbage_collection_paused
 
 _NOT_PUBLIC: Final = "  ChatGPT and Claude on the web reach public https addresses only: docs/tunnels.md\n"
 

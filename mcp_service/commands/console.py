@@ -1,4 +1,4 @@
-"""Shared by the commands: the settings, the service that is not started, and the end for wrong settings."""
+"""Shared by the commands: reading the settings, building the service without a start, the exit for wrong settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from mcp_service.settings import McpSettings
 from shared.errors import Misconfigured
-from shared.loading import garbage_collection_paused
+from shared.garbage_collection import garbage_collection_paused
 from shared.logs.configuration import configure_command_logs
 
 if TYPE_CHECKING:

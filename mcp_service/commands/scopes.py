@@ -19,7 +19,7 @@ from shared.errors import Misconfigured
 from shared.operator_commands import operator_command
 
 if TYPE_CHECKING:
-    from mcp_service.servers.http_reading import HttpAccess
+    from mcp_service.servers.mcp_client import HttpAccess
 
 HELP: Final = f"""Print a scope map (JSON) for a server, to edit.
 
@@ -67,7 +67,7 @@ def scopes(
     seconds: Annotated[float, typer.Option(min=1, max=600, help="How long reading the server may take.")] = 60,
 ) -> None:
     """Print a scope map for a server."""
-    from mcp_service.servers.http_reading import HttpAccess
+    from mcp_service.servers.mcp_client import HttpAccess
     from mcp_service.servers.server_contents import UnreadableServer, read_server
     from mcp_service.servers.suggested_scopes import suggested_scope_map, valid_prefix
 
@@ -104,7 +104,7 @@ def _configured(headers: Mapping[str, str]) -> tuple[str, HttpAccess]:
 
     The other settings need not be complete yet. Raises Misconfigured.
     """
-    from mcp_service.servers.http_reading import HttpAccess, configured_access
+    from mcp_service.servers.mcp_client import HttpAccess, configured_access
 
     found = [name for name in _SERVERS if os.environ.get(name)]
     if not found:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mcp_service.commands.console import read_settings, refuse
 from shared.errors import Misconfigured
-from shared.loading import garbage_collection_paused
+from shared.garbage_collection import garbage_collection_paused
 from shared.logs.configuration import service_logs
 
 if TYPE_CHECKING:

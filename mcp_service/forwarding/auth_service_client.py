@@ -127,7 +127,7 @@ class AuthServiceClient:
         self._in_progress[network] += 1
         try:
             response = await self._send("POST", f"{self._base}{path}", headers=sent, body=body)
-            _check_form(response)
+            _check_response(response)
         except (aiohttp.ClientError, FetchFailed, TimeoutError, OSError) as exc:
             raise ServiceUnavailable(f"auth_service: {type(exc).__name__}: {exc}"[:300], error_id="forwarding") from exc
         finally:
@@ -216,7 +216,7 @@ class AuthServiceClient:
         return self._session
 
 
-def _check_form(response: ForwardedResponse) -> None:
+def _check_response(response: ForwardedResponse) -> None:
     """Raises FetchFailed for a response that no endpoint of auth_service gives."""
     content_type = response.headers.get("Content-Type", "")
     if 300 <= response.status < 400 or essence_of(content_type) != "application/json":

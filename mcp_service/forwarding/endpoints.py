@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mcp_service.forwarding.auth_service_client import AuthServiceClient
 
 MAX_BODY_BYTES: Final = 64 * 1024
-"""As auth_service accepts."""
+"""The limit of auth_service."""
 BODY_SECONDS: Final = 15.0
 
 

@@ -159,7 +159,7 @@ class TooManyRequests(McpError):
 
 
 class TooManyUnauthenticatedRequests(RequestRejected):
-    """The same for a network. Plain JSON: no message was read."""
+    """429 for the network of a request without a valid token. Plain JSON: no message was read."""
 
     status = TooManyRequests.status
     code = TooManyRequests.code

@@ -18,7 +18,7 @@ def is_pattern(key: str) -> bool:
 
 
 def specificity(pattern: str) -> int:
-    """How many characters the pattern fixes: of several patterns that match, the one with the most applies."""
+    """The number of characters that the pattern fixes: of several matching patterns, the one with the most applies."""
     return len(pattern) - pattern.count("*")
 
 
@@ -61,7 +61,7 @@ def overlap(one: str, other: str) -> bool:
 
 
 def ambiguous(patterns: Mapping[str, object]) -> tuple[str, str] | None:
-    """Two patterns that match a common name, fix equally many characters and have different values; None without."""
+    """Two patterns that match a common name, fix equally many characters and have different values, if any."""
     by_specificity: dict[int, list[str]] = {}
     for pattern in patterns:
         if is_pattern(pattern):

@@ -85,7 +85,7 @@ class Operation(NamedTuple):
     """The message itself: what was judged is what may be executed. None for an operation that was not read."""
 
     def __repr__(self) -> str:
-        """Without the message, whose arguments belong to the user."""
+        """The representation without the message, whose arguments belong to the user."""
         return f"Operation({self.method!r})"
 
 
@@ -142,7 +142,7 @@ def check_single_headers(headers: Mapping[str, str], rpc_id: RequestId = None) -
 
 
 def _check_members(members: Any, known: _Members, rpc_id: RequestId) -> None:
-    """Refuse a member that some parser takes for one that decides, and the guard does not.
+    """Refuse a member that some parsers take for a member which decides about the operation, and the guard does not.
 
     Parsers of Go match names in any case, or up to a NUL, and of several the last one wins (CVE-2026-27896,
     GHSA-q382-vc8q-7jhj); pydantic takes the name of a field for that of its member.
@@ -159,7 +159,7 @@ def _check_members(members: Any, known: _Members, rpc_id: RequestId) -> None:
         if name != exact:
             raise BadOperation("body_spelling", f"a member is spelled nearly as {exact}", rpc_id=rpc_id)
         if value is not None and not isinstance(value, kind):
-            # JavaScript takes a list with one text for the text.
+            # JavaScript coerces a list of one element to its element.
             raise BadOperation("body_type", f"{name} has the wrong type", rpc_id=rpc_id)
 
 

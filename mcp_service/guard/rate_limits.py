@@ -31,17 +31,17 @@ TOKEN: Final = Rate(50, 1, burst=500)
 """An agent that calls tools in a loop, a few at a time, stays far below."""
 SUBJECT: Final = Rate(200, 1, burst=2000)
 UNAUTHENTICATED: Final = Rate(20, 1, burst=400)
-"""As the limit `requests` of auth_service: a client asks twice without a token, then never again."""
+"""The rate of the limit `requests` of auth_service: a client asks twice without a token, then never again."""
 SESSIONS: Final = Rate(10, 60, burst=100)
 """A server with sessions keeps them in memory: the SDK 10,000 in all, each until it is unused for half an hour."""
 
 RETRY_SECONDS: Final = 5
-"""Retry-After of a bound: when something else will have ended is unknown."""
+"""Retry-After of a bound, since the end of a request in progress cannot be foreseen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """How many requests of one token or user may be in progress. A stream only listens; about 45 kB each."""
+    """The most requests in progress of one token, user or network. A stream only listens, and takes about 45 kB."""
 
     streams: int
     calls: int
@@ -74,17 +74,17 @@ class RequestLimits(RequestLimiter):
         self._unauthenticated = lru_cache(10_000)(self._find_unauthenticated)
 
     def check_unauthenticated(self, address: str) -> None:
-        """A request without a valid token. Raises TooManyUnauthenticatedRequests."""
+        """Count a request without a valid token. Raises TooManyUnauthenticatedRequests beyond the rate."""
         network, rate = self._unauthenticated(address)
         self.check("unauthenticated", network, rate)
 
     def admit_unauthenticated(self, address: str) -> str | None:
-        """The same without a refusal: None, without effect, beyond the rate; else no lines, for there are no fields."""
+        """Count a request without a valid token: None, without effect, beyond the rate; else the empty header block."""
         network, rate = self._unauthenticated(address)
         return "" if self.allows("unauthenticated", network, rate) else None
 
     def check_session(self, claims: VerifiedClaims | None, address: str) -> None:
-        """A new session, of a user or without a token. Raises TooManyRequests."""
+        """Count a new session of a user, or of a network without a token. Raises TooManyRequests beyond the rate."""
         if claims is None:
             self.check("sessions", network_of(address), SESSIONS.scaled(self._factor(address)))
         else:

@@ -18,12 +18,12 @@ PUBLIC: Final = "public"
 
 
 def _spelled_out(value: Any) -> Any:
-    """A bare text is the description of a scope that implies no other."""
+    """Expand a bare text: the description of a scope that implies no other."""
     return {"description": value} if isinstance(value, str) else value
 
 
 def _as_list(value: Any) -> Any:
-    """One scope may stand without brackets; `public` stands alone."""
+    """Make a list of a scope that is given without brackets; `public` stays as it is."""
     return [value] if isinstance(value, str) and value != PUBLIC else value
 
 

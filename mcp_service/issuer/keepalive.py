@@ -11,7 +11,7 @@ import socket
 from typing import Any, Final
 
 IDLE_SECONDS: Final = 3
-"""Of silence before the first probe."""
+"""Seconds of silence before the first probe."""
 INTERVAL_SECONDS: Final = 2
 PROBES: Final = 2
 DEAD_SECONDS: Final = IDLE_SECONDS + PROBES * INTERVAL_SECONDS

@@ -23,13 +23,13 @@ MIN_SPACING_SECONDS: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class LongPolling:
-    """`works` is None until the first response."""
+    """What the responses have shown. `works` is None until the first one."""
 
     works: bool | None = None
     misses: int = 0
 
     def after_response(self, *, held_back: bool, changed: bool) -> LongPolling:
-        """After a response. One with a new document need not have been held, unless that repeats."""
+        """The state after a response. One with a new document need not have been held, unless that repeats."""
         if held_back:
             return LongPolling(works=True)
         if not changed and not self.works:
@@ -37,7 +37,7 @@ class LongPolling:
         return self.after_failure()
 
     def after_failure(self) -> LongPolling:
-        """After a request that failed or was not held: it proves nothing until it repeats."""
+        """The state after a request that failed or was not held: one such request proves nothing."""
         misses = self.misses + 1
         works = self.works if misses < MAX_MISSES else False
         return LongPolling(works=works, misses=misses)

@@ -1,4 +1,4 @@
-"""The background task of a cache: one attempt at a time, by schedule or at the request of callers who share it."""
+"""The background task of a cache: one attempt at a time, by schedule or at the request of callers, which share it."""
 
 from __future__ import annotations
 

@@ -44,11 +44,11 @@ class RefreshState:
     unknown_refresh_at: float | None = None
 
     def after_failure(self, now: float) -> Self:
-        """After a failed request or a bad document."""
+        """The state after a failed request or a bad document."""
         return replace(self, failures=self.failures + 1, failed_at=now)
 
     def after_unknown(self, now: float) -> Self:
-        """After a refresh for an unknown name: the cooldown begins, whether it succeeded or failed."""
+        """The state after a refresh for an unknown name: the cooldown begins, whether it succeeded or failed."""
         return replace(self, unknown_refresh_at=now)
 
     def on_unknown(
@@ -72,7 +72,7 @@ def doubled(seconds: float, times: int, *, longest: float) -> float:
 
 
 class RecentlyUnknown:
-    """When each name was refused: a bounded negative cache, which forgets the oldest names first."""
+    """Remembers when each name was refused: a bounded negative cache, which forgets the oldest names first."""
 
     def __init__(self) -> None:
         self._refused_at: dict[str, float] = {}
@@ -87,11 +87,11 @@ class RecentlyUnknown:
         return max(self._refused_at.values(), default=float("-inf"))
 
     def forget(self, name: str) -> None:
-        """The issuer knows the name."""
+        """Forget the refusal of a name that the issuer knows by now."""
         self._refused_at.pop(name, None)
 
     def remember(self, unverified_name: str, now: float) -> None:
-        """The issuer does not know the name."""
+        """Remember a name that the issuer does not know."""
         while len(self._refused_at) >= MAX_NAMES:
             del self._refused_at[next(iter(self._refused_at))]
         self._refused_at[unverified_name] = now

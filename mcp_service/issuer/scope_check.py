@@ -29,7 +29,7 @@ FIRST_SECONDS: Final = 1.0
 """After the start: the issuer may be starting too."""
 LONGEST_SECONDS: Final = 300.0
 FIX: Final = "`mcp_service check-config --print-resource` prints the entry for AUTH_RESOURCES."
-"""Of a difference; see shared/operator_commands.py."""
+"""Advice on a difference; see shared/operator_commands.py."""
 
 
 class NotCompared(Exception):
@@ -84,12 +84,12 @@ class IssuerScopeCheck:
         )
 
     async def start(self, supervisor: TaskSupervisor) -> None:
-        """Begin."""
+        """Start comparing in the background."""
         if self._enabled:
             self._task = supervisor.start("issuer_scope_check", self._check_periodically)
 
     async def stop(self) -> None:
-        """End."""
+        """End the background task."""
         if self._task is not None:
             await end_tasks([self._task])
         await self._session.close()
@@ -99,7 +99,7 @@ class IssuerScopeCheck:
         return Readiness(ready=True, impaired=bool(self._unknown), note=difference_note(self._unknown, self._scopes))
 
     async def check(self) -> bool:
-        """Compare once; whether the issuer answered. What is not known now stays as it was."""
+        """Compare once; tell whether the issuer answered. Without an answer the last result stays."""
         try:
             unknown = await scopes_unknown_to_issuer(self._session, issuer=self._issuer, scopes=self._scopes)
         except NotCompared as exc:

@@ -22,14 +22,14 @@ REQUEST_ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError,
 
 
 class IssuerSession:
-    """Opened at the first request: no redirects, cookies, proxies from the environment, and no decompression."""
+    """A session that is opened at the first request: without redirects, cookies, proxies and decompression."""
 
     def __init__(self, *, response_seconds: float = RESPONSE_SECONDS) -> None:
         self.response_seconds = response_seconds
         self._session: aiohttp.ClientSession | None = None
 
     def open(self) -> aiohttp.ClientSession:
-        """The session."""
+        """The session, opened if it is not yet."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 # The host is configured: it is found as the operator's machine finds every other (nsswitch.conf).
@@ -45,7 +45,7 @@ class IssuerSession:
     async def get(
         self, url: str, *, headers: Mapping[str, str], wait_seconds: int, params: Mapping[str, str] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One request, which the issuer may hold for `wait_seconds` (RFC 7240). Raises REQUEST_ERRORS."""
+        """Send one request, which the issuer may hold for `wait_seconds` (RFC 7240). Raises REQUEST_ERRORS."""
         whole = {"Accept-Encoding": "identity", **headers}
         if wait_seconds:
             whole["Prefer"] = f"wait={wait_seconds}"

@@ -1,4 +1,4 @@
-"""From the bytes of a JWKS (RFC 7517 section 5) to verification keys, or the reason of its refusal.
+"""Parses a JWKS (RFC 7517 section 5) into verification keys, or refuses it with a reason.
 
 Pure. A document is accepted whole or not at all: a faulty one never replaces a good one. Keys for other uses and
 algorithms are passed over, and so are members that a later issuer may add (invariant 11).

@@ -1,4 +1,4 @@
-"""One request for the issuer's JWKS: bounded in time and size, without redirects and decompression.
+"""Fetches the issuer's JWKS with one request: bounded in time and size, without redirects and decompression.
 
 Owns: its HTTP, long polling included (RFC 7240 `Prefer: wait`). Does not own: the schedule, the rules for a document.
 """
@@ -15,8 +15,8 @@ from mcp_service.issuer.long_polling import was_held_back
 from mcp_service.issuer.session import REQUEST_ERRORS, RESPONSE_SECONDS, IssuerSession, etag_of
 from shared.fetch.freshness import max_age_of
 from shared.fetch.ssrf_safe_client import FetchFailed, read_bounded
+from shared.http.long_polls import REPLICA_HEADER
 from shared.http.media_type import essence_of
-from shared.http.prefer import REPLICA_HEADER
 
 if TYPE_CHECKING:
     import aiohttp

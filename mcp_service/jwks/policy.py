@@ -60,20 +60,20 @@ def phase_of(state: CacheState, policy: RefreshPolicy, now: float) -> Phase:
 
 
 def trusted_until(state: CacheState, policy: RefreshPolicy) -> float:
-    """When the set expires unless it is confirmed again."""
+    """The time at which the set expires unless it is confirmed again."""
     if state.confirmed_at is None:
         return float("-inf")
     return state.confirmed_at + state.max_age + policy.max_stale
 
 
 def confirmed(state: CacheState, now: float, max_age: float | None) -> CacheState:
-    """After a good document or a 304. `max_age` is the lifetime that the response gave, if any."""
+    """The state after a good document or a 304. `max_age` is the lifetime that the response gave, if any."""
     bounded = DEFAULT_MAX_AGE if max_age is None else min(max(max_age, MIN_MAX_AGE), MAX_MAX_AGE)
     return replace(state, confirmed_at=now, max_age=bounded, failures=0)
 
 
 def next_attempt_at(state: CacheState) -> float:
-    """When the next background refresh is due: at once, when the set becomes stale, or after a backoff."""
+    """The time of the next background refresh: at once, when the set becomes stale, or after a backoff."""
     if state.failures:
         return state.failed_at + doubled(MIN_RETRY, state.failures - 1, longest=MAX_RETRY)
     if state.confirmed_at is None:

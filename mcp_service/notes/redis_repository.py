@@ -20,13 +20,13 @@ return redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
 
 
 class RedisNoteRepository:
-    """Shared by all replicas; survives restarts."""
+    """Notes that all replicas share and that survive restarts."""
 
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
     async def list(self, subject: str) -> list[Note]:
-        """Sorted by id, which begins with the time."""
+        """The notes sorted by id, which begins with the time."""
         found: dict[str, str] = await self._redis.command("HGETALL", _key(subject))
         return [Note(note_id, found[note_id]) for note_id in sorted(found)]
 

@@ -37,12 +37,12 @@ class NoteRepository(Protocol):
 
 
 def new_note_id() -> str:
-    """The time in milliseconds, so that ids sort by age, and a random suffix."""
+    """Make an id: the time in milliseconds, so that ids sort by age, and a random suffix."""
     return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(4)}"
 
 
 class InMemoryNoteRepository:
-    """Lost at a restart and not shared between replicas: for trying the service out."""
+    """Notes that are lost at a restart and not shared between replicas: for trying the service out."""
 
     def __init__(self) -> None:
         self._notes: defaultdict[str, dict[str, str]] = defaultdict(dict)

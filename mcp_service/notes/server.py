@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mcp_service.notes.repository import NoteRepository
 
 VERSION: Final = "1.0"
-"""Of the example's tools, as clients see it in `serverInfo`."""
+"""The version of the example's tools, as clients see it in `serverInfo`."""
 
 NoteText = Annotated[str, Field(min_length=1, max_length=4000, description="The text of the note.")]
 NoteId = Annotated[str, Field(min_length=1, max_length=64, description="The id that list_notes shows.")]

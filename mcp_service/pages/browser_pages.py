@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class BrowserPages:
-    """The page of the server itself, and the one of an address at which nothing is."""
+class ServicePages:
+    """The page of the server itself, and the page for an address that does not exist."""
 
     server: StaticPage
     not_found: StaticPage
 
     @classmethod
-    def of(cls, name: str, resource: str) -> BrowserPages:
+    def of(cls, name: str, resource: str) -> ServicePages:
         """The pages for the display name and the URL of the resource."""
         return cls(
             server=_page(name, _server(name, resource)),
@@ -46,7 +46,7 @@ def pages_for_browsers(render: Render, *, name: str, resource: str) -> Render:
 
     `name` is the display name of the resource, `resource` its URL.
     """
-    pages = BrowserPages.of(name, resource)
+    pages = ServicePages.of(name, resource)
     resource_paths = frozenset({path_of(resource), f"{path_of(resource)}/"})
 
     def page_of(request: web.Request, error: RequestRejected) -> StaticPage | None:

@@ -1,4 +1,4 @@
-"""How each client adds the server: what its user enters, copies or opens. Pure."""
+"""The setup of each client: what its user enters, copies or opens. Pure."""
 
 from __future__ import annotations
 

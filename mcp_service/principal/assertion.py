@@ -30,7 +30,7 @@ MAX_CHARACTERS: Final = 8000
 _JTI_BYTES: Final = 16
 
 
-class Signer(Protocol):
+class AssertionSigner(Protocol):
     """Signs with the guard's own key."""
 
     def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
@@ -43,7 +43,7 @@ class PrincipalAssertions:
     def __init__(
         self,
         *,
-        signer: Signer,
+        signer: AssertionSigner,
         resource: str,
         audience: str,
         scopes: ScopeHierarchy,

@@ -32,15 +32,15 @@ SCOPES: Final = "Sallyport-Scopes"
 CLAIM_PREFIX: Final = "Sallyport-Claim-"
 
 MAX_VALUE_CHARACTERS: Final = 4096
-"""Of one header. aiohttp and others refuse a field of more than 8,190 bytes."""
+"""The limit of one header. aiohttp and others refuse a field of more than 8,190 bytes."""
 MAX_CHARACTERS: Final = 8192
-"""Of all headers of the principal together. Node refuses a request with 16,384 bytes of headers."""
+"""The limit of all headers of the principal together. Node refuses a request with 16,384 bytes of headers."""
 
 _NAMESPACE: Final = "sallyport"
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._~@:/-]*")
 _SAFE: Final = "@:/"
-"""Beside those that `quote` never encodes (RFC 3986 section 2.3)."""
+"""Characters beside those that `quote` never encodes (RFC 3986 section 2.3)."""
 
 
 class PrincipalTooLong(McpError):

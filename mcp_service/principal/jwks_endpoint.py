@@ -22,14 +22,14 @@ ORIGIN_PATH: Final = "/.well-known/jwks.json"
 
 
 class OwnJwksEndpoint:
-    """GET: the same response for all clients, without authentication."""
+    """Answers GET with the JWKS: the same response for all clients, without authentication."""
 
     def __init__(self, *, keys: OwnKeysSource, resource_path: str) -> None:
         self._keys = keys
         self._path = resource_path + FILE
 
     def routes(self) -> list[web.RouteDef]:
-        """Both addresses."""
+        """The routes of both addresses."""
         return [web.get(self._path, self.show), web.get(ORIGIN_PATH, self.show)]
 
     async def show(self, request: web.Request) -> web.Response:

@@ -22,7 +22,7 @@ and for the lifetime of an assertion. Clocks that differ by less than 45 seconds
 """
 
 
-class KeyState(StrEnum):
+class OwnKeyState(StrEnum):
     """The use of a key. Every key of the ring is published, whatever its state."""
 
     PENDING = "pending"
@@ -43,7 +43,7 @@ class OwnKey:
     """One key of the ring."""
 
     kid: str
-    state: KeyState
+    state: OwnKeyState
     public: Mapping[str, str]
     private: Mapping[str, str] | None
     """The private JWK; None once retiring, because a key that signs no more needs no private part."""
@@ -62,23 +62,23 @@ class OwnKeys:
 
     def __post_init__(self) -> None:
         states = [key.state for key in self.keys]
-        if states.count(KeyState.ACTIVE) != 1 or states.count(KeyState.PENDING) != 1:
+        if states.count(OwnKeyState.ACTIVE) != 1 or states.count(OwnKeyState.PENDING) != 1:
             raise ValueError(f"the ring has the states {', '.join(states)}")
 
     @property
     def active(self) -> OwnKey:
         """The key that signs."""
-        return next(key for key in self.keys if key.state is KeyState.ACTIVE)
+        return next(key for key in self.keys if key.state is OwnKeyState.ACTIVE)
 
     @property
     def pending(self) -> OwnKey:
         """The key that signs after the next rotation."""
-        return next(key for key in self.keys if key.state is KeyState.PENDING)
+        return next(key for key in self.keys if key.state is OwnKeyState.PENDING)
 
 
 def first_ring(active: OwnKey, pending: OwnKey, *, now: int) -> OwnKeys:
     """The ring of a first start. No reader has an older JWKS, so the first key may sign at once."""
-    return OwnKeys(1, (replace(active, state=KeyState.ACTIVE, activated=now), pending))
+    return OwnKeys(1, (replace(active, state=OwnKeyState.ACTIVE, activated=now), pending))
 
 
 def rotated(ring: OwnKeys, successor: OwnKey, *, now: int) -> OwnKeys:
@@ -86,9 +86,9 @@ def rotated(ring: OwnKeys, successor: OwnKey, *, now: int) -> OwnKeys:
     left = ring.pending.published + OVERLAP_SECONDS - now
     if left > 0:
         raise TooEarly(left)
-    retired = replace(ring.active, state=KeyState.RETIRING, private=None, remove=now + OVERLAP_SECONDS)
-    promoted = replace(ring.pending, state=KeyState.ACTIVE, activated=now)
-    retiring = (key for key in ring.keys if key.state is KeyState.RETIRING)
+    retired = replace(ring.active, state=OwnKeyState.RETIRING, private=None, remove=now + OVERLAP_SECONDS)
+    promoted = replace(ring.pending, state=OwnKeyState.ACTIVE, activated=now)
+    retiring = (key for key in ring.keys if key.state is OwnKeyState.RETIRING)
     return OwnKeys(ring.version + 1, (promoted, successor, retired, *retiring))
 
 

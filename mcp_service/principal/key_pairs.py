@@ -13,7 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from pydantic_core import to_json
 
-from mcp_service.principal.key_lifecycle import KeyState, OwnKey
+from mcp_service.principal.key_lifecycle import OwnKey, OwnKeyState
 from shared.jose.algorithms import signature_algorithm
 from shared.jose.strict_json import BadJson, parse_json_object
 
@@ -30,7 +30,7 @@ class InvalidOwnKey(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class SigningKey:
+class OwnSigningKey:
     """One private key."""
 
     kid: str
@@ -46,7 +46,7 @@ class SigningKey:
 class UsableKeys:
     """The key that signs, and the encoded JWKS with its strong ETag."""
 
-    signing_key: SigningKey
+    signing_key: OwnSigningKey
     jwks: bytes
     etag: str
 
@@ -56,7 +56,7 @@ def new_own_key(*, now: int) -> OwnKey:
     key = ECKey.generate_key("P-256")
     private = cast("dict[str, str]", key.as_dict(private=True))
     public = {name: private[name] for name in _PUBLIC_MEMBERS}
-    return OwnKey(key.thumbprint(), KeyState.PENDING, public, public | {"d": private["d"]}, now)
+    return OwnKey(key.thumbprint(), OwnKeyState.PENDING, public, public | {"d": private["d"]}, now)
 
 
 def usable(ring: OwnKeys) -> UsableKeys:
@@ -89,7 +89,7 @@ def configured(text: str) -> UsableKeys:
     return _usable(_signing_key(members[0], next(iter(public))), public)
 
 
-def _usable(signing_key: SigningKey, public: Mapping[str, Mapping[str, str]]) -> UsableKeys:
+def _usable(signing_key: OwnSigningKey, public: Mapping[str, Mapping[str, str]]) -> UsableKeys:
     jwks = json.dumps({"keys": list(_published(public.items()))}, separators=(",", ":")).encode()
     return UsableKeys(signing_key, jwks, f'"{hashlib.sha256(jwks).hexdigest()[:32]}"')
 
@@ -99,10 +99,10 @@ def _published(keys: Iterable[tuple[str, Mapping[str, str]]]) -> Iterable[dict[s
         yield {**public, "kid": kid, "alg": _ALGORITHM, "use": "sig"}
 
 
-def _signing_key(jwk: Mapping[str, Any], kid: str) -> SigningKey:
+def _signing_key(jwk: Mapping[str, Any], kid: str) -> OwnSigningKey:
     if "d" not in jwk:
         raise InvalidOwnKey("the key that signs has no private part")
-    return SigningKey(kid, _import(jwk))
+    return OwnSigningKey(kid, _import(jwk))
 
 
 def _import(jwk: Mapping[str, Any]) -> ECKey:

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 POLL_SECONDS: Final = 10.0
 MAX_UNCONFIRMED_SECONDS: Final = 240.0
-"""Together with the lifetime of an assertion less than a retiring key is published."""
+"""Seconds: with the lifetime of an assertion, less than the time for which a retiring key is published."""
 
 
 class OwnKeysSource(Protocol):
-    """Signs assertions, and knows what is published."""
+    """Signs assertions, and holds the JWKS that is published."""
 
     @property
     def keys(self) -> UsableKeys:
@@ -42,7 +42,7 @@ class OwnKeysSource(Protocol):
         """Load the keys. Raises Misconfigured."""
 
     async def stop(self) -> None:
-        """End what was started."""
+        """End the background task, if there is one."""
 
     async def readiness(self) -> Readiness:
         """Whether assertions can be signed now."""
@@ -61,7 +61,7 @@ class ConfiguredKeys:
         del supervisor
 
     async def stop(self) -> None:
-        """Nothing runs."""
+        """Do nothing: configured keys have no background task."""
 
     async def readiness(self) -> Readiness:
         return Readiness(ready=True)

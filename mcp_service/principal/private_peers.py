@@ -1,4 +1,4 @@
-"""Which addresses may receive the principal in plain headers (invariant 14).
+"""Decides which addresses may receive the principal in plain headers (invariant 14).
 
 A name may resolve to another address at any time: the address of the connection decides, not the configured name.
 """
@@ -53,7 +53,7 @@ class PrivatePeers:
 
 
 class PrivateResolver(AbstractResolver):
-    """For a TCPConnector: yields only addresses that may receive the headers.
+    """The resolver of a TCPConnector: yields only addresses that may receive the headers.
 
     aiohttp does not resolve an address literal; the settings have checked it.
     """
@@ -65,12 +65,12 @@ class PrivateResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Raises PeerRefused if one of the addresses may not: such a name is not the operator's alone."""
+        """Resolve a name. Raises PeerRefused if any address may not: such a name is not the operator's alone."""
         found = await self._resolver.resolve(host, port, family)
         for result in found:
             self._peers.check_peer(result["host"])
         return found
 
     async def close(self) -> None:
-        """Close the resolver that is asked."""
+        """Close the underlying resolver."""
         await self._resolver.close()

@@ -39,7 +39,7 @@ class OwnKeyComponents:
 
 @dataclass(frozen=True, slots=True)
 class PrincipalComponents:
-    """For the connection to the server, and for the application."""
+    """The handover for the connection to the server, and the guard's own keys for the application."""
 
     handover: PrincipalHandover
     peers: PrivatePeers | None = None
@@ -48,7 +48,7 @@ class PrincipalComponents:
     """Only where assertions are signed."""
 
     def resolver(self) -> AbstractResolver:
-        """The resolver of the connector to the server: the system's. Needs a running event loop."""
+        """Make the resolver for connections to the server. Needs a running event loop."""
         return ThreadedResolver() if self.peers is None else PrivateResolver(ThreadedResolver(), self.peers)
 
 

@@ -1,4 +1,4 @@
-"""One JSON-RPC request in one POST, run by the kernel of the mcp SDK without its ASGI application.
+"""Runs one JSON-RPC request in one POST by the kernel of the mcp SDK, without its ASGI application.
 
 That application starts tasks and opens memory streams for each request, and on the older wire a dispatcher that serves
 one message. Here the kernel (`mcp.server.runner.serve_one`) runs in one task, on the very message that the guard has
@@ -59,9 +59,10 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from mcp_service.servers.protected_server import AdmittedRequest
+    from mcp_service.servers.server_lifespan import SupervisedApplication
 
 _NEVER_PLAIN: Final = frozenset({"initialize", LISTEN_METHOD})
-"""The one begins a session where there are sessions, the answer to the other is always a stream."""
+"""The first method begins a session where there are sessions; the answer to the second is always a stream."""
 
 _REMEMBERED_SCHEMAS: Final = 1024
 
@@ -71,8 +72,9 @@ _OLDER_TRANSPORT: Final = TransportContext(kind="streamable-http", can_send_requ
 class DirectCalls:
     """The plain requests to one server of the SDK."""
 
-    def __init__(self, manager: StreamableHTTPSessionManager) -> None:
+    def __init__(self, manager: StreamableHTTPSessionManager, application: SupervisedApplication) -> None:
         """Make it before the manager runs: both share the lifespan of the server, which is entered once."""
+        self._application = application
         self._server: Server[Any] = manager.app
         self._json_response = manager.json_response
         self._older_versions = frozenset(HANDSHAKE_PROTOCOL_VERSIONS if manager.stateless else ())
@@ -154,7 +156,7 @@ class DirectCalls:
         if operation is None or operation.message is None or operation.method in _NEVER_PLAIN:
             return None
         has_plain_headers = self._has_plain_headers(headers.get("Content-Type"), headers.get("Accept"))
-        if not has_plain_headers or not self._lifespan.is_running:
+        if not has_plain_headers or self._application.running is None:
             return None
         version = headers.get("MCP-Protocol-Version", DEFAULT_NEGOTIATED_VERSION)
         is_modern = version in MODERN_PROTOCOL_VERSIONS
@@ -222,7 +224,7 @@ class DirectCalls:
 
 
 def _request_of(message: Mapping[str, Any], *, is_modern: bool) -> JSONRPCRequest | None:
-    """The request as the SDK reads it on this wire; None for what it would not take for one."""
+    """The request as the SDK reads it on this wire; None if the SDK would not read a request."""
     try:
         parsed = (
             JSONRPCRequest.model_validate(message)
@@ -244,7 +246,7 @@ def _encode_modern(message: BaseModel) -> bytes:
 
 
 def _encode_older(message: BaseModel) -> bytes:
-    """A message as JSON, with all that is set."""
+    """A message as JSON, with every member that is set, null included."""
     return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
 
 
@@ -256,7 +258,7 @@ def _status(message: JSONRPCResponse | JSONRPCError) -> int:
 class _SchemasWithoutHeaders:
     """Remembers schemas of tools that declare no `Mcp-Param-*` header, so that none can disagree with an argument.
 
-    Equality costs a fifth of the walk through a schema, and holds for one that was changed in place.
+    A comparison with the remembered copy costs a fifth of a walk through a schema, and notices a change in place.
     """
 
     def __init__(self) -> None:

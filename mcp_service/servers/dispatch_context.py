@@ -114,7 +114,7 @@ class CallContext:
 
 
 def _notification(method: str, params: Mapping[str, Any] | None) -> JSONRPCNotification:
-    """A notification; one without params has none on the wires, of which the older writes everything that is set."""
+    """A notification. Absent params stay unset: the older wire would write a null that is set."""
     if params is None:
         return JSONRPCNotification(jsonrpc="2.0", method=method)
     return JSONRPCNotification(jsonrpc="2.0", method=method, params=dict(params))

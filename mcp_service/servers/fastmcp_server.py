@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class _Application(Protocol):
     @property
     def lifespan(self) -> Callable[[Any], AbstractAsyncContextManager[Any]]:
-        """Of the ASGI application."""
+        """The lifespan of the ASGI application."""
 
     async def __call__(
         self,
@@ -39,10 +39,10 @@ class FastMcp(Protocol):
 
     @property
     def name(self) -> str:
-        """Its display name."""
+        """The display name."""
 
     def http_app(self, **options: Any) -> _Application:
-        """Its ASGI application."""
+        """Make the ASGI application."""
 
 
 def is_fastmcp(found: object) -> TypeGuard[FastMcp]:

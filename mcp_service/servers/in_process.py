@@ -173,7 +173,7 @@ def list_middleware(lists: ListPolicy) -> ServerMiddleware[Any]:
 
 
 def trace_where_needed(middleware: list[ServerMiddleware[Any]]) -> None:
-    """Change the list of a server: its tracing, if it has that of the SDK, is passed by where it has no effect.
+    """Replace the SDK's tracing in a server's list of middlewares by one that is skipped where it has no effect.
 
     The SDK makes a span for each message. Without an OpenTelemetry SDK (shared/http/tracing.py), and for a message that
     brings no trace context, that span records nothing and passes nothing on, and making it takes a sixth of a call.

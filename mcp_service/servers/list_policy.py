@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mcp_service.guard.operation import ScopeRules
 
 MAX_NAMES: Final = 1000
-"""Of undeclared tools that are remembered and counted: a server that makes names up fills neither memory nor log."""
+"""The most undeclared tools that are counted: a server that invents names fills neither memory nor log."""
 MAX_LOGGED: Final = 50
 
 

@@ -1,6 +1,6 @@
 """Rewrites the answer to a list request while it is relayed: JSON as a whole, server-sent events one by one.
 
-For servers that are reached by bytes. Bounded; what cannot be read is refused, never passed on as it is.
+For servers whose answers arrive as bytes. Bounded; an unreadable answer is refused, never passed on unfiltered.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mcp_service.servers.list_policy import ListPolicy
 
 MAX_BYTES: Final = 8 << 20
-"""Of a JSON answer, and of one event."""
+"""The limit of a JSON answer, and of one event."""
 
 _LINE_OVERHEAD: Final = 64
 """Bytes of memory of a line of an event besides its own."""
@@ -62,7 +62,7 @@ class ListRelay:
         return b"".join(self._events())
 
     def finish(self) -> bytes:
-        """The rest. Raises UnreadableAnswer."""
+        """Return the rest. Raises UnreadableAnswer."""
         if self._type == "text/event-stream":
             # An event without its empty line is not dispatched by a reader, so nothing is lost.
             return self.feed(b"\n") if self._pending.endswith(b"\r") else b""
@@ -112,7 +112,7 @@ class ListRelay:
         return b"\n".join([*(line for line in lines if line.startswith(_OTHER_FIELDS)), *data]) + b"\n\n"
 
     def _rewritten(self, body: bytes) -> bytes:
-        """One JSON-RPC message; a result is that of the list, since nothing else was requested."""
+        """Rewrite one JSON-RPC message; a result is that of the list, since nothing else was requested."""
         try:
             message = parse_json_object(body)
         except BadJson as exc:

@@ -92,7 +92,7 @@ def _json(document: bytes, where: str) -> Any:
 
 
 def _is_python(reference: str) -> None:
-    """Raise Misconfigured for what another setting is for."""
+    """Raise Misconfigured for a value that belongs in MCP_UPSTREAM or MCP_UPSTREAM_COMMAND."""
     if "://" in reference:
         raise Misconfigured(f"MCP_SERVER names Python code; for a server at a URL set MCP_UPSTREAM={reference}")
     words = reference.split()
@@ -138,7 +138,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _hint(name: str, exc: ModuleNotFoundError) -> str:
-    """How to add a package that the server imports and that is missing; empty for another cause."""
+    """Advice to install a package that the server imports and that is missing; empty for another cause."""
     if exc.name and exc.name != name:
         return f"; install the package that has {exc.name} into the environment of mcp_service"
     return ""

@@ -28,7 +28,7 @@ LISTEN_METHOD: Final = "subscriptions/listen"
 
 
 class StreamEnding:
-    """Whether one stream has ended, which holds at once; its connections may be closed when it is their turn."""
+    """The end of one stream: it takes effect at once, and the connections are closed in their turn."""
 
     __slots__ = ("_callbacks", "_ended", "_is_told", "_pace")
 
@@ -54,7 +54,7 @@ class StreamEnding:
 
     @contextmanager
     def telling(self, callback: Callable[[], object]) -> Iterator[None]:
-        """Within this context, call `callback` when it is the turn of the stream to be closed; perhaps twice."""
+        """Within this context, call `callback`, perhaps twice, when this stream is to be closed in its slot."""
         self._callbacks.append(callback)
         if self._is_told:
             self._pace.ends.call(self._tell)
@@ -64,11 +64,11 @@ class StreamEnding:
             self._callbacks.remove(callback)
 
     def turn(self) -> Awaitable[None]:
-        """Wait until something may be done for this stream that may be due for thousands in one moment."""
+        """Wait for this stream's slot in the paced event loop: the same work may be due for thousands of streams."""
         return self._pace.events.turn()
 
     def in_turn(self, work: Callable[[], None]) -> None:
-        """As `turn`, for work that waits for nothing: events for thousands of streams are spread as well."""
+        """Run work that does not wait in this stream's slot of the paced event loop."""
         self._pace.events.call(work)
 
     def _tell(self) -> None:

@@ -35,4 +35,4 @@ def sdk_application(
         return manager.handle_request, manager.run
 
     application = SupervisedApplication(make)
-    return application, DirectCalls(server.session_manager)
+    return application, DirectCalls(server.session_manager, application)

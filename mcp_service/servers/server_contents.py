@@ -22,12 +22,18 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types import METHOD_NOT_FOUND
 
-from mcp_service.servers.http_reading import ANSWER_SECONDS, HttpAccess, HttpProblem, Problem, client_at
 from mcp_service.servers.loading import load_server
+from mcp_service.servers.mcp_client import (
+    ANSWER_SECONDS,
+    FailureExplainer,
+    HttpAccess,
+    HttpFailureExplainer,
+    client_at,
+)
 
 MAX_PAGES: Final = 100
 MAX_NAMES: Final = 5000
-"""Of each kind. A server whose list never ends is told."""
+"""The limit for each kind of name. The list of a server may have no end."""
 
 _PYTHON: Final = re.compile(r"(?:[\w.]+|\S+\.py):[A-Za-z_][\w.]*")
 
@@ -67,13 +73,15 @@ async def read_server(source: str, *, access: HttpAccess, seconds: float) -> Ser
     Both eras of the protocol are tried. `access` is for a URL.
     """
     if source.startswith(("http://", "https://")):
-        problem = HttpProblem(source, access)
-        return await _read(lambda mode: client_at(source, access, problem, mode), ("auto", "legacy"), seconds, problem)
+        explainer = HttpFailureExplainer(source, access)
+        return await _read(
+            lambda mode: client_at(source, access, explainer, mode), ("auto", "legacy"), seconds, explainer
+        )
     if _PYTHON.fullmatch(source):
         server = load_server(source)
         if not isinstance(server, MCPServer | Server):
             raise UnreadableServer(f"{source} is a FastMCP object; name its command: --from 'fastmcp run {source}'")
-        return await _read(lambda _mode: Client(server), ("auto",), seconds, Problem())
+        return await _read(lambda _mode: Client(server), ("auto",), seconds, FailureExplainer())
     if re.fullmatch(r"\S+\.py", source) and shutil.which(source) is None:
         raise UnreadableServer(
             f"{source} is not executable: name an object in it ({source}:server) or a command ('python {source}')"
@@ -88,12 +96,12 @@ async def read_server(source: str, *, access: HttpAccess, seconds: float) -> Ser
         lambda mode: Client(parameters, mode=mode, read_timeout_seconds=ANSWER_SECONDS),
         ("legacy", "auto"),
         seconds,
-        Problem(),
+        FailureExplainer(),
     )
 
 
 async def _read(
-    connect: Callable[[Any], Any], modes: tuple[str, ...], seconds: float, problem: Problem
+    connect: Callable[[Any], Any], modes: tuple[str, ...], seconds: float, explainer: FailureExplainer
 ) -> ServerContents:
     failure = ""
     try:
@@ -105,12 +113,12 @@ async def _read(
                 except* UnreadableServer as group:
                     raise _leaf(group) from None
                 except* (MCPError, OSError, httpx2.HTTPError, RuntimeError, ValueError) as group:
-                    failure = problem.explain(_leaf(group))
-                if problem.is_final:
+                    failure = explainer.explain(_leaf(group))
+                if explainer.is_final:
                     break
     except TimeoutError as exc:
         raise NoMcpServer(f"no complete answer within {seconds:g} seconds") from exc
-    raise NoMcpServer(await problem.look_again(failure))
+    raise NoMcpServer(await explainer.explain_after_probe(failure))
 
 
 def _leaf(group: BaseExceptionGroup[Any]) -> Exception:

@@ -1,4 +1,4 @@
-"""A scope map to begin with, from what a server lists. Pure."""
+"""A first scope map, suggested from the lists of a server. Pure."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def scope_prefix(name: str) -> str:
 
 
 def valid_prefix(prefix: str) -> bool:
-    """Whether scopes can begin so."""
+    """Whether scopes can begin with this prefix."""
     return is_scope_token(prefix)
 
 

@@ -35,7 +35,7 @@ class ConfiguredServer:
     """The name and the scopes of the protected server, which the guard needs before both are built."""
 
     name: str
-    """For users, unless MCP_RESOURCE_NAME is set."""
+    """The name that users see, unless MCP_RESOURCE_NAME is set."""
     scopes: ScopeMap
     build: Callable[[GuardComponents], ProtectedServer]
     redis: RedisClient | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from mcp_service.status_lists.held import HeldLists
+from mcp_service.status_lists.bitmaps import StatusBitmaps
 from shared.access_tokens.verifier import HeldStatusLists
 from shared.errors import ServiceUnavailable
 from shared.jose.jws import InvalidToken
@@ -61,7 +61,7 @@ class StatusListCache(HeldStatusLists):
         super().__init__(clock)
         self._metrics = metrics
         self._log = log
-        self._held = HeldLists(self._lists)
+        self._bitmaps = StatusBitmaps(self._lists)
         self._observers: list[Callable[[], None]] = []
 
     def on_change(self, notify: Callable[[], None]) -> None:
@@ -97,7 +97,7 @@ class StatusListCache(HeldStatusLists):
 
     @abstractmethod
     def _problem(self) -> str:
-        """The state of lists that cannot be read, for the operator."""
+        """A note for the operator on lists that cannot be read."""
 
     def _check_entry(self, status: StatusReference) -> None:
         """Check a reference with the list as it is held. Raises InvalidToken or ServiceUnavailable."""

@@ -1,4 +1,4 @@
-"""One answer of the feed: the addresses of all lists, the lists that changed, and a cursor for the next request.
+"""Parses one answer of the feed: the addresses of all lists, the lists that changed, and a cursor for the next request.
 
 Pure. Members that a later issuer may add are passed over (invariant 11).
 """

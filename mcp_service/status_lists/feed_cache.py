@@ -1,4 +1,4 @@
-"""The cache of lists that come by a feed (invariant 12): the I/O shell around policy.py, held.py and list_token.py.
+"""The cache of lists that come by a feed (invariant 12): the I/O shell around policy.py, bitmaps.py and list_token.py.
 
 One task follows the issuer's feed by long polling and learns of a revocation within a round trip. A token whose list is
 held never waits for the network; a list that is not held waits for one shared refresh.
@@ -17,8 +17,8 @@ from mcp_service.issuer.refresh_state import RecentlyUnknown, UnknownName
 from mcp_service.status_lists.cache import StatusListCache, StatusListMetrics
 from mcp_service.status_lists.feed import Feed, InvalidFeed, NotAFeed, parse_feed
 from mcp_service.status_lists.policy import (
-    ListState,
     StatusPolicy,
+    StatusRefreshState,
     confirmed,
     delay_seconds,
     on_unknown_list,
@@ -58,7 +58,7 @@ class FeedCache(StatusListCache):
         self._policy = policy
         self._prefix = fetcher.prefix
         self._followed = fetcher.is_configured
-        self._state = ListState(confirmed_at=clock())
+        self._state = StatusRefreshState(confirmed_at=clock())
         self._cursor = ""
         self._long_polling = LongPolling()
         self._unknown = RecentlyUnknown()
@@ -176,7 +176,7 @@ class FeedCache(StatusListCache):
 
     async def _take(self, feed: Feed) -> bool:
         """Add what is good; tell whether a bit was new. Raises InvalidToken for the rest."""
-        self._held.keep(feed.uris, self._clock())
+        self._bitmaps.keep(feed.uris, self._clock())
         changed, refused = False, None
         for unverified in feed.unverified_changed:
             try:
@@ -184,7 +184,7 @@ class FeedCache(StatusListCache):
             except InvalidToken as exc:
                 refused = exc
             else:
-                changed = self._held.merge(status_list) or changed
+                changed = self._bitmaps.merge(status_list) or changed
             await asyncio.sleep(0)  # many lists must not keep requests waiting
         self._followed = True
         if changed:

@@ -1,4 +1,4 @@
-"""One request for the issuer's feed of status lists: bounded in time and size, long polling included."""
+"""Fetches the issuer's feed of status lists with one request: bounded in time and size, long polling included."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from mcp_service.issuer.refresh_state import RecentlyUnknown, RefreshState, Unkn
 from mcp_service.status_lists.cache import StatusListCache, StatusListMetrics
 from mcp_service.status_lists.feed import MAX_LISTS
 from mcp_service.status_lists.policy import (
-    ListState,
     StatusPolicy,
+    StatusRefreshState,
     confirmed,
     list_delay_seconds,
     refresh_seconds,
@@ -45,9 +45,9 @@ GRACE_SECONDS: Final = 60.0
 
 @dataclass(slots=True)
 class FollowedList:
-    """One list that is held. Times of the monotonic clock."""
+    """One list in memory. Times are of the monotonic clock."""
 
-    state: ListState
+    state: StatusRefreshState
     needed_until: float
     etag: str | None = None
     ttl: float | None = None
@@ -156,7 +156,7 @@ class ListCache(StatusListCache):
             await asyncio.sleep(min(left, delay * random.uniform(0.9, 1.0)))  # noqa: S311 - spreads load
             if self._clock() < followed.needed_until:
                 await self._flights.run(uri, partial(self._refresh, uri))
-        self._held.drop(uri)
+        self._bitmaps.drop(uri)
         del self._by_address[uri]
 
     async def _refresh(self, uri: str) -> None:
@@ -192,7 +192,7 @@ class ListCache(StatusListCache):
             return False
         status_list = await self._reader.read(response.unverified_token or "", addresses=(uri,))
         self._check_room(followed)  # others were fetched meanwhile
-        changed = self._held.follow(status_list)
+        changed = self._bitmaps.follow(status_list)
         if followed is None:
             followed = self._follow(uri)
             self._failed_at.forget(uri)
@@ -209,7 +209,7 @@ class ListCache(StatusListCache):
 
     def _follow(self, uri: str) -> FollowedList:
         now = self._clock()
-        followed = self._by_address[uri] = FollowedList(ListState(confirmed_at=now), now + GRACE_SECONDS)
+        followed = self._by_address[uri] = FollowedList(StatusRefreshState(confirmed_at=now), now + GRACE_SECONDS)
         if self._supervisor is not None:
             followed.task = self._supervisor.start("status_list_refresh", partial(self._keep, uri))
         return followed

@@ -1,4 +1,4 @@
-"""From the claim `status_list` of a list token to one bit per entry (Token Status List draft, sections 4.1 and 4.2).
+"""Decodes the claim `status_list` into one bit per entry (Token Status List draft, sections 4.1 and 4.2).
 
 Pure. A status has 1, 2, 4 or 8 bits, and only 0 is VALID: INVALID, SUSPENDED and any other status become a set bit, so
 that every list is held, and read at each request, in one form.

@@ -1,4 +1,4 @@
-"""One request for a status list by its address (Token Status List draft, section 8), bounded in time, size and number.
+"""Fetches a status list by its address (Token Status List draft, section 8): bounded in time, size and number.
 
 Only an address below a configured prefix is requested (invariants 2 and 10): it comes from a token, and a request
 leaves this machine, so the operator decides where it may go. It is compared and requested byte by byte, so that no two

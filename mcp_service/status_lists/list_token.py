@@ -1,4 +1,4 @@
-"""From an unverified status list token to the bits of a list (Token Status List draft, section 5.1).
+"""Verifies a status list token and reads the bits of its list (Token Status List draft, section 5.1).
 
 The same order as for an access token: header, key, signature, claims. Size is bounded before and after inflating
 (list_encoding.py).

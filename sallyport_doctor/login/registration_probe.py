@@ -55,7 +55,7 @@ async def probe_registration(http: HttpProbe, evidence: Evidence, table: ClientT
 async def _probe_client_documents(
     http: HttpProbe, evidence: Evidence, metadata: Mapping[str, Any], table: ClientTable
 ) -> dict[str, HttpExchange]:
-    """Only for public servers that advertise CIMD: a local server may be unable to fetch the documents."""
+    """Probe public servers that advertise CIMD; a local server may be unable to fetch the documents."""
     endpoint = metadata.get("authorization_endpoint")
     offered = metadata.get("client_id_metadata_document_supported") is True
     if not offered or evidence.reach is not Reach.PUBLIC or not is_absolute(endpoint):

@@ -37,7 +37,7 @@ def is_private(host_evidence: HostEvidence) -> bool:
 
 
 async def _handshake(dns: DnsResolver, host: str, port: int, context: ssl.SSLContext) -> TlsEvidence | None:
-    """None when the host is unreachable: the exchanges record that."""
+    """Do one TLS handshake; None when the host is unreachable, which the exchanges record."""
     address, connect_port = (await dns.sockets(host, port))[0]
     try:
         _reader, writer = await asyncio.wait_for(

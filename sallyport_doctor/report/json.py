@@ -17,7 +17,7 @@ _SARIF_LEVEL: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Sev
 
 
 def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
-    """A stable format: members are only added."""
+    """The diagnosis as JSON, in a stable format: members are only added."""
     return {
         "url": diagnosis.url,
         "exit_status": diagnosis.exit_status,
@@ -57,7 +57,7 @@ def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
 
 
 def as_sarif(diagnosis: Diagnosis) -> dict[str, Any]:
-    """One run, one rule per finding, the endpoint as the location."""
+    """The diagnosis as SARIF: one run, one rule per finding, the endpoint as the location."""
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def as_junit(diagnosis: Diagnosis) -> str:
-    """Failures are failing clients, errors and warnings: the same conditions that make the exit status 1."""
+    """The diagnosis as JUnit XML. Its failures are what makes the exit status 1: failing clients, errors, warnings."""
     suite = Element("testsuite", name=f"sallyport-doctor {diagnosis.url}")
     for verdict in diagnosis.verdicts:
         _client(suite, verdict)

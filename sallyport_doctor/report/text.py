@@ -97,7 +97,7 @@ def _print_steps(console: Console, diagnosis: Diagnosis) -> None:
 
 
 def _print_clients(console: Console, diagnosis: Diagnosis) -> None:
-    """A table of the clients that do not simply work, a row for those alike; one line if all fare alike."""
+    """Print a table of the clients that fail or are limited, a row for equal results; one line if all are equal."""
     if not diagnosis.verdicts or any(f.entry.conclusive for f in diagnosis.findings):
         return
     _print(console, f"\n[bold]Clients[/bold] (as of {diagnosis.clients_as_of})")
@@ -128,7 +128,7 @@ def _print_line(console: Console, label: str, verdicts: Sequence[Verdict]) -> No
 
 
 def _reasons_of(verdict: Verdict, titles: Mapping[str, str]) -> str:
-    """Client-specific reasons in full, other findings by id: their titles follow below the table."""
+    """The reasons of a client: specific ones in full, others by finding id, since their titles follow the table."""
     specific = [f"{r.finding}: {r.why}" for r in verdict.reasons if r.why != titles.get(r.finding)]
     others = ", ".join(r.finding for r in verdict.reasons if r.why == titles.get(r.finding))
     message = f'the user sees "{verdict.error_message}"' if verdict.error_message else ""

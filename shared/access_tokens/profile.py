@@ -161,7 +161,7 @@ _scopes = lru_cache(maxsize=256)(parse_scope)
 
 
 def _user(claims: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Bounded by the size of a token."""
+    """The claims about the user, bounded by the size of a token."""
     names = claims.keys() - RESERVED_CLAIMS
     return MappingProxyType({name: claims[name] for name in claims if name in names}) if names else NO_CLAIMS
 

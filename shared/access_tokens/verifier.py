@@ -1,4 +1,4 @@
-"""From an unverified access token to a verified one, offline (invariant 2).
+"""Verifies access tokens offline (invariant 2).
 
 Owns: the order of the checks, and the cache of tokens that passed them. Free of any web framework.
 Does not own: the form of a JWS (shared/jose), the rules for header and claims (profile.py), nor the source of the keys.
@@ -179,5 +179,5 @@ class TokenVerifier:
 
 
 def _digest(unverified_token: str) -> bytes:
-    """Of the whole token, signature included: one good payload says nothing about its copy under another signature."""
+    """The token's digest, signature included: one good payload says nothing about its copy under another signature."""
     return hashlib.sha256(unverified_token.encode("utf-8", "surrogatepass")).digest()

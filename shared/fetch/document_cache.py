@@ -105,7 +105,7 @@ class DocumentCache(Generic[T]):
         await self._flights.close()
 
     async def _fetch_shared(self, url: str) -> CacheEntry[T]:
-        """The outcome of the fetch in progress, which starts here if there is none; after some patience the copy."""
+        """The outcome of the fetch in progress, started if there is none; after PATIENCE_SECONDS the copy, if any."""
         end = _nothing
         if not self._flights.is_running(url):
             try:
@@ -169,4 +169,4 @@ class DocumentCache(Generic[T]):
 
 
 def _nothing() -> None:
-    """The end of a fetch that nothing counts."""
+    """The end of a fetch that is not counted."""

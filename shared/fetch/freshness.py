@@ -12,7 +12,7 @@ from typing import Final
 MIN_SECONDS: Final = 300
 MAX_SECONDS: Final = 86_400
 DEFAULT_SECONDS: Final = 3600
-"""Without Cache-Control."""
+"""The lifetime of a response without Cache-Control."""
 
 _DIRECTIVE: Final = re.compile(r'([a-z\-]+)(?:\s*=\s*"?([0-9]{1,10})"?)?')
 

@@ -40,7 +40,7 @@ MAX_CONCURRENT_PER_HOST: Final = 8
 """Many URLs of one host, supplied by one attacker, must not flood that host."""
 
 _PASSING: Final = frozenset({408, 425, 429})
-"""Of the client errors, those after which a repetition may succeed."""
+"""The client errors after which a repetition may succeed."""
 
 USER_AGENT: Final = "sallyport (client metadata fetch)"
 
@@ -219,7 +219,7 @@ class _CheckingResolver(AbstractResolver):
         return results
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the lookup belongs to the client."""
 
 
 async def read_bounded(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The exceptions that aiohttp raises for a request, as refusals."""
+"""Translates the exceptions that aiohttp raises for a request into RequestRejected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CODES: Final = {
 
 
 def as_rejected(exc: RequestRejected | web.RequestPayloadError) -> RequestRejected:
-    """A body that breaks off, or does not match its encoding, is the client's error wherever it is read."""
+    """The client's error for a body that breaks off or does not match its encoding, wherever it is read."""
     return (
         exc
         if isinstance(exc, RequestRejected)
@@ -27,7 +27,7 @@ def as_rejected(exc: RequestRejected | web.RequestPayloadError) -> RequestReject
 
 
 def from_http_exception(exc: web.HTTPException) -> RequestRejected:
-    """A status of 400 or more, with the headers that belong to it."""
+    """The error for an exception with a status of 400 or more, with the headers that belong to it."""
     code, public = _CODES.get(exc.status, ("invalid_request", "The request is malformed."))
     kept = {name: exc.headers[name] for name in ("Allow", "Retry-After") if name in exc.headers}
     return RequestRejected(

@@ -210,7 +210,7 @@ def rate_limits(
 
 
 def answer_headers(*, is_https: bool, draining: asyncio.Event) -> _Signal:
-    """Make the signal: no name of the server, https for good where it is in use, and in a drain no next request."""
+    """Make the signal: no `Server`, HSTS where https is in use, and in a drain the end of the connection."""
 
     async def prepare(_request: web.Request, response: web.StreamResponse) -> None:
         response.headers.popall("Server", None)
@@ -224,7 +224,7 @@ def answer_headers(*, is_https: bool, draining: asyncio.Event) -> _Signal:
 
 
 def _check_host(request: web.Request) -> None:
-    """Against DNS rebinding: a page whose name now leads to this machine sends that name.
+    """Check `Host` against DNS rebinding: a page whose name now leads to this machine sends that name.
 
     The port is left out of it: a page of another port of this machine sends the right one, so it protects nothing.
     Probes and public documents are fetched by other names, as by that of a container, and tell a page nothing.
@@ -266,7 +266,7 @@ def _check_codings(request: web.Request) -> None:
 
 
 def _check_content_type(request: web.Request) -> None:
-    """Refuse what no reader of this header may see, at every address (RFC 9110 section 8.3)."""
+    """Refuse a malformed Content-Type, and a charset other than UTF-8, at every address (RFC 9110 section 8.3)."""
     stated = request.headers.get("Content-Type")
     if not stated:
         return

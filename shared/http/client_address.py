@@ -20,7 +20,7 @@ CLIENT_ADDRESS: Final = web.RequestKey("client_address", str)
 """Set by `context_middleware`; empty when the peer has no address (a unix socket without a proxy header)."""
 
 CURRENT_ADDRESS: Final[ContextVar[str]] = ContextVar("client_address", default="")
-"""The same for the task that answers the request; empty outside of a request.
+"""The client's address for the task that answers the request; empty outside of a request.
 
 For bounds deep below an endpoint whose interface knows nothing of HTTP (fetches that a client_id causes).
 """

@@ -34,10 +34,10 @@ class CountedConnection(Protocol):
 
     @property
     def waiting_since(self) -> float | None:
-        """Seconds of a clock that never goes back; None while a complete request is being answered."""
+        """Since when it waits for bytes, in monotonic seconds; None while a complete request is being answered."""
 
     def end(self, reason: str) -> None:
-        """Close it at once."""
+        """Close the connection at once; `reason` is a label of the metric."""
 
 
 class ConnectionSettings(Protocol):
@@ -45,11 +45,11 @@ class ConnectionSettings(Protocol):
 
     @property
     def max_connections(self) -> int:
-        """The bound in all."""
+        """The bound on all open connections."""
 
     @property
     def max_connections_per_network(self) -> int:
-        """The bound per network."""
+        """The bound on those of one network."""
 
     @property
     def trusted_proxies(self) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class ConnectionSettings(Protocol):
 
 
 class ConnectionMetrics:
-    """How many connections are open, and why others were ended."""
+    """Counts open connections, and connections that were ended, by reason."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._open = Gauge(
@@ -74,17 +74,17 @@ class ConnectionMetrics:
         )
 
     def watch(self, counted: Sized, apart: Sized) -> None:
-        """Show how many of each there are when the metrics are asked for."""
+        """Export the number of each kind, read at each scrape."""
         self._open.labels("counted").set_function(lambda: len(counted))
         self._open.labels("authenticated").set_function(lambda: len(apart))
 
     def ended(self, reason: str) -> None:
-        """Count one; `reason` is one of a closed set."""
+        """Count a connection that was ended; `reason` is one of a closed set."""
         self._ended.labels(reason).inc()
 
 
 class ConnectionTable:
-    """One per process."""
+    """The open connections of one process, and their bounds."""
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class ConnectionTable:
             self._metrics.ended(reason)
 
     def apart(self, connection: CountedConnection) -> AbstractContextManager[None]:
-        """While an authenticated request is answered, its connection is in no bound of this table."""
+        """A context in which the connection of an authenticated request counts for no bound of this table."""
         return _Apart(self, connection)
 
     def set_apart(self, connection: CountedConnection) -> str | None:
@@ -212,7 +212,7 @@ CONNECTIONS: Final = web.AppKey("connections", ConnectionTable)
 
 
 def counted_as_authenticated(request: web.Request) -> AbstractContextManager[None]:
-    """While the caller of this request is known: its connection is counted apart."""
+    """A context in which the connection of this request, whose caller is known, is counted apart."""
     table: ConnectionTable | None = request.app.get(CONNECTIONS)
     connection: Any = request.protocol
     return nullcontext() if table is None else table.apart(connection)

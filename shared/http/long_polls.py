@@ -1,23 +1,33 @@
-"""Requests that are held until something changes: `Prefer: wait=N` (RFC 7240), bounded in all and per network."""
+"""Long polling: requests that are held until something changes, bounded in all and per network.
+
+A client asks for it with `Prefer: wait=N` (RFC 7240).
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from shared.http.client_address import CLIENT_ADDRESS, network_of
-from shared.http.prefer import wait_preference
 from shared.rates import ConcurrencyLimiter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aiohttp import web
+
+REPLICA_HEADER: Final = "Sallyport-Replica"
+"""Names the verifier that polls the JWKS, so that a key rotation can wait for it."""
 
 MAX_WAIT_SECONDS: Final = 60
 MAX_WAITING_REQUESTS: Final = 2048
 """Each holds a connection and about 20 kB. Requests beyond this number are answered at once."""
 MAX_WAITING_PER_NETWORK: Final = 256
-"""The same for one IPv4 address or IPv6 /48: a client that cannot wait learns of a change later."""
+"""Such requests of one IPv4 address or IPv6 /48: a client that cannot wait learns of a change later."""
+
+_WAIT: Final = re.compile(r'wait\s*=\s*(?:"(\d{1,9})"|(\d{1,9}))', re.IGNORECASE)
 
 
 class LongPolls:
@@ -51,5 +61,19 @@ class LongPolls:
 
 
 def wanted_wait(request: web.Request) -> int:
-    """For how many seconds the client wants the request to be held, MAX_WAIT_SECONDS at most; 0 for not at all."""
+    """The seconds for which the client wants the request to be held: MAX_WAIT_SECONDS at most, 0 for not at all."""
     return min(wait_preference(request.headers.getall("Prefer", ())) or 0, MAX_WAIT_SECONDS)
+
+
+def wait_preference(headers: Iterable[str]) -> int | None:
+    """The seconds of `wait=N` in the Prefer headers of a request; None if no valid one is present.
+
+    RFC 7240 section 2: the first of repeated preferences counts; unknown ones are ignored.
+    """
+    for header in headers:
+        for preference in header.split(","):
+            # Parameters of a preference follow a semicolon; `wait` has none.
+            found = _WAIT.fullmatch(preference.split(";", 1)[0].strip())
+            if found:
+                return int(found[1] or found[2])
+    return None

@@ -1,7 +1,7 @@
 """Keeps state-changing requests from being cancelled when the client disconnects.
 
 aiohttp cancels the handler of a client that disconnected: right for streams and long polls, wrong in the middle of a
-change. A thief who closes the connection before the response would keep the theft out of the audit log, and a grant
+change. By closing the connection before the response, an attacker would keep a theft out of the audit log, and a grant
 would be created without an audit event. docs/adr/0008-libraries-considered.md compares aiojobs.
 """
 
@@ -40,4 +40,4 @@ class MutationShield:
 
 
 MUTATION_SHIELD: Final = web.AppKey("MUTATION_SHIELD", MutationShield)
-"""Of an application without it, every request is cancelled when its client disconnects."""
+"""The shield of an application. Without one, every request is cancelled when its client disconnects."""

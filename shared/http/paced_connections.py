@@ -24,7 +24,7 @@ ENDS_PER_TURN: Final = 2
 """Each of them has a connection to a server behind it, or a task, to end as well."""
 
 EVENTS_PER_TURN: Final = 8
-"""Of the streams together that only wait for notifications."""
+"""The events of all streams together that only wait for notifications."""
 
 _HELD_BYTES: Final = 16_384
 """Longer data is not held back, but parsed at once: this is all that may wait here for one connection."""
@@ -52,7 +52,7 @@ class PacedConnection(Connection):
 
     @property
     def waiting_since(self) -> float | None:
-        """As of any connection; what is held is a request to be answered."""
+        """As for any connection; bytes that are held back count as a complete request."""
         return super().waiting_since if self._held is None else None
 
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp says None: close at once
@@ -98,7 +98,7 @@ class PacedConnection(Connection):
         self._parse(held)
 
     def _parse(self, data: bytes) -> None:
-        """Receive these bytes like any others."""
+        """Parse bytes that were held back, like any others."""
         self._stream_heads = None
         try:
             self.data_received(data)

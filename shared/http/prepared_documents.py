@@ -1,4 +1,4 @@
-"""Answers plain requests for public documents before the application, with bytes that are prepared once per version.
+"""Public documents, and the answers to plain requests for them before the application, with prepared bytes.
 
 What the application does around such a request is done here in one step: the client's address, the rate limit, the
 request id, the log line, the metrics, the headers for browsers of other origins and for HTTPS. The application remains
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -19,15 +20,15 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import HttpVersion11, web
 from multidict import istr
 
-from shared.http.request_middleware import REQUEST_ID_HEADER, http_date, request_id_of, sent
+from shared.http.request_middleware import REQUEST_ID_HEADER, client_address_setter, http_date, request_id_of, sent
 from shared.http.tracing import TRACEPARENT, spans_are_created
 from shared.logs.line_template import request_logger
 
 if TYPE_CHECKING:
     import structlog
 
-    from shared.http.document import Document, FindDocument
     from shared.http.request_middleware import RequestMetrics
+    from shared.ip_addresses import IPNetwork
     from shared.logs.line_template import LogRequest
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -44,6 +45,31 @@ _FIELD: Final = re.compile(r"[!-9;-~]+: [ -~]*")
 """A header line without any control character."""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Document:
+    """One answer to GET. Make one for each version, not for each request: what is prepared of it is kept for it."""
+
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+    note: Callable[[web.BaseRequest, str], object] | None = None
+    """Called with each request that is answered with it and the client's address, after the rate limit."""
+
+    @property
+    def response(self) -> web.Response:
+        """The document as an answer of the application."""
+        return web.Response(status=self.status, body=self.body or None, headers=self.headers)
+
+
+def json_document(body: bytes, *, cache_control: str) -> Document:
+    """A JSON document that does not change while the process runs."""
+    return Document(body, {"Content-Type": "application/json", "Cache-Control": cache_control})
+
+
+FindDocument = Callable[[web.BaseRequest], Document | None]
+"""The document that answers this GET now, found without any effect; None if the application must answer."""
+
+
 class PreparedDocuments:
     """The documents of one service, by path."""
 
@@ -52,12 +78,12 @@ class PreparedDocuments:
         documents: Mapping[str, FindDocument],
         *,
         fixed_headers: Callable[[str], Mapping[str, str]],
-        set_client_address: Callable[[web.BaseRequest], str],
+        trusted: Sequence[IPNetwork],
         count: CountRequest,
         metrics: RequestMetrics,
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
-        """`fixed_headers` are those that the application adds to every answer of a path.
+        """`fixed_headers` are those that the application adds to every answer of a path; `trusted` are its proxies.
 
         Raises ValueError for a path that is not below /.well-known/: there the host of a request would count.
         """
@@ -66,7 +92,7 @@ class PreparedDocuments:
         self._documents = dict(documents)
         self.paths = frozenset(documents)
         self._fixed_headers = fixed_headers
-        self._set_client_address = set_client_address
+        self._set_client_address = client_address_setter(trusted)
         self._count = count
         self._metrics = metrics
         self._log = log
@@ -124,12 +150,12 @@ PREPARED_DOCUMENTS: Final = web.AppKey("prepared_documents", PreparedDocuments)
 
 
 def documents_of(app: web.Application) -> PreparedDocuments | None:
-    """Those of the application; None if it makes spans, which begin outside of its middlewares."""
+    """The prepared documents of the application; None if it makes spans, which begin outside of its middlewares."""
     return None if spans_are_created() else app.get(PREPARED_DOCUMENTS)
 
 
 def _is_plain(request: web.BaseRequest) -> bool:
-    """Whether no check and no middleware of the application would do more with it than is done here."""
+    """Whether no check and no middleware of the application would do more with the request than is done here."""
     headers: Any = request.headers
     return (
         request.method == "GET"

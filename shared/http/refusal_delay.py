@@ -21,7 +21,7 @@ MAX_DELAYED: Final = 2048
 
 
 class RefusalDelay:
-    """One per process."""
+    """Delays refusals, with a count of those in progress per network. Make one per process."""
 
     def __init__(self) -> None:
         self._delayed: defaultdict[str, int] = defaultdict(int)

@@ -1,4 +1,4 @@
-"""The answers that pass no middleware: to an exception that none caught, and to bytes that are not an HTTP request."""
+"""Errors of server.py: the answer to an exception that no middleware caught, and the error of a malformed request."""
 
 from __future__ import annotations
 

@@ -14,10 +14,11 @@ from aiohttp import web
 from multidict import istr
 from opentelemetry import trace
 from opentelemetry.trace import ProxyTracerProvider, SpanKind, StatusCode
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, get_contextvars
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
+    from opentelemetry.context import Context
 
 TRACEPARENT: Final = istr("traceparent")
 
@@ -36,30 +37,35 @@ def span_middlewares() -> list[Middleware]:
 
     Place it inside the writing of an answer, which a client can draw out.
     """
-    return [_in_span] if spans_are_created() else []
+    if not spans_are_created():
+        return []
+    from opentelemetry.propagate import extract  # loads the configured propagators
+
+    @web.middleware
+    async def in_span(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        return await _in_span(extract(request.headers), request, handler)
+
+    return [in_span]
 
 
 async def with_trace_id(request: web.Request, handler: _Handler) -> web.StreamResponse:
     """Handle a request that has a `traceparent`. Its trace id, unless malformed, is in the log lines written meanwhile.
 
-    A span has bound its own already.
+    That of a span is bound already.
     """
     trace_id = _FORM.fullmatch(request.headers[TRACEPARENT])
-    if trace_id is None or spans_are_created():
+    if trace_id is None or "trace" in get_contextvars():
         return await handler(request)
     with bound_contextvars(trace=trace_id[1]):
         return await handler(request)
 
 
-@web.middleware
-async def _in_span(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    from opentelemetry import propagate  # it loads the propagators, which commands do without
-
+async def _in_span(context: Context, request: web.Request, handler: _Handler) -> web.StreamResponse:
     route = request.match_info.route.resource
     name = route.canonical if route is not None else "unmatched"
     with trace.get_tracer("sallyport").start_as_current_span(
         f"{request.method} {name}",
-        context=propagate.extract(request.headers),
+        context=context,
         kind=SpanKind.SERVER,
         attributes={"http.request.method": request.method, "http.route": name},
     ) as span:

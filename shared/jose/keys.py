@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from joserfc.jwk import Key
 
 MAX_KEYS: Final = 50
-"""Of a JWKS."""
+"""The most keys of a JWKS."""
 MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 8192
 MAX_RSA_EXPONENT_BITS: Final = 32

@@ -1,4 +1,4 @@
-"""Lines for people: aligned text, in colour on a terminal, in the form of structlog's own renderer."""
+"""Log lines for reading: aligned text, in colour on a terminal, in the form of structlog's own renderer."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _LEVEL_COLORS: Final = {
 }
 
 _PLAIN: Final = re.compile(r"[!#-&(-<>-~]{0,200}")
-"""Of a value that is shown as it is: printable ASCII without space, quotes and `=`."""
+"""A value that is shown as it is: printable ASCII without space, quotes and `=`."""
 
 _NEEDS_QUOTES: Final = re.compile("[ \t=\r\n\"']")
 
 
 class ConsoleRenderer:
-    """Time, level and event, then the fields in the order of their names; a traceback follows on lines of its own."""
+    """Renders time, level and event, then the fields in the order of their names, then a traceback on its own lines."""
 
     def __init__(self, *, colors: bool) -> None:
         self._colors = colors
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> str:
-        """One line, and a traceback; control characters are escaped."""
+        """Render one line and a traceback; control characters are escaped."""
         timestamp, level = _shown(event.pop("timestamp", "")), _shown(event.pop("level", ""))
         name = _shown(event.pop("event", ""))
         logger = _shown(event.pop("logger", ""))

@@ -21,12 +21,12 @@ LogRequest = Callable[[str, float], object]
 """Logs one request: its id, of printable ASCII without spaces and quotes, and how long it took in milliseconds."""
 
 _ENTRY_CHARACTERS: Final = 512
-"""No less than what a line lacks takes in memory, with the entry in the queue."""
+"""An upper bound on the memory for the entry in the queue and for what the template lacks of a line."""
 
 _REQUEST_ID: Final = "<request_id>"
 _TIMESTAMP: Final = "<timestamp>"
 _MS: Final = 0.0009765625
-"""Marks that hardly a field contains. The duration is a number, which no format quotes."""
+"""Marks that fields hardly ever contain. The duration is a number, which no format quotes."""
 
 
 class LineTemplate:
@@ -45,7 +45,7 @@ class LineTemplate:
             text = text.replace(mark, "%s")
         self._text = f"{text}\n"
         self.characters = _ENTRY_CHARACTERS + len(text)
-        """No less than a line takes, in memory and rendered."""
+        """An upper bound on the size of a line, in memory and rendered."""
         self._ordered: Callable[[tuple[str, float, str]], tuple[object, ...]] = itemgetter(*in_order)
 
     def line(self, time_ns: int, request_id: str, ms: float) -> str:

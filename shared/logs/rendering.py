@@ -1,7 +1,7 @@
-"""How a log line is rendered: every value, traceback and line is bounded, and control characters are escaped.
+"""Renders log lines: every value, traceback and line is bounded, and control characters are escaped.
 
 Part of what is logged comes from requests. The cost of a line must not depend on it, and no value may forge a second
-line or control a terminal. console.py renders for people.
+line or control a terminal. console.py renders aligned text.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
 
 MAX_VALUE_CHARACTERS: Final = 1000
-"""Of one string, before it is escaped."""
+"""The limit of one string, before it is escaped."""
 
 MAX_LINE_CHARACTERS: Final = 32_768
-"""Of one event as it is written, with its traceback."""
+"""The limit of one event as it is written, with its traceback."""
 
 NUMBERS: Final = frozenset({int, float, bool})
 MAX_NUMBER: Final = 2**64
@@ -43,7 +43,7 @@ def add_timestamp(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 
 def timestamp(time_ns: int) -> str:
-    """RFC 3339, UTC, with six digits of a second, such as `2026-01-31T12:00:00.000000Z`. Given since the epoch."""
+    """Format nanoseconds since the epoch by RFC 3339: UTC, six decimals, as in `2026-01-31T12:00:00.000000Z`."""
     second, microsecond = divmod(time_ns // 1000, 1_000_000)
     return f"{_date_and_time(second)}.{microsecond:06d}Z"
 
@@ -61,7 +61,7 @@ def add_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 
 def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    """One line of ASCII. Of an event that is too long every value is cut short."""
+    """Render one line of ASCII. If it would be too long, every value is cut short."""
     fields = []
     for name, value in event.items():
         kind = type(value)

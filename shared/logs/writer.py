@@ -36,7 +36,7 @@ FLUSH_SECONDS: Final = 2.0
 """How long `close` waits for the stream at exit."""
 
 PAUSE_SECONDS: Final = 0.02
-"""Between two writes: lines that come meanwhile are written at once. `flush` ends the pause.
+"""The pause between two writes: lines that come meanwhile are written at once. `flush` ends the pause.
 
 Waking the thread costs more than a line does.
 """
@@ -46,7 +46,7 @@ _CROWDED_CHARACTERS: Final = MAX_QUEUED_CHARACTERS // 4
 
 _MAX_FIELDS: Final = 16
 _ENTRY_CHARACTERS: Final = 1536
-"""Of an entry with its names and numbers: no less than it takes in memory, or when it is rendered."""
+"""An upper bound on the size of an entry with its names and numbers, in memory and rendered."""
 
 DeferredLine = tuple[int, str, dict[str, Any]] | tuple[int, LineTemplate, str, float]
 """A line that is not rendered yet: the time of the event in nanoseconds since the epoch, the name of its level, and its
@@ -229,7 +229,7 @@ def with_deferred_lines(level: int, writer: LogWriter) -> type[FilteringBoundLog
 
 
 def _bounded_size(fields: dict[str, Any]) -> int | None:
-    """No fewer characters than the line takes, in memory and rendered; None if it has to be rendered at once.
+    """An upper bound on the size of the line, in memory and rendered; None if it has to be rendered at once.
 
     Of printable ASCII a character is one byte, and two at most where a quote is escaped. Any other takes up to twelve.
     """
@@ -248,7 +248,7 @@ def _bounded_size(fields: dict[str, Any]) -> int | None:
 
 
 def render_deferred(line: DeferredLine, render: Processor) -> str:
-    """The whole line, by the last of the processors."""
+    """Render the whole line with the last of the processors."""
     if len(line) == 4:
         time_ns, template, request_id, ms = line
         return template.line(time_ns, request_id, ms)

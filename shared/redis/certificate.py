@@ -29,7 +29,7 @@ _CLOCK_SKEW: Final = timedelta(hours=1)
 
 
 def ensure_certificate(directory: Path, names: Sequence[str], *, now: datetime) -> bool:
-    """Make the two files unless there are good ones; whether they were made. Raises OSError."""
+    """Make the two files unless there are good ones; tell whether they were made. Raises OSError."""
     authorities = _authorities(directory / "ca.pem")
     if _is_good(directory / "server.pem", authorities, names, now=now):
         return False

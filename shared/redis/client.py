@@ -155,7 +155,7 @@ class BaseRedisClient:
             return [exc]
 
     async def scan(self, pattern: str) -> AsyncIterator[list[str]]:
-        """One server; a cluster overrides this."""
+        """Scan one server; a cluster overrides this."""
         cursor = "0"
         while True:
             cursor, keys = await self.command("SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_PAGE)

@@ -126,7 +126,7 @@ class ScriptBatcher:
                 _settle(call.answer, failure)
 
     async def _connection(self) -> AbstractConnection:
-        """A connected one without unread data."""
+        """An open connection without unread data."""
         while self._idle:
             connection = self._idle.pop()
             with suppress(RedisError, OSError):
@@ -191,7 +191,7 @@ class SingleRedisClient(BaseRedisClient):
 
 
 async def _read(connection: AbstractConnection) -> Any:
-    """One answer. An error that the server answers is an answer, and the connection stays usable."""
+    """Read one answer. An error that the server answers is an answer, and the connection stays usable."""
     try:
         return await connection.read_response(disconnect_on_error=False)
     except ResponseError as exc:

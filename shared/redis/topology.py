@@ -1,4 +1,4 @@
-"""From a URL to a client: one server, a primary behind Sentinels, or a cluster.
+"""Makes the client for a URL: one server, a primary behind Sentinels, or a cluster.
 
     redis://user:password@host:6379/0                  one server; rediss:// with TLS, unix:///path by socket
     redis+sentinel://user:password@s1:26379,s2:26379/service/0     the primary that the Sentinels report

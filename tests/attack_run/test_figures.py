@@ -89,7 +89,7 @@ class TestUsedSecrets:
         assert secrets.found_in("…xxxthe-end-of-its-signature!") == {"token"}
         assert secrets.found_in(CANARIES["session-cookie"]) == {"session-cookie"}
 
-    def test_those_of_a_request_are_kept(self):
+    def test_the_secrets_of_a_request_are_kept(self):
         secrets = UsedSecrets()
         secrets.add_all(
             [Sent("mcp", "POST", "/mcp", (("code", "c" * 20),), headers=(("Authorization", f"Bearer {'t' * 20}"),))]

@@ -137,7 +137,7 @@ async def test_an_assertion_by_the_clients_key_for_issuer_or_token_endpoint_is_a
         ({"extra": {"deep": []}}, {}, {}),
     ],
 )
-async def test_what_the_standards_leave_open_is_tolerated(make, clock, changes, header, parameters):
+async def test_variations_that_the_standards_allow_are_accepted(make, clock, changes, header, parameters):
     if "exp" in changes:
         changes = {"exp": clock() + 299.5}
     assert (await present(make(), sign(claims(clock, **changes), **header), **parameters)).client_id == CLIENT
@@ -273,7 +273,7 @@ async def test_the_same_jti_in_another_assertion_is_a_replay_too(make, clock):
 
 
 @pytest.mark.invariant(3)
-async def test_of_concurrent_presentations_at_several_replicas_one_wins(make, store_url, clock):
+async def test_one_of_concurrent_presentations_at_several_replicas_is_accepted(make, store_url, clock):
     stores = [open_redis_client(store_url) for _ in range(8)]
     assertion = sign(claims(clock))
     results = await asyncio.gather(*(present(make(replica_store=s), assertion) for s in stores), return_exceptions=True)
@@ -290,7 +290,7 @@ async def test_the_memory_of_a_jti_outlives_its_acceptance(make, store, clock):
     assert await store.command("EXPIRETIME", key) > assertion_claims["exp"] + LEEWAY_SECONDS
 
 
-async def test_a_presented_assertion_is_verified_even_when_the_client_may_come_as_none(make, clock):
+async def test_a_presented_assertion_is_verified_even_if_the_client_may_use_none(make, clock):
     with pytest.raises(InvalidClient):
         await present(make(), sign(claims(clock), key=FOREIGN))
 
@@ -322,12 +322,12 @@ async def test_an_assertion_beside_a_secret_is_malformed(make, clock):
         {"keys": []},
     ],
 )
-async def test_a_key_that_is_not_for_this_or_too_weak_or_broken_verifies_nothing(make, clock, jwks):
+async def test_a_weak_or_invalid_key_or_one_for_another_use_verifies_nothing(make, clock, jwks):
     with pytest.raises(InvalidClient):
         await present(make(jwks=jwks), sign(claims(clock)))
 
 
-def test_a_key_of_1024_bits_is_what_the_length_rule_refuses():
+def test_a_modulus_of_1024_bits_is_below_the_minimum_length():
     weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     assert len(_b64(weak.public_key().public_numbers().n.to_bytes(128, "big"))) < 342
 
@@ -360,7 +360,7 @@ class TestRemoteKeys:
                 await present(remote, sign(claims(clock, jti=f"c{n}"), kid=f"forged-{n}"))
         assert hosts.count(JWKS_URI) == 2
 
-    async def test_what_could_never_be_accepted_causes_no_fetch(self, remote, hosts, clock):
+    async def test_an_assertion_that_no_key_could_make_valid_causes_no_fetch(self, remote, hosts, clock):
         for attack in ("expired", "aud of another server", "alg none without a signature", "jti is missing"):
             with pytest.raises(InvalidClient):
                 await present(remote, ATTACKS[attack](clock))
@@ -392,7 +392,7 @@ class TestRemoteKeys:
             await present(remote, sign(claims(clock, jti="b")))
 
     @pytest.mark.invariant(10)
-    async def test_a_key_set_on_an_inside_address_is_not_fetched(self, make, hosts, clock):
+    async def test_a_key_set_at_an_internal_address_is_not_fetched(self, make, hosts, clock):
         """Invariant 10 holds for jwks_uri too."""
         from shared.ip_addresses import is_public
 

@@ -72,7 +72,7 @@ async def test_an_unknown_expectation_is_417_like_every_other_refusal(services, 
             assert [line["error_id"] for line in await lines_of(service, answer)] == ["expect"]
 
 
-async def test_a_body_that_is_refused_is_not_asked_for(services):
+async def test_a_request_with_a_refused_body_gets_no_100_continue(services):
     for service in services:
         for path in service.paths:
             sent = service.request(
@@ -82,7 +82,7 @@ async def test_a_body_that_is_refused_is_not_asked_for(services):
             assert answer.status == 415, (service.name, path)
 
 
-async def test_a_body_that_is_expected_is_asked_for(services):
+async def test_a_request_with_an_accepted_body_gets_100_continue(services):
     auth, _ = services
     headers = (("Expect", "100-continue"), ("Content-Type", "application/x-www-form-urlencoded"))
     answer = await auth.ask("POST", "/token", *headers, body=b"client_id=x")
@@ -121,7 +121,7 @@ async def test_no_answer_names_the_server(services):
             assert not (await service.send(data + b"\r\n\r\n")).header("Server")
 
 
-async def test_https_only_is_said_where_the_service_is_reached_by_https(start_auth, make_service):
+async def test_hsts_is_sent_where_the_service_is_reached_by_https(start_auth, make_service):
     auth = await start_auth()
     for path in ("/account", "/token", "/livez", "/unknown", "/.well-known/jwks.json"):
         assert (await auth.get(path)).headers["Strict-Transport-Security"] == "max-age=63072000"
@@ -131,7 +131,7 @@ async def test_https_only_is_said_where_the_service_is_reached_by_https(start_au
             assert answer.headers["Strict-Transport-Security"] == "max-age=63072000"
 
 
-async def test_https_only_is_not_said_of_a_service_of_this_machine(start_auth, service):
+async def test_a_local_service_sends_no_hsts(start_auth, service):
     auth = await start_auth(ISSUER="http://localhost:9000")
     assert "Strict-Transport-Security" not in (await auth.get("/livez")).headers
     async with service.session.get(service.root + "/livez") as answer:
@@ -156,7 +156,7 @@ class TestDnsRebinding:
     )
     OWN = ("localhost", "localhost:9000", "LOCALHOST:1", "127.0.0.1:9000", "127.1.2.3", "[::1]:9000", "[::1]")
 
-    async def test_a_local_service_answers_no_foreign_name(self, start_auth, service):
+    async def test_a_local_service_refuses_foreign_host_names(self, start_auth, service):
         auth = await start_auth(ISSUER="http://localhost:9000")
         for host in self.FOREIGN:
             for path in ("/sign-in", "/token", "/register", "/account", "/unknown"):
@@ -165,7 +165,7 @@ class TestDnsRebinding:
             async with service.session.post(service.url, headers={"Host": host, **service.auth()}) as answer:
                 assert answer.status == 421, host
 
-    async def test_it_answers_to_every_name_of_this_machine(self, start_auth, service):
+    async def test_a_local_service_accepts_every_host_name_of_this_machine(self, start_auth, service):
         auth = await start_auth(ISSUER="http://localhost:9000")
         for host in self.OWN:
             assert (await auth.get("/account", headers={"Host": host})).status == 303
@@ -188,6 +188,6 @@ class TestDnsRebinding:
         async with service.session.get(service.root + "/livez", headers={"Host": "mcp:9001"}) as answer:
             assert answer.status == 200
 
-    async def test_a_public_service_answers_to_every_name(self, auth):
+    async def test_a_public_service_accepts_every_host_name(self, auth):
         """The gateway decides which names lead here; the service uses none of them (invariant 1)."""
         assert (await auth.get("/account", headers={"Host": "other.example"})).status == 303

@@ -16,7 +16,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("header", VALUES)
-async def test_no_value_of_a_header_stalls_the_loop_or_is_our_fault(services, header):
+async def test_no_header_value_stalls_the_loop_or_causes_a_server_error(services, header):
     for service in services:
         for path in service.paths:
             kind, body = BODIES.get(path, ("application/x-www-form-urlencoded", b"client_id=x&token=x"))

@@ -84,7 +84,7 @@ async def test_every_coding_but_identity_is_415(services, decoded, coding):
     assert not decoded
 
 
-async def test_identity_is_no_coding(services):
+async def test_the_identity_coding_is_accepted(services):
     auth, mcp = services
     answer = await auth.ask(
         "POST", "/token", ("Content-Encoding", "Identity"), ("Content-Type", FORM), body=b"client_id=x"

@@ -42,7 +42,7 @@ class TestInsufficientRedirectUriValidation:
             "null",
         ],
     )
-    async def test_another_address_is_a_page_and_never_a_redirect(self, auth, redirect_uri):
+    async def test_another_redirect_uri_gets_an_error_page_and_never_a_redirect(self, auth, redirect_uri):
         client = await auth.register(HOSTED)
         for changes in ({}, {"response_type": "token"}, {"scope": 'a"b'}, {"code_challenge": None}):
             url, _ = auth.authorization(client, redirect_uri=redirect_uri, **changes)
@@ -51,7 +51,7 @@ class TestInsufficientRedirectUriValidation:
             assert "Location" not in answer.headers
             assert "evil" not in answer.text
 
-    async def test_the_token_request_must_name_the_address_of_the_authorization_request(self, auth):
+    async def test_the_token_request_must_repeat_the_redirect_uri_of_the_authorization_request(self, auth):
         client = await auth.register(HOSTED, "https://client.example/other")
         code = await auth.code(client)
         answer = await auth.redeem(code, redirect_uri="https://client.example/other")
@@ -70,7 +70,7 @@ class TestOpenRedirection:
     @pytest.mark.parametrize(
         "parameter", ["next", "return_to", "redirect", "continue", "url", "RelayState", "post_logout_redirect_uri"]
     )
-    async def test_no_parameter_of_any_page_leads_away(self, auth, client, parameter):
+    async def test_no_page_redirects_to_an_address_in_a_parameter(self, auth, client, parameter):
         user = auth.user_agent()
         page = await user.consent_page(auth.authorize_url(client))
         transaction = page.forms[0].inputs["transaction"]
@@ -82,7 +82,7 @@ class TestOpenRedirection:
 
     @pytest.mark.invariant(1)
     @pytest.mark.parametrize("host", ["evil.example", "evil.example:443", "mcp.example@evil.example"])
-    async def test_the_host_header_decides_nothing(self, auth, client, host):
+    async def test_the_host_header_changes_no_address(self, auth, client, host):
         url, _ = auth.authorization(client, response_type="token")
         headers = {"Host": host, "X-Forwarded-Host": host, "X-Forwarded-Proto": "http", "Forwarded": f"host={host}"}
         answer = await auth.get(url, headers=headers)
@@ -137,7 +137,7 @@ class TestMixUp:
         )
         assert (answer.status, answer.json["error"]) == (400, "invalid_redirect_uri")
 
-    async def test_a_code_means_nothing_at_another_client(self, auth):
+    async def test_a_code_of_another_client_is_refused(self, auth):
         honest, attacker = await auth.register(HOSTED), await auth.register(EVIL)
         code = await auth.code(honest)
         answer = await auth.token(attacker, code.form())
@@ -284,7 +284,7 @@ class TestClickjacking:
 
 
 class TestConsentPhishing:
-    """Interop.md F20; RFC 9700 sections 2.1 and 4.11: a client that lies about itself is seen through."""
+    """Interop.md F20; RFC 9700 sections 2.1 and 4.11: the page warns of a client that takes the name of another."""
 
     @pytest.mark.invariant(7)
     async def test_a_registration_that_calls_itself_claude_shows_where_the_answer_really_goes(self, auth):
@@ -311,7 +311,7 @@ class TestConsentPhishing:
         "name",
         ["<img src=x onerror=alert(1)>", "Claude\u202eevil", "Claude\n\n\nVouched for by claude.ai", "{{ 7919*7919 }}"],
     )
-    async def test_a_name_cannot_draw_on_the_page(self, auth, name):
+    async def test_a_client_name_adds_no_markup_to_the_page(self, auth, name):
         page = await auth.user_agent().consent_page(auth.authorize_url(await auth.register(EVIL, client_name=name)))
         assert "<img" not in page.text
         assert "\u202e" not in page.text
@@ -373,7 +373,7 @@ class TestCredentialLeakage:
         assert "access_token" not in location
         assert "#" not in location
 
-    async def test_what_is_logged_holds_neither_codes_nor_tokens_nor_secrets(self, auth):
+    async def test_the_log_holds_neither_codes_nor_tokens_nor_secrets(self, auth):
         client = await auth.register(HOSTED, method="client_secret_post")
         code = await auth.code(client)
         answer = await auth.redeem(code)

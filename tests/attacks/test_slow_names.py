@@ -61,7 +61,7 @@ async def test_eight_slow_names_do_not_delay_the_fetch_of_another(hosts, hanging
     assert {type(result) for result in results} == {FetchFailed}
 
 
-async def test_a_cancelled_lookup_occupies_nothing(hosts, hanging_names):
+async def test_a_cancelled_lookup_frees_its_place(hosts, hanging_names):
     """Hundreds of names, one after the other: the deadline ends each, and the next finds its turn."""
     http = hosts.http_client(**hanging_names, timeout_seconds=0.2)
     for _ in range(3):

@@ -95,7 +95,7 @@ async def test_one_bad_answer_of_the_resolver_refuses_the_name(answers):
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1:{}/c.json", "https://[::ffff:127.0.0.1]:{}/c.json"])
-async def test_an_address_in_the_url_itself_does_not_pass_by_the_resolver(url):
+async def test_an_ip_address_in_the_url_is_refused_at_the_socket(url):
     """The HTTP library asks no resolver for a literal: the check at the socket refuses it."""
     async with NamedHosts() as hosts:
         with pytest.raises(FetchFailed):
@@ -125,7 +125,7 @@ async def test_rebinding_between_check_and_connect_changes_nothing():
 
 
 async def test_an_address_that_turns_bad_after_the_check_of_the_answers_is_refused_at_the_socket():
-    """Rebinding as by a resolver that lies to one caller: the socket asks again about the very address it gets."""
+    """As by a resolver that rebinds for one caller: the check is repeated for the address that the socket gets."""
     verdicts = iter([True, False])
     async with NamedHosts() as hosts:
         with pytest.raises(FetchFailed, match="may be reached"):
@@ -158,7 +158,7 @@ async def test_a_redirect_is_not_followed(status):
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 400, 401, 403, 404, 410, 418, 429, 500, 503])
-async def test_anything_but_200_is_no_document(status):
+async def test_no_status_but_200_is_accepted(status):
     url = "https://a.example/c.json"
     async with NamedHosts() as hosts:
         hosts.pages[url] = lambda _request: web.Response(status=status, body=None if status == 204 else b"{}")

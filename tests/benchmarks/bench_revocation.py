@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from auth_service.grants.repository import GrantRepository
 from mcp_service.issuer.long_polling import WAIT_SECONDS
 from mcp_service.jwks.document import parse_jwks
+from mcp_service.status_lists.bitmaps import StatusBitmaps
 from mcp_service.status_lists.feed import parse_feed
-from mcp_service.status_lists.held import HeldLists
 from mcp_service.status_lists.list_encoding import FEED_FORM
 from mcp_service.status_lists.list_token import ListReader
 from shared.access_tokens.verifier import TrustedKeys
@@ -157,7 +157,7 @@ async def _memory_of_a_guard(report: Report, client: PlainClient) -> None:
     tracemalloc.start()
     began = time.perf_counter()
     try:
-        lists = HeldLists(held)
+        lists = StatusBitmaps(held)
         feed = parse_feed(body, prefix=f"{issuer}/status-lists/")
         for unverified in feed.unverified_changed:
             lists.merge(await reader.read(unverified, addresses=feed.uris))

@@ -8,7 +8,7 @@ from tests.benchmarks import callers
 from tests.benchmarks.callers import Callers, Connection, parse_answer
 
 
-async def test_of_several_processes_the_one_that_needs_most_counts(monkeypatch):
+async def test_the_process_that_needs_most_counts(monkeypatch):
     used = {1: 10.0, 2: 20.0}
     calling = Callers(0, 1, 2)
 

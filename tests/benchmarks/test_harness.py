@@ -29,7 +29,7 @@ def test_a_row_has_the_aim_the_median_and_the_quartiles_and_says_where_the_aim_i
     ]
 
 
-async def test_who_goes_first_changes_from_turn_to_turn():
+async def test_the_order_of_the_two_changes_from_turn_to_turn():
     order = []
 
     def measuring(name, cost):

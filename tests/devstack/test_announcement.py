@@ -34,7 +34,7 @@ def test_the_commands_of_clients_can_be_pasted_with_the_name_and_the_address_of_
     assert json.loads(words[2]) == {"name": "weather", "type": "http", "url": "http://localhost:9101/mcp"}
 
 
-def test_it_says_where_the_logs_are_and_which_server_runs():
+def test_the_announcement_names_the_log_files_and_the_server():
     assert "/data/auth_service.log" in TEXT
     assert "/data/mcp_service.log" in TEXT
     assert "Weather (./weather.py:server)" in TEXT
@@ -57,7 +57,7 @@ def test_the_server_is_named_by_its_setting_without_what_may_be_a_key(settings, 
     assert describe_server(settings, '[{"name": "Own"}]') == said
 
 
-def test_without_a_server_of_ones_own_it_is_the_example():
+def test_the_server_is_the_example_unless_one_is_set():
     assert describe_server({}, "").startswith("Notes (the example")
 
 
@@ -69,6 +69,6 @@ def test_the_wait_is_counted_from_the_call_of_make(environment, seconds):
     assert waited_seconds(environment, started_at=990, now=1000) == seconds
 
 
-def test_the_commands_find_another_data_directory():
+def test_the_commands_name_another_data_directory():
     assert command_prefix({}, Path("/repository/.data")) == ""
     assert command_prefix({"DATA_DIR": "my data"}, Path("/my data")) == "DATA_DIR='/my data' "

@@ -96,7 +96,7 @@ async def site():
     await made.server.close()
 
 
-async def test_it_signs_in_ticks_nothing_else_allows_returns_to_the_client_and_signs_out(site):
+async def test_the_browser_signs_in_approves_the_request_as_it_is_and_signs_out(site):
     async with listener() as (address, arrived):
         site.target = f"{address}?code=c&amp;state=s"
         await DemoBrowser(site.issuer, USER).allow(f"{site.issuer}/authorize")
@@ -114,7 +114,7 @@ def test_the_password_never_leaves_this_machine(issuer):
         DemoBrowser(issuer, USER)
 
 
-async def test_a_password_that_was_changed_is_tried_once_and_said(site):
+async def test_a_changed_password_is_tried_once_and_reported(site):
     site.password = "another"
     with pytest.raises(ServiceError, match="the password of demo was changed"):
         await DemoBrowser(site.issuer, USER).allow(f"{site.issuer}/authorize")
@@ -127,6 +127,6 @@ async def test_an_answer_that_would_leave_this_machine_is_not_followed(site):
         await DemoBrowser(site.issuer, USER).allow(f"{site.issuer}/authorize")
 
 
-async def test_a_page_without_a_decision_is_said(site):
+async def test_a_page_without_a_decision_is_reported(site):
     with pytest.raises(ServiceError, match="it answered 404"):
         await DemoBrowser(site.issuer, USER).allow(f"{site.issuer}/nowhere")

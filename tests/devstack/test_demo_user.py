@@ -19,11 +19,11 @@ USER = ["  Sign in as               demo", "  with the password        x3f8-p9km
         ({"AUTH_IDENTITY_PROVIDERS": TWO, "AUTH_PASSWORDS": "off"}, ["  Sign in through          Acme, Corp"]),
     ],
 )
-def test_it_names_the_ways_that_are_open(settings, lines):
+def test_the_sign_in_lines_name_the_ways_that_are_open(settings, lines):
     assert sign_in_lines(DEMO, settings).splitlines() == lines
 
 
-def test_it_reads_the_providers_from_a_file_too(tmp_path):
+def test_the_sign_in_lines_name_the_providers_of_a_file(tmp_path):
     file = tmp_path / "providers.json"
     file.write_text(TWO)
     settings = {"AUTH_IDENTITY_PROVIDERS_FILE": str(file), "AUTH_PASSWORDS": "off"}

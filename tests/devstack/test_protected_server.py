@@ -19,7 +19,7 @@ async def test_an_address_at_which_no_mcp_server_answers_is_known_before_the_fir
     assert json.loads(declared.resources)[0]["identifier"] == "http://localhost:9001/mcp"
 
 
-async def test_the_notes_example_is_not_asked():
+async def test_no_request_is_sent_to_the_notes_example():
     declared = await declared_server({})
     assert (declared.resources, declared.warning) == ("", "")
 

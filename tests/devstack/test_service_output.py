@@ -60,7 +60,7 @@ async def test_the_output_of_a_process_is_filed_whole_and_the_terminal_names_the
     assert sorted(terminal.getvalue().splitlines()) == [f"auth_service: {WARNING}", "auth_service: no newline"]
 
 
-async def test_a_disk_that_is_full_does_not_end_a_service(tmp_path):
+async def test_a_log_file_that_cannot_be_written_does_not_end_a_service(tmp_path):
     terminal = io.StringIO()
     output = ServiceOutput("mcp_service", LogFile(tmp_path / "missing" / "log"), terminal=terminal)
     process = ServiceProcess("m", ["-c", f"print({WARNING!r})"], dict(os.environ), host="", port=0, log=output)

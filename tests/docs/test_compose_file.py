@@ -103,7 +103,7 @@ def test_each_password_is_mounted_in_one_service_only():
     assert {name for name, volumes in mounts.items() if "notes-secrets" in volumes} == {"notes", "mcp", "secrets"}
 
 
-def test_images_of_others_are_named_by_their_full_version_and_digest():
+def test_third_party_images_are_named_by_their_full_version_and_digest():
     files = [REPOSITORY / name for name in ("Dockerfile", "compose.yaml")]
     files += sorted((REPOSITORY / "deploy").rglob("*.yaml"))
     named = [

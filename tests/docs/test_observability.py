@@ -43,7 +43,7 @@ def test_every_panel_of_the_dashboard_has_a_number_of_its_own():
     assert len(set(identifiers)) == len(identifiers) > 5
 
 
-def test_every_alert_is_told_of_in_the_guide():
+def test_every_alert_is_described_in_the_guide():
     alerts = re.findall(r"- alert: (\w+)", (OBSERVABILITY / "alerts.yaml").read_text(encoding="utf-8"))
     assert len(alerts) >= 5
     assert [alert for alert in alerts if f"| {alert} |" not in GUIDE] == []

@@ -56,7 +56,7 @@ def test_the_invariants_are_numbered_as_announced():
 
 
 @pytest.mark.parametrize("number", sorted(CHAPTERS))
-def test_what_upholds_an_invariant_is_named_and_is_there(number):
+def test_the_code_that_upholds_an_invariant_is_named_and_exists(number):
     upheld = upheld_in(CHAPTERS[number])
     assert upheld
     assert {file: names for file, names in upheld if set(names) - defined_in(file)} == {}

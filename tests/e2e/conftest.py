@@ -31,7 +31,7 @@ def pair():
 @pytest.fixture(scope="session")
 def node_scripts():
     """The directory in which oidc-provider is, and the scripts that run it."""
-    return install_node_packages(Path(__file__).parent / "servers_of_others", "npm-servers")
+    return install_node_packages(Path(__file__).parent / "third_party_servers", "npm-servers")
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ def text_of(result):
     return " ".join(block.text for block in result.content)
 
 
-async def test_the_sdk_client_finds_its_way_and_calls_a_tool(pair, user, wire):
+async def test_the_sdk_client_discovers_the_issuer_and_calls_a_tool(pair, user, wire):
     async with connected(pair.resource, user, wire=wire) as client:
         listed = {tool.name for tool in (await client.list_tools()).tools}
         assert {"whoami", "list_notes", "add_note", "delete_note"} <= listed
@@ -39,7 +39,7 @@ async def test_one_decision_of_the_user_covers_every_tool_of_the_example(pair, u
     assert len(user.pages) == seen
 
 
-async def test_a_client_that_comes_back_needs_no_user(pair, user):
+async def test_a_client_that_connects_again_needs_no_user(pair, user):
     memory = Memory()
     async with connected(pair.resource, user, memory=memory) as client:
         await client.call_tool("whoami", {})
@@ -70,7 +70,7 @@ async def test_two_users_see_their_own_notes_only(pair, user):
             assert "the secret of alice" in text_of(await of_alice.call_tool("list_notes", {}))
 
 
-async def test_many_clients_at_once_each_get_their_own_way(pair):
+async def test_concurrent_clients_each_get_a_registration_of_their_own(pair):
     async def one():
         async with (
             user_agent(pair.username, pair.password) as user,

@@ -79,7 +79,7 @@ async def test_a_client_that_needs_more_asks_again_and_what_it_has_stands_apart(
 
 
 @pytest.mark.invariant(15)
-async def test_what_a_user_leaves_out_is_refused_until_the_client_asks_again(pair, user_at_browser):
+async def test_a_scope_that_the_user_leaves_out_is_refused_until_the_client_asks_again(pair, user_at_browser):
     user_at_browser.clears = ["notes:write"]
     memory = Memory()
     async with connected(pair.resource, user_at_browser, memory=memory) as client:

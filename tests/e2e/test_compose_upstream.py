@@ -171,7 +171,7 @@ async def test_without_the_server_the_gateway_and_the_guard_go_on(deployment):
     [{"MCP_UPSTREAM_COMMAND": "python weather.py"}, {"MCP_SERVER": "./weather.py:server"}],
     ids=["command", "object"],
 )
-async def test_a_file_that_is_mounted_is_a_server_too(deployment, settings):
+async def test_a_mounted_file_is_served_too(deployment, settings):
     """Last: the deployment keeps these settings."""
     unset = {"MCP_UPSTREAM": "", "MCP_UPSTREAM_COMMAND": "", "MCP_SERVER": ""} | {n: "" for n, _ in SETTINGS_OF_SECRETS}
     deployment.environment |= {**unset, **settings}

@@ -64,7 +64,7 @@ def resource(tmp_path, fastmcp_packages, server, request):
 
 
 @pytest.mark.parametrize("wire", ["2026-07-28", "legacy"])
-async def test_its_tools_are_called_and_know_the_caller_but_not_the_token(resource, wire):
+async def test_the_tools_are_called_and_know_the_caller_but_not_the_token(resource, wire):
     async with user_agent("demo", PASSWORD) as user, connected(resource, user, wire=wire) as client:
         subject, *rest = (await client.call_tool("caller")).content[0].text.split(" ")
     assert subject
@@ -73,7 +73,7 @@ async def test_its_tools_are_called_and_know_the_caller_but_not_the_token(resour
 
 @pytest.mark.parametrize("resource", [FILTERED], indirect=True, ids=["filtered"])
 @pytest.mark.parametrize("wire", ["2026-07-28", "legacy"])
-async def test_its_lists_show_what_the_token_covers(resource, wire):
+async def test_the_lists_show_only_the_tools_that_the_token_covers(resource, wire):
     async with user_agent("demo", PASSWORD) as user, connected(resource, user, wire=wire) as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == ["caller"]
 

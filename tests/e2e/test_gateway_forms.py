@@ -164,7 +164,7 @@ async def test_a_client_reaches_an_endpoint_with_another_path(elsewhere):
         assert not (await client.call_tool("list_notes", {})).is_error
 
 
-async def test_an_endpoint_with_another_path_is_the_only_one(elsewhere):
+async def test_an_endpoint_with_another_path_replaces_the_usual_one(elsewhere):
     gateway, pair = elsewhere
     async with httpx2.AsyncClient(verify=gateway.trust(), base_url=gateway.mcp_url) as http:
         for well_known in ("", "/tools/weather"):
@@ -187,7 +187,7 @@ def forwarding():
             runner.run(pair.close())
 
 
-async def test_the_host_of_the_tools_passes_on_what_its_service_forwards(forwarding):
+async def test_the_host_of_the_tools_passes_forwarded_requests_on(forwarding):
     gateway, _pair = forwarding
     form = {"grant_type": "refresh_token", "refresh_token": "a", "client_id": "unknown"}
     answer = await answer_of(gateway, f"{gateway.mcp_url}/token", "POST", data=form)

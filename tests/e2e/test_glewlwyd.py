@@ -131,7 +131,7 @@ async def test_an_address_that_the_provider_does_not_call_verified_admits_no_use
     assert (await servers.refusal("ada", "addressed"))[0] == ["identity_refused"]
 
 
-async def test_groups_of_today_decide(servers):
+async def test_the_current_groups_decide_at_each_sign_in(servers):
     """P11, P12."""
     assert (await servers.refusal("bob", "staff"))[0] == ["identity_refused"]
     await servers.glewlwyd.change_groups("bob", ["staff"])

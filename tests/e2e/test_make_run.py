@@ -135,7 +135,7 @@ def wait_until(condition):
         time.sleep(0.05)
 
 
-def test_it_says_where_to_point_a_client_and_how_to_sign_in(running):
+def test_the_terminal_shows_the_address_for_clients_and_how_to_sign_in(running):
     assert f"http://localhost:{running.mcp_port}/mcp" in running.said
     assert re.search(r"Sign in as +demo\n", running.said)
     assert re.search(r"with the password +\S{12,}\n", running.said)
@@ -267,7 +267,7 @@ def test_a_busy_port_is_named_with_the_setting_that_changes_it(launcher):
     assert "AUTH_PORT=" in said
 
 
-def test_a_service_that_refuses_its_settings_is_told_and_nothing_stays(launcher):
+def test_a_service_that_refuses_its_settings_is_reported_and_no_process_stays(launcher):
     run = launcher(AUTH_NO_SUCH_SETTING="1")
     code, said = run.fail()
     assert code == 1

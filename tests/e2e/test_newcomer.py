@@ -11,7 +11,7 @@ from tests.e2e.any_server.foreign_server import TYPESCRIPT_V2
 from tests.e2e.foreign_process import serving
 from tests.e2e.newcomer import MOST_COMMANDS, PASSWORD, Clone, Section
 from tests.e2e.sdk_client import connected
-from tests.e2e.test_clients_of_others import SCRIPTS, Program, as_json, authorization_url, land, visit
+from tests.e2e.test_third_party_clients import SCRIPTS, Program, as_json, authorization_url, land, visit
 from tests.support.free_ports import free_port
 from tests.support.node_packages import install_node_packages
 from tests.support.user_agent import user_agent
@@ -63,7 +63,7 @@ async def through_mcp_remote(url, issuer, home, tool, arguments, *, username="de
 
 
 @pytest.mark.parametrize("section", [PYTHON, HTTP], ids=["Python", "HTTP"])
-def test_the_way_has_few_commands_and_one_file_to_edit(section):
+def test_each_section_has_few_commands_and_one_file_to_edit(section):
     assert 0 < len(section.commands) <= MOST_COMMANDS
     assert len(re.findall(r"^```ini$", section.text, re.MULTILINE)) == 1
 

@@ -62,7 +62,7 @@ async def test_a_server_that_declares_nothing_is_protected_by_one_scope(start):
     assert any("Use the tools of this server" in page for page in user.pages)
 
 
-async def test_a_command_finds_the_server_where_make_run_found_it(start, tmp_path):
+async def test_check_config_finds_the_server_that_make_run_serves(start, tmp_path):
     start(MCP_SERVER="./weather.py:server")
     checked = await asyncio.to_thread(
         subprocess.run,
@@ -93,7 +93,7 @@ async def test_the_example_of_step_up_asks_for_a_scope_when_a_call_needs_it(star
             assert "ledger:pay" in memory.tokens.scope.split()
 
 
-async def test_a_command_is_protected_as_it_is(start):
+async def test_a_stdio_server_is_protected_without_changes_and_sees_no_settings(start):
     resource = start(
         MCP_SERVER="", MCP_UPSTREAM_COMMAND=f"{sys.executable} -I -S {STDIO_SERVER}", MCP_UPSTREAM_PER="user"
     )

@@ -40,13 +40,13 @@ def public(tmp_path_factory):
     ended(launcher)
 
 
-def test_it_prints_the_public_address(public):
+def test_the_launcher_prints_the_public_address(public):
     launcher, url = public
     assert f"{url}/mcp" in launcher.said
     assert str(launcher.mcp_port) not in launcher.said
 
 
-def test_it_prints_to_which_address_the_tunnel_forwards(public):
+def test_the_launcher_prints_to_which_address_the_tunnel_forwards(public):
     launcher, url = public
     assert re.search(r"^ +Forward the tunnel to +(\S+)$", launcher.said, re.MULTILINE)[1] == url
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 
-from tests.e2e.test_clients_of_others import FASTMCP, SCRIPTS, Program, as_json
+from tests.e2e.test_third_party_clients import FASTMCP, SCRIPTS, Program, as_json
 from tests.support.node_packages import BUILD
 from tests.support.user_agent import user_agent
 

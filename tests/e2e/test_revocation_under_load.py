@@ -87,7 +87,7 @@ async def test_every_replica_refuses_within_two_seconds_of_the_answer_and_refuse
     assert longest <= WITHIN_SECONDS
 
 
-async def test_the_same_when_every_long_poll_is_cut_at_that_instant(make_pair):
+async def test_every_replica_refuses_in_time_though_every_long_poll_is_cut_at_that_instant(make_pair):
     """In turns, every connection to the issuer is cut with the answer, or loses the answer that tells of the change."""
     gateway = Gateway()
     cut: list[int] = []

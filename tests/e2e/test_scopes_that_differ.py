@@ -35,7 +35,7 @@ async def http():
         yield session
 
 
-async def test_each_service_says_what_the_other_does_not_know(http):
+async def test_each_service_names_the_scopes_that_the_other_does_not_know(http):
     async with LocalPair(MCP_SCOPES=json.dumps(MORE)) as pair:
         of_issuer, of_guard = await asyncio.gather(
             scopes_check(http, pair.issuer), scopes_check(http, pair.resource.removesuffix("/mcp"))

@@ -69,7 +69,7 @@ async def test_a_withdrawn_key_is_gone_from_every_replica_within_two_seconds(mak
 
 
 @pytest.mark.long
-async def test_commands_given_at_the_same_moment_are_one_rotation(make_pair):
+async def test_concurrent_rotate_commands_make_one_rotation(make_pair):
     """Whole processes, each as slow to start as it happens to be."""
     pair = await make_pair(mcp=0, resource="http://localhost:9/mcp")
     for turn in range(3):

@@ -30,7 +30,7 @@ async def url_with_rights():
     shutil.rmtree(directory, ignore_errors=True)
 
 
-async def test_sign_in_tokens_refresh_rotation_audit_and_administration_need_no_more(make_pair, url_with_rights):
+async def test_the_documented_rights_suffice_for_every_operation(make_pair, url_with_rights):
     pair = await make_pair(own={"AUTH_REDIS_URL": url_with_rights, "AUTH_REFRESH_TOKEN_REUSE_INTERVAL": "0"})
     async with PlainClient(pair) as client, user_agent(pair.username, pair.password) as user:
         tokens = await client.tokens(user)

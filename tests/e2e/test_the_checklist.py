@@ -98,7 +98,7 @@ async def test_the_token_is_accepted_while_the_issuer_is_away(pair, client, toke
         await pair.auth[0].start()
 
 
-async def test_no_token_is_answered_with_the_way_to_one(pair, client):
+async def test_a_call_without_a_token_is_answered_with_the_address_of_the_metadata(pair, client):
     status, headers, _ = await client.call_tool(None)
     assert status == 401
     challenge = headers["WWW-Authenticate"]

@@ -9,8 +9,8 @@ from tests.e2e.local_pair import LocalPair
 from tests.e2e.pair import READING_FIRST
 from tests.e2e.sdk_client import Memory, connected
 from tests.sallyport_doctor.user import sign_in_by_forms
-from tests.support.lying_provider import MISSING
 from tests.support.oauth import unverified_claims
+from tests.support.oidc_model import MISSING
 from tests.support.openid_provider import OpenIdProvider, through_provider
 from tests.support.user_agent import user_agent
 
@@ -31,9 +31,9 @@ async def pair(shared_provider):
 
 @pytest.fixture
 def provider(shared_provider):
-    """Honest at the start of each test."""
-    for lies in (shared_provider.claims, shared_provider.response, shared_provider.answers):
-        lies.clear()
+    """Without changes at the start of each test."""
+    for changes in (shared_provider.claims, shared_provider.response, shared_provider.answers):
+        changes.clear()
     return shared_provider
 
 

@@ -71,7 +71,7 @@ async def dropped(http, service):
         pytest.param("mcp", "json", marks=pytest.mark.long),
     ],
 )
-async def test_a_full_pipe_stops_nothing(name, log_format):
+async def test_a_service_whose_stderr_is_not_read_goes_on_and_stops_in_time(name, log_format):
     own = {f"{prefix}_LOG_FORMAT": log_format for prefix in ("AUTH", "MCP")}
     own |= {f"{prefix}_DRAIN_SECONDS": str(DRAIN_SECONDS) for prefix in ("AUTH", "MCP")}
     pair = Pair(own=own | {"AUTH_RATE_LIMITS": "off", "MCP_RATE_LIMITS": "off"})

@@ -10,7 +10,7 @@ WAITERS = 200
 
 
 @pytest.mark.long
-async def test_hundreds_that_wait_are_answered_at_a_stop_and_wait_again_after_the_start(make_pair):
+async def test_hundreds_of_long_polls_are_answered_at_a_stop_and_wait_again_after_the_start(make_pair):
     pair = await make_pair(mcp=0, resource="http://localhost:9/mcp")
     (auth,) = pair.auth
     url = f"http://127.0.0.1:{auth.port}/.well-known/jwks.json"

@@ -192,12 +192,12 @@ def _raw_query(random: Random, sent: Sent) -> Sent:
 
 
 def _broken_frame(random: Random, sent: Sent) -> Sent:
-    """A head that lies about the body, or is no head."""
-    lie = random.choice(
+    """A head that contradicts the body, or is no head."""
+    header = random.choice(
         (("Content-Length", "5"), ("Content-Length", "-1"), ("Content-Length", "abc"), ("Transfer-Encoding", "chunked"),
          ("Transfer-Encoding", "gzip"), ("\x01", "x"), ("X", "a" * 20_000))
     )  # fmt: skip
-    return replace(sent, headers=(*sent.headers, lie), malformed=True)
+    return replace(sent, headers=(*sent.headers, header), malformed=True)
 
 
 _MUTATIONS = (

@@ -42,7 +42,7 @@ class Findings:
     """Answers by request_id: head and body, to be held against the reasons in the logs."""
 
 
-async def test_no_input_crashes_hangs_or_makes_either_service_talk(make_pair):
+async def test_no_input_crashes_or_hangs_a_service_or_leaks_internals(make_pair):
     pair = await make_pair(own={"AUTH_RATE_LIMITS": "off", "AUTH_CIMD_ENABLED": "false"})
     findings, random = Findings(), Random(SEED)
     left = REQUESTS

@@ -15,6 +15,8 @@ class Task:
     def __init__(self) -> None:
         self.starts = 0
         self.fail = asyncio.Event()
+        self.is_held = asyncio.Event()
+        self.release = asyncio.Event()
 
 
 task = Task()
@@ -37,11 +39,18 @@ async def lifespan(_server):
 
 
 def make_server() -> MCPServer:
-    """The server; its tool answers with the number of starts."""
+    """The server; one tool answers with the number of starts, the other delays the end of the lifespan."""
     server = MCPServer("with task", lifespan=lifespan)
 
     @server.tool()
     async def starts() -> str:
         return str(task.starts)
+
+    @server.tool()
+    async def hold() -> str:
+        task.is_held.set()
+        with anyio.CancelScope(shield=True):
+            await task.release.wait()
+        return "released"
 
     return server

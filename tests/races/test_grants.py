@@ -122,7 +122,7 @@ async def test_one_value_posted_eighty_times_over_eight_connections_makes_one_de
 
 
 @pytest.mark.invariant(3, 15)
-async def test_of_different_choices_at_once_the_grant_holds_one_as_it_was_made(stores, asked):
+async def test_the_grant_holds_exactly_one_of_different_choices_posted_at_once(stores, asked):
     """Not what one form left together with what another left."""
     choices = [(("notes:read",), ("email",)), (("notes:write",), ()), (("notes:share",), ("name", "groups"))]
     made = await asyncio.gather(

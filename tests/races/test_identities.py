@@ -66,7 +66,7 @@ async def test_different_identities_of_one_name_get_different_accounts_and_names
     assert len(await assert_consistent(store)) == 40
 
 
-async def test_of_users_that_link_one_identity_at_once_one_gets_it(replicas, store):
+async def test_one_of_the_users_that_link_one_identity_at_once_gets_it(replicas, store):
     subjects = [await user_without_password(store, number) for number in range(16)]
     outcomes = await at_once(
         *(replicas[n % len(replicas)].link(subject, CORP, FIRST) for n, subject in enumerate(subjects))
@@ -86,7 +86,7 @@ async def test_an_identity_that_is_linked_while_it_first_signs_in_has_one_accoun
         assert (await assert_consistent(store))[new.key] == signed_in.subject
 
 
-async def test_of_two_last_identities_that_are_unlinked_at_once_one_stays(replicas, store):
+async def test_one_of_two_last_identities_that_are_unlinked_at_once_stays(replicas, store):
     for number in range(20):
         mine, yours = identity(f"mine {number}"), identity(f"yours {number}", provider="other")
         user = await replicas[0].resolve(CORP, mine)

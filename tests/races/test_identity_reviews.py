@@ -178,7 +178,7 @@ async def test_a_group_that_is_given_meanwhile_widens_no_grant(replicas, store):
 
 
 @pytest.mark.invariant(12)
-async def test_of_a_grant_whose_identity_is_unlinked_meanwhile_no_token_stays_valid(replicas, store):
+async def test_no_token_stays_valid_of_a_grant_whose_identity_is_unlinked_meanwhile(replicas, store):
     user, token = await open_grant_of(store, STAFF)
     unlink = store.command("HDEL", f"sp:{{users}}:identity:{user.subject}", STAFF.key)
     answers = await all_at_once(replicas, token, unlink)

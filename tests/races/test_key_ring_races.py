@@ -105,7 +105,7 @@ def activated_ms(ring):
     return ring.active.activated_ms
 
 
-async def test_two_rotations_at_once_are_one_fifty_times_over(stores):
+async def test_two_concurrent_rotations_are_one_in_each_of_fifty_rounds(stores):
     await ring_on(stores[0]).refresh()
     storage = KeyRingRepository(stores[0])
     for turn in range(50):

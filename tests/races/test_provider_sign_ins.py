@@ -33,7 +33,7 @@ def a_sign_in():
     )
 
 
-async def test_of_callbacks_with_one_state_at_once_one_wins(stores, store):
+async def test_one_of_concurrent_callbacks_with_one_state_signs_in(stores, store):
     replicas = repositories(stores)
     for _ in range(20):
         pending = a_sign_in()
@@ -60,7 +60,7 @@ async def test_a_response_is_not_kept_of_a_sign_in_that_is_consumed_at_the_same_
     assert [page async for page in store.scan("sp:*")] == []
 
 
-async def test_another_key_reads_nothing_and_a_rotated_one_everything(stores):
+async def test_a_foreign_key_decrypts_nothing_and_a_rotated_one_everything(stores):
     pending = a_sign_in()
     first = PendingSignInRepository(stores[0], RecordEncryption(KEYS))
     await first.store(pending.state, first.encrypt(pending))

@@ -130,7 +130,7 @@ async def test_concurrent_replicas_stay_within_the_budget_and_account_for_every_
     assert all(await found(replicas[0], *used))
 
 
-async def test_the_oldest_of_the_heaviest_site_goes_first(clients, store):
+async def test_the_oldest_registration_of_the_heaviest_site_is_evicted_first(clients, store):
     await add(clients, "honest", HOME)
     await flood(clients, PLACES, attacker(1))
     assert await found(clients, "honest", "flood-0", "flood-1") == [True, False, True]
@@ -139,7 +139,7 @@ async def test_the_oldest_of_the_heaviest_site_goes_first(clients, store):
     await check_accounts(store)
 
 
-async def test_within_a_site_the_heaviest_subscriber_goes_first(clients):
+async def test_within_a_site_a_registration_of_the_heaviest_subscriber_is_evicted_first(clients):
     """A neighbour in the same /24 or /48 keeps its registration."""
     neighbour = RegistrationSource("203.0.1.99/32", "203.0.1.0/24")
     await add(clients, "neighbour", neighbour)
@@ -166,7 +166,7 @@ async def test_a_registration_of_a_shared_network_is_not_drawn_into_the_open_sha
 
 
 @pytest.mark.parametrize("networks", [PLACES + 1, 4 * PLACES])
-async def test_with_one_registration_in_each_network_the_newcomer_is_stored(clients, store, networks):
+async def test_a_new_registration_is_stored_where_each_network_has_one(clients, store, networks):
     for number in range(networks):
         await add(clients, f"flood-{number}", attacker(number))
     for number in range(2 * PLACES):
@@ -205,8 +205,8 @@ async def test_an_eviction_that_a_replica_left_is_carried_out_by_the_next(client
     assert "victim" not in await store.command("ZRANGE", "sp:{registrations}:by_expiry", 0, -1)
 
 
-async def test_an_eviction_that_fails_is_not_an_error_of_the_newcomer(clients, store):
-    """The newcomer is stored by then: it must be answered."""
+async def test_an_eviction_that_fails_does_not_fail_the_new_registration(clients, store):
+    """The new one is stored by then: it must be answered."""
     await evict(clients, store, "victim")
     with patch.object(registration_budget, "_EVICT", Script("fails", "return redis.error_reply('away')")):
         await add(clients, "next", HOME, now=LATER)

@@ -115,7 +115,7 @@ async def open_to_every_ending(store):
 
 
 @pytest.mark.parametrize("endings", ENDINGS.values(), ids=ENDINGS)
-async def test_of_many_that_end_a_grant_one_does_and_its_entry_is_revoked_in_the_same_step(store, stores, endings):
+async def test_one_of_many_that_end_a_grant_does_and_its_entry_is_revoked_in_the_same_step(store, stores, endings):
     for _ in range(4):
         token = await open_to_every_ending(store)
         wanted = itertools.cycle(endings)

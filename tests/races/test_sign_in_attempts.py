@@ -27,11 +27,11 @@ async def at_once(stores, **attempt_of):
     return sum(await asyncio.gather(*calls))
 
 
-async def test_of_attempts_from_one_network_at_once_only_the_free_ones_pass(stores):
+async def test_concurrent_attempts_from_one_network_pass_up_to_the_free_number(stores):
     assert await at_once(stores, browser=str) == UNKNOWN_BROWSER.free
 
 
-async def test_of_attempts_with_one_known_browser_at_once_only_the_free_ones_pass(stores):
+async def test_concurrent_attempts_with_one_known_browser_pass_up_to_the_free_number(stores):
     attempts = SignInAttemptRepository(stores[0])
     await attempts.succeeded(await attempts.read("margaret", network="192.0.2.1", browser_hash="stolen"))
     assert await at_once(stores, browser=lambda _: "stolen", network=str) == KNOWN_BROWSER.free

@@ -3,7 +3,7 @@
 The metadata of `organizations` and `common` have a template for an issuer; each key says whose tokens it signs; `sub`
 is another for each application; tokens are dated back by five minutes; an address is what an administrator wrote; more
 than 200 groups are replaced by a reference. The metadata name neither PKCE nor `iss` in responses, and keys have no
-`alg`. Members of a token can be replaced, for lies.
+`alg`. Members of a token can be replaced by invalid ones.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from tests.support.local_issuer import b64, sign_bytes
-from tests.support.lying_provider import signing_key
 from tests.support.oauth import basic, challenge
+from tests.support.oidc_model import signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,13 +66,13 @@ class EntraModel:
         self.client_secret = client_secret
         self.user = EntraUser(CONTOSO)
         self.claims: dict[str, Any] = {}
-        """Lies: claims in the place of the honest ones; None leaves one out."""
+        """Claims in the place of the valid ones; None leaves one out."""
         self.admits_every_tenant = False
-        """A lie: an endpoint for work accounts lets personal accounts in, or one of a tenant another tenant's."""
+        """A fault: an endpoint for work accounts lets personal accounts in, or one of a tenant another tenant's."""
         self.work_key = signing_key("work")
         self.personal_key = signing_key("personal")
         self.signs_with: Key | None = None
-        """A lie: the key of the other kind of account."""
+        """A fault: the key of the other kind of account."""
         self.url = ""
         self._codes: dict[str, _Code] = {}
         self._runner: web.AppRunner | None = None

@@ -39,7 +39,7 @@ from auth_service.pages.views import (
     UserView,
 )
 from auth_service.texts import message
-from mcp_service.pages.browser_pages import BrowserPages
+from mcp_service.pages.browser_pages import ServicePages
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -231,7 +231,7 @@ def auth_pages(pages: Pages) -> dict[str, Example]:
 
 def mcp_pages() -> dict[str, Example]:
     """Every page of mcp_service, by name."""
-    public, local = BrowserPages.of("Notes", RESOURCE), BrowserPages.of("Notes", "http://localhost:9001/mcp")
+    public, local = ServicePages.of("Notes", RESOURCE), ServicePages.of("Notes", "http://localhost:9001/mcp")
     return {
         "mcp-server": _example(public.server),
         "mcp-server-local": _example(local.server),

@@ -1,7 +1,7 @@
 """GitHub's endpoints for signing in, as documented: the code flow of an OAuth app, and the user API.
 
 Errors of the token request have status 200; scopes are separated by commas; lists have pages and a Link header; without
-the scope, /user/emails answers 404 and the lists of organisations and teams 403. Answers can be replaced, for lies.
+the scope, /user/emails answers 404 and the lists of organisations and teams 403. Answers can be replaced.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class GitHubModel:
         self.redirect_uris: set[str] = set()
         """Registered for the app; empty lets any through."""
         self.replaced: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {}
-        """Path to another answer, for a lie."""
+        """Path to the answer in the place of the valid one."""
         self.requests: list[web.Request] = []
         self.issued: list[str] = []
         """Every access token."""

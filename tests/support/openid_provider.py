@@ -9,14 +9,14 @@ from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
-from tests.support.lying_provider import ENTRY, LyingProvider, with_changes
+from tests.support.oidc_model import ENTRY, OidcModel, with_changes
 
 if TYPE_CHECKING:
     from typing import Self
 
 
-class OpenIdProvider(LyingProvider):
-    """Use as an async context manager: its issuer is its address. Its lies are those of LyingProvider."""
+class OpenIdProvider(OidcModel):
+    """Use as an async context manager: its issuer is its address. Its responses change as those of OidcModel."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -32,13 +32,13 @@ class OpenIdProvider(LyingProvider):
 
     def id_token(self, access_token: str) -> str:
         now = int(time.time())
-        honest = {"iat": now, "exp": now + 300, **({"auth_time": now} if "max_age" in self.authorization else {})}
-        lies = self.claims
-        self.claims = honest | lies
+        valid = {"iat": now, "exp": now + 300, **({"auth_time": now} if "max_age" in self.authorization else {})}
+        changes = self.claims
+        self.claims = valid | changes
         try:
             return super().id_token(access_token)
         finally:
-            self.claims = lies
+            self.claims = changes
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/authorize" and "authorize" not in self.answers:

@@ -1,1 +1,5 @@
-"""Client ID metadata documents (CIMD): rules, bundled copies, stored copies, the resolver."""
+"""Client ID metadata documents (CIMD).
+
+Owns: the rules for their URLs and contents, the bundled copies, the stored copies, the resolver. Does not own: the
+fetch and its cache (shared/fetch/), the client record (clients/client.py).
+"""

@@ -1,4 +1,4 @@
-"""Where the server is: one configured URL. No part of a request takes part in it."""
+"""The address of the server: one configured URL, to which no request contributes."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ DISTRUST_SECONDS: Final = 60.0
 
 MAX_HEADERS: Final = 128
 MAX_HEADER_BYTES: Final = 16_384
-"""Of the answer: header lines, and bytes of one."""
+"""Limits of an answer: the number of header lines, and the bytes of one line."""
 
 _READ_BUFFER_BYTES: Final = 65_536
 """At most twice as much of an answer waits in memory while the client does not read."""
@@ -240,7 +240,7 @@ class _UnixConnector(_OnlyClean, aiohttp.UnixConnector):
 
 
 async def _without_retry(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Without this, aiohttp repeats GET and DELETE itself, also on a new connection."""
+    """A middleware that prevents retries: aiohttp would repeat GET and DELETE, also on a new connection."""
     with _unanswered():
         return await handler(request)
 

@@ -38,25 +38,25 @@ class SessionNotFound(McpError):
 
 
 def not_reached(reason: str) -> BadGateway:
-    """The server refused the connection, or there is nothing at its address."""
+    """The error for a server that refused the connection, or for an address with no server."""
     return BadGateway(reason, error_id="upstream_refused", headers={"Retry-After": str(RETRY_SECONDS)})
 
 
 def too_busy(reason: str) -> ServerBusy:
-    """As many requests as this process allows are in progress at the server."""
+    """The error while as many requests as this process allows are in progress at the server."""
     return ServerBusy(reason, error_id="upstream_busy", headers={"Retry-After": str(RETRY_SECONDS)})
 
 
 def broken(reason: str) -> BadGateway:
-    """The connection ended before a complete answer."""
+    """The error for a connection that ended before a complete answer."""
     return BadGateway(reason, error_id="upstream_broken")
 
 
 def not_http(reason: str) -> BadGateway:
-    """The answer is not HTTP, or its head is beyond the bounds."""
+    """The error for an answer that is not HTTP, or whose head is beyond the bounds."""
     return BadGateway(reason, error_id="upstream_not_http")
 
 
 def not_mcp(reason: str) -> BadGateway:
-    """An answer that no MCP server gives."""
+    """The error for an answer that no MCP server gives."""
     return BadGateway(reason, error_id="upstream_not_mcp")

@@ -51,5 +51,5 @@ class UpstreamMetrics:
         self._head.observe(seconds)
 
     def watch(self, is_available: Callable[[], bool]) -> None:
-        """Show the state whenever the metrics are asked for."""
+        """Export the state, read at each scrape."""
         self._available.set_function(lambda: float(is_available()))

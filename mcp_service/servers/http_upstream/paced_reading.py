@@ -1,4 +1,4 @@
-"""Parses what the server sends on a stream that only listens a few streams per turn of the event loop.
+"""Spreads the parsing of streams that only listen over turns of the event loop: a few streams per turn.
 
 The event loop reads from every socket that has bytes before it runs anything else. To parse an event and to wake the
 task that passes it on costs several times what the read does: with thousands of events in one moment a call would wait
@@ -22,7 +22,7 @@ HELD_BYTES: Final = 16_384
 
 
 def read_in_turn(answer: aiohttp.ClientResponse, in_turn: Callable[[Callable[[], None]], None]) -> None:
-    """From now on, parse what comes for this answer when `in_turn` calls. It may do so at once.
+    """From now on, parse the bytes of this answer when `in_turn` calls back, perhaps at once.
 
     The connection is not used again: nothing that the server sends after the answer may wait here unseen.
     """

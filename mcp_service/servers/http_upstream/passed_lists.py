@@ -1,4 +1,4 @@
-"""Lists of the server on their way to the client: filtered where MCP_LIST_FILTER says so, otherwise only looked at.
+"""Lists of the server on their way to the client: filtered where MCP_LIST_FILTER says so, otherwise only inspected.
 
 A list that is not filtered passes byte by byte, like every other answer.
 """
@@ -23,7 +23,7 @@ class Rewriter(Protocol):
         """Take one part."""
 
     def finish(self) -> bytes:
-        """The rest."""
+        """Return the rest."""
 
 
 class PassedLists:

@@ -115,7 +115,7 @@ class Relay:
         return response
 
     def without_body(self, headers: CIMultiDict[str], *, status: int) -> web.StreamResponse:
-        """Pass on an answer whose body, if there is one, says nothing."""
+        """Pass on an answer without its body, which has no meaning for this status."""
         headers.popall("Content-Type", None)
         headers.popall("Content-Encoding", None)
         return web.Response(status=status, headers=headers)

@@ -39,7 +39,7 @@ _PARAMETER: Final = re.compile(r"mcp-param-[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 """Headers that mirror arguments of a tool (MCP 2026-07-28); intermediaries forward those that they do not know."""
 MAX_PARAMETERS: Final = 32
 MAX_PARAMETER_BYTES: Final = 8192
-"""Of all such headers together."""
+"""The limit of all such headers together."""
 
 _VALUE: Final = re.compile(r"[\t -~]*")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}(?:-[0-9a-f]{2,32}){3}")

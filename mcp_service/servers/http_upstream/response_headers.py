@@ -75,7 +75,7 @@ _REMOVED_BEGINNINGS: Final = (
     "x-original-",
     "x-pomerium-",
 )
-"""Orders, forwarding and identity names, of whatever ending."""
+"""Beginnings of names of orders to a proxy, of forwarding and of identity."""
 _KEPT: Final = frozenset({"x-accel-buffering"})
 _VALUE: Final = re.compile(r"[\t -~]*")
 _SEPARATORS: Final = str.maketrans("_.", "--")
@@ -103,7 +103,7 @@ def _may_pass(name: str) -> bool:
 
 
 def for_stream(kept: CIMultiDict[str]) -> CIMultiDict[str]:
-    """The same for a stream of events, which nothing on the way may hold back."""
+    """Complete the headers of a stream of events: no proxy may cache, change or buffer it."""
     kept["Cache-Control"] = "no-cache, no-transform"
     kept["X-Accel-Buffering"] = "no"
     return kept

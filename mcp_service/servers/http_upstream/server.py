@@ -9,12 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mcp_service.guard.errors import McpError
-from mcp_service.servers.http_upstream.answer_form import EVENT_STREAM, check_form
 from mcp_service.servers.http_upstream.connections import until_done_with
 from mcp_service.servers.http_upstream.errors import StreamEnded
 from mcp_service.servers.http_upstream.relay import Relay
 from mcp_service.servers.http_upstream.request_headers import SESSION_HEADER, own_headers, passed_headers, with_headers
 from mcp_service.servers.http_upstream.response_headers import kept_headers
+from mcp_service.servers.http_upstream.response_validation import EVENT_STREAM, check_response
 from mcp_service.servers.protected_server import AdmittedRequest, AnswerOverdue
 from shared.background import end_tasks
 from shared.http.client_address import CLIENT_ADDRESS
@@ -60,7 +60,7 @@ class Outgoing:
     address: UpstreamAddress
     resource_scheme: str
     resource_host: str
-    """Of the guard's own public URL."""
+    """The host of the guard's own public URL."""
     configured: Mapping[str, str]
     """Headers of MCP_UPSTREAM_HEADERS."""
     principal: PrincipalHandover
@@ -191,7 +191,9 @@ class HttpUpstreamServer:
         has_session: bool,
     ) -> web.StreamResponse:
         url = str(self._outgoing.address.url)
-        essence, has_body = check_form(answer.status, answer.headers, method=method, has_session=has_session, url=url)
+        essence, has_body = check_response(
+            answer.status, answer.headers, method=method, has_session=has_session, url=url
+        )
         headers = kept_headers(answer.headers)
         if SESSION_HEADER in answer.headers:
             self._has_sessions = True

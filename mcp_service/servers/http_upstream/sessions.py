@@ -48,7 +48,7 @@ class SessionBinding:
         return upstream_id
 
     def _mac(self, upstream_id: str, token: VerifiedToken | None) -> str:
-        """Without a token, of a public operation, all callers are one principal."""
+        """The MAC of a session id and its principal. All callers of public operations, without a token, are one."""
         claims = None if token is None else token.claims
         principal = [] if claims is None else [claims.issuer, claims.subject, claims.client_id]
         # JSON, because a separator could be part of a value.

@@ -1,4 +1,4 @@
-"""When a process that failed may be started again. Pure."""
+"""The pauses before a process that failed is started again. Pure."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ class Backoff:
         return max(0.0, at + pause - now)
 
     def has_failed(self, key: Hashable, now: float) -> bool:
-        """Whether the last failure is not forgotten."""
+        """Whether the key has failed and its last failure still counts."""
         at, pause = self._failures.get(key, (now, 0.0))
         return pause > 0 and now < at + pause + FORGOTTEN_SECONDS

@@ -1,4 +1,4 @@
-"""Cancellation by notification, as clients of the older protocol cancel: there a disconnect is not meant so.
+"""Cancellation by notification, as clients of the older protocol cancel: there a disconnect cancels nothing.
 
 A client names the id that it chose, which another client may have chosen too. A notification reaches only requests of
 the same token, and of these none if two have this id.

@@ -1,4 +1,4 @@
-"""A process that has been introduced: its connection, its description and its listeners."""
+"""A process after its `initialize` handshake: its connection, its description and its listeners."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.subscriptions import event_from_wire
 
-from mcp_service.servers.stdio_upstream.connection import Connection, ErrorAnswer, ProcessGone
+from mcp_service.servers.stdio_upstream.connection import ErrorAnswer, ProcessConnection, ProcessGone
 from mcp_service.servers.stdio_upstream.handshake import INITIALIZE, BadHandshake, ServerDescription, read_description
 from mcp_service.servers.stdio_upstream.process import CommandProcess, InputFull, LineTooLong
 from shared.background import end_tasks
@@ -30,13 +30,13 @@ class StartFailed(Exception):
 
 
 class Child:
-    """A process of the command that answers."""
+    """One process of the command, usable once `initialize` has succeeded."""
 
     def __init__(
         self, process: CommandProcess, *, log: structlog.typing.FilteringBoundLogger, on_end: Callable[[str], None]
     ) -> None:
         """`on_end` is called once when the process ends, or has to end, by itself; with the reason."""
-        self.connection = Connection(process, on_notification=self._publish, log=log)
+        self.connection = ProcessConnection(process, on_notification=self._publish, log=log)
         self._process = process
         self._log = log
         self._on_end = on_end
@@ -51,10 +51,10 @@ class Child:
     def description(self) -> ServerDescription:
         """The description that the process gives of itself. Raises StartFailed before it has."""
         if self._description is None:
-            raise StartFailed("not introduced")
+            raise StartFailed("not initialized")
         return self._description
 
-    async def introduce(self, seconds: float) -> None:
+    async def initialize(self, seconds: float) -> None:
         """Exchange the handshake. Raises StartFailed."""
         try:
             async with asyncio.timeout(seconds):
@@ -112,7 +112,7 @@ class Child:
             self._log.exception("upstream_output_failed")
         finally:
             self.listen.close()
-            # Before it is introduced, that fails.
+            # A process that ends before that makes `initialize` fail.
             if not self._ending and self._description is not None:
                 self._on_end(reason)
 

@@ -22,7 +22,7 @@ class Command:
     words: tuple[str, ...]
     environment: Mapping[str, str]
     memory_bytes: int
-    """Of private data per process; 0 is without a limit."""
+    """The limit of private data per process; 0 is without a limit."""
 
     @classmethod
     def from_text(
@@ -52,7 +52,7 @@ class Command:
 
 
 def _hint(words: tuple[str, ...]) -> str:
-    """Which other setting a word that stands alone may be for; empty if none."""
+    """Advice to use another setting for a word that stands alone; empty if none fits."""
     if len(words) > 1:
         return ""
     if words[0].startswith(("http://", "https://")):

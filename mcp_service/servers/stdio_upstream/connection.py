@@ -79,7 +79,7 @@ class Call:
             self._progress.put_nowait(params)
 
     def settle(self, answer: Answer | ProcessGone) -> None:
-        """Take the answer; there is one."""
+        """Take the answer, of which there is exactly one, and end the iteration."""
         if isinstance(answer, ProcessGone):
             self._answer.set_exception(answer)
             self._answer.exception()
@@ -88,7 +88,7 @@ class Call:
         self._progress.put_nowait(None)
 
 
-class Connection:
+class ProcessConnection:
     """Sends requests and distributes what comes back."""
 
     def __init__(
@@ -203,7 +203,7 @@ class Connection:
         self._process.write_line(encode({"id": request.rpc_id, "error": error}))
 
     def _log_once(self, event: str, **fields: str) -> None:
-        """One line of each kind per process: it may write as much as it likes."""
+        """Log one line of each kind per process, however much the process writes."""
         if event not in self._logged:
             self._logged.add(event)
             self._log.warning(event, **fields)

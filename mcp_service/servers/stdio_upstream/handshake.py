@@ -40,7 +40,7 @@ class ServerDescription:
         return isinstance(resources, dict) and resources.get("subscribe") is True
 
     def capabilities_without_streams(self) -> dict[str, Any]:
-        """For clients of the older protocol: without a session no notification can reach them."""
+        """The capabilities for clients of the older protocol: without a session no notification reaches them."""
         return {
             name: {k: v for k, v in value.items() if k not in {"listChanged", "subscribe"}}
             if name in {"tools", "resources", "prompts"}

@@ -75,7 +75,7 @@ def _execute(command: list[str], memory_bytes: int, *, launcher: int) -> None:
 
 
 def _watch(child: int, control: int, wake: int, grace: float) -> int | None:
-    """Wait for the end of the command. None if it has been told to end, and has not in the grace."""
+    """Wait for the end of the command. None if it was told to end and did not within the grace."""
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(wake, select.POLLIN)
@@ -111,7 +111,7 @@ def _read(wake: int) -> bytes:
 
 
 def _reaped(child: int) -> int | None:
-    """Reap what has ended; the exit code of the command if it is among it."""
+    """Reap the processes that have ended; the exit code of the command if it is one of them."""
     found = None
     while True:
         try:
@@ -168,7 +168,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _noted(_number: int, _frame: object) -> None:
-    """The wake-up descriptor has the number; without a handler the signal would not reach it."""
+    """Do nothing: the wake-up descriptor gets the signal's number, but only if the signal has a handler."""
 
 
 if __name__ == "__main__":

@@ -75,5 +75,5 @@ def _answer(rpc_id: int, message: dict[str, Any]) -> Answer:
 
 
 def encode(message: dict[str, Any]) -> bytes:
-    """One line without its break. ASCII: no character in it can be taken for the end of the line."""
+    """A message as one line without its break. ASCII: no character in it can be taken for the end of the line."""
     return json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode()

@@ -41,7 +41,7 @@ class StartsProcess(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """Durations are in seconds."""
+    """The limits of a pool. Durations are in seconds."""
 
     max_processes: int
     idle_seconds: float
@@ -57,7 +57,7 @@ class _Entry:
     idle_since: float = 0.0
     timer: asyncio.TimerHandle | None = None
     reason: str = ""
-    """Why it ends; set once."""
+    """The reason of its end; set once."""
     child: Child | None = field(default=None)
 
 
@@ -85,18 +85,18 @@ class ProcessMetrics:
         )
 
     def started(self, *, again: bool) -> None:
-        """A process was started; `again` after a failure."""
+        """Count a process that was started; `again` after a failure."""
         self._running.inc()
         if again:
             self._restarts.inc()
 
     def ended(self, reason: str) -> None:
-        """Nothing is left of a process."""
+        """Count a process of which nothing is left."""
         self._running.dec()
         self._ends.labels(reason).inc()
 
     def stderr_failed(self) -> None:
-        """Standard error of a process is no longer logged."""
+        """Count a process whose standard error is no longer logged."""
         self._stderr_failures.inc()
 
 
@@ -154,7 +154,7 @@ class ProcessPool:
             await asyncio.wait(self._ending)
 
     def failing_seconds(self, key: Hashable) -> float:
-        """How long the process of this key will not be started, because it has failed; 0 if it would be."""
+        """Seconds until the process of this key, which has failed, may be started again; 0 if it may be now."""
         return self._backoff.remaining(key, self._now())
 
     async def _make_room(self, key: Hashable) -> None:
@@ -202,7 +202,7 @@ class ProcessPool:
         child = Child(process, log=self._log, on_end=lambda reason: self._end(entry, reason))
         entry.child = child
         try:
-            await child.introduce(self._limits.start_seconds)
+            await child.initialize(self._limits.start_seconds)
         except StartFailed:
             self._end(entry, "start")
             raise

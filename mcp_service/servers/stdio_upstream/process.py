@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 STDIN_SECONDS: Final = 2.0
 """How long a process may take to end after its standard input has ended (MCP stdio, shutdown)."""
 TERM_SECONDS: Final = 2.0
-"""The same after SIGTERM, before SIGKILL."""
+"""How long a process may take to end after SIGTERM, before SIGKILL."""
 _SWEEP_SECONDS: Final = 8.0
 _LAUNCHER: Final = str(Path(__file__).with_name("launcher.py"))
 

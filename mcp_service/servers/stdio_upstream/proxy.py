@@ -45,14 +45,14 @@ PROXIED_REQUEST: Final = "sallyport.proxied_request"
 """The key of the ProxiedRequest in the ASGI scope of its request."""
 
 MAX_RESOURCE_SUBSCRIPTIONS: Final = 64
-"""Of one listener."""
+"""The limit of one listener."""
 
 OWN_META: Final = "sallyport/"
-"""Keys of `_meta` that begin so are removed from requests: no client may speak for the guard."""
+"""Keys of `_meta` with this prefix are removed from requests: no client may speak for the guard."""
 
 _ANSWERED_BY_SDK: Final = frozenset({"ping", "subscriptions/listen"})
 _NOT_PASSED_ON: Final = frozenset({"logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
-"""One client would change them for all."""
+"""Methods by which one client would change the process for all."""
 _PREFIXES_NOT_PASSED_ON: Final = ("tasks/", "notifications/")
 """Tasks belong to the process. A notification with an id would reach it as a request: a process that looks only at the
 method would cancel the request of another, whose id can be guessed."""
@@ -97,7 +97,7 @@ class ProxiedRequest:
 
 
 def proxy_application(lists: ListPolicy, *, json_response: bool, max_body_bytes: int) -> SupervisedApplication:
-    """The application. Each request needs its ProxiedRequest in the ASGI scope, but those that need no process."""
+    """The application. Each request that needs a process needs its ProxiedRequest in the ASGI scope."""
     server: Server[Any] = Server("upstream", on_subscriptions_listen=_listen)
     server.middleware.append(_forwarding(lists))
 
@@ -117,12 +117,12 @@ def proxy_application(lists: ListPolicy, *, json_response: bool, max_body_bytes:
 
 def _forwarding(lists: ListPolicy) -> ServerMiddleware[Any]:
     async def forward(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Answer locally what is no business of the process, and pass on the rest."""
+        """Answer requests that need no process locally, and pass on the others."""
         if ctx.request_id is None or ctx.method in _ANSWERED_BY_SDK:
             return await call_next(ctx)
         proxied = _proxied(ctx)
         if ctx.method in {"initialize", "server/discover"}:
-            return _introduced(proxied.child, await call_next(ctx))
+            return _with_description(proxied.child, await call_next(ctx))
         if ctx.method in _NOT_PASSED_ON or ctx.method.startswith(_PREFIXES_NOT_PASSED_ON):
             raise MCPError(code=METHOD_NOT_FOUND, message="Method not found", data=ctx.method)
         result = await _ask(ctx, proxied)
@@ -134,7 +134,7 @@ def _forwarding(lists: ListPolicy) -> ServerMiddleware[Any]:
 
 
 def _shown(method: str, result: dict[str, Any], lists: ListPolicy, granted: tuple[str, ...] | None) -> dict[str, Any]:
-    """A list as this caller may see it."""
+    """The list with the entries that this caller may see."""
     if method == "tools/list" and not _is_list_of_tools(result.get("tools")):
         raise MCPError(code=INTERNAL_ERROR, message=MALFORMED.message)
     try:
@@ -181,7 +181,7 @@ def _failed(proxied: ProxiedRequest, error: McpError, ctx: ServerRequestContext[
 
 
 def _without_envelope(params: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """The params for the process, and whether the client wants to hear of progress."""
+    """The params for the process, and whether the client has asked for progress notifications."""
     sent = dict(params)
     meta = sent.pop("_meta", None)
     if meta is None:
@@ -226,8 +226,8 @@ def _is_list_of_tools(tools: object) -> bool:
     return isinstance(tools, list) and all(isinstance(t, dict) and isinstance(t.get("_meta", {}), dict) for t in tools)
 
 
-def _introduced(child: Child, result: HandlerResult) -> dict[str, Any]:
-    """The SDK's answer to `initialize` or `server/discover` with what the process says of itself."""
+def _with_description(child: Child, result: HandlerResult) -> dict[str, Any]:
+    """The SDK's answer to `initialize` or `server/discover` with the description of the process."""
     if not isinstance(result, dict):
         raise MCPError(code=INTERNAL_ERROR, message="Internal server error")
     description = child.description

@@ -78,7 +78,7 @@ class StdioServer:
 
     @asynccontextmanager
     async def lifespan(self, supervisor: TaskSupervisor) -> AsyncIterator[None]:
-        """Processes start on demand; all end with the service."""
+        """End all processes with the service; they start on demand."""
         async with self._application.lifespan(supervisor):
             try:
                 yield

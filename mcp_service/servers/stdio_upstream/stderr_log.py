@@ -30,12 +30,14 @@ async def log_standard_error(
     """
     try:
         await _log_lines(stream, log)
-    except Exception:
+    except Exception:  # noqa: BLE001 - the rest is read whatever has failed
         # Read on: a process blocks on a pipe that nothing reads.
         on_failure()
-        log.exception("upstream_stderr_failed")
-        while await stream.read(_CHUNK_BYTES):
-            pass
+        try:
+            log.exception("upstream_stderr_failed")
+        finally:
+            while await stream.read(_CHUNK_BYTES):
+                pass
 
 
 async def _log_lines(stream: asyncio.StreamReader, log: structlog.typing.FilteringBoundLogger) -> None:

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 def configure_stdio_server(
     runtime: Runtime, text: str, *, lists: Callable[[GuardComponents], ListPolicy]
 ) -> Callable[[GuardComponents], StdioServer]:
-    """Check the command `text`; what builds its server. `lists` makes the policy of its lists. Raises Misconfigured."""
+    """Check the command `text`; return what builds its server. Raises Misconfigured.
+
+    `lists` makes the policy of its lists.
+    """
     settings = runtime.settings
     command = Command.from_text(
         text,

@@ -20,7 +20,7 @@ from sallyport_doctor.dns import DnsResolver
 from sallyport_doctor.http_probe import HttpProbe
 from sallyport_doctor.probes.metadata import fetch_key_set
 from shared.http import long_polls
-from shared.http.prefer import REPLICA_HEADER
+from shared.http.long_polls import REPLICA_HEADER
 from shared.http.request_middleware import context_middleware
 from shared.ip_addresses import parse_networks
 from tests.support.supervisor import new_supervisor

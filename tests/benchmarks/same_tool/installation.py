@@ -1,4 +1,4 @@
-"""Servers of others in environments of their own, under build/: they bring many packages along."""
+"""Third-party servers in environments of their own, under build/: they bring many packages along."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ async def test_a_session_is_unknown_to_another_user_and_after_its_end(behind):
 
 
 @one([TYPESCRIPT_V1])
-async def test_a_call_whose_answer_broke_off_is_resumed(behind):
+async def test_a_call_whose_response_broke_off_is_resumed(behind):
     token = await behind.token()
     resumable = {"MCP-Protocol-Version": "2025-11-25"}
     session = resumable | {SESSION: await open_session(behind, token, "2025-11-25")}

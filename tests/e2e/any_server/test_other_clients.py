@@ -17,7 +17,7 @@ from tests.e2e.any_server.foreign_server import (
     TYPESCRIPT_V2,
     one,
 )
-from tests.e2e.test_clients_of_others import SCRIPTS, Program, as_json, authorization_url, converse, land, visit
+from tests.e2e.test_third_party_clients import SCRIPTS, Program, as_json, authorization_url, converse, land, visit
 from tests.support.free_ports import free_port
 from tests.support.node_packages import install_node_packages
 from tests.support.user_agent import user_agent
@@ -52,7 +52,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("server", "version", "wire"), ROWS)
-async def test_the_official_typescript_client_calls_hears_progress_and_asks_its_user(
+async def test_the_official_typescript_client_calls_receives_progress_and_asks_its_user(
     behind, user, installed, tmp_path, version, wire
 ):
     server = behind.server

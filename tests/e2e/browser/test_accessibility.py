@@ -88,7 +88,7 @@ async def test_a_phone_of_320_pixels_never_scrolls_sideways_even_with_text_twice
             assert await page.evaluate("document.documentElement.scrollWidth") <= 320, (name, size)
 
 
-async def test_what_is_pressed_is_large_enough_for_a_finger(page):
+async def test_every_control_is_large_enough_for_a_finger(page):
     for name, example in every_page().items():
         await show(page, example)
         await page.evaluate(UNFOLD)
@@ -128,7 +128,7 @@ async def test_sign_in_and_consent_need_no_more_than_a_keyboard(browser_page, pa
     ]
 
 
-async def test_nothing_is_decided_by_a_key_before_a_button_is_chosen(browser_page, page_server):
+async def test_no_key_decides_before_a_button_has_the_focus(browser_page, page_server):
     await browser_page.goto(f"{page_server.origin}/consent")
     await browser_page.keyboard.press("Enter")
     await browser_page.keyboard.press("Space")
@@ -136,7 +136,7 @@ async def test_nothing_is_decided_by_a_key_before_a_button_is_chosen(browser_pag
     assert page_server.posted == []
 
 
-async def test_a_reader_hears_the_sign_in_form_with_its_labels_and_its_problem(browser_page, page_server):
+async def test_a_screen_reader_gets_the_labels_and_the_problem_of_the_sign_in_form(browser_page, page_server):
     await browser_page.goto(f"{page_server.origin}/sign-in")
     await browser_page.get_by_label("Username").fill("ada")
     await browser_page.get_by_label("Password").fill("wrong")
@@ -153,7 +153,7 @@ async def test_a_reader_hears_the_sign_in_form_with_its_labels_and_its_problem(b
     assert all("Incorrect username or password." in text for text in described.values())
 
 
-async def test_a_reader_hears_the_consent_page_in_the_order_that_matters(browser_page, page_server):
+async def test_a_screen_reader_gets_the_consent_page_in_the_order_that_matters(browser_page, page_server):
     await browser_page.goto(f"{page_server.origin}/consent")
     snapshot = await browser_page.locator("body").aria_snapshot()
     order = [
@@ -173,7 +173,7 @@ async def test_a_reader_hears_the_consent_page_in_the_order_that_matters(browser
     assert at == sorted(at), snapshot
 
 
-async def test_nothing_is_printed(browser_page, page_server):
+async def test_the_consent_page_is_not_printed(browser_page, page_server):
     await browser_page.goto(f"{page_server.origin}/consent")
     await browser_page.emulate_media(media="print")
     assert not await browser_page.locator("main").is_visible()

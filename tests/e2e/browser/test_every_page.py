@@ -77,7 +77,7 @@ def axe():
 @pytest.mark.npm
 @both_sizes
 @both_schemes
-async def test_axe_finds_nothing(open_tab, axe, size, scheme):
+async def test_axe_finds_no_violation(open_tab, axe, size, scheme):
     tab = await open_tab(*SIZES[size], scheme=scheme, javascript=True)
     found = []
     for name, page in PAGES.items():

@@ -146,7 +146,7 @@ FOCUS = """() => {
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["phone", "desktop"])
-async def test_what_has_the_focus_is_never_behind_the_decision(browser, size):
+async def test_the_focused_control_is_never_behind_the_decision(browser, size):
     """WCAG 2.2, success criterion 2.4.11, forwards and backwards through the largest request."""
     page = await (await browser.new_context(viewport=size)).new_page()
     await page.set_content(Pages().consent(LARGEST).text)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mcp_service.pages.browser_pages import BrowserPages
+from mcp_service.pages.browser_pages import ServicePages
 
 PUBLIC = "https://mcp.example.com/mcp"
 LOCAL = "http://localhost:9001/mcp"
@@ -17,7 +17,7 @@ def html(page):
 @pytest.mark.parametrize("kind", ["server", "not_found"])
 class TestEachPage:
     def page(self, kind):
-        return getattr(BrowserPages.of("Notes", PUBLIC), kind)
+        return getattr(ServicePages.of("Notes", PUBLIC), kind)
 
     def test_names_the_server_and_its_address(self, kind):
         assert "Notes" in html(self.page(kind))
@@ -33,27 +33,27 @@ class TestEachPage:
 
 
 def test_a_public_address_is_for_hosted_clients_too():
-    text = html(BrowserPages.of("Notes", PUBLIC).server)
+    text = html(ServicePages.of("Notes", PUBLIC).server)
     headings = re.findall("<h2>(.*?)</h2>", text)
     assert headings == ["Claude", "ChatGPT", "Claude Code", "VS Code", "Cursor", "Any other client"]
     assert "make doctor" not in text
 
 
 def test_an_address_of_this_machine_is_for_local_clients_and_names_the_doctor():
-    text = html(BrowserPages.of("Notes", LOCAL).server)
+    text = html(ServicePages.of("Notes", LOCAL).server)
     assert re.findall("<h2>(.*?)</h2>", text) == ["Claude Code", "VS Code", "Cursor", "Any other client"]
     assert f"make doctor URL={LOCAL}" in text
 
 
 def test_an_address_of_a_private_network_names_no_command_of_this_machine():
-    text = html(BrowserPages.of("Notes", "https://mcp.internal/mcp").server)
+    text = html(ServicePages.of("Notes", "https://mcp.internal/mcp").server)
     assert "<h2>ChatGPT</h2>" not in text
     assert "make doctor" not in text
 
 
 @pytest.mark.parametrize("kind", ["server", "not_found"])
 def test_no_name_of_a_server_becomes_markup(kind):
-    text = html(getattr(BrowserPages.of("</title><script>alert(1)</script>$main\"'", LOCAL), kind))
+    text = html(getattr(ServicePages.of("</title><script>alert(1)</script>$main\"'", LOCAL), kind))
     assert "<script" not in text
     assert "&lt;script&gt;" in text
     assert text.count("<main>") == 1

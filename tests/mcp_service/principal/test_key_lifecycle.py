@@ -6,8 +6,8 @@ from mcp_service.principal.assertion import LIFETIME_SECONDS
 from mcp_service.principal.key_lifecycle import (
     JWKS_MAX_AGE_SECONDS,
     OVERLAP_SECONDS,
-    KeyState,
     OwnKeys,
+    OwnKeyState,
     TooEarly,
     first_ring,
     is_due,
@@ -27,7 +27,7 @@ def ring():
 
 
 def test_the_first_key_signs_at_once_and_the_next_one_is_published(ring):
-    assert [key.state for key in ring.keys] == [KeyState.ACTIVE, KeyState.PENDING]
+    assert [key.state for key in ring.keys] == [OwnKeyState.ACTIVE, OwnKeyState.PENDING]
 
 
 def test_the_pending_key_cannot_sign_before_readers_have_it(ring):
@@ -40,7 +40,7 @@ def test_a_rotation_keeps_what_has_signed_until_the_overlap_is_over(ring):
     successor = new_own_key(now=LATER)
     after = rotated(ring, successor, now=LATER)
     assert (after.version, after.active.kid, after.pending.kid) == (2, ring.pending.kid, successor.kid)
-    (retired,) = (key for key in after.keys if key.state is KeyState.RETIRING)
+    (retired,) = (key for key in after.keys if key.state is OwnKeyState.RETIRING)
     assert (retired.kid, retired.private, retired.remove) == (ring.active.kid, None, LATER + OVERLAP_SECONDS)
     assert pruned(after, now=LATER + OVERLAP_SECONDS - 1) is after
     left = pruned(after, now=LATER + OVERLAP_SECONDS)

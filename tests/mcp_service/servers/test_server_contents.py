@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
-from mcp_service.servers.http_reading import HttpAccess, configured_access
+from mcp_service.servers.mcp_client import HttpAccess, configured_access
 from mcp_service.servers.server_contents import MAX_PAGES, NoMcpServer, UnreadableServer, read_server
 from mcp_service.settings import McpSettings
 from shared.redis.certificate import ensure_certificate

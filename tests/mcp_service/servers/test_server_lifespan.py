@@ -38,14 +38,19 @@ class HeldSupervisor(TaskSupervisor):
 
 
 @pytest.fixture
-async def service(make_service, monkeypatch):
+def stateful():
+    return False
+
+
+@pytest.fixture
+async def service(make_service, monkeypatch, stateful):
     task.starts = 0
-    task.fail = asyncio.Event()
+    task.fail, task.is_held, task.release = asyncio.Event(), asyncio.Event(), asyncio.Event()
     HeldSupervisor.go_on = asyncio.Event()
     monkeypatch.setattr(
         app_module, "TaskSupervisor", lambda *arguments: HeldSupervisor(*arguments, first_pause_seconds=0)
     )
-    return await make_service(server=f"{SERVER}:make_server", scopes=f"{SERVER}:scopes")
+    return await make_service(server=f"{SERVER}:make_server", scopes=f"{SERVER}:scopes", stateful=stateful)
 
 
 async def eventually(look):
@@ -106,6 +111,7 @@ async def test_the_failure_is_logged_and_counted(service):
     [entry] = [entry for entry in service.logs if entry["event"] == "background_task_failed"]
     assert entry["task"] == NAME
     assert entry["exc_info"]
+    assert "server_lifespan_failed" in [entry["event"] for entry in service.logs]
 
 
 @pytest.mark.parametrize("wire", ["2026-07-28", "older"])
@@ -122,6 +128,55 @@ async def test_the_lifespan_is_entered_again(service, wire):
         assert answer.status == 200
         assert f'"{starts}"' in await answer.text()
         HeldSupervisor.go_on.clear()
+
+
+@pytest.mark.parametrize("stateful", [True])
+async def test_no_call_is_answered_with_the_state_of_a_failed_lifespan_that_has_not_ended_yet(service):
+    session = service.session
+    auth = service.auth(scope="task:use")
+    hello = rpc(
+        "initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
+    )
+    async with session.post(service.url, json=hello, headers={**LEGACY, **auth}) as answer:
+        headers = {**LEGACY, **auth, "Mcp-Session-Id": answer.headers["Mcp-Session-Id"]}
+        await answer.read()
+    call = rpc("tools/call", {"name": "hold", "arguments": {}}, request_id=2)
+    held = asyncio.create_task(session.post(service.url, json=call, headers=headers))
+    try:
+        await asyncio.wait_for(task.is_held.wait(), 5)
+        await fail(service)
+        assert (await post(service, "2026-07-28")).status == 503
+    finally:
+        task.release.set()
+        await asyncio.wait([held])
+
+
+async def test_a_start_that_is_cancelled_may_clean_up_before_the_next_component_stops():
+    """Longer than the pause after which a cancellation is repeated."""
+    ended = asyncio.Event()
+    begun = asyncio.Event()
+
+    @asynccontextmanager
+    async def lifespan():
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+            yield
+        finally:
+            await asyncio.sleep(0.35)
+            ended.set()
+
+    application = SupervisedApplication(lambda: (no_application, lifespan))
+
+    async def run():
+        async with application.lifespan(new_supervisor()):
+            pass
+
+    running = asyncio.create_task(run())
+    await begun.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert ended.is_set()
 
 
 async def test_a_service_stops_while_the_lifespan_does_not_run(service):

@@ -60,6 +60,14 @@ async def test_a_list_that_goes_back_does_not_unrevoke(make_cache, lists):
     assert await ask(cache, lists.uri("a"), 7) == "revoked"
 
 
+async def test_lists_that_the_issuer_does_not_have_cause_one_request_in_the_cooldown(make_cache, lists):
+    cache = await make_cache()
+    await lists.until_waiting()
+    requests = len(lists.requests)
+    assert await ask(cache, lists.uri("x")) == await ask(cache, lists.uri("y")) == "status_list"
+    assert len([one for one in lists.requests[requests:] if "Prefer" not in one.headers]) == 1
+
+
 BAD_LISTS = {
     "of another key": {"key": None},
     "of another type": {"header": {"typ": "at+jwt"}},

@@ -14,8 +14,8 @@ from mcp_service.status_lists.policy import (
     MIN_TTL_SECONDS,
     NO_FEED_SECONDS,
     POLL_SECONDS,
-    ListState,
     StatusPolicy,
+    StatusRefreshState,
     confirmed,
     delay_seconds,
     list_delay_seconds,
@@ -25,7 +25,7 @@ from mcp_service.status_lists.policy import (
 )
 
 POLICY = StatusPolicy(max_stale=3600, cooldown=10, strict=False)
-NEW = ListState(confirmed_at=100.0)
+NEW = StatusRefreshState(confirmed_at=100.0)
 LOADED = confirmed(NEW, 100)
 
 

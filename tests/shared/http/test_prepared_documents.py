@@ -16,12 +16,10 @@ from shared.http import server as http_server
 from shared.http.application import Cors, checked_application, fixed_headers, rate_limits
 from shared.http.client_address import CLIENT_ADDRESS
 from shared.http.connections import ConnectionMetrics, ConnectionTable
-from shared.http.document import Document
 from shared.http.health import DRAINING
-from shared.http.prepared_documents import PREPARED_DOCUMENTS, PreparedDocuments
+from shared.http.prepared_documents import PREPARED_DOCUMENTS, Document, PreparedDocuments
 from shared.http.request_middleware import (
     RequestMetrics,
-    client_address_setter,
     context_middleware,
     request_middleware,
 )
@@ -62,7 +60,7 @@ class Served:
         app[PREPARED_DOCUMENTS] = PreparedDocuments(
             {PATH: self.find},
             fixed_headers=fixed_headers(cors, is_https=True),
-            set_client_address=client_address_setter(trusted),
+            trusted=trusted,
             count=self.count,
             metrics=metrics,
             log=log,
@@ -256,7 +254,7 @@ def test_only_paths_where_the_host_does_not_count_are_prepared():
         PreparedDocuments(
             {"/document": lambda _request: None},
             fixed_headers=lambda _path: {},
-            set_client_address=lambda _request: "",
+            trusted=(),
             count=lambda _address: "",
             metrics=RequestMetrics(CollectorRegistry()),
             log=structlog.get_logger(),

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 from opentelemetry import trace
+from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -85,6 +86,21 @@ async def test_with_an_sdk_the_span_continues_the_callers_trace(client, spans):
     assert f"{span.context.trace_id:032x}" == TRACE
     assert f"{span.parent.span_id:016x}" == PARENT
     assert span.attributes["http.response.status_code"] == 200
+
+
+async def test_an_sdk_that_is_set_up_after_the_service_was_built_does_not_hide_the_callers_trace(client, monkeypatch):
+    provider = TracerProvider()
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    assert await shown(client, traceparent=TRACEPARENT) == {"trace": TRACE}
+    provider.shutdown()
+
+
+async def test_the_trace_of_a_span_is_logged_where_the_callers_is_not_continued(spans, client, monkeypatch):
+    monkeypatch.setattr("opentelemetry.propagate._HTTP_TEXT_FORMAT", CompositePropagator([]))
+    logged = await shown(client, traceparent=TRACEPARENT)
+    (span,) = spans()
+    assert logged == {"trace": f"{span.context.trace_id:032x}"}
+    assert logged != {"trace": TRACE}
 
 
 async def test_with_an_sdk_a_fault_is_an_error_of_its_span(client, spans):

@@ -1,7 +1,7 @@
-"""Assertions of the operator's backend: what is accepted, and the lies that are not.
+"""Assertions of the operator's backend: what is accepted, and the invalid ones that are not.
 
-Each lie has its control: with the check that refuses it left out, it signs the user in. So no other check hides that
-the one that is meant does not work.
+Each invalid assertion has its control: with the check that refuses it left out, it signs the user in. So no other
+check hides that the one that is meant does not work.
 """
 
 from typing import Any
@@ -43,93 +43,93 @@ def unsigned():
     return f"{header}.{payload}.{b64(b'no signature')}"
 
 
-def lie(name, assertion, *off, keys=(KEY,), pending=PENDING, configured: dict[str, Any] | None = None):
+def case(name, assertion, *off, keys=(KEY,), pending=PENDING, configured: dict[str, Any] | None = None):
     """`off` are the checks without which it is accepted."""
     return pytest.param(assertion, off, keys, pending, configured or {}, id=name)
 
 
-LIES = [
-    lie("the nonce of another sign-in", lambda: sign(nonce="nonce-of-another-sign-in"), "nonce"),
-    lie("used a second time, in the next sign-in", sign, "nonce", pending=pending(nonce="the-next-nonce")),
-    lie("no nonce", lambda: sign(without=("nonce",)), "nonce"),
-    lie("a list that holds the nonce", lambda: sign(nonce=[PENDING.nonce]), "nonce"),
-    lie("the state as nonce", lambda: sign(nonce=PENDING.state), "nonce"),
-    lie("another issuer with the same keys", lambda: sign(iss="https://other.example"), "issuer"),
-    lie("the issuer with a slash", lambda: sign(iss=f"{BACKEND}/"), "issuer"),
-    lie("the issuer in capitals", lambda: sign(iss=BACKEND.upper()), "issuer"),
-    lie("no issuer", lambda: sign(without=("iss",)), "issuer"),
-    lie("for another server", lambda: sign(aud="https://other.example"), "audience"),
-    lie("for another server too", lambda: sign(aud=[ISSUER, "https://other.example"]), "audience"),
-    lie("for this server with a slash", lambda: sign(aud=f"{ISSUER}/"), "audience"),
-    lie("for the resource instead of the issuer", lambda: sign(aud=f"{ISSUER}/mcp"), "audience"),
-    lie("for nobody", lambda: sign(without=("aud",)), "audience"),
-    lie("for an empty list", lambda: sign(aud=[]), "audience"),
-    lie("61 seconds old", lambda: sign(iat=NOW - 61), "issued_at"),
-    lie("6 seconds in the future", lambda: sign(iat=NOW + 6), "issued_at"),
-    lie("without a time", lambda: sign(without=("iat",)), "issued_at"),
-    lie("with the time as a text", lambda: sign(iat=str(NOW)), "issued_at"),
-    lie("with the time in milliseconds", lambda: sign(iat=NOW * 1000), "issued_at"),
-    lie("with true as time", lambda: sign(iat=True), "issued_at"),
-    lie("expired", lambda: sign(exp=NOW - 6), "not_expired"),
-    lie("with an expiry that is a text", lambda: sign(exp="never"), "not_expired"),
-    lie("not valid yet", lambda: sign(nbf=NOW + 6), "not_before"),
-    lie("an empty subject", lambda: sign(sub=""), "subject"),
-    lie("a number as subject", lambda: sign(sub=7), "subject"),
-    lie("a subject of 256 characters", lambda: sign(sub="u" * 256), "subject"),
-    lie("a subject with a line break", lambda: sign(sub="user-1\nadmin"), "subject"),
-    lie("a session token of the same keys", lambda: sign(header={"typ": "JWT"}), "type"),
-    lie("an access token of the same keys", lambda: sign(header={"typ": "at+jwt"}), "type"),
-    lie("without a type", lambda: sign(header={"typ": None}), "type"),
-    lie("unsigned", unsigned, "algorithm", "key", "signature"),
-    lie("HS256 with the public key as secret", hmac_with_public_key, "algorithm", "key", "signature"),
-    lie(
+INVALID_ASSERTIONS = [
+    case("the nonce of another sign-in", lambda: sign(nonce="nonce-of-another-sign-in"), "nonce"),
+    case("used a second time, in the next sign-in", sign, "nonce", pending=pending(nonce="the-next-nonce")),
+    case("no nonce", lambda: sign(without=("nonce",)), "nonce"),
+    case("a list that holds the nonce", lambda: sign(nonce=[PENDING.nonce]), "nonce"),
+    case("the state as nonce", lambda: sign(nonce=PENDING.state), "nonce"),
+    case("another issuer with the same keys", lambda: sign(iss="https://other.example"), "issuer"),
+    case("the issuer with a slash", lambda: sign(iss=f"{BACKEND}/"), "issuer"),
+    case("the issuer in capitals", lambda: sign(iss=BACKEND.upper()), "issuer"),
+    case("no issuer", lambda: sign(without=("iss",)), "issuer"),
+    case("for another server", lambda: sign(aud="https://other.example"), "audience"),
+    case("for another server too", lambda: sign(aud=[ISSUER, "https://other.example"]), "audience"),
+    case("for this server with a slash", lambda: sign(aud=f"{ISSUER}/"), "audience"),
+    case("for the resource instead of the issuer", lambda: sign(aud=f"{ISSUER}/mcp"), "audience"),
+    case("for nobody", lambda: sign(without=("aud",)), "audience"),
+    case("for an empty list", lambda: sign(aud=[]), "audience"),
+    case("61 seconds old", lambda: sign(iat=NOW - 61), "issued_at"),
+    case("6 seconds in the future", lambda: sign(iat=NOW + 6), "issued_at"),
+    case("without a time", lambda: sign(without=("iat",)), "issued_at"),
+    case("with the time as a text", lambda: sign(iat=str(NOW)), "issued_at"),
+    case("with the time in milliseconds", lambda: sign(iat=NOW * 1000), "issued_at"),
+    case("with true as time", lambda: sign(iat=True), "issued_at"),
+    case("expired", lambda: sign(exp=NOW - 6), "not_expired"),
+    case("with an expiry that is a text", lambda: sign(exp="never"), "not_expired"),
+    case("not valid yet", lambda: sign(nbf=NOW + 6), "not_before"),
+    case("an empty subject", lambda: sign(sub=""), "subject"),
+    case("a number as subject", lambda: sign(sub=7), "subject"),
+    case("a subject of 256 characters", lambda: sign(sub="u" * 256), "subject"),
+    case("a subject with a line break", lambda: sign(sub="user-1\nadmin"), "subject"),
+    case("a session token of the same keys", lambda: sign(header={"typ": "JWT"}), "type"),
+    case("an access token of the same keys", lambda: sign(header={"typ": "at+jwt"}), "type"),
+    case("without a type", lambda: sign(header={"typ": None}), "type"),
+    case("unsigned", unsigned, "algorithm", "key", "signature"),
+    case("HS256 with the public key as secret", hmac_with_public_key, "algorithm", "key", "signature"),
+    case(
         "an algorithm that is not configured, by a key of the set",
         lambda: sign(key=RSA_KEY),
         "algorithm",
         keys=(KEY, RSA_KEY),
         configured={"algorithms": ["ES256"]},
     ),
-    lie(
+    case(
         "the algorithm of another key of the set",
         lambda: sign(header={"alg": "RS256"}),
         "key",
         keys=(KEY, RSA_KEY),
     ),
-    lie("another key under the same kid", lambda: sign(key=OTHER_KEY), "signature"),
-    lie("claims changed after signing", tampered, "signature"),
-    lie(
+    case("another key under the same kid", lambda: sign(key=OTHER_KEY), "signature"),
+    case("claims changed after signing", tampered, "signature"),
+    case(
         "its own key in the header",
         lambda: sign(key=OTHER_KEY, header={"jwk": OTHER_KEY.as_dict(private=False)}),
         "extensions",
         "signature",
     ),
-    lie("an address of keys in the header", lambda: sign(header={"jku": "https://evil.example/jwks"}), "extensions"),
-    lie("a certificate in the header", lambda: sign(header={"x5u": "https://evil.example/cert"}), "extensions"),
-    lie("an extension that must be understood", lambda: sign(header={"crit": ["b64"], "b64": True}), "extensions"),
-    lie("a kid of 201 characters", lambda: sign(key=LONG_KID), "kid", keys=(LONG_KID,)),
-    lie("an unknown kid", lambda: sign(header={"kid": "backend-9"}), "key"),
-    lie("no kid, where two keys fit", lambda: sign(header={"kid": None}), "key", keys=(KEY, SECOND_KEY)),
-    lie("of a sign-in that was begun at another provider", sign, "pending", pending=pending(provider="other")),
-    lie(
+    case("an address of keys in the header", lambda: sign(header={"jku": "https://evil.example/jwks"}), "extensions"),
+    case("a certificate in the header", lambda: sign(header={"x5u": "https://evil.example/cert"}), "extensions"),
+    case("an extension that must be understood", lambda: sign(header={"crit": ["b64"], "b64": True}), "extensions"),
+    case("a kid of 201 characters", lambda: sign(key=LONG_KID), "kid", keys=(LONG_KID,)),
+    case("an unknown kid", lambda: sign(header={"kid": "backend-9"}), "key"),
+    case("no kid, where two keys fit", lambda: sign(header={"kid": None}), "key", keys=(KEY, SECOND_KEY)),
+    case("of a sign-in that was begun at another provider", sign, "pending", pending=pending(provider="other")),
+    case(
         "of a sign-in that was begun when the issuer was another",
         sign,
         "pending",
         pending=pending(issuer="https://former.example"),
     ),
-    lie("no auth_time, where max_age asks", sign, "authentication", pending=pending(max_age=300)),
-    lie(
+    case("no auth_time, where max_age asks", sign, "authentication", pending=pending(max_age=300)),
+    case(
         "an auth_time before max_age",
         lambda: sign(auth_time=int(PENDING.started_at) - 306),
         "authentication",
         pending=pending(max_age=300),
     ),
-    lie("an auth_time in the future", lambda: sign(auth_time=NOW + 60), "authentication"),
+    case("an auth_time in the future", lambda: sign(auth_time=NOW + 60), "authentication"),
 ]
 
 
-@pytest.mark.parametrize(("assertion", "off", "keys", "begun", "configured"), LIES)
+@pytest.mark.parametrize(("assertion", "off", "keys", "begun", "configured"), INVALID_ASSERTIONS)
 @pytest.mark.invariant(13)
-async def test_a_lie_signs_nobody_in(assertion, off, keys, begun, configured):
+async def test_an_invalid_assertion_signs_no_user_in(assertion, off, keys, begun, configured):
     with pytest.raises(SignInRefused) as refusal:
         await build(*keys, **configured).identify(begun, {"assertion": assertion(), "state": PENDING.state})
     assert refusal.value.error_id.startswith("external_")
@@ -137,7 +137,7 @@ async def test_a_lie_signs_nobody_in(assertion, off, keys, begun, configured):
     assert PENDING.nonce not in refusal.value.reason
 
 
-@pytest.mark.parametrize(("assertion", "off", "keys", "begun", "configured"), LIES)
+@pytest.mark.parametrize(("assertion", "off", "keys", "begun", "configured"), INVALID_ASSERTIONS)
 async def test_the_check_that_is_meant_is_the_one_that_refuses_it(monkeypatch, assertion, off, keys, begun, configured):
     switch_off(monkeypatch, *off)
     identity = await build(*keys, **configured).identify(begun, {"assertion": assertion(), "state": PENDING.state})

@@ -97,7 +97,7 @@ async def test_the_backend_in_typescript_signs_for_the_user_of_the_privy_token_o
     await keys_of_others.publish(key, rsa)
     body = json.dumps({"nonce": PENDING.nonce})
     now = int(time.time())
-    lies = [
+    refused = [
         privy_token(foreign),
         privy_token(key, aud="privy-app-2"),
         privy_token(key, iss="https://auth.privy.io"),
@@ -110,7 +110,7 @@ async def test_the_backend_in_typescript_signs_for_the_user_of_the_privy_token_o
         (privy_token(key), body),
         (privy_token(key), json.dumps({"nonce": PENDING.nonce, "signedInAnew": True})),
         (privy_token(key), json.dumps({"nonce": 7})),
-        *((lie, body) for lie in lies),
+        *((token, body) for token in refused),
     ]
     requests: list[dict[str, str | None]] = [
         {"authorization": f"Bearer {token}", "body": sent} for token, sent in asked
@@ -126,7 +126,7 @@ async def test_the_backend_in_typescript_signs_for_the_user_of_the_privy_token_o
     }
     async with node(installed, BACKEND_PROGRAM, **environment) as lines:
         answers = json.loads(await asyncio.wait_for(lines.readline(), 60))
-    assert [answer["status"] for answer in answers] == [200, 200, 400, *(401 for _ in (*lies, None))]
+    assert [answer["status"] for answer in answers] == [200, 200, 400, *(401 for _ in (*refused, None))]
     first, anew = [await accepted(answer["body"]["assertion"]) for answer in answers[:2]]
     assert (first.subject, first.claims) == ("did:privy:cl3x", {"privy_did": "did:privy:cl3x"})
     assert abs(anew.authenticated_at - now) <= 60
@@ -140,7 +140,7 @@ async def test_the_server_in_typescript_takes_access_tokens_for_its_resource_onl
     await keys_of_others.publish(key)
     url = announced(keys_of_others)
     token_issuer = LocalTokenIssuer(issuer=url, resource=RESOURCE, key=key)
-    lies = [
+    refused = [
         token_issuer.issue(aud="https://other.example/mcp"),
         token_issuer.issue(iss="https://other.example"),
         token_issuer.issue(header={"typ": "JWT"}),
@@ -165,8 +165,8 @@ async def test_the_server_in_typescript_takes_access_tokens_for_its_resource_onl
         assert (status, user["clientId"], user["scopes"]) == (200, "client-1", ["notes:read"])
         assert user["extra"] == {"sub": "user-1", "privy_did": "did:privy:cl3x"}
         metadata = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
-        for lie in (*lies, None):
-            status, challenge = await call(lie)
+        for token in (*refused, None):
+            status, challenge = await call(token)
             assert status == 401
             assert f'resource_metadata="{metadata}"' in challenge
         assert (await call(token_issuer.issue(scope="other")))[0] == 403

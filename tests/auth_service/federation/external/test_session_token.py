@@ -1,6 +1,7 @@
-"""Session tokens in the place of assertions: off unless the operator names the setting, and the lies that are refused.
+"""Session tokens in the place of assertions: off unless the operator names the setting, and the invalid ones
+that are refused.
 
-As for assertions, each lie has its control.
+As for assertions, each invalid one has its control.
 """
 
 import asyncio
@@ -62,48 +63,48 @@ def with_rewritten_signature(token):
     return f"{signed}.{b64(raw[:32] + other)}"
 
 
-def lie(name, token, *off, origin=ORIGIN, begun=PENDING):
+def case(name, token, *off, origin=ORIGIN, begun=PENDING):
     return pytest.param(token, off, origin, begun, id=name)
 
 
-LIES = [
-    lie("posted by another site", session_token, "origin", origin="https://evil.example"),
-    lie("posted by a site below the page's", session_token, "origin", origin="https://evil.app.example.com"),
-    lie("posted by the page's host over http", session_token, "origin", origin="http://app.example.com"),
-    lie("posted by the page's host at another port", session_token, "origin", origin="https://app.example.com:8443"),
-    lie("posted by a sandboxed frame", session_token, "origin", origin="null"),
-    lie("posted without an origin", session_token, "origin", origin=None),
-    lie("of another application", lambda: session_token(aud="app-2"), "audience"),
-    lie("of two applications", lambda: session_token(aud=[APP_ID, "app-2"]), "audience"),
-    lie("for this server", lambda: session_token(aud=ISSUER), "audience"),
-    lie("of no application", lambda: session_token(aud=None), "audience"),
-    lie("of another issuer", lambda: session_token(iss="https://other.example"), "issuer"),
-    lie("61 seconds old", lambda: session_token(iat=NOW - 61), "issued_at"),
-    lie("in the future", lambda: session_token(iat=NOW + 6), "issued_at"),
-    lie("expired", lambda: session_token(exp=NOW - 6), "not_expired"),
-    lie("without an expiry", lambda: session_token(exp=None), "has_expiry"),
-    lie("not valid yet", lambda: session_token(nbf=NOW + 60), "not_before"),
-    lie("without a subject", lambda: session_token(sub=""), "subject"),
-    lie("an access token of the same issuer", lambda: session_token(header={"typ": "at+jwt"}), "type"),
-    lie("an assertion", lambda: sign(aud=APP_ID, exp=NOW + 60), "type"),
-    lie("by another key", lambda: session_token(key=OTHER_KEY), "signature"),
-    lie("by an unknown key", lambda: session_token(header={"kid": "other"}), "key"),
-    lie("with a key in its header", lambda: session_token(header={"jku": "https://evil.example"}), "extensions"),
-    lie("for a sign-in at another provider", session_token, "pending", begun=pending(provider="other")),
-    lie("where max_age asks for the time of sign-in", session_token, "authentication", begun=pending(max_age=300)),
+INVALID_SUBMISSIONS = [
+    case("posted by another site", session_token, "origin", origin="https://evil.example"),
+    case("posted by a site below the page's", session_token, "origin", origin="https://evil.app.example.com"),
+    case("posted by the page's host over http", session_token, "origin", origin="http://app.example.com"),
+    case("posted by the page's host at another port", session_token, "origin", origin="https://app.example.com:8443"),
+    case("posted by a sandboxed frame", session_token, "origin", origin="null"),
+    case("posted without an origin", session_token, "origin", origin=None),
+    case("of another application", lambda: session_token(aud="app-2"), "audience"),
+    case("of two applications", lambda: session_token(aud=[APP_ID, "app-2"]), "audience"),
+    case("for this server", lambda: session_token(aud=ISSUER), "audience"),
+    case("of no application", lambda: session_token(aud=None), "audience"),
+    case("of another issuer", lambda: session_token(iss="https://other.example"), "issuer"),
+    case("61 seconds old", lambda: session_token(iat=NOW - 61), "issued_at"),
+    case("in the future", lambda: session_token(iat=NOW + 6), "issued_at"),
+    case("expired", lambda: session_token(exp=NOW - 6), "not_expired"),
+    case("without an expiry", lambda: session_token(exp=None), "has_expiry"),
+    case("not valid yet", lambda: session_token(nbf=NOW + 60), "not_before"),
+    case("without a subject", lambda: session_token(sub=""), "subject"),
+    case("an access token of the same issuer", lambda: session_token(header={"typ": "at+jwt"}), "type"),
+    case("an assertion", lambda: sign(aud=APP_ID, exp=NOW + 60), "type"),
+    case("by another key", lambda: session_token(key=OTHER_KEY), "signature"),
+    case("by an unknown key", lambda: session_token(header={"kid": "other"}), "key"),
+    case("with a key in its header", lambda: session_token(header={"jku": "https://evil.example"}), "extensions"),
+    case("for a sign-in at another provider", session_token, "pending", begun=pending(provider="other")),
+    case("where max_age asks for the time of sign-in", session_token, "authentication", begun=pending(max_age=300)),
 ]
 
 
-@pytest.mark.parametrize(("token", "off", "origin", "begun"), LIES)
+@pytest.mark.parametrize(("token", "off", "origin", "begun"), INVALID_SUBMISSIONS)
 @pytest.mark.invariant(13)
-async def test_a_lie_signs_nobody_in_and_uses_nothing_up(used_tokens, token, off, origin, begun):
+async def test_an_invalid_session_token_signs_no_user_in_and_uses_nothing_up(used_tokens, token, off, origin, begun):
     signer = provider(used_tokens)
     with pytest.raises(SignInRefused):
         await post(signer, token(), origin=origin, begun=begun)
     assert await post(signer, session_token())
 
 
-@pytest.mark.parametrize(("token", "off", "origin", "begun"), LIES)
+@pytest.mark.parametrize(("token", "off", "origin", "begun"), INVALID_SUBMISSIONS)
 async def test_the_check_that_is_meant_is_the_one_that_refuses_it(monkeypatch, token, off, origin, begun):
     switch_off(monkeypatch, *off)
     assert await post(provider(Unused()), token(), origin=origin, begun=begun)

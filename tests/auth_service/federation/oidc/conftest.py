@@ -1,13 +1,13 @@
-"""A provider that lies on demand, and sign-ins there."""
+"""A model of a provider, and sign-ins there."""
 
 import pytest
 
-from tests.support.lying_provider import LyingProvider, OidcSignIn
+from tests.support.oidc_model import OidcModel, OidcSignIn
 
 
 @pytest.fixture
 async def model():
-    model = LyingProvider()
+    model = OidcModel()
     await model.start()
     yield model
     await model.stop()

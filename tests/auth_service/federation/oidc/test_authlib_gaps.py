@@ -11,7 +11,7 @@ from authlib.oidc.core.claims import CodeIDToken
 from authlib.oidc.discovery import OpenIDProviderMetadata
 
 from auth_service.federation.provider import ProviderUnavailable, SignInRefused
-from tests.support.lying_provider import CLIENT_ID, MISSING, NOW
+from tests.support.oidc_model import CLIENT_ID, MISSING, NOW
 
 pytestmark = pytest.mark.invariant(13)
 NONCE = "nonce-of-this-sign-in"

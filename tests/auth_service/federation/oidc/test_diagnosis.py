@@ -3,7 +3,7 @@
 import pytest
 
 from auth_service.federation.provider import ProviderDiagnosis
-from tests.support.lying_provider import MISSING
+from tests.support.oidc_model import MISSING
 
 DISCOVERY = "https://idp.example/.well-known/openid-configuration"
 

@@ -7,7 +7,7 @@ import pytest
 from auth_service.federation.oidc.discovery import MAX_STALE_SECONDS, REFETCH_SECONDS
 from auth_service.federation.provider import AuthorizationUrlRequest, ProviderUnavailable, SignInRefused
 from auth_service.federation.provider_jwks_cache import COOLDOWN_SECONDS
-from tests.support.lying_provider import MISSING, public, signing_key
+from tests.support.oidc_model import MISSING, public, signing_key
 
 
 async def test_documents_are_fetched_once_for_many_sign_ins(sign_in, model):

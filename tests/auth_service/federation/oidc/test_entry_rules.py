@@ -5,7 +5,7 @@ from joserfc.jwk import ECKey
 
 from auth_service.federation.provider_list import parse_providers
 from tests.support.entra_model import PERSONAL_ACCOUNTS
-from tests.support.lying_provider import ENTRY, ISSUER, MISSING, signing_key, with_changes
+from tests.support.oidc_model import ENTRY, ISSUER, MISSING, signing_key, with_changes
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 ENTRA = {"preset": "entra", "tenant": TENANT, "issuer": MISSING}

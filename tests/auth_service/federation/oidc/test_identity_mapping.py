@@ -6,7 +6,7 @@ from auth_service.federation.access_rules import IdentityConditions, refusal
 from auth_service.federation.identity import MAX_GROUPS
 from auth_service.federation.oidc.identity_mapping import MAX_EMAIL_CHARACTERS
 from auth_service.federation.provider import SignInRefused
-from tests.support.lying_provider import MISSING, NOW
+from tests.support.oidc_model import MISSING, NOW
 
 pytestmark = pytest.mark.invariant(13)
 EVERYONE = IdentityConditions(everyone=True)

@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from auth_service.federation.provider import AuthorizationUrlRequest, SignInRefused
 from tests.support.local_issuer import b64
-from tests.support.lying_provider import CLIENT_ID, ENTRY, MISSING, NOW, REDIRECT_URI, VERIFIER, signing_key
+from tests.support.oidc_model import CLIENT_ID, ENTRY, MISSING, NOW, REDIRECT_URI, VERIFIER, signing_key
 
 MICROSOFT = "https://login.microsoftonline.com"
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -222,8 +222,8 @@ async def test_no_secret_is_in_a_log_or_a_reason(sign_in, model, caplog):
     caplog.set_level("DEBUG")
     secrets = ["a-code", VERIFIER, ENTRY["client_secret"], "at-1", "eyJ"]
     model.tokens, told = {"access_token": "at-1", "error_description": "a-code"}, []
-    lies = ({"nonce": "another"}, {"aud": "another"}, {"at_hash": "x"}, {"iss": "https://evil.example"})
-    for changes in lies:
+    refused = ({"nonce": "another"}, {"aud": "another"}, {"at_hash": "x"}, {"iss": "https://evil.example"})
+    for changes in refused:
         model.claims = changes
         with pytest.raises(SignInRefused) as caught:
             await sign_in()

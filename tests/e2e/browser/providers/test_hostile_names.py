@@ -13,7 +13,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_they_are_text_without_hidden_letters_even_where_scripts_run(open_user, deployment, size):
+async def test_hostile_names_are_text_without_hidden_letters_even_where_scripts_run(open_user, deployment, size):
     deployment.acme.users = {
         "eve": {
             "preferred_username": HOSTILE,

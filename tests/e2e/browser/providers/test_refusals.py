@@ -82,7 +82,7 @@ async def test_a_user_who_cancels_at_the_provider_can_choose_again(open_user, si
 
 
 @SIZES
-async def test_a_provider_that_is_away_says_so_and_the_others_work(open_user, size):
+async def test_the_button_of_an_unreachable_provider_says_so_and_the_others_work(open_user, size):
     user = await open_user(size=size)
     await user.connect()
     await user.page.get_by_role("button", name="Continue with Initech").click()

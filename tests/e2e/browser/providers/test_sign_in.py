@@ -38,7 +38,7 @@ async def test_a_user_signs_in_at_a_provider_decides_here_and_finds_it_first_the
 
 
 @pytest.mark.long
-async def test_a_keyboard_is_enough(open_user):
+async def test_a_user_signs_in_and_decides_with_the_keyboard_alone(open_user):
     user = await open_user(size=DESKTOP)
     await user.connect()
     keys, focused = user.page.keyboard, user.page.locator(":focus")

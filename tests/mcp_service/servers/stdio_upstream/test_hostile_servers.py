@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 import structlog
 import structlog.testing
 
+from mcp_service.servers.server_lifespan import SupervisedApplication
 from mcp_service.servers.stdio_upstream import child, stderr_log
-from mcp_service.servers.stdio_upstream.connection import Connection
+from mcp_service.servers.stdio_upstream.connection import ProcessConnection
+from shared.http.health import Readiness
 from tests.mcp_service.servers.stdio_upstream.conftest import WIRES, content, eventually, metrics
 
 
@@ -232,6 +235,27 @@ async def test_after_a_fault_standard_error_is_still_read_and_the_fault_is_logge
     assert (await metrics(client))["sallyport_upstream_stderr_failures_total"] == 1
 
 
+async def test_standard_error_is_read_to_its_end_even_if_the_log_fails():
+    class FailingLog:
+        info = exception = staticmethod(fail)
+
+    log: Any = FailingLog()
+    stream = asyncio.StreamReader()
+    stream.feed_data(b"a line\n" * 1000)
+    stream.feed_eof()
+    with pytest.raises(ValueError, match="a fault of the guard"):
+        await stderr_log.log_standard_error(stream, log, on_failure=lambda: None)
+    assert stream.at_eof()
+
+
+async def test_a_replica_whose_part_of_the_sdk_does_not_run_is_unready(make_client, monkeypatch):
+    client = await make_client()
+    monkeypatch.setattr(SupervisedApplication, "readiness", lambda _: Readiness(ready=False, note="it has failed"))
+    async with client.service.session.get(f"{client.service.root}/readyz") as response:
+        assert response.status == 503
+        assert (await response.json())["checks"]["server"] == {"ready": False, "note": "it has failed"}
+
+
 def fail(*_):
     raise ValueError("a fault of the guard")
 
@@ -254,7 +278,7 @@ async def test_a_line_that_begins_like_a_message_is_not_quoted_in_the_log():
             raise AssertionError("nothing is answered")
 
     with structlog.testing.capture_logs() as logs:
-        await Connection(Process(), on_notification=ignore, log=structlog.get_logger()).run()
+        await ProcessConnection(Process(), on_notification=ignore, log=structlog.get_logger()).run()
     [entry] = [entry for entry in logs if entry["event"] == "upstream_noise"]
     assert entry["line"] == "{…"
 
@@ -270,7 +294,7 @@ async def test_lines_that_have_arrived_leave_other_requests_their_turn():
         def write_line(self, line):
             raise AssertionError("nothing is answered")
 
-    connection = Connection(Flooding(), on_notification=ignore, log=structlog.get_logger())
+    connection = ProcessConnection(Flooding(), on_notification=ignore, log=structlog.get_logger())
     reading, turns = asyncio.create_task(connection.run()), 0
     while not reading.done():
         turns += 1

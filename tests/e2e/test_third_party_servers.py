@@ -1,7 +1,7 @@
-"""The doctor at servers of other projects: it finds what docs/doctor-field-notes.md lists, and nothing else.
+"""The doctor at third-party servers: it finds what docs/doctor-field-notes.md lists, and nothing else.
 
-`make test-clients` runs them. They are pinned here and in servers_of_others/package.json; each finding was compared by
-hand with the server's own answers. When one changes, look at the answer before the page.
+`make test-clients` runs them. They are pinned here and in third_party_servers/package.json; each finding was compared
+by hand with the server's own answers. When one changes, look at the answer before the page.
 """
 
 import re
@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed"),
 ]
 
-SCRIPTS = Path(__file__).parent / "servers_of_others"
+SCRIPTS = Path(__file__).parent / "third_party_servers"
 REPOSITORY = Path(__file__).parents[2]
 FASTMCP = "fastmcp==4.1.2"
 
@@ -54,14 +54,14 @@ def told(section):
     return set(words) & set(load_knowledge().catalogue)
 
 
-async def test_fastmcp_with_the_authorization_server_that_it_brings_along(python_with_fastmcp):
+async def test_the_findings_at_fastmcp_with_its_own_provider_are_those_listed(python_with_fastmcp):
     port = free_port(("127.0.0.1",))
     async with serving(port, python_with_fastmcp, SCRIPTS / "fastmcp_server.py", port):
         found = await findings(port)
     assert set(found) == told("FastMCP with its own provider"), found
 
 
-async def test_oidc_provider_in_front_of_fastmcp(node_scripts, python_with_fastmcp):
+async def test_the_findings_at_oidc_provider_in_front_of_fastmcp_are_those_listed(node_scripts, python_with_fastmcp):
     issuer_port, port = free_port(("127.0.0.1",)), free_port(("127.0.0.1",))
     issuer, resource = f"http://localhost:{issuer_port}", f"http://localhost:{port}/mcp"
     async with (

@@ -1,4 +1,4 @@
-"""An OpenID provider on loopback that is honest until a test tells it to lie, and a browser that signs in there.
+"""An OpenID provider on loopback whose responses a test can make invalid, and a browser that signs in there.
 
 Every address of the provider, whatever its host, leads to the one server: presets have issuers of the public Internet.
 """
@@ -61,8 +61,8 @@ def with_changes(members: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
     return {name: value for name, value in {**members, **changes}.items() if value is not MISSING}
 
 
-class LyingProvider:
-    """Each dictionary of changes is a lie; what is empty is honest."""
+class OidcModel:
+    """Each dictionary holds changes to what it sends; with all of them empty, every response is valid."""
 
     def __init__(self, issuer: str = ISSUER) -> None:
         self.issuer = issuer
@@ -76,7 +76,7 @@ class LyingProvider:
         self.userinfo: dict[str, Any] = {}
         self.sign: Callable[[bytes, bytes], str] = lambda header, claims: sign_bytes(header, claims, self.key)
         self.answers: dict[str, dict[str, Any]] = {}
-        """By the last part of a path: the answer in the place of the honest one."""
+        """By the last part of a path: the answer in the place of the valid one."""
         self.hanging: set[str] = set()
         self.requests: list[tuple[str, dict[str, str], dict[str, str]]] = []
         """Last part of the path, form, headers."""
@@ -108,7 +108,7 @@ class LyingProvider:
 
     def metadata_document(self) -> dict[str, Any]:
         root = self.issuer.replace("/{tenantid}/", "/organizations/").removesuffix("/")
-        honest = {
+        valid = {
             "issuer": self.issuer,
             "authorization_endpoint": f"{root}/authorize",
             "token_endpoint": f"{root}/token",
@@ -119,7 +119,7 @@ class LyingProvider:
             "id_token_signing_alg_values_supported": ["RS256"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
         }
-        return with_changes(honest, self.metadata)
+        return with_changes(valid, self.metadata)
 
     def id_token(self, access_token: str) -> str:
         claims: dict[str, Any] = {
@@ -160,14 +160,14 @@ class LyingProvider:
         challenge = b64(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
         if form.get("code") != "a-code" or challenge != self.authorization["code_challenge"]:
             return web.json_response({"error": "invalid_grant"}, status=400)
-        honest = {"access_token": "at-1", "token_type": "Bearer", "id_token": self.id_token("at-1")}
-        return web.json_response(with_changes(honest, self.tokens))
+        valid = {"access_token": "at-1", "token_type": "Bearer", "id_token": self.id_token("at-1")}
+        return web.json_response(with_changes(valid, self.tokens))
 
 
 class RoutedHttp(ProviderHttp):
     """The transport of the service, led to the model for each https address."""
 
-    def __init__(self, model: LyingProvider) -> None:
+    def __init__(self, model: OidcModel) -> None:
         super().__init__(timeout_seconds=3)
         self._model = model
 
@@ -187,7 +187,7 @@ class RoutedHttp(ProviderHttp):
 class OidcSignIn:
     """Signs the user of the model in. Each call is a sign-in with a provider that has fetched nothing yet."""
 
-    def __init__(self, model: LyingProvider) -> None:
+    def __init__(self, model: OidcModel) -> None:
         self.model = model
         self.http = RoutedHttp(model)
         self.time = 0.0

@@ -1,4 +1,4 @@
-"""Servers of other projects as commands, as their documentation starts them. `make test-clients` runs them."""
+"""Third-party servers as commands, as their documentation starts them. `make test-clients` runs them."""
 
 import asyncio
 import shlex

@@ -1,6 +1,6 @@
-"""Sign-in through an identity provider of another project, oidc-provider: both services and it as real processes.
+"""Sign-in through a third-party identity provider, oidc-provider: both services and it as real processes.
 
-`make test-clients` runs them. The provider is pinned in servers_of_others/package.json.
+`make test-clients` runs them. The provider is pinned in third_party_servers/package.json.
 The ids in the texts are those of docs/identity-provider-threats.md.
 """
 
@@ -111,14 +111,14 @@ async def test_a_provider_that_replaces_its_only_key_is_followed_within_two_seco
     assert before == after
 
 
-async def test_a_single_provider_without_passwords_is_gone_to_at_once(make_pair, acme):
+async def test_the_sign_in_page_redirects_to_a_single_provider_without_passwords(make_pair, acme):
     pair = await make_pair(own=settings(acme.entry(), AUTH_PASSWORDS="off"))
     async with acme.running(pair.issuer):
         _, user = await subject_after(pair, acme, "ada")
     assert user.went_straight_on
 
 
-async def test_without_an_answer_of_the_provider_its_button_says_so_and_passwords_are_taken(make_pair, acme):
+async def test_the_button_says_that_the_provider_does_not_respond_and_passwords_are_accepted(make_pair, acme):
     pair = await make_pair(own=settings(acme.entry()))
     async with user_at(acme, "ada") as user:
         page = await user.to_provider(f"{pair.issuer}/sign-in")

@@ -2,8 +2,8 @@
 
 import pytest
 
+from mcp_service.status_lists.bitmaps import KEPT_SECONDS, StatusBitmaps
 from mcp_service.status_lists.feed import MAX_LISTS
-from mcp_service.status_lists.held import KEPT_SECONDS, HeldLists
 from mcp_service.status_lists.list_token import StatusList
 from shared.jose.jws import InvalidToken
 
@@ -19,7 +19,7 @@ def lists():
 
 @pytest.fixture
 def held(lists):
-    return HeldLists(lists)
+    return StatusBitmaps(lists)
 
 
 @pytest.mark.invariant(12)

@@ -1,6 +1,6 @@
-"""The connection over which a server at a URL is read, and what its HTTP responses say if it cannot be.
+"""The MCP client of the operator's commands for a server at a URL, and the explanation of a connection that fails.
 
-For commands of the operator only; no request of a client comes here.
+No request of a client of this service comes here.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from mcp_service.upstream_settings import UpstreamSettings
 
 ANSWER_SECONDS: Final = 15.0
-"""How long one request may wait, of the time for all: a server that ignores one way to begin is asked the other."""
+"""The limit of one request within the limit of the command: after it, the other era of the protocol is tried."""
 _TLS_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAccess:
-    """How requests reach a server at a URL, and where a credential for it is given."""
+    """The headers and the route of requests to a server at a URL, and where its credential is configured."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
@@ -38,7 +38,7 @@ class HttpAccess:
     socket: str | None = None
     """The path of a Unix socket."""
     is_configured: bool = False
-    """Whether the settings of the guard apply, which uses no proxy of the environment."""
+    """Whether the settings of the guard apply; the guard uses no proxy of the environment."""
 
 
 def configured_access(settings: UpstreamSettings, *, further: Mapping[str, str]) -> HttpAccess:
@@ -48,14 +48,14 @@ def configured_access(settings: UpstreamSettings, *, further: Mapping[str, str])
     return HttpAccess(headers, address.tls, address.socket, is_configured=True)
 
 
-class Problem:
-    """Puts the failure of a connection into words."""
+class FailureExplainer:
+    """Explains to the operator why a server cannot be read."""
 
     is_final = False
-    """Whether another attempt would fail alike."""
+    """Whether another attempt would fail in the same way."""
 
     def explain(self, exc: Exception) -> str:
-        """The sentence for the operator."""
+        """One sentence for the operator."""
         if isinstance(exc, FileNotFoundError | PermissionError):
             self.is_final = True
             return f"the command cannot be started: {exc.strerror or exc}"
@@ -64,64 +64,66 @@ class Problem:
             return f"{'no TLS connection' if str(exc).startswith('[SSL') else 'nothing answers there'}: {exc}"
         return f"it does not answer as an MCP server: {str(exc) or type(exc).__name__}"
 
-    async def look_again(self, explained: str) -> str:
-        """The sentence, or a better one that needs another connection."""
-        return explained
+    async def explain_after_probe(self, explanation: str) -> str:
+        """The explanation, or a better one that a second connection has brought."""
+        return explanation
 
 
-class HttpProblem(Problem):
-    """The same, with what the HTTP responses said: the SDK's client does not tell."""
+class HttpFailureExplainer(FailureExplainer):
+    """An explainer that also reports HTTP status and content type, which the errors of the SDK's client leave out."""
 
     def __init__(self, url: str, access: HttpAccess) -> None:
         self._url = url
         self._access = access
-        self._words: str | None = None
+        self._explanation: str | None = None
 
-    async def see(self, response: httpx2.Response) -> None:
-        """Remember a response that explains why the connection fails."""
+    async def record(self, response: httpx2.Response) -> None:
+        """Record a response: the first one that explains the failure is reported."""
         status, content_type = response.status_code, response.headers.get("content-type", "none")
-        words = None
+        explanation = None
         if status in {401, 403}:
             self.is_final = True
             credential = "MCP_UPSTREAM_HEADERS" if self._access.is_configured else "--header 'Authorization: …'"
-            words = (
+            explanation = (
                 f"it answers {status}, so it wants credentials of its own: give {credential}, "
                 "or reach it at an address where it needs none"
             )
         elif response.is_redirect:
             self.is_final = True
-            words = f"it answers {status}, a redirect to {response.headers.get('location', '')!r:.200}: name that URL"
+            explanation = (
+                f"it answers {status}, a redirect to {response.headers.get('location', '')!r:.200}: name that URL"
+            )
         elif status == 404:
-            words = "there is nothing at this path (404); the path is often /mcp"
+            explanation = "there is nothing at this path (404); the path is often /mcp"
         elif status >= 400:
-            words = f"it answers {status}"
+            explanation = f"it answers {status}"
         elif status == 200 and not content_type.startswith(("application/json", "text/event-stream")):
-            words = f"it answers with {content_type:.80}, which is not MCP"
-        self._words = self._words or words
+            explanation = f"it answers with {content_type:.80}, which is not MCP"
+        self._explanation = self._explanation or explanation
 
     def explain(self, exc: Exception) -> str:
-        """The sentence for the operator."""
+        """One sentence for the operator."""
         if self._access.socket is not None and isinstance(exc, httpx2.ConnectError):
             self.is_final = True
             return f"nothing answers at the socket {self._access.socket}: {exc}"
-        return super().explain(exc) if self._words is None else self._words
+        return super().explain(exc) if self._explanation is None else self._explanation
 
-    async def look_again(self, explained: str) -> str:
-        """Servers answer HTTP on a port for TLS with an error, or not at all."""
+    async def explain_after_probe(self, explanation: str) -> str:
+        """Report a port that speaks TLS: servers answer plain HTTP there with an error, or not at all."""
         if self._access.socket is None and self._url.startswith("http:") and await _speaks_tls(self._url):
-            return f"it speaks TLS: begin the URL with https:// ({explained})"
-        return explained
+            return f"it speaks TLS: begin the URL with https:// ({explanation})"
+        return explanation
 
 
 @asynccontextmanager
-async def client_at(url: str, access: HttpAccess, problem: HttpProblem, mode: Any) -> AsyncIterator[Client]:
+async def client_at(url: str, access: HttpAccess, explainer: HttpFailureExplainer, mode: Any) -> AsyncIterator[Client]:
     """The SDK's client for the server at the URL. `mode` is the era of the protocol."""
     verify = access.tls or True
     async with (
         httpx2.AsyncClient(
             headers=dict(access.headers),
             timeout=ANSWER_SECONDS,
-            event_hooks={"response": [problem.see]},
+            event_hooks={"response": [explainer.record]},
             verify=verify,
             transport=None if access.socket is None else httpx2.AsyncHTTPTransport(uds=access.socket),
             trust_env=not access.is_configured,

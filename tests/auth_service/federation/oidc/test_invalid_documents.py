@@ -1,4 +1,4 @@
-"""Metadata, keys, token answers and userinfo that are not what they should be: none signs anybody in.
+"""Invalid metadata, keys, token responses and userinfo: none signs a user in.
 
 Where one check decides, the control takes it out. The bounds of the transport and the readers of JSON have no table:
 they are tested where they are (tests/shared), and here only for their effect.
@@ -19,7 +19,7 @@ from auth_service.federation.provider import ProviderUnavailable, SignInRefused
 from auth_service.federation.provider_keys import MAX_JWKS_BYTES
 from shared.jose import keys
 from tests.support.local_issuer import b64
-from tests.support.lying_provider import MISSING, public, signing_key
+from tests.support.oidc_model import MISSING, public, signing_key
 
 pytestmark = pytest.mark.invariant(13)
 HTML = {"body": b"<html>Sign in to the hotel</html>", "content_type": "text/html"}
@@ -61,13 +61,13 @@ async def test_metadata_are_refused_by_one_check(monkeypatch, sign_in, model, ch
 
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
 @pytest.mark.parametrize("value", [MISSING, None, 1, "/token", "javascript:alert(1)", "file:///etc/passwd"])
-async def test_endpoints_that_are_none_are_refused(sign_in, model, name, value):
+async def test_an_invalid_endpoint_is_refused(sign_in, model, name, value):
     model.metadata[name] = value
     assert await error_of(sign_in) == "provider_metadata"
 
 
 @pytest.mark.parametrize("value", [[], {}, "maybe", 1])
-async def test_an_odd_announcement_of_iss_announces_nothing(sign_in, model, value):
+async def test_an_invalid_announcement_of_iss_announces_nothing(sign_in, model, value):
     model.metadata["authorization_response_iss_parameter_supported"] = value
     assert await sign_in()
 
@@ -90,7 +90,7 @@ async def test_a_response_without_the_announced_iss_is_refused(sign_in, model, v
 @pytest.mark.parametrize(
     "answer", [HTML, {"body": b"[]"}, {"body": b""}, {"body": b'{"a": 1, "a": 2}'}, {"body": b'{"a": NaN}'}]
 )
-async def test_what_is_no_strict_json_object_is_refused(sign_in, model, endpoint, error_id, answer):
+async def test_anything_but_a_strict_json_object_is_refused(sign_in, model, endpoint, error_id, answer):
     model.answers[endpoint] = answer
     assert await error_of(sign_in, userinfo=True) == error_id
 
@@ -104,7 +104,7 @@ async def test_what_is_no_strict_json_object_is_refused(sign_in, model, endpoint
         ("userinfo", "provider_userinfo", userinfo.MAX_USERINFO_BYTES),
     ],
 )
-async def test_redirects_faults_and_answers_without_end_are_refused(sign_in, model, endpoint, error_id, limit):
+async def test_redirects_errors_and_oversized_responses_are_refused(sign_in, model, endpoint, error_id, limit):
     for answer in (REDIRECT, {"status": 500}, {"status": 204}, {"body": b" " * (limit + 1)}):
         model.answers[endpoint] = answer
         assert await error_of(sign_in, userinfo=True) == error_id
@@ -115,7 +115,7 @@ def asked_paths(model):
     return {name for name, _, _ in model.requests}
 
 
-async def test_a_token_endpoint_that_hangs_is_left(sign_in, model):
+async def test_a_token_endpoint_that_hangs_times_out(sign_in, model):
     model.hanging.add("token")
     sign_in.http._timeout = 0.3
     assert await error_of(sign_in) == "provider_token_endpoint"
@@ -133,7 +133,7 @@ async def test_a_token_endpoint_that_hangs_is_left(sign_in, model):
         {"access_token": "x" * 16_385},
     ],
 )
-async def test_a_token_answer_without_proper_tokens_is_refused(sign_in, model, changes):
+async def test_a_token_response_without_valid_tokens_is_refused(sign_in, model, changes):
     model.tokens = changes
     assert await error_of(sign_in) == "provider_token_response"
 
@@ -163,7 +163,7 @@ async def test_upper_and_lower_case_of_a_token_type_are_equal(sign_in, model, to
         (503, "temporarily_unavailable", "provider_token_endpoint"),
     ],
 )
-async def test_an_error_of_the_token_endpoint_is_told_apart_by_whose_it_is(sign_in, model, status, error, error_id):
+async def test_an_error_of_the_token_endpoint_is_attributed_to_its_cause(sign_in, model, status, error, error_id):
     body = json.dumps({"error": error, "error_description": "AADSTS700016: a-code a secret"}).encode()
     model.answers["token"] = {"status": status, "body": body}
     with pytest.raises((SignInRefused, ProviderUnavailable)) as caught:
@@ -193,7 +193,7 @@ def unsigned(header, body):
     ],
     ids=["alg none", "alg none, signed", "signature other", "signature empty", "encrypted", "too long", "not ascii"],
 )
-async def test_what_is_no_signed_token_is_refused(sign_in, model, sign, header, error_id):
+async def test_a_malformed_or_unsigned_id_token_is_refused(sign_in, model, sign, header, error_id):
     model.sign, model.header = sign, header
     assert await error_of(sign_in) == error_id
 
@@ -211,13 +211,13 @@ async def test_a_mac_made_with_the_public_key_is_no_signature(sign_in, model):
 
 
 @pytest.mark.parametrize("kid", [1, None, "", "x" * 201, "ü", ["key-1"]])
-async def test_a_kid_that_is_no_short_text_is_refused(sign_in, model, kid):
+async def test_a_kid_that_is_no_short_string_is_refused(sign_in, model, kid):
     """It would name no key either."""
     model.header, model.published = {"kid": kid}, [public(model.key), public(signing_key("second"))]
     assert await error_of(sign_in) in {"id_token_kid", "id_token_key"}
 
 
-async def test_without_kid_it_must_be_plain_which_key_signed(sign_in, model):
+async def test_a_token_without_kid_is_refused_if_several_keys_fit(sign_in, model):
     model.header["kid"] = MISSING
     assert await sign_in()
     model.published.append(public(signing_key("second")))
@@ -225,7 +225,7 @@ async def test_without_kid_it_must_be_plain_which_key_signed(sign_in, model):
 
 
 @pytest.mark.parametrize("subject", [MISSING, None, "", 1, ["user-1"], "x" * 256, "user\n1", "user\x001"])
-async def test_a_subject_that_is_none_is_refused(monkeypatch, sign_in, model, subject):
+async def test_an_invalid_subject_is_refused(monkeypatch, sign_in, model, subject):
     """Twice: as a claim of the token, and when the identity is made."""
     model.claims["sub"] = subject
     assert await error_of(sign_in) == "id_token_subject"
@@ -276,13 +276,13 @@ async def test_a_weak_rsa_key_verifies_nothing(monkeypatch, sign_in, model):
         lambda _: {},
     ],
 )
-async def test_odd_documents_of_keys_are_refused(sign_in, model, published):
+async def test_an_invalid_jwks_is_refused(sign_in, model, published):
     model.answers["jwks"] = {"body": json.dumps(published(model.key)).encode()}
     assert await error_of(sign_in) == "provider_keys"
 
 
 @pytest.mark.parametrize("change", [{"use": "enc"}, {"alg": "RS512"}, {"key_ops": ["sign"]}, {"kty": ["RSA"]}])
-async def test_a_key_for_something_else_verifies_nothing(sign_in, model, change):
+async def test_a_key_for_another_use_verifies_nothing(sign_in, model, change):
     model.published[0] |= change
     assert await error_of(sign_in) == "provider_keys"
 

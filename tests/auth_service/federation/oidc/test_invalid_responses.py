@@ -1,7 +1,7 @@
-"""ID tokens and responses that are not what they should be: none signs anybody in.
+"""Invalid ID tokens and authorization responses: none signs a user in.
 
-Each lie has its control: with exactly one check taken out, the same lie is accepted. Lies that several checks refuse
-stand in a list of their own, as no single check can be shown to matter.
+Each case has its control: with exactly one check taken out, the same response is accepted. Cases that several checks
+refuse are in test_invalid_documents.py, as no single check can be shown to matter.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from auth_service.federation.oidc.id_token import CLAIMS_CHECKS, HEADER_CHECKS
 from auth_service.federation.provider import ProviderUnavailable, SignInRefused
 from auth_service.federation.provider_keys import ProviderKey
 from tests.support.local_issuer import b64, sign_bytes
-from tests.support.lying_provider import CLIENT_ID, ISSUER, MISSING, NOW, LyingProvider, public, signing_key
+from tests.support.oidc_model import CLIENT_ID, ISSUER, MISSING, NOW, OidcModel, public, signing_key
 
 MICROSOFT = "https://login.microsoftonline.com"
 TENANT, OTHER_TENANT = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
@@ -24,43 +24,43 @@ SEVERAL = {"preset": "entra", "tenant": "organizations", "tenants": [TENANT]}
 
 
 @dataclass(frozen=True)
-class Lie:
-    """A change of what the provider says, and the error id of the check that must find it."""
+class Case:
+    """A change to the responses of the provider, and the error id of the check that must refuse it."""
 
     name: str
-    tell: Callable[[LyingProvider], object]
+    apply: Callable[[OidcModel], object]
     error_id: str
     entry: dict[str, Any] = field(default_factory=dict)
     pending: dict[str, Any] = field(default_factory=dict)
 
 
 def claims(name, error_id, *, pending=None, **changes):
-    return Lie(name, lambda model: model.claims.update(changes), f"id_token_{error_id}", pending=pending or {})
+    return Case(name, lambda model: model.claims.update(changes), f"id_token_{error_id}", pending=pending or {})
 
 
 def header(name, error_id, **changes):
-    return Lie(name, lambda model: model.header.update(changes), f"id_token_{error_id}")
+    return Case(name, lambda model: model.header.update(changes), f"id_token_{error_id}")
 
 
 def entra(name, error_id, *, tid, tenant=None, **changes):
-    def tell(model):
+    def apply(model):
         model.issuer = f"{MICROSOFT}/{{tenantid}}/v2.0"
         model.claims.update({"iss": f"{MICROSOFT}/{tenant or tid}/v2.0", "tid": tid, "oid": "object-1"})
         model.published = [public(model.key) | changes]
 
-    return Lie(name, tell, f"id_token_{error_id}", entry=SEVERAL)
+    return Case(name, apply, f"id_token_{error_id}", entry=SEVERAL)
 
 
 def response(name, error_id, *, pending=None, announced=False, **changes):
-    def tell(model):
+    def apply(model):
         model.response.update(changes)
         model.metadata["authorization_response_iss_parameter_supported"] = announced
 
-    return Lie(name, tell, f"sign_in_response_{error_id}", pending=pending or {})
+    return Case(name, apply, f"sign_in_response_{error_id}", pending=pending or {})
 
 
 RECENT = {"max_age": 300}
-OF_CLAIMS = [
+INVALID_CLAIMS = [
     claims("nonce other", "nonce", nonce="another"),
     claims("nonce missing", "nonce", nonce=MISSING),
     claims("nonce null", "nonce", nonce=None),
@@ -103,7 +103,7 @@ OF_CLAIMS = [
     entra("iss of another tenant than tid", "issuer", tid=TENANT, tenant=OTHER_TENANT),
     entra("key of another issuer", "key_issuer", tid=TENANT, issuer=f"{MICROSOFT}/{OTHER_TENANT}/v2.0"),
 ]
-OF_HEADERS = [
+INVALID_HEADERS = [
     header("typ of an access token", "type", typ="at+jwt"),
     header("typ of a logout token", "type", typ="logout+jwt"),
     header("typ null", "type", typ=None),
@@ -113,7 +113,7 @@ OF_HEADERS = [
     header("crit", "header", crit=["exp"]),
     header("payload not encoded", "header", b64=True),
 ]
-OF_RESPONSES = [
+INVALID_RESPONSES = [
     response("mix-up: iss of another provider", "issuer", iss="https://evil.example"),
     response("iss empty", "issuer", iss=""),
     response("iss missing though announced", "issuer_present", announced=True),
@@ -126,51 +126,55 @@ def of_another_key(model):
     model.sign = lambda head, body: sign_bytes(head, body, signing_key("evil"))
 
 
-SIGNATURES = [
-    (Lie("another key under the kid", of_another_key, "id_token_signature"), (id_token, "signature_problem", None)),
+INVALID_SIGNATURES = [
+    (Case("another key under the kid", of_another_key, "id_token_signature"), (id_token, "signature_problem", None)),
     (header("kid unknown", "key", kid="another"), (ProviderKey, "may_verify", True)),
     (header("alg of another kind of key", "key", alg="ES256"), (ProviderKey, "may_verify", True)),
 ]
 
 
-async def refused(sign_in, lie):
-    lie.tell(sign_in.model)
+async def refused(sign_in, case):
+    case.apply(sign_in.model)
     with pytest.raises((SignInRefused, ProviderUnavailable)) as caught:
-        await sign_in(pending=lie.pending, **lie.entry)
-    assert caught.value.error_id == lie.error_id
+        await sign_in(pending=case.pending, **case.entry)
+    assert caught.value.error_id == case.error_id
 
 
 @pytest.mark.invariant(13)
 @pytest.mark.parametrize(
-    ("table", "lie"),
+    ("table", "case"),
     [
-        pytest.param(table, lie, id=lie.name)
-        for table, lies in ((CLAIMS_CHECKS, OF_CLAIMS), (HEADER_CHECKS, OF_HEADERS), (RESPONSE_CHECKS, OF_RESPONSES))
-        for lie in lies
+        pytest.param(table, case, id=case.name)
+        for table, cases in (
+            (CLAIMS_CHECKS, INVALID_CLAIMS),
+            (HEADER_CHECKS, INVALID_HEADERS),
+            (RESPONSE_CHECKS, INVALID_RESPONSES),
+        )
+        for case in cases
     ],
 )
-async def test_a_lie_is_found_by_one_check_and_without_it_by_none(monkeypatch, sign_in, table, lie):
-    await refused(sign_in, lie)
-    name = lie.error_id.removeprefix("id_token_").removeprefix("sign_in_response_")
+async def test_an_invalid_response_is_refused_by_one_check_only(monkeypatch, sign_in, table, case):
+    await refused(sign_in, case)
+    name = case.error_id.removeprefix("id_token_").removeprefix("sign_in_response_")
     monkeypatch.setitem(table, name, lambda *_: None)
-    assert await sign_in(pending=lie.pending, **lie.entry)
+    assert await sign_in(pending=case.pending, **case.entry)
 
 
 @pytest.mark.invariant(13)
-@pytest.mark.parametrize(("lie", "control"), SIGNATURES, ids=[lie.name for lie, _ in SIGNATURES])
-async def test_a_key_signs_for_itself_only(monkeypatch, sign_in, lie, control):
-    await refused(sign_in, lie)
+@pytest.mark.parametrize(("case", "control"), INVALID_SIGNATURES, ids=[case.name for case, _ in INVALID_SIGNATURES])
+async def test_a_signature_is_verified_with_the_key_of_the_header_only(monkeypatch, sign_in, case, control):
+    await refused(sign_in, case)
     owner, name, answer = control
     monkeypatch.setattr(owner, name, lambda *_, **__: answer)
     assert await sign_in()
 
 
-@pytest.mark.parametrize("lie", OF_RESPONSES, ids=lambda lie: lie.name)
-async def test_a_response_of_another_provider_sends_no_code_on(sign_in, lie):
-    await refused(sign_in, lie)
+@pytest.mark.parametrize("case", INVALID_RESPONSES, ids=lambda case: case.name)
+async def test_a_response_of_another_provider_sends_no_code_on(sign_in, case):
+    await refused(sign_in, case)
     assert sign_in.model.asked("token") == 0
 
 
-async def test_the_honest_provider_signs_in(sign_in):
-    """The control of all lies: what they change is all that is wrong."""
+async def test_a_valid_response_signs_in(sign_in):
+    """The control of all cases: what they change is all that is invalid."""
     assert (await sign_in()).subject == "user-1"

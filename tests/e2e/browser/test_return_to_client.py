@@ -81,8 +81,8 @@ async def test_a_decision_reaches_a_website(browser_page, page_server):
     assert complaints == []
 
 
-async def test_a_callback_may_hop_on_to_another_origin(browser_page, page_server, client_origin):
-    """claude.ai's callback hops on; form-action would judge the whole chain of redirects."""
+async def test_a_callback_may_redirect_to_another_origin(browser_page, page_server, client_origin):
+    """claude.ai's callback redirects again; form-action would judge the whole chain of redirects."""
     complaints = watch(browser_page)
     page_server.goes_on_to = f"{client_origin}/hop?code=a"
     await decide(browser_page, page_server)
@@ -126,7 +126,7 @@ async def test_the_back_button_does_not_decide_again(browser_page, page_server, 
     assert len(page_server.posted) == decisions
 
 
-async def test_a_client_that_opened_a_popup_hears_of_the_end(browser, page_server, client_origin):
+async def test_a_client_that_opened_a_popup_receives_the_response(browser, page_server, client_origin):
     """A Cross-Origin-Opener-Policy on any page of the flow would cut `window.opener` for good."""
     page = await (await browser.new_context()).new_page()
     page_server.goes_on_to = f"{client_origin}/callback?code=a"
@@ -137,7 +137,7 @@ async def test_a_client_that_opened_a_popup_hears_of_the_end(browser, page_serve
     await page.wait_for_function("document.title === '?code=a'")
 
 
-async def test_the_client_learns_nothing_of_internal_addresses(browser_page, page_server, client_origin):
+async def test_no_referer_is_sent_to_the_client(browser_page, page_server, client_origin):
     seen = []
     browser_page.on("request", lambda request: seen.append((request.url, request.headers.get("referer"))))
     page_server.goes_on_to = f"{client_origin}/callback?code=a"

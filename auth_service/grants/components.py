@@ -1,4 +1,7 @@
-"""The group of components that the wiring of other packages gets: grants, and what decisions about them use."""
+"""The group of components that the wiring of other packages gets: grants, and what decisions about them use.
+
+auth_service/wiring.py builds it.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.http.prefer import wait_preference
+from shared.http.long_polls import wait_preference
 
 
 @pytest.mark.parametrize(

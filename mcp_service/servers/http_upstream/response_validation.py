@@ -1,7 +1,7 @@
-"""Which answers are those of an MCP server. Pure.
+"""Validates the status and the media type of an answer: whether an MCP server may give it. Pure.
 
 Statuses and JSON bodies are passed on as they are, because clients act on them: 404 for a lost session, 405 for a
-server without streams, 400 for another revision. What no MCP server gives is 502 with the reason in the log.
+server without streams, 400 for another revision. An answer that no MCP server gives is a 502; the log has the reason.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _JSON: Final = frozenset({"application/json", "application/problem+json"})
 _WITHOUT_BODY: Final = frozenset({202, 204})
 
 
-def check_form(
+def check_response(
     status: int, headers: Mapping[str, str], *, method: str, has_session: bool, url: str
 ) -> tuple[str, bool]:
     """The media type of the answer, and whether its body is passed on. `url` is the configured one.
 
-    Raises BadGateway for an answer that is none of MCP.
+    Raises BadGateway for an answer that no MCP server gives.
     """
     essence = essence_of(headers.get("Content-Type", ""))
     if status < 200:

@@ -1,6 +1,6 @@
 """Published clients, from npm and the Python index: installed once, run against the real pair.
 
-`make test-clients` runs them. They are pinned here and in clients_of_others/package.json; node comes as a package.
+`make test-clients` runs them. They are pinned here and in third_party_clients/package.json; node comes as a package.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed"),
 ]
 
-SCRIPTS = Path(__file__).parent / "clients_of_others"
+SCRIPTS = Path(__file__).parent / "third_party_clients"
 FASTMCP = "fastmcp-slim[client]==4.2.1"
 TOOLS = {"whoami", "list_notes", "add_note", "delete_note"}
 

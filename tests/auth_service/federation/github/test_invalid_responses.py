@@ -1,4 +1,4 @@
-"""What GitHub, or something in its place, may answer: none of it signs the wrong user in, or one on too little."""
+"""Invalid responses of GitHub: none signs the wrong user in, or grants access on incomplete memberships."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ TOKEN = {"access_token": "gho_x", "token_type": "bearer", "scope": "user:email"}
     "identifier", ["583231", True, 0, -1, None, 583231.0, [583231], {"id": 1}, 1 << 63, "missing"], ids=repr
 )
 @pytest.mark.invariant(13)
-async def test_an_account_without_a_numeric_id_is_none(sign_in, github, identifier):
+async def test_an_account_without_a_numeric_id_is_refused(sign_in, github, identifier):
     account = github.user.as_json() | {"id": identifier}
     if identifier == "missing":
         del account["id"]
@@ -30,7 +30,7 @@ async def test_an_account_without_a_numeric_id_is_none(sign_in, github, identifi
 
 
 @pytest.mark.parametrize("identifier", ["583231", True, 0, -1])
-async def test_without_the_check_such_an_id_signs_in(monkeypatch, sign_in, github, identifier):
+async def test_an_account_without_a_numeric_id_signs_in_without_the_check(monkeypatch, sign_in, github, identifier):
     """The control of the test above."""
     monkeypatch.setattr(responses, "check_id", lambda _: None)
     github.replace("/user", data=github.user.as_json() | {"id": identifier})
@@ -38,7 +38,7 @@ async def test_without_the_check_such_an_id_signs_in(monkeypatch, sign_in, githu
 
 
 @pytest.mark.parametrize("kind", ["Organization", "Bot", None, 1])
-async def test_only_a_persons_account_signs_in(monkeypatch, sign_in, github, kind):
+async def test_only_a_user_account_signs_in(monkeypatch, sign_in, github, kind):
     github.replace("/user", data=github.user.as_json() | {"type": kind})
     with pytest.raises(SignInRefused):
         await sign_in()
@@ -92,7 +92,7 @@ async def test_a_response_to_a_sign_in_at_another_provider_is_refused(monkeypatc
 
 
 @pytest.mark.parametrize("code", [None, "", "a b", "a\r\nX: y", "x" * 513, "ü"])
-async def test_a_response_without_a_proper_code_asks_nothing_of_github(sign_in, github, code):
+async def test_a_response_without_a_valid_code_sends_no_request_to_github(sign_in, github, code):
     with pytest.raises(SignInRefused):
         await sign_in.provider().identify(sign_in.pending(), {} if code is None else {"code": code})
     assert github.requests == []
@@ -124,7 +124,7 @@ async def test_a_response_without_a_proper_code_asks_nothing_of_github(sign_in, 
         ({"body": b" " * 20_000}, ProviderUnavailable),
     ],
 )
-async def test_an_odd_token_response_signs_nobody_in(sign_in, github, response, refused):
+async def test_an_invalid_token_response_signs_no_user_in(sign_in, github, response, refused):
     github.replace("/login/oauth/access_token", **response)
     with pytest.raises(refused):
         await sign_in()
@@ -150,7 +150,7 @@ async def test_an_odd_token_response_signs_nobody_in(sign_in, github, response, 
         ({"body": b'{"id": 1, "id": 2}'}, ProviderUnavailable),
     ],
 )
-async def test_an_odd_account_signs_nobody_in(sign_in, github, response, refused):
+async def test_an_invalid_account_signs_no_user_in(sign_in, github, response, refused):
     github.replace("/user", **response)
     with pytest.raises(refused):
         await sign_in()
@@ -170,7 +170,7 @@ async def test_an_odd_account_signs_nobody_in(sign_in, github, response, refused
         {"body": b" " * 1_100_000},
     ],
 )
-async def test_an_odd_list_is_a_fault_of_the_provider(sign_in, github, path, response):
+async def test_an_invalid_list_is_a_fault_of_the_provider(sign_in, github, path, response):
     github.replace(path, **response)
     with pytest.raises(ProviderUnavailable):
         await sign_in(**READS_ORGANIZATIONS)
@@ -188,7 +188,7 @@ async def test_an_odd_list_is_a_fault_of_the_provider(sign_in, github, path, res
         {"login": "acme\n", "id": 1, "slug": "a", "organization": "acme"},
     ],
 )
-async def test_an_odd_membership_is_a_fault_of_the_provider(sign_in, github, path, entry):
+async def test_an_invalid_membership_is_a_fault_of_the_provider(sign_in, github, path, entry):
     github.replace(path, data=[entry])
     with pytest.raises(ProviderUnavailable):
         await sign_in(**READS_ORGANIZATIONS)
@@ -246,7 +246,7 @@ async def test_a_list_without_end_is_left_after_some_pages(sign_in, github):
 
 
 @pytest.mark.parametrize("name", ["t{}", "a-team-with-quite-a-long-name-number-{}"])
-async def test_what_is_kept_of_memberships_is_bounded(sign_in, github, name):
+async def test_the_stored_memberships_are_bounded(sign_in, github, name):
     github.user.teams = {f"acme/{name.format(number)}": number + 1 for number in range(450)}
     identity = await sign_in(**READS_ORGANIZATIONS)
     assert len(identity.groups) <= MAX_GROUPS
@@ -254,13 +254,13 @@ async def test_what_is_kept_of_memberships_is_bounded(sign_in, github, name):
     assert not identity.groups_complete
 
 
-async def test_addresses_that_are_forbidden_leave_the_user_without_one(sign_in, github):
+async def test_forbidden_addresses_leave_the_user_without_one(sign_in, github):
     github.replace("/user/emails", data={"message": "Not Found"}, status=404)
     identity = await sign_in()
     assert (identity.email, identity.email_verified) == (None, False)
 
 
-async def test_a_server_that_hangs_is_left(monkeypatch, sign_in, github):
+async def test_a_server_that_hangs_times_out(monkeypatch, sign_in, github):
     async def hang(_: web.Request) -> web.StreamResponse:
         await asyncio.sleep(30)
         raise AssertionError
@@ -283,7 +283,7 @@ async def test_the_button_says_that_the_provider_does_not_answer_until_it_does(s
     assert one.is_available
 
 
-async def test_a_server_that_is_away_is_no_users_fault(sign_in, github):
+async def test_an_unreachable_server_is_a_fault_of_the_provider(sign_in, github):
     one = sign_in.provider()
     parameters = await sign_in.callback(one)
     pending = sign_in.pending()

@@ -1,4 +1,4 @@
-"""The bits of the lists that are held: bounded, and never those of an older list (invariant 12).
+"""The bitmaps of the status lists in memory: bounded, and never those of an older list (invariant 12).
 
 A list of a feed that comes with fewer bits than before was restored from an old copy, or comes from a replica that lost
 a write: what was revoked stays revoked. A list that the issuer no longer names is kept until the last token that may
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from mcp_service.status_lists.list_token import StatusList
 
 KEPT_SECONDS: Final = MAX_LIFETIME_SECONDS + 60
-"""A leeway for clocks included."""
+"""How long a list that the issuer no longer names is kept, a leeway for clocks included."""
 
 
-class HeldLists:
-    """Bits by address of a list, in the dictionary that the verifier reads."""
+class StatusBitmaps:
+    """One bitmap per list, by the list's address, in the dictionary that the verifier reads."""
 
     def __init__(self, lists: dict[str, bytearray]) -> None:
         self._lists = lists
