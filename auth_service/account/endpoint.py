@@ -15,7 +15,7 @@ from auth_service.status_lists.identifiers import is_identifier
 from shared.http.static_page import StaticPage, opens_page
 
 if TYPE_CHECKING:
-    from auth_service.account.page import AccountPage, Visit
+    from auth_service.account.page import AccountPage, PostedForm
     from auth_service.audit.log import AuditLog
     from auth_service.grants.grant import Grant
     from auth_service.grants.repository import GrantRepository
@@ -44,32 +44,32 @@ class AccountEndpoint:
 
     async def end_access(self, request: web.Request) -> web.StreamResponse:
         """POST: end one grant of the user. A grant that has ended, or that is another user's, is not changed."""
-        visit = await self._page.visit(request)
-        if visit is None:
+        posted = await self._page.read_form(request)
+        if posted is None:
             return self._page.to_sign_in()
-        grant = await self._own_grant(visit)
+        grant = await self._own_grant(posted)
         if grant is None:
-            return self._page.to_page(visit.browser)
+            return self._page.to_page(posted.browser)
         await self._end(grant)
-        return self._page.to_page(visit.browser, AccountNotice.ACCESS_ENDED)
+        return self._page.to_page(posted.browser, AccountNotice.ACCESS_ENDED)
 
     async def end_all_access(self, request: web.Request) -> web.StreamResponse:
         """POST: end every grant of the user, one after the other."""
-        visit = await self._page.visit(request)
-        if visit is None:
+        posted = await self._page.read_form(request)
+        if posted is None:
             return self._page.to_sign_in()
-        await self._end_all(visit.session.subject)
-        return self._page.to_page(visit.browser, AccountNotice.ALL_ACCESS_ENDED)
+        await self._end_all(posted.session.subject)
+        return self._page.to_page(posted.browser, AccountNotice.ALL_ACCESS_ENDED)
 
     async def sign_out(self, request: web.Request) -> web.StreamResponse:
         """POST: sign out here or everywhere; if requested, end the access of all applications first."""
-        visit = await self._page.visit(request)
-        if visit is None:
+        posted = await self._page.read_form(request)
+        if posted is None:
             return self._page.to_sign_in()
-        session = visit.session
-        everywhere = visit.form.get("where") == "everywhere"
+        session = posted.session
+        everywhere = posted.form.get("where") == "everywhere"
         ended = 0
-        if everywhere and visit.form.get("applications") == "end":
+        if everywhere and posted.form.get("applications") == "end":
             ended = await self._end_all(session.subject)
         response = self._pages.signed_out(SignedOutView(self._page.sign_in_address, everywhere, ended))
         if everywhere:
@@ -82,11 +82,11 @@ class AccountEndpoint:
 
     async def sign_out_browser(self, request: web.Request) -> web.StreamResponse:
         """POST: end the session that the handle names, if it is another one of this user."""
-        visit = await self._page.visit(request)
-        if visit is None:
+        posted = await self._page.read_form(request)
+        if posted is None:
             return self._page.to_sign_in()
-        current = visit.session
-        unverified_handle = (visit.form.get("session") or "").encode("utf-8", "replace")
+        current = posted.session
+        unverified_handle = (posted.form.get("session") or "").encode("utf-8", "replace")
         for session in await self._sessions.find_by_subject(current.subject):
             if hmac.compare_digest(session.handle.encode(), unverified_handle) and session.handle != current.handle:
                 await self._sessions.end(session)
@@ -96,13 +96,13 @@ class AccountEndpoint:
                     username=current.username,
                     reason="by the user, in another browser",
                 )
-                return self._page.to_page(visit.browser, AccountNotice.BROWSER_SIGNED_OUT)
-        return self._page.to_page(visit.browser)
+                return self._page.to_page(posted.browser, AccountNotice.BROWSER_SIGNED_OUT)
+        return self._page.to_page(posted.browser)
 
-    async def _own_grant(self, visit: Visit) -> Grant | None:
-        unverified_id = visit.form.get("grant") or ""
+    async def _own_grant(self, posted: PostedForm) -> Grant | None:
+        unverified_id = posted.form.get("grant") or ""
         grant = await self._grants.find(unverified_id) if is_identifier(unverified_id) else None
-        return grant if grant is not None and grant.subject == visit.session.subject else None
+        return grant if grant is not None and grant.subject == posted.session.subject else None
 
     async def _end_all(self, subject: str) -> int:
         """End the grants of a user, also those whose code is not redeemed yet; return how many were live."""

@@ -20,7 +20,7 @@ from shared.http.request_middleware import LOG_FIELDS
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from auth_service.account.page import AccountPage, Visit
+    from auth_service.account.page import AccountPage, PostedForm
     from auth_service.authorization.provider_redirects import ProviderRedirects
     from auth_service.federation.accounts import AccountService
     from auth_service.federation.identity_providers import IdentityProviders
@@ -49,21 +49,21 @@ class LinkEndpoint:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """The page that navigates to the provider, or a redirect to the account page or the sign-in form."""
-        visit = await self._page.visit(request)
-        if visit is None:
+        posted = await self._page.read_form(request)
+        if posted is None:
             return self._page.to_sign_in()
-        if not is_recent(visit.session, now=self._clock()):
-            return self._page.to_page(visit.browser, AccountNotice.SIGN_IN_AGAIN)
-        entry = self._providers.find(visit.form.get("provider") or "")
+        if not is_recent(posted.session, now=self._clock()):
+            return self._page.to_page(posted.browser, AccountNotice.SIGN_IN_AGAIN)
+        entry = self._providers.find(posted.form.get("provider") or "")
         if entry is None:
-            return self._page.to_page(visit.browser)
+            return self._page.to_page(posted.browser)
         try:
-            location = await self._redirects.begin(request, entry, _beginning(visit))
+            location = await self._redirects.begin(request, entry, _beginning(posted))
         except (ProviderUnavailable, TooManyRequests, RequestTooLarge) as exc:
             request[LOG_FIELDS].update(error_id=exc.error_id, reason=exc.reason)
             away = isinstance(exc, ProviderUnavailable)
             return self._page.to_page(
-                visit.browser, AccountNotice.PROVIDER_UNAVAILABLE if away else AccountNotice.TOO_MANY
+                posted.browser, AccountNotice.PROVIDER_UNAVAILABLE if away else AccountNotice.TOO_MANY
             )
         return self._pages.to_provider(ProviderRedirectView(location, entry.display_name))
 
@@ -89,15 +89,15 @@ class UnlinkEndpoint:
 
         A browser that signed in by the identity must not stay signed in, this one included.
         """
-        visit = await self._page.visit(request)
-        if visit is None:
+        posted = await self._page.read_form(request)
+        if posted is None:
             return self._page.to_sign_in()
-        key = visit.form.get("identity") or ""
-        notice = await self._unlink(request, visit, key)
-        response = self._page.to_page(visit.browser, notice)
+        key = posted.form.get("identity") or ""
+        notice = await self._unlink(request, posted, key)
+        response = self._page.to_page(posted.browser, notice)
         if notice is not AccountNotice.IDENTITY_UNLINKED:
             return response
-        session = visit.session
+        session = posted.session
         await self._sessions.sign_out_everywhere(response, session)
         stays = session.identity != key and await self._sessions.sign_in(
             request,
@@ -109,11 +109,11 @@ class UnlinkEndpoint:
         )
         return response if stays else self._page.to_sign_in()
 
-    async def _unlink(self, request: web.Request, visit: Visit, key: str) -> AccountNotice:
-        if not is_recent(visit.session, now=self._clock()):
+    async def _unlink(self, request: web.Request, posted: PostedForm, key: str) -> AccountNotice:
+        if not is_recent(posted.session, now=self._clock()):
             return AccountNotice.SIGN_IN_AGAIN
         try:
-            unlinked = await self._accounts.unlink(visit.session.subject, key)
+            unlinked = await self._accounts.unlink(posted.session.subject, key)
         except LastWayToSignIn as exc:
             request[LOG_FIELDS].update(error_id=exc.error_id, reason=exc.reason)
             return AccountNotice.LAST_WAY
@@ -125,9 +125,9 @@ def is_recent(session: Session, *, now: float) -> bool:
     return session.authenticated_at >= now - LINK_MAX_AGE
 
 
-def _beginning(visit: Visit) -> Beginning:
+def _beginning(posted: PostedForm) -> Beginning:
     return Beginning(
-        browser=visit.browser,
+        browser=posted.browser,
         purpose=Purpose.LINK,
-        subject=visit.session.subject,
+        subject=posted.session.subject,
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PostedForm:
     """A form that was posted from the page of this browser, with the session of the browser."""
 
     form: Parameters
@@ -66,7 +66,7 @@ class AccountPage:
         self._sessions.remember_browser(response, browser)
         return response
 
-    async def visit(self, request: web.Request) -> Visit | None:
+    async def read_form(self, request: web.Request) -> PostedForm | None:
         """Check a posted form; None if its session has ended.
 
         Raises PageError for a form of another origin, browser or session: the page names the account that it changes.
@@ -75,7 +75,7 @@ class AccountPage:
         browser = self._sessions.browser(request)
         browser.check_csrf(_csrf_purpose(self._sessions.claimed(request)), form.get("csrf"))
         session = await self._sessions.current(request)
-        return Visit(form, browser, session) if session is not None else None
+        return PostedForm(form, browser, session) if session is not None else None
 
     async def render(
         self,
