@@ -31,5 +31,5 @@ def tenant_refusal(configuration: ProviderConfiguration, identity: Identity) -> 
     if not isinstance(configuration, OidcProvider):
         return None
     profile = profile_of(configuration)
-    # The subject is the directory, a dot, and the object there (oidc/presets.py).
+    # The subject is the tenant, a dot, and the object there (oidc/presets.py).
     return profile.tenant_refusal(identity.subject.partition(".")[0]) if profile.has_several_tenants else None

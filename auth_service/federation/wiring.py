@@ -1,4 +1,4 @@
-"""Builds the identity providers from their configuration, and the directory of accounts."""
+"""Builds the identity providers from their configuration, and the service for accounts."""
 
 from __future__ import annotations
 

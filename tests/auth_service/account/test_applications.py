@@ -17,7 +17,7 @@ OTHER = ProtectedResource(identifier="https://other.example/mcp", name="Other", 
 
 
 class KnownClients:
-    """A directory of a fixed set; asked for nothing else."""
+    """Client look-up in a fixed set."""
 
     def __init__(self, *clients):
         self._clients = {client.client_id: client for client in clients}

@@ -252,7 +252,7 @@ async def test_a_client_that_ended_meanwhile_gets_nothing(auth, client):
     user = auth.user_agent()
     page = await user.consent_page(auth.authorize_url(client))
     await auth.store.command("DEL", f"sp:{{client:{client.client_id}}}")
-    auth.monotonic.ahead += 10  # the directory remembers for a moment
+    auth.monotonic.ahead += 10  # the resolver caches clients for a moment
     answer = await user.submit(page, decision="approve")
     assert answer.status in {400, 401}
     assert answer.headers["Content-Type"].startswith("text/html")

@@ -93,7 +93,7 @@ async def test_a_fault_of_ours_is_503_and_says_when_to_come_back(start_auth, pat
         raise RuntimeError("something private: hunter2")
 
     monkeypatch.setattr(auth.store, "command", broken)
-    auth.monotonic.ahead += 60  # the directory remembers for a moment
+    auth.monotonic.ahead += 60  # the resolver caches clients for a moment
     answer = {
         "/token": lambda: auth.refresh(client, "x"),
         "/authorize": lambda: user.get(url),

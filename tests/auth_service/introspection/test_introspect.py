@@ -111,7 +111,7 @@ class TestAuthorizedCallers:
         both = frozenset({"none", "private_key_jwt"})
         as_client = StoredClient.as_client
         monkeypatch.setattr(StoredClient, "as_client", lambda s: _with_methods(as_client(s), both))
-        auth.monotonic.ahead += 10  # the directory remembers for a moment
+        auth.monotonic.ahead += 10  # the resolver caches clients for a moment
         assert (await auth.introspect(client, token)).status == 401
 
     async def test_basic_with_an_empty_secret_is_no_credential(self, auth, client):
