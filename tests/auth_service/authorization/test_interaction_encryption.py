@@ -11,6 +11,7 @@ from joserfc import jwe, jwt
 from joserfc.jwk import OctKey
 
 from auth_service.authorization.interaction import INTERACTION_LABEL, MAX_ENCRYPTED, InteractionEncryption, client_hash
+from auth_service.authorization.interaction_repository import InteractionRepository
 from auth_service.clients.client import Client, ClientKind
 from auth_service.encryption import EncryptionKeys
 from auth_service.sessions.cookies import Browser
@@ -192,6 +193,20 @@ class TestAttacks:
         assert (await user.post("/sign-in", switch)).status == 200
         assert await keys_of(auth, "interaction", "decision", "grant") == [0, 0, 0]
         assert "code" in await user.decide(await user.follow(await user.sign_in(page)))
+
+    async def test_one_that_expires_while_redis_is_asked_has_expired(self, auth, client, monkeypatch):
+        user = auth.user_agent()
+        signed_in = await user.sign_in(await user.arrive(auth.authorize_url(client)))
+        find = InteractionRepository.find
+
+        async def find_slowly(repository, identifier):
+            found = await find(repository, identifier)
+            auth.clock.ahead += auth.settings.interaction_ttl
+            return found
+
+        monkeypatch.setattr(InteractionRepository, "find", find_slowly)
+        answer = await user.follow(signed_in)
+        assert (answer.status, error_of(auth, answer)) == (400, "interaction_known")
 
     async def test_it_expires_by_an_absolute_time_that_nothing_extends(self, auth, client):
         user = auth.user_agent()
